@@ -1,0 +1,35 @@
+# Two commands on a fresh machine: `make demo` and `make test`.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+
+help: ## What there is
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+demo: ## Builds PowerPi and shows it on this machine, with a simulated household
+	deploy/install-packages.sh build
+	cargo build --release --locked --bins
+	target/release/powerpi demo $(DEMO)
+
+test: ## Checks everything: format, lints, docs, unit, property and end-to-end tests
+	deploy/install-packages.sh build test
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --locked -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --document-private-items --locked --quiet
+	cargo build --workspace --bins --locked
+	deploy/run-tests.sh
+
+gpio: ## Counts real pulses in a real Linux kernel (User-mode Linux with gpio-sim)
+	deploy/install-packages.sh build test gpio
+	cargo build --workspace --bins --locked
+	end-to-end/gpio/count-on-real-kernel.sh
+
+screenshots: ## Takes the pictures in docs/ anew
+	deploy/install-packages.sh build test
+	cargo build --release --workspace --bins --locked
+	cargo run --release --locked --package end-to-end --example screenshots
+
+deny: ## Licences, sources and known advisories of all dependencies (wants the network)
+	command -v cargo-deny >/dev/null || cargo install --locked cargo-deny
+	cargo deny check
+
+.PHONY: help demo test gpio screenshots deny

@@ -1,0 +1,273 @@
+//! One client's connection: one task, which reads and writes packets, keeps the time, and
+//! speaks to the exchange for its client.
+//!
+//! It hands the client's packets to the exchange in bundles and reads on meanwhile, up to a
+//! bound; the next bundle goes when the exchange asks for it. So a publisher that has to wait is
+//! simply not read any further, while its PINGREQs and acknowledgements are still answered.
+
+mod handshake;
+mod timing;
+mod translation;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::BytesMut;
+use rumqttc::Packet;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadHalf, WriteHalf};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use crate::connection::handshake::shake_hands;
+use crate::connection::timing::Timing;
+use crate::connection::translation::{FromClient, incoming, packet_of};
+use crate::exchange::{Incoming, Request};
+use crate::outlet::{Inlet, Outgoing, outlet};
+use crate::packets::{self, ProtocolError};
+use crate::session::{Ack, ConnectionId};
+use crate::settings::MqttSettings;
+
+/// Bytes of packets that wait for the exchange to ask for them before reading stops.
+const PENDING_BYTES: usize = 256 * 1024;
+/// Bytes that wait for the client to read them before it is not read any further itself, and
+/// before more is written for it.
+const UNWRITTEN_BYTES: usize = 256 * 1024;
+const READ_BYTES: usize = 16 * 1024;
+/// How often deadlines are looked at.
+const TICK: Duration = Duration::from_secs(1);
+/// How long the last words to a client may take.
+const FAREWELL: Duration = Duration::from_secs(1);
+
+/// Why a connection ended.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Ending {
+    #[error(transparent)]
+    Protocol(#[from] ProtocolError),
+    #[error("{0}")]
+    Refused(&'static str),
+    #[error("{0}")]
+    Closed(&'static str),
+    #[error("no CONNECT in time")]
+    NoConnect,
+    #[error("the client has been silent for more than one and a half times its keep-alive")]
+    Silent,
+    #[error("the client has not read anything in time")]
+    NotReading,
+    #[error("the client closed the connection")]
+    EndOfStream,
+    #[error("{0}")]
+    Io(#[from] std::io::Error),
+    #[error("the broker stops")]
+    Stopping,
+}
+
+/// What all connections share.
+#[derive(Debug, Clone)]
+pub(crate) struct Surroundings {
+    pub(crate) exchange: mpsc::Sender<Request>,
+    pub(crate) settings: Arc<MqttSettings>,
+    pub(crate) shutdown: CancellationToken,
+}
+
+/// Serves a client until it goes, errs, or is told to go.
+pub(crate) async fn serve<S>(mut stream: S, id: ConnectionId, peer: SocketAddr, surroundings: Surroundings)
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let mut bytes = BytesMut::with_capacity(READ_BYTES);
+    let connect = tokio::select! {
+        shaken = shake_hands(&mut stream, &mut bytes, &surroundings.settings) => shaken,
+        () = surroundings.shutdown.cancelled() => Err(Ending::Stopping),
+    };
+    let mut connect = match connect {
+        Ok(connect) => connect,
+        Err(ending) => return log(&ending, peer, ""),
+    };
+    if connect.client_id.is_empty() {
+        connect.client_id = format!("unnamed-{}-{peer}", id.0);
+    }
+    let client_id = connect.client_id.clone();
+    let timing = Timing::new(&connect, &surroundings.settings);
+    let (outlet, inlet) = outlet(surroundings.settings.max_waiting_bytes);
+    let (reader, writer) = tokio::io::split(stream);
+    let mut connection = Connection {
+        id,
+        reader,
+        writer,
+        inlet,
+        surroundings,
+        timing,
+        read: bytes,
+        unwritten: BytesMut::new(),
+        pending: Vec::new(),
+        pending_bytes: 0,
+        acks: Vec::new(),
+        handed_over: false,
+        ended: false,
+    };
+    let request = Request::Connect { connection: id, connect, outlet };
+    let ending = connection.run(request).await;
+    log(&ending, peer, &client_id);
+    connection.say_farewell(&ending).await;
+}
+
+fn log(ending: &Ending, peer: SocketAddr, client_id: &str) {
+    match ending {
+        Ending::Protocol(_) | Ending::NotReading | Ending::NoConnect | Ending::Refused(_) => {
+            tracing::warn!(%peer, client_id, "connection closed: {ending}");
+        }
+        _ => tracing::info!(%peer, client_id, "connection closed: {ending}"),
+    }
+}
+
+struct Connection<S> {
+    id: ConnectionId,
+    reader: ReadHalf<S>,
+    writer: WriteHalf<S>,
+    inlet: Inlet,
+    surroundings: Surroundings,
+    timing: Timing,
+    read: BytesMut,
+    unwritten: BytesMut,
+    /// Packets for the exchange.
+    pending: Vec<Incoming>,
+    pending_bytes: usize,
+    acks: Vec<Ack>,
+    /// Whether the exchange has packets of ours and has not asked for the next ones.
+    handed_over: bool,
+    /// Whether the client has closed its side.
+    ended: bool,
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
+    async fn run(&mut self, connect: Request) -> Ending {
+        if self.surroundings.exchange.send(connect).await.is_err() {
+            return Ending::Stopping;
+        }
+        let shutdown = self.surroundings.shutdown.clone();
+        let mut tick = tokio::time::interval(TICK);
+        // What came right behind the CONNECT.
+        if let Err(error) = self.take_packets() {
+            return error.into();
+        }
+        loop {
+            let step = tokio::select! {
+                step = self.step() => step,
+                _ = tick.tick() => self.timing.check(self.may_read(), !self.unwritten.is_empty()),
+                () = shutdown.cancelled() => Err(Ending::Stopping),
+            };
+            if let Err(ending) = step {
+                return ending;
+            }
+        }
+    }
+
+    /// Does whatever can be done next: sends to the exchange, writes, reads.
+    ///
+    /// Cancelling it loses nothing: what was read or written is noted at once.
+    async fn step(&mut self) -> Result<(), Ending> {
+        self.hand_over().await?;
+        if self.ended && self.pending.is_empty() && !self.handed_over {
+            return Err(Ending::EndOfStream);
+        }
+        while self.unwritten.len() < UNWRITTEN_BYTES
+            && let Some(outgoing) = self.inlet.try_next()
+        {
+            self.carry_out(outgoing)?;
+        }
+        let (may_read, may_write) = (self.may_read(), !self.unwritten.is_empty());
+        self.read.reserve(READ_BYTES);
+        tokio::select! {
+            outgoing = self.inlet.next(), if self.unwritten.len() < UNWRITTEN_BYTES => {
+                self.carry_out(outgoing.ok_or(Ending::Stopping)?)
+            }
+            written = self.writer.write_buf(&mut self.unwritten), if may_write => {
+                written?;
+                self.timing.wrote();
+                Ok(())
+            }
+            read = self.reader.read_buf(&mut self.read), if may_read => {
+                self.ended = read? == 0;
+                Ok(self.take_packets()?)
+            }
+        }
+    }
+
+    /// Whether the client may be read: not while it does not read, or has to wait.
+    fn may_read(&self) -> bool {
+        !self.ended && self.pending_bytes < PENDING_BYTES && self.unwritten.len() < UNWRITTEN_BYTES
+    }
+
+    async fn hand_over(&mut self) -> Result<(), Ending> {
+        let exchange = &self.surroundings.exchange;
+        if !self.acks.is_empty() {
+            // A permit first: waiting may be cancelled, taking the packets out may not.
+            let permit = exchange.reserve().await.map_err(|_| Ending::Stopping)?;
+            permit.send(Request::Acks { connection: self.id, acks: std::mem::take(&mut self.acks) });
+        }
+        if !self.handed_over && !self.pending.is_empty() {
+            let permit = exchange.reserve().await.map_err(|_| Ending::Stopping)?;
+            permit.send(Request::Packets { connection: self.id, packets: std::mem::take(&mut self.pending) });
+            self.pending_bytes = 0;
+            self.handed_over = true;
+        }
+        Ok(())
+    }
+
+    fn take_packets(&mut self) -> Result<(), ProtocolError> {
+        let max_packet_bytes = self.surroundings.settings.max_packet_bytes;
+        loop {
+            let before = self.read.len();
+            let Some(packet) = packets::read(&mut self.read, max_packet_bytes)? else {
+                return Ok(());
+            };
+            self.timing.heard();
+            if let Some(incoming) = self.take(packet)? {
+                self.pending_bytes += before - self.read.len();
+                self.pending.push(incoming);
+            }
+        }
+    }
+
+    /// Answers what needs no exchange, sets acknowledgements aside, and passes on the rest.
+    fn take(&mut self, packet: Packet) -> Result<Option<Incoming>, ProtocolError> {
+        match incoming(packet)? {
+            FromClient::Ordered(incoming) => return Ok(Some(incoming)),
+            FromClient::Ack(ack) => self.acks.push(ack),
+            FromClient::Ping => self.write(&Packet::PingResp)?,
+        }
+        Ok(None)
+    }
+
+    fn carry_out(&mut self, outgoing: Outgoing) -> Result<(), Ending> {
+        match outgoing {
+            Outgoing::Deliver(delivery) => self.write(&packet_of(delivery))?,
+            Outgoing::Answer(packet) => self.write(&packet)?,
+            Outgoing::Next => self.handed_over = false,
+            Outgoing::Close(reason) => return Err(Ending::Closed(reason)),
+        }
+        Ok(())
+    }
+
+    fn write(&mut self, packet: &Packet) -> Result<(), ProtocolError> {
+        if self.unwritten.is_empty() {
+            self.timing.wrote();
+        }
+        packet.write(&mut self.unwritten, usize::MAX).map_err(ProtocolError::Malformed)?;
+        Ok(())
+    }
+
+    /// Sends what is still to be sent, if the client reads, and closes.
+    async fn say_farewell(&mut self, ending: &Ending) {
+        if matches!(ending, Ending::Io(_) | Ending::NotReading) {
+            return;
+        }
+        let farewell = async {
+            self.writer.write_all_buf(&mut self.unwritten).await?;
+            self.writer.shutdown().await
+        };
+        // It is over in any case.
+        let _ = tokio::time::timeout(FAREWELL, farewell).await;
+    }
+}

@@ -1,0 +1,56 @@
+//! How long a client may be silent, and how long it may not read.
+
+use std::time::Duration;
+
+use rumqttc::Connect;
+use tokio::time::Instant;
+
+use crate::connection::Ending;
+use crate::settings::MqttSettings;
+
+/// The deadlines of one connection.
+#[derive(Debug)]
+pub(super) struct Timing {
+    /// One and a half times the keep-alive; `None` if the client wants none.
+    silence: Option<Duration>,
+    write_timeout: Duration,
+    heard_at: Instant,
+    wrote_at: Instant,
+}
+
+impl Timing {
+    pub(super) fn new(connect: &Connect, settings: &MqttSettings) -> Timing {
+        let keep_alive = Duration::from_secs(connect.keep_alive.into());
+        let now = Instant::now();
+        Timing {
+            silence: (!keep_alive.is_zero()).then(|| keep_alive * 3 / 2),
+            write_timeout: Duration::from_secs(settings.write_timeout_s),
+            heard_at: now,
+            wrote_at: now,
+        }
+    }
+
+    /// A packet has come.
+    pub(super) fn heard(&mut self) {
+        self.heard_at = Instant::now();
+    }
+
+    /// The client has taken something, or there is something new for it to take.
+    pub(super) fn wrote(&mut self) {
+        self.wrote_at = Instant::now();
+    }
+
+    /// Whether the client is in time. One that is not being read cannot be silent.
+    pub(super) fn check(&mut self, reading: bool, writing: bool) -> Result<(), Ending> {
+        if !reading {
+            self.heard();
+        }
+        if writing && self.wrote_at.elapsed() > self.write_timeout {
+            return Err(Ending::NotReading);
+        }
+        if self.silence.is_some_and(|silence| self.heard_at.elapsed() > silence) {
+            return Err(Ending::Silent);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,317 @@
+//! The exchange: takes what clients send, has it routed, keeps it for those it is owed to,
+//! acknowledges it, and passes it on. One thread owns all of that, so nothing is locked.
+//!
+//! It works in rounds. A round takes all requests that have come in meanwhile, routes their
+//! messages together and applies them in order. Only at its end do acknowledgements and
+//! deliveries leave: [`Exchange::settle`] is the place where what was kept becomes safe.
+//!
+//! # When a subscriber is slower than the publishers
+//!
+//! What is owed to a session is bounded. At the bound, a message of QoS 1 or 2
+//! - for a *connected* session makes its publisher wait: the message is neither applied nor
+//!   acknowledged, and nothing more is read from that publisher, until the subscriber has
+//!   acknowledged something. One that acknowledges nothing for long is disconnected;
+//! - for an *absent* session drops the oldest message owed to it, with a line in the log. A dead
+//!   subscriber must not stop everybody else.
+
+mod clients;
+mod figures;
+mod publishing;
+mod subscribing;
+mod upkeep;
+
+use std::collections::{HashMap, VecDeque};
+use std::time::{Duration, Instant};
+
+use rumqttc::mqttbytes::QoS;
+use rumqttc::{Connect, LastWill, Subscribe, Unsubscribe};
+use tokio::sync::mpsc;
+
+use crate::exchange::figures::Figures;
+use crate::outlet::{Outgoing, Outlet};
+use crate::retained::Retained;
+use crate::router::{Router, RouterFailure, RouterLimits};
+use crate::session::{Ack, ConnectionId};
+use crate::sessions::{SessionId, Sessions};
+use crate::settings::MqttSettings;
+use crate::store::{Message, OwedLimits};
+
+/// Requests that may wait for the exchange before connections wait.
+const REQUESTS_WAITING: usize = 1_024;
+/// Requests of one round.
+const ROUND: usize = 256;
+/// Held packets that try again together.
+const RETRY: usize = 100;
+
+/// A message on its way to its subscribers.
+#[derive(Debug)]
+pub(crate) struct Publication {
+    pub(crate) message: std::sync::Arc<Message>,
+    pub(crate) qos: QoS,
+    pub(crate) retain: bool,
+    /// The publisher's packet id; 0 with QoS 0.
+    pub(crate) packet_id: u16,
+}
+
+/// A packet for the exchange, to be dealt with in the order of sending.
+#[derive(Debug)]
+pub(crate) enum Incoming {
+    Publish(Publication),
+    Control(Control),
+}
+
+/// A packet that comes after everything its client has published before.
+#[derive(Debug)]
+pub(crate) enum Control {
+    /// PUBREL.
+    Release(u16),
+    Subscribe(Subscribe),
+    Unsubscribe(Unsubscribe),
+    Disconnect,
+}
+
+/// What connections, and the clock, tell the exchange.
+#[derive(Debug)]
+pub(crate) enum Request {
+    Connect {
+        connection: ConnectionId,
+        connect: Connect,
+        outlet: Outlet,
+    },
+    /// Answered with [`Outgoing::Next`].
+    Packets {
+        connection: ConnectionId,
+        packets: Vec<Incoming>,
+    },
+    /// Dealt with at once, even while packets of the same connection have to wait.
+    Acks {
+        connection: ConnectionId,
+        acks: Vec<Ack>,
+    },
+    /// The connection is gone.
+    Closed(ConnectionId),
+    /// Comes about once a second.
+    Tick(Instant),
+}
+
+/// A connected client.
+#[derive(Debug)]
+struct Client {
+    session: SessionId,
+    outlet: Outlet,
+    will: Option<LastWill>,
+    /// Packets that wait for room at a subscriber.
+    held: VecDeque<Incoming>,
+}
+
+/// The owner of everything that clients share.
+pub(crate) struct Exchange {
+    router: Router,
+    sessions: Sessions,
+    retained: Retained,
+    clients: HashMap<ConnectionId, Client>,
+    limits: Limits,
+    figures: Figures,
+    /// The time of the last tick.
+    now: Instant,
+    /// Messages of this round that are not routed yet, with their publishers.
+    unrouted: Vec<(Option<ConnectionId>, Publication)>,
+    /// Connections of which a request is under way, or held.
+    served: Vec<ConnectionId>,
+    /// Whether held packets may have room since they last tried.
+    room_made: bool,
+    /// Sessions that may have something to send.
+    stirred: Vec<SessionId>,
+    recipients: Vec<(SessionId, QoS)>,
+}
+
+/// The settings that the exchange looks at.
+#[derive(Debug)]
+struct Limits {
+    owed: OwedLimits,
+    window: u16,
+    max_sessions: usize,
+    max_subscriptions: usize,
+    expiry: Option<Duration>,
+    stalled_after: Duration,
+}
+
+/// A channel into the exchange, and its end inside.
+pub(crate) fn requests() -> (mpsc::Sender<Request>, mpsc::Receiver<Request>) {
+    mpsc::channel(REQUESTS_WAITING)
+}
+
+impl Exchange {
+    /// Starts rumqttd's router; the exchange then works while [`run`](Exchange::run) does.
+    pub(crate) fn start(settings: &MqttSettings, now: Instant) -> Result<Exchange, RouterFailure> {
+        let router = Router::start(RouterLimits {
+            max_filters: settings.max_filters,
+            max_topics: settings.max_topics,
+        })?;
+        Ok(Exchange {
+            router,
+            sessions: Sessions::default(),
+            retained: Retained::new(settings.max_retained),
+            clients: HashMap::new(),
+            limits: Limits::new(settings),
+            figures: Figures::new(now),
+            now,
+            unrouted: Vec::new(),
+            served: Vec::new(),
+            room_made: false,
+            stirred: Vec::new(),
+            recipients: Vec::new(),
+        })
+    }
+
+    /// Serves until all connections and the clock have hung up.
+    pub(crate) fn run(&mut self, requests: &mut mpsc::Receiver<Request>) -> Result<(), RouterFailure> {
+        let mut round = Vec::with_capacity(ROUND);
+        while requests.blocking_recv_many(&mut round, ROUND) > 0 {
+            for request in round.drain(..) {
+                self.accept(request)?;
+            }
+            self.settle()?;
+        }
+        Ok(())
+    }
+
+    fn accept(&mut self, request: Request) -> Result<(), RouterFailure> {
+        match request {
+            Request::Connect { connection, connect, outlet } => self.connect(connection, connect, outlet),
+            Request::Packets { connection, packets } => {
+                self.served.push(connection);
+                self.take(connection, packets)
+            }
+            Request::Acks { connection, acks } => {
+                self.acknowledge(connection, &acks);
+                Ok(())
+            }
+            Request::Closed(connection) => self.leave(connection),
+            Request::Tick(now) => self.tick(now),
+        }
+    }
+
+    /// Ends the round: routes what is left, and lets everything go that is safe now.
+    fn settle(&mut self) -> Result<(), RouterFailure> {
+        self.route()?;
+        self.send_owed();
+        // What was sent has made room.
+        self.retry_held()?;
+        self.send_owed();
+        self.let_go_on();
+        for client in self.clients.values_mut() {
+            client.outlet.flush();
+        }
+        Ok(())
+    }
+
+    /// Deals with packets of one connection in order. Once one of them has to wait, so do all
+    /// after it.
+    fn take(
+        &mut self,
+        connection: ConnectionId,
+        packets: impl IntoIterator<Item = Incoming>,
+    ) -> Result<(), RouterFailure> {
+        for packet in packets {
+            match packet {
+                Incoming::Publish(publication) => {
+                    self.unrouted.push((Some(connection), publication));
+                }
+                Incoming::Control(control) => self.control(connection, control)?,
+            }
+        }
+        Ok(())
+    }
+
+    fn control(&mut self, connection: ConnectionId, control: Control) -> Result<(), RouterFailure> {
+        self.route()?;
+        let limits = self.limits.owed;
+        let Some(client) = self.clients.get_mut(&connection) else {
+            return Ok(());
+        };
+        // Retained messages are not counted before they are sent, so a session that is owed too
+        // much already does not get more of them.
+        let must_wait = matches!(control, Control::Subscribe(_))
+            && (client.outlet.is_congested()
+                || self
+                    .sessions
+                    .get_mut(client.session)
+                    .is_some_and(|session| session.holds_publishers(limits)));
+        if must_wait || !client.held.is_empty() {
+            client.held.push_back(Incoming::Control(control));
+            return Ok(());
+        }
+        match control {
+            Control::Release(packet_id) => self.release(connection, packet_id),
+            Control::Subscribe(subscribe) => self.subscribe(connection, &subscribe),
+            Control::Unsubscribe(unsubscribe) => self.unsubscribe(connection, &unsubscribe),
+            Control::Disconnect => {
+                client.will = None;
+                self.close(connection, "the client disconnected")?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Packets that had to wait try again, if there may be room now.
+    fn retry_held(&mut self) -> Result<(), RouterFailure> {
+        if !std::mem::take(&mut self.room_made) {
+            return Ok(());
+        }
+        for index in 0..self.served.len() {
+            self.retry(self.served[index])?;
+        }
+        Ok(())
+    }
+
+    /// A single packet first, which tells whether more have a chance.
+    fn retry(&mut self, connection: ConnectionId) -> Result<(), RouterFailure> {
+        let mut chance = 1;
+        while let Some(client) = self.clients.get_mut(&connection)
+            && !client.held.is_empty()
+        {
+            let rest = client.held.split_off(chance.min(client.held.len()));
+            let held = std::mem::take(&mut client.held);
+            self.take(connection, held)?;
+            self.route()?;
+            let Some(client) = self.clients.get_mut(&connection) else {
+                break;
+            };
+            let still_waiting = !client.held.is_empty();
+            client.held.extend(rest);
+            if still_waiting {
+                break;
+            }
+            chance = RETRY;
+        }
+        Ok(())
+    }
+
+    /// Asks connections for more, except those that have to wait.
+    fn let_go_on(&mut self) {
+        let clients = &mut self.clients;
+        self.served.retain(|connection| match clients.get_mut(connection) {
+            Some(client) if client.held.is_empty() => {
+                client.outlet.push(Outgoing::Next);
+                false
+            }
+            Some(_) => true,
+            None => false,
+        });
+    }
+}
+
+impl Limits {
+    fn new(settings: &MqttSettings) -> Limits {
+        let expiry_days = settings.session_expiry_days;
+        Limits {
+            owed: OwedLimits { max_messages: settings.max_owed_messages, max_bytes: settings.max_owed_bytes },
+            window: settings.in_flight_messages,
+            max_sessions: settings.max_sessions,
+            max_subscriptions: settings.max_subscriptions,
+            expiry: (expiry_days > 0).then(|| Duration::from_secs(expiry_days * 86_400)),
+            stalled_after: Duration::from_secs(settings.stalled_after_s),
+        }
+    }
+}

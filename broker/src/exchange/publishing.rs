@@ -1,0 +1,176 @@
+//! Messages: routing them, keeping them for their subscribers, acknowledging them.
+
+use std::sync::Arc;
+
+use rumqttc::mqttbytes::QoS;
+use rumqttc::{Packet, PubAck, PubComp, PubRec, PubRel};
+
+use crate::exchange::{Exchange, Incoming, Publication};
+use crate::outlet::Outgoing;
+use crate::router::{Match, RouterFailure};
+use crate::session::{Ack, ConnectionId, Delivery};
+use crate::sessions::SessionId;
+use crate::store::{Message, Owed};
+
+impl Exchange {
+    /// Routes the messages gathered so far, and applies them.
+    pub(super) fn route(&mut self) -> Result<(), RouterFailure> {
+        if self.unrouted.is_empty() {
+            return Ok(());
+        }
+        let publications = std::mem::take(&mut self.unrouted);
+        let topics: Vec<&str> =
+            publications.iter().map(|(_, publication)| publication.message.topic.as_str()).collect();
+        let matches = self.router.route(&topics)?;
+        let mut rest = matches.as_slice();
+        for (index, (publisher, publication)) in publications.into_iter().enumerate() {
+            let count = rest.iter().take_while(|found| found.index == index).count();
+            let (own, others) = rest.split_at(count);
+            rest = others;
+            self.publish(publisher, publication, own);
+        }
+        Ok(())
+    }
+
+    /// Applies one message, unless it has to wait.
+    fn publish(&mut self, publisher: Option<ConnectionId>, publication: Publication, matches: &[Match]) {
+        let mut recipients = std::mem::take(&mut self.recipients);
+        self.sessions.recipients(matches, &mut recipients);
+        match publisher {
+            None => self.pass_on(&publication, &recipients),
+            Some(connection) => self.publish_for(connection, publication, &recipients),
+        }
+        self.recipients = recipients;
+    }
+
+    fn publish_for(
+        &mut self,
+        connection: ConnectionId,
+        publication: Publication,
+        recipients: &[(SessionId, QoS)],
+    ) {
+        let must_wait = publication.qos != QoS::AtMostOnce && self.without_room(recipients);
+        let Some(client) = self.clients.get_mut(&connection) else {
+            return;
+        };
+        if must_wait || !client.held.is_empty() {
+            client.held.push_back(Incoming::Publish(publication));
+            return;
+        }
+        self.figures.received += 1;
+        let packet_id = publication.packet_id;
+        let session = client.session;
+        let is_new = publication.qos != QoS::ExactlyOnce
+            || self.sessions.get_mut(session).is_some_and(|session| session.receive(packet_id));
+        if is_new {
+            self.pass_on(&publication, recipients);
+        }
+        let answer = match publication.qos {
+            QoS::AtMostOnce => return,
+            QoS::AtLeastOnce => Packet::PubAck(PubAck::new(packet_id)),
+            QoS::ExactlyOnce => Packet::PubRec(PubRec::new(packet_id)),
+        };
+        self.answer(connection, answer);
+    }
+
+    fn without_room(&mut self, recipients: &[(SessionId, QoS)]) -> bool {
+        let limits = self.limits.owed;
+        recipients.iter().any(|(id, qos)| {
+            *qos != QoS::AtMostOnce
+                && self.sessions.get_mut(*id).is_some_and(|session| session.holds_publishers(limits))
+        })
+    }
+
+    fn pass_on(&mut self, publication: &Publication, recipients: &[(SessionId, QoS)]) {
+        let message = &publication.message;
+        if publication.retain
+            && let Err(error) = self.retained.retain(message, publication.qos)
+        {
+            tracing::warn!(topic = message.topic, "message not retained: {error}");
+        }
+        for (session, granted) in recipients {
+            let qos = lower(*granted, publication.qos);
+            self.deliver(*session, message, qos, false);
+        }
+    }
+
+    /// Keeps a message for a session, or sends it at once if it is of QoS 0.
+    pub(super) fn deliver(&mut self, id: SessionId, message: &Arc<Message>, qos: QoS, retain: bool) {
+        let Some(session) = self.sessions.get_mut(id) else {
+            return;
+        };
+        if qos != QoS::AtMostOnce {
+            let owed = Owed { message: Arc::clone(message), qos, retain };
+            session.owe(owed, self.limits.owed);
+            self.stirred.push(id);
+            return;
+        }
+        let client = session.connection.and_then(|connection| self.clients.get_mut(&connection));
+        if let Some(client) = client {
+            if retain {
+                client.outlet.push_qos0(message, true);
+            } else if !client.outlet.offer(message) {
+                self.figures.dropped_qos0 += 1;
+                return;
+            }
+            self.figures.sent += 1;
+        }
+    }
+
+    /// Sends what is owed to connected clients, as far as their windows allow.
+    pub(super) fn send_owed(&mut self) {
+        let mut stirred = std::mem::take(&mut self.stirred);
+        stirred.sort_unstable();
+        stirred.dedup();
+        for id in stirred.drain(..) {
+            let Some(session) = self.sessions.get_mut(id) else {
+                continue;
+            };
+            let Some(client) = session.connection.and_then(|connection| self.clients.get_mut(&connection))
+            else {
+                continue;
+            };
+            while let Some(delivery) = session.next_delivery(self.limits.window, self.now) {
+                client.outlet.push(Outgoing::Deliver(delivery));
+                self.figures.sent += 1;
+            }
+        }
+        self.stirred = stirred;
+    }
+
+    /// Strikes what a client has acknowledged.
+    pub(super) fn acknowledge(&mut self, connection: ConnectionId, acks: &[Ack]) {
+        let Some(client) = self.clients.get_mut(&connection) else {
+            return;
+        };
+        let Some(session) = self.sessions.get_mut(client.session) else {
+            return;
+        };
+        for ack in acks {
+            if let Some(Delivery::Release(packet_id)) = session.acknowledge(*ack, self.now) {
+                let release = Packet::PubRel(PubRel::new(packet_id));
+                client.outlet.push(Outgoing::Answer(release));
+            }
+        }
+        self.stirred.push(client.session);
+        self.room_made = true;
+    }
+
+    pub(super) fn release(&mut self, connection: ConnectionId, packet_id: u16) {
+        let session = self.clients.get(&connection).map(|client| client.session);
+        if let Some(session) = session.and_then(|id| self.sessions.get_mut(id)) {
+            session.release(packet_id);
+        }
+        self.answer(connection, Packet::PubComp(PubComp::new(packet_id)));
+    }
+
+    pub(super) fn answer(&mut self, connection: ConnectionId, packet: Packet) {
+        if let Some(client) = self.clients.get_mut(&connection) {
+            client.outlet.push(Outgoing::Answer(packet));
+        }
+    }
+}
+
+pub(super) fn lower(one: QoS, other: QoS) -> QoS {
+    if (one as u8) < other as u8 { one } else { other }
+}

@@ -1,0 +1,98 @@
+//! SUBSCRIBE and UNSUBSCRIBE.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use rumqttc::mqttbytes::QoS;
+use rumqttc::{Packet, SubAck, Subscribe, SubscribeFilter, SubscribeReasonCode, UnsubAck, Unsubscribe};
+
+use crate::exchange::Exchange;
+use crate::exchange::publishing::lower;
+use crate::retained::RetainedMessage;
+use crate::session::{ConnectionId, Subscription};
+use crate::sessions::SessionId;
+use crate::topics::valid_filter;
+
+impl Exchange {
+    pub(super) fn subscribe(&mut self, connection: ConnectionId, subscribe: &Subscribe) {
+        let Some(client) = self.clients.get(&connection) else {
+            return;
+        };
+        let session = client.session;
+        let return_codes: Vec<_> =
+            subscribe.filters.iter().map(|filter| self.grant(session, filter)).collect();
+        let retained = self.retained_for(subscribe, &return_codes);
+        let suback = SubAck::new(subscribe.pkid, return_codes);
+        self.answer(connection, Packet::SubAck(suback));
+        for (found, qos) in retained {
+            self.deliver(session, &found.message, qos, true);
+        }
+    }
+
+    fn grant(&mut self, id: SessionId, wanted: &SubscribeFilter) -> SubscribeReasonCode {
+        let Some(session) = self.sessions.get_mut(id) else {
+            return SubscribeReasonCode::Failure;
+        };
+        let (client_id, path) = (Arc::clone(&session.client_id), &wanted.path);
+        let subscriptions = &session.subscriptions;
+        let too_many =
+            subscriptions.len() >= self.limits.max_subscriptions && !subscriptions.contains_key(path);
+        if too_many || !valid_filter(path) {
+            let reason = if too_many { "too many" } else { "invalid filter" };
+            tracing::warn!(client_id = &*client_id, filter = path, reason, "subscription refused");
+            return SubscribeReasonCode::Failure;
+        }
+        match self.router.subscribe(path) {
+            Ok(filter) => {
+                let qos = wanted.qos;
+                self.sessions.subscribe(id, path, Subscription { filter, qos });
+                SubscribeReasonCode::Success(qos)
+            }
+            Err(reason) => {
+                tracing::warn!(client_id = &*client_id, filter = path, %reason, "subscription refused");
+                SubscribeReasonCode::Failure
+            }
+        }
+    }
+
+    /// The retained messages that these subscriptions ask for: each once, with the highest QoS.
+    fn retained_for(
+        &self,
+        subscribe: &Subscribe,
+        return_codes: &[SubscribeReasonCode],
+    ) -> Vec<(RetainedMessage, QoS)> {
+        let mut granted: Vec<(&str, QoS)> = subscribe
+            .filters
+            .iter()
+            .zip(return_codes)
+            .filter_map(|(filter, code)| match code {
+                SubscribeReasonCode::Success(qos) => Some((filter.path.as_str(), *qos)),
+                SubscribeReasonCode::Failure => None,
+            })
+            .collect();
+        granted.sort_by_key(|(_, qos)| std::cmp::Reverse(*qos as u8));
+        let mut seen = HashSet::new();
+        let mut found = Vec::new();
+        for (filter, qos) in granted {
+            for retained in self.retained.matching(filter) {
+                if seen.insert(Arc::as_ptr(&retained.message)) {
+                    found.push((retained.clone(), lower(qos, retained.qos)));
+                }
+            }
+        }
+        found
+    }
+
+    pub(super) fn unsubscribe(&mut self, connection: ConnectionId, unsubscribe: &Unsubscribe) {
+        let Some(client) = self.clients.get(&connection) else {
+            return;
+        };
+        let session = client.session;
+        for path in &unsubscribe.topics {
+            let orphaned = self.sessions.unsubscribe(session, path);
+            self.drop_filters(orphaned);
+        }
+        let unsuback = UnsubAck::new(unsubscribe.pkid);
+        self.answer(connection, Packet::UnsubAck(unsuback));
+    }
+}

@@ -1,0 +1,68 @@
+//! What time brings: figures, forgotten sessions, clients that stopped taking anything.
+
+use std::time::Instant;
+
+use crate::exchange::Exchange;
+use crate::router::RouterFailure;
+
+impl Exchange {
+    /// What is to be done now and then: publish figures, forget sessions, free publishers.
+    pub(super) fn tick(&mut self, now: Instant) -> Result<(), RouterFailure> {
+        self.now = now;
+        // Also for those who wait for a client to read, which nobody tells.
+        self.room_made = true;
+        self.disconnect_stalled()?;
+        if let Some(age) = self.limits.expiry {
+            for session in self.sessions.expired(age, now) {
+                self.end_session(session);
+            }
+        }
+        if self.figures.are_due(now) {
+            self.warn_of_dropped();
+            self.publish_figures(now)?;
+        }
+        Ok(())
+    }
+
+    /// Disconnects clients whose queue is full and who acknowledge nothing, while publishers
+    /// wait for them.
+    fn disconnect_stalled(&mut self) -> Result<(), RouterFailure> {
+        if self.served.is_empty() {
+            return Ok(());
+        }
+        let (limits, now) = (self.limits.owed, self.now);
+        let patience = self.limits.stalled_after;
+        let stalled: Vec<_> = self
+            .sessions
+            .iter_mut()
+            .filter(|(_, session)| {
+                session.holds_publishers(limits) && now.duration_since(session.idle_since) >= patience
+            })
+            .filter_map(|(_, session)| {
+                let client_id = &*session.client_id;
+                tracing::warn!(client_id, "disconnected: its queue is full and it takes nothing");
+                session.connection
+            })
+            .collect();
+        for connection in stalled {
+            self.close(connection, "the client takes nothing and its queue is full")?;
+        }
+        Ok(())
+    }
+
+    fn warn_of_dropped(&mut self) {
+        for (_, session) in self.sessions.iter_mut() {
+            let dropped = session.take_dropped();
+            if dropped > 0 {
+                let client_id = &*session.client_id;
+                let owed = session.owed_messages();
+                tracing::error!(
+                    client_id,
+                    dropped,
+                    owed,
+                    "queue of absent client full: its oldest messages are dropped"
+                );
+            }
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! The way from the exchange to one connection.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use rumqttc::Packet;
+use rumqttc::mqttbytes::QoS;
+use tokio::sync::mpsc;
+
+use crate::session::Delivery;
+use crate::store::Message;
+
+/// What a message waiting for its client costs besides topic and payload, in bytes.
+const OVERHEAD_BYTES: usize = 64;
+
+/// Something for a connection to do.
+#[derive(Debug)]
+pub(crate) enum Outgoing {
+    /// Send a message, or release one.
+    Deliver(Delivery),
+    /// Send an answer.
+    Answer(Packet),
+    /// All packets handed over are dealt with: hand over the next ones.
+    Next,
+    /// Send what has come so far and close.
+    Close(&'static str),
+}
+
+/// The exchange's end. Nothing blocks here: a client that does not read is kept in bounds by
+/// its in-flight window, by its own packets not being read, and by dropping QoS 0.
+#[derive(Debug)]
+pub(crate) struct Outlet {
+    sender: mpsc::UnboundedSender<Vec<Outgoing>>,
+    gathered: Vec<Outgoing>,
+    waiting_bytes: Arc<AtomicUsize>,
+    max_waiting_bytes: usize,
+}
+
+/// The connection's end.
+#[derive(Debug)]
+pub(crate) struct Inlet {
+    receiver: mpsc::UnboundedReceiver<Vec<Outgoing>>,
+    received: std::vec::IntoIter<Outgoing>,
+    waiting_bytes: Arc<AtomicUsize>,
+}
+
+/// Both ends, with the number of bytes beyond which QoS 0 messages are dropped.
+pub(crate) fn outlet(max_waiting_bytes: usize) -> (Outlet, Inlet) {
+    let (sender, receiver) = mpsc::unbounded_channel();
+    let waiting_bytes = Arc::new(AtomicUsize::new(0));
+    let outlet =
+        Outlet { sender, gathered: Vec::new(), waiting_bytes: Arc::clone(&waiting_bytes), max_waiting_bytes };
+    (outlet, Inlet { receiver, received: Vec::new().into_iter(), waiting_bytes })
+}
+
+impl Outlet {
+    /// Adds to what the next [`flush`](Outlet::flush) sends.
+    pub(crate) fn push(&mut self, outgoing: Outgoing) {
+        self.waiting_bytes.fetch_add(weight(&outgoing), Ordering::Relaxed);
+        self.gathered.push(outgoing);
+    }
+
+    /// Sends a QoS 0 message unless too much waits already; whether it is sent.
+    pub(crate) fn offer(&mut self, message: &Arc<Message>) -> bool {
+        let fits = !self.is_congested();
+        if fits {
+            self.push_qos0(message, false);
+        }
+        fits
+    }
+
+    /// Whether as much waits for the client as may.
+    pub(crate) fn is_congested(&self) -> bool {
+        self.waiting_bytes.load(Ordering::Relaxed) >= self.max_waiting_bytes
+    }
+
+    /// Sends a QoS 0 message, retained or not, however much waits.
+    pub(crate) fn push_qos0(&mut self, message: &Arc<Message>, retain: bool) {
+        self.push(Outgoing::Deliver(Delivery::Publish {
+            message: Arc::clone(message),
+            qos: QoS::AtMostOnce,
+            packet_id: 0,
+            dup: false,
+            retain,
+        }));
+    }
+
+    /// Hands over all that was gathered. A connection that has ended already reads nothing of
+    /// it; its end is on the way to the exchange.
+    pub(crate) fn flush(&mut self) {
+        if !self.gathered.is_empty() {
+            let _ = self.sender.send(std::mem::take(&mut self.gathered));
+        }
+    }
+}
+
+impl Inlet {
+    /// The next thing to do; `None` after the exchange has let go of the connection. Cancelling
+    /// it loses nothing.
+    pub(crate) async fn next(&mut self) -> Option<Outgoing> {
+        while self.received.len() == 0 {
+            self.received = self.receiver.recv().await?.into_iter();
+        }
+        self.take()
+    }
+
+    /// The next thing to do, if there is one now.
+    pub(crate) fn try_next(&mut self) -> Option<Outgoing> {
+        while self.received.len() == 0 {
+            self.received = self.receiver.try_recv().ok()?.into_iter();
+        }
+        self.take()
+    }
+
+    fn take(&mut self) -> Option<Outgoing> {
+        let outgoing = self.received.next()?;
+        self.waiting_bytes.fetch_sub(weight(&outgoing), Ordering::Relaxed);
+        Some(outgoing)
+    }
+}
+
+fn weight(outgoing: &Outgoing) -> usize {
+    match outgoing {
+        Outgoing::Deliver(Delivery::Publish { message, .. }) => message.size() + OVERHEAD_BYTES,
+        _ => 0,
+    }
+}

@@ -1,0 +1,119 @@
+//! Retained messages: the last one published with the retain flag, for each topic.
+
+use std::collections::BTreeMap;
+use std::ops::Bound;
+use std::sync::Arc;
+
+use rumqttc::mqttbytes::QoS;
+
+use crate::router;
+use crate::store::Message;
+
+/// A message kept for those who subscribe later.
+#[derive(Debug, Clone)]
+pub(crate) struct RetainedMessage {
+    pub(crate) message: Arc<Message>,
+    pub(crate) qos: QoS,
+}
+
+/// There are as many retained messages as may be.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0} messages are retained, which is the limit")]
+pub(crate) struct TooManyRetained(usize);
+
+/// The retained messages of all topics.
+#[derive(Debug)]
+pub(crate) struct Retained {
+    by_topic: BTreeMap<String, RetainedMessage>,
+    max_messages: usize,
+}
+
+impl Retained {
+    pub(crate) fn new(max_messages: usize) -> Retained {
+        Retained { by_topic: BTreeMap::new(), max_messages }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.by_topic.len()
+    }
+
+    /// Keeps a message in the place of the topic's last one. An empty one only deletes it.
+    pub(crate) fn retain(&mut self, message: &Arc<Message>, qos: QoS) -> Result<(), TooManyRetained> {
+        if message.payload.is_empty() {
+            self.by_topic.remove(&message.topic);
+            return Ok(());
+        }
+        let retained = RetainedMessage { message: Arc::clone(message), qos };
+        let known = self.by_topic.contains_key(&message.topic);
+        if !known && self.by_topic.len() >= self.max_messages {
+            return Err(TooManyRetained(self.max_messages));
+        }
+        self.by_topic.insert(message.topic.clone(), retained);
+        Ok(())
+    }
+
+    /// The retained messages that match `filter`, in the order of their topics.
+    pub(crate) fn matching<'a>(&'a self, filter: &'a str) -> impl Iterator<Item = &'a RetainedMessage> {
+        let prefix = literal_prefix(filter);
+        self.by_topic
+            .range::<str, _>((Bound::Included(prefix), Bound::Unbounded))
+            .take_while(move |(topic, _)| topic.starts_with(prefix))
+            .filter(move |(topic, _)| router::matches(topic, filter))
+            .map(|(_, retained)| retained)
+    }
+}
+
+/// What every topic that matches `filter` begins with.
+fn literal_prefix(filter: &str) -> &str {
+    let end = filter.find(['+', '#']).unwrap_or(filter.len());
+    // `a/#` matches `a` as well.
+    filter[..end].strip_suffix('/').unwrap_or(&filter[..end])
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use bytes::Bytes;
+
+    fn retained(topics: &[&str]) -> Retained {
+        let mut retained = Retained::new(topics.len());
+        for topic in topics {
+            retained.retain(&message(topic, "x"), QoS::AtLeastOnce).unwrap();
+        }
+        retained
+    }
+
+    fn message(topic: &str, payload: &'static str) -> Arc<Message> {
+        Arc::new(Message { topic: topic.to_owned(), payload: Bytes::from_static(payload.as_bytes()) })
+    }
+
+    fn topics(retained: &Retained, filter: &str) -> Vec<String> {
+        retained.matching(filter).map(|found| found.message.topic.clone()).collect()
+    }
+
+    #[test]
+    fn wildcards_find_what_matches() {
+        let retained = retained(&["a", "a/b", "a/b/c", "ab", "b/b", "/a", "$SYS/up", "größe"]);
+        assert_eq!(topics(&retained, "a/#"), ["a", "a/b", "a/b/c"]);
+        assert_eq!(topics(&retained, "+/b"), ["a/b", "b/b"]);
+        assert_eq!(topics(&retained, "a/+"), ["a/b"]);
+        assert_eq!(topics(&retained, "a"), ["a"]);
+        assert_eq!(topics(&retained, "/+"), ["/a"]);
+        assert_eq!(topics(&retained, "gr\u{f6}ße"), ["größe"]);
+        assert_eq!(topics(&retained, "$SYS/#"), ["$SYS/up"]);
+        assert_eq!(topics(&retained, "#").len(), 7);
+        assert_eq!(topics(&retained, "+/up"), [""; 0]);
+    }
+
+    #[test]
+    fn an_empty_message_deletes_and_makes_room() {
+        let mut retained = retained(&["a", "b"]);
+        let full = retained.retain(&message("c", "x"), QoS::AtMostOnce);
+        assert_eq!(full, Err(TooManyRetained(2)));
+        retained.retain(&message("a", "new"), QoS::AtMostOnce).unwrap();
+        retained.retain(&message("b", ""), QoS::AtMostOnce).unwrap();
+        retained.retain(&message("c", "x"), QoS::AtMostOnce).unwrap();
+        assert_eq!(topics(&retained, "#"), ["a", "c"]);
+    }
+}

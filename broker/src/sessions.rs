@@ -1,0 +1,169 @@
+//! All sessions, and who has subscribed to which filter. Pure, like [`Session`].
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use rumqttc::mqttbytes::QoS;
+
+use crate::router::{FilterId, Match};
+use crate::session::{ConnectionId, Session, Subscription};
+
+/// A session's number. Never used twice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct SessionId(u64);
+
+/// A session that a client has just connected to.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Opened {
+    pub(crate) session: SessionId,
+    /// Whether it existed before: the CONNACK's "session present".
+    pub(crate) present: bool,
+}
+
+/// A filter that nobody subscribes to any more.
+pub(crate) type OrphanedFilter = String;
+
+/// The sessions of all clients, connected or absent.
+#[derive(Debug, Default)]
+pub(crate) struct Sessions {
+    sessions: HashMap<SessionId, Session>,
+    by_client: HashMap<Arc<str>, SessionId>,
+    subscribers: HashMap<FilterId, Vec<(SessionId, QoS)>>,
+    last: u64,
+}
+
+impl Sessions {
+    pub(crate) fn len(&self) -> usize {
+        self.sessions.len()
+    }
+
+    pub(crate) fn get_mut(&mut self, session: SessionId) -> Option<&mut Session> {
+        self.sessions.get_mut(&session)
+    }
+
+    /// The session of a client, if it has one.
+    pub(crate) fn of_client(&self, client_id: &str) -> Option<SessionId> {
+        self.by_client.get(client_id).copied()
+    }
+
+    /// Connects a client to its session, a new one if it has none. A clean session's
+    /// predecessor must have been [ended](Sessions::end) before.
+    pub(crate) fn open(
+        &mut self,
+        client_id: &str,
+        clean: bool,
+        connection: ConnectionId,
+        now: Instant,
+    ) -> Opened {
+        let existing = self.of_client(client_id);
+        let id = existing.unwrap_or_else(|| {
+            self.last += 1;
+            SessionId(self.last)
+        });
+        let client_id: Arc<str> = client_id.into();
+        self.by_client.insert(Arc::clone(&client_id), id);
+        let session = self.sessions.entry(id).or_insert_with(|| Session::new(client_id, clean, now));
+        session.connection = Some(connection);
+        session.idle_since = now;
+        Opened { session: id, present: existing.is_some() }
+    }
+
+    /// Ends a session and everything owed to it.
+    pub(crate) fn end(&mut self, id: SessionId) -> Vec<OrphanedFilter> {
+        let Some(session) = self.sessions.remove(&id) else {
+            return Vec::new();
+        };
+        self.by_client.remove(&session.client_id);
+        session
+            .subscriptions
+            .into_iter()
+            .filter_map(|(path, subscription)| self.withdraw(subscription.filter, id).then_some(path))
+            .collect()
+    }
+
+    /// Notes a subscription, in the place of an earlier one to the same filter.
+    pub(crate) fn subscribe(&mut self, id: SessionId, path: &str, subscription: Subscription) {
+        let Some(session) = self.sessions.get_mut(&id) else {
+            return;
+        };
+        session.subscriptions.insert(path.to_owned(), subscription);
+        let subscribers = self.subscribers.entry(subscription.filter).or_default();
+        match subscribers.iter_mut().find(|(subscriber, _)| *subscriber == id) {
+            Some((_, qos)) => *qos = subscription.qos,
+            None => subscribers.push((id, subscription.qos)),
+        }
+    }
+
+    /// Forgets a subscription; returns the filter if it was the last one to it.
+    pub(crate) fn unsubscribe(&mut self, id: SessionId, path: &str) -> Option<OrphanedFilter> {
+        let session = self.sessions.get_mut(&id)?;
+        let (path, subscription) = session.subscriptions.remove_entry(path)?;
+        self.withdraw(subscription.filter, id).then_some(path)
+    }
+
+    /// Who receives a message with these matches: each session once, with the highest QoS of
+    /// its matching subscriptions.
+    pub(crate) fn recipients(&self, matches: &[Match], recipients: &mut Vec<(SessionId, QoS)>) {
+        recipients.clear();
+        for found in matches {
+            if let Some(subscribers) = self.subscribers.get(&found.filter) {
+                recipients.extend_from_slice(subscribers);
+            }
+        }
+        if matches.len() > 1 {
+            recipients.sort_unstable_by_key(|(session, qos)| (*session, 2 - *qos as u8));
+            recipients.dedup_by_key(|(session, _)| *session);
+        }
+    }
+
+    /// Sessions of clients that have been absent for `age`.
+    pub(crate) fn expired(&self, age: Duration, now: Instant) -> Vec<SessionId> {
+        self.sessions
+            .iter()
+            .filter(|(_, session)| {
+                session.connection.is_none() && now.duration_since(session.idle_since) >= age
+            })
+            .map(|(id, _)| *id)
+            .collect()
+    }
+
+    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = (SessionId, &mut Session)> {
+        self.sessions.iter_mut().map(|(id, session)| (*id, session))
+    }
+
+    /// Removes a subscriber; whether it was the filter's last.
+    fn withdraw(&mut self, filter: FilterId, id: SessionId) -> bool {
+        let Some(subscribers) = self.subscribers.get_mut(&filter) else {
+            return false;
+        };
+        subscribers.retain(|(subscriber, _)| *subscriber != id);
+        let last = subscribers.is_empty();
+        if last {
+            self.subscribers.remove(&filter);
+        }
+        last
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_absent_sessions_expire() {
+        let start = Instant::now();
+        let day = Duration::from_secs(86_400);
+        let mut sessions = Sessions::default();
+        let absent = sessions.open("absent", false, ConnectionId(1), start).session;
+        sessions.open("present", false, ConnectionId(2), start);
+        if let Some(session) = sessions.get_mut(absent) {
+            session.connection = None;
+        }
+        assert_eq!(sessions.expired(day, start + day - Duration::from_secs(1)), []);
+        assert_eq!(sessions.expired(day, start + day), [absent]);
+        sessions.end(absent);
+        assert_eq!(sessions.of_client("absent"), None);
+        assert_eq!(sessions.len(), 1);
+    }
+}

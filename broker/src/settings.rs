@@ -1,0 +1,75 @@
+//! What can be set, and what holds when nothing is.
+
+use std::net::SocketAddr;
+
+use serde::Deserialize;
+
+/// All settings of the broker; the file's sections are the fields.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Settings {
+    /// Listening, and what clients may ask for.
+    pub mqtt: MqttSettings,
+}
+
+/// Section `[mqtt]`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct MqttSettings {
+    /// Address and port to listen on, without TLS.
+    pub listen: SocketAddr,
+    /// Clients connected at the same time.
+    pub max_connections: usize,
+    /// Largest packet taken from a client, in bytes, without its fixed header.
+    pub max_packet_bytes: usize,
+    /// Seconds from the TCP connection to a complete CONNECT.
+    pub connect_timeout_s: u64,
+    /// Seconds that a client may take to read anything of what it is sent.
+    pub write_timeout_s: u64,
+    /// Sessions kept, connected or not.
+    pub max_sessions: usize,
+    /// Days after which a session of an absent client is forgotten; 0 for never.
+    pub session_expiry_days: u64,
+    /// Subscriptions of one session.
+    pub max_subscriptions: usize,
+    /// Messages owed to one session: a year of minutes is 525,600.
+    pub max_owed_messages: usize,
+    /// Bytes of topics and payloads owed to one session.
+    pub max_owed_bytes: usize,
+    /// QoS 1 and 2 messages sent to a client and not yet acknowledged by it.
+    pub in_flight_messages: u16,
+    /// Bytes that may wait for a client to read them before QoS 0 messages to it are dropped.
+    pub max_waiting_bytes: usize,
+    /// Seconds after which a connected client whose queue is full, and which acknowledges
+    /// nothing, is disconnected so that publishers can go on.
+    pub stalled_after_s: u64,
+    /// Retained messages.
+    pub max_retained: usize,
+    /// Different topic filters that the router remembers; it never forgets one.
+    pub max_filters: usize,
+    /// Different topics that the router remembers; others are matched one by one.
+    pub max_topics: usize,
+}
+
+impl Default for MqttSettings {
+    fn default() -> Self {
+        MqttSettings {
+            listen: SocketAddr::from(([127, 0, 0, 1], 1883)),
+            max_connections: 1_000,
+            max_packet_bytes: 256 * 1024,
+            connect_timeout_s: 10,
+            write_timeout_s: 30,
+            max_sessions: 10_000,
+            session_expiry_days: 400,
+            max_subscriptions: 1_000,
+            max_owed_messages: 2_000_000,
+            max_owed_bytes: 512 * 1024 * 1024,
+            in_flight_messages: 1_000,
+            max_waiting_bytes: 4 * 1024 * 1024,
+            stalled_after_s: 60,
+            max_retained: 100_000,
+            max_filters: 10_000,
+            max_topics: 100_000,
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! From `main` to the exit code.
+
+use std::fmt::Debug;
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::Context;
+use serde::de::DeserializeOwned;
+use tokio_util::sync::CancellationToken;
+
+use crate::settings::{self, SettingsError};
+use crate::{logging, shutdown};
+
+/// The exit code of a program whose settings are wrong: starting it again will
+/// not help before somebody has mended them.
+pub const EXIT_SETTINGS: u8 = 2;
+
+/// The exit code of every other failure.
+pub const EXIT_FAILURE: u8 = 1;
+
+/// How long a daemon may take to stop after SIGTERM.
+const STOP_WITHIN: Duration = Duration::from_secs(5);
+
+/// A daemon about to run.
+pub struct Daemon<'a> {
+    /// Its name, as in `powerpi-broker`; the settings lie in
+    /// `/etc/powerpi/<name>.toml` unless `config` says otherwise.
+    pub name: &'static str,
+    /// Its version.
+    pub version: &'static str,
+    /// A settings file named on the command line; it must exist.
+    pub config: Option<&'a Path>,
+    /// Threads of the async runtime; 1 suits whatever mostly waits.
+    pub worker_threads: usize,
+}
+
+impl Daemon<'_> {
+    /// Loads the settings, prepares logging and signals and runs `run` until it
+    /// ends. `run` ends by itself soon after its token is cancelled.
+    ///
+    /// The error that ends a daemon goes to the log as one line.
+    pub fn run<S, R>(&self, run: impl FnOnce(S, CancellationToken) -> R) -> ExitCode
+    where
+        S: DeserializeOwned + Debug,
+        R: Future<Output = anyhow::Result<()>>,
+    {
+        logging::init();
+        let outcome = settings::load::<S>(self.name, self.config).map_err(Into::into).and_then(|settings| {
+            tracing::info!(version = self.version, ?settings, "{} starting", self.name);
+            self.block_on(|shutdown| run(settings, shutdown))
+        });
+        match &outcome {
+            Ok(()) => tracing::info!("{} stopped", self.name),
+            Err(error) => tracing::error!("{}: {error:#}", self.name),
+        }
+        exit_code(&outcome)
+    }
+
+    fn block_on<R>(&self, run: impl FnOnce(CancellationToken) -> R) -> anyhow::Result<()>
+    where
+        R: Future<Output = anyhow::Result<()>>,
+    {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(self.worker_threads)
+            .enable_all()
+            .build()
+            .context("starting the async runtime")?;
+        let outcome = runtime.block_on(async {
+            let shutdown = shutdown::on_signal().context("installing signal handlers")?;
+            let overdue = async {
+                shutdown.cancelled().await;
+                tokio::time::sleep(STOP_WITHIN).await;
+            };
+            tokio::select! {
+                outcome = run(shutdown.clone()) => outcome,
+                () = overdue => anyhow::bail!("did not stop within {STOP_WITHIN:?}"),
+            }
+        });
+        // A thread that blocks (on a disk, on a line) must not keep the process.
+        runtime.shutdown_timeout(Duration::from_millis(500));
+        outcome
+    }
+}
+
+/// 0, [`EXIT_SETTINGS`] for a [`SettingsError`] anywhere in the chain, or
+/// [`EXIT_FAILURE`].
+pub fn exit_code(outcome: &anyhow::Result<()>) -> ExitCode {
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) if error.chain().any(|cause| cause.is::<SettingsError>()) => EXIT_SETTINGS.into(),
+        Err(_) => EXIT_FAILURE.into(),
+    }
+}
+
+/// Tells whoever started us (systemd, or `powerpi demo`) that we serve now.
+pub fn ready() {
+    if let Err(error) = sd_notify::notify(&[sd_notify::NotifyState::Ready]) {
+        tracing::warn!(%error, "could not say that we are ready");
+    }
+}

@@ -1,0 +1,56 @@
+#!/bin/bash
+# Installs what the named steps need and this machine lacks, and says why:
+#   install-packages.sh build|test|gpio ...
+# Debian 12 and its relatives; as root, or as a user with sudo.
+set -euo pipefail
+
+declare -A why=(
+    [gcc]="compiles SQLite and links"
+    [pkg-config]="finds librrd"
+    [librrd-dev]="the library that keeps and draws RRD files"
+    [libclang-dev]="reads librrd's header while building"
+    [fonts-inter]="the font of the pictures"
+    [fonts-dejavu-core]="the font where Inter is missing"
+    [rrdtool]="a second opinion on RRD files, in tests"
+    [mosquitto]="a second broker, in tests"
+    [mosquitto-clients]="other people's MQTT clients, in tests"
+    [chromium]="a browser, in tests"
+    [chromium-driver]="drives the browser"
+    [sqlite3]="looks into the ledger, in tests"
+    [linux-source-6.1]="the kernel that counts in the GPIO test"
+    [make]="builds that kernel"
+    [flex]="builds that kernel"
+    [bison]="builds that kernel"
+    [bc]="builds that kernel"
+    [xz-utils]="unpacks that kernel"
+    [busybox-static]="the commands inside that kernel"
+)
+declare -A packages=(
+    [build]="gcc pkg-config librrd-dev libclang-dev fonts-inter fonts-dejavu-core"
+    [test]="rrdtool mosquitto mosquitto-clients chromium chromium-driver sqlite3"
+    [gpio]="linux-source-6.1 make flex bison bc xz-utils busybox-static"
+)
+
+command -v cargo >/dev/null || { echo "Rust is missing: install it from https://rustup.rs (1.89 or newer)." >&2; exit 1; }
+command -v apt-get >/dev/null || { echo "This is no Debian; install by hand what deploy/install-packages.sh lists." >&2; exit 1; }
+
+missing=()
+for step in "$@"; do
+    for package in ${packages[$step]}; do
+        dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || missing+=("$package")
+    done
+done
+[ ${#missing[@]} -eq 0 ] && exit 0
+
+echo "Debian packages to install:"
+for package in "${missing[@]}"; do
+    printf '  %-18s %s\n' "$package" "${why[$package]}"
+done
+as_root=()
+[ "$(id -u)" -eq 0 ] || as_root=(sudo)
+"${as_root[@]}" apt-get update -qq
+"${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}"
+# Its package starts mosquitto at once, on the port of our own broker.
+case " ${missing[*]} " in
+*" mosquitto "*) [ ! -d /run/systemd/system ] || "${as_root[@]}" systemctl disable --now mosquitto ;;
+esac

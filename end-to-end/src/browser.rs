@@ -1,0 +1,160 @@
+//! A real Chromium, driven through its WebDriver.
+
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use fantoccini::wd::{Capabilities, WebDriverCompatibleCommand};
+use fantoccini::{Client, ClientBuilder};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::site::free_port;
+
+/// What a person prefers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Theme {
+    /// Dark on white.
+    Light,
+    /// Light on black.
+    Dark,
+}
+
+/// One browser window.
+#[derive(Debug)]
+pub struct Browser {
+    /// The page, for everything that is not below.
+    pub page: Client,
+    driver: Child,
+    _profile: TempDir,
+}
+
+/// chromedriver's own commands, which the WebDriver standard lacks.
+#[derive(Debug)]
+struct Extra {
+    path: &'static str,
+    body: Value,
+}
+
+impl WebDriverCompatibleCommand for Extra {
+    fn endpoint(&self, base: &url::Url, session: Option<&str>) -> Result<url::Url, url::ParseError> {
+        base.join(&format!("session/{}/{}", session.unwrap_or_default(), self.path))
+    }
+
+    fn method_and_body(&self, _: &url::Url) -> (http::Method, Option<String>) {
+        (http::Method::POST, Some(self.body.to_string()))
+    }
+}
+
+impl Browser {
+    /// Opens a window of `width` pixels.
+    pub async fn open(width: u32, theme: Theme) -> Self {
+        let profile = TempDir::new().unwrap();
+        let port = free_port();
+        let driver = Command::new("chromedriver")
+            .arg(format!("--port={port}"))
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("chromedriver; it is in Debian's chromium-driver");
+        let profile_dir = format!("--user-data-dir={}", profile.path().display());
+        let arguments = [
+            "--headless",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--disable-quic",
+            "--no-first-run",
+            "--disable-background-networking",
+            "--disable-component-update",
+            "--disable-sync",
+            "--hide-scrollbars",
+            &profile_dir,
+        ];
+        let mut capabilities = Capabilities::new();
+        capabilities.insert("goog:chromeOptions".into(), json!({ "args": arguments }));
+        capabilities.insert("goog:loggingPrefs".into(), json!({ "browser": "ALL" }));
+        let began = Instant::now();
+        let page = loop {
+            let mut builder = ClientBuilder::new(hyper_util::client::legacy::connect::HttpConnector::new());
+            match builder
+                .capabilities(capabilities.clone())
+                .connect(&format!("http://127.0.0.1:{port}"))
+                .await
+            {
+                Ok(page) => break page,
+                Err(error) if began.elapsed() > Duration::from_secs(30) => panic!("chromium: {error}"),
+                Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,
+            }
+        };
+        let browser = Self { page, driver, _profile: profile };
+        browser.resize(width, 900).await;
+        let theme = if theme == Theme::Dark { "dark" } else { "light" };
+        let features = json!([{ "name": "prefers-color-scheme", "value": theme }]);
+        browser.devtools("Emulation.setEmulatedMedia", json!({ "features": features })).await;
+        browser
+    }
+
+    async fn resize(&self, width: u32, height: u32) {
+        let metrics =
+            json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600 });
+        self.devtools("Emulation.setDeviceMetricsOverride", metrics).await;
+    }
+
+    async fn devtools(&self, command: &str, parameters: Value) -> Value {
+        let body = json!({ "cmd": command, "params": parameters });
+        self.page.issue_cmd(Extra { path: "goog/cdp/execute", body }).await.unwrap()
+    }
+
+    /// Switches JavaScript off (or on) for pages loaded from now on.
+    pub async fn set_javascript(&self, on: bool) {
+        self.devtools("Emulation.setScriptExecutionDisabled", json!({ "value": !on })).await;
+    }
+
+    /// What the page wrote to its console so far, errors and warnings.
+    pub async fn complaints(&self) -> Vec<String> {
+        let log =
+            self.page.issue_cmd(Extra { path: "se/log", body: json!({ "type": "browser" }) }).await.unwrap();
+        let serious = |line: &&Value| matches!(line["level"].as_str(), Some("SEVERE" | "WARNING"));
+        log.as_array().unwrap().iter().filter(serious).map(|line| line["message"].to_string()).collect()
+    }
+
+    /// Evaluates a JavaScript expression.
+    pub async fn evaluate(&self, expression: &str) -> Value {
+        self.page.execute(&format!("return {expression}"), vec![]).await.unwrap()
+    }
+
+    /// The text of an element; fails when there is none.
+    pub async fn text(&self, css: &str) -> String {
+        let element = self.page.find(fantoccini::Locator::Css(css)).await;
+        element.unwrap_or_else(|_| panic!("no {css} on the page")).text().await.unwrap()
+    }
+
+    /// Waits until an expression is true, for up to 20 s.
+    pub async fn wait_for(&self, expression: &str) {
+        let began = Instant::now();
+        while self.evaluate(expression).await != Value::Bool(true) {
+            assert!(began.elapsed() < Duration::from_secs(20), "waited 20 s for {expression}");
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
+
+    /// A picture of the whole page, as PNG.
+    pub async fn screenshot(&self, width: u32, file: &Path) {
+        let height = self.evaluate("document.documentElement.scrollHeight").await.as_u64().unwrap();
+        self.resize(width, height as u32).await;
+        std::fs::write(file, self.page.screenshot().await.unwrap()).unwrap();
+    }
+
+    /// Closes the window.
+    pub async fn close(self) {
+        // The session may have ended by itself; chromedriver goes with us.
+        let _ = self.page.clone().close().await;
+    }
+}
+
+impl Drop for Browser {
+    fn drop(&mut self) {
+        let _ = self.driver.kill();
+        let _ = self.driver.wait();
+    }
+}

@@ -1,0 +1,16 @@
+//! What the end-to-end tests stand on: the real programs as processes, each
+//! with a folder and ports of its own, and the tools a person would use to look
+//! at them.
+//!
+//! Only for tests, so whatever goes wrong panics and says what it was doing.
+#![allow(clippy::unwrap_used)]
+
+mod browser;
+mod eyes;
+mod program;
+mod site;
+
+pub use browser::{Browser, Theme};
+pub use eyes::{http_get, mosquitto_pub, mosquitto_sub, rrd_minutes};
+pub use program::{Program, binary, run_to_end};
+pub use site::{Site, free_port, wait_until};

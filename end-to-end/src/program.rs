@@ -1,0 +1,136 @@
+//! A program as a process.
+
+use std::io::Read;
+use std::os::unix::net::UnixDatagram;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+/// A program that was built beside the tests.
+pub fn binary(name: &str) -> PathBuf {
+    // …/target/debug/deps/test-1234 → …/target/debug/name
+    let test = std::env::current_exe().unwrap();
+    let beside = |folder: &Path| Some(folder.join(name)).filter(|path| path.is_file());
+    test.ancestors()
+        .skip(1)
+        .take(3)
+        .find_map(beside)
+        .unwrap_or_else(|| panic!("{name} is not built; run `cargo build --workspace` before these tests"))
+}
+
+/// A program that runs; killed when it is dropped.
+#[derive(Debug)]
+pub struct Program {
+    name: &'static str,
+    child: Child,
+    log: PathBuf,
+}
+
+impl Program {
+    /// Starts a daemon in `folder` with the settings `<name>.toml` there, and
+    /// waits until it says that it is ready.
+    pub fn start(name: &'static str, folder: &Path) -> Self {
+        let socket = folder.join(format!("{name}.ready"));
+        let _ = std::fs::remove_file(&socket);
+        let ready = UnixDatagram::bind(&socket).unwrap();
+        ready.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+        let arguments = ["--config".into(), folder.join(format!("{name}.toml")).display().to_string()];
+        let program = Self::spawn(name, folder, &arguments, &[("NOTIFY_SOCKET", &socket)]);
+        let mut said = [0; 64];
+        let length =
+            ready.recv(&mut said).unwrap_or_else(|_| panic!("{name} is not ready:\n{}", program.log()));
+        assert!(said[..length].starts_with(b"READY=1"), "{name} said {:?}", &said[..length]);
+        program
+    }
+
+    /// Starts a program; its standard error goes to `<name>.log` in `folder`.
+    pub fn spawn(
+        name: &'static str,
+        folder: &Path,
+        arguments: &[String],
+        environment: &[(&str, &Path)],
+    ) -> Self {
+        let log = folder.join(format!("{name}.log"));
+        let file = std::fs::OpenOptions::new().create(true).append(true).open(&log).unwrap();
+        let child = Command::new(binary(name))
+            .args(arguments)
+            .envs(environment.iter().copied())
+            .current_dir(folder)
+            .stdin(Stdio::null())
+            .stdout(file.try_clone().unwrap())
+            .stderr(file)
+            .spawn()
+            .unwrap();
+        Self { name, child, log }
+    }
+
+    /// What it wrote so far.
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(&self.log).unwrap_or_default()
+    }
+
+    /// Asks it to stop, as systemd would, and fails if it takes more than 5 s or
+    /// ends badly.
+    pub fn stop(mut self) {
+        self.signal(Signal::TERM);
+        let status = self.wait(Duration::from_secs(5));
+        assert!(status.success(), "{} ended with {status}:\n{}", self.name, self.log());
+    }
+
+    /// Sends a signal.
+    pub fn signal(&self, signal: Signal) {
+        let pid = Pid::from_raw(self.child.id() as i32).unwrap();
+        kill_process(pid, signal).unwrap();
+    }
+
+    /// Waits for its end.
+    pub fn wait(&mut self, at_most: Duration) -> ExitStatus {
+        let began = Instant::now();
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status;
+            }
+            assert!(began.elapsed() < at_most, "{} still runs after {at_most:?}:\n{}", self.name, self.log());
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        if std::thread::panicking() {
+            eprintln!("--- {} ---\n{}", self.name, self.log());
+        }
+    }
+}
+
+/// Runs a program that is to end by itself within 20 s.
+pub fn run_to_end(name: &str, folder: &Path, arguments: &[&str]) -> Output {
+    let mut child = Command::new(binary(name))
+        .args(arguments)
+        .current_dir(folder)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let began = Instant::now();
+    let status = loop {
+        if let Some(status) = child.try_wait().unwrap() {
+            break status;
+        }
+        if began.elapsed() > Duration::from_secs(20) {
+            child.kill().unwrap();
+            panic!("{name} {arguments:?} did not end");
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    };
+    let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
+    child.stdout.unwrap().read_to_end(&mut stdout).unwrap();
+    child.stderr.unwrap().read_to_end(&mut stderr).unwrap();
+    Output { status, stdout, stderr }
+}

@@ -1,0 +1,96 @@
+//! A site: a folder, ports, and settings for the four programs.
+
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use meter_ledger::{Ledger, RecordedMeter};
+use meter_messages::{Meter, Minute};
+use tempfile::TempDir;
+
+use crate::program::Program;
+
+/// A folder with settings for the four programs, and their ports.
+#[derive(Debug)]
+pub struct Site {
+    folder: TempDir,
+    /// The broker's port.
+    pub mqtt: u16,
+    /// The web server's port.
+    pub web: u16,
+}
+
+impl Site {
+    /// Writes the settings; `meters` is TOML, the publisher's `[[meter]]`s.
+    pub fn new(meters: &str) -> Self {
+        let site = Self { folder: TempDir::new().unwrap(), mqtt: free_port(), web: free_port() };
+        let connect = format!("[mqtt]\nport = {}\n", site.mqtt);
+        let files = "ledger = 'ledger.sqlite'\nrrd_dir = 'rrd'\n";
+        site.write("powerpi-broker", &format!("[mqtt]\nlisten = '127.0.0.1:{}'\n", site.mqtt));
+        site.write("powerpi-recorder", &format!("{files}{connect}"));
+        let web = format!("listen = '127.0.0.1:{}'\ntime_zone = 'Europe/Berlin'\n{files}{connect}", site.web);
+        site.write("powerpi-web", &web);
+        site.write("pi-publisher", &format!("site = 'hq'\nstate_dir = '.'\n{connect}{meters}"));
+        site
+    }
+
+    fn write(&self, name: &str, settings: &str) {
+        std::fs::write(self.path().join(format!("{name}.toml")), settings).unwrap();
+    }
+
+    /// Where everything of it lies.
+    pub fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Starts one of the programs and waits until it is ready.
+    pub fn start(&self, name: &'static str) -> Program {
+        Program::start(name, self.path())
+    }
+
+    /// The ledger, for reading.
+    pub fn ledger(&self) -> Ledger {
+        Ledger::open_read_only(&self.path().join("ledger.sqlite")).unwrap()
+    }
+
+    /// A meter as the ledger knows it, once it does.
+    pub fn meter(&self, meter: &str) -> Option<RecordedMeter> {
+        let meter: Meter = meter.parse().unwrap();
+        if !self.path().join("ledger.sqlite").is_file() {
+            return None;
+        }
+        self.ledger().meter(&meter).unwrap()
+    }
+
+    /// Every recorded minute and its pulses.
+    pub fn recorded(&self, meter: &str) -> Vec<(Minute, u32)> {
+        let Some(known) = self.meter(meter) else { return Vec::new() };
+        let all = Minute::nearest(i64::MIN)..Minute::nearest(i64::MAX);
+        let minutes = self.ledger().minutes(&known, all).unwrap();
+        minutes.iter().map(|minute| (minute.minute, minute.pulses)).collect()
+    }
+
+    /// The RRD file of a meter.
+    pub fn rrd(&self, meter: &str) -> PathBuf {
+        self.path().join("rrd").join(format!("{meter}.rrd"))
+    }
+
+    /// The address of a page.
+    pub fn url(&self, path: &str) -> String {
+        format!("http://127.0.0.1:{}{path}", self.web)
+    }
+}
+
+/// A TCP port of 127.0.0.1 that nobody uses at this moment.
+pub fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+/// Waits until something holds, and fails after a minute.
+pub fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
+    let began = Instant::now();
+    while !holds() {
+        assert!(began.elapsed() < Duration::from_secs(60), "waited a minute until {what}");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}

@@ -1,0 +1,133 @@
+//! From pulse to picture: what the source emitted is, count by count, in the
+//! ledger, in the RRD, in the API and on the page.
+#![allow(clippy::unwrap_used)]
+
+use std::time::Duration;
+
+use end_to_end::{Program, Site, http_get, rrd_minutes, wait_until};
+use jiff::Timestamp;
+use meter_messages::{Minute, PulsesPerKwh};
+use pi_publisher::pulse_source::simulated::{Household, SimulatedSettings};
+
+/// What the household is made of, in settings and as the source itself.
+fn household(more: &str) -> (String, Household) {
+    let meter = format!(
+        "[[meter]]\nid = 'main'\nname = 'Haus'\npulses_per_kwh = 1000\n[meter.source]\nkind = 'simulated'\nseed = 7\n{more}"
+    );
+    let settings = SimulatedSettings { seed: 7, ..SimulatedSettings::default() };
+    let household = Household::new(&settings, PulsesPerKwh::try_from(1000).unwrap()).unwrap();
+    (meter, household)
+}
+
+fn minutes_from(first: Minute, count: i64) -> impl Iterator<Item = Minute> {
+    (0..count).map(move |n| Minute::nearest(first.epoch_minutes() + n))
+}
+
+/// Fails unless exactly these minutes are recorded, as the source emitted them.
+fn assert_all_recorded(site: &Site, household: &Household) {
+    let recorded = site.recorded("hq/main");
+    let first = recorded.first().unwrap().0;
+    let expected: Vec<_> = minutes_from(first, recorded.len() as i64)
+        .map(|minute| (minute, household.pulses_in(minute)))
+        .collect();
+    assert_eq!(recorded, expected, "recorded, and what the source emitted");
+    let rrd = rrd_minutes(
+        &site.rrd("hq/main"),
+        first,
+        Minute::nearest(recorded.last().unwrap().0.epoch_minutes() + 1),
+    );
+    assert_eq!(rrd, expected, "in the RRD, and what the source emitted");
+}
+
+fn start_all(site: &Site) -> [Program; 3] {
+    [site.start("powerpi-broker"), site.start("powerpi-recorder"), site.start("pi-publisher")]
+}
+
+#[test]
+fn three_hours_are_the_same_everywhere() {
+    let until = Timestamp::now().as_second() / 60 * 60 - 120;
+    let (from, until) = (until - 3 * 3600, Timestamp::from_second(until).unwrap());
+    let (meter, household) =
+        household(&format!("from = '{}'\nuntil = '{until}'\n", Timestamp::from_second(from).unwrap()));
+    let site = Site::new(&meter);
+    let _daemons = start_all(&site);
+    let _web = site.start("powerpi-web");
+    wait_until("three hours are recorded", || site.recorded("hq/main").len() == 180);
+    assert_all_recorded(&site, &household);
+
+    let first = Minute::containing(from).unwrap();
+    let pulses: u64 = minutes_from(first, 180).map(|minute| u64::from(household.pulses_in(minute))).sum();
+    let kwh = pulses as f64 / 1000.0;
+    let path = format!("/api/v1/meters/hq/main/energy?from={first}&to={until}&step=minute");
+    let (status, body) = http_get(site.web, &path);
+    assert_eq!(status, 200, "{body}");
+    let rows: serde_json::Value = serde_json::from_str(&body).unwrap();
+    let rows = rows["rows"].as_array().unwrap();
+    let of_api: u64 = rows.iter().map(|row| row["pulses"].as_u64().unwrap()).sum();
+    assert_eq!((rows.len(), of_api), (180, pulses));
+    let (_, csv) = http_get(site.web, &path.replace("/energy?", "/energy.csv?"));
+    assert_eq!(csv.trim_end().lines().count(), 181, "{csv}");
+    let (_, page) = http_get(site.web, "/m/hq/main?lang=en");
+    assert!(page.contains(&format!("{kwh:.3}")), "{kwh:.3} kWh in total on {page}");
+}
+
+#[test]
+fn whoever_stops_for_a_while_nothing_is_missing_and_nothing_twice() {
+    // Ten minutes of the household's time in a second of ours.
+    let from = Timestamp::from_second(Timestamp::now().as_second() / 60 * 60 - 40 * 86_400).unwrap();
+    let (meter, household) = household(&format!("from = '{from}'\nspeed = 600\n"));
+    let site = Site::new(&meter);
+    let [broker, recorder, publisher] = start_all(&site);
+    let count = || site.recorded("hq/main").len();
+    let more = |minutes: usize| {
+        let before = count();
+        wait_until("more minutes are recorded", || count() >= before + minutes);
+    };
+    more(20);
+    recorder.stop();
+    std::thread::sleep(Duration::from_secs(2));
+    let recorder = site.start("powerpi-recorder");
+    more(30);
+    broker.stop();
+    std::thread::sleep(Duration::from_secs(2));
+    let _broker = site.start("powerpi-broker");
+    more(30);
+    publisher.stop();
+    std::thread::sleep(Duration::from_secs(2));
+    let publisher = site.start("pi-publisher");
+    more(20);
+    publisher.stop();
+    recorder.stop();
+    let recorded = count();
+    assert!(recorded > 100, "{recorded} minutes");
+    let _recorder = site.start("powerpi-recorder");
+    wait_until("the RRD is checked", || site.rrd("hq/main").is_file());
+    assert_all_recorded(&site, &household);
+}
+
+#[test]
+fn kept_minutes_can_be_sent_again_to_a_new_server() {
+    let until = Timestamp::from_second(Timestamp::now().as_second() / 60 * 60 - 600).unwrap();
+    let from = Timestamp::from_second(until.as_second() - 7200).unwrap();
+    let (meter, household) = household(&format!("from = '{from}'\nuntil = '{until}'\n"));
+    let site = Site::new(&meter);
+    let [_broker, recorder, _publisher] = start_all(&site);
+    wait_until("two hours are recorded", || site.recorded("hq/main").len() == 120);
+    recorder.stop();
+    // The server's disks are lost.
+    for lost in ["ledger.sqlite", "rrd/hq/main.rrd"] {
+        std::fs::remove_file(site.path().join(lost)).unwrap();
+    }
+    for rest in ["ledger.sqlite-wal", "ledger.sqlite-shm"] {
+        let _ = std::fs::remove_file(site.path().join(rest));
+    }
+    let _recorder = site.start("powerpi-recorder");
+    let span = ["replay", "--from", "2020-01-01T00:00:00Z", "--to", "2099-01-01T00:00:00Z"];
+    let config = ["--config", "pi-publisher.toml"];
+    let replayed = end_to_end::run_to_end("pi-publisher", site.path(), &[&config[..], &span].concat());
+    let said = String::from_utf8_lossy(&replayed.stdout);
+    assert!(replayed.status.success() && said.contains("main: 120 minutes sent"), "{replayed:?}");
+    wait_until("two hours are recorded again", || site.recorded("hq/main").len() == 120);
+    wait_until("the RRD is there again", || site.rrd("hq/main").is_file());
+    assert_all_recorded(&site, &household);
+}

@@ -1,0 +1,94 @@
+//! What is wrong is said in one clear line that names it and the remedy; exit
+//! code 2 for settings, 1 otherwise.
+#![allow(clippy::unwrap_used)]
+
+use std::net::TcpListener;
+use std::path::Path;
+
+use end_to_end::{Site, run_to_end};
+
+const METER: &str = "[[meter]]\nid = 'main'\npulses_per_kwh = 1000\n[meter.source]\nkind = 'simulated'\n";
+
+/// Runs a program on settings and returns its exit code and last line.
+fn refusal(site: &Site, name: &str, settings: &str) -> (i32, String) {
+    let file = format!("{name}.toml");
+    std::fs::write(site.path().join(&file), settings).unwrap();
+    let output = run_to_end(name, site.path(), &["--config", &file]);
+    let said = String::from_utf8(output.stderr).unwrap();
+    let errors: Vec<&str> = said.lines().filter(|line| line.contains("ERROR")).collect();
+    assert_eq!(errors.len(), 1, "one line says it: {said}");
+    (output.status.code().unwrap(), errors[0].to_owned())
+}
+
+#[track_caller]
+fn assert_refused(name: &str, settings: &str, code: i32, says: &[&str]) {
+    let site = Site::new(METER);
+    let (given, line) = refusal(&site, name, settings);
+    for word in says {
+        assert!(line.contains(word), "\"{word}\" in: {line}");
+    }
+    assert_eq!(given, code, "{line}");
+}
+
+#[test]
+fn unknown_keys_are_named_with_the_nearest_one() {
+    let unknown = |name, settings, says: &[&str]| assert_refused(name, settings, 2, says);
+    unknown("pi-publisher", "sight = 'hq'\n", &["pi-publisher.toml", "\"sight\"", "did you mean \"site\"?"]);
+    unknown("powerpi-broker", "[mqtt]\nlissten = '127.0.0.1:1'", &["mqtt", "did you mean \"listen\"?"]);
+    unknown("powerpi-recorder", "legder = 'x'", &["did you mean \"ledger\"?"]);
+    unknown("powerpi-web", "timezone = 'x'", &["did you mean \"time_zone\"?"]);
+}
+
+#[test]
+fn bad_ids_and_missing_meters_are_named() {
+    assert_refused("pi-publisher", "site = 'Hack Space'\n", 2, &["site", "Hack Space", "a-z 0-9 _ -"]);
+    assert_refused("pi-publisher", "site = 'hq'\n", 2, &["no meter", "[[meter]]"]);
+    let twice = format!("state_dir = '.'\n{METER}{METER}");
+    assert_refused("pi-publisher", &twice, 2, &["two meters", "main"]);
+    let constant = METER.replace("1000", "0");
+    assert_refused("pi-publisher", &constant, 2, &["meter.1.pulses_per_kwh", "1 to 1000000"]);
+    assert_refused("powerpi-web", "time_zone = 'Europe/Berln'", 2, &["time_zone", "Europe/Berln"]);
+}
+
+#[test]
+fn a_port_in_use_is_named() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap();
+    let broker = format!("[mqtt]\nlisten = '{address}'\n");
+    assert_refused("powerpi-broker", &broker, 1, &[&address.to_string(), "in use"]);
+    let site = Site::new(METER);
+    let _recorder = site.start("powerpi-recorder");
+    let (code, line) = refusal(
+        &site,
+        "powerpi-web",
+        &format!("listen = '{address}'\nledger = 'ledger.sqlite'\nrrd_dir = 'rrd'\n"),
+    );
+    assert_eq!(code, 1);
+    assert!(line.contains(&address.to_string()) && line.contains("in use"), "{line}");
+}
+
+#[test]
+fn a_folder_that_cannot_be_written_is_named() {
+    // /proc takes no files, not even root's.
+    let outbox = format!("state_dir = '/proc'\n{METER}");
+    assert_refused("pi-publisher", &outbox, 1, &["/proc/outbox.sqlite", "state_dir"]);
+    assert_refused(
+        "powerpi-recorder",
+        "ledger = '/proc/ledger.sqlite'",
+        1,
+        &["/proc/ledger.sqlite", "folder"],
+    );
+    let rrd = "ledger = 'l.sqlite'\nrrd_dir = '/proc/rrd'";
+    assert_refused("powerpi-recorder", rrd, 1, &["/proc/rrd"]);
+}
+
+#[test]
+fn a_missing_line_is_named() {
+    let of_source =
+        |source: &str| format!("state_dir = '.'\n{}", METER.replace("kind = 'simulated'", source));
+    let cdev = of_source("kind = 'cdev'\nchip = '/dev/gpiochip77'\nline = 17");
+    assert_refused("pi-publisher", &cdev, 1, &["meter main", "gpiochip77", "not found"]);
+    let sysfs = of_source("kind = 'sysfs'\nnumber = 9999");
+    assert!(Path::new("/sys").is_dir());
+    assert_refused("pi-publisher", &sysfs, 1, &["meter main", "not found"]);
+}

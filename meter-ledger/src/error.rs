@@ -1,0 +1,64 @@
+//! What can go wrong with a ledger.
+
+use std::path::{Path, PathBuf};
+
+/// Why the ledger could not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum LedgerError {
+    /// The file cannot be opened.
+    #[error("opening the ledger {path}: {error}; is the folder there, and may this user use it?")]
+    Open {
+        /// The file.
+        path: PathBuf,
+        /// What SQLite said.
+        error: rusqlite::Error,
+    },
+    /// A newer PowerPi wrote it.
+    #[error("the ledger {path} has format {found}, this program knows {known}; install a newer PowerPi")]
+    Newer {
+        /// The file.
+        path: PathBuf,
+        /// The format in the file.
+        found: i64,
+        /// The newest format known here.
+        known: i64,
+    },
+    /// Not a ledger at all, or one that has no tables yet.
+    #[error("{path} is not a PowerPi ledger")]
+    Foreign {
+        /// The file.
+        path: PathBuf,
+    },
+    /// SQLite refused.
+    #[error("ledger: {0}")]
+    Sqlite(#[from] rusqlite::Error),
+    /// A row that the recorder cannot have written.
+    #[error("ledger: a damaged row: {0}")]
+    Damaged(String),
+}
+
+impl LedgerError {
+    pub(crate) fn open(path: &Path, error: rusqlite::Error) -> Self {
+        Self::Open { path: path.to_owned(), error }
+    }
+
+    /// Fills in the file's name where the error was made without it.
+    pub(crate) fn at(self, file: &Path) -> Self {
+        match self {
+            Self::Newer { found, known, .. } => Self::Newer { path: file.to_owned(), found, known },
+            Self::Foreign { .. } => Self::Foreign { path: file.to_owned() },
+            Self::Sqlite(error) => Self::open(file, error),
+            other => other,
+        }
+    }
+
+    /// Whether the disk is full, so that waiting and trying again may help.
+    pub fn is_disk_full(&self) -> bool {
+        let (Self::Sqlite(error) | Self::Open { error, .. }) = self else { return false };
+        error.sqlite_error_code() == Some(rusqlite::ErrorCode::DiskFull)
+    }
+}
+
+pub(crate) fn damaged(error: impl std::fmt::Display) -> LedgerError {
+    LedgerError::Damaged(error.to_string())
+}

@@ -1,0 +1,188 @@
+//! The readers' side: meters, minutes and sums.
+
+use std::ops::Range;
+
+use meter_messages::{Meter, Minute, PulsesPerKwh};
+use rusqlite::{OptionalExtension, Row, params};
+
+use crate::error::damaged;
+use crate::{Ledger, LedgerError};
+
+/// A meter that the ledger knows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RecordedMeter {
+    row: i64,
+    /// Its site and id.
+    pub meter: Meter,
+    /// Its name for people.
+    pub name: String,
+    /// Its meter constant.
+    pub pulses_per_kwh: PulsesPerKwh,
+}
+
+/// A minute as it was counted. Where two outboxes shared one, their pulses are
+/// added up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RecordedMinute {
+    /// The minute.
+    pub minute: Minute,
+    /// Pulses that fell in it.
+    pub pulses: u32,
+    /// Its seconds during which the line was watched, at most 60.
+    pub watched_s: u8,
+    /// The meter's running count at its end.
+    pub total: u64,
+}
+
+/// What lies between two minutes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Sum {
+    /// Pulses.
+    pub pulses: u64,
+    /// Minutes that were recorded.
+    pub minutes: u64,
+    /// Seconds during which the line was watched.
+    pub watched_s: u64,
+    /// The most pulses in one minute.
+    pub most_in_a_minute: u32,
+}
+
+impl Sum {
+    fn add(&mut self, minute: &RecordedMinute) {
+        self.pulses += u64::from(minute.pulses);
+        self.minutes += 1;
+        self.watched_s += u64::from(minute.watched_s);
+        self.most_in_a_minute = self.most_in_a_minute.max(minute.pulses);
+    }
+}
+
+impl Ledger {
+    /// All meters, by site and id.
+    pub fn meters(&self) -> Result<Vec<RecordedMeter>, LedgerError> {
+        let mut statement = self
+            .connection
+            .prepare_cached("SELECT id, site, meter, name, pulses_per_kwh FROM meter ORDER BY site, meter")?;
+        let rows = statement.query_map([], |row| Ok(meter_of(row)))?;
+        rows.map(|row| row?).collect()
+    }
+
+    /// One meter.
+    pub fn meter(&self, meter: &Meter) -> Result<Option<RecordedMeter>, LedgerError> {
+        let mut statement = self.connection.prepare_cached(
+            "SELECT id, site, meter, name, pulses_per_kwh FROM meter WHERE site = ?1 AND meter = ?2",
+        )?;
+        statement
+            .query_row(params![meter.site.as_str(), meter.meter.as_str()], |row| Ok(meter_of(row)))
+            .optional()?
+            .transpose()
+    }
+
+    /// Calls `each` with the recorded minutes of a span, in order, without
+    /// holding them all.
+    pub fn for_each_minute(
+        &self,
+        meter: &RecordedMeter,
+        span: Range<Minute>,
+        mut each: impl FnMut(RecordedMinute),
+    ) -> Result<(), LedgerError> {
+        let mut statement = self.connection.prepare_cached(
+            "SELECT minute, pulses, watched_s, total FROM minute
+             WHERE meter = ?1 AND minute >= ?2 AND minute < ?3 ORDER BY minute",
+        )?;
+        let mut rows =
+            statement.query(params![meter.row, span.start.epoch_minutes(), span.end.epoch_minutes()])?;
+        let mut held: Option<RecordedMinute> = None;
+        while let Some(row) = rows.next()? {
+            let next = minute_of(row)?;
+            held = match held {
+                Some(shared) if shared.minute == next.minute => Some(merged(shared, next)),
+                Some(done) => {
+                    each(done);
+                    Some(next)
+                }
+                None => Some(next),
+            };
+        }
+        held.into_iter().for_each(each);
+        Ok(())
+    }
+
+    /// The recorded minutes of a span, in order.
+    pub fn minutes(
+        &self,
+        meter: &RecordedMeter,
+        span: Range<Minute>,
+    ) -> Result<Vec<RecordedMinute>, LedgerError> {
+        let mut minutes = Vec::new();
+        self.for_each_minute(meter, span, |minute| minutes.push(minute))?;
+        Ok(minutes)
+    }
+
+    /// The sums between neighbouring bounds (ascending): one fewer than bounds.
+    /// Local hours, days and months are such bounds, whatever their length.
+    pub fn sums(&self, meter: &RecordedMeter, bounds: &[Minute]) -> Result<Vec<Sum>, LedgerError> {
+        let (Some(&first), Some(&last)) = (bounds.first(), bounds.last()) else { return Ok(Vec::new()) };
+        let mut sums = vec![Sum::default(); bounds.len() - 1];
+        let mut step = 0;
+        self.for_each_minute(meter, first..last, |minute| {
+            while minute.minute >= bounds[step + 1] {
+                step += 1;
+            }
+            sums[step].add(&minute);
+        })?;
+        Ok(sums)
+    }
+
+    /// The sum of a span.
+    pub fn sum(&self, meter: &RecordedMeter, span: Range<Minute>) -> Result<Sum, LedgerError> {
+        Ok(self.sums(meter, &[span.start, span.end])?.pop().unwrap_or_default())
+    }
+
+    /// The first recorded minute.
+    pub fn first(&self, meter: &RecordedMeter) -> Result<Option<Minute>, LedgerError> {
+        let mut statement = self
+            .connection
+            .prepare_cached("SELECT minute FROM minute WHERE meter = ?1 ORDER BY minute LIMIT 1")?;
+        let first: Option<i64> = statement.query_row([meter.row], |row| row.get(0)).optional()?;
+        first.map(|minute| Minute::from_epoch_minutes(minute).map_err(damaged)).transpose()
+    }
+
+    /// The newest recorded minute.
+    pub fn newest(&self, meter: &RecordedMeter) -> Result<Option<RecordedMinute>, LedgerError> {
+        let mut statement = self.connection.prepare_cached(
+            "SELECT minute, pulses, watched_s, total FROM minute
+             WHERE meter = ?1 ORDER BY minute DESC, total DESC LIMIT 1",
+        )?;
+        let mut rows = statement.query([meter.row])?;
+        rows.next()?.map(minute_of).transpose()
+    }
+}
+
+fn meter_of(row: &Row<'_>) -> Result<RecordedMeter, LedgerError> {
+    let text = |column: usize| row.get::<_, String>(column);
+    let constant: u64 = row.get(4)?;
+    Ok(RecordedMeter {
+        row: row.get(0)?,
+        meter: Meter { site: text(1)?.parse().map_err(damaged)?, meter: text(2)?.parse().map_err(damaged)? },
+        name: text(3)?,
+        pulses_per_kwh: PulsesPerKwh::try_from(constant).map_err(damaged)?,
+    })
+}
+
+fn minute_of(row: &Row<'_>) -> Result<RecordedMinute, LedgerError> {
+    Ok(RecordedMinute {
+        minute: Minute::from_epoch_minutes(row.get(0)?).map_err(damaged)?,
+        pulses: row.get(1)?,
+        watched_s: row.get(2)?,
+        total: row.get(3)?,
+    })
+}
+
+fn merged(one: RecordedMinute, other: RecordedMinute) -> RecordedMinute {
+    RecordedMinute {
+        minute: one.minute,
+        pulses: one.pulses + other.pulses,
+        watched_s: (one.watched_s + other.watched_s).min(60),
+        total: one.total.max(other.total),
+    }
+}

@@ -1,0 +1,123 @@
+//! The ledger's promise: every minute once, whole, and there after a commit.
+#![allow(clippy::unwrap_used)]
+
+use meter_ledger::{Custody, Ledger, LedgerError, Recording, Sum};
+use meter_messages::{Info, Meter, Minute, PulseCount, PulsesPerKwh};
+use tempfile::TempDir;
+
+fn meter() -> Meter {
+    "hq/main".parse().unwrap()
+}
+
+fn info(outbox: &str) -> Info {
+    Info {
+        name: "Hauptzähler".into(),
+        pulses_per_kwh: PulsesPerKwh::try_from(1000).unwrap(),
+        unit: Default::default(),
+        source: "test".into(),
+        version: "0".into(),
+        outbox: outbox.parse().unwrap(),
+        oldest_seq: 1,
+    }
+}
+
+fn minute(number: i64) -> Minute {
+    Minute::from_epoch_minutes(29_000_000 + number).unwrap()
+}
+
+fn count(seq: u64, at: i64, pulses: u32) -> PulseCount {
+    PulseCount { minute: minute(at), watched_s: 60, seq, pulses, total: 1000 + seq * 100 }
+}
+
+fn ledger() -> (TempDir, Ledger) {
+    let folder = TempDir::new().unwrap();
+    let ledger = Ledger::open(&folder.path().join("ledger.sqlite")).unwrap();
+    (folder, ledger)
+}
+
+fn record(ledger: &mut Ledger, outbox: &str, counts: &[PulseCount]) -> (Custody, Vec<Recording>) {
+    let mut batch = ledger.batch().unwrap();
+    let custody = batch.register(&meter(), &info(outbox)).unwrap();
+    let recordings = counts.iter().map(|count| batch.record(&custody, count).unwrap()).collect();
+    batch.commit().unwrap();
+    (custody, recordings)
+}
+
+#[test]
+fn a_minute_is_recorded_once() {
+    let (_folder, mut ledger) = ledger();
+    let counts = [count(1, 0, 5), count(1, 0, 5), count(2, 1, 7), count(3, 1, 8)];
+    let (_, recordings) = record(&mut ledger, "a", &counts);
+    use Recording::{AlreadyRecorded, Contradiction, Recorded};
+    assert_eq!(recordings, [Recorded, AlreadyRecorded, Recorded, Contradiction { kept: 7 }]);
+    let known = ledger.meter(&meter()).unwrap().unwrap();
+    let sum = ledger.sum(&known, minute(0)..minute(10)).unwrap();
+    assert_eq!(sum, Sum { pulses: 12, minutes: 2, watched_s: 120, most_in_a_minute: 7 });
+}
+
+#[test]
+fn two_outboxes_may_share_a_minute() {
+    let (_folder, mut ledger) = ledger();
+    record(&mut ledger, "a", &[PulseCount { watched_s: 20, ..count(1, 0, 5) }]);
+    record(&mut ledger, "b", &[PulseCount { watched_s: 30, ..count(1, 0, 6) }]);
+    record(&mut ledger, "b", &[PulseCount { watched_s: 30, ..count(1, 0, 6) }]);
+    let known = ledger.meter(&meter()).unwrap().unwrap();
+    let minutes = ledger.minutes(&known, minute(0)..minute(1)).unwrap();
+    assert_eq!(minutes.len(), 1);
+    assert_eq!((minutes[0].pulses, minutes[0].watched_s), (11, 50));
+}
+
+#[test]
+fn marks_and_minutes_are_there_after_reopening_but_no_batch_that_was_dropped() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("ledger.sqlite");
+    {
+        let mut ledger = Ledger::open(&path).unwrap();
+        let (mut custody, _) = record(&mut ledger, "a", &[count(1, 0, 5)]);
+        (custody.mark_seq, custody.mark_minute) = (1, Some(minute(0)));
+        let mut batch = ledger.batch().unwrap();
+        batch.keep_mark(&custody).unwrap();
+        batch.commit().unwrap();
+        let mut dropped = ledger.batch().unwrap();
+        dropped.record(&custody, &count(2, 1, 5)).unwrap();
+    }
+    let mut ledger = Ledger::open(&path).unwrap();
+    let custody = ledger.batch().unwrap().register(&meter(), &info("a")).unwrap();
+    assert_eq!(ledger.custodies().unwrap(), [(meter(), custody.clone())]);
+    assert_eq!((custody.mark().seq, custody.mark().minute), (1, Some(minute(0))));
+    let known = ledger.meter(&meter()).unwrap().unwrap();
+    assert_eq!(ledger.newest(&known).unwrap().unwrap().minute, minute(0));
+    assert_eq!(ledger.first(&known).unwrap(), Some(minute(0)));
+}
+
+#[test]
+fn sums_follow_their_bounds_over_gaps() {
+    let (_folder, mut ledger) = ledger();
+    let counts: Vec<_> = [0, 1, 2, 10, 11, 59].iter().zip(1..).map(|(&at, seq)| count(seq, at, 1)).collect();
+    record(&mut ledger, "a", &counts);
+    let known = ledger.meters().unwrap().remove(0);
+    let bounds = [0, 2, 3, 5, 60].map(minute);
+    let pulses: Vec<u64> = ledger.sums(&known, &bounds).unwrap().iter().map(|sum| sum.pulses).collect();
+    assert_eq!(pulses, [2, 1, 0, 3]);
+    assert!(ledger.sums(&known, &[]).unwrap().is_empty());
+    assert!(ledger.sums(&known, &bounds[..1]).unwrap().is_empty());
+}
+
+#[test]
+fn a_reader_sees_what_a_writer_committed() {
+    let (folder, mut ledger) = ledger();
+    let reader = Ledger::open_read_only(&folder.path().join("ledger.sqlite")).unwrap();
+    assert!(reader.meters().unwrap().is_empty());
+    record(&mut ledger, "a", &[count(1, 0, 5)]);
+    assert_eq!(reader.meters().unwrap()[0].name, "Hauptzähler");
+}
+
+#[test]
+fn foreign_and_missing_files_are_named() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("x.sqlite");
+    assert!(matches!(Ledger::open_read_only(&path), Err(LedgerError::Open { .. })));
+    std::fs::write(&path, "not a database, but long enough to be looked at. ".repeat(100)).unwrap();
+    let said = Ledger::open(&path).unwrap_err().to_string();
+    assert!(said.contains("x.sqlite") && said.contains("not a database"), "{said}");
+}

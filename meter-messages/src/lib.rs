@@ -1,0 +1,17 @@
+//! The contract on the wire: who a meter is, which topics it speaks on and what
+//! the payloads look like. Pure: no I/O, no clock, no async.
+//!
+//! Everything that comes from outside is parsed here once, into types that
+//! cannot be built wrong: a [`MeterId`] is safe in a topic *and* in a file name.
+
+mod id;
+mod minute;
+mod payload;
+mod topic;
+mod units;
+
+pub use id::{IdError, Meter, MeterId, OutboxId, SiteId};
+pub use minute::{Minute, MinuteError};
+pub use payload::{Diag, Info, Live, Mark, PayloadError, PulseCount, State, Status};
+pub use topic::{ALL_METERS, ALL_SITES, Topic, TopicError};
+pub use units::{MAX_COUNT, PulsesPerKwh, Unit, UnitError};

@@ -1,0 +1,228 @@
+//! The payloads: JSON that a person can read in `mosquitto_sub`.
+//!
+//! Unknown fields are passed over, so that a newer publisher does not silence
+//! an older recorder. Numbers outside their range are refused by name.
+
+use jiff::Timestamp;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use crate::id::OutboxId;
+use crate::minute::Minute;
+use crate::units::{MAX_COUNT, PulsesPerKwh, Unit};
+
+/// The longest payload that is looked at, in bytes.
+const LONGEST: usize = 8 * 1024;
+
+/// Why a payload was refused.
+#[derive(Debug, thiserror::Error)]
+pub enum PayloadError {
+    /// Longer than any payload of ours.
+    #[error("payload of {0} bytes is longer than {LONGEST}")]
+    TooLong(usize),
+    /// Not the JSON that belongs there; the text names the field.
+    #[error("payload: {0}")]
+    Json(#[from] serde_json::Error),
+    /// A number outside its range.
+    #[error("{field} must lie between {least} and {most}, not {value}")]
+    Range {
+        /// The field's name on the wire.
+        field: &'static str,
+        /// What stood there.
+        value: u64,
+        /// The lowest value that could be.
+        least: u64,
+        /// The highest value that could be.
+        most: u64,
+    },
+    /// Neither `online` nor `offline`.
+    #[error("status must be online or offline")]
+    Status,
+}
+
+fn within(field: &'static str, value: u64, least: u64, most: u64) -> Result<(), PayloadError> {
+    if (least..=most).contains(&value) {
+        Ok(())
+    } else {
+        Err(PayloadError::Range { field, value, least, most })
+    }
+}
+
+fn from_json<T: DeserializeOwned>(payload: &[u8]) -> Result<T, PayloadError> {
+    if payload.len() > LONGEST {
+        return Err(PayloadError::TooLong(payload.len()));
+    }
+    Ok(serde_json::from_slice(payload)?)
+}
+
+/// A payload type: how it is written, read and checked.
+macro_rules! json_payload {
+    ($name:ident, |$value:ident| $check:expr) => {
+        impl $name {
+            /// The payload as it goes over the wire.
+            pub fn to_json(&self) -> Vec<u8> {
+                // Fails only for maps with keys that are not text; there are none here.
+                serde_json::to_vec(self).unwrap_or_default()
+            }
+
+            /// Reads and checks a payload; the error names the field.
+            pub fn from_json(payload: &[u8]) -> Result<Self, PayloadError> {
+                let $value: Self = from_json(payload)?;
+                $check?;
+                Ok($value)
+            }
+        }
+    };
+}
+
+/// A finished minute: what a meter's whole being is reduced to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PulseCount {
+    /// The minute.
+    #[serde(rename = "t")]
+    pub minute: Minute,
+    /// How many of its seconds the line was watched, 1 to 60.
+    #[serde(rename = "s")]
+    pub watched_s: u8,
+    /// Its place in the outbox: from 1, without holes.
+    pub seq: u64,
+    /// Pulses that fell in the minute.
+    pub pulses: u32,
+    /// Pulses since the meter was set up, these included; never goes down.
+    pub total: u64,
+}
+
+json_payload!(PulseCount, |count| {
+    within("s", count.watched_s.into(), 1, 60)
+        .and_then(|()| within("seq", count.seq, 1, MAX_COUNT))
+        .and_then(|()| within("total", count.total, count.pulses.into(), MAX_COUNT))
+});
+
+/// The value of the moment, for eyes.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Live {
+    /// When it was worked out.
+    #[serde(rename = "t")]
+    pub at: Timestamp,
+    /// Power from the spacing of the last pulses, in W, decaying while none
+    /// comes; absent until two pulses were seen.
+    #[serde(rename = "w", default, skip_serializing_if = "Option::is_none")]
+    pub power_w: Option<u32>,
+    /// Pulses since the meter was set up.
+    pub total: u64,
+}
+
+json_payload!(Live, |live| within("total", live.total, 0, MAX_COUNT));
+
+/// The newest state, retained: what home automation reads.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct State {
+    /// When it was true.
+    #[serde(rename = "t")]
+    pub at: Timestamp,
+    /// Power in W; absent until two pulses were seen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub power_w: Option<u32>,
+    /// The running count in kWh.
+    pub energy_kwh: f64,
+    /// Pulses since the meter was set up.
+    pub total: u64,
+}
+
+json_payload!(State, |state| within("total", state.total, 0, MAX_COUNT));
+
+/// What a meter is, retained.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Info {
+    /// The name people gave it.
+    pub name: String,
+    /// The meter constant.
+    pub pulses_per_kwh: PulsesPerKwh,
+    /// What `energy_kwh` and the constant are about.
+    #[serde(default)]
+    pub unit: Unit,
+    /// Where its pulses come from, for people: `cdev gpiochip0 line 17`.
+    pub source: String,
+    /// The publisher's version.
+    pub version: String,
+    /// The outbox its minutes lie in.
+    pub outbox: OutboxId,
+    /// The lowest `seq` that the outbox still holds: nothing below it will ever
+    /// be sent again, so nobody need wait for it.
+    pub oldest_seq: u64,
+}
+
+json_payload!(Info, |info| {
+    within("oldest_seq", info.oldest_seq, 1, MAX_COUNT)
+        .and_then(|()| within("name (its length)", info.name.len() as u64, 1, 200))
+});
+
+/// How well the counting goes, once a minute, retained.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Diag {
+    /// When it was written.
+    #[serde(rename = "t")]
+    pub at: Timestamp,
+    /// Edges the bounce filter refused since the publisher started.
+    pub rejected: u64,
+    /// Shortest pulse of the last minute in ms; absent without pulses.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub width_min_ms: Option<f64>,
+    /// Mean pulse of the last minute in ms.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub width_mean_ms: Option<f64>,
+    /// Longest pulse of the last minute in ms.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub width_max_ms: Option<f64>,
+    /// Edges the kernel had to drop since the publisher started.
+    pub lost_edges: u64,
+    /// Minutes in the outbox that no mark covers yet.
+    pub outbox_depth: u64,
+    /// The clock: `synchronised`, `unsynchronised` or `simulated`.
+    pub clock: String,
+}
+
+json_payload!(Diag, |diag| within("outbox_depth", diag.outbox_depth, 0, MAX_COUNT));
+
+/// The recorder's receipt: every minute of this outbox up to `seq` is in the
+/// ledger, on disk. Retained.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Mark {
+    /// The outbox it speaks of; any other one's minutes are not covered.
+    pub outbox: OutboxId,
+    /// The last `seq` up to which nothing is missing; 0 before the first.
+    pub seq: u64,
+    /// The minute of `seq`; absent while `seq` is 0.
+    #[serde(rename = "t", default, skip_serializing_if = "Option::is_none")]
+    pub minute: Option<Minute>,
+}
+
+json_payload!(Mark, |mark| within("seq", mark.seq, 0, MAX_COUNT));
+
+/// Whether a publisher is there; its will says `offline` for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Status {
+    /// Connected.
+    Online,
+    /// Gone, or stopped.
+    Offline,
+}
+
+impl Status {
+    /// The payload as it goes over the wire.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Online => "online",
+            Self::Offline => "offline",
+        }
+    }
+
+    /// Reads a payload.
+    pub fn from_payload(payload: &[u8]) -> Result<Self, PayloadError> {
+        match payload {
+            b"online" => Ok(Self::Online),
+            b"offline" => Ok(Self::Offline),
+            _ => Err(PayloadError::Status),
+        }
+    }
+}

@@ -1,0 +1,108 @@
+//! Every payload looks as documented, round-trips, and says what is wrong with it.
+#![allow(clippy::unwrap_used)]
+
+use jiff::Timestamp;
+use meter_messages::{
+    Diag, Info, Live, MAX_COUNT, Mark, Minute, PayloadError, PulseCount, PulsesPerKwh, State, Status,
+};
+use proptest::prelude::*;
+
+fn minutes() -> impl Strategy<Value = Minute> {
+    (15_778_080i64..68_374_080).prop_map(|m| Minute::from_epoch_minutes(m).unwrap())
+}
+
+fn times() -> impl Strategy<Value = Timestamp> {
+    (946_684_800_000i64..4_102_444_800_000).prop_map(|ms| Timestamp::from_millisecond(ms).unwrap())
+}
+
+prop_compose! {
+    fn counts()(minute in minutes(), watched_s in 1u8..=60, seq in 1..=MAX_COUNT, pulses: u32, more in 0..=MAX_COUNT / 2)
+        -> PulseCount {
+        PulseCount { minute, watched_s, seq, pulses, total: u64::from(pulses) + more }
+    }
+}
+
+proptest! {
+    #[test]
+    fn counts_round_trip(count in counts()) {
+        prop_assert_eq!(PulseCount::from_json(&count.to_json()).unwrap(), count);
+    }
+
+    #[test]
+    fn live_and_state_round_trip(at in times(), power_w: Option<u32>, total in 0..=MAX_COUNT) {
+        let live = Live { at, power_w, total };
+        prop_assert_eq!(Live::from_json(&live.to_json()).unwrap(), live);
+        let state = State { at, power_w, energy_kwh: total as f64 / 1000.0, total };
+        prop_assert_eq!(State::from_json(&state.to_json()).unwrap(), state);
+    }
+
+    #[test]
+    fn infos_round_trip(name in "\\PC{1,40}", constant in 1u64..=1_000_000, oldest_seq in 1..=MAX_COUNT) {
+        let info = Info {
+            name,
+            pulses_per_kwh: PulsesPerKwh::try_from(constant).unwrap(),
+            unit: Default::default(),
+            source: "simulated household".into(),
+            version: "0.1.0".into(),
+            outbox: "9f3a".parse().unwrap(),
+            oldest_seq,
+        };
+        prop_assert_eq!(Info::from_json(&info.to_json()).unwrap(), info);
+    }
+
+    #[test]
+    fn diags_round_trip(at in times(), rejected in 0..=MAX_COUNT, width: Option<u16>) {
+        let width_ms = width.map(f64::from);
+        let diag = Diag {
+            at, rejected, width_min_ms: width_ms, width_mean_ms: width_ms, width_max_ms: width_ms,
+            lost_edges: 0, outbox_depth: 3, clock: "synchronised".into(),
+        };
+        prop_assert_eq!(Diag::from_json(&diag.to_json()).unwrap(), diag);
+    }
+
+    #[test]
+    fn marks_round_trip(seq in 0..=MAX_COUNT, minute in proptest::option::of(minutes())) {
+        let mark = Mark { outbox: "9f3a".parse().unwrap(), seq, minute };
+        prop_assert_eq!(Mark::from_json(&mark.to_json()).unwrap(), mark);
+    }
+
+    #[test]
+    fn no_bytes_panic(bytes: Vec<u8>) {
+        let _ = PulseCount::from_json(&bytes);
+        let _ = Info::from_json(&bytes);
+        let _ = Status::from_payload(&bytes);
+    }
+}
+
+#[test]
+fn a_count_looks_as_documented() {
+    let documented = r#"{"t":"2026-10-03T12:34:00Z","s":60,"seq":904321,"pulses":17,"total":12345678}"#;
+    let count = PulseCount::from_json(documented.as_bytes()).unwrap();
+    assert_eq!(String::from_utf8(count.to_json()).unwrap(), documented);
+    assert_eq!((count.pulses, count.total), (17, 12_345_678));
+}
+
+#[test]
+fn an_error_names_the_field() {
+    let said = |json: &str| PulseCount::from_json(json.as_bytes()).unwrap_err().to_string();
+    let with = |field: &str, value: &str| {
+        let mut count = serde_json::json!({"t":"2026-10-03T12:34:00Z","s":60,"seq":1,"pulses":17,"total":17});
+        count[field] = serde_json::from_str(value).unwrap();
+        said(&count.to_string())
+    };
+    assert!(with("t", "\"2026-10-03T12:34:01Z\"").contains("t \"2026-10-03T12:34:01Z\" is not the start"));
+    assert_eq!(with("s", "0"), "s must lie between 1 and 60, not 0");
+    assert_eq!(with("s", "61"), "s must lie between 1 and 60, not 61");
+    assert_eq!(with("seq", "0"), "seq must lie between 1 and 9007199254740991, not 0");
+    assert_eq!(with("total", "16"), "total must lie between 17 and 9007199254740991, not 16");
+    assert!(said("{}").contains("missing field `t`"));
+    assert!(matches!(PulseCount::from_json(&[b' '; 9000]), Err(PayloadError::TooLong(9000))));
+}
+
+#[test]
+fn status_is_one_of_two_words() {
+    for status in [Status::Online, Status::Offline] {
+        assert_eq!(Status::from_payload(status.as_str().as_bytes()).unwrap(), status);
+    }
+    assert!(Status::from_payload(b"Online").is_err());
+}

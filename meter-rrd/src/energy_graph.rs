@@ -1,0 +1,86 @@
+//! The energy of each local day of a month or a year.
+
+use std::path::Path;
+
+use jiff::tz::TimeZone;
+use rrd::ConsolidationFn;
+use rrd::ops::graph::props::{AxisGridTimeUnit as Each, XAxisGrid};
+
+use crate::database::MeterDatabase;
+use crate::day_bars::{self, COMPLETE, DayBar, STEP_S, TREND, UNFINISHED, WATCHED};
+use crate::drawing::{Drawing, date, time_axis};
+use crate::error::DatabaseError;
+use crate::graph::{Graph, Size, Span};
+use crate::palette::Palette;
+
+pub(crate) fn drawing(
+    database: &MeterDatabase,
+    graph: &Graph<'_>,
+    days: u16,
+    zone: &TimeZone,
+    scratch: &Path,
+) -> Result<Drawing, DatabaseError> {
+    let bars = day_bars::day_bars(database, zone, days, graph.now)?;
+    // The bars of a year are too thin to stand apart.
+    let space = if graph.span == Span::Month { 18 } else { 0 };
+    day_bars::write(scratch, &bars, space)?;
+    let edge = |bar: Option<&DayBar>, of: fn(&DayBar) -> i64| bar.map(of).unwrap_or_default();
+    let mut drawing = Drawing {
+        size: graph.size,
+        edges: (edge(bars.first(), |bar| bar.start), edge(bars.last(), |bar| bar.end)),
+        step: STEP_S,
+        time_axis: axis(graph),
+        unit: graph.words.kwh_per_day,
+        highest: bars.iter().filter_map(|bar| bar.pulses).fold(0.0, f64::max)
+            / f64::from(graph.pulses_per_kwh.get()),
+        slopes: false,
+        elements: Vec::new(),
+    };
+    draw(&mut drawing, graph, scratch).map_err(DatabaseError::librrd(scratch))?;
+    say(&mut drawing, graph, &bars);
+    Ok(drawing)
+}
+
+fn axis(graph: &Graph<'_>) -> XAxisGrid {
+    let (day, month) = (graph.words.day_format, graph.words.month_format);
+    let wide = graph.size == Size::Wide;
+    match graph.span {
+        Span::Year if wide => time_axis((Each::Month, 1), (Each::Month, 1), 30 * 86_400, month),
+        Span::Year => time_axis((Each::Month, 1), (Each::Month, 2), 30 * 86_400, month),
+        _ if wide => time_axis((Each::Day, 1), (Each::Day, 2), 86_400, day),
+        _ => time_axis((Each::Day, 1), (Each::Day, 7), 86_400, day),
+    }
+}
+
+fn draw(drawing: &mut Drawing, graph: &Graph<'_>, scratch: &Path) -> Result<(), rrd::error::RrdError> {
+    let palette = Palette::of(graph.theme);
+    let kwh = 1.0 / f64::from(graph.pulses_per_kwh.get());
+    for (name, source) in [("p", COMPLETE), ("q", UNFINISHED), ("t", TREND), ("w", WATCHED)] {
+        drawing.read(name, (scratch, source), ConsolidationFn::Avg)?;
+    }
+    drawing.work_out("day", format!("p,{kwh},*"))?;
+    drawing.work_out("today", format!("q,{kwh},*"))?;
+    drawing.work_out("trend", format!("t,{kwh},*"))?;
+    drawing.hatch("w", palette)?;
+    drawing.area("day", palette.bar, graph.words.day, false)?;
+    drawing.area("today", palette.unfinished, graph.words.today, false)?;
+    drawing.line("trend", 1.8, palette.trend, graph.words.trend)
+}
+
+fn say(drawing: &mut Drawing, graph: &Graph<'_>, bars: &[DayBar]) {
+    let words = graph.words;
+    let kwh = |pulses: f64| pulses / f64::from(graph.pulses_per_kwh.get());
+    let complete = bars.split_last().map_or(bars, |(_today, before)| before);
+    let known: Vec<(&DayBar, f64)> = complete.iter().filter_map(|bar| Some((bar, bar.pulses?))).collect();
+    if !known.is_empty() {
+        let mean = known.iter().map(|(_, pulses)| pulses).sum::<f64>() / known.len() as f64;
+        drawing.say(&format!("{} {} {}", words.mean, (words.number)(kwh(mean), 1), words.kwh_per_day));
+    }
+    if let Some((bar, most)) = known.iter().max_by(|one, other| one.1.total_cmp(&other.1)) {
+        let day = date(words.day_format, bar.date);
+        drawing.say(&format!("{} {} kWh ({day})", words.highest, (words.number)(kwh(*most), 1)));
+    }
+    if let Some(kwh) = graph.total_kwh {
+        drawing.say(&format!("{} {} kWh", words.total, (words.number)(kwh, 1)));
+    }
+}

@@ -1,0 +1,139 @@
+//! What a graph shows, in which dress.
+
+use meter_messages::{Minute, PulsesPerKwh};
+
+/// How much time a graph shows. Up to a week it shows power, beyond that the
+/// energy of each local day.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Span {
+    /// The last 60 minutes.
+    Hour,
+    /// The last 24 hours.
+    Day,
+    /// The last 7 times 24 hours.
+    Week,
+    /// Today and the 29 days before.
+    Month,
+    /// Today and the 364 days before.
+    Year,
+}
+
+impl Span {
+    /// All of them, the shortest first.
+    pub const ALL: [Self; 5] = [Self::Hour, Self::Day, Self::Week, Self::Month, Self::Year];
+
+    /// Its length in days for a graph of days; `None` for one of power.
+    pub fn local_days(self) -> Option<u16> {
+        match self {
+            Self::Hour | Self::Day | Self::Week => None,
+            Self::Month => Some(30),
+            Self::Year => Some(365),
+        }
+    }
+
+    /// Its length in minutes, for a graph of power.
+    pub(crate) fn minutes(self) -> i64 {
+        match self {
+            Self::Hour => 60,
+            Self::Day => 24 * 60,
+            Self::Week => 7 * 24 * 60,
+            Self::Month => 30 * 24 * 60,
+            Self::Year => 365 * 24 * 60,
+        }
+    }
+}
+
+/// Dark on light or light on dark.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Theme {
+    /// For bright pages, mails and paper.
+    Light,
+    /// For dark pages.
+    Dark,
+}
+
+/// The file format.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Picture {
+    /// Sharp at any size and cheap to draw: for pages.
+    Svg,
+    /// For links, chats and mails.
+    Png,
+}
+
+/// For which screen it is laid out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Size {
+    /// 1000 × 300 pixels.
+    Wide,
+    /// 360 × 270 pixels: a telephone held upright.
+    Narrow,
+}
+
+impl Size {
+    /// Width and height in pixels.
+    pub fn pixels(self) -> (u32, u32) {
+        match self {
+            Self::Wide => (1000, 300),
+            Self::Narrow => (360, 270),
+        }
+    }
+}
+
+/// A language's words and its way to write numbers and dates.
+#[derive(Debug, Clone, Copy)]
+pub struct Words {
+    /// Legend of the line of power.
+    pub power: &'static str,
+    /// Legend of what single minutes reached above it.
+    pub peak: &'static str,
+    /// Before the newest value.
+    pub latest: &'static str,
+    /// Before the mean.
+    pub mean: &'static str,
+    /// Before the highest value.
+    pub highest: &'static str,
+    /// Before the sum.
+    pub total: &'static str,
+    /// Legend of a day's bar.
+    pub day: &'static str,
+    /// Legend of the bar of a day that is not over.
+    pub today: &'static str,
+    /// Legend of the mean of the last 14 days.
+    pub trend: &'static str,
+    /// Unit of the bars.
+    pub kwh_per_day: &'static str,
+    /// A number with so many decimals.
+    pub number: fn(value: f64, decimals: usize) -> String,
+    /// `strftime` format of a day on the axis of a week; librrd knows only
+    /// English names unless the system's locale says otherwise.
+    pub weekday_format: &'static str,
+    /// `strftime` format of a day on the axis of a month.
+    pub day_format: &'static str,
+    /// `strftime` format of a month on the axis of a year.
+    pub month_format: &'static str,
+}
+
+/// A graph to be drawn.
+#[derive(Debug, Clone, Copy)]
+pub struct Graph<'a> {
+    /// How much time it shows.
+    pub span: Span,
+    /// Its colours.
+    pub theme: Theme,
+    /// Its layout.
+    pub size: Size,
+    /// Its format.
+    pub picture: Picture,
+    /// Its language.
+    pub words: &'a Words,
+    /// What stands above it: any text, shown as it is. Empty for none.
+    pub title: &'a str,
+    /// The meter constant.
+    pub pulses_per_kwh: PulsesPerKwh,
+    /// The energy of the span in kWh, from the ledger: librrd's own sums are
+    /// up to 0.4 % off. `None` where there is nothing to sum up.
+    pub total_kwh: Option<f64>,
+    /// The minute in progress.
+    pub now: Minute,
+}

@@ -1,0 +1,23 @@
+//! The pictures' data: one RRD file per meter, and the graphs drawn from it.
+//! The contract between the recorder, who writes the files, and the web, which
+//! draws them; the only crate that links librrd.
+//!
+//! An RRD is derived from the ledger and never the truth: on any doubt the
+//! recorder makes it anew with [`MeterDatabase::rebuild`].
+
+mod database;
+mod day_bars;
+mod drawing;
+mod energy_graph;
+mod error;
+mod graph;
+mod header;
+mod lock;
+mod palette;
+mod power_graph;
+mod renderer;
+
+pub use database::{Appended, MeterDatabase};
+pub use error::DatabaseError;
+pub use graph::{Graph, Picture, Size, Span, Theme, Words};
+pub use renderer::GraphRenderer;

@@ -1,0 +1,117 @@
+//! Power over an hour, a day or a week.
+
+use meter_messages::Minute;
+use rrd::ConsolidationFn;
+use rrd::ops::graph::props::{AxisGridTimeUnit as Each, XAxisGrid};
+
+use crate::database::{DATA_SOURCE, MeterDatabase};
+use crate::drawing::{Drawing, time_axis};
+use crate::error::DatabaseError;
+use crate::graph::{Graph, Size, Span};
+use crate::palette::Palette;
+
+/// A recording that is at most this old counts as up to date: the minute in
+/// progress and the one on its way are no gap.
+const FRESH_MINUTES: i64 = 3;
+
+/// Room for the axis' labels beside the canvas, in pixels.
+const MARGIN: u32 = 80;
+
+/// Seconds between points, of which the shortest is taken that is not shorter
+/// than a pixel.
+const STEPS_S: [u32; 7] = [60, 120, 300, 600, 900, 1800, 3600];
+
+/// Power for eyes, in W, from pulses a minute.
+struct Figures {
+    latest: Option<f64>,
+    mean: Option<f64>,
+    highest: Option<f64>,
+}
+
+pub(crate) fn drawing(database: &MeterDatabase, graph: &Graph<'_>) -> Result<Drawing, DatabaseError> {
+    let end = end(database.last()?, graph.now);
+    let span = Minute::nearest(end.epoch_minutes() - graph.span.minutes())..end;
+    let step = step(graph);
+    let figures = figures(&database.fetch(span.clone())?, end, graph);
+    let mut drawing = Drawing {
+        size: graph.size,
+        edges: (span.start.start(), span.end.start()),
+        step,
+        time_axis: axis(graph),
+        unit: "W",
+        highest: figures.highest.unwrap_or_default(),
+        slopes: graph.span != Span::Hour,
+        elements: Vec::new(),
+    };
+    draw(&mut drawing, database, graph).map_err(DatabaseError::librrd(database.file()))?;
+    say(&mut drawing, graph, &figures);
+    Ok(drawing)
+}
+
+/// The right edge: where the recording ends, or now where it ended long ago.
+fn end(last: Minute, now: Minute) -> Minute {
+    let recorded = last.epoch_minutes() + 1;
+    let fresh = (now.epoch_minutes() - recorded) <= FRESH_MINUTES;
+    if fresh { Minute::nearest(recorded) } else { now }
+}
+
+fn step(graph: &Graph<'_>) -> u32 {
+    let pixels = graph.size.pixels().0 - MARGIN;
+    let pixel_s = graph.span.minutes() as u32 * 60 / pixels;
+    STEPS_S.into_iter().find(|&step| step >= pixel_s).unwrap_or(3600)
+}
+
+fn axis(graph: &Graph<'_>) -> XAxisGrid {
+    let wide = graph.size == Size::Wide;
+    match graph.span {
+        Span::Hour if wide => time_axis((Each::Minute, 1), (Each::Minute, 5), 0, "%H:%M"),
+        Span::Hour => time_axis((Each::Minute, 5), (Each::Minute, 15), 0, "%H:%M"),
+        Span::Day if wide => time_axis((Each::Hour, 1), (Each::Hour, 2), 0, "%H:%M"),
+        Span::Day => time_axis((Each::Hour, 1), (Each::Hour, 6), 0, "%H:%M"),
+        _ if wide => time_axis((Each::Hour, 6), (Each::Day, 1), 86_400, graph.words.weekday_format),
+        _ => time_axis((Each::Hour, 12), (Each::Day, 1), 86_400, graph.words.day_format),
+    }
+}
+
+fn figures(minutes: &[(Minute, f64)], end: Minute, graph: &Graph<'_>) -> Figures {
+    let watts = |pulses: f64| pulses * 60_000.0 / f64::from(graph.pulses_per_kwh.get());
+    let sum: f64 = minutes.iter().map(|(_, pulses)| pulses).sum();
+    let newest = minutes.last().filter(|(minute, _)| end.epoch_minutes() - minute.epoch_minutes() == 1);
+    Figures {
+        latest: newest.map(|(_, pulses)| watts(*pulses)),
+        mean: (!minutes.is_empty()).then(|| watts(sum / minutes.len() as f64)),
+        highest: minutes.iter().map(|(_, pulses)| watts(*pulses)).reduce(f64::max),
+    }
+}
+
+fn draw(
+    drawing: &mut Drawing,
+    database: &MeterDatabase,
+    graph: &Graph<'_>,
+) -> Result<(), rrd::error::RrdError> {
+    let palette = Palette::of(graph.theme);
+    let source = (database.file(), DATA_SOURCE);
+    let watts = 60_000.0 / f64::from(graph.pulses_per_kwh.get());
+    drawing.read("pulses", source, ConsolidationFn::Avg)?;
+    drawing.work_out("power", format!("pulses,{watts},*"))?;
+    drawing.hatch("pulses", palette)?;
+    drawing.area("power", palette.fill, "", false)?;
+    if drawing.step > 60 {
+        drawing.read("most", source, ConsolidationFn::Max)?;
+        drawing.work_out("above", format!("most,{watts},*,power,-"))?;
+        drawing.area("above", palette.peak, graph.words.peak, true)?;
+    }
+    drawing.line("power", 1.6, palette.line, graph.words.power)
+}
+
+fn say(drawing: &mut Drawing, graph: &Graph<'_>, figures: &Figures) {
+    let words = graph.words;
+    let figures =
+        [(words.latest, figures.latest), (words.mean, figures.mean), (words.highest, figures.highest)];
+    for (word, watts) in figures.into_iter().filter_map(|(word, watts)| Some((word, watts?))) {
+        drawing.say(&format!("{word} {} W", (words.number)(watts, 0)));
+    }
+    if let Some(kwh) = graph.total_kwh {
+        drawing.say(&format!("{} {} kWh", words.total, (words.number)(kwh, 2)));
+    }
+}

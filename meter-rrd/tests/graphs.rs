@@ -1,0 +1,159 @@
+//! Pictures of every kind, whatever the meter is called.
+#![allow(clippy::unwrap_used)]
+
+mod household;
+
+use std::fs;
+use std::path::Path;
+
+use jiff::tz::TimeZone;
+use meter_messages::{Meter, Minute, PulsesPerKwh};
+use meter_rrd::{Graph, GraphRenderer, MeterDatabase, Picture, Size, Span, Theme, Words};
+use tempfile::TempDir;
+
+const WORDS: Words = Words {
+    power: "Leistung",
+    peak: "Spitze",
+    latest: "zuletzt",
+    mean: "Ø",
+    highest: "höchste",
+    total: "gesamt",
+    day: "Tag: 100 %",
+    today: "heute\\morgen",
+    trend: "Mittel <14>",
+    kwh_per_day: "kWh/Tag",
+    number: |value, decimals| format!("{value:.decimals$}").replace('.', ","),
+    weekday_format: "%a %-d.%-m.",
+    day_format: "%-d.%-m.",
+    month_format: "%b",
+};
+
+fn now() -> Minute {
+    "2026-04-02T17:23:00Z".parse().unwrap()
+}
+
+/// Ten days with a gap.
+fn database(dir: &Path) -> MeterDatabase {
+    let meter: Meter = "hq/main".parse().unwrap();
+    let first = now().epoch_minutes() - 10 * 1440;
+    let minutes = (first..now().epoch_minutes()).filter(|at| !(100..400).contains(&(at - first)));
+    let minutes = minutes.map(Minute::nearest).map(|at| (at, household::pulses(at)));
+    MeterDatabase::rebuild(dir, &meter, Minute::nearest(first), minutes).unwrap()
+}
+
+fn graph(span: Span, picture: Picture) -> Graph<'static> {
+    Graph {
+        span,
+        theme: Theme::Light,
+        size: Size::Wide,
+        picture,
+        words: &WORDS,
+        title: "",
+        pulses_per_kwh: PulsesPerKwh::try_from(1000).unwrap(),
+        total_kwh: Some(15.648),
+        now: now(),
+    }
+}
+
+fn renderer() -> GraphRenderer {
+    GraphRenderer::new(TimeZone::get("Europe/Berlin").unwrap()).unwrap()
+}
+
+#[test]
+fn every_span_theme_size_and_format_is_drawn() {
+    let dir = TempDir::new().unwrap();
+    let (database, renderer) = (database(dir.path()), renderer());
+    for span in Span::ALL {
+        for theme in [Theme::Light, Theme::Dark] {
+            for size in [Size::Wide, Size::Narrow] {
+                let svg = Graph { theme, size, ..graph(span, Picture::Svg) };
+                let (width, height) = size.pixels();
+                let drawn = String::from_utf8(renderer.render(&database, &svg).unwrap()).unwrap();
+                assert!(drawn.contains(&format!("viewBox=\"0 0 {width} {height}\"")), "{}", &drawn[..300]);
+                let png = Graph { picture: Picture::Png, ..svg };
+                let drawn = renderer.render(&database, &png).unwrap();
+                assert_eq!(&drawn[..8], b"\x89PNG\r\n\x1a\n");
+                let pixels = |at: usize| u32::from_be_bytes(drawn[at..at + 4].try_into().unwrap());
+                assert_eq!((pixels(16), pixels(20)), (width, height));
+            }
+        }
+    }
+}
+
+#[test]
+fn a_name_is_shown_as_it_is_and_never_understood() {
+    let dir = TempDir::new().unwrap();
+    let (database, renderer) = (database(dir.path()), renderer());
+    let plain = renderer.render(&database, &graph(Span::Hour, Picture::Svg)).unwrap();
+    for name in [
+        "Haus: links",
+        "100 %s %n %lf%%",
+        "a\\nb\\",
+        "<b>fett</b> & \"so\"",
+        "--title",
+        "zwei\nZeilen\0",
+        "日本語 🦀",
+        &"lang ".repeat(40),
+    ] {
+        let named = renderer.render(&database, &Graph { title: name, ..graph(Span::Hour, Picture::Svg) });
+        assert!(named.unwrap().len() > plain.len(), "{name}");
+    }
+}
+
+#[test]
+fn a_folder_may_be_called_anything() {
+    let dir = TempDir::new().unwrap();
+    for name in ["C:", "a\\b", "with space", "50%", "é"] {
+        let database = database(&dir.path().join(name));
+        for span in [Span::Day, Span::Month] {
+            let drawn = renderer().render(&database, &graph(span, Picture::Svg));
+            assert!(drawn.is_ok(), "{name}: {:?}", drawn.err());
+        }
+    }
+}
+
+#[test]
+fn a_meter_without_minutes_and_one_silent_for_a_year_have_pictures() {
+    let dir = TempDir::new().unwrap();
+    let meter: Meter = "hq/new".parse().unwrap();
+    let new = MeterDatabase::create(dir.path(), &meter, now()).unwrap();
+    let silent = database(dir.path());
+    let later = Minute::nearest(now().epoch_minutes() + 400 * 1440);
+    for span in Span::ALL {
+        let nothing = Graph { total_kwh: None, ..graph(span, Picture::Svg) };
+        renderer().render(&new, &nothing).unwrap();
+        renderer().render(&silent, &Graph { now: later, ..nothing }).unwrap();
+    }
+}
+
+#[test]
+fn a_damaged_file_is_an_error() {
+    let dir = TempDir::new().unwrap();
+    let database = database(dir.path());
+    let file = MeterDatabase::path(dir.path(), &"hq/main".parse().unwrap());
+    let mut bytes = fs::read(&file).unwrap();
+    bytes.truncate(10_000);
+    fs::write(&file, bytes).unwrap();
+    for span in Span::ALL {
+        assert!(renderer().render(&database, &graph(span, Picture::Svg)).is_err());
+    }
+}
+
+#[test]
+fn threads_that_draw_at_once_take_turns() {
+    let dir = TempDir::new().unwrap();
+    let database = database(dir.path());
+    std::thread::scope(|scope| {
+        for span in Span::ALL {
+            scope.spawn({
+                let database = &database;
+                move || {
+                    let renderer = renderer();
+                    for _ in 0..5 {
+                        renderer.render(database, &graph(span, Picture::Svg)).unwrap();
+                    }
+                }
+            });
+        }
+    });
+}

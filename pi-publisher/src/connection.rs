@@ -1,0 +1,266 @@
+//! One connection to the broker, from CONNECT to its end.
+
+use std::time::Duration;
+
+use anyhow::{Context, anyhow, bail};
+use jiff::Timestamp;
+use meter_messages::{Diag, Live, Mark, State, Status, Topic};
+use rumqttc::{
+    AsyncClient, ConnectReturnCode, ConnectionError, Event, EventLoop, LastWill, MqttOptions, NetworkOptions,
+    Packet, Publish, QoS,
+};
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinSet;
+use tokio::time::{Instant, interval_at, timeout};
+use tokio_util::sync::CancellationToken;
+
+use crate::counting::Reading;
+use crate::delivery::Delivery;
+use crate::home_assistant;
+use crate::outbox_keeper::Command;
+use crate::publisher::{Published, Publisher};
+
+/// Unacknowledged QoS 1 messages at a time.
+const IN_FLIGHT: u16 = 500;
+
+/// Minutes read from the outbox at a time.
+const READ: u64 = 1000;
+
+/// How long a full window waits for a mark before sending goes on.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How long the last words may take.
+const FAREWELL: Duration = Duration::from_secs(1);
+
+/// Connects, publishes everything there is and all that comes.
+///
+/// Ends with `Ok` on shutdown and with an error when the connection does.
+pub(crate) async fn run(publisher: &Publisher, shutdown: &CancellationToken) -> anyhow::Result<()> {
+    let (client, mut events) = tokio::select! {
+        () = shutdown.cancelled() => return Ok(()),
+        opened = open(publisher) => opened?,
+    };
+    greet(publisher, &client).await?;
+    tracing::info!(broker = %publisher.mqtt.host, port = publisher.mqtt.port, "connected");
+
+    let mut deliveries = JoinSet::new();
+    for meter in &publisher.meters {
+        deliveries.spawn(deliver(client.clone(), meter.clone(), publisher.keeper.clone()));
+    }
+    let chatter = chat(publisher, &client);
+    let listening = listen(publisher, &client, &mut events);
+    tokio::select! {
+        () = shutdown.cancelled() => {}
+        Some(ended) = deliveries.join_next() => return ended.context("a meter's delivery")?,
+        ended = chatter => return ended,
+        ended = listening => return ended,
+    }
+    // A clean DISCONNECT withdraws the will, so its word is said here.
+    let farewell = say_status(publisher, &client, Status::Offline);
+    timeout(FAREWELL, farewell).await.context("saying offline")??;
+    client.disconnect().await?;
+    // The loop that writes ends the channel when DISCONNECT is out.
+    let _ = timeout(FAREWELL, async { while events.recv().await.is_some() {} }).await;
+    Ok(())
+}
+
+type Incoming = Result<Publish, ConnectionError>;
+
+async fn open(publisher: &Publisher) -> anyhow::Result<(AsyncClient, mpsc::Receiver<Incoming>)> {
+    let mqtt = &publisher.mqtt;
+    let mut options = MqttOptions::new(format!("powerpi-{}", publisher.site), &mqtt.host, mqtt.port);
+    let status = Topic::Status(publisher.site.clone()).to_string();
+    options
+        .set_keep_alive(Duration::from_secs(mqtt.keep_alive_s.into()))
+        .set_clean_session(true)
+        .set_inflight(IN_FLIGHT)
+        .set_max_packet_size(64 * 1024, 64 * 1024)
+        .set_last_will(LastWill::new(status, Status::Offline.as_str(), QoS::AtLeastOnce, true));
+    let (client, mut connection) = AsyncClient::new(options, IN_FLIGHT.into());
+    let mut network = NetworkOptions::new();
+    network.set_tcp_nodelay(true);
+    network.set_connection_timeout(10);
+    connection.set_network_options(network);
+    match connection.poll().await? {
+        Event::Incoming(Packet::ConnAck(ack)) if ack.code == ConnectReturnCode::Success => {}
+        other => bail!("instead of a CONNACK came {other:?}"),
+    }
+    let (forward, events) = mpsc::channel(64);
+    tokio::spawn(drive(connection, forward));
+    Ok((client, events))
+}
+
+/// Polls the connection, so that nothing we wait for can hold it up.
+async fn drive(mut connection: EventLoop, forward: mpsc::Sender<Incoming>) {
+    loop {
+        let event = tokio::select! {
+            event = connection.poll() => event,
+            () = forward.closed() => return,
+        };
+        let message = match event {
+            Ok(Event::Incoming(Packet::Publish(publish))) => Ok(publish),
+            Ok(Event::Outgoing(rumqttc::Outgoing::Disconnect)) => return,
+            Ok(_) => continue,
+            Err(error) => Err(error),
+        };
+        let ended = message.is_err();
+        if forward.send(message).await.is_err() || ended {
+            return;
+        }
+    }
+}
+
+/// What every connection begins with.
+async fn greet(publisher: &Publisher, client: &AsyncClient) -> anyhow::Result<()> {
+    client.subscribe(format!("powerpi/{}/+/recorded", publisher.site), QoS::AtLeastOnce).await?;
+    client.subscribe(home_assistant::STATUS_TOPIC, QoS::AtMostOnce).await?;
+    say_status(publisher, client, Status::Online).await?;
+    for meter in &publisher.meters {
+        let topic = Topic::Info(meter.meter.clone()).to_string();
+        client.publish(topic, QoS::AtLeastOnce, true, meter.info().to_json()).await?;
+    }
+    announce(publisher, client).await
+}
+
+async fn say_status(publisher: &Publisher, client: &AsyncClient, status: Status) -> anyhow::Result<()> {
+    let topic = Topic::Status(publisher.site.clone()).to_string();
+    Ok(client.publish(topic, QoS::AtLeastOnce, true, status.as_str()).await?)
+}
+
+async fn announce(publisher: &Publisher, client: &AsyncClient) -> anyhow::Result<()> {
+    if !publisher.mqtt.home_assistant {
+        return Ok(());
+    }
+    for meter in &publisher.meters {
+        let config = home_assistant::config(&meter.meter, &meter.info());
+        client.publish(home_assistant::config_topic(&meter.meter), QoS::AtLeastOnce, true, config).await?;
+    }
+    Ok(())
+}
+
+/// Takes marks and Home Assistant's greeting until the connection ends.
+async fn listen(
+    publisher: &Publisher,
+    client: &AsyncClient,
+    events: &mut mpsc::Receiver<Incoming>,
+) -> anyhow::Result<()> {
+    loop {
+        let message = events.recv().await.ok_or_else(|| anyhow!("the connection ended"))??;
+        if message.topic == home_assistant::STATUS_TOPIC {
+            if message.payload.as_ref() == b"online" {
+                announce(publisher, client).await?;
+            }
+            continue;
+        }
+        let Ok(Topic::Recorded(meter)) = message.topic.parse() else { continue };
+        let Some(meter) = publisher.meters.iter().find(|ours| ours.meter == meter) else { continue };
+        match Mark::from_json(&message.payload) {
+            Ok(mark) if mark.outbox == meter.outbox => {
+                // Told even where it repeats: that is what it says then.
+                meter.mark.send_replace(mark.seq);
+                let seq = mark.seq.min(meter.extent.borrow().last_seq);
+                publisher
+                    .keeper
+                    .send(Command::Mark { meter: meter.place, seq })
+                    .map_err(|_| anyhow!("the outbox's thread is gone"))?;
+            }
+            Ok(mark) => tracing::debug!(outbox = %mark.outbox, "a mark for another outbox"),
+            Err(error) => tracing::warn!(topic = message.topic, %error, "a mark that is none"),
+        }
+    }
+}
+
+/// Sends one meter's minutes, in order, from the mark on.
+async fn deliver(
+    client: AsyncClient,
+    mut meter: Published,
+    keeper: std::sync::mpsc::Sender<Command>,
+) -> anyhow::Result<()> {
+    let topic = Topic::Minute(meter.meter.clone()).to_string();
+    let mut marks = meter.mark.subscribe();
+    let mut delivery = Delivery::from_mark(*marks.borrow_and_update());
+    loop {
+        let last_seq = meter.extent.borrow_and_update().last_seq;
+        if marks.has_changed()? {
+            delivery.mark(*marks.borrow_and_update(), last_seq);
+        }
+        if let Some((after, count)) = delivery.wanted(last_seq) {
+            let (reply, answer) = oneshot::channel();
+            let limit = count.min(READ) as usize;
+            keeper
+                .send(Command::Read { meter: meter.place, after, limit, reply })
+                .map_err(|_| anyhow!("the outbox's thread is gone"))?;
+            for count in answer.await.context("the outbox's thread is gone")?? {
+                client.publish(&topic, QoS::AtLeastOnce, false, count.to_json()).await?;
+                delivery.sent(count.seq);
+            }
+            continue;
+        }
+        let full = delivery.is_full(last_seq);
+        tokio::select! {
+            changed = marks.changed() => {
+                changed?;
+                delivery.mark(*marks.borrow_and_update(), last_seq);
+            }
+            changed = meter.extent.changed() => changed?,
+            () = tokio::time::sleep(PATIENCE), if full => delivery.lose_patience(),
+        }
+    }
+}
+
+/// Says what goes on now: `live` once a second, `state` every ten seconds,
+/// `diag` once a minute.
+async fn chat(publisher: &Publisher, client: &AsyncClient) -> anyhow::Result<()> {
+    let every = |seconds| interval_at(Instant::now(), Duration::from_secs(seconds));
+    let (mut live, mut state, mut diag) = (every(1), every(10), every(60));
+    loop {
+        tokio::select! {
+            _ = live.tick() => for meter in &publisher.meters { say_live(meter, client).await? },
+            _ = state.tick() => for meter in &publisher.meters { say_state(meter, client).await? },
+            _ = diag.tick() => for meter in &publisher.meters { say_diag(meter, client).await? },
+        }
+    }
+}
+
+async fn say_live(meter: &Published, client: &AsyncClient) -> anyhow::Result<()> {
+    let Reading { live, total, power_w, .. } = *meter.reading.borrow();
+    if live {
+        let live = Live { at: now_to_the_second(), power_w, total };
+        let topic = Topic::Live(meter.meter.clone()).to_string();
+        client.publish(topic, QoS::AtMostOnce, false, live.to_json()).await?;
+    }
+    Ok(())
+}
+
+async fn say_state(meter: &Published, client: &AsyncClient) -> anyhow::Result<()> {
+    let Reading { live, total, power_w, .. } = *meter.reading.borrow();
+    if live {
+        let energy_kwh = meter.pulses_per_kwh.energy_kwh(total);
+        let state = State { at: now_to_the_second(), power_w, energy_kwh, total };
+        let topic = Topic::State(meter.meter.clone()).to_string();
+        client.publish(topic, QoS::AtLeastOnce, true, state.to_json()).await?;
+    }
+    Ok(())
+}
+
+async fn say_diag(meter: &Published, client: &AsyncClient) -> anyhow::Result<()> {
+    let reading = meter.reading.borrow().clone();
+    let ms = |nanoseconds: i64| (nanoseconds as f64 / 1e5).round() / 10.0;
+    let diag = Diag {
+        at: now_to_the_second(),
+        rejected: reading.rejected,
+        width_min_ms: reading.widths.map(|widths| ms(widths.min_ns)),
+        width_mean_ms: reading.widths.map(|widths| ms(widths.sum_ns / i64::from(widths.pulses))),
+        width_max_ms: reading.widths.map(|widths| ms(widths.max_ns)),
+        lost_edges: reading.lost_edges,
+        outbox_depth: meter.extent.borrow().last_seq.saturating_sub(*meter.mark.borrow()),
+        clock: reading.clock.to_owned(),
+    };
+    let topic = Topic::Diag(meter.meter.clone()).to_string();
+    Ok(client.publish(topic, QoS::AtMostOnce, true, diag.to_json()).await?)
+}
+
+fn now_to_the_second() -> Timestamp {
+    let now = Timestamp::now();
+    Timestamp::from_second(now.as_second()).unwrap_or(now)
+}

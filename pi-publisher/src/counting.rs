@@ -1,0 +1,198 @@
+//! From a source to the outbox: one thread a meter, because waiting for a line
+//! blocks.
+
+use std::sync::mpsc;
+use std::thread;
+
+use meter_messages::PulsesPerKwh;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use crate::bounce_filter::{BounceFilter, BounceSettings, Filtered};
+use crate::clock::Clocks;
+use crate::outbox::Account;
+use crate::outbox_keeper::{Command, Counted};
+use crate::power::PulseSpacing;
+use crate::pulse_counter::{FinishedMinute, PulseCounter};
+use crate::pulse_source::{PulseSource, SourceClock, SourceTime, Watched};
+
+/// A source that is further behind than this runs through its past, and has no
+/// live value.
+const LIVE_WITHIN_NS: i64 = 5_000_000_000;
+
+/// What is known of a meter at this moment.
+#[derive(Debug, Clone, Default)]
+pub struct Reading {
+    /// Pulses since the meter was set up.
+    pub total: u64,
+    /// Power in W, from pulse spacing.
+    pub power_w: Option<u32>,
+    /// Whether this is now, and not a simulation's past.
+    pub live: bool,
+    /// Closings that were no pulse, since the publisher started.
+    pub rejected: u64,
+    /// Edges that the kernel dropped, since the publisher started.
+    pub lost_edges: u64,
+    /// Pulse widths of the last finished minute.
+    pub widths: Option<Widths>,
+    /// Whose time it is: `synchronised`, `unsynchronised` or `simulated`.
+    pub clock: &'static str,
+}
+
+/// Widths of some pulses, in nanoseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Widths {
+    /// The shortest.
+    pub min_ns: i64,
+    /// The longest.
+    pub max_ns: i64,
+    /// All together.
+    pub sum_ns: i64,
+    /// How many there were.
+    pub pulses: u32,
+}
+
+impl Widths {
+    fn with(collected: Option<Self>, ns: i64) -> Option<Self> {
+        let before = collected.unwrap_or(Self { min_ns: i64::MAX, max_ns: 0, sum_ns: 0, pulses: 0 });
+        Some(Self {
+            min_ns: before.min_ns.min(ns),
+            max_ns: before.max_ns.max(ns),
+            sum_ns: before.sum_ns.saturating_add(ns),
+            pulses: before.pulses + 1,
+        })
+    }
+}
+
+/// One meter's way from edges to finished minutes.
+pub struct Counting {
+    meter: usize,
+    source: Box<dyn PulseSource>,
+    filter: BounceFilter,
+    counter: PulseCounter,
+    spacing: PulseSpacing,
+    constant: PulsesPerKwh,
+    wait_for_sync: bool,
+    /// Widths of the minute that is not over yet.
+    widths: Option<Widths>,
+    reading: Reading,
+    readings: watch::Sender<Reading>,
+}
+
+/// What [`Counting`] has to know of its meter.
+#[derive(Debug, Clone, Copy)]
+pub struct Constants {
+    /// Its place among the publisher's meters.
+    pub meter: usize,
+    /// The meter constant.
+    pub pulses_per_kwh: PulsesPerKwh,
+    /// What a pulse must look like.
+    pub bounce: BounceSettings,
+    /// Whether minutes wait for a synchronised clock.
+    pub wait_for_sync: bool,
+}
+
+impl Counting {
+    /// Prepares to count where `account` left off.
+    pub fn new(
+        source: Box<dyn PulseSource>,
+        account: &Account,
+        constants: Constants,
+    ) -> (Self, watch::Receiver<Reading>) {
+        let (began, contact) = source.began();
+        let pulses_before = account.in_progress.map_or(0, |minute| u64::from(minute.pulses));
+        let reading = Reading { total: account.total + pulses_before, ..Reading::default() };
+        let (readings, newest) = watch::channel(reading.clone());
+        let counting = Self {
+            meter: constants.meter,
+            source,
+            filter: BounceFilter::new(constants.bounce, began, contact),
+            counter: PulseCounter::new(began, account.last_minute, account.in_progress),
+            spacing: PulseSpacing::default(),
+            constant: constants.pulses_per_kwh,
+            wait_for_sync: constants.wait_for_sync,
+            widths: None,
+            reading,
+            readings,
+        };
+        (counting, newest)
+    }
+
+    /// Counts in a thread of its own until `shutdown`, or until the source
+    /// fails; hands the minute in progress over at the end in either case.
+    pub fn spawn(
+        mut self,
+        keeper: mpsc::Sender<Command>,
+        shutdown: CancellationToken,
+    ) -> std::io::Result<thread::JoinHandle<anyhow::Result<()>>> {
+        thread::Builder::new().name(format!("meter {}", self.meter)).spawn(move || {
+            let outcome = self.run(&keeper, &shutdown);
+            self.hand_over(Vec::new(), &keeper);
+            // A publisher that no longer counts must not look alive.
+            shutdown.cancel();
+            outcome
+        })
+    }
+
+    fn run(&mut self, keeper: &mpsc::Sender<Command>, shutdown: &CancellationToken) -> anyhow::Result<()> {
+        while !shutdown.is_cancelled() {
+            let watched = self.source.watch()?;
+            let finished = self.step(&watched)?;
+            if !finished.is_empty() {
+                self.hand_over(finished, keeper);
+            }
+        }
+        Ok(())
+    }
+
+    fn hand_over(&self, finished: Vec<FinishedMinute>, keeper: &mpsc::Sender<Command>) {
+        let counted = Counted { meter: self.meter, finished, in_progress: self.counter.in_progress() };
+        // The keeper outlives all who count; it is gone only if it panicked.
+        if keeper.send(Command::Counted(counted)).is_err() {
+            tracing::error!("the outbox's thread is gone; these minutes are lost");
+        }
+    }
+
+    /// One report of the source, through filter and counter.
+    fn step(&mut self, watched: &Watched) -> std::io::Result<Vec<FinishedMinute>> {
+        let filtered = self.filter.take(&watched.edges, watched.until);
+        let (utc_offset_ns, clock, now) = self.time()?;
+        let pulses: Vec<SourceTime> = filtered.pulses.iter().map(|pulse| pulse.at).collect();
+        let finished = self.counter.count(&pulses, filtered.settled, utc_offset_ns);
+        self.note(&filtered, !finished.is_empty());
+        self.reading.clock = clock;
+        self.reading.live = now.since(watched.until) < LIVE_WITHIN_NS;
+        self.reading.power_w = self.spacing.power_w(watched.until, self.constant);
+        self.readings.send_replace(self.reading.clone());
+        Ok(finished)
+    }
+
+    fn note(&mut self, filtered: &Filtered, minute_is_over: bool) {
+        for pulse in &filtered.pulses {
+            if pulse.stamped { self.spacing.pulse(pulse.at) } else { self.spacing.interrupt() }
+        }
+        self.widths = filtered.widths.iter().fold(self.widths, |all, width| Widths::with(all, width.ns));
+        self.reading.total += filtered.pulses.len() as u64;
+        self.reading.rejected += u64::from(filtered.rejected);
+        self.reading.lost_edges += u64::from(filtered.lost_edges);
+        if minute_is_over {
+            self.reading.widths = self.widths.take();
+        }
+    }
+
+    /// What to add for UTC (nothing while the clock is not trusted), what to
+    /// call the clock, and now on the source's clock.
+    fn time(&self) -> std::io::Result<(Option<i64>, &'static str, SourceTime)> {
+        let clocks = Clocks::now()?;
+        Ok(match self.source.clock() {
+            SourceClock::Utc => (Some(0), "simulated", clocks.monotonic.plus_ns(clocks.utc_offset_ns)),
+            SourceClock::Monotonic if clocks.synchronised => {
+                (Some(clocks.utc_offset_ns), "synchronised", clocks.monotonic)
+            }
+            SourceClock::Monotonic => {
+                let trusted = !self.wait_for_sync;
+                (trusted.then_some(clocks.utc_offset_ns), "unsynchronised", clocks.monotonic)
+            }
+        })
+    }
+}

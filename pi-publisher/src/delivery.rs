@@ -1,0 +1,131 @@
+//! Which minute of a meter to send next. Pure.
+//!
+//! The recorder's mark is the only receipt. A mark that goes on is progress; a
+//! mark that is repeated or goes back says "I am here, send from there on": the
+//! recorder started anew, saw a gap, or lost its ledger.
+
+/// How many minutes may be on their way beyond the mark. It bounds what a
+/// broker holds of a long backlog, and what is sent twice when the recorder
+/// starts in the middle of one.
+pub const WINDOW: u64 = 20_000;
+
+/// One meter's place in its outbox, for one connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Delivery {
+    mark: u64,
+    next: u64,
+    /// Sending stops before this `seq` until a mark comes, or patience ends.
+    stop_before: u64,
+}
+
+impl Delivery {
+    /// Begins after the last mark that is known.
+    pub fn from_mark(mark: u64) -> Self {
+        Self { mark, next: mark + 1, stop_before: mark + 1 + WINDOW }
+    }
+
+    /// Takes a mark. `last_seq` is the outbox's end: a mark beyond it speaks of
+    /// minutes that this outbox no longer has (its card was set back to an old
+    /// copy), and what comes next must be sent all the same.
+    pub fn mark(&mut self, seq: u64, last_seq: u64) {
+        let seq = seq.min(last_seq);
+        let next = if seq > self.mark { self.next.max(seq + 1) } else { seq + 1 };
+        *self = Self { next, ..Self::from_mark(seq) };
+    }
+
+    /// The `seq` after which to read, and how many at most; none where a mark
+    /// has to come first.
+    pub fn wanted(&self, last_seq: u64) -> Option<(u64, u64)> {
+        let end = self.stop_before.min(last_seq + 1);
+        (self.next < end).then(|| (self.next - 1, end - self.next))
+    }
+
+    /// Everything up to `seq` was handed to the connection.
+    pub fn sent(&mut self, seq: u64) {
+        self.next = seq + 1;
+    }
+
+    /// Whether sending waits for a mark only.
+    pub fn is_full(&self, last_seq: u64) -> bool {
+        self.next >= self.stop_before && self.next <= last_seq
+    }
+
+    /// No mark came for long: nobody records, or only later. Go on.
+    pub fn lose_patience(&mut self) {
+        self.stop_before = self.next + WINDOW;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn it_sends_from_the_mark_to_the_end_and_then_what_comes() {
+        let mut delivery = Delivery::from_mark(4);
+        assert_eq!(delivery.wanted(6), Some((4, 2)));
+        delivery.sent(6);
+        assert_eq!(delivery.wanted(6), None);
+        assert_eq!(delivery.wanted(7), Some((6, 1)));
+    }
+
+    #[test]
+    fn a_mark_that_goes_on_is_progress_and_one_that_repeats_means_go_back() {
+        let mut delivery = Delivery::from_mark(0);
+        delivery.sent(10);
+        delivery.mark(5, 10);
+        assert_eq!(delivery.wanted(10), None, "6 to 10 are on their way");
+        delivery.mark(5, 10);
+        assert_eq!(delivery.wanted(10), Some((5, 5)));
+        delivery.sent(10);
+        delivery.mark(2, 10);
+        assert_eq!(delivery.wanted(10), Some((2, 8)), "a ledger from an older copy");
+        delivery.mark(8, 10);
+        assert_eq!(delivery.wanted(10), Some((8, 2)), "what the mark covers need not be sent");
+    }
+
+    #[test]
+    fn a_mark_beyond_the_end_stops_nothing_that_comes_later() {
+        let mut delivery = Delivery::from_mark(0);
+        delivery.mark(500, 10);
+        assert_eq!(delivery.wanted(11), Some((10, 1)));
+    }
+
+    #[test]
+    fn a_long_backlog_waits_for_marks() {
+        let mut delivery = Delivery::from_mark(0);
+        let end = 3 * WINDOW;
+        assert_eq!(delivery.wanted(end), Some((0, WINDOW)));
+        delivery.sent(WINDOW);
+        assert_eq!(delivery.wanted(end), None);
+        assert!(delivery.is_full(end));
+        delivery.mark(100, end);
+        assert_eq!(delivery.wanted(end), Some((WINDOW, 100)));
+        delivery.sent(WINDOW + 100);
+        delivery.lose_patience();
+        assert_eq!(delivery.wanted(end), Some((WINDOW + 100, WINDOW)));
+    }
+
+    proptest! {
+        /// Whatever marks come, nothing between the mark and the end is ever
+        /// skipped for good: a repeated mark brings it back.
+        #[test]
+        fn a_repeated_mark_always_leads_to_the_minute_after_it(
+            marks in proptest::collection::vec(0u64..50, 0..20), last_seq in 1u64..50
+        ) {
+            let mut delivery = Delivery::from_mark(0);
+            for mark in marks {
+                delivery.mark(mark, last_seq);
+                if let Some((after, count)) = delivery.wanted(last_seq) {
+                    prop_assert!(after >= mark.min(last_seq));
+                    delivery.sent(after + count);
+                }
+                delivery.mark(mark, last_seq);
+                let expected = (mark < last_seq).then(|| (mark, last_seq - mark));
+                prop_assert_eq!(delivery.wanted(last_seq), expected);
+            }
+        }
+    }
+}

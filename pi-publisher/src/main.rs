@@ -1,0 +1,74 @@
+//! Counts the pulses of electricity meters and publishes a count a minute.
+//!
+//! Start reading at [`pi_publisher::run`].
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Parser;
+use daemon_runtime::{Daemon, exit_code, load};
+use jiff::Timestamp;
+use pi_publisher::settings::Settings;
+
+/// Counts the pulses of electricity meters and publishes a count a minute.
+#[derive(Parser)]
+#[command(version, about)]
+struct Arguments {
+    /// Settings file [default: /etc/powerpi/pi-publisher.toml, if there]
+    #[arg(long, short, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(clap::Subcommand)]
+enum Command {
+    /// Opens the lines and says what it sees, and what is likely wrong
+    Check {
+        /// How long to look
+        #[arg(long, default_value_t = 10, value_name = "N")]
+        seconds: u64,
+    },
+    /// Prints each pulse with its width and the power it means, until Ctrl-C
+    Watch,
+    /// Sends kept minutes once more, for a server whose ledger has holes
+    Replay {
+        /// First minute, like 2026-10-03T12:00:00Z
+        #[arg(long, value_name = "TIME")]
+        from: Timestamp,
+        /// First minute that is not sent any more
+        #[arg(long, value_name = "TIME")]
+        to: Timestamp,
+    },
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let config = arguments.config.as_deref();
+    let (name, version) = ("pi-publisher", env!("CARGO_PKG_VERSION"));
+    let Some(command) = arguments.command else {
+        return Daemon { name, version, config, worker_threads: 1 }.run(pi_publisher::run);
+    };
+    let outcome = load::<Settings>(name, config).map_err(Into::into).and_then(|settings| {
+        settings.check()?;
+        command.carry_out(&settings)
+    });
+    if let Err(error) = &outcome {
+        eprintln!("{name}: {error:#}");
+    }
+    exit_code(&outcome)
+}
+
+impl Command {
+    fn carry_out(&self, settings: &Settings) -> anyhow::Result<()> {
+        let out = &mut std::io::stdout();
+        match self {
+            Self::Check { seconds } => pi_publisher::check::check(settings, *seconds, out),
+            Self::Watch => pi_publisher::watch::watch(settings, out),
+            Self::Replay { from, to } => {
+                let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+                runtime.block_on(pi_publisher::replay::replay(settings, *from, *to, out)).map(drop)
+            }
+        }
+    }
+}

@@ -1,0 +1,293 @@
+//! The outbox: finished minutes on disk, from before they are first sent until
+//! long after they were delivered.
+//!
+//! One SQLite file. Each meter has an account with its own random id and its
+//! own `seq`, which counts from 1 without holes. A minute counts as delivered
+//! once the recorder's mark covers it.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use meter_messages::{MeterId, Minute, OutboxId, PulseCount};
+use rusqlite::{Connection, OpenFlags, OptionalExtension, Row, params};
+
+use crate::pulse_counter::{FinishedMinute, MinuteInProgress};
+
+const APPLICATION_ID: i64 = 0x5077_4f62; // "PwOb"
+const FORMAT: i64 = 1;
+
+const TABLES: &str = "
+    CREATE TABLE account (
+        id      INTEGER PRIMARY KEY,
+        meter   TEXT NOT NULL UNIQUE,
+        outbox  TEXT NOT NULL,
+        initial INTEGER NOT NULL,
+        mark    INTEGER NOT NULL DEFAULT 0
+    ) STRICT;
+    CREATE TABLE minute (
+        account   INTEGER NOT NULL REFERENCES account (id),
+        seq       INTEGER NOT NULL,
+        minute    INTEGER NOT NULL,
+        watched_s INTEGER NOT NULL,
+        pulses    INTEGER NOT NULL,
+        total     INTEGER NOT NULL,
+        PRIMARY KEY (account, seq)
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE in_progress (
+        account      INTEGER PRIMARY KEY REFERENCES account (id),
+        minute       INTEGER NOT NULL,
+        watched_ns   INTEGER NOT NULL,
+        pulses       INTEGER NOT NULL,
+        until_utc_ns INTEGER NOT NULL
+    ) STRICT;
+";
+
+/// Why the outbox could not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum OutboxError {
+    /// The file cannot be opened.
+    #[error("opening the outbox {path}: {error}; is state_dir there, and may this user write to it?")]
+    Open {
+        /// The file.
+        path: PathBuf,
+        /// What SQLite said.
+        error: rusqlite::Error,
+    },
+    /// Some other program's file, or a newer format.
+    #[error("{0} is not an outbox that this version knows")]
+    Foreign(PathBuf),
+    /// SQLite refused.
+    #[error("outbox: {0}")]
+    Sqlite(#[from] rusqlite::Error),
+}
+
+/// A meter's place in the outbox.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Account {
+    row: i64,
+    /// The id under which its minutes are numbered.
+    pub outbox: OutboxId,
+    /// The last `seq` that is in; 0 before the first.
+    pub last_seq: u64,
+    /// The minute of `last_seq`.
+    pub last_minute: Option<Minute>,
+    /// The running count after `last_seq`.
+    pub total: u64,
+    /// The lowest `seq` that is still kept.
+    pub oldest_seq: u64,
+    /// Delivered up to this `seq`.
+    pub mark: u64,
+    /// The minute that was not over when the publisher stopped.
+    pub in_progress: Option<MinuteInProgress>,
+}
+
+impl Account {
+    /// Up to where, in nanoseconds of UTC since 1970, this meter was counted by
+    /// earlier runs.
+    pub fn counted_until_utc_ns(&self) -> Option<i64> {
+        let finished = self.last_minute.map(|minute| minute.end() * 1_000_000_000);
+        finished.max(self.in_progress.map(|minute| minute.until_utc_ns))
+    }
+}
+
+/// An open outbox, for one thread.
+#[derive(Debug)]
+pub struct Outbox {
+    connection: Connection,
+}
+
+impl Outbox {
+    /// Opens the outbox in a folder; makes it where there is none.
+    pub fn open(state_dir: &Path) -> Result<Self, OutboxError> {
+        let path = state_dir.join("outbox.sqlite");
+        let open = |error| OutboxError::Open { path: path.clone(), error };
+        let connection = Connection::open(&path).map_err(open)?;
+        prepare(&connection).map_err(open)?;
+        Self::checked(connection, path)
+    }
+
+    /// Opens an existing outbox to read from it beside the running publisher.
+    pub fn open_read_only(state_dir: &Path) -> Result<Self, OutboxError> {
+        let path = state_dir.join("outbox.sqlite");
+        let connection = Connection::open_with_flags(&path, OpenFlags::SQLITE_OPEN_READ_ONLY)
+            .map_err(|error| OutboxError::Open { path: path.clone(), error })?;
+        Self::checked(connection, path)
+    }
+
+    fn checked(connection: Connection, path: PathBuf) -> Result<Self, OutboxError> {
+        connection.busy_timeout(Duration::from_secs(5))?;
+        let pragma = |name| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
+        if pragma("application_id")? != APPLICATION_ID || pragma("user_version")? > FORMAT {
+            return Err(OutboxError::Foreign(path));
+        }
+        Ok(Self { connection })
+    }
+
+    /// A meter's account; a new one begins at `initial_total`.
+    pub fn account(&mut self, meter: &MeterId, initial_total: u64) -> Result<Account, OutboxError> {
+        self.connection.execute(
+            "INSERT INTO account (meter, outbox, initial) VALUES (?1, lower(hex(randomblob(8))), ?2)
+             ON CONFLICT DO NOTHING",
+            params![meter.as_str(), initial_total],
+        )?;
+        Ok(self.existing_account(meter)?.ok_or(rusqlite::Error::QueryReturnedNoRows)?)
+    }
+
+    /// A meter's account, if it has one.
+    pub fn existing_account(&self, meter: &MeterId) -> Result<Option<Account>, OutboxError> {
+        let account = self.connection.query_row(
+            "SELECT id, outbox, initial, mark FROM account WHERE meter = ?1",
+            [meter.as_str()],
+            |row| Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?, row.get(2)?, row.get(3)?)),
+        );
+        let Some((row, outbox, initial, mark)) = account.optional()? else { return Ok(None) };
+        let newest = self.connection.query_row(
+            "SELECT minute, watched_s, seq, pulses, total FROM minute WHERE account = ?1 ORDER BY seq DESC LIMIT 1",
+            [row],
+            pulse_count,
+        );
+        let newest = newest.optional()?;
+        let oldest: Option<u64> =
+            self.connection
+                .query_row("SELECT min(seq) FROM minute WHERE account = ?1", [row], |row| row.get(0))?;
+        Ok(Some(Account {
+            row,
+            outbox: outbox.parse().map_err(|_| rusqlite::Error::InvalidQuery)?,
+            last_seq: newest.map_or(0, |newest| newest.seq),
+            last_minute: newest.map(|newest| newest.minute),
+            total: newest.map_or(initial, |newest| newest.total),
+            oldest_seq: oldest.unwrap_or(1),
+            mark,
+            in_progress: self.in_progress(row)?,
+        }))
+    }
+
+    fn in_progress(&self, account: i64) -> Result<Option<MinuteInProgress>, OutboxError> {
+        let row = self.connection.query_row(
+            "SELECT minute, watched_ns, pulses, until_utc_ns FROM in_progress WHERE account = ?1",
+            [account],
+            |row| {
+                Ok(MinuteInProgress {
+                    minute: Minute::nearest(row.get(0)?),
+                    watched_ns: row.get(1)?,
+                    pulses: row.get(2)?,
+                    until_utc_ns: row.get(3)?,
+                })
+            },
+        );
+        Ok(row.optional()?)
+    }
+
+    /// Puts finished minutes of some meters in, together with the minutes that
+    /// go on from there and the marks, in one commit. When this returns they
+    /// are on disk, the accounts stand where the minutes end, and the entries
+    /// are empty.
+    pub fn append(&mut self, entries: &mut [Entry]) -> Result<(), OutboxError> {
+        let transaction = self.connection.transaction()?;
+        let reached =
+            entries.iter().map(|entry| enter(&transaction, entry)).collect::<Result<Vec<_>, _>>()?;
+        transaction.commit()?;
+        for (entry, (last_seq, total)) in entries.iter_mut().zip(reached) {
+            (entry.account.last_seq, entry.account.total) = (last_seq, total);
+            if let Some(newest) = entry.finished.last() {
+                entry.account.last_minute = Some(newest.minute);
+            }
+            entry.finished.clear();
+        }
+        Ok(())
+    }
+
+    /// Up to `limit` minutes after `seq`, in order.
+    pub fn after(&self, account: &Account, seq: u64, limit: usize) -> Result<Vec<PulseCount>, OutboxError> {
+        let mut statement = self.connection.prepare_cached(
+            "SELECT minute, watched_s, seq, pulses, total FROM minute
+             WHERE account = ?1 AND seq > ?2 ORDER BY seq LIMIT ?3",
+        )?;
+        let counts = statement.query_map(params![account.row, seq, limit], pulse_count)?;
+        Ok(counts.collect::<Result<_, _>>()?)
+    }
+
+    /// Drops delivered minutes from before `keep_from`; the newest stays, so
+    /// that `seq` and total are known. Returns the lowest `seq` still kept.
+    pub fn prune(&mut self, account: &Account, keep_from: Minute) -> Result<u64, OutboxError> {
+        self.connection.execute(
+            "DELETE FROM minute WHERE account = ?1 AND minute < ?2
+             AND seq <= ?3
+             AND seq < (SELECT max(seq) FROM minute WHERE account = ?1)",
+            params![account.row, keep_from.epoch_minutes(), account.mark],
+        )?;
+        let oldest: Option<u64> = self.connection.query_row(
+            "SELECT min(seq) FROM minute WHERE account = ?1",
+            [account.row],
+            |row| row.get(0),
+        )?;
+        Ok(oldest.unwrap_or(1))
+    }
+}
+
+/// What one meter puts into the outbox.
+#[derive(Debug)]
+pub struct Entry {
+    /// Its account.
+    pub account: Account,
+    /// Minutes that are over, ascending.
+    pub finished: Vec<FinishedMinute>,
+    /// The minute that goes on after them.
+    pub in_progress: Option<MinuteInProgress>,
+}
+
+/// Writes an entry; returns the `seq` and total it reaches.
+fn enter(transaction: &Connection, entry: &Entry) -> Result<(u64, u64), rusqlite::Error> {
+    let account = &entry.account;
+    let mut insert = transaction.prepare_cached(
+        "INSERT INTO minute (account, seq, minute, watched_s, pulses, total) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+    )?;
+    let (mut seq, mut total) = (account.last_seq, account.total);
+    for finished in &entry.finished {
+        seq += 1;
+        total += u64::from(finished.pulses);
+        let (minute, watched_s) = (finished.minute.epoch_minutes(), finished.watched_s);
+        insert.execute(params![account.row, seq, minute, watched_s, finished.pulses, total])?;
+    }
+    match &entry.in_progress {
+        Some(now) => transaction
+            .prepare_cached("INSERT OR REPLACE INTO in_progress VALUES (?1, ?2, ?3, ?4, ?5)")?
+            .execute(params![
+                account.row,
+                now.minute.epoch_minutes(),
+                now.watched_ns,
+                now.pulses,
+                now.until_utc_ns
+            ])?,
+        None => transaction
+            .prepare_cached("DELETE FROM in_progress WHERE account = ?1")?
+            .execute([account.row])?,
+    };
+    transaction
+        .prepare_cached("UPDATE account SET mark = ?2 WHERE id = ?1")?
+        .execute(params![account.row, account.mark])?;
+    Ok((seq, total))
+}
+
+fn prepare(connection: &Connection) -> Result<(), rusqlite::Error> {
+    connection.busy_timeout(Duration::from_secs(5))?;
+    connection.pragma_update(None, "journal_mode", "WAL")?;
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    let tables: i64 = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+    if tables == 0 {
+        connection.execute_batch(&format!(
+            "BEGIN; {TABLES} PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {FORMAT}; COMMIT;"
+        ))?;
+    }
+    Ok(())
+}
+
+fn pulse_count(row: &Row<'_>) -> Result<PulseCount, rusqlite::Error> {
+    Ok(PulseCount {
+        minute: Minute::nearest(row.get(0)?),
+        watched_s: row.get(1)?,
+        seq: row.get(2)?,
+        pulses: row.get(3)?,
+        total: row.get(4)?,
+    })
+}

@@ -1,0 +1,76 @@
+//! From the outbox to the broker: one connection after the other.
+//!
+//! Each connection begins afresh with a new client: what was on its way when
+//! the last one broke is in the outbox, and the mark tells from where on to
+//! send it again.
+
+use std::sync::mpsc;
+
+use daemon_runtime::reconnect;
+use meter_messages::{Info, Meter, OutboxId, PulsesPerKwh, SiteId};
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use crate::connection;
+use crate::counting::Reading;
+use crate::outbox_keeper::{Command, Extent};
+use crate::settings::MqttSettings;
+
+/// What the publisher tells of one meter.
+#[derive(Debug, Clone)]
+pub struct Published {
+    /// Its place among the publisher's meters.
+    pub place: usize,
+    /// Its site and id.
+    pub meter: Meter,
+    /// Its name for people.
+    pub name: String,
+    /// The meter constant.
+    pub pulses_per_kwh: PulsesPerKwh,
+    /// Where its pulses come from.
+    pub source: String,
+    /// The outbox its minutes lie in.
+    pub outbox: OutboxId,
+    /// The newest reading.
+    pub reading: watch::Receiver<Reading>,
+    /// How far the outbox reaches.
+    pub extent: watch::Receiver<Extent>,
+    /// How far the recorder's mark reaches, as far as is known here.
+    pub mark: watch::Sender<u64>,
+}
+
+impl Published {
+    /// What is said of the meter, retained.
+    pub fn info(&self) -> Info {
+        Info {
+            name: self.name.clone(),
+            pulses_per_kwh: self.pulses_per_kwh,
+            unit: Default::default(),
+            source: self.source.clone(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            outbox: self.outbox.clone(),
+            oldest_seq: self.extent.borrow().oldest_seq,
+        }
+    }
+}
+
+/// Everything a connection needs.
+#[derive(Debug)]
+pub struct Publisher {
+    /// The broker.
+    pub mqtt: MqttSettings,
+    /// This publisher's name.
+    pub site: SiteId,
+    /// The meters, by place.
+    pub meters: Vec<Published>,
+    /// The outbox's thread.
+    pub keeper: mpsc::Sender<Command>,
+}
+
+impl Publisher {
+    /// Publishes until `shutdown`; a broker that is away is tried again.
+    pub async fn run(&self, shutdown: &CancellationToken) {
+        let broker = format!("broker {}:{}", self.mqtt.host, self.mqtt.port);
+        reconnect(&broker, shutdown, async || connection::run(self, shutdown).await).await;
+    }
+}

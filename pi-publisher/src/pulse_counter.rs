@@ -1,0 +1,275 @@
+//! Closes minutes: takes pulses and how far the line was watched, returns
+//! finished minutes. Pure; what the clocks say is an argument.
+
+use meter_messages::Minute;
+
+use crate::pulse_source::SourceTime;
+
+const NS_PER_MINUTE: i64 = Minute::SECONDS * 1_000_000_000;
+
+/// A minute that is over, before it has a place in the outbox.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FinishedMinute {
+    /// The minute.
+    pub minute: Minute,
+    /// Its seconds during which the line was watched, 1 to 60.
+    pub watched_s: u8,
+    /// Pulses that fell in it.
+    pub pulses: u32,
+}
+
+/// The minute that is not over yet. Kept over a restart, so that both halves
+/// become one minute.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MinuteInProgress {
+    /// The minute.
+    pub minute: Minute,
+    /// Nanoseconds of it during which the line was watched.
+    pub watched_ns: i64,
+    /// Pulses so far.
+    pub pulses: u32,
+    /// Up to here, in nanoseconds of UTC since 1970, everything is counted.
+    pub until_utc_ns: i64,
+}
+
+impl MinuteInProgress {
+    fn begin(minute: Minute, at_utc_ns: i64) -> Self {
+        Self { minute, watched_ns: 0, pulses: 0, until_utc_ns: at_utc_ns }
+    }
+
+    /// What is sent of it; nothing where nobody watched.
+    pub fn finished(&self) -> Option<FinishedMinute> {
+        if self.watched_ns == 0 && self.pulses == 0 {
+            return None;
+        }
+        let seconds = (self.watched_ns + 500_000_000) / 1_000_000_000;
+        let watched_s = seconds.clamp(1, Minute::SECONDS) as u8;
+        Some(FinishedMinute { minute: self.minute, watched_s, pulses: self.pulses })
+    }
+}
+
+/// Counts one meter's pulses into minutes of UTC.
+///
+/// Minutes only ever go forward: a clock that is set back makes the current
+/// minute longer (its `s` stays at most 60), never a second one of its name.
+#[derive(Debug)]
+pub struct PulseCounter {
+    /// Counted up to here on the source's clock.
+    watched_from: SourceTime,
+    current: Option<MinuteInProgress>,
+    /// No minute up to this one may be made again.
+    last_finished: Option<Minute>,
+    /// Pulses that wait for the clock.
+    waiting: Vec<SourceTime>,
+}
+
+impl PulseCounter {
+    /// Begins to watch at `began`. `last_finished` and `in_progress` come from
+    /// the outbox of an earlier run.
+    pub fn new(
+        began: SourceTime,
+        last_finished: Option<Minute>,
+        in_progress: Option<MinuteInProgress>,
+    ) -> Self {
+        Self { watched_from: began, current: in_progress, last_finished, waiting: Vec::new() }
+    }
+
+    /// The minute that is not over yet.
+    pub fn in_progress(&self) -> Option<MinuteInProgress> {
+        self.current
+    }
+
+    /// Takes pulses (ascending) and that the line was watched until `until`;
+    /// returns the minutes this finished.
+    ///
+    /// `utc_offset_ns` added to a [`SourceTime`] gives UTC. While it is not
+    /// known (a Pi without a clock chip, before NTP), pulses wait and nothing
+    /// is finished.
+    pub fn count(
+        &mut self,
+        pulses: &[SourceTime],
+        until: SourceTime,
+        utc_offset_ns: Option<i64>,
+    ) -> Vec<FinishedMinute> {
+        self.waiting.extend_from_slice(pulses);
+        let Some(offset) = utc_offset_ns else { return Vec::new() };
+        let until = until.max(self.watched_from);
+        let span = (utc_ns(self.watched_from, offset), utc_ns(until, offset));
+        self.watched_from = until;
+
+        let mut finished = Vec::new();
+        let mut at = self.not_before(span.0);
+        for pulse in std::mem::take(&mut self.waiting) {
+            let fell = utc_ns(pulse, offset).clamp(at, span.1.max(at));
+            self.watch(at, fell, &mut finished);
+            at = fell;
+            self.enter(at, &mut finished).pulses += 1;
+        }
+        self.watch(at, span.1, &mut finished);
+        if let Some(over) = self.current.take_if(|current| current.minute.end() * 1_000_000_000 <= span.1) {
+            self.finish(over, &mut finished);
+        }
+        finished
+    }
+
+    /// The time at which counting may go on: never in a minute that is past.
+    fn not_before(&self, utc_ns: i64) -> i64 {
+        let current = self.current.map_or(i64::MIN, |current| current.until_utc_ns);
+        let past = self.last_finished.map_or(i64::MIN, |minute| minute.end() * 1_000_000_000);
+        utc_ns.max(current).max(past)
+    }
+
+    /// Books the time between two points as watched, minute by minute.
+    fn watch(&mut self, from: i64, to: i64, finished: &mut Vec<FinishedMinute>) {
+        let mut at = from;
+        while at < to {
+            let current = self.enter(at, finished);
+            let end = (current.minute.end() * 1_000_000_000).min(to);
+            current.watched_ns += end - at;
+            current.until_utc_ns = end;
+            at = end;
+        }
+    }
+
+    fn finish(&mut self, over: MinuteInProgress, finished: &mut Vec<FinishedMinute>) {
+        finished.extend(over.finished());
+        self.last_finished = Some(over.minute);
+    }
+
+    /// The minute in which `at` lies; finishes an earlier one.
+    fn enter(&mut self, at: i64, finished: &mut Vec<FinishedMinute>) -> &mut MinuteInProgress {
+        let minute = minute_at(at);
+        if let Some(over) = self.current.take_if(|current| current.minute < minute) {
+            self.finish(over, finished);
+        }
+        self.current.get_or_insert_with(|| MinuteInProgress::begin(minute, at))
+    }
+}
+
+/// A clock beyond the years of [`Minute`] is no clock; the nearest time that has
+/// a minute keeps the pulse countable all the same.
+fn utc_ns(at: SourceTime, offset_ns: i64) -> i64 {
+    let (first, last) = (Minute::nearest(i64::MIN), Minute::nearest(i64::MAX));
+    at.0.saturating_add(offset_ns).clamp(first.start() * 1_000_000_000, last.end() * 1_000_000_000 - 1)
+}
+
+fn minute_at(utc_ns: i64) -> Minute {
+    Minute::nearest(utc_ns.div_euclid(NS_PER_MINUTE))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const SECOND: i64 = 1_000_000_000;
+    /// 2026-10-02T12:34:00Z.
+    const START: i64 = 1_790_944_440 * SECOND;
+
+    fn at(seconds: f64) -> SourceTime {
+        SourceTime((seconds * 1e9) as i64)
+    }
+
+    fn brief(finished: &[FinishedMinute]) -> Vec<(i64, u8, u32)> {
+        let first = minute_at(START).epoch_minutes();
+        finished.iter().map(|m| (m.minute.epoch_minutes() - first, m.watched_s, m.pulses)).collect()
+    }
+
+    #[test]
+    fn a_pulse_belongs_to_the_minute_in_which_it_fell() {
+        let mut counter = PulseCounter::new(at(0.0), None, None);
+        let pulses = [at(0.0), at(59.999), at(60.0), at(119.0), at(180.5)];
+        let finished = counter.count(&pulses, at(181.0), Some(START));
+        assert_eq!(brief(&finished), [(0, 60, 2), (1, 60, 2), (2, 60, 0)]);
+        assert_eq!(counter.in_progress().unwrap().pulses, 1);
+    }
+
+    #[test]
+    fn a_minute_watched_in_part_says_so() {
+        let mut counter = PulseCounter::new(at(40.0), None, None);
+        assert_eq!(brief(&counter.count(&[at(41.0)], at(59.9), Some(START))), []);
+        assert_eq!(brief(&counter.count(&[], at(60.0), Some(START))), [(0, 20, 1)]);
+    }
+
+    #[test]
+    fn both_halves_of_a_restart_become_one_minute() {
+        let mut before = PulseCounter::new(at(0.0), None, None);
+        before.count(&[at(1.0), at(2.0)], at(10.0), Some(START));
+        // A new boot: the source's clock begins anew, 20 s later.
+        let mut after = PulseCounter::new(at(0.0), None, before.in_progress());
+        let finished = after.count(&[at(1.0)], at(40.0), Some(START + 30 * SECOND));
+        assert_eq!(brief(&finished), [(0, 40, 3)]);
+    }
+
+    #[test]
+    fn a_restart_in_a_later_minute_finishes_the_old_one() {
+        let mut before = PulseCounter::new(at(0.0), None, None);
+        before.count(&[at(1.0)], at(10.0), Some(START));
+        let mut after = PulseCounter::new(at(0.0), None, before.in_progress());
+        let finished = after.count(&[], at(30.0), Some(START + 150 * SECOND));
+        assert_eq!(brief(&finished), [(0, 10, 1), (2, 30, 0)]);
+    }
+
+    #[test]
+    fn pulses_wait_for_the_clock() {
+        let mut counter = PulseCounter::new(at(0.0), None, None);
+        assert_eq!(counter.count(&[at(1.0), at(61.0)], at(70.0), None), []);
+        let finished = counter.count(&[at(121.0)], at(130.0), Some(START));
+        assert_eq!(brief(&finished), [(0, 60, 1), (1, 60, 1)]);
+    }
+
+    #[test]
+    fn a_clock_set_back_makes_no_minute_twice() {
+        let mut counter = PulseCounter::new(at(0.0), None, None);
+        let mut finished = counter.count(&[at(1.0), at(61.0)], at(90.0), Some(START));
+        finished.extend(counter.count(&[at(95.0)], at(100.0), Some(START - 60 * SECOND)));
+        finished.extend(counter.count(&[at(150.0)], at(200.0), Some(START - 60 * SECOND)));
+        assert_eq!(brief(&finished), [(0, 60, 1), (1, 60, 3)]);
+    }
+
+    #[test]
+    fn a_clock_gone_mad_loses_no_pulse() {
+        for offset in [i64::MIN, i64::MAX, -START, 0] {
+            let mut counter = PulseCounter::new(at(0.0), None, None);
+            let finished = counter.count(&[at(1.0), at(2.0)], at(130.0), Some(offset));
+            let counted: u32 = finished.iter().map(|minute| minute.pulses).sum();
+            assert_eq!(counted + counter.in_progress().unwrap().pulses, 2);
+        }
+    }
+
+    #[test]
+    fn what_is_finished_is_not_made_again_after_a_restart() {
+        let last = Some(minute_at(START));
+        let mut counter = PulseCounter::new(at(0.0), last, None);
+        let finished = counter.count(&[at(5.0)], at(121.0), Some(START));
+        assert_eq!(brief(&finished), [(1, 60, 1)]);
+    }
+
+    proptest! {
+        /// However the line's history is cut into reports, whatever the clock
+        /// does, every pulse is counted once and minutes ascend.
+        #[test]
+        fn no_pulse_is_lost_or_doubled(
+            reports in proptest::collection::vec((0i64..200, proptest::collection::vec(0i64..200, 0..5), -300i64..300, proptest::bool::weighted(0.8)), 1..30)
+        ) {
+            let mut counter = PulseCounter::new(SourceTime(0), None, None);
+            let (mut now, mut sent, mut finished, mut offset) = (0i64, 0u32, Vec::new(), START);
+            for (length, falls, step, known) in reports {
+                let mut pulses: Vec<_> =
+                    falls.iter().filter(|&&fall| fall < length).map(|fall| SourceTime((now + fall) * SECOND)).collect();
+                pulses.sort();
+                now += length;
+                sent += pulses.len() as u32;
+                offset += step * SECOND;
+                finished.extend(counter.count(&pulses, SourceTime(now * SECOND), known.then_some(offset)));
+            }
+            finished.extend(counter.count(&[], SourceTime(now * SECOND), Some(offset)));
+            let counted: u32 = finished.iter().map(|minute| minute.pulses).sum();
+            prop_assert_eq!(counted + counter.in_progress().map_or(0, |m| m.pulses), sent);
+            prop_assert!(finished.windows(2).all(|pair| pair[0].minute < pair[1].minute));
+            prop_assert!(finished.iter().all(|minute| (1..=60).contains(&minute.watched_s)));
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! Where pulses come from: a line of the kernel, or a simulated household.
+
+pub mod cdev;
+mod chips;
+mod exported_pin;
+mod line;
+mod open;
+pub mod simulated;
+pub mod sysfs;
+
+pub use line::Line;
+pub use open::open;
+
+/// A point on the source's own clock, in nanoseconds.
+///
+/// For a line it is `CLOCK_MONOTONIC`, which no clock step moves; what that is
+/// in UTC is only said when a minute is closed ([`crate::clock`]). A simulated
+/// source counts in nanoseconds of UTC since 1970 at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SourceTime(pub i64);
+
+impl SourceTime {
+    /// Nanoseconds in a millisecond.
+    pub const MS: i64 = 1_000_000;
+
+    /// This point moved by some nanoseconds.
+    pub fn plus_ns(self, nanoseconds: i64) -> Self {
+        Self(self.0.saturating_add(nanoseconds))
+    }
+
+    /// Nanoseconds since an earlier point.
+    pub fn since(self, earlier: Self) -> i64 {
+        self.0.saturating_sub(earlier.0)
+    }
+}
+
+/// The meter's S0 output: a transistor that closes for each pulse.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Contact {
+    /// Conducting: a pulse is on. With a pull-up the line is low.
+    Closed,
+    /// Not conducting: the quiet state.
+    Open,
+}
+
+impl Contact {
+    /// The other state.
+    pub fn opposite(self) -> Self {
+        match self {
+            Self::Closed => Self::Open,
+            Self::Open => Self::Closed,
+        }
+    }
+}
+
+/// A change of the line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Edge {
+    /// When; the kernel's own stamp where it gives one.
+    pub at: SourceTime,
+    /// What the contact is from then on.
+    pub contact: Contact,
+    /// Edges directly before this one that the kernel counted and dropped.
+    pub lost_before: u32,
+}
+
+/// What a source saw since it was last asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Watched {
+    /// In the order of their stamps; often none.
+    pub edges: Vec<Edge>,
+    /// The line has been watched up to here, and every edge before it is in.
+    pub until: SourceTime,
+}
+
+/// Something that watches a contact.
+///
+/// Opening it is each source's own affair; from then on it is owned by one
+/// thread, because waiting for a line blocks.
+pub trait PulseSource: Send {
+    /// The contact when watching began, and since when.
+    fn began(&self) -> (SourceTime, Contact);
+
+    /// Waits for edges and returns them; returns without any after at most a
+    /// second, so that a quiet minute can be closed in time.
+    fn watch(&mut self) -> Result<Watched, SourceError>;
+
+    /// Whose clock [`SourceTime`] is.
+    fn clock(&self) -> SourceClock;
+
+    /// For people: `cdev gpiochip0 line 17`.
+    fn describe(&self) -> String;
+}
+
+/// What a [`SourceTime`] counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SourceClock {
+    /// `CLOCK_MONOTONIC` of this machine.
+    Monotonic,
+    /// UTC since 1970, without a doubt about it.
+    Utc,
+}
+
+/// Why a source cannot be opened or read; says what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum SourceError {
+    /// No such chip or line.
+    #[error("{what} was not found; {remedy}")]
+    Missing {
+        /// What was looked for.
+        what: String,
+        /// What there is, or what to try.
+        remedy: String,
+    },
+    /// Somebody else holds the line.
+    #[error("{what} is in use by {by}; stop that program or choose another line")]
+    Busy {
+        /// The line.
+        what: String,
+        /// The consumer's name as the kernel tells it.
+        by: String,
+    },
+    /// No permission.
+    #[error("{what} may not be opened by this user; add it to the group gpio, or run as root")]
+    Denied {
+        /// The file or line.
+        what: String,
+    },
+    /// Anything else the system said.
+    #[error("{doing}: {error}")]
+    Io {
+        /// What was being done.
+        doing: String,
+        /// What the system said.
+        error: std::io::Error,
+    },
+}

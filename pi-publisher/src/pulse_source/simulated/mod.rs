@@ -1,0 +1,183 @@
+//! A household that exists only on paper, with the curve of a real one.
+//!
+//! For demonstrations and tests: it can begin in the past, runs through its
+//! history as fast as it is read, and then goes on in real time. Its pulses
+//! follow from the settings alone ([`Household`]), so a publisher that was
+//! stopped goes on with the same curve.
+//!
+//! Layers, from below: `dice` (chance that repeats), `load_profile` (the shape
+//! of the standard load profile H0), `appliances` (what is switched on),
+//! `loads` (power by the clock on the wall), [`Household`] (pulses by UTC),
+//! `pace` (when), [`Simulated`] (the source).
+
+mod appliances;
+mod dice;
+mod household;
+mod load_profile;
+mod loads;
+mod pace;
+#[cfg(test)]
+mod tests;
+
+use std::io;
+use std::thread;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use meter_messages::{Minute, PulsesPerKwh};
+use serde::Deserialize;
+
+pub use self::household::Household;
+use self::pace::Pace;
+use super::{Contact, PulseSource, SourceClock, SourceError, SourceTime, Watched};
+
+/// The most that one call of [`PulseSource::watch`] runs through: a day.
+const LONGEST_STRETCH_NS: i64 = 86_400_000_000_000;
+const A_SECOND: Duration = Duration::from_secs(1);
+
+/// A household, and how its time goes by.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct SimulatedSettings {
+    /// Another number is another household.
+    pub seed: u64,
+    /// What it uses in a year, in kWh, to within a few percent: 100 to 50,000.
+    pub kwh_per_year: f64,
+    /// Where it is, for its days and nights: a name of the IANA database.
+    pub time_zone: String,
+    /// How long a pulse lasts, in ms: 30 to 90. Shorter where pulses come so
+    /// fast that they would fill more than half of the time.
+    pub pulse_ms: u16,
+    /// Where its time begins; now, if nothing is said.
+    pub from: Option<Timestamp>,
+    /// Where its time ends; from then on no pulse comes any more.
+    pub until: Option<Timestamp>,
+    /// How many times as fast as ours its time goes by, on into the future: up
+    /// to 1,000,000. If nothing is said the past comes as fast as it is read,
+    /// and the present as it happens.
+    pub speed: Option<f64>,
+}
+
+impl Default for SimulatedSettings {
+    fn default() -> Self {
+        Self {
+            seed: 1,
+            kwh_per_year: 3500.0,
+            time_zone: "Europe/Berlin".into(),
+            pulse_ms: 50,
+            from: None,
+            until: None,
+            speed: None,
+        }
+    }
+}
+
+impl SimulatedSettings {
+    fn check(&self) -> Result<(), SourceError> {
+        if !(100.0..=50_000.0).contains(&self.kwh_per_year) {
+            return Err(refused(format!("kwh_per_year is {}, not 100 to 50000", self.kwh_per_year)));
+        }
+        if !(30..=90).contains(&self.pulse_ms) {
+            return Err(refused(format!("pulse_ms is {}, not 30 to 90", self.pulse_ms)));
+        }
+        if let Some(speed) = self.speed.filter(|speed| !(*speed > 0.0 && *speed <= 1e6)) {
+            return Err(refused(format!("speed is {speed}, not more than 0 and up to 1000000")));
+        }
+        let mut named = [self.from, self.until].into_iter().flatten();
+        if let Some(at) = named.find(|at| Minute::containing(at.as_second()).is_err()) {
+            return Err(refused(format!("{at} lies outside the years 2000 to 2099")));
+        }
+        if let (Some(from), Some(until)) = (self.from, self.until)
+            && until <= from
+        {
+            return Err(refused(format!("until ({until}) is not after from ({from})")));
+        }
+        Ok(())
+    }
+}
+
+fn refused(why: String) -> SourceError {
+    let error = io::Error::new(io::ErrorKind::InvalidInput, why);
+    SourceError::Io { doing: "simulating a household".into(), error }
+}
+
+/// A simulated household as a source of pulses.
+#[derive(Debug)]
+pub struct Simulated {
+    household: Household,
+    description: String,
+    began: (SourceTime, Contact),
+    /// Every edge before it has been given out.
+    position: SourceTime,
+    end: SourceTime,
+    pace: Pace,
+}
+
+/// Begins to watch a simulated household, at [`SimulatedSettings::from`] or
+/// now, but not before `not_before`: what is counted already stays out.
+///
+/// # Errors
+/// An unknown time zone, or a number out of its range.
+pub fn open(
+    settings: &SimulatedSettings,
+    pulses_per_kwh: PulsesPerKwh,
+    not_before: Option<SourceTime>,
+) -> Result<Simulated, SourceError> {
+    let household = Household::new(settings, pulses_per_kwh)?;
+    let begin = settings.from.map_or_else(|| Pace::RealTime.now(), source_time);
+    let position = not_before.map_or(begin, |not_before| begin.max(not_before));
+    Ok(Simulated {
+        description: format!(
+            "simulated household of {} kWh a year in {}, seed {}",
+            settings.kwh_per_year, settings.time_zone, settings.seed
+        ),
+        began: (position, household.contact(position)),
+        household,
+        position,
+        end: settings.until.map_or(SourceTime(i64::MAX), source_time),
+        pace: settings.speed.map_or(Pace::RealTime, |speed| Pace::times(speed, position)),
+    })
+}
+
+impl Simulated {
+    /// None of our time while it is behind; about a second where no edge is
+    /// near.
+    fn until_next_edge(&self) -> Duration {
+        if self.position >= self.end {
+            return A_SECOND;
+        }
+        let look_ahead_ns = self.pace.second_ns().min(LONGEST_STRETCH_NS);
+        let horizon = self.position.plus_ns(look_ahead_ns).min(self.end);
+        let coming = self.household.edges(self.position..horizon);
+        // An edge is in once its moment is over.
+        self.pace.until(coming.first().map_or(horizon, |edge| edge.at.plus_ns(1)))
+    }
+}
+
+impl PulseSource for Simulated {
+    fn began(&self) -> (SourceTime, Contact) {
+        self.began
+    }
+
+    fn watch(&mut self) -> Result<Watched, SourceError> {
+        thread::sleep(self.until_next_edge().min(A_SECOND));
+
+        let until = self.pace.now().min(self.position.plus_ns(LONGEST_STRETCH_NS)).min(self.end);
+        let until = until.max(self.position);
+        let edges = self.household.edges(self.position..until);
+        self.position = until;
+        Ok(Watched { edges, until })
+    }
+
+    fn clock(&self) -> SourceClock {
+        SourceClock::Utc
+    }
+
+    fn describe(&self) -> String {
+        self.description.clone()
+    }
+}
+
+fn source_time(at: Timestamp) -> SourceTime {
+    SourceTime(i64::try_from(at.as_nanosecond()).unwrap_or(i64::MAX))
+}

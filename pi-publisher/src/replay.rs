@@ -1,0 +1,100 @@
+//! `pi-publisher replay`: sends kept minutes once more, for a server whose
+//! ledger has holes. The recorder takes what it lacks and passes over the rest.
+
+use std::io::Write;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use jiff::Timestamp;
+use meter_messages::{Meter, PulseCount, Topic};
+use rumqttc::{AsyncClient, ConnectReturnCode, Event, EventLoop, MqttOptions, Packet, QoS};
+
+use crate::outbox::{Account, Outbox};
+use crate::settings::Settings;
+
+/// Minutes read at a time.
+const READ: usize = 1000;
+
+/// Sends every kept minute with `from <= start < to` of every meter, and
+/// returns how many there were. Each has been acknowledged by the broker.
+pub async fn replay(
+    settings: &Settings,
+    from: Timestamp,
+    to: Timestamp,
+    progress: &mut dyn Write,
+) -> anyhow::Result<u64> {
+    if from >= to {
+        bail!("--from {from} is not before --to {to}");
+    }
+    let outbox = Outbox::open_read_only(&settings.state_dir)?;
+    let (client, mut connection) = connect(settings).await?;
+    let mut sent = 0;
+    for meter in &settings.meter {
+        let Some(account) = outbox.existing_account(&meter.id)? else {
+            writeln!(progress, "{}: nothing kept", meter.id)?;
+            continue;
+        };
+        let topic = Topic::Minute(Meter { site: settings.site.clone(), meter: meter.id.clone() }).to_string();
+        let mut of_meter = 0;
+        let mut after = account.oldest_seq - 1;
+        loop {
+            let (read_up_to, counts) = next(&outbox, &account, after, from..to)?;
+            send(&client, &mut connection, &topic, &counts).await?;
+            of_meter += counts.len() as u64;
+            if read_up_to == after {
+                break;
+            }
+            after = read_up_to;
+        }
+        writeln!(progress, "{}: {of_meter} minutes sent", meter.id)?;
+        sent += of_meter;
+    }
+    client.disconnect().await?;
+    while !matches!(connection.poll().await, Ok(Event::Outgoing(rumqttc::Outgoing::Disconnect)) | Err(_)) {}
+    Ok(sent)
+}
+
+/// Reads on; returns up to which `seq`, and what of it lies in the span.
+fn next(
+    outbox: &Outbox,
+    account: &Account,
+    after: u64,
+    span: std::ops::Range<Timestamp>,
+) -> anyhow::Result<(u64, Vec<PulseCount>)> {
+    let mut counts = outbox.after(account, after, READ)?;
+    let read_up_to = counts.last().map_or(after, |count| count.seq);
+    counts.retain(|count| span.contains(&count.minute.timestamp()));
+    Ok((read_up_to, counts))
+}
+
+async fn connect(settings: &Settings) -> anyhow::Result<(AsyncClient, EventLoop)> {
+    let mqtt = &settings.mqtt;
+    let mut options = MqttOptions::new(format!("powerpi-{}-replay", settings.site), &mqtt.host, mqtt.port);
+    options.set_keep_alive(Duration::from_secs(mqtt.keep_alive_s.into())).set_inflight(100);
+    let (client, mut connection) = AsyncClient::new(options, READ);
+    match connection.poll().await.with_context(|| format!("broker {}:{}", mqtt.host, mqtt.port))? {
+        Event::Incoming(Packet::ConnAck(ack)) if ack.code == ConnectReturnCode::Success => {}
+        other => bail!("instead of a CONNACK came {other:?}"),
+    }
+    Ok((client, connection))
+}
+
+/// Publishes and waits until each has its PUBACK.
+async fn send(
+    client: &AsyncClient,
+    connection: &mut EventLoop,
+    topic: &str,
+    counts: &[PulseCount],
+) -> anyhow::Result<()> {
+    for count in counts {
+        // READ of them fit into the channel, which is empty here.
+        client.publish(topic, QoS::AtLeastOnce, false, count.to_json()).await?;
+    }
+    let mut unacknowledged = counts.len();
+    while unacknowledged > 0 {
+        if let Event::Incoming(Packet::PubAck(_)) = connection.poll().await? {
+            unacknowledged -= 1;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,119 @@
+//! The settings of one publisher: its site, its broker and its meters.
+
+use std::path::PathBuf;
+
+use daemon_runtime::SettingsError;
+use meter_messages::{MeterId, PulsesPerKwh, SiteId};
+use serde::Deserialize;
+
+use crate::bounce_filter::BounceSettings;
+use crate::pulse_source::{cdev, simulated, sysfs};
+
+/// `/etc/powerpi/pi-publisher.toml`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Settings {
+    /// The name of this publisher on the wire.
+    pub site: SiteId,
+    /// Where the outbox lies.
+    pub state_dir: PathBuf,
+    /// How long delivered minutes are kept, so that a lost server can be
+    /// filled again, in days.
+    pub keep_days: u32,
+    /// Whether minutes wait until the clock is synchronised. A machine without
+    /// NTP whose clock is right all the same says no here.
+    pub wait_for_clock: bool,
+    /// The broker.
+    pub mqtt: MqttSettings,
+    /// The counters; at least one.
+    pub meter: Vec<MeterSettings>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            site: "home".parse().expect("a site's name"),
+            state_dir: "/var/lib/powerpi/publisher".into(),
+            keep_days: 366,
+            wait_for_clock: true,
+            mqtt: MqttSettings::default(),
+            meter: Vec::new(),
+        }
+    }
+}
+
+impl Settings {
+    /// What serde cannot check: meters there are, each once.
+    ///
+    /// # Errors
+    /// A [`SettingsError`] that says what to write.
+    pub fn check(&self) -> Result<(), SettingsError> {
+        let Some(first) = self.meter.first() else {
+            return Err(SettingsError::new(
+                "no meter is set up; add a [[meter]] with id, pulses_per_kwh and source",
+            ));
+        };
+        let mut seen = vec![&first.id];
+        for meter in &self.meter[1..] {
+            if seen.contains(&&meter.id) {
+                return Err(SettingsError::new(format!("two meters have the id \"{}\"", meter.id)));
+            }
+            seen.push(&meter.id);
+        }
+        Ok(())
+    }
+}
+
+/// How to reach the broker.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct MqttSettings {
+    /// Name or address.
+    pub host: String,
+    /// TCP port.
+    pub port: u16,
+    /// Seconds between signs of life.
+    pub keep_alive_s: u16,
+    /// Whether Home Assistant shall find the meters by itself.
+    pub home_assistant: bool,
+}
+
+impl Default for MqttSettings {
+    fn default() -> Self {
+        Self { host: "127.0.0.1".into(), port: 1883, keep_alive_s: 20, home_assistant: true }
+    }
+}
+
+/// One counter.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MeterSettings {
+    /// Its name on the wire and in file names.
+    pub id: MeterId,
+    /// Its name for people; the id where none is given.
+    #[serde(default)]
+    pub name: Option<String>,
+    /// The meter constant printed on it.
+    pub pulses_per_kwh: PulsesPerKwh,
+    /// The meter's reading when counting begins, in pulses; used once, for a
+    /// new outbox.
+    #[serde(default)]
+    pub initial_total: u64,
+    /// What a pulse must look like.
+    #[serde(default)]
+    pub bounce: BounceSettings,
+    /// Where its pulses come from.
+    pub source: SourceSettings,
+}
+
+/// A choice of source, by `kind`.
+#[derive(Debug, Deserialize)]
+#[serde(tag = "kind", rename_all = "lowercase", deny_unknown_fields)]
+pub enum SourceSettings {
+    /// The kernel's GPIO character device.
+    Cdev(cdev::CdevSettings),
+    /// The older `/sys/class/gpio`.
+    Sysfs(sysfs::SysfsSettings),
+    /// A household that exists only on paper.
+    Simulated(simulated::SimulatedSettings),
+}

@@ -1,0 +1,65 @@
+//! Shows how the history comes in: the recorder's mark tells how far it is on
+//! disk.
+
+use std::io::IsTerminal;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use anyhow::bail;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use jiff::Timestamp;
+use meter_messages::{Mark, Meter, Minute, Topic};
+use rumqttc::{AsyncClient, Event, MqttOptions, Packet, QoS};
+
+/// The history counts as complete when the mark is so near to now.
+const MINUTES_BEHIND: i64 = 2;
+
+/// Without a mark for so long something is wrong.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Waits until everything from `from` until now is recorded; returns how many
+/// minutes came while it watched, and how long that took.
+pub(crate) async fn watch(
+    broker: SocketAddr,
+    meter: &Meter,
+    from: Timestamp,
+) -> anyhow::Result<(u64, Duration)> {
+    let options = MqttOptions::new("powerpi-demo", broker.ip().to_string(), broker.port());
+    let (client, mut events) = AsyncClient::new(options, 10);
+    client.subscribe(Topic::Recorded(meter.clone()).to_string(), QoS::AtMostOnce).await?;
+    let first = Minute::containing(from.as_second())?.epoch_minutes();
+    let bar = progress_bar();
+    let (mut recorded_before, mut recorded) = (None, 0);
+    let began = Instant::now();
+    loop {
+        let Ok(event) = tokio::time::timeout(PATIENCE, events.poll()).await else {
+            bail!("nothing was recorded for {PATIENCE:?}; see powerpi-recorder.log and pi-publisher.log");
+        };
+        let Event::Incoming(Packet::Publish(message)) = event? else { continue };
+        let Ok(mark) = Mark::from_json(&message.payload) else { continue };
+        recorded_before.get_or_insert(if message.retain { mark.seq } else { 0 });
+        recorded = recorded.max(mark.seq);
+        let Some(minute) = mark.minute else { continue };
+        let now = Timestamp::now().as_second() / Minute::SECONDS;
+        bar.set_length((now - first).unsigned_abs());
+        bar.set_position((minute.epoch_minutes() + 1 - first).unsigned_abs());
+        if minute.epoch_minutes() >= now - MINUTES_BEHIND {
+            bar.finish_and_clear();
+            client.disconnect().await?;
+            return Ok((recorded - recorded_before.unwrap_or(0), began.elapsed()));
+        }
+    }
+}
+
+fn progress_bar() -> ProgressBar {
+    let bar = ProgressBar::new(0);
+    // Into a file or a pipe goes no bar.
+    if !std::io::stderr().is_terminal() {
+        bar.set_draw_target(ProgressDrawTarget::hidden());
+    }
+    let style = "history {wide_bar:.green/dim} {pos}/{len} minutes, {per_sec}, {eta} left";
+    if let Ok(style) = ProgressStyle::with_template(style) {
+        bar.set_style(style);
+    }
+    bar
+}

@@ -1,0 +1,43 @@
+//! Records pulse counts from MQTT: first into the ledger, then into one RRD file
+//! a meter.
+//!
+//! [`subscription`] hands messages to [`bookkeeping`] (the ledger's thread),
+//! which commits many at once and only then lets them be acknowledged and the
+//! marks be published; what is recorded goes on to [`pictures`] (the RRD files'
+//! thread). Start reading at [`run`].
+
+pub mod bookkeeping;
+pub mod pictures;
+pub mod recording;
+pub mod settings;
+pub mod subscription;
+
+use anyhow::Context;
+use meter_ledger::Ledger;
+use tokio_util::sync::CancellationToken;
+
+use crate::bookkeeping::Bookkeeping;
+use crate::pictures::Pictures;
+use crate::settings::Settings;
+use crate::subscription::Subscription;
+
+/// For each delivery: decode, record, acknowledge, mark; until `shutdown`.
+pub async fn run(settings: Settings, shutdown: CancellationToken) -> anyhow::Result<()> {
+    let ledger = Ledger::open(&settings.ledger)?;
+    let reader = Ledger::open_read_only(&settings.ledger)?;
+    std::fs::create_dir_all(&settings.rrd_dir).with_context(|| {
+        format!("making the folder {}; may this user do that?", settings.rrd_dir.display())
+    })?;
+
+    let (recorded, pictures) = Pictures::new(reader, settings.rrd_dir).spawn()?;
+    let (output, outputs) = tokio::sync::mpsc::unbounded_channel();
+    let (inputs, bookkeeping) = Bookkeeping::new(ledger, recorded)?.spawn(output)?;
+    daemon_runtime::ready();
+
+    // Ends last to first: without inputs the ledger's thread ends, and with it
+    // the pictures'.
+    Subscription { mqtt: settings.mqtt, inputs, outputs, connection: 0 }.run(&shutdown).await;
+    tokio::task::spawn_blocking(move || bookkeeping.join().and_then(|()| pictures.join()))
+        .await?
+        .map_err(|_| anyhow::anyhow!("a thread panicked"))
+}

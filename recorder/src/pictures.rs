@@ -1,0 +1,169 @@
+//! The one thread that owns the RRD files: what the pictures are drawn from.
+//!
+//! They are derived from the ledger. Whatever is doubtful about a file (late
+//! minutes, damage, a difference found at the start) ends in making it anew.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::PathBuf;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::thread;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use anyhow::Context;
+use meter_ledger::{Ledger, RecordedMeter};
+use meter_messages::{Meter, Minute};
+use meter_rrd::{Appended, MeterDatabase};
+
+/// A publisher's clock may be ahead of ours by so much; a minute further ahead
+/// is in the ledger, but would push a year of others out of the archive.
+const AHEAD: i64 = 5;
+
+/// How often a file that could not be made anew is tried again.
+const RETRY: Duration = Duration::from_secs(30);
+
+/// A minute that is in the ledger now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Recorded {
+    /// Its meter.
+    pub meter: Meter,
+    /// The minute.
+    pub minute: Minute,
+    /// Its pulses.
+    pub pulses: u32,
+}
+
+/// The thread's state.
+pub struct Pictures {
+    ledger: Ledger,
+    rrd_dir: PathBuf,
+    /// `None` for a meter whose file has to be made anew.
+    databases: HashMap<Meter, Option<MeterDatabase>>,
+}
+
+impl Pictures {
+    /// Draws on `ledger` (a reader of its own).
+    pub fn new(ledger: Ledger, rrd_dir: PathBuf) -> Self {
+        Self { ledger, rrd_dir, databases: HashMap::new() }
+    }
+
+    /// Checks every file against the ledger, then follows it until every sender
+    /// is gone.
+    pub fn spawn(mut self) -> std::io::Result<(Sender<Vec<Recorded>>, thread::JoinHandle<()>)> {
+        let (sender, recorded) = channel();
+        let run = move || {
+            if let Err(error) = self.check_all() {
+                tracing::error!("checking the RRD files: {error:#}");
+            }
+            self.follow(&recorded);
+        };
+        Ok((sender, thread::Builder::new().name("pictures".into()).spawn(run)?))
+    }
+
+    fn check_all(&mut self) -> anyhow::Result<()> {
+        for known in self.ledger.meters()? {
+            let trusted = self.checked(&known).unwrap_or_else(|error| {
+                tracing::warn!(meter = %known.meter, "{error:#}");
+                None
+            });
+            self.databases.insert(known.meter, trusted);
+        }
+        self.rebuild_doubtful();
+        Ok(())
+    }
+
+    /// The file if it says what the ledger says.
+    fn checked(&self, known: &RecordedMeter) -> anyhow::Result<Option<MeterDatabase>> {
+        let Some(database) = MeterDatabase::open(&self.rrd_dir, &known.meter)? else { return Ok(None) };
+        let minutes = self.minutes(known)?;
+        let same = database.matches(minutes)?;
+        if !same {
+            tracing::warn!(meter = %known.meter, "the RRD differs from the ledger");
+        }
+        Ok(same.then_some(database))
+    }
+
+    fn follow(&mut self, recorded: &Receiver<Vec<Recorded>>) {
+        loop {
+            let doubtful = self.databases.values().any(Option::is_none);
+            let first = if doubtful {
+                recorded.recv_timeout(RETRY)
+            } else {
+                recorded.recv().map_err(|_| std::sync::mpsc::RecvTimeoutError::Disconnected)
+            };
+            if matches!(first, Err(std::sync::mpsc::RecvTimeoutError::Disconnected)) {
+                return;
+            }
+            let mut of_meter: BTreeMap<Meter, Vec<(Minute, u32)>> = BTreeMap::new();
+            for Recorded { meter, minute, pulses } in first.into_iter().chain(recorded.try_iter()).flatten() {
+                of_meter.entry(meter).or_default().push((minute, pulses));
+            }
+            for (meter, minutes) in of_meter {
+                self.append(&meter, &minutes);
+            }
+            self.rebuild_doubtful();
+        }
+    }
+
+    fn append(&mut self, meter: &Meter, minutes: &[(Minute, u32)]) {
+        // A meter that is not known yet, or whose file is doubtful: made anew.
+        let Some(Some(database)) = self.databases.get(meter) else {
+            self.databases.insert(meter.clone(), None);
+            return;
+        };
+        let ascending = minutes.is_sorted_by(|one, next| one.0 < next.0);
+        let appended = match ascending {
+            true => database.append(minutes, latest()),
+            false => Ok(Appended::Late(minutes[0].0)),
+        };
+        match appended {
+            Ok(Appended::Stored) => return,
+            Ok(Appended::Late(minute)) => tracing::debug!(%meter, %minute, "a late minute: RRD made anew"),
+            Ok(Appended::TooFarAhead(minute)) => {
+                tracing::warn!(%meter, %minute, "a minute from the future is in the ledger, but in no picture");
+            }
+            Err(error) => tracing::warn!(%meter, %error, "RRD made anew"),
+        }
+        self.databases.insert(meter.clone(), None);
+    }
+
+    fn rebuild_doubtful(&mut self) {
+        let doubtful: Vec<Meter> = self
+            .databases
+            .iter()
+            .filter(|(_, database)| database.is_none())
+            .map(|(meter, _)| meter.clone())
+            .collect();
+        for meter in doubtful {
+            match self.rebuilt(&meter).with_context(|| format!("making the RRD of {meter} anew")) {
+                Ok(database) => {
+                    self.databases.insert(meter, database);
+                }
+                Err(error) => tracing::error!("{error:#}; next try in {RETRY:?}"),
+            }
+        }
+    }
+
+    /// A new file from the ledger; none while the ledger has no minute for it.
+    fn rebuilt(&self, meter: &Meter) -> anyhow::Result<Option<MeterDatabase>> {
+        let Some(known) = self.ledger.meter(meter)? else { return Ok(None) };
+        let minutes = self.minutes(&known)?;
+        let Some(&(first, _)) = minutes.first() else { return Ok(None) };
+        std::fs::create_dir_all(&self.rrd_dir)?;
+        Ok(Some(MeterDatabase::rebuild(&self.rrd_dir, meter, first, minutes)?))
+    }
+
+    /// What the archive should hold: the last leap year up to now.
+    fn minutes(&self, known: &RecordedMeter) -> anyhow::Result<Vec<(Minute, u32)>> {
+        let end = Minute::nearest(latest().epoch_minutes() + 1);
+        let newest = self.ledger.newest(known)?.map_or(end, |newest| newest.minute.min(end));
+        let start = Minute::nearest(newest.epoch_minutes() - MeterDatabase::MINUTES + 1);
+        let minutes = self.ledger.minutes(known, start..end)?;
+        Ok(minutes.into_iter().map(|minute| (minute.minute, minute.pulses)).collect())
+    }
+}
+
+/// The latest minute that can have happened.
+fn latest() -> Minute {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+    Minute::nearest(now as i64 / Minute::SECONDS + AHEAD)
+}

@@ -1,0 +1,78 @@
+//! What a minute means for a meter's account: progress, a repetition or a gap.
+//! Pure.
+
+use meter_ledger::Custody;
+use meter_messages::PulseCount;
+
+/// A minute's place in its outbox, seen from the mark.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    /// The one that was to come next.
+    Next,
+    /// Covered by the mark already.
+    Known,
+    /// Some before it have not come.
+    AfterGap,
+}
+
+/// Tells a minute's place and moves the mark if it was the next one.
+pub fn advance(custody: &mut Custody, count: &PulseCount) -> Place {
+    if count.seq == custody.mark_seq + 1 {
+        custody.mark_seq = count.seq;
+        custody.mark_minute = Some(count.minute);
+        Place::Next
+    } else if count.seq <= custody.mark_seq {
+        Place::Known
+    } else {
+        Place::AfterGap
+    }
+}
+
+/// Moves the mark up to what an outbox still holds: nothing below `oldest_seq`
+/// will ever come, so nobody need wait for it. Returns how many are given up.
+pub fn give_up_below(custody: &mut Custody, oldest_seq: u64) -> u64 {
+    let given_up = oldest_seq.saturating_sub(custody.mark_seq + 1);
+    custody.mark_seq += given_up;
+    given_up
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use meter_ledger::Ledger;
+    use meter_messages::{Info, Minute};
+
+    use super::*;
+
+    fn custody() -> Custody {
+        let folder = tempfile::TempDir::new().unwrap();
+        let mut ledger = Ledger::open(&folder.path().join("ledger.sqlite")).unwrap();
+        let info =
+            br#"{"name":"x","pulses_per_kwh":1,"source":"x","version":"1","outbox":"a","oldest_seq":1}"#;
+        let info = Info::from_json(info).unwrap();
+        ledger.batch().unwrap().register(&"hq/main".parse().unwrap(), &info).unwrap()
+    }
+
+    fn count(seq: u64) -> PulseCount {
+        let minute = Minute::from_epoch_minutes(29_000_000 + seq as i64).unwrap();
+        PulseCount { minute, watched_s: 60, seq, pulses: 1, total: seq }
+    }
+
+    #[test]
+    fn the_mark_moves_only_without_a_gap() {
+        let mut custody = custody();
+        let places: Vec<Place> = [1, 2, 4, 2, 3, 4].map(|seq| advance(&mut custody, &count(seq))).into();
+        use Place::{AfterGap, Known, Next};
+        assert_eq!(places, [Next, Next, AfterGap, Known, Next, Next]);
+        assert_eq!((custody.mark_seq, custody.mark_minute), (4, Some(count(4).minute)));
+    }
+
+    #[test]
+    fn what_an_outbox_no_longer_holds_is_given_up() {
+        let mut custody = custody();
+        assert_eq!(give_up_below(&mut custody, 1), 0);
+        assert_eq!(give_up_below(&mut custody, 11), 10);
+        assert_eq!(advance(&mut custody, &count(11)), Place::Next);
+        assert_eq!(give_up_below(&mut custody, 5), 0, "never back");
+    }
+}

@@ -1,0 +1,148 @@
+//! The recorder's session at the broker: persistent, with acknowledgements by
+//! hand.
+
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use daemon_runtime::reconnect;
+use meter_messages::{ALL_METERS, Topic};
+use rumqttc::{
+    AsyncClient, ConnectReturnCode, ConnectionError, Event, EventLoop, MqttOptions, NetworkOptions, Packet,
+    QoS, SubscribeReasonCode,
+};
+use tokio::sync::mpsc::UnboundedReceiver;
+use tokio_util::sync::CancellationToken;
+
+use crate::bookkeeping::{Delivered, Input, Output};
+use crate::settings::MqttSettings;
+
+/// How long the last acknowledgements may take.
+const FAREWELL: Duration = Duration::from_secs(1);
+
+/// Room for acknowledgements that wait to be written.
+const WAITING_ACKS: usize = 1000;
+
+/// The session over all its connections.
+pub struct Subscription {
+    /// The broker.
+    pub mqtt: MqttSettings,
+    /// Where messages go.
+    pub inputs: flume::Sender<Input>,
+    /// What comes back for them.
+    pub outputs: UnboundedReceiver<Output>,
+    /// Counts connections.
+    pub connection: u64,
+}
+
+impl Subscription {
+    /// Receives until `shutdown`; a broker that is away is tried again.
+    pub async fn run(mut self, shutdown: &CancellationToken) {
+        let broker = format!("broker {}:{}", self.mqtt.host, self.mqtt.port);
+        reconnect(&broker, shutdown, async || {
+            self.connection += 1;
+            self.connect(shutdown).await
+        })
+        .await;
+    }
+
+    /// One connection: a fresh client, because what an old one still holds
+    /// belongs to acknowledgements nobody may send any more.
+    async fn connect(&mut self, shutdown: &CancellationToken) -> anyhow::Result<()> {
+        let (client, mut events) = AsyncClient::new(self.options(), WAITING_ACKS);
+        let mut network = NetworkOptions::new();
+        network.set_tcp_nodelay(true);
+        network.set_connection_timeout(10);
+        events.set_network_options(network);
+        let first = tokio::select! {
+            () = shutdown.cancelled() => return Ok(()),
+            first = events.poll() => first?,
+        };
+        match first {
+            Event::Incoming(Packet::ConnAck(ack)) if ack.code == ConnectReturnCode::Success => {
+                // A session that is there has its subscription; subscribing
+                // again would bring retained messages among what is owed.
+                if !ack.session_present {
+                    client.subscribe(ALL_METERS, QoS::AtLeastOnce).await?;
+                }
+                tracing::info!(session_present = ack.session_present, "connected");
+            }
+            other => bail!("instead of a CONNACK came {other:?}"),
+        }
+        self.inputs.send_async(Input::Connected).await.context("the ledger's thread is gone")?;
+        let receiving = receive(events, self.connection, self.inputs.clone());
+        tokio::pin!(receiving);
+        loop {
+            tokio::select! {
+                ended = &mut receiving => return ended,
+                () = shutdown.cancelled() => break,
+                output = self.outputs.recv() => {
+                    let output = output.context("the ledger's thread is gone")?;
+                    say(&client, self.connection, output, &mut receiving).await?;
+                }
+            }
+        }
+        // What is not acknowledged now comes again after the next start.
+        client.disconnect().await?;
+        let _ = tokio::time::timeout(FAREWELL, receiving).await;
+        Ok(())
+    }
+
+    fn options(&self) -> MqttOptions {
+        let mqtt = &self.mqtt;
+        let mut options = MqttOptions::new(&mqtt.client_id, &mqtt.host, mqtt.port);
+        options
+            .set_keep_alive(Duration::from_secs(mqtt.keep_alive_s.into()))
+            .set_clean_session(false)
+            .set_manual_acks(true)
+            // Larger than any payload of ours: a hostile one is passed over,
+            // and must not close the connection again and again.
+            .set_max_packet_size(512 * 1024, 512 * 1024);
+        options
+    }
+}
+
+/// Acknowledges and publishes marks, while the connection goes on.
+async fn say(
+    client: &AsyncClient,
+    connection: u64,
+    output: Output,
+    receiving: &mut (impl Future<Output = anyhow::Result<()>> + Unpin),
+) -> anyhow::Result<()> {
+    let saying = async {
+        for delivered in output.acknowledge.iter().filter(|delivered| delivered.connection == connection) {
+            client.ack(&delivered.message).await?;
+        }
+        for (meter, mark) in output.marks {
+            let topic = Topic::Recorded(meter).to_string();
+            client.publish(topic, QoS::AtLeastOnce, true, mark.to_json()).await?;
+        }
+        anyhow::Ok(())
+    };
+    tokio::select! {
+        said = saying => said,
+        ended = receiving => ended,
+    }
+}
+
+/// Polls the connection until it ends or DISCONNECT is out.
+async fn receive(mut events: EventLoop, connection: u64, inputs: flume::Sender<Input>) -> anyhow::Result<()> {
+    loop {
+        match events.poll().await.map_err(explain)? {
+            Event::Incoming(Packet::Publish(message)) => {
+                let delivered = Delivered { connection, message };
+                inputs.send_async(Input::Message(delivered)).await.context("the ledger's thread is gone")?;
+            }
+            Event::Incoming(Packet::SubAck(ack)) => {
+                if ack.return_codes.contains(&SubscribeReasonCode::Failure) {
+                    bail!("the broker refuses the subscription {ALL_METERS}");
+                }
+            }
+            Event::Outgoing(rumqttc::Outgoing::Disconnect) => return Ok(()),
+            _ => {}
+        }
+    }
+}
+
+fn explain(error: ConnectionError) -> anyhow::Error {
+    anyhow::Error::new(error).context("connection")
+}

@@ -1,0 +1,264 @@
+//! The interface for programs: the page's figures as JSON, rows of energy, and
+//! server-sent events.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::stream;
+use http_body_util::{BodyExt, StreamBody};
+use hyper::body::Frame;
+use hyper::header::{self, HeaderMap};
+use hyper::StatusCode;
+use jiff::Timestamp;
+use meter_ledger::{RecordedMeter, Sum};
+use meter_messages::{Meter, Status};
+use serde::Serialize;
+use tokio::sync::watch;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use crate::energy::{Form, Rows};
+use crate::figures::Figures;
+use crate::ledger_thread::{LedgerReader, ReadError};
+use crate::live::{Freshness, Presence};
+use crate::periods::local;
+use crate::reply::{self, Reply};
+use crate::route::EnergyRequest;
+
+/// Seconds into a minute at which the last one is surely recorded.
+const SETTLED_S: i64 = 6;
+
+/// A sign of life for proxies and browsers where nothing happens.
+const SILENCE: Duration = Duration::from_secs(20);
+
+/// One meter of `/api/v1/meters`.
+#[derive(Debug, Serialize)]
+pub(crate) struct MeterEntry {
+    site: String,
+    meter: String,
+    name: String,
+    pulses_per_kwh: u32,
+    href: String,
+}
+
+impl From<&RecordedMeter> for MeterEntry {
+    fn from(known: &RecordedMeter) -> Self {
+        Self {
+            site: known.meter.site.to_string(),
+            meter: known.meter.meter.to_string(),
+            name: known.name.clone(),
+            pulses_per_kwh: known.pulses_per_kwh.get(),
+            href: format!("/api/v1/meters/{}", known.meter),
+        }
+    }
+}
+
+/// Everything a meter's page says, for programs.
+#[derive(Debug, Serialize)]
+pub(crate) struct MeterState {
+    #[serde(flatten)]
+    entry: MeterEntry,
+    time_zone: Option<String>,
+    now: Option<Now>,
+    online: Option<bool>,
+    #[serde(flatten)]
+    figures: FigureSet,
+}
+
+/// The figures of the day and the month.
+#[derive(Debug, Serialize)]
+struct FigureSet {
+    today: Energy,
+    yesterday_by_now: Energy,
+    yesterday: Energy,
+    /// Today against yesterday by this time, in percent.
+    difference_percent: Option<f64>,
+    month: Energy,
+    total: Option<Reading>,
+    last_minute: Option<LastMinute>,
+}
+
+/// The value of now.
+#[derive(Debug, Serialize)]
+struct Now {
+    t: Timestamp,
+    power_w: Option<u32>,
+    total: u64,
+    fresh: bool,
+}
+
+#[derive(Debug, Serialize)]
+struct Energy {
+    pulses: u64,
+    kwh: f64,
+    minutes: u64,
+    watched_s: u64,
+}
+
+#[derive(Debug, Serialize)]
+struct Reading {
+    pulses: u64,
+    kwh: f64,
+}
+
+#[derive(Debug, Serialize)]
+struct LastMinute {
+    start: Timestamp,
+    local: String,
+    pulses: u32,
+    mean_w: f64,
+}
+
+fn now(presence: &Presence) -> Option<Now> {
+    let fresh = presence.freshness(Timestamp::now()) == Freshness::Live;
+    let live = presence.value.as_ref()?;
+    Some(Now { t: live.at, power_w: live.power_w, total: live.total, fresh })
+}
+
+fn figure_set(figures: &Figures, reader: &LedgerReader) -> FigureSet {
+    let energy = |sum: &Sum| Energy {
+        pulses: sum.pulses,
+        kwh: figures.kwh(sum),
+        minutes: sum.minutes,
+        watched_s: sum.watched_s,
+    };
+    let constant = figures.meter.pulses_per_kwh;
+    FigureSet {
+        today: energy(&figures.today),
+        yesterday_by_now: energy(&figures.yesterday_by_now),
+        yesterday: energy(&figures.yesterday),
+        difference_percent: figures.difference_percent().map(|percent| (percent * 10.0).round() / 10.0),
+        month: energy(&figures.month),
+        total: figures
+            .newest
+            .map(|newest| Reading { pulses: newest.total, kwh: constant.energy_kwh(newest.total) }),
+        last_minute: figures.newest.map(|newest| LastMinute {
+            start: newest.minute.timestamp(),
+            local: local(newest.minute.timestamp(), reader.zone()).to_string(),
+            pulses: newest.pulses,
+            mean_w: constant.power_w(newest.pulses.into(), f64::from(newest.watched_s.max(1))),
+        }),
+    }
+}
+
+/// `/api/v1/meters/<site>/<meter>`
+pub(crate) fn meter_state(figures: &Figures, presence: &Presence, reader: &LedgerReader) -> MeterState {
+    MeterState {
+        entry: MeterEntry::from(&figures.meter),
+        time_zone: reader.zone().iana_name().map(str::to_owned),
+        now: now(presence),
+        online: presence.status.map(|status| status == Status::Online),
+        figures: figure_set(figures, reader),
+    }
+}
+
+/// An error, for programs.
+pub(crate) fn error(status: StatusCode, parameter: Option<&str>, said: &str) -> Reply {
+    let value = match parameter {
+        Some(parameter) => serde_json::json!({ "error": said, "parameter": parameter }),
+        None => serde_json::json!({ "error": said }),
+    };
+    reply::json(status, &value)
+}
+
+/// Whether rows are wanted as CSV: by the address, else by `Accept`.
+pub(crate) fn form(request: &EnergyRequest, headers: &HeaderMap) -> Form {
+    let accept = headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or_default();
+    let csv = request.csv.unwrap_or_else(|| accept.starts_with("text/csv"));
+    if csv { Form::Csv } else { Form::Json }
+}
+
+/// Rows of energy, read as fast as they are taken.
+pub(crate) fn rows(rows: Rows, form: Form, meter: &Meter, reader: LedgerReader) -> Reply {
+    let pieces = stream::try_unfold((rows, reader), |(mut rows, reader)| async move {
+        let (piece, rows) = reader
+            .ask(move |ledger| {
+                let piece = rows.next(ledger)?;
+                Ok((piece, rows))
+            })
+            .await?;
+        Ok::<_, ReadError>(piece.map(|piece| (Frame::data(piece), (rows, reader))))
+    });
+    let mut reply = reply::streamed(StatusCode::OK, StreamBody::new(pieces).boxed_unsync());
+    let content_type = if form == Form::Csv { "text/csv; charset=utf-8" } else { "application/json" };
+    reply::set(&mut reply, header::CONTENT_TYPE, content_type);
+    reply::set(&mut reply, header::CACHE_CONTROL, "no-cache");
+    reply::set(&mut reply, header::VARY, "accept");
+    if form == Form::Csv {
+        let name = format!("attachment; filename=\"{}-{}.csv\"", meter.site, meter.meter);
+        reply::set(&mut reply, header::CONTENT_DISPOSITION, &name);
+    }
+    reply
+}
+
+/// One browser's stream of events.
+struct Watcher {
+    meter: Meter,
+    presence: watch::Receiver<Presence>,
+    reader: LedgerReader,
+    shutdown: CancellationToken,
+    /// When all is to be sent (again).
+    due: Instant,
+}
+
+/// `/api/v1/meters/<site>/<meter>/live`: all on connect, then each new value,
+/// and the figures once a minute. Who reads slowly gets the newest value next,
+/// not all he missed.
+pub(crate) fn events(
+    meter: Meter,
+    presence: watch::Receiver<Presence>,
+    reader: LedgerReader,
+    shutdown: CancellationToken,
+) -> Reply {
+    let watcher = Watcher { meter, presence, reader, shutdown, due: Instant::now() };
+    let events = stream::unfold(watcher, |mut watcher| async move {
+        let event = watcher.next().await?;
+        Some((Ok::<_, ReadError>(Frame::data(event)), watcher))
+    });
+    let mut reply = reply::streamed(StatusCode::OK, StreamBody::new(events).boxed_unsync());
+    reply::set(&mut reply, header::CONTENT_TYPE, "text/event-stream");
+    reply::set(&mut reply, header::CACHE_CONTROL, "no-store");
+    // nginx would wait for more otherwise.
+    reply::set(&mut reply, header::HeaderName::from_static("x-accel-buffering"), "no");
+    reply
+}
+
+impl Watcher {
+    /// The next event; `None` when the server stops.
+    async fn next(&mut self) -> Option<Bytes> {
+        tokio::select! {
+            biased;
+            () = self.shutdown.cancelled() => None,
+            () = tokio::time::sleep_until(self.due) => self.state().await,
+            Ok(()) = self.presence.changed() => Some(event("live", &self.now())),
+            () = tokio::time::sleep(SILENCE) => Some(Bytes::from_static(b":\n\n")),
+        }
+    }
+
+    async fn state(&mut self) -> Option<Bytes> {
+        self.due = Instant::now() + until_settled();
+        let figures = self.reader.figures(self.meter.clone()).await.ok()??;
+        let presence = self.presence.borrow_and_update().clone();
+        Some(event("state", &meter_state(&figures, &presence, &self.reader)))
+    }
+
+    fn now(&mut self) -> serde_json::Value {
+        let presence = self.presence.borrow_and_update();
+        serde_json::json!({
+            "now": now(&presence),
+            "online": presence.status.map(|status| status == Status::Online),
+        })
+    }
+}
+
+/// The time until the minute that is over next is surely recorded.
+fn until_settled() -> Duration {
+    let into_minute = Timestamp::now().as_second().rem_euclid(60);
+    Duration::from_secs(((SETTLED_S - into_minute - 1).rem_euclid(60) + 1) as u64)
+}
+
+fn event(name: &str, data: &impl Serialize) -> Bytes {
+    // Fails only for maps with keys that are not text; there are none here.
+    let data = serde_json::to_string(data).unwrap_or_default();
+    format!("event: {name}\ndata: {data}\n\n").into()
+}

@@ -1,0 +1,199 @@
+//! Pictures: drawn by one thread, at most once a minute however many look.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+
+use bytes::Bytes;
+use jiff::Timestamp;
+use meter_ledger::RecordedMeter;
+use meter_messages::Meter;
+use meter_rrd::{DatabaseError, Graph, GraphRenderer, MeterDatabase, Picture, Size, Span, Theme};
+use tokio::sync::{mpsc, oneshot};
+
+use crate::figures;
+use crate::ledger_thread::{LedgerReader, ReadError, minute_in_progress};
+use crate::periods::Periods;
+use crate::reply::{Prepared, etag};
+use crate::texts::Language;
+
+/// Pictures that may wait to be drawn; who wants more waits with them.
+const QUEUE: usize = 32;
+
+/// Seconds after a minute's end until it is surely recorded: pictures change then.
+const SETTLED_S: i64 = 8;
+
+/// Which picture.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct PictureKey {
+    /// Of which meter.
+    pub(crate) meter: Meter,
+    /// How much time.
+    pub(crate) span: Span,
+    /// Its format.
+    pub(crate) picture: Picture,
+    /// Its colours.
+    pub(crate) theme: Theme,
+    /// Its layout.
+    pub(crate) size: Size,
+    /// Its words.
+    pub(crate) language: Language,
+}
+
+/// A picture, and until when it is the newest.
+#[derive(Debug)]
+pub(crate) struct Drawn {
+    /// The file.
+    pub(crate) file: Prepared,
+    /// The minute (by its pictures, not the clock) it belongs to.
+    round: i64,
+}
+
+impl Drawn {
+    /// Seconds for which nobody need ask again.
+    pub(crate) fn max_age_s(&self) -> i64 {
+        ((self.round + 1) * 60 + SETTLED_S - Timestamp::now().as_second()).clamp(0, 60)
+    }
+}
+
+/// Why there is no picture.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum PictureError {
+    /// Nobody recorded this meter, or its file is not there yet.
+    #[error("there is no picture of this meter")]
+    NotFound,
+    /// The ledger does not answer.
+    #[error(transparent)]
+    Ledger(#[from] ReadError),
+    /// It cannot be drawn.
+    #[error(transparent)]
+    Database(#[from] DatabaseError),
+}
+
+type Answer = oneshot::Sender<Result<Arc<Drawn>, Arc<PictureError>>>;
+type Cache = Arc<Mutex<HashMap<PictureKey, Arc<Drawn>>>>;
+
+/// Asks for pictures.
+#[derive(Debug, Clone)]
+pub(crate) struct Graphs {
+    orders: mpsc::Sender<(PictureKey, Answer)>,
+    cache: Cache,
+}
+
+impl Graphs {
+    /// Starts the thread that draws; it ends when the last handle is gone.
+    pub(crate) fn start(rrd_dir: PathBuf, ledger: LedgerReader) -> anyhow::Result<Self> {
+        let (orders, mut incoming) = mpsc::channel::<(PictureKey, Answer)>(QUEUE);
+        let renderer = GraphRenderer::new(ledger.zone().clone())?;
+        let cache = Cache::default();
+        let studio = Studio { renderer, rrd_dir, ledger, cache: cache.clone() };
+        thread::Builder::new().name("graphs".into()).spawn(move || {
+            while let Some((key, answer)) = incoming.blocking_recv() {
+                let drawn = studio.picture(&key);
+                // Who asked may have gone.
+                let _ = answer.send(drawn.map_err(Arc::new));
+            }
+        })?;
+        Ok(Self { orders, cache })
+    }
+
+    /// The picture of this minute.
+    pub(crate) async fn picture(&self, key: PictureKey) -> Result<Arc<Drawn>, Arc<PictureError>> {
+        if let Some(drawn) = cached(&self.cache, &key) {
+            return Ok(drawn);
+        }
+        let stopped = |_| Arc::new(PictureError::Ledger(ReadError::Stopped));
+        let (answer, drawn) = oneshot::channel();
+        self.orders.send((key, answer)).await.map_err(|_| stopped(()))?;
+        drawn.await.map_err(|_| stopped(()))?
+    }
+}
+
+fn round() -> i64 {
+    (Timestamp::now().as_second() - SETTLED_S).div_euclid(60)
+}
+
+fn cached(cache: &Cache, key: &PictureKey) -> Option<Arc<Drawn>> {
+    let cache = cache.lock().unwrap_or_else(PoisonError::into_inner);
+    cache.get(key).filter(|drawn| drawn.round == round()).cloned()
+}
+
+/// What the thread owns.
+struct Studio {
+    renderer: GraphRenderer,
+    rrd_dir: PathBuf,
+    ledger: LedgerReader,
+    cache: Cache,
+}
+
+impl Studio {
+    fn picture(&self, key: &PictureKey) -> Result<Arc<Drawn>, PictureError> {
+        // Others may have waited for the same one.
+        if let Some(drawn) = cached(&self.cache, key) {
+            return Ok(drawn);
+        }
+        let round = round();
+        let started = std::time::Instant::now();
+        let image = self.draw(key)?;
+        tracing::debug!(?key, bytes = image.len(), elapsed = ?started.elapsed(), "drew a picture");
+        let etag = etag(&image);
+        let file = match key.picture {
+            Picture::Svg => Prepared::text("image/svg+xml", image, etag),
+            Picture::Png => Prepared::binary("image/png", Bytes::from(image), etag),
+        };
+        let drawn = Arc::new(Drawn { file, round });
+        let mut cache = self.cache.lock().unwrap_or_else(PoisonError::into_inner);
+        cache.retain(|_, drawn| drawn.round >= round - 1);
+        cache.insert(key.clone(), drawn.clone());
+        Ok(drawn)
+    }
+
+    fn draw(&self, key: &PictureKey) -> Result<Vec<u8>, PictureError> {
+        let now = minute_in_progress();
+        let (meter, total_kwh) = self.sum(key, now)?.ok_or(PictureError::NotFound)?;
+        let database = MeterDatabase::open(&self.rrd_dir, &key.meter)?.ok_or(PictureError::NotFound)?;
+        let texts = key.language.texts();
+        // On pages the heading is the page's own.
+        let title = match key.picture {
+            Picture::Svg => String::new(),
+            Picture::Png => format!("{} · {}", meter.name, texts.span(key.span)),
+        };
+        let graph = Graph {
+            span: key.span,
+            theme: key.theme,
+            size: key.size,
+            picture: key.picture,
+            words: &texts.graph,
+            title: &title,
+            pulses_per_kwh: meter.pulses_per_kwh,
+            total_kwh,
+            now,
+        };
+        Ok(self.renderer.render(&database, &graph)?)
+    }
+
+    /// The meter and the energy of what the picture shows.
+    fn sum(
+        &self,
+        key: &PictureKey,
+        now: meter_messages::Minute,
+    ) -> Result<Option<(RecordedMeter, Option<f64>)>, ReadError> {
+        let (meter, span, zone) = (key.meter.clone(), key.span, self.ledger.zone().clone());
+        self.ledger.ask_blocking(move |ledger| {
+            let Some(meter) = ledger.meter(&meter)? else { return Ok(None) };
+            let until = figures::until(ledger.newest(&meter)?.as_ref(), now);
+            let [hour, day, week, month, year] = Periods::until(until, &zone).pictures;
+            let shown = match span {
+                Span::Hour => hour,
+                Span::Day => day,
+                Span::Week => week,
+                Span::Month => month,
+                Span::Year => year,
+            };
+            let sum = ledger.sum(&meter, shown)?;
+            let kwh = (sum.minutes > 0).then(|| meter.pulses_per_kwh.energy_kwh(sum.pulses));
+            Ok(Some((meter, kwh)))
+        })
+    }
+}

@@ -1,0 +1,79 @@
+//! The web server: pages, pictures, an interface for programs and live values.
+//!
+//! It only reads: the ledger and the RRD files are the recorder's. A request
+//! goes from [`server`] through [`route`] to [`answers`]; two threads own what
+//! blocks, the ledger and librrd.
+
+mod answers;
+mod api;
+mod assets;
+mod energy;
+mod figures;
+mod graphs;
+mod ledger_thread;
+mod live;
+mod pages;
+mod periods;
+mod reply;
+mod route;
+mod server;
+mod settings;
+mod stall_guard;
+mod texts;
+mod time_zone;
+
+use std::net::SocketAddr;
+
+use anyhow::Context;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+pub use settings::{MqttSettings, Settings, Zone};
+pub use time_zone::adopt_time_zone;
+
+/// Serves until `shutdown`.
+pub async fn run(settings: Settings, shutdown: CancellationToken) -> anyhow::Result<()> {
+    let web = Web::bind(settings).await?;
+    tracing::info!("open http://{}/", web.address());
+    daemon_runtime::ready();
+    web.serve(shutdown).await
+}
+
+/// A server that listens but does not answer yet.
+#[derive(Debug)]
+pub struct Web {
+    settings: Settings,
+    listener: TcpListener,
+    address: SocketAddr,
+}
+
+impl Web {
+    /// Takes the address of the settings; port 0 is any free one.
+    pub async fn bind(settings: Settings) -> anyhow::Result<Self> {
+        let listen = settings.listen;
+        let listener = TcpListener::bind(listen)
+            .await
+            .with_context(|| format!("listening on {listen}; is another program using it?"))?;
+        let address = listener.local_addr().context("asking for the address listened on")?;
+        Ok(Self { settings, listener, address })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Answers until `shutdown`.
+    pub async fn serve(self, shutdown: CancellationToken) -> anyhow::Result<()> {
+        let Self { settings, listener, .. } = self;
+        let zone = settings.zone();
+        let ledger = ledger_thread::LedgerReader::start(settings.ledger, zone).context("starting the ledger's thread")?;
+        let graphs = graphs::Graphs::start(settings.rrd_dir, ledger.clone()).context("preparing to draw")?;
+        let live = live::LiveValues::default();
+        let listening = live::listen(settings.mqtt, live.clone(), shutdown.clone());
+        let site = answers::Site { ledger, graphs, live, shutdown: shutdown.clone() };
+        let serving = server::serve(listener, site, settings.max_connections, shutdown);
+        tokio::join!(listening, serving);
+        Ok(())
+    }
+}

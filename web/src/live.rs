@@ -1,0 +1,285 @@
+//! The values of now: from MQTT to whoever watches.
+
+use std::collections::HashMap;
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use meter_messages::{ALL_SITES, Live, Meter, SiteId, State, Status, Topic};
+use rumqttc::{AsyncClient, ConnectionError, Event, EventLoop, Incoming, MqttOptions, Publish, QoS};
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use crate::settings::MqttSettings;
+
+/// What the meters say of now, and (retained, so there at once) said last.
+const SUBSCRIPTIONS: [&str; 3] = ["powerpi/+/+/live", "powerpi/+/+/state", ALL_SITES];
+
+/// Meters and sites that are kept in mind: nobody with access to the broker
+/// shall fill our memory with names.
+const MOST: usize = 1000;
+
+/// The first and the longest pause between two attempts to connect.
+const PAUSE: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(30));
+
+/// A value this old is no longer one of now: publishers send one a second.
+pub(crate) const STALE_AFTER_S: i64 = 90;
+
+/// What is known of a meter's presence.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub(crate) struct Presence {
+    /// The newest value.
+    pub(crate) value: Option<Live>,
+    /// What its site's publisher says of itself; `None` before it said anything.
+    pub(crate) status: Option<Status>,
+}
+
+/// How far a value can be trusted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Freshness {
+    /// Of now.
+    Live,
+    /// The publisher is there, its value is old.
+    Stale,
+    /// The publisher is gone.
+    Offline,
+    /// There is no value.
+    Unknown,
+}
+
+impl Presence {
+    /// How far the value can be trusted at `now`.
+    pub(crate) fn freshness(&self, now: Timestamp) -> Freshness {
+        match (&self.value, self.status) {
+            (_, Some(Status::Offline)) => Freshness::Offline,
+            (None, _) => Freshness::Unknown,
+            (Some(live), _) if now.duration_since(live.at).as_secs() > STALE_AFTER_S => Freshness::Stale,
+            (Some(_), _) => Freshness::Live,
+        }
+    }
+}
+
+/// Everything heard so far.
+#[derive(Debug, Default)]
+struct Heard {
+    meters: HashMap<Meter, watch::Sender<Presence>>,
+    sites: HashMap<SiteId, Status>,
+}
+
+impl Heard {
+    /// The channel of a meter; `None` where there are too many.
+    fn meter(&mut self, meter: &Meter) -> Option<&watch::Sender<Presence>> {
+        if !self.meters.contains_key(meter) {
+            if self.meters.len() >= MOST {
+                return None;
+            }
+            let presence = Presence { value: None, status: self.sites.get(&meter.site).copied() };
+            self.meters.insert(meter.clone(), watch::Sender::new(presence));
+        }
+        self.meters.get(meter)
+    }
+
+    fn say(&mut self, site: SiteId, status: Status) {
+        let of_site = self.meters.iter().filter(|(meter, _)| meter.site == site);
+        of_site.for_each(|(_, channel)| channel.send_modify(|presence| presence.status = Some(status)));
+        if self.sites.contains_key(&site) || self.sites.len() < MOST {
+            self.sites.insert(site, status);
+        }
+    }
+}
+
+/// Where values arrive and are watched.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct LiveValues {
+    heard: Arc<Mutex<Heard>>,
+    connected: Arc<AtomicBool>,
+}
+
+impl LiveValues {
+    /// What is known of a meter now.
+    pub(crate) fn of(&self, meter: &Meter) -> Presence {
+        self.heard().meters.get(meter).map(|channel| channel.borrow().clone()).unwrap_or_default()
+    }
+
+    /// Each new value of a meter, the newest first. Only for meters of the
+    /// ledger: each one watched is kept in mind.
+    pub(crate) fn watch(&self, meter: &Meter) -> watch::Receiver<Presence> {
+        let watched = self.heard().meter(meter).map(watch::Sender::subscribe);
+        watched.unwrap_or_else(|| watch::Sender::new(Presence::default()).subscribe())
+    }
+
+    /// Whether the broker is there.
+    pub(crate) fn is_connected(&self) -> bool {
+        self.connected.load(Ordering::Relaxed)
+    }
+
+    fn heard(&self) -> std::sync::MutexGuard<'_, Heard> {
+        self.heard.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes a message in. What is not one of ours is passed over: whoever may
+    /// publish there must not fill our log.
+    fn take(&self, message: &Publish) {
+        let payload = &message.payload;
+        match message.topic.parse() {
+            Ok(Topic::Status(site)) => {
+                if let Ok(status) = Status::from_payload(payload) {
+                    self.heard().say(site, status);
+                }
+            }
+            Ok(Topic::Live(meter)) => {
+                let live = Live::from_json(payload).ok();
+                self.take_value(&meter, live, |_known, _live| true);
+            }
+            Ok(Topic::State(meter)) => {
+                let state = State::from_json(payload).ok();
+                let live = state.map(|state| Live { at: state.at, power_w: state.power_w, total: state.total });
+                // Retained: it may come after a newer live value.
+                self.take_value(&meter, live, |known, live| known.at <= live.at);
+            }
+            _ => tracing::debug!(topic = message.topic, "not for us"),
+        }
+    }
+
+    /// Takes a value in if none is known, or if it `replaces` the known one.
+    fn take_value(&self, meter: &Meter, live: Option<Live>, replaces: fn(&Live, &Live) -> bool) {
+        let Some(live) = live else { return };
+        if let Some(channel) = self.heard().meter(meter) {
+            channel.send_if_modified(|presence| {
+                let taken = presence.value.as_ref().is_none_or(|known| replaces(known, &live));
+                if taken {
+                    presence.value = Some(live);
+                }
+                taken
+            });
+        }
+    }
+}
+
+/// Listens until `shutdown`, and connects anew whenever the broker goes.
+pub(crate) async fn listen(settings: MqttSettings, values: LiveValues, shutdown: CancellationToken) {
+    let mut pause = PAUSE.0;
+    loop {
+        let ended = tokio::select! {
+            ended = session(&settings, &values, &mut pause) => ended,
+            () = shutdown.cancelled() => return,
+        };
+        values.connected.store(false, Ordering::Relaxed);
+        if pause == PAUSE.0 {
+            tracing::warn!(host = settings.host, port = settings.port, error = %ended, "no live values: the broker is gone");
+        }
+        tokio::select! {
+            () = tokio::time::sleep(pause) => pause = (pause * 2).min(PAUSE.1),
+            () = shutdown.cancelled() => return,
+        }
+    }
+}
+
+/// One connection, up to its end. A client of its own each time: what rumqttc
+/// has not sent yet is lost with the connection anyway.
+async fn session(settings: &MqttSettings, values: &LiveValues, pause: &mut Duration) -> ConnectionError {
+    let (client, mut connection) = client(settings);
+    loop {
+        match connection.poll().await {
+            Err(error) => return error,
+            Ok(Event::Incoming(Incoming::ConnAck(_))) => {
+                *pause = PAUSE.0;
+                values.connected.store(true, Ordering::Relaxed);
+                tracing::info!(host = settings.host, port = settings.port, "listening for live values");
+                for filter in SUBSCRIPTIONS {
+                    // Room for all of them is in the client's channel.
+                    let _ = client.try_subscribe(filter, QoS::AtMostOnce);
+                }
+            }
+            Ok(Event::Incoming(Incoming::Publish(message))) => values.take(&message),
+            Ok(_) => {}
+        }
+    }
+}
+
+fn client(settings: &MqttSettings) -> (AsyncClient, EventLoop) {
+    // Unique, or two servers would throw each other off the broker.
+    let unique = RandomState::new().build_hasher().finish();
+    let mut options = MqttOptions::new(format!("powerpi-web-{unique:016x}"), &settings.host, settings.port);
+    options.set_keep_alive(Duration::from_secs(settings.keep_alive_s.into()));
+    options.set_clean_session(true);
+    AsyncClient::new(options, SUBSCRIPTIONS.len() + 1)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn message(topic: &str, payload: &str) -> Publish {
+        Publish::new(topic, QoS::AtMostOnce, payload)
+    }
+
+    fn meter() -> Meter {
+        "hq/main".parse().unwrap()
+    }
+
+    fn live(values: &LiveValues, at: &str, watts: u32) {
+        let payload = format!("{{\"t\":\"2026-10-03T12:{at}Z\",\"w\":{watts},\"total\":5}}");
+        values.take(&message("powerpi/hq/main/live", &payload));
+    }
+
+    #[test]
+    fn a_retained_state_does_not_undo_a_live_value() {
+        let values = LiveValues::default();
+        live(&values, "34:05", 100);
+        values.take(&message(
+            "powerpi/hq/main/state",
+            "{\"t\":\"2026-10-03T12:34:00Z\",\"power_w\":90,\"energy_kwh\":0.005,\"total\":5}",
+        ));
+        assert_eq!(values.of(&meter()).value.unwrap().power_w, Some(100));
+        live(&values, "34:06", 200);
+        assert_eq!(values.of(&meter()).value.unwrap().power_w, Some(200));
+    }
+
+    #[test]
+    fn a_value_is_live_old_or_of_somebody_gone() {
+        let values = LiveValues::default();
+        let at = |text: &str| text.parse::<Timestamp>().unwrap();
+        assert_eq!(values.of(&meter()).freshness(at("2026-10-03T12:34:10Z")), Freshness::Unknown);
+        live(&values, "34:05", 100);
+        assert_eq!(values.of(&meter()).freshness(at("2026-10-03T12:34:10Z")), Freshness::Live);
+        assert_eq!(values.of(&meter()).freshness(at("2026-10-03T12:36:00Z")), Freshness::Stale);
+        values.take(&message("powerpi/hq/status", "offline"));
+        assert_eq!(values.of(&meter()).freshness(at("2026-10-03T12:34:10Z")), Freshness::Offline);
+        values.take(&message("powerpi/hq/status", "online"));
+        assert_eq!(values.of(&meter()).freshness(at("2026-10-03T12:34:10Z")), Freshness::Live);
+    }
+
+    #[test]
+    fn a_site_that_was_gone_before_its_meter_was_heard_is_gone() {
+        let values = LiveValues::default();
+        values.take(&message("powerpi/hq/status", "offline"));
+        live(&values, "34:05", 100);
+        assert_eq!(values.of(&meter()).status, Some(Status::Offline));
+    }
+
+    #[test]
+    fn nonsense_changes_nothing_and_names_do_not_pile_up() {
+        let values = LiveValues::default();
+        live(&values, "34:05", 100);
+        let before = values.of(&meter());
+        for (topic, payload) in [
+            ("powerpi/hq/main/live", "{}"),
+            ("powerpi/hq/main/live", "{\"t\":\"later\",\"w\":1,\"total\":1}"),
+            ("powerpi/hq/status", "gone"),
+            ("powerpi/HQ/main/live", "{\"t\":\"2026-10-03T12:34:09Z\",\"w\":1,\"total\":1}"),
+        ] {
+            values.take(&message(topic, payload));
+        }
+        assert_eq!(values.of(&meter()), before);
+        for number in 0..3 * MOST {
+            let payload = "{\"t\":\"2026-10-03T12:34:09Z\",\"w\":1,\"total\":1}";
+            values.take(&message(&format!("powerpi/hq/m{number}/live"), payload));
+            values.take(&message(&format!("powerpi/s{number}/status"), "online"));
+        }
+        assert_eq!((values.heard().meters.len(), values.heard().sites.len()), (MOST, MOST));
+    }
+}

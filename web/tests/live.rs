@@ -1,0 +1,165 @@
+//! Live values through a real broker.
+#![allow(clippy::unwrap_used)]
+
+mod site;
+
+use std::io::{BufRead, BufReader};
+use std::net::{TcpListener, TcpStream};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+use serde_json::Value;
+use site::Site;
+
+/// Debian's mosquitto.
+struct Broker {
+    port: u16,
+    process: Child,
+}
+
+impl Broker {
+    fn on(port: u16) -> Self {
+        let process = Command::new("mosquitto")
+            .args(["-p", &port.to_string()])
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let deadline = Instant::now() + Duration::from_secs(10);
+        while TcpStream::connect(("127.0.0.1", port)).is_err() {
+            assert!(Instant::now() < deadline, "mosquitto does not listen");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        Self { port, process }
+    }
+
+    fn publish(&self, topic: &str, payload: &str, retain: bool) {
+        let mut command = Command::new("mosquitto_pub");
+        command.args(["-p", &self.port.to_string(), "-t", topic, "-m", payload]);
+        if retain {
+            command.arg("-r");
+        }
+        assert!(command.status().unwrap().success());
+    }
+
+    fn live(&self, watts: u32, total: u64) {
+        let payload = format!("{{\"t\":\"{}\",\"w\":{watts},\"total\":{total}}}", Timestamp::now());
+        self.publish("powerpi/hq/main/live", &payload, false);
+    }
+
+    /// A value that is there for whoever subscribes later.
+    fn state(&self, watts: u32) {
+        let now = Timestamp::now();
+        let payload = format!("{{\"t\":\"{now}\",\"power_w\":{watts},\"energy_kwh\":0.005,\"total\":5}}");
+        self.publish("powerpi/hq/main/state", &payload, true);
+    }
+}
+
+impl Drop for Broker {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+/// A browser's stream of events.
+struct Events(BufReader<TcpStream>);
+
+impl Events {
+    fn open(site: &Site) -> Self {
+        Self(BufReader::new(site.send("GET", "/api/v1/meters/hq/main/live", &[])))
+    }
+
+    /// The next event of a name; others are passed over.
+    fn next(&mut self, wanted: &str) -> Value {
+        let mut name = String::new();
+        loop {
+            let mut line = String::new();
+            assert_ne!(self.0.read_line(&mut line).unwrap(), 0, "the stream ended");
+            if let Some(event) = line.strip_prefix("event: ") {
+                name = event.trim().to_owned();
+            }
+            if let Some(data) = line.strip_prefix("data: ").filter(|_| name == wanted) {
+                return serde_json::from_str(data).unwrap();
+            }
+        }
+    }
+
+    /// The next live value that is as it should be.
+    fn next_live(&mut self, wanted: impl Fn(&Value) -> bool) -> Value {
+        loop {
+            let value = self.next("live");
+            if wanted(&value) {
+                return value;
+            }
+        }
+    }
+}
+
+fn until(what: &str, done: impl Fn() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(15);
+    while !done() {
+        assert!(Instant::now() < deadline, "{what}");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+#[test]
+fn values_come_as_they_are_published() {
+    let broker = Broker::on(free_port());
+    broker.publish("powerpi/hq/status", "online", true);
+    broker.state(333);
+    let site = Site::with("Hauptzähler", broker.port);
+    until("the retained value", || site.json("/api/v1/meters/hq/main")["now"]["power_w"] == 333);
+
+    let mut events = Events::open(&site);
+    let all = events.next("state");
+    assert_eq!((&all["now"]["power_w"], &all["online"]), (&Value::from(333), &Value::from(true)));
+    assert_eq!(all["today"], site.json("/api/v1/meters/hq/main")["today"]);
+
+    broker.live(444, 6);
+    let value = events.next("live");
+    assert_eq!((&value["now"]["power_w"], &value["now"]["total"]), (&Value::from(444), &Value::from(6)));
+    assert_eq!(value["now"]["fresh"], true);
+    let page = site.ask("GET", "/", &[("Accept-Language", "de")]).text();
+    assert!(page.contains("data-freshness=\"live\"") && page.contains(">444</span>"));
+
+    broker.publish("powerpi/hq/main/live", "nonsense", false);
+    broker.publish("powerpi/hq/status", "offline", true);
+    assert_eq!(events.next_live(|value| value["online"] == false)["now"]["fresh"], false);
+    assert!(site.get("/").text().contains("data-freshness=\"offline\""));
+}
+
+#[test]
+fn an_old_value_is_shown_as_old() {
+    let broker = Broker::on(free_port());
+    let state = "{\"t\":\"2026-01-01T00:00:00Z\",\"power_w\":333,\"energy_kwh\":0.005,\"total\":5}";
+    broker.publish("powerpi/hq/main/state", state, true);
+    let site = Site::with("Hauptzähler", broker.port);
+    until("the retained value", || site.json("/api/v1/meters/hq/main")["now"]["power_w"] == 333);
+    assert_eq!(site.json("/api/v1/meters/hq/main")["now"]["fresh"], false);
+    assert!(site.get("/").text().contains("data-freshness=\"stale\""));
+}
+
+#[test]
+fn it_comes_back_when_the_broker_does() {
+    let port = free_port();
+    let site = Site::with("Hauptzähler", port);
+    assert_eq!(site.json("/health")["broker"], "away");
+    let mut events = Events::open(&site);
+    events.next("state");
+    for watts in [100, 200] {
+        let broker = Broker::on(port);
+        broker.state(watts);
+        let value = events.next_live(|value| value["now"]["power_w"] == watts);
+        assert_eq!(value["now"]["fresh"], true);
+        assert_eq!(site.json("/health")["broker"], "connected");
+        drop(broker);
+        until("the end of the broker", || site.json("/health")["broker"] == "away");
+    }
+}

@@ -1,0 +1,221 @@
+//! A real server over a ledger and an RRD of made-up minutes.
+#![allow(dead_code, reason = "each test file uses its part of it")]
+
+use std::collections::HashMap;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::path::Path;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use meter_ledger::Ledger;
+use meter_messages::{Info, Meter, Minute, PulseCount, PulsesPerKwh};
+use meter_rrd::MeterDatabase;
+use tempfile::TempDir;
+use tokio_util::sync::CancellationToken;
+use web::{MqttSettings, Settings, Web, Zone};
+
+pub const ZONE: &str = "Europe/Berlin";
+
+pub fn meter() -> Meter {
+    "hq/main".parse().unwrap()
+}
+
+pub fn berlin() -> TimeZone {
+    TimeZone::get(ZONE).unwrap()
+}
+
+pub fn minute(text: &str) -> Minute {
+    text.parse().unwrap()
+}
+
+/// Pulses of a minute: any pattern that no error reproduces.
+pub fn pulses(minute: Minute) -> u32 {
+    (minute.epoch_minutes() * 7919 % 61) as u32
+}
+
+/// The days around the end of summer time 2025, and the last fortnight without
+/// three hours of the day before yesterday.
+pub fn minutes() -> Vec<Minute> {
+    let past = minute("2025-10-20T00:00:00Z").epoch_minutes()..minute("2025-11-02T00:00:00Z").epoch_minutes();
+    let now = Timestamp::now().as_second() / 60;
+    let recent = (now - 14 * 1440..now).filter(|at| !(now - 2 * 1440..now - 2 * 1440 + 180).contains(at));
+    past.chain(recent).map(Minute::nearest).collect()
+}
+
+/// Writes the ledger and the RRD as the recorder does.
+pub fn record(dir: &Path, name: &str) -> Vec<Minute> {
+    let minutes = minutes();
+    let info = Info {
+        name: name.into(),
+        pulses_per_kwh: PulsesPerKwh::try_from(1000).unwrap(),
+        unit: Default::default(),
+        source: "test".into(),
+        version: "0".into(),
+        outbox: "box".parse().unwrap(),
+        oldest_seq: 1,
+    };
+    let mut ledger = Ledger::open(&dir.join("ledger.sqlite")).unwrap();
+    let mut batch = ledger.batch().unwrap();
+    let custody = batch.register(&meter(), &info).unwrap();
+    let mut total = 10_000_000;
+    for (seq, minute) in (1..).zip(&minutes) {
+        let pulses = pulses(*minute);
+        total += u64::from(pulses);
+        batch.record(&custody, &PulseCount { minute: *minute, watched_s: 60, seq, pulses, total }).unwrap();
+    }
+    batch.commit().unwrap();
+    let recent = &minutes[13 * 1440..];
+    let counted = recent.iter().map(|minute| (*minute, pulses(*minute)));
+    MeterDatabase::rebuild(&dir.join("rrd"), &meter(), recent[0], counted).unwrap();
+    minutes
+}
+
+/// The sum of some minutes in kWh.
+pub fn kwh(minutes: &[Minute], wanted: impl Fn(Minute) -> bool) -> f64 {
+    let pulses: u64 = minutes.iter().filter(|at| wanted(**at)).map(|at| u64::from(pulses(*at))).sum();
+    pulses as f64 / 1000.0
+}
+
+/// A running server.
+pub struct Site {
+    pub address: SocketAddr,
+    pub dir: TempDir,
+    pub minutes: Vec<Minute>,
+    shutdown: CancellationToken,
+    server: Option<JoinHandle<()>>,
+}
+
+impl Site {
+    /// With a recorded meter and no broker.
+    pub fn start() -> Self {
+        Self::with("Hauptzähler", 1)
+    }
+
+    /// With a meter's name and the broker's port.
+    pub fn with(name: &str, mqtt_port: u16) -> Self {
+        let dir = TempDir::new().unwrap();
+        let minutes = record(dir.path(), name);
+        let mut site = Self::over(dir, mqtt_port);
+        site.minutes = minutes;
+        site
+    }
+
+    /// Over a folder in which there may be nothing yet.
+    pub fn over(dir: TempDir, mqtt_port: u16) -> Self {
+        let settings = Settings {
+            listen: "127.0.0.1:0".parse().unwrap(),
+            ledger: dir.path().join("ledger.sqlite"),
+            rrd_dir: dir.path().join("rrd"),
+            time_zone: Some(Zone::try_from(ZONE.to_owned()).unwrap()),
+            mqtt: MqttSettings { port: mqtt_port, ..MqttSettings::default() },
+            ..Settings::default()
+        };
+        let shutdown = CancellationToken::new();
+        let token = shutdown.clone();
+        let (tell, told) = std::sync::mpsc::channel();
+        let server = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+            runtime.block_on(async {
+                let web = Web::bind(settings).await.unwrap();
+                tell.send(web.address()).unwrap();
+                web.serve(token).await.unwrap();
+            });
+        });
+        let address = told.recv().unwrap();
+        Self { address, dir, minutes: Vec::new(), shutdown, server: Some(server) }
+    }
+
+    pub fn get(&self, path: &str) -> Answer {
+        self.ask("GET", path, &[])
+    }
+
+    pub fn ask(&self, method: &str, path: &str, headers: &[(&str, &str)]) -> Answer {
+        let mut stream = self.send(method, path, headers);
+        let mut raw = Vec::new();
+        stream.read_to_end(&mut raw).unwrap();
+        Answer::parse(&raw, method)
+    }
+
+    /// Sends a request and leaves the answer to be read.
+    pub fn send(&self, method: &str, path: &str, headers: &[(&str, &str)]) -> TcpStream {
+        let mut stream = TcpStream::connect(self.address).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+        let mut head = format!("{method} {path} HTTP/1.1\r\nHost: test\r\nConnection: close\r\n");
+        for (name, value) in headers {
+            head.push_str(&format!("{name}: {value}\r\n"));
+        }
+        stream.write_all(format!("{head}\r\n").as_bytes()).unwrap();
+        stream
+    }
+
+    pub fn json(&self, path: &str) -> serde_json::Value {
+        let answer = self.get(path);
+        assert_eq!(answer.status, 200, "{path}: {}", answer.text());
+        serde_json::from_slice(&answer.body).unwrap()
+    }
+
+    /// Stops the server and says how long that took.
+    pub fn stop(mut self) -> Duration {
+        let started = std::time::Instant::now();
+        self.shutdown.cancel();
+        self.server.take().unwrap().join().unwrap();
+        started.elapsed()
+    }
+}
+
+impl Drop for Site {
+    fn drop(&mut self) {
+        self.shutdown.cancel();
+        if let Some(server) = self.server.take() {
+            let _ = server.join();
+        }
+    }
+}
+
+/// An answer.
+pub struct Answer {
+    pub status: u16,
+    pub headers: HashMap<String, String>,
+    pub body: Vec<u8>,
+}
+
+impl Answer {
+    fn parse(raw: &[u8], method: &str) -> Self {
+        let end = raw.windows(4).position(|four| four == b"\r\n\r\n").expect("a head");
+        let head = String::from_utf8_lossy(&raw[..end]).into_owned();
+        let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+        let headers: HashMap<String, String> = head
+            .lines()
+            .filter_map(|line| line.split_once(": "))
+            .map(|(name, value)| (name.to_lowercase(), value.to_owned()))
+            .collect();
+        let chunked = headers.get("transfer-encoding").is_some_and(|it| it == "chunked") && method != "HEAD";
+        let body = &raw[end + 4..];
+        Self { status, headers, body: if chunked { joined(body) } else { body.to_vec() } }
+    }
+
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
+    }
+
+    pub fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", String::as_str)
+    }
+}
+
+/// The body of chunks; it must end with the empty one.
+fn joined(mut rest: &[u8]) -> Vec<u8> {
+    let mut body = Vec::new();
+    loop {
+        let line = rest.windows(2).position(|two| two == b"\r\n").expect("a chunk's length");
+        let length = usize::from_str_radix(std::str::from_utf8(&rest[..line]).unwrap(), 16).unwrap();
+        if length == 0 {
+            return body;
+        }
+        body.extend_from_slice(&rest[line + 2..line + 2 + length]);
+        rest = &rest[line + 2 + length + 2..];
+    }
+}
