@@ -8,12 +8,12 @@ use std::process::ExitCode;
 use clap::Parser;
 use daemon_runtime::Daemon;
 
-/// The MQTT broker of PowerPi.
+/// Carries messages from publishers to subscribers, over MQTT 3.1.1.
 #[derive(Parser)]
-#[command(name = "powerpi-broker", version)]
+#[command(version, about)]
 struct Arguments {
-    /// Settings file; without it /etc/powerpi/powerpi-broker.toml, if there is one.
-    #[arg(long)]
+    /// Settings file [default: /etc/powerpi/powerpi-broker.toml, if there]
+    #[arg(long, short, value_name = "FILE")]
     config: Option<PathBuf>,
 }
 

@@ -1,14 +1,16 @@
-//! Lines on standard error; `RUST_LOG` chooses, `info` without it.
+//! Lines on standard error; `RUST_LOG` chooses.
 
 use std::io::IsTerminal;
 
 use tracing_subscriber::EnvFilter;
-use tracing_subscriber::filter::LevelFilter;
+
+/// Without `RUST_LOG`. rumqttd tells of every subscription.
+const USUAL: &str = "info,rumqttd=warn";
 
 /// Starts logging. The journal stamps lines itself, so under systemd they carry
 /// no time of their own.
 pub(crate) fn init() {
-    let filter = EnvFilter::builder().with_default_directive(LevelFilter::INFO.into()).from_env_lossy();
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(USUAL));
     let lines = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_target(false)

@@ -31,12 +31,12 @@ BIN=$(readlink -f "$BIN")
 # on_the_pi SCRIPT OUT: runs a script on the simulated Pi; the host's files are
 # its own, read-only, and OUT is where it may write.
 on_the_pi() {
-    timeout 600 "$kernel" mem=768M quiet panic=-1 time-travel=inf-cpu \
+    timeout 600 "$kernel" mem=768M "uml_dir=$2" quiet panic=-1 time-travel=inf-cpu \
         con=null con0=null,fd:1 root=none rootfstype=hostfs rootflags=/ ro \
         "init=$here/init" "TEST=$here/on-the-pi/$1" "BIN=$BIN" "OUT=$2" < /dev/null || true
     [ "$(cat "$2/exit-code" 2> /dev/null)" = 0 ] || {
         echo "$1 failed on the simulated Pi" >&2
-        tail -n 20 "$2"/*.log >&2 2> /dev/null || true
+        grep -H . "$2"/*.log >&2 || true
         return 1
     }
 }
@@ -55,7 +55,7 @@ for meter in cdev sysfs; do
         SELECT coalesce(sum(minute.pulses), 0) FROM minute
         JOIN meter ON meter.id = minute.meter WHERE meter.meter = '$meter'")
     drawn=$(rrdtool fetch "$out/rrd/pi/$meter.rrd" AVERAGE --resolution 60 --start -1h --end +1h |
-        awk 'NF == 2 && $2 !~ /nan/ { pulses += $2 } END { printf "%.0f", pulses }')
+        awk 'NF == 2 && $2 !~ /nan/ { pulses += $2 } END { printf "%.0f", pulses }') || drawn=none
     echo "$meter: 100 pulses in, $recorded counted"
     if [ "$recorded" != 100 ] || [ "$drawn" != 100 ]; then
         echo "$meter: ledger $recorded, RRD $drawn, not 100" >&2

@@ -73,8 +73,7 @@ pub(crate) fn day_bars(
 }
 
 fn trend(window: &[DayBar]) -> Option<f64> {
-    let typical: Vec<f64> =
-        window.iter().filter(|bar| bar.typical).filter_map(|bar| bar.pulses).collect();
+    let typical: Vec<f64> = window.iter().filter(|bar| bar.typical).filter_map(|bar| bar.pulses).collect();
     let enough = typical.len() * 2 >= window.len();
     enough.then(|| typical.iter().sum::<f64>() / typical.len() as f64)
 }
@@ -119,8 +118,12 @@ pub(crate) fn write(path: &Path, bars: &[DayBar], space: i64) -> Result<(), Data
 
 /// The data sources' values. The trend has no word on a day that is not over.
 fn sample(bar: &DayBar, over: bool, watched: bool) -> [Datum; 4] {
-    let values =
-        [bar.pulses.filter(|_| over), bar.pulses.filter(|_| !over), bar.trend.filter(|_| over), watched.then_some(1.0)];
+    let values = [
+        bar.pulses.filter(|_| over),
+        bar.pulses.filter(|_| !over),
+        bar.trend.filter(|_| over),
+        watched.then_some(1.0),
+    ];
     values.map(|value| value.map_or(Datum::Unspecified, Datum::Float))
 }
 
@@ -129,10 +132,10 @@ fn create_file(path: &Path, start: i64, days: usize) -> Result<(), DatabaseError
     let heartbeat = 2 * 86_400;
     let sources = [COMPLETE, UNFINISHED, TREND, WATCHED]
         .map(|name| DataSourceName::new(name).map(|name| DataSource::gauge(&name, heartbeat, None, None)));
-    let sources = sources.into_iter().collect::<Result<Vec<_>, _>>().map_err(DatabaseError::argument(path))?;
+    let sources =
+        sources.into_iter().collect::<Result<Vec<_>, _>>().map_err(DatabaseError::argument(path))?;
     let rows = (days as u32 + 2) * (86_400 / STEP_S);
-    let archive =
-        Archive::new(ConsolidationFn::Avg, 0.5, 1, rows).map_err(DatabaseError::argument(path))?;
+    let archive = Archive::new(ConsolidationFn::Avg, 0.5, 1, rows).map_err(DatabaseError::argument(path))?;
     let start = UNIX_EPOCH + Duration::from_secs(start.max(0) as u64);
     let step = Duration::from_secs(STEP_S.into());
     create(path, start, step, false, None, &[], &sources, [&archive]).map_err(DatabaseError::librrd(path))

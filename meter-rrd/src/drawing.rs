@@ -6,7 +6,9 @@ use jiff::civil::Date;
 use rrd::ConsolidationFn;
 use rrd::error::RrdResult;
 use rrd::ops::graph::Color;
-use rrd::ops::graph::elements::{Area, AreaColor, CDef, ColorWithLegend, Comment, Def, GraphElement, Legend, Line, VarName};
+use rrd::ops::graph::elements::{
+    Area, AreaColor, CDef, ColorWithLegend, Comment, Def, GraphElement, Legend, Line, VarName,
+};
 use rrd::ops::graph::props::{AxisGridTimeUnit, XAxisGrid, YAxisGrid};
 
 use crate::graph::Size;
@@ -142,7 +144,8 @@ pub(crate) fn time_axis(
 /// `None` where these are no whole numbers; librrd then finds its own.
 pub(crate) fn value_grid(highest: f64) -> Option<YAxisGrid> {
     let decade = 10_f64.powf((highest / 5.0).log10().floor());
-    let step = [1.0, 2.0, 5.0, 10.0].map(|factor| factor * decade).into_iter().find(|step| step * 5.0 >= highest)?;
+    let step =
+        [1.0, 2.0, 5.0, 10.0].map(|factor| factor * decade).into_iter().find(|step| step * 5.0 >= highest)?;
     let whole = (1.0..1e6).contains(&step).then_some(step as u32)?;
     Some(YAxisGrid::Custom { grid_step: whole, label_factor: 1 })
 }

@@ -33,7 +33,11 @@ fn most_days(step: Step) -> i64 {
 }
 
 /// The time of a request in whole steps. `now` is the minute in progress.
-pub(crate) fn span(request: &EnergyRequest, now: Minute, zone: &TimeZone) -> Result<Range<Minute>, RouteError> {
+pub(crate) fn span(
+    request: &EnergyRequest,
+    now: Minute,
+    zone: &TimeZone,
+) -> Result<Range<Minute>, RouteError> {
     let today = || midnight(now.timestamp().to_zoned_datetime(zone.clone()).date(), zone);
     let from = request.from.map_or_else(today, |from| from.minute(zone));
     let to = request.to.map_or(now, |to| to.minute(zone));
@@ -42,7 +46,10 @@ pub(crate) fn span(request: &EnergyRequest, now: Minute, zone: &TimeZone) -> Res
     }
     let days = most_days(request.step);
     if to.epoch_minutes() - from.epoch_minutes() > (days + 1) * 1440 {
-        return Err(RouteError::parameter("from", format!("must lie at most {days} days before to for this step")));
+        return Err(RouteError::parameter(
+            "from",
+            format!("must lie at most {days} days before to for this step"),
+        ));
     }
     let start = request.step.beginning(from, zone);
     let begun = request.step.beginning(to, zone);
@@ -75,7 +82,13 @@ pub(crate) struct Rows {
 
 impl Rows {
     /// Rows of whole steps.
-    pub(crate) fn new(meter: RecordedMeter, step: Step, form: Form, span: Range<Minute>, zone: TimeZone) -> Self {
+    pub(crate) fn new(
+        meter: RecordedMeter,
+        step: Step,
+        form: Form,
+        span: Range<Minute>,
+        zone: TimeZone,
+    ) -> Self {
         Self { meter, step, form, zone, rest: span, written: 0, begun: false, ended: false }
     }
 
@@ -117,10 +130,13 @@ impl Rows {
                 let step = format!("{:?}", self.step).to_lowercase();
                 let zone = self.zone.iana_name().unwrap_or("UTC");
                 let constant = self.meter.pulses_per_kwh.get();
-                push(piece, format_args!(
-                    "{{\"meter\":\"{}\",\"pulses_per_kwh\":{constant},\"step\":\"{step}\",\"time_zone\":\"{zone}\",\"rows\":[",
-                    self.meter.meter
-                ));
+                push(
+                    piece,
+                    format_args!(
+                        "{{\"meter\":\"{}\",\"pulses_per_kwh\":{constant},\"step\":\"{step}\",\"time_zone\":\"{zone}\",\"rows\":[",
+                        self.meter.meter
+                    ),
+                );
             }
         }
     }
@@ -135,15 +151,18 @@ impl Rows {
         };
         let Sum { minutes, watched_s, pulses, .. } = sum;
         match self.form {
-            Form::Csv => push(piece, format_args!(
-                "{at},{local},{minutes},{watched_s},{pulses},{kwh},{mean_w:.1}\r\n"
-            )),
+            Form::Csv => {
+                push(piece, format_args!("{at},{local},{minutes},{watched_s},{pulses},{kwh},{mean_w:.1}\r\n"))
+            }
             Form::Json => {
                 let comma = if self.written > 0 { "," } else { "" };
-                push(piece, format_args!(
-                    "{comma}\n{{\"start\":\"{at}\",\"local\":\"{local}\",\"minutes\":{minutes},\
+                push(
+                    piece,
+                    format_args!(
+                        "{comma}\n{{\"start\":\"{at}\",\"local\":\"{local}\",\"minutes\":{minutes},\
                      \"watched_s\":{watched_s},\"pulses\":{pulses},\"kwh\":{kwh},\"mean_w\":{mean_w:.1}}}"
-                ));
+                    ),
+                );
             }
         }
         self.written += 1;

@@ -80,7 +80,9 @@ impl Figures {
 pub(crate) fn until(newest: Option<&RecordedMinute>, now: Minute) -> Minute {
     let recorded = newest.map(|newest| newest.minute.epoch_minutes() + 1);
     match recorded {
-        Some(recorded) if (now.epoch_minutes() - recorded).abs() <= FRESH_MINUTES => Minute::nearest(recorded),
+        Some(recorded) if (now.epoch_minutes() - recorded).abs() <= FRESH_MINUTES => {
+            Minute::nearest(recorded)
+        }
         _ => now,
     }
 }

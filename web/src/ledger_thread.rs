@@ -108,7 +108,10 @@ struct Reader {
 }
 
 impl Reader {
-    fn read<T>(&mut self, question: impl FnOnce(&Ledger) -> Result<T, LedgerError>) -> Result<T, LedgerError> {
+    fn read<T>(
+        &mut self,
+        question: impl FnOnce(&Ledger) -> Result<T, LedgerError>,
+    ) -> Result<T, LedgerError> {
         let ledger = match self.ledger.take() {
             Some(ledger) => ledger,
             None => Ledger::open_read_only(&self.path)?,

@@ -67,7 +67,8 @@ impl Web {
     pub async fn serve(self, shutdown: CancellationToken) -> anyhow::Result<()> {
         let Self { settings, listener, .. } = self;
         let zone = settings.zone();
-        let ledger = ledger_thread::LedgerReader::start(settings.ledger, zone).context("starting the ledger's thread")?;
+        let ledger = ledger_thread::LedgerReader::start(settings.ledger, zone)
+            .context("starting the ledger's thread")?;
         let graphs = graphs::Graphs::start(settings.rrd_dir, ledger.clone()).context("preparing to draw")?;
         let live = live::LiveValues::default();
         let listening = live::listen(settings.mqtt, live.clone(), shutdown.clone());

@@ -135,7 +135,8 @@ impl LiveValues {
             }
             Ok(Topic::State(meter)) => {
                 let state = State::from_json(payload).ok();
-                let live = state.map(|state| Live { at: state.at, power_w: state.power_w, total: state.total });
+                let live =
+                    state.map(|state| Live { at: state.at, power_w: state.power_w, total: state.total });
                 // Retained: it may come after a newer live value.
                 self.take_value(&meter, live, |known, live| known.at <= live.at);
             }
@@ -280,6 +281,7 @@ mod tests {
             values.take(&message(&format!("powerpi/hq/m{number}/live"), payload));
             values.take(&message(&format!("powerpi/s{number}/status"), "online"));
         }
-        assert_eq!((values.heard().meters.len(), values.heard().sites.len()), (MOST, MOST));
+        let heard = values.heard();
+        assert_eq!((heard.meters.len(), heard.sites.len()), (MOST, MOST));
     }
 }

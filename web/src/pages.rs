@@ -94,7 +94,13 @@ impl MeterView {
 
 fn difference(percent: f64, texts: &Texts) -> (String, &'static str) {
     let sign = if percent >= 0.0 { "+" } else { "" };
-    let direction = if percent >= 0.5 { "more" } else if percent <= -0.5 { "less" } else { "same" };
+    let direction = if percent >= 0.5 {
+        "more"
+    } else if percent <= -0.5 {
+        "less"
+    } else {
+        "same"
+    };
     (format!("{sign}{} %", texts.number(percent, 0)), direction)
 }
 
@@ -200,7 +206,11 @@ impl MessagePage {
 }
 
 /// A page as an answer.
-pub(crate) fn show(status: hyper::StatusCode, page: &impl Template, headers: &hyper::HeaderMap) -> reply::Reply {
+pub(crate) fn show(
+    status: hyper::StatusCode,
+    page: &impl Template,
+    headers: &hyper::HeaderMap,
+) -> reply::Reply {
     match page.render() {
         Ok(page) => reply::html(status, page, headers),
         Err(error) => {

@@ -98,7 +98,9 @@ impl Step {
         match self {
             Self::Minute => later(1),
             // Some clocks shift by half an hour.
-            Self::Hour => Some(self.beginning(later(60), zone)).filter(|&next| next > minute).unwrap_or(later(60)),
+            Self::Hour => {
+                Some(self.beginning(later(60), zone)).filter(|&next| next > minute).unwrap_or(later(60))
+            }
             Self::Day => midnight(date().tomorrow().unwrap_or(Date::MAX), zone),
             Self::Month => midnight(date().first_of_month().saturating_add(1.month()), zone),
         }
@@ -175,7 +177,11 @@ mod tests {
                 while at < minute("2027-01-02T00:00:00Z") {
                     let next = step.next(at, &zone);
                     assert!(next > at);
-                    assert_eq!(step.beginning(Minute::nearest(next.epoch_minutes() - 1), &zone), at, "{step:?}");
+                    assert_eq!(
+                        step.beginning(Minute::nearest(next.epoch_minutes() - 1), &zone),
+                        at,
+                        "{step:?}"
+                    );
                     at = next;
                 }
             }

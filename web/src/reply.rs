@@ -21,7 +21,8 @@ pub(crate) type Body = UnsyncBoxBody<Bytes, ReadError>;
 pub(crate) type Reply = Response<Body>;
 
 /// Nothing from elsewhere, nothing inline.
-const POLICY: &str = "default-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'self'; object-src 'none'";
+const POLICY: &str =
+    "default-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'self'; object-src 'none'";
 
 /// A file that is sent often: compressed once.
 #[derive(Debug)]
@@ -88,7 +89,8 @@ pub(crate) fn accepts_gzip(request: &HeaderMap) -> bool {
     let accepted = request.get_all(header::ACCEPT_ENCODING).iter().filter_map(|value| value.to_str().ok());
     accepted.flat_map(|value| value.split(',')).any(|choice| {
         let (name, weight) = choice.split_once(";q=").unwrap_or((choice, "1"));
-        name.trim().eq_ignore_ascii_case("gzip") && weight.trim().parse().is_ok_and(|weight: f32| weight > 0.0)
+        name.trim().eq_ignore_ascii_case("gzip")
+            && weight.trim().parse().is_ok_and(|weight: f32| weight > 0.0)
     })
 }
 
@@ -156,9 +158,13 @@ mod tests {
 
     #[test]
     fn gzip_is_for_those_who_ask() {
-        for (accept, taken) in
-            [("gzip, br", true), ("br;q=1, GZIP;q=0.5", true), ("gzip;q=0", false), ("br", false), ("", false)]
-        {
+        for (accept, taken) in [
+            ("gzip, br", true),
+            ("br;q=1, GZIP;q=0.5", true),
+            ("gzip;q=0", false),
+            ("br", false),
+            ("", false),
+        ] {
             assert_eq!(accepts_gzip(&headers(header::ACCEPT_ENCODING, accept)), taken, "{accept}");
         }
         assert!(!accepts_gzip(&HeaderMap::new()));

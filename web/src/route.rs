@@ -158,7 +158,9 @@ impl Route {
             ["api", "v1", "meters"] => Ok(Self::Meters),
             ["api", "v1", "meters", site, id] => Ok(Self::Figures(meter(site, id)?)),
             ["api", "v1", "meters", site, id, "live"] => Ok(Self::Live(meter(site, id)?)),
-            ["api", "v1", "meters", site, id, what] => energy(meter(site, id)?, what, query).map(Self::Energy),
+            ["api", "v1", "meters", site, id, what] => {
+                energy(meter(site, id)?, what, query).map(Self::Energy)
+            }
             _ => Err(RouteError::NotFound),
         }
     }
@@ -250,7 +252,9 @@ mod tests {
         assert_eq!(request.from, Some(Moment::Day("2026-10-03".parse().unwrap())));
         assert_eq!(request.to, Some(Moment::At("2026-10-03T22:00:00Z".parse().unwrap())));
         assert_eq!((request.step, request.csv), (Step::Minute, Some(true)));
-        for bad in ["from=yesterday", "to=2026-13-01", "from=2026-10-03T12:00:00", "step=week", "from=", "to=%00"] {
+        for bad in
+            ["from=yesterday", "to=2026-13-01", "from=2026-10-03T12:00:00", "step=week", "from=", "to=%00"]
+        {
             let error = route("/api/v1/meters/hq/main/energy", bad).unwrap_err();
             let name = bad.split('=').next().unwrap();
             assert!(matches!(error, RouteError::Parameter { parameter, .. } if parameter == name), "{bad}");
@@ -260,9 +264,23 @@ mod tests {
     #[test]
     fn nothing_is_where_nothing_is() {
         for path in [
-            "", "//", "/m", "/m/hq", "/m/hq/main/", "/m/../main", "/m/hq/MAIN", "/m/hq/main/day", "/m/hq/main/day.gif",
-            "/m/hq/main/day.svg/x", "/api", "/api/v1/meters/hq", "/api/v1/meters/hq/main/x", "/assets/a/b", "/health/",
-            "/m/hq/ma%2Fin", "/api/v2/meters",
+            "",
+            "//",
+            "/m",
+            "/m/hq",
+            "/m/hq/main/",
+            "/m/../main",
+            "/m/hq/MAIN",
+            "/m/hq/main/day",
+            "/m/hq/main/day.gif",
+            "/m/hq/main/day.svg/x",
+            "/api",
+            "/api/v1/meters/hq",
+            "/api/v1/meters/hq/main/x",
+            "/assets/a/b",
+            "/health/",
+            "/m/hq/ma%2Fin",
+            "/api/v2/meters",
         ] {
             let found = route(path, "");
             assert!(found == Err(RouteError::NotFound) || path.is_empty(), "{path}: {found:?}");

@@ -33,7 +33,12 @@ const FINISH_WITHIN: Duration = Duration::from_secs(3);
 const BREATH: Duration = Duration::from_millis(100);
 
 /// Serves until `shutdown`; then lets requests in work finish.
-pub(crate) async fn serve(listener: TcpListener, site: Site, max_connections: usize, shutdown: CancellationToken) {
+pub(crate) async fn serve(
+    listener: TcpListener,
+    site: Site,
+    max_connections: usize,
+    shutdown: CancellationToken,
+) {
     let site = Arc::new(site);
     let places = Arc::new(Semaphore::new(max_connections));
     let connections = GracefulShutdown::new();
@@ -98,7 +103,8 @@ async fn answer(site: &Site, request: Request<Incoming>) -> Reply {
         // hyper leaves the body of an answer to HEAD away.
         Method::GET | Method::HEAD => site.answer(request.uri(), request.headers()).await,
         _ => {
-            let mut reply = reply::reply(StatusCode::METHOD_NOT_ALLOWED, "Only GET and HEAD are served here.\n");
+            let mut reply =
+                reply::reply(StatusCode::METHOD_NOT_ALLOWED, "Only GET and HEAD are served here.\n");
             reply::set(&mut reply, header::ALLOW, "GET, HEAD");
             reply::set(&mut reply, header::CONTENT_TYPE, "text/plain; charset=utf-8");
             reply

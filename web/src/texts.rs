@@ -31,7 +31,9 @@ impl Language {
             Some((Self::of_code(code)?, weight))
         });
         // The first of those with the same weight.
-        weighted.reduce(|best, next| if next.1 > best.1 { next } else { best }).map_or(Self::English, |(it, _)| it)
+        weighted
+            .reduce(|best, next| if next.1 > best.1 { next } else { best })
+            .map_or(Self::English, |(it, _)| it)
     }
 
     /// Its words.

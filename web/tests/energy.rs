@@ -52,7 +52,10 @@ fn a_minute_nobody_watched_is_absent_and_its_hour_says_so() {
     let site = Site::start();
     let gap = site.minutes.windows(2).rfind(|two| two[1].epoch_minutes() - two[0].epoch_minutes() == 181);
     let [before, after] = gap.unwrap() else { panic!("no gap") };
-    let minutes = rows(&site, &format!("from={before}&to={}&step=minute", after.timestamp() + jiff::SignedDuration::from_mins(1)));
+    let minutes = rows(
+        &site,
+        &format!("from={before}&to={}&step=minute", after.timestamp() + jiff::SignedDuration::from_mins(1)),
+    );
     let starts: Vec<_> = minutes.iter().map(|row| row["start"].as_str().unwrap().to_owned()).collect();
     assert_eq!(starts, [before.to_string(), after.to_string()]);
     assert_eq!(minutes[0]["pulses"], pulses(*before));

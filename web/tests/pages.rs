@@ -89,7 +89,8 @@ fn pictures_are_kept_until_the_next_minute() {
         let plain = site.get(&path);
         assert_eq!((plain.status, plain.header("content-type")), (200, "image/svg+xml"), "{span}");
         assert!(plain.text().starts_with("<?xml"));
-        let age: u32 = plain.header("cache-control").strip_prefix("public, max-age=").unwrap().parse().unwrap();
+        let age: u32 =
+            plain.header("cache-control").strip_prefix("public, max-age=").unwrap().parse().unwrap();
         assert!(age <= 60);
         let small = site.ask("GET", &path, &[("Accept-Encoding", "gzip")]);
         assert_eq!(small.header("content-encoding"), "gzip");
@@ -111,8 +112,14 @@ fn pictures_are_kept_until_the_next_minute() {
 #[test]
 fn nothing_is_found_where_nothing_is() {
     let site = Site::start();
-    for path in ["/x", "/m/hq/other", "/m/hq/other/day.svg", "/m/hq/main/decade.svg", "/assets/main.rs", "/m/../etc/passwd"]
-    {
+    for path in [
+        "/x",
+        "/m/hq/other",
+        "/m/hq/other/day.svg",
+        "/m/hq/main/decade.svg",
+        "/assets/main.rs",
+        "/m/../etc/passwd",
+    ] {
         let answer = site.get(path);
         assert_eq!(answer.status, 404, "{path}");
         assert!(answer.text().contains("<h1>There is nothing here</h1>"), "{path}");

@@ -47,7 +47,11 @@ fn a_port_in_use_is_said_in_one_line() {
     let output = program(&settings(&format!("listen = \"{address}\""))).output().unwrap();
     let lines = error_lines(&output);
     assert_eq!((output.status.code(), lines.len()), (Some(1), 1), "{lines:?}");
-    assert!(lines[0].contains(&format!("listening on {address}; is another program using it?")), "{}", lines[0]);
+    assert!(
+        lines[0].contains(&format!("listening on {address}; is another program using it?")),
+        "{}",
+        lines[0]
+    );
 }
 
 #[test]

@@ -3,6 +3,7 @@
 # Leaves ledger and RRD files in /run/out; they are looked at outside.
 . "$(dirname "$0")/line.sh"
 
+mkdir /run/state/publisher
 : > /run/broker.toml
 cat > /run/recorder.toml <<X
 ledger = "/run/state/ledger.sqlite"
@@ -31,8 +32,10 @@ pulses 27 100 30 30
 # Their minutes are over, sent, recorded and drawn.
 sleep 130
 
+failed=0
 for program in $publisher $recorder $broker; do
     kill $program
-    wait $program || echo "a program ended with exit code $?" >&2
+    wait $program || failed=1
 done
 cp -r /run/state/ledger.sqlite* /run/state/rrd /run/out/
+exit $failed

@@ -33,7 +33,6 @@ watch() {
 cdev='kind = "cdev", line = 17'
 sysfs='kind = "sysfs", line = 17'
 pin=/sys/class/gpio/gpio$(($(cat /sys/class/gpio/gpiochip*/base) + 17))
-level 17 up
 
 check 1 'kind = "cdev", line = 54'
 expect "a missing line" "line 54 on a Raspberry Pi's header was not found; there are: /dev/gpiochip0 [pinctrl-bcm2835] with 54 lines"

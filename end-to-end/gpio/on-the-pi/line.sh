@@ -24,3 +24,7 @@ pulses() {
 meter() {
     printf '[[meter]]\nid = "%s"\npulses_per_kwh = 1000\nsource = { %s }\n' "$1" "$2"
 }
+
+# Sysfs has no pull-up to switch on: there is one on the line.
+level 17 up
+level 27 up

@@ -12,7 +12,9 @@ pub fn pulses(at: Minute) -> u32 {
         mixed.wrapping_mul(0x2545_F491_4F6C_DD1D).unsigned_abs() as i64 % sides
     };
     let season = 1.0 + 0.55 * ((day % 365) as f64 / 365.0 * std::f64::consts::TAU).cos();
-    let during = |start: i64, length: i64, watts: f64| if (start..start + length).contains(&of_day) { watts } else { 0.0 };
+    let during = |start: i64, length: i64, watts: f64| {
+        if (start..start + length).contains(&of_day) { watts } else { 0.0 }
+    };
     let fridge = if (minutes / 14) % 3 == 0 { 85.0 } else { 0.0 };
     let oven = if (minutes / 4) % 2 == 0 { 1900.0 } else { 350.0 };
     let mut watts = 95.0 + 30.0 * season + fridge;

@@ -143,8 +143,8 @@ mod tests {
         ]
     }
 
-    fn chosen(named: bool, wanted: Option<&str>, line: Line) -> Option<(String, u32)> {
-        let found = choose(&pi_4(named), wanted, &line)?;
+    fn chosen(named: bool, wanted: Option<&str>, line: &Line) -> Option<(String, u32)> {
+        let found = choose(&pi_4(named), wanted, line)?;
         Some((found.chip.file_name().unwrap().to_string_lossy().into_owned(), found.offset))
     }
 
@@ -154,22 +154,22 @@ mod tests {
 
     #[test]
     fn a_number_is_on_the_header_unless_a_chip_is_given() {
-        assert_eq!(chosen(true, None, Line::Number(17)), Some(("gpiochip0".into(), 17)));
-        assert_eq!(chosen(true, Some("/dev/gpiochip1"), Line::Number(1)), Some(("gpiochip1".into(), 1)));
+        assert_eq!(chosen(true, None, &Line::Number(17)), Some(("gpiochip0".into(), 17)));
+        assert_eq!(chosen(true, Some("/dev/gpiochip1"), &Line::Number(1)), Some(("gpiochip1".into(), 1)));
         assert_eq!(
-            chosen(true, Some("raspberrypi-exp-gpio"), Line::Number(1)),
+            chosen(true, Some("raspberrypi-exp-gpio"), &Line::Number(1)),
             Some(("gpiochip1".into(), 1))
         );
-        assert_eq!(chosen(true, None, Line::Number(58)), None);
+        assert_eq!(chosen(true, None, &Line::Number(58)), None);
     }
 
     #[test]
     fn a_name_is_looked_for_on_every_chip_and_gpio17_is_bcm_17() {
-        assert_eq!(chosen(true, None, name("GPIO17")), Some(("gpiochip0".into(), 17)));
-        assert_eq!(chosen(false, None, name("GPIO17")), Some(("gpiochip0".into(), 17)));
-        assert_eq!(chosen(true, None, name("WL_ON")), Some(("gpiochip1".into(), 1)));
-        assert_eq!(chosen(true, Some("/dev/gpiochip0"), name("WL_ON")), None);
-        assert_eq!(chosen(true, Some("/dev/gpiochip1"), name("GPIO1")), None);
+        assert_eq!(chosen(true, None, &name("GPIO17")), Some(("gpiochip0".into(), 17)));
+        assert_eq!(chosen(false, None, &name("GPIO17")), Some(("gpiochip0".into(), 17)));
+        assert_eq!(chosen(true, None, &name("WL_ON")), Some(("gpiochip1".into(), 1)));
+        assert_eq!(chosen(true, Some("/dev/gpiochip0"), &name("WL_ON")), None);
+        assert_eq!(chosen(true, Some("/dev/gpiochip1"), &name("GPIO1")), None);
     }
 
     #[test]
