@@ -33,7 +33,7 @@ fn assert_refused(name: &str, settings: &str, code: i32, says: &[&str]) {
 #[test]
 fn unknown_keys_are_named_with_the_nearest_one() {
     let unknown = |name, settings, says: &[&str]| assert_refused(name, settings, 2, says);
-    unknown("pi-publisher", "sight = 'hq'\n", &["pi-publisher.toml", "\"sight\"", "did you mean \"site\"?"]);
+    unknown("pi-publisher", "siet = 'hq'\n", &["pi-publisher.toml", "\"siet\"", "did you mean \"site\"?"]);
     unknown("powerpi-broker", "[mqtt]\nlissten = '127.0.0.1:1'", &["mqtt", "did you mean \"listen\"?"]);
     unknown("powerpi-recorder", "legder = 'x'", &["did you mean \"ledger\"?"]);
     unknown("powerpi-web", "timezone = 'x'", &["did you mean \"time_zone\"?"]);

@@ -74,7 +74,7 @@ fn nonsense_on_our_topics_harms_nobody() {
     wait_until("the history is recorded", || site.recorded("hq/main").len() >= 30);
     let good = site.recorded("hq/main")[..30].to_vec();
 
-    let long = "x".repeat(200_000);
+    let long = "x".repeat(120_000);
     let nonsense = [
         "",
         "{",
@@ -83,7 +83,6 @@ fn nonsense_on_our_topics_harms_nobody() {
         "42",
         "offline?",
         "{\"t\":1}",
-        "\u{0}",
         "{\"t\":\"2026-10-03T12:34:00Z\",\"s\":60}",
         &long,
         "{\"t\":\"2026-10-03T12:34:01Z\",\"s\":60,\"seq\":1,\"pulses\":1,\"total\":1}",

@@ -97,10 +97,7 @@ impl MeterDatabase {
         new.write(first, minutes)?;
         let on_disk = |path: &Path| File::open(path).and_then(|file| file.sync_all());
         on_disk(&new.path).map_err(DatabaseError::io(&new.path))?;
-        {
-            let _lock = FolderLock::to_write(&path)?;
-            fs::rename(&new.path, &path).map_err(DatabaseError::io(&path))?;
-        }
+        fs::rename(&new.path, &path).map_err(DatabaseError::io(&path))?;
         on_disk(folder).map_err(DatabaseError::io(folder))?;
         Ok(Self { path })
     }

@@ -5,10 +5,11 @@
 //! lock of our own first. It lies on the folder, because a rebuild replaces the
 //! file itself, and because readers may not be allowed to write there.
 
-use std::fs::File;
+use std::fs::{File, TryLockError};
+use std::io;
 use std::path::Path;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rrd::error::RrdResult;
 
@@ -18,6 +19,13 @@ use crate::error::DatabaseError;
 /// which knows nothing of our lock) keeps locked.
 const PAUSES_MS: [u64; 4] = [5, 20, 80, 320];
 
+/// How long to wait for others. Whoever holds a lock longer hangs, and must not
+/// hang the recorder too: to rebuild a file takes no lock.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Time between two looks at a lock.
+const LOOK_EVERY: Duration = Duration::from_millis(2);
+
 /// Held while librrd works on a file; let go when dropped.
 #[derive(Debug)]
 pub(crate) struct FolderLock(#[expect(dead_code, reason = "open as long as the lock is held")] File);
@@ -25,19 +33,32 @@ pub(crate) struct FolderLock(#[expect(dead_code, reason = "open as long as the l
 impl FolderLock {
     /// Waits until nobody writes.
     pub(crate) fn to_read(file: &Path) -> Result<Self, DatabaseError> {
-        Self::taken(file, File::lock_shared)
+        Self::taken(file, File::try_lock_shared)
     }
 
     /// Waits until nobody reads or writes.
     pub(crate) fn to_write(file: &Path) -> Result<Self, DatabaseError> {
-        Self::taken(file, File::lock)
+        Self::taken(file, File::try_lock)
     }
 
-    fn taken(file: &Path, lock: impl FnOnce(&File) -> std::io::Result<()>) -> Result<Self, DatabaseError> {
+    fn taken(
+        file: &Path,
+        try_lock: impl Fn(&File) -> Result<(), TryLockError>,
+    ) -> Result<Self, DatabaseError> {
         let folder = file.parent().unwrap_or(Path::new("."));
         let open = File::open(folder).map_err(DatabaseError::io(folder))?;
-        lock(&open).map_err(DatabaseError::io(folder))?;
-        Ok(Self(open))
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            match try_lock(&open) {
+                Ok(()) => return Ok(Self(open)),
+                Err(TryLockError::WouldBlock) if Instant::now() < deadline => thread::sleep(LOOK_EVERY),
+                Err(TryLockError::WouldBlock) => {
+                    let hangs = io::Error::new(io::ErrorKind::TimedOut, "another program keeps it locked");
+                    return Err(DatabaseError::io(folder)(hangs));
+                }
+                Err(TryLockError::Error(error)) => return Err(DatabaseError::io(folder)(error)),
+            }
+        }
     }
 }
 

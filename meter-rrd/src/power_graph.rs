@@ -69,7 +69,7 @@ fn axis(graph: &Graph<'_>) -> XAxisGrid {
         Span::Day if wide => time_axis((Each::Hour, 1), (Each::Hour, 2), 0, "%H:%M"),
         Span::Day => time_axis((Each::Hour, 1), (Each::Hour, 6), 0, "%H:%M"),
         _ if wide => time_axis((Each::Hour, 6), (Each::Day, 1), 86_400, graph.words.weekday_format),
-        _ => time_axis((Each::Hour, 12), (Each::Day, 1), 86_400, graph.words.day_format),
+        _ => time_axis((Each::Day, 1), (Each::Day, 2), 86_400, graph.words.day_format),
     }
 }
 

@@ -49,7 +49,7 @@ impl GraphRenderer {
     /// Draws a graph. Takes 5 to 30 ms of CPU, and waits for a writer of the
     /// same site.
     pub fn render(&self, database: &MeterDatabase, graph: &Graph<'_>) -> Result<Vec<u8>, DatabaseError> {
-        let alone = LIBRRD.lock().unwrap_or_else(PoisonError::into_inner);
+        let _alone = LIBRRD.lock().unwrap_or_else(PoisonError::into_inner);
         let drawing = match graph.span.local_days() {
             None => power_graph::drawing(database, graph)?,
             Some(days) => {
@@ -59,9 +59,7 @@ impl GraphRenderer {
         };
         let _reading = FolderLock::to_read(database.file())?;
         header::check(database.file())?;
-        let image = image(database.file(), graph, drawing);
-        drop(alone);
-        image
+        image(database.file(), graph, drawing)
     }
 }
 

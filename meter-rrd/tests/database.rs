@@ -253,6 +253,18 @@ fn a_reader_never_sees_half_an_update() {
 }
 
 #[test]
+fn a_reader_that_hangs_stops_no_rebuild() {
+    let dir = TempDir::new().unwrap();
+    let database = MeterDatabase::create(dir.path(), &meter(), minute(0)).unwrap();
+    let hanging = fs::File::open(dir.path().join("hq")).unwrap();
+    hanging.lock_shared().unwrap();
+    let error = database.append(&[(minute(0), 1)], far()).unwrap_err();
+    assert!(error.to_string().contains("another program keeps it locked"), "{error}");
+    let database = MeterDatabase::rebuild(dir.path(), &meter(), minute(0), [(minute(0), 1)]).unwrap();
+    assert!(database.matches([(minute(0), 1)]).unwrap());
+}
+
+#[test]
 fn a_folder_that_cannot_be_made_is_named() {
     let dir = TempDir::new().unwrap();
     let mut file = OpenOptions::new().create(true).append(true).open(dir.path().join("hq")).unwrap();

@@ -1,19 +1,19 @@
 //! The one thread that owns the ledger: takes what has come, records it in one
 //! commit, and only then lets it be acknowledged.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::mpsc::Sender;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use flume::Receiver;
-use meter_ledger::{Batch, Custody, Ledger, LedgerError, Recording};
-use meter_messages::{Info, Mark, Meter, PayloadError, PulseCount, Topic, TopicError};
+use meter_ledger::{Ledger, LedgerError};
+use meter_messages::{Mark, Meter};
 use rumqttc::Publish;
 use tokio::sync::mpsc::UnboundedSender;
 
 use crate::pictures::Recorded;
-use crate::recording::{Place, advance, give_up_below};
+use crate::tally::{Account, Tally};
 
 /// A commit takes at most so many messages.
 const LARGEST_BATCH: usize = 5000;
@@ -26,8 +26,9 @@ const PAUSE: Duration = Duration::from_millis(2);
 /// How long a refused commit (a full disk) waits for its next try.
 const RETRY: Duration = Duration::from_secs(1);
 
-/// A meter with a gap is asked for the missing minutes at most this often.
-const ASK_EVERY: Duration = Duration::from_secs(5);
+/// So many meters are asked for their `info` over one connection: minutes of
+/// made-up ones cost no more.
+const MOST_STRANGERS: usize = 100;
 
 /// What the subscription hands over.
 #[derive(Debug)]
@@ -54,25 +55,9 @@ pub struct Output {
     pub acknowledge: Vec<Delivered>,
     /// Marks to publish.
     pub marks: Vec<(Meter, Mark)>,
-}
-
-/// Why a message is passed over.
-#[derive(Debug, thiserror::Error)]
-enum Nonsense {
-    #[error(transparent)]
-    Topic(#[from] TopicError),
-    #[error(transparent)]
-    Payload(#[from] PayloadError),
-    #[error("a minute of a meter that has not said its info yet")]
-    Unknown,
-}
-
-/// One meter's account while it is worked on.
-#[derive(Debug, Clone)]
-struct Account {
-    custody: Custody,
-    /// When its publisher was last asked to go back.
-    asked: Option<Instant>,
+    /// Meters whose `info` to ask for: they send minutes, but the ledger does
+    /// not know them (it was lost, or is an older copy).
+    pub strangers: Vec<Meter>,
 }
 
 /// The thread's state.
@@ -80,16 +65,9 @@ pub struct Bookkeeping {
     ledger: Ledger,
     accounts: HashMap<Meter, Account>,
     nonsense: u64,
+    /// Meters whose `info` was asked for over this connection.
+    strangers: HashSet<Meter>,
     pictures: Sender<Vec<Recorded>>,
-}
-
-/// What a batch comes to, before it is committed.
-#[derive(Default)]
-struct Tally {
-    accounts: HashMap<Meter, Account>,
-    marks: Vec<Meter>,
-    recorded: Vec<Recorded>,
-    nonsense: u64,
 }
 
 impl Bookkeeping {
@@ -97,7 +75,7 @@ impl Bookkeeping {
     pub fn new(ledger: Ledger, pictures: Sender<Vec<Recorded>>) -> Result<Self, LedgerError> {
         let account = |(meter, custody)| (meter, Account { custody, asked: None });
         let accounts = ledger.custodies()?.into_iter().map(account).collect();
-        Ok(Self { ledger, accounts, nonsense: 0, pictures })
+        Ok(Self { ledger, accounts, nonsense: 0, strangers: HashSet::new(), pictures })
     }
 
     /// Works until the subscription is gone.
@@ -116,17 +94,16 @@ impl Bookkeeping {
         let mut refused = false;
         loop {
             match self.record(&batch) {
-                Ok(said) => {
+                Ok(mut said) => {
                     if refused {
                         tracing::info!("the ledger can be written again");
                     }
-                    let acknowledge = batch.into_iter().filter_map(|input| match input {
+                    let messages = batch.into_iter().filter_map(|input| match input {
                         Input::Message(delivered) => Some(delivered),
                         Input::Connected => None,
                     });
-                    let output_gone =
-                        output.send(Output { acknowledge: acknowledge.collect(), marks: said }).is_err();
-                    return !output_gone;
+                    said.acknowledge.extend(messages);
+                    return output.send(said).is_ok();
                 }
                 Err(error) => {
                     if !std::mem::replace(&mut refused, true) {
@@ -141,9 +118,9 @@ impl Bookkeeping {
         }
     }
 
-    /// Records a batch; returns the marks to publish. After an error nothing
-    /// has changed, and it can be tried again.
-    fn record(&mut self, inputs: &[Input]) -> Result<Vec<(Meter, Mark)>, LedgerError> {
+    /// Records a batch; returns what is to be said. After an error nothing has
+    /// changed, and it can be tried again.
+    fn record(&mut self, inputs: &[Input]) -> Result<Output, LedgerError> {
         let mut batch = self.ledger.batch()?;
         let mut tally = Tally { accounts: self.accounts.clone(), ..Tally::default() };
         for input in inputs {
@@ -168,11 +145,24 @@ impl Bookkeeping {
         if !tally.recorded.is_empty() && self.pictures.send(tally.recorded).is_err() {
             tracing::error!("the pictures' thread is gone; the ledger goes on without RRD");
         }
-        Ok(self.marks(moved, tally.marks))
+        if inputs.iter().any(|input| matches!(input, Input::Connected)) {
+            self.strangers.clear();
+        }
+        let strangers = self.introduce(tally.strangers);
+        Ok(Output { acknowledge: Vec::new(), marks: self.marks(moved, tally.marks), strangers })
+    }
+
+    /// Those whose `info` was not asked for yet over this connection.
+    fn introduce(&mut self, strangers: HashSet<Meter>) -> Vec<Meter> {
+        let room = MOST_STRANGERS.saturating_sub(self.strangers.len());
+        let new: Vec<Meter> =
+            strangers.into_iter().filter(|meter| !self.strangers.contains(meter)).take(room).collect();
+        self.strangers.extend(new.iter().cloned());
+        new
     }
 
     /// The marks of some meters, each once.
-    fn marks(&mut self, moved: Vec<Meter>, asked: Vec<Meter>) -> Vec<(Meter, Mark)> {
+    fn marks(&self, moved: Vec<Meter>, asked: Vec<Meter>) -> Vec<(Meter, Mark)> {
         let mut marks: HashMap<Meter, Mark> = HashMap::new();
         for meter in moved.into_iter().chain(asked) {
             if let Some(account) = self.accounts.get(&meter) {
@@ -180,86 +170,6 @@ impl Bookkeeping {
             }
         }
         marks.into_iter().collect()
-    }
-}
-
-impl Tally {
-    /// One message; what is wrong with it is its own affair.
-    fn take(&mut self, batch: &mut Batch<'_>, message: &Publish) -> Result<(), LedgerError> {
-        let nonsense = match message.topic.parse() {
-            Ok(Topic::Minute(meter)) => match PulseCount::from_json(&message.payload) {
-                Ok(count) => match self.minute(batch, meter, &count)? {
-                    true => return Ok(()),
-                    false => Nonsense::Unknown,
-                },
-                Err(error) => error.into(),
-            },
-            Ok(Topic::Info(meter)) => match Info::from_json(&message.payload) {
-                Ok(info) => return self.info(batch, meter, &info),
-                Err(error) => error.into(),
-            },
-            Ok(_) => return Ok(()),
-            Err(error) => Nonsense::from(error),
-        };
-        self.nonsense += 1;
-        let topic: String = message.topic.chars().take(100).collect();
-        tracing::debug!(topic, %nonsense, "message passed over");
-        Ok(())
-    }
-
-    fn info(&mut self, batch: &mut Batch<'_>, meter: Meter, info: &Info) -> Result<(), LedgerError> {
-        let mut custody = batch.register(&meter, info)?;
-        let before = self.accounts.get(&meter).map(|account| &account.custody);
-        match before {
-            // What this batch has moved is not in the ledger yet.
-            Some(before) if before.outbox == custody.outbox => custody = before.clone(),
-            Some(before) => {
-                tracing::info!(%meter, old = %before.outbox, new = %custody.outbox, "a new outbox");
-                self.marks.push(meter.clone());
-            }
-            None => {
-                tracing::info!(%meter, name = info.name, "a new meter");
-                self.marks.push(meter.clone());
-            }
-        }
-        let given_up = give_up_below(&mut custody, info.oldest_seq);
-        if given_up > 0 {
-            tracing::warn!(%meter, given_up, "minutes that the outbox no longer holds are not waited for");
-        }
-        self.accounts.insert(meter, Account { custody, asked: None });
-        Ok(())
-    }
-
-    /// Records a minute; false if its meter is unknown.
-    fn minute(
-        &mut self,
-        batch: &mut Batch<'_>,
-        meter: Meter,
-        count: &PulseCount,
-    ) -> Result<bool, LedgerError> {
-        let Some(account) = self.accounts.get_mut(&meter) else { return Ok(false) };
-        match batch.record(&account.custody, count)? {
-            Recording::Recorded => {
-                self.recorded.push(Recorded {
-                    meter: meter.clone(),
-                    minute: count.minute,
-                    pulses: count.pulses,
-                });
-            }
-            Recording::AlreadyRecorded => {}
-            Recording::Contradiction { kept } => {
-                tracing::warn!(%meter, minute = %count.minute, kept, refused = count.pulses, "the same minute with another count");
-            }
-        }
-        if advance(&mut account.custody, count) == Place::AfterGap
-            && account.asked.is_none_or(|at| at.elapsed() > ASK_EVERY)
-        {
-            let missing = count.seq - account.custody.mark_seq - 1;
-            tracing::info!(%meter, missing, "a gap before {}; asking for it", count.minute);
-            account.asked = Some(Instant::now());
-            self.marks.push(meter);
-        }
-        Ok(true)
     }
 }
 

@@ -11,6 +11,7 @@ pub mod pictures;
 pub mod recording;
 pub mod settings;
 pub mod subscription;
+mod tally;
 
 use anyhow::Context;
 use meter_ledger::Ledger;

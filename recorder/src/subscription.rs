@@ -116,6 +116,10 @@ async fn say(
             let topic = Topic::Recorded(meter).to_string();
             client.publish(topic, QoS::AtLeastOnce, true, mark.to_json()).await?;
         }
+        for meter in output.strangers {
+            // Its retained message comes with the subscription.
+            client.subscribe(Topic::Info(meter).to_string(), QoS::AtLeastOnce).await?;
+        }
         anyhow::Ok(())
     };
     tokio::select! {
@@ -132,10 +136,10 @@ async fn receive(mut events: EventLoop, connection: u64, inputs: flume::Sender<I
                 let delivered = Delivered { connection, message };
                 inputs.send_async(Input::Message(delivered)).await.context("the ledger's thread is gone")?;
             }
-            Event::Incoming(Packet::SubAck(ack)) => {
-                if ack.return_codes.contains(&SubscribeReasonCode::Failure) {
-                    bail!("the broker refuses the subscription {ALL_METERS}");
-                }
+            Event::Incoming(Packet::SubAck(ack))
+                if ack.return_codes.contains(&SubscribeReasonCode::Failure) =>
+            {
+                bail!("the broker refuses the subscription {ALL_METERS}");
             }
             Event::Outgoing(rumqttc::Outgoing::Disconnect) => return Ok(()),
             _ => {}

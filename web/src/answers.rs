@@ -13,7 +13,7 @@ use crate::pages::{self, Frame, MessagePage, MeterPage, MeterView, StartPage};
 use crate::reply::{self, Reply};
 use crate::route::{EnergyRequest, PictureRequest, Query, Route, RouteError};
 use crate::texts::Language;
-use crate::{api, assets};
+use crate::{api, assets, events};
 
 /// Everything answers are made from.
 #[derive(Debug)]
@@ -87,7 +87,7 @@ impl Site {
             Route::Live(meter) => {
                 self.figures(meter.clone()).await?;
                 let presence = self.live.watch(&meter);
-                Ok(api::events(meter, presence, self.ledger.clone(), self.shutdown.clone()))
+                Ok(events::events(meter, presence, self.ledger.clone(), self.shutdown.clone()))
             }
             Route::Health => Ok(self.health().await),
             Route::Asset(name) => {

@@ -1,9 +1,5 @@
-//! The interface for programs: the page's figures as JSON, rows of energy, and
-//! server-sent events.
+//! The interface for programs: the page's figures as JSON, and rows of energy.
 
-use std::time::Duration;
-
-use bytes::Bytes;
 use futures_util::stream;
 use http_body_util::{BodyExt, StreamBody};
 use hyper::StatusCode;
@@ -13,9 +9,6 @@ use jiff::Timestamp;
 use meter_ledger::{RecordedMeter, Sum};
 use meter_messages::{Meter, Status};
 use serde::Serialize;
-use tokio::sync::watch;
-use tokio::time::Instant;
-use tokio_util::sync::CancellationToken;
 
 use crate::energy::{Form, Rows};
 use crate::figures::Figures;
@@ -24,12 +17,6 @@ use crate::live::{Freshness, Presence};
 use crate::periods::local;
 use crate::reply::{self, Reply};
 use crate::route::EnergyRequest;
-
-/// Seconds into a minute at which the last one is surely recorded.
-const SETTLED_S: i64 = 6;
-
-/// A sign of life for proxies and browsers where nothing happens.
-const SILENCE: Duration = Duration::from_secs(20);
 
 /// One meter of `/api/v1/meters`.
 #[derive(Debug, Serialize)]
@@ -59,8 +46,8 @@ pub(crate) struct MeterState {
     #[serde(flatten)]
     entry: MeterEntry,
     time_zone: Option<String>,
-    now: Option<Now>,
-    online: Option<bool>,
+    #[serde(flatten)]
+    presence: PresenceState,
     #[serde(flatten)]
     figures: FigureSet,
 }
@@ -78,7 +65,19 @@ struct FigureSet {
     last_minute: Option<LastMinute>,
 }
 
-/// The value of now.
+/// The value of now, and whether its publisher is there.
+#[derive(Debug, Serialize)]
+pub(crate) struct PresenceState {
+    now: Option<Now>,
+    online: Option<bool>,
+}
+
+impl From<&Presence> for PresenceState {
+    fn from(presence: &Presence) -> Self {
+        Self { now: now(presence), online: presence.status.map(|status| status == Status::Online) }
+    }
+}
+
 #[derive(Debug, Serialize)]
 struct Now {
     t: Timestamp,
@@ -146,8 +145,7 @@ pub(crate) fn meter_state(figures: &Figures, presence: &Presence, reader: &Ledge
     MeterState {
         entry: MeterEntry::from(&figures.meter),
         time_zone: reader.zone().iana_name().map(str::to_owned),
-        now: now(presence),
-        online: presence.status.map(|status| status == Status::Online),
+        presence: presence.into(),
         figures: figure_set(figures, reader),
     }
 }
@@ -189,76 +187,4 @@ pub(crate) fn rows(rows: Rows, form: Form, meter: &Meter, reader: LedgerReader) 
         reply::set(&mut reply, header::CONTENT_DISPOSITION, &name);
     }
     reply
-}
-
-/// One browser's stream of events.
-struct Watcher {
-    meter: Meter,
-    presence: watch::Receiver<Presence>,
-    reader: LedgerReader,
-    shutdown: CancellationToken,
-    /// When all is to be sent (again).
-    due: Instant,
-}
-
-/// `/api/v1/meters/<site>/<meter>/live`: all on connect, then each new value,
-/// and the figures once a minute. Who reads slowly gets the newest value next,
-/// not all he missed.
-pub(crate) fn events(
-    meter: Meter,
-    presence: watch::Receiver<Presence>,
-    reader: LedgerReader,
-    shutdown: CancellationToken,
-) -> Reply {
-    let watcher = Watcher { meter, presence, reader, shutdown, due: Instant::now() };
-    let events = stream::unfold(watcher, |mut watcher| async move {
-        let event = watcher.next().await?;
-        Some((Ok::<_, ReadError>(Frame::data(event)), watcher))
-    });
-    let mut reply = reply::streamed(StatusCode::OK, StreamBody::new(events).boxed_unsync());
-    reply::set(&mut reply, header::CONTENT_TYPE, "text/event-stream");
-    reply::set(&mut reply, header::CACHE_CONTROL, "no-store");
-    // nginx would wait for more otherwise.
-    reply::set(&mut reply, header::HeaderName::from_static("x-accel-buffering"), "no");
-    reply
-}
-
-impl Watcher {
-    /// The next event; `None` when the server stops.
-    async fn next(&mut self) -> Option<Bytes> {
-        tokio::select! {
-            biased;
-            () = self.shutdown.cancelled() => None,
-            () = tokio::time::sleep_until(self.due) => self.state().await,
-            Ok(()) = self.presence.changed() => Some(event("live", &self.now())),
-            () = tokio::time::sleep(SILENCE) => Some(Bytes::from_static(b":\n\n")),
-        }
-    }
-
-    async fn state(&mut self) -> Option<Bytes> {
-        self.due = Instant::now() + until_settled();
-        let figures = self.reader.figures(self.meter.clone()).await.ok()??;
-        let presence = self.presence.borrow_and_update().clone();
-        Some(event("state", &meter_state(&figures, &presence, &self.reader)))
-    }
-
-    fn now(&mut self) -> serde_json::Value {
-        let presence = self.presence.borrow_and_update();
-        serde_json::json!({
-            "now": now(&presence),
-            "online": presence.status.map(|status| status == Status::Online),
-        })
-    }
-}
-
-/// The time until the minute that is over next is surely recorded.
-fn until_settled() -> Duration {
-    let into_minute = Timestamp::now().as_second().rem_euclid(60);
-    Duration::from_secs(((SETTLED_S - into_minute - 1).rem_euclid(60) + 1) as u64)
-}
-
-fn event(name: &str, data: &impl Serialize) -> Bytes {
-    // Fails only for maps with keys that are not text; there are none here.
-    let data = serde_json::to_string(data).unwrap_or_default();
-    format!("event: {name}\ndata: {data}\n\n").into()
 }

@@ -152,7 +152,8 @@ impl Rows {
         let Sum { minutes, watched_s, pulses, .. } = sum;
         match self.form {
             Form::Csv => {
-                push(piece, format_args!("{at},{local},{minutes},{watched_s},{pulses},{kwh},{mean_w:.1}\r\n"))
+                let row = format_args!("{at},{local},{minutes},{watched_s},{pulses},{kwh},{mean_w:.1}\r\n");
+                push(piece, row);
             }
             Form::Json => {
                 let comma = if self.written > 0 { "," } else { "" };

@@ -66,14 +66,18 @@ impl Figures {
         (seconds > 0).then(|| self.meter.pulses_per_kwh.power_w(sum.pulses, seconds as f64))
     }
 
-    /// By how many percent today is above yesterday by this time. `None` where
-    /// that says nothing: no use then, or one of them was watched much less.
+    /// By how many percent today is above yesterday by this time.
     pub(crate) fn difference_percent(&self) -> Option<f64> {
-        let (today, before) = (&self.today, &self.yesterday_by_now);
-        let comparable = today.watched_s.abs_diff(before.watched_s) * 10 <= before.watched_s;
-        let change = || (today.pulses as f64 / before.pulses as f64 - 1.0) * 100.0;
-        (comparable && before.pulses > 0).then(change)
+        difference_percent(&self.today, &self.yesterday_by_now)
     }
+}
+
+/// `None` where a comparison says nothing: no use then, or one of them was
+/// watched much less.
+fn difference_percent(today: &Sum, before: &Sum) -> Option<f64> {
+    let comparable = today.watched_s.abs_diff(before.watched_s) * 10 <= before.watched_s;
+    let change = || (today.pulses as f64 / before.pulses as f64 - 1.0) * 100.0;
+    (comparable && before.pulses > 0).then(change)
 }
 
 /// Up to which minute figures reach, `now` being the minute in progress.
@@ -84,5 +88,32 @@ pub(crate) fn until(newest: Option<&RecordedMinute>, now: Minute) -> Minute {
             Minute::nearest(recorded)
         }
         _ => now,
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn days_are_compared_only_where_both_were_watched() {
+        let day = |pulses, watched_s| Sum { pulses, watched_s, ..Sum::default() };
+        assert_eq!(difference_percent(&day(150, 3600), &day(100, 3600)), Some(50.0));
+        assert_eq!(difference_percent(&day(75, 3300), &day(100, 3600)), Some(-25.0));
+        assert_eq!(difference_percent(&day(50, 1800), &day(100, 3600)), None);
+        assert_eq!(difference_percent(&day(50, 3600), &day(0, 3600)), None);
+        assert_eq!(difference_percent(&day(0, 0), &day(0, 0)), None);
+    }
+
+    #[test]
+    fn figures_reach_to_the_last_minute_while_it_is_fresh() {
+        let minute = |text: &str| -> Minute { text.parse().unwrap() };
+        let newest =
+            RecordedMinute { minute: minute("2026-11-23T17:20:00Z"), pulses: 1, watched_s: 60, total: 1 };
+        let until = |now: &str| until(Some(&newest), minute(now)).to_string();
+        assert_eq!(until("2026-11-23T17:22:00Z"), "2026-11-23T17:21:00Z");
+        assert_eq!(until("2026-11-23T17:25:00Z"), "2026-11-23T17:25:00Z");
+        assert_eq!(super::until(None, newest.minute), newest.minute);
     }
 }

@@ -1,13 +1,14 @@
 //! The web server: pages, pictures, an interface for programs and live values.
 //!
 //! It only reads: the ledger and the RRD files are the recorder's. A request
-//! goes from [`server`] through [`route`] to [`answers`]; two threads own what
+//! goes from `server.rs` through `route.rs` to `answers.rs`; two threads own what
 //! blocks, the ledger and librrd.
 
 mod answers;
 mod api;
 mod assets;
 mod energy;
+mod events;
 mod figures;
 mod graphs;
 mod ledger_thread;

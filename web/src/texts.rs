@@ -59,9 +59,9 @@ pub(crate) struct Texts {
     pub(crate) graph: Words,
     /// Names of the spans, from hour to year.
     spans: [&'static str; 5],
-    /// What [`Language`] calls the things on its pages.
+    /// All meters, as a heading and a link.
     pub(crate) all_meters: &'static str,
-    /// The page of a meter, for its title.
+    /// Before the value of now, for those who do not see it.
     pub(crate) power_now: &'static str,
     /// State: a value that is up to date.
     pub(crate) live: &'static str,

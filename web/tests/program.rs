@@ -55,10 +55,13 @@ fn a_port_in_use_is_said_in_one_line() {
 }
 
 #[test]
-fn it_stops_on_sigterm() {
+fn it_adopts_the_time_zone_and_stops_on_sigterm() {
     let settings = settings("listen = \"127.0.0.1:0\"\ntime_zone = \"Europe/Berlin\"\n[mqtt]\nport = 1");
     let child = program(&settings).spawn().unwrap();
     std::thread::sleep(Duration::from_millis(700));
+    // librrd labels its time axis by it.
+    let environment = std::fs::read(format!("/proc/{}/environ", child.id())).unwrap();
+    assert!(environment.split(|byte| *byte == 0).any(|variable| variable == b"TZ=Europe/Berlin"));
     let asked = Instant::now();
     assert!(Command::new("kill").arg(child.id().to_string()).status().unwrap().success());
     let output = child.wait_with_output().unwrap();

@@ -4,7 +4,7 @@ use meter_messages::Minute;
 
 /// Pulses of a meter with 1000 pulses per kWh in the minute `at`: a base, a
 /// fridge, meals, evenings, washing days, and more of it all in winter.
-pub fn pulses(at: Minute) -> u32 {
+pub(crate) fn pulses(at: Minute) -> u32 {
     let minutes = at.epoch_minutes();
     let (day, of_day) = (minutes.div_euclid(1440), minutes.rem_euclid(1440));
     let dice = |salt: i64, sides: i64| {

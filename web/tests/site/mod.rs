@@ -17,28 +17,28 @@ use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 use web::{MqttSettings, Settings, Web, Zone};
 
-pub const ZONE: &str = "Europe/Berlin";
+pub(crate) const ZONE: &str = "Europe/Berlin";
 
-pub fn meter() -> Meter {
+pub(crate) fn meter() -> Meter {
     "hq/main".parse().unwrap()
 }
 
-pub fn berlin() -> TimeZone {
+pub(crate) fn berlin() -> TimeZone {
     TimeZone::get(ZONE).unwrap()
 }
 
-pub fn minute(text: &str) -> Minute {
+pub(crate) fn minute(text: &str) -> Minute {
     text.parse().unwrap()
 }
 
 /// Pulses of a minute: any pattern that no error reproduces.
-pub fn pulses(minute: Minute) -> u32 {
+pub(crate) fn pulses(minute: Minute) -> u32 {
     (minute.epoch_minutes() * 7919 % 61) as u32
 }
 
 /// The days around the end of summer time 2025, and the last fortnight without
 /// three hours of the day before yesterday.
-pub fn minutes() -> Vec<Minute> {
+pub(crate) fn minutes() -> Vec<Minute> {
     let past = minute("2025-10-20T00:00:00Z").epoch_minutes()..minute("2025-11-02T00:00:00Z").epoch_minutes();
     let now = Timestamp::now().as_second() / 60;
     let recent = (now - 14 * 1440..now).filter(|at| !(now - 2 * 1440..now - 2 * 1440 + 180).contains(at));
@@ -46,7 +46,7 @@ pub fn minutes() -> Vec<Minute> {
 }
 
 /// Writes the ledger and the RRD as the recorder does.
-pub fn record(dir: &Path, name: &str) -> Vec<Minute> {
+pub(crate) fn record(dir: &Path, name: &str) -> Vec<Minute> {
     let minutes = minutes();
     let info = Info {
         name: name.into(),
@@ -74,28 +74,28 @@ pub fn record(dir: &Path, name: &str) -> Vec<Minute> {
 }
 
 /// The sum of some minutes in kWh.
-pub fn kwh(minutes: &[Minute], wanted: impl Fn(Minute) -> bool) -> f64 {
+pub(crate) fn kwh(minutes: &[Minute], wanted: impl Fn(Minute) -> bool) -> f64 {
     let pulses: u64 = minutes.iter().filter(|at| wanted(**at)).map(|at| u64::from(pulses(*at))).sum();
     pulses as f64 / 1000.0
 }
 
 /// A running server.
-pub struct Site {
-    pub address: SocketAddr,
-    pub dir: TempDir,
-    pub minutes: Vec<Minute>,
+pub(crate) struct Site {
+    pub(crate) address: SocketAddr,
+    pub(crate) dir: TempDir,
+    pub(crate) minutes: Vec<Minute>,
     shutdown: CancellationToken,
     server: Option<JoinHandle<()>>,
 }
 
 impl Site {
     /// With a recorded meter and no broker.
-    pub fn start() -> Self {
+    pub(crate) fn start() -> Self {
         Self::with("Hauptzähler", 1)
     }
 
     /// With a meter's name and the broker's port.
-    pub fn with(name: &str, mqtt_port: u16) -> Self {
+    pub(crate) fn with(name: &str, mqtt_port: u16) -> Self {
         let dir = TempDir::new().unwrap();
         let minutes = record(dir.path(), name);
         let mut site = Self::over(dir, mqtt_port);
@@ -104,7 +104,7 @@ impl Site {
     }
 
     /// Over a folder in which there may be nothing yet.
-    pub fn over(dir: TempDir, mqtt_port: u16) -> Self {
+    pub(crate) fn over(dir: TempDir, mqtt_port: u16) -> Self {
         let settings = Settings {
             listen: "127.0.0.1:0".parse().unwrap(),
             ledger: dir.path().join("ledger.sqlite"),
@@ -128,11 +128,11 @@ impl Site {
         Self { address, dir, minutes: Vec::new(), shutdown, server: Some(server) }
     }
 
-    pub fn get(&self, path: &str) -> Answer {
+    pub(crate) fn get(&self, path: &str) -> Answer {
         self.ask("GET", path, &[])
     }
 
-    pub fn ask(&self, method: &str, path: &str, headers: &[(&str, &str)]) -> Answer {
+    pub(crate) fn ask(&self, method: &str, path: &str, headers: &[(&str, &str)]) -> Answer {
         let mut stream = self.send(method, path, headers);
         let mut raw = Vec::new();
         stream.read_to_end(&mut raw).unwrap();
@@ -140,7 +140,7 @@ impl Site {
     }
 
     /// Sends a request and leaves the answer to be read.
-    pub fn send(&self, method: &str, path: &str, headers: &[(&str, &str)]) -> TcpStream {
+    pub(crate) fn send(&self, method: &str, path: &str, headers: &[(&str, &str)]) -> TcpStream {
         let mut stream = TcpStream::connect(self.address).unwrap();
         stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
         let mut head = format!("{method} {path} HTTP/1.1\r\nHost: test\r\nConnection: close\r\n");
@@ -151,14 +151,14 @@ impl Site {
         stream
     }
 
-    pub fn json(&self, path: &str) -> serde_json::Value {
+    pub(crate) fn json(&self, path: &str) -> serde_json::Value {
         let answer = self.get(path);
         assert_eq!(answer.status, 200, "{path}: {}", answer.text());
         serde_json::from_slice(&answer.body).unwrap()
     }
 
     /// Stops the server and says how long that took.
-    pub fn stop(mut self) -> Duration {
+    pub(crate) fn stop(mut self) -> Duration {
         let started = std::time::Instant::now();
         self.shutdown.cancel();
         self.server.take().unwrap().join().unwrap();
@@ -176,10 +176,10 @@ impl Drop for Site {
 }
 
 /// An answer.
-pub struct Answer {
-    pub status: u16,
-    pub headers: HashMap<String, String>,
-    pub body: Vec<u8>,
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: HashMap<String, String>,
+    pub(crate) body: Vec<u8>,
 }
 
 impl Answer {
@@ -197,11 +197,11 @@ impl Answer {
         Self { status, headers, body: if chunked { joined(body) } else { body.to_vec() } }
     }
 
-    pub fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         String::from_utf8_lossy(&self.body).into_owned()
     }
 
-    pub fn header(&self, name: &str) -> &str {
+    pub(crate) fn header(&self, name: &str) -> &str {
         self.headers.get(name).map_or("", String::as_str)
     }
 }

@@ -1,0 +1,135 @@
+//! What a batch of messages comes to: decided while it is written, valid once it
+//! is committed.
+
+use std::collections::{HashMap, HashSet};
+use std::time::{Duration, Instant};
+
+use meter_ledger::{Batch, Custody, LedgerError, Recording};
+use meter_messages::{Info, Meter, PayloadError, PulseCount, Topic, TopicError};
+use rumqttc::Publish;
+
+use crate::pictures::Recorded;
+use crate::recording::{Place, advance, give_up_below};
+
+/// A meter with a gap is asked for the missing minutes at most this often.
+const ASK_EVERY: Duration = Duration::from_secs(5);
+
+/// So many meters are kept account of: made-up ones must not fill the disk.
+const MOST_METERS: usize = 1000;
+
+/// Why a message is passed over.
+#[derive(Debug, thiserror::Error)]
+enum Nonsense {
+    #[error(transparent)]
+    Topic(#[from] TopicError),
+    #[error(transparent)]
+    Payload(#[from] PayloadError),
+    #[error("a minute of a meter that has not said its info yet")]
+    Stranger,
+    #[error("there are {MOST_METERS} meters, which is the limit")]
+    TooMany,
+}
+
+/// One meter's account while it is worked on.
+#[derive(Debug, Clone)]
+pub(crate) struct Account {
+    pub(crate) custody: Custody,
+    /// When its publisher was last asked to go back.
+    pub(crate) asked: Option<Instant>,
+}
+
+/// What a batch comes to, before it is committed.
+#[derive(Debug, Default)]
+pub(crate) struct Tally {
+    /// All meters' accounts, as they will be.
+    pub(crate) accounts: HashMap<Meter, Account>,
+    /// Meters whose mark is to be said even if it has not moved.
+    pub(crate) marks: Vec<Meter>,
+    /// What is new in the ledger.
+    pub(crate) recorded: Vec<Recorded>,
+    /// How many messages were passed over.
+    pub(crate) nonsense: u64,
+    /// Meters that sent minutes and are not known.
+    pub(crate) strangers: HashSet<Meter>,
+}
+
+impl Tally {
+    /// One message; what is wrong with it is its own affair.
+    pub(crate) fn take(&mut self, batch: &mut Batch<'_>, message: &Publish) -> Result<(), LedgerError> {
+        let nonsense = match message.topic.parse() {
+            Ok(Topic::Minute(meter)) => match PulseCount::from_json(&message.payload) {
+                Ok(count) if self.accounts.contains_key(&meter) => {
+                    return self.minute(batch, meter, &count);
+                }
+                Ok(_) => {
+                    self.strangers.insert(meter);
+                    Nonsense::Stranger
+                }
+                Err(error) => error.into(),
+            },
+            Ok(Topic::Info(meter)) => match Info::from_json(&message.payload) {
+                Ok(_) if self.accounts.len() >= MOST_METERS && !self.accounts.contains_key(&meter) => {
+                    Nonsense::TooMany
+                }
+                Ok(info) => return self.info(batch, meter, &info),
+                Err(error) => error.into(),
+            },
+            Ok(_) => return Ok(()),
+            Err(error) => Nonsense::from(error),
+        };
+        self.nonsense += 1;
+        let topic: String = message.topic.chars().take(100).collect();
+        tracing::debug!(topic, %nonsense, "message passed over");
+        Ok(())
+    }
+
+    fn info(&mut self, batch: &mut Batch<'_>, meter: Meter, info: &Info) -> Result<(), LedgerError> {
+        let mut custody = batch.register(&meter, info)?;
+        let before = self.accounts.get(&meter).map(|account| &account.custody);
+        match before {
+            // What this batch has moved is not in the ledger yet.
+            Some(before) if before.outbox == custody.outbox => custody = before.clone(),
+            Some(before) => {
+                tracing::info!(%meter, old = %before.outbox, new = %custody.outbox, "a new outbox");
+                self.marks.push(meter.clone());
+            }
+            None => {
+                tracing::info!(%meter, name = info.name, "a new meter");
+                self.marks.push(meter.clone());
+            }
+        }
+        let given_up = give_up_below(&mut custody, info.oldest_seq);
+        if given_up > 0 {
+            tracing::warn!(%meter, given_up, "minutes that the outbox no longer holds are not waited for");
+        }
+        self.accounts.insert(meter, Account { custody, asked: None });
+        Ok(())
+    }
+
+    /// Records a minute of a known meter.
+    fn minute(&mut self, batch: &mut Batch<'_>, meter: Meter, count: &PulseCount) -> Result<(), LedgerError> {
+        let Some(account) = self.accounts.get_mut(&meter) else { return Ok(()) };
+        match batch.record(&account.custody, count)? {
+            Recording::Recorded => {
+                self.recorded.push(Recorded {
+                    meter: meter.clone(),
+                    minute: count.minute,
+                    pulses: count.pulses,
+                });
+            }
+            Recording::AlreadyRecorded => {}
+            Recording::Contradiction { kept } => {
+                tracing::warn!(%meter, minute = %count.minute, kept, refused = count.pulses, "the same minute with another count");
+            }
+        }
+        if advance(&mut account.custody, count) == Place::AfterGap
+            && account.asked.is_none_or(|at| at.elapsed() > ASK_EVERY)
+        {
+            let missing = count.seq - account.custody.mark_seq - 1;
+            tracing::info!(%meter, missing, "a gap before {}; asking for it", count.minute);
+            account.asked = Some(Instant::now());
+            self.marks.push(meter);
+        }
+        Ok(())
+    }
+}

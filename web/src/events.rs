@@ -1,0 +1,96 @@
+//! Server-sent events: a meter's state on connect and once a minute, and each
+//! new value in between.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::stream;
+use http_body_util::{BodyExt, StreamBody};
+use hyper::StatusCode;
+use hyper::body::Frame;
+use hyper::header;
+use jiff::Timestamp;
+use meter_messages::Meter;
+use serde::Serialize;
+use tokio::sync::watch;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use crate::api::{PresenceState, meter_state};
+use crate::ledger_thread::{LedgerReader, ReadError};
+use crate::live::Presence;
+use crate::reply::{self, Reply};
+
+/// Seconds into a minute at which the last one is surely recorded.
+const SETTLED_S: i64 = 6;
+
+/// A sign of life for proxies and browsers where nothing happens.
+const SILENCE: Duration = Duration::from_secs(20);
+
+/// One browser's stream of events.
+struct Watcher {
+    meter: Meter,
+    presence: watch::Receiver<Presence>,
+    reader: LedgerReader,
+    shutdown: CancellationToken,
+    /// When all is to be sent (again).
+    due: Instant,
+}
+
+/// `/api/v1/meters/<site>/<meter>/live`: all on connect, then each new value,
+/// and the figures once a minute. Who reads slowly gets the newest value next,
+/// not all he missed.
+pub(crate) fn events(
+    meter: Meter,
+    presence: watch::Receiver<Presence>,
+    reader: LedgerReader,
+    shutdown: CancellationToken,
+) -> Reply {
+    let watcher = Watcher { meter, presence, reader, shutdown, due: Instant::now() };
+    let events = stream::unfold(watcher, |mut watcher| async move {
+        let event = watcher.next().await?;
+        Some((Ok::<_, ReadError>(Frame::data(event)), watcher))
+    });
+    let mut reply = reply::streamed(StatusCode::OK, StreamBody::new(events).boxed_unsync());
+    reply::set(&mut reply, header::CONTENT_TYPE, "text/event-stream");
+    reply::set(&mut reply, header::CACHE_CONTROL, "no-store");
+    // nginx would wait for more otherwise.
+    reply::set(&mut reply, header::HeaderName::from_static("x-accel-buffering"), "no");
+    reply
+}
+
+impl Watcher {
+    /// The next event; `None` when the server stops.
+    async fn next(&mut self) -> Option<Bytes> {
+        tokio::select! {
+            biased;
+            () = self.shutdown.cancelled() => None,
+            () = tokio::time::sleep_until(self.due) => self.state().await,
+            Ok(()) = self.presence.changed() => Some(event("live", &self.now())),
+            () = tokio::time::sleep(SILENCE) => Some(Bytes::from_static(b":\n\n")),
+        }
+    }
+
+    async fn state(&mut self) -> Option<Bytes> {
+        self.due = Instant::now() + until_settled();
+        let figures = self.reader.figures(self.meter.clone()).await.ok()??;
+        let presence = self.presence.borrow_and_update().clone();
+        Some(event("state", &meter_state(&figures, &presence, &self.reader)))
+    }
+
+    fn now(&mut self) -> PresenceState {
+        PresenceState::from(&*self.presence.borrow_and_update())
+    }
+}
+
+/// The time until the minute that is over next is surely recorded.
+fn until_settled() -> Duration {
+    let into_minute = Timestamp::now().as_second().rem_euclid(60);
+    Duration::from_secs(((SETTLED_S - into_minute - 1).rem_euclid(60) + 1) as u64)
+}
+
+fn event(name: &str, data: &impl Serialize) -> Bytes {
+    // Fails only for maps with keys that are not text; there are none here.
+    let data = serde_json::to_string(data).unwrap_or_default();
+    format!("event: {name}\ndata: {data}\n\n").into()
+}
