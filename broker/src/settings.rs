@@ -73,3 +73,14 @@ impl Default for MqttSettings {
         }
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_sample_in_deploy_is_understood() {
+        daemon_runtime::parse::<Settings>(include_str!("../../deploy/powerpi-broker.toml")).unwrap();
+    }
+}

@@ -98,10 +98,11 @@ fn a_file_is_overridden_by_the_environment() {
     // Other tests read no environment; this is the only one that sets it.
     #[allow(unsafe_code)]
     unsafe {
-        std::env::set_var("POWERPI__MQTT__ADDRESS", "b:2");
+        std::env::set_var("POWERPI__MQTT__ADDRESS", "007");
+        std::env::set_var("POWERPI__MQTT__KEEP_ALIVE_S", "9");
     }
     let settings: Settings = load("test", Some(file.path())).unwrap();
-    assert_eq!(settings.mqtt, Mqtt { address: "b:2".into(), keep_alive_s: 7 });
+    assert_eq!(settings.mqtt, Mqtt { address: "007".into(), keep_alive_s: 9 });
     let missing: SettingsError = load::<Settings>("test", Some("/nowhere.toml".as_ref())).unwrap_err();
     assert_eq!(missing.to_string(), "settings: /nowhere.toml is not a file that can be read");
 }

@@ -28,11 +28,11 @@ async fn main() {
         assert!(!demo.log().contains("ended"), "{}", demo.log());
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
-    for (width, theme, language, name) in [
-        (1280, Theme::Light, "en", "page-light.png"),
-        (1280, Theme::Dark, "de", "page-dark.png"),
-        (390, Theme::Light, "de", "phone-light.png"),
-        (390, Theme::Dark, "en", "phone-dark.png"),
+    for (width, height, theme, language, name) in [
+        (1280, 1130, Theme::Light, "en", "page-light.png"),
+        (1280, 1130, Theme::Dark, "de", "page-dark.png"),
+        (390, 1020, Theme::Light, "de", "phone-light.png"),
+        (390, 1020, Theme::Dark, "en", "phone-dark.png"),
     ] {
         let browser = Browser::open(width, theme).await;
         browser.page.goto(&format!("http://127.0.0.1:{web}/m/home/main?lang={language}")).await.unwrap();
@@ -41,7 +41,7 @@ async fn main() {
             "(() => { document.querySelectorAll('img').forEach(i => i.loading = 'eager'); return true })()";
         browser.evaluate(eager).await;
         browser.wait_for("[...document.images].every(i => i.complete && i.naturalWidth > 0)").await;
-        browser.screenshot(width, &docs.join(name)).await;
+        browser.screenshot(width, height, &docs.join(name)).await;
         println!("docs/{name}");
         browser.close().await;
     }

@@ -138,10 +138,9 @@ impl Browser {
         }
     }
 
-    /// A picture of the whole page, as PNG.
-    pub async fn screenshot(&self, width: u32, file: &Path) {
-        let height = self.evaluate("document.documentElement.scrollHeight").await.as_u64().unwrap();
-        self.resize(width, height as u32).await;
+    /// A picture of the upper part of the page, as PNG.
+    pub async fn screenshot(&self, width: u32, height: u32, file: &Path) {
+        self.resize(width, height).await;
         std::fs::write(file, self.page.screenshot().await.unwrap()).unwrap();
     }
 

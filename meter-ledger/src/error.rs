@@ -51,12 +51,6 @@ impl LedgerError {
             other => other,
         }
     }
-
-    /// Whether the disk is full, so that waiting and trying again may help.
-    pub fn is_disk_full(&self) -> bool {
-        let (Self::Sqlite(error) | Self::Open { error, .. }) = self else { return false };
-        error.sqlite_error_code() == Some(rusqlite::ErrorCode::DiskFull)
-    }
 }
 
 pub(crate) fn damaged(error: impl std::fmt::Display) -> LedgerError {

@@ -181,7 +181,7 @@ fn minute_of(row: &Row<'_>) -> Result<RecordedMinute, LedgerError> {
 fn merged(one: RecordedMinute, other: RecordedMinute) -> RecordedMinute {
     RecordedMinute {
         minute: one.minute,
-        pulses: one.pulses + other.pulses,
+        pulses: one.pulses.saturating_add(other.pulses),
         watched_s: (one.watched_s + other.watched_s).min(60),
         total: one.total.max(other.total),
     }

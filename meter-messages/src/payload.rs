@@ -14,6 +14,9 @@ use crate::units::{MAX_COUNT, PulsesPerKwh, Unit};
 /// The longest payload that is looked at, in bytes.
 const LONGEST: usize = 8 * 1024;
 
+/// The most pulses of one minute: a thousand times what S0 can give.
+const MOST_PULSES: u64 = 1_000_000;
+
 /// Why a payload was refused.
 #[derive(Debug, thiserror::Error)]
 pub enum PayloadError {
@@ -95,6 +98,7 @@ pub struct PulseCount {
 json_payload!(PulseCount, |count| {
     within("s", count.watched_s.into(), 1, 60)
         .and_then(|()| within("seq", count.seq, 1, MAX_COUNT))
+        .and_then(|()| within("pulses", count.pulses.into(), 0, MOST_PULSES))
         .and_then(|()| within("total", count.total, count.pulses.into(), MAX_COUNT))
 });
 
@@ -153,9 +157,15 @@ pub struct Info {
 }
 
 json_payload!(Info, |info| {
+    let longest = Info::LONGEST_NAME as u64;
     within("oldest_seq", info.oldest_seq, 1, MAX_COUNT)
-        .and_then(|()| within("name (its length)", info.name.len() as u64, 1, 200))
+        .and_then(|()| within("name (its length)", info.name.len() as u64, 1, longest))
 });
+
+impl Info {
+    /// The longest name of a meter, in bytes.
+    pub const LONGEST_NAME: usize = 200;
+}
 
 /// How well the counting goes, once a minute, retained.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

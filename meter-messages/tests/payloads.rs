@@ -16,7 +16,7 @@ fn times() -> impl Strategy<Value = Timestamp> {
 }
 
 prop_compose! {
-    fn counts()(minute in minutes(), watched_s in 1u8..=60, seq in 1..=MAX_COUNT, pulses: u32, more in 0..=MAX_COUNT / 2)
+    fn counts()(minute in minutes(), watched_s in 1u8..=60, seq in 1..=MAX_COUNT, pulses in 0u32..=1_000_000, more in 0..=MAX_COUNT / 2)
         -> PulseCount {
         PulseCount { minute, watched_s, seq, pulses, total: u64::from(pulses) + more }
     }
@@ -94,6 +94,7 @@ fn an_error_names_the_field() {
     assert_eq!(with("s", "0"), "s must lie between 1 and 60, not 0");
     assert_eq!(with("s", "61"), "s must lie between 1 and 60, not 61");
     assert_eq!(with("seq", "0"), "seq must lie between 1 and 9007199254740991, not 0");
+    assert_eq!(with("pulses", "1000001"), "pulses must lie between 0 and 1000000, not 1000001");
     assert_eq!(with("total", "16"), "total must lie between 17 and 9007199254740991, not 16");
     assert!(said("{}").contains("missing field `t`"));
     assert!(matches!(PulseCount::from_json(&[b' '; 9000]), Err(PayloadError::TooLong(9000))));

@@ -118,14 +118,15 @@ impl BounceFilter {
     }
 
     /// Whether a pulse may be in the making.
-    fn is_closing(&self) -> bool {
+    pub fn is_closing(&self) -> bool {
         self.contact == Contact::Closed && self.accepted == Contact::Open
     }
 
     fn take_edge(&mut self, edge: Edge, filtered: &mut Filtered) {
-        // An edge that comes too late for its stamp counts from where we are.
-        let at = edge.at.max(self.until);
-        self.until = at;
+        // An edge may come late, when this process was put aside between two
+        // looks: its width counts all the same.
+        let at = edge.at.max(self.since);
+        self.until = self.until.max(at);
         self.settle(at, filtered);
         filtered.lost_edges += edge.lost_before;
 

@@ -9,19 +9,23 @@ use rumqttc::{
     AsyncClient, ConnectReturnCode, ConnectionError, Event, EventLoop, LastWill, MqttOptions, NetworkOptions,
     Packet, Publish, QoS,
 };
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::task::JoinSet;
-use tokio::time::{Instant, interval_at, timeout};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::counting::Reading;
-use crate::delivery::Delivery;
+use crate::delivery::{Delivery, covers};
 use crate::home_assistant;
 use crate::outbox_keeper::Command;
 use crate::publisher::{Published, Publisher};
 
 /// Unacknowledged QoS 1 messages at a time.
 const IN_FLIGHT: u16 = 500;
+
+/// Far larger than any payload of ours: a hostile one that is retained must be
+/// passed over, not end every connection. In bytes.
+const LARGEST_PACKET: usize = 16 * 1024 * 1024;
 
 /// Minutes read from the outbox at a time.
 const READ: u64 = 1000;
@@ -47,20 +51,32 @@ pub(crate) async fn run(publisher: &Publisher, shutdown: &CancellationToken) -> 
     for meter in &publisher.meters {
         deliveries.spawn(deliver(client.clone(), meter.clone(), publisher.keeper.clone()));
     }
-    let chatter = chat(publisher, &client);
-    let listening = listen(publisher, &client, &mut events);
+    let asked = Notify::new();
+    let chatter = chat(publisher, &client, &asked);
+    let listening = listen(publisher, &mut events, &asked);
     tokio::select! {
         () = shutdown.cancelled() => {}
         Some(ended) = deliveries.join_next() => return ended.context("a meter's delivery")?,
         ended = chatter => return ended,
         ended = listening => return ended,
     }
-    // A clean DISCONNECT withdraws the will, so its word is said here.
-    let farewell = say_status(publisher, &client, Status::Offline);
-    timeout(FAREWELL, farewell).await.context("saying offline")??;
+    drop(deliveries);
+    // A broker that takes nothing any more must not keep us: what is not said
+    // here, the will says.
+    let _ = timeout(FAREWELL, farewell(publisher, &client, &mut events)).await;
+    Ok(())
+}
+
+/// A clean DISCONNECT withdraws the will, so its word is said here.
+async fn farewell(
+    publisher: &Publisher,
+    client: &AsyncClient,
+    events: &mut mpsc::Receiver<Incoming>,
+) -> anyhow::Result<()> {
+    say_status(publisher, client, Status::Offline).await?;
     client.disconnect().await?;
     // The loop that writes ends the channel when DISCONNECT is out.
-    let _ = timeout(FAREWELL, async { while events.recv().await.is_some() {} }).await;
+    while events.recv().await.is_some() {}
     Ok(())
 }
 
@@ -74,7 +90,7 @@ async fn open(publisher: &Publisher) -> anyhow::Result<(AsyncClient, mpsc::Recei
         .set_keep_alive(Duration::from_secs(mqtt.keep_alive_s.into()))
         .set_clean_session(true)
         .set_inflight(IN_FLIGHT)
-        .set_max_packet_size(64 * 1024, 64 * 1024)
+        .set_max_packet_size(LARGEST_PACKET, LARGEST_PACKET)
         .set_last_will(LastWill::new(status, Status::Offline.as_str(), QoS::AtLeastOnce, true));
     let (client, mut connection) = AsyncClient::new(options, IN_FLIGHT.into());
     let mut network = NetworkOptions::new();
@@ -116,10 +132,14 @@ async fn greet(publisher: &Publisher, client: &AsyncClient) -> anyhow::Result<()
     client.subscribe(home_assistant::STATUS_TOPIC, QoS::AtMostOnce).await?;
     say_status(publisher, client, Status::Online).await?;
     for meter in &publisher.meters {
-        let topic = Topic::Info(meter.meter.clone()).to_string();
-        client.publish(topic, QoS::AtLeastOnce, true, meter.info().to_json()).await?;
+        say_info(meter, client).await?;
     }
     announce(publisher, client).await
+}
+
+async fn say_info(meter: &Published, client: &AsyncClient) -> anyhow::Result<()> {
+    let topic = Topic::Info(meter.meter.clone()).to_string();
+    Ok(client.publish(topic, QoS::AtLeastOnce, true, meter.info().to_json()).await?)
 }
 
 async fn say_status(publisher: &Publisher, client: &AsyncClient, status: Status) -> anyhow::Result<()> {
@@ -138,33 +158,39 @@ async fn announce(publisher: &Publisher, client: &AsyncClient) -> anyhow::Result
     Ok(())
 }
 
-/// Takes marks and Home Assistant's greeting until the connection ends.
+/// Takes marks and Home Assistant's greeting until the connection ends. It
+/// never publishes: that may have to wait for the connection, which would have
+/// to wait for us.
 async fn listen(
     publisher: &Publisher,
-    client: &AsyncClient,
     events: &mut mpsc::Receiver<Incoming>,
+    asked: &Notify,
 ) -> anyhow::Result<()> {
     loop {
         let message = events.recv().await.ok_or_else(|| anyhow!("the connection ended"))??;
         if message.topic == home_assistant::STATUS_TOPIC {
             if message.payload.as_ref() == b"online" {
-                announce(publisher, client).await?;
+                asked.notify_one();
             }
             continue;
         }
         let Ok(Topic::Recorded(meter)) = message.topic.parse() else { continue };
         let Some(meter) = publisher.meters.iter().find(|ours| ours.meter == meter) else { continue };
         match Mark::from_json(&message.payload) {
-            Ok(mark) if mark.outbox == meter.outbox => {
+            Ok(mark) if mark.outbox != meter.outbox => {
+                tracing::debug!(outbox = %mark.outbox, "a mark for another outbox");
+            }
+            Ok(mark) if !covers(mark.seq, meter.extent.borrow().last_seq) => {
+                tracing::warn!(meter = %meter.meter, mark.seq, "a mark beyond this outbox; is it an old copy?");
+            }
+            Ok(mark) => {
                 // Told even where it repeats: that is what it says then.
                 meter.mark.send_replace(mark.seq);
-                let seq = mark.seq.min(meter.extent.borrow().last_seq);
                 publisher
                     .keeper
-                    .send(Command::Mark { meter: meter.place, seq })
+                    .send(Command::Mark { meter: meter.place, seq: mark.seq })
                     .map_err(|_| anyhow!("the outbox's thread is gone"))?;
             }
-            Ok(mark) => tracing::debug!(outbox = %mark.outbox, "a mark for another outbox"),
             Err(error) => tracing::warn!(topic = message.topic, %error, "a mark that is none"),
         }
     }
@@ -179,10 +205,11 @@ async fn deliver(
     let topic = Topic::Minute(meter.meter.clone()).to_string();
     let mut marks = meter.mark.subscribe();
     let mut delivery = Delivery::from_mark(*marks.borrow_and_update());
+    let mut impatient_at = Instant::now() + PATIENCE;
     loop {
         let last_seq = meter.extent.borrow_and_update().last_seq;
         if marks.has_changed()? {
-            delivery.mark(*marks.borrow_and_update(), last_seq);
+            delivery.mark(*marks.borrow_and_update());
         }
         if let Some((after, count)) = delivery.wanted(last_seq) {
             let (reply, answer) = oneshot::channel();
@@ -190,33 +217,46 @@ async fn deliver(
             keeper
                 .send(Command::Read { meter: meter.place, after, limit, reply })
                 .map_err(|_| anyhow!("the outbox's thread is gone"))?;
-            for count in answer.await.context("the outbox's thread is gone")?? {
+            let counts = answer.await.context("the outbox's thread is gone")??;
+            if counts.first().is_some_and(|first| first.seq > after + 1) {
+                // What lies before was dropped since the info was said; nobody
+                // shall wait for it.
+                say_info(&meter, &client).await?;
+            }
+            for count in counts {
                 client.publish(&topic, QoS::AtLeastOnce, false, count.to_json()).await?;
                 delivery.sent(count.seq);
             }
+            impatient_at = Instant::now() + PATIENCE;
             continue;
         }
         let full = delivery.is_full(last_seq);
         tokio::select! {
             changed = marks.changed() => {
                 changed?;
-                delivery.mark(*marks.borrow_and_update(), last_seq);
+                delivery.mark(*marks.borrow_and_update());
             }
             changed = meter.extent.changed() => changed?,
-            () = tokio::time::sleep(PATIENCE), if full => delivery.lose_patience(),
+            () = sleep_until(impatient_at), if full => delivery.lose_patience(),
         }
     }
 }
 
 /// Says what goes on now: `live` once a second, `state` every ten seconds,
-/// `diag` once a minute.
-async fn chat(publisher: &Publisher, client: &AsyncClient) -> anyhow::Result<()> {
-    let every = |seconds| interval_at(Instant::now(), Duration::from_secs(seconds));
+/// `diag` once a minute; and what Home Assistant asks for.
+async fn chat(publisher: &Publisher, client: &AsyncClient, asked: &Notify) -> anyhow::Result<()> {
+    let every = |seconds| {
+        let mut ticks = interval(Duration::from_secs(seconds));
+        // What could not be said in time is not said afterwards.
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
+        ticks
+    };
     let (mut live, mut state, mut diag) = (every(1), every(10), every(60));
     loop {
         tokio::select! {
             _ = live.tick() => for meter in &publisher.meters { say_live(meter, client).await? },
             _ = state.tick() => for meter in &publisher.meters { say_state(meter, client).await? },
+            () = asked.notified() => announce(publisher, client).await?,
             _ = diag.tick() => for meter in &publisher.meters { say_diag(meter, client).await? },
         }
     }

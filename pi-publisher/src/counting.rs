@@ -72,7 +72,9 @@ pub struct Counting {
     counter: PulseCounter,
     spacing: PulseSpacing,
     constant: PulsesPerKwh,
-    wait_for_sync: bool,
+    /// Whether UTC is believed: once the clock was synchronised it stays good
+    /// enough for minutes, however long NTP is away after that.
+    clock_trusted: bool,
     /// Widths of the minute that is not over yet.
     widths: Option<Widths>,
     reading: Reading,
@@ -110,7 +112,7 @@ impl Counting {
             counter: PulseCounter::new(began, account.last_minute, account.in_progress),
             spacing: PulseSpacing::default(),
             constant: constants.pulses_per_kwh,
-            wait_for_sync: constants.wait_for_sync,
+            clock_trusted: !constants.wait_for_sync,
             widths: None,
             reading,
             readings,
@@ -141,6 +143,13 @@ impl Counting {
             if !finished.is_empty() {
                 self.hand_over(finished, keeper);
             }
+        }
+        // A pulse that has begun is ours: after a restart it would be found on,
+        // and taken for one that was counted.
+        while self.filter.is_closing() {
+            let watched = self.source.watch()?;
+            let finished = self.step(&watched)?;
+            self.hand_over(finished, keeper);
         }
         Ok(())
     }
@@ -182,16 +191,15 @@ impl Counting {
 
     /// What to add for UTC (nothing while the clock is not trusted), what to
     /// call the clock, and now on the source's clock.
-    fn time(&self) -> std::io::Result<(Option<i64>, &'static str, SourceTime)> {
+    fn time(&mut self) -> std::io::Result<(Option<i64>, &'static str, SourceTime)> {
         let clocks = Clocks::now()?;
         Ok(match self.source.clock() {
             SourceClock::Utc => (Some(0), "simulated", clocks.monotonic.plus_ns(clocks.utc_offset_ns)),
-            SourceClock::Monotonic if clocks.synchronised => {
-                (Some(clocks.utc_offset_ns), "synchronised", clocks.monotonic)
-            }
             SourceClock::Monotonic => {
-                let trusted = !self.wait_for_sync;
-                (trusted.then_some(clocks.utc_offset_ns), "unsynchronised", clocks.monotonic)
+                self.clock_trusted |= clocks.synchronised;
+                let utc_offset_ns = self.clock_trusted.then_some(clocks.utc_offset_ns);
+                let clock = if clocks.synchronised { "synchronised" } else { "unsynchronised" };
+                (utc_offset_ns, clock, clocks.monotonic)
             }
         })
     }

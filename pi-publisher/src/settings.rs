@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use daemon_runtime::SettingsError;
-use meter_messages::{MeterId, PulsesPerKwh, SiteId};
+use meter_messages::{Info, MAX_COUNT, MeterId, PulsesPerKwh, SiteId};
 use serde::Deserialize;
 
 use crate::bounce_filter::BounceSettings;
@@ -53,6 +53,9 @@ impl Settings {
                 "no meter is set up; add a [[meter]] with id, pulses_per_kwh and source",
             ));
         };
+        for meter in &self.meter {
+            meter.check()?;
+        }
         let mut seen = vec![&first.id];
         for meter in &self.meter[1..] {
             if seen.contains(&&meter.id) {
@@ -106,6 +109,22 @@ pub struct MeterSettings {
     pub source: SourceSettings,
 }
 
+impl MeterSettings {
+    /// Refuses what a recorder would refuse.
+    fn check(&self) -> Result<(), SettingsError> {
+        let longest = Info::LONGEST_NAME;
+        if self.name.as_ref().is_some_and(|name| name.is_empty() || name.len() > longest) {
+            let said = format!("the name of meter \"{}\" must have 1 to {longest} bytes", self.id);
+            return Err(SettingsError::new(said));
+        }
+        if self.initial_total > MAX_COUNT / 2 {
+            let said = format!("initial_total of meter \"{}\" is more than {}", self.id, MAX_COUNT / 2);
+            return Err(SettingsError::new(said));
+        }
+        Ok(())
+    }
+}
+
 /// A choice of source, by `kind`.
 #[derive(Debug, Deserialize)]
 #[serde(tag = "kind", rename_all = "lowercase", deny_unknown_fields)]
@@ -116,4 +135,17 @@ pub enum SourceSettings {
     Sysfs(sysfs::SysfsSettings),
     /// A household that exists only on paper.
     Simulated(simulated::SimulatedSettings),
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_sample_in_deploy_is_understood() {
+        let settings: Settings =
+            daemon_runtime::parse(include_str!("../../deploy/pi-publisher.toml")).unwrap();
+        settings.check().unwrap();
+    }
 }

@@ -3,13 +3,14 @@
 
 use std::io::IsTerminal;
 use std::net::SocketAddr;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::bail;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use jiff::Timestamp;
 use meter_messages::{Mark, Meter, Minute, Topic};
 use rumqttc::{AsyncClient, Event, MqttOptions, Packet, QoS};
+use tokio::time::Instant;
 
 /// The history counts as complete when the mark is so near to now.
 const MINUTES_BEHIND: i64 = 2;
@@ -31,12 +32,14 @@ pub(crate) async fn watch(
     let bar = progress_bar();
     let (mut recorded_before, mut recorded) = (None, 0);
     let began = Instant::now();
+    let mut deadline = began + PATIENCE;
     loop {
-        let Ok(event) = tokio::time::timeout(PATIENCE, events.poll()).await else {
+        let Ok(event) = tokio::time::timeout_at(deadline, events.poll()).await else {
             bail!("nothing was recorded for {PATIENCE:?}; see powerpi-recorder.log and pi-publisher.log");
         };
         let Event::Incoming(Packet::Publish(message)) = event? else { continue };
         let Ok(mark) = Mark::from_json(&message.payload) else { continue };
+        deadline = Instant::now() + PATIENCE;
         recorded_before.get_or_insert(if message.retain { mark.seq } else { 0 });
         recorded = recorded.max(mark.seq);
         let Some(minute) = mark.minute else { continue };

@@ -14,6 +14,7 @@ pub mod subscription;
 mod tally;
 
 use anyhow::Context;
+use daemon_runtime::SettingsError;
 use meter_ledger::Ledger;
 use tokio_util::sync::CancellationToken;
 
@@ -24,13 +25,16 @@ use crate::subscription::Subscription;
 
 /// For each delivery: decode, record, acknowledge, mark; until `shutdown`.
 pub async fn run(settings: Settings, shutdown: CancellationToken) -> anyhow::Result<()> {
+    if settings.mqtt.client_id.is_empty() {
+        return Err(SettingsError::new("mqtt.client_id: a session that lasts needs a name").into());
+    }
     let ledger = Ledger::open(&settings.ledger)?;
     let reader = Ledger::open_read_only(&settings.ledger)?;
     std::fs::create_dir_all(&settings.rrd_dir).with_context(|| {
         format!("making the folder {}; may this user do that?", settings.rrd_dir.display())
     })?;
 
-    let (recorded, pictures) = Pictures::new(reader, settings.rrd_dir).spawn()?;
+    let (recorded, pictures) = Pictures::new(reader, settings.rrd_dir, shutdown.clone()).spawn()?;
     let (output, outputs) = tokio::sync::mpsc::unbounded_channel();
     let (inputs, bookkeeping) = Bookkeeping::new(ledger, recorded)?.spawn(output)?;
     daemon_runtime::ready();

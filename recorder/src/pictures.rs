@@ -13,6 +13,7 @@ use anyhow::Context;
 use meter_ledger::{Ledger, RecordedMeter};
 use meter_messages::{Meter, Minute};
 use meter_rrd::{Appended, MeterDatabase};
+use tokio_util::sync::CancellationToken;
 
 /// A publisher's clock may be ahead of ours by so much; a minute further ahead
 /// is in the ledger, but would push a year of others out of the archive.
@@ -38,12 +39,17 @@ pub struct Pictures {
     rrd_dir: PathBuf,
     /// `None` for a meter whose file has to be made anew.
     databases: HashMap<Meter, Option<MeterDatabase>>,
+    /// Meters with minutes from the future, and the last of them: what they lack
+    /// is made good when its time has come.
+    ahead: HashMap<Meter, Minute>,
+    shutdown: CancellationToken,
 }
 
 impl Pictures {
-    /// Draws on `ledger` (a reader of its own).
-    pub fn new(ledger: Ledger, rrd_dir: PathBuf) -> Self {
-        Self { ledger, rrd_dir, databases: HashMap::new() }
+    /// Draws on `ledger` (a reader of its own). On `shutdown` long work is left:
+    /// the next start checks everything.
+    pub fn new(ledger: Ledger, rrd_dir: PathBuf, shutdown: CancellationToken) -> Self {
+        Self { ledger, rrd_dir, databases: HashMap::new(), ahead: HashMap::new(), shutdown }
     }
 
     /// Checks every file against the ledger, then follows it until every sender
@@ -61,6 +67,9 @@ impl Pictures {
 
     fn check_all(&mut self) -> anyhow::Result<()> {
         for known in self.ledger.meters()? {
+            if self.shutdown.is_cancelled() {
+                return Ok(());
+            }
             let trusted = self.checked(&known).unwrap_or_else(|error| {
                 tracing::warn!(meter = %known.meter, "{error:#}");
                 None
@@ -110,16 +119,24 @@ impl Pictures {
             self.databases.insert(meter.clone(), None);
             return;
         };
+        let latest = latest();
+        if self.ahead.get(meter).is_some_and(|last| *last <= latest) {
+            self.ahead.remove(meter);
+            self.databases.insert(meter.clone(), None);
+            return;
+        }
+        let (minutes, ahead): (Vec<_>, Vec<_>) = minutes.iter().partition(|(minute, _)| *minute <= latest);
+        if let Some((minute, _)) = ahead.into_iter().max()
+            && self.ahead.insert(meter.clone(), minute).is_none()
+        {
+            tracing::warn!(%meter, %minute, "minutes from the future; they are in no picture yet");
+        }
+        let Some((first, _)) = minutes.first().copied() else { return };
         let ascending = minutes.is_sorted_by(|one, next| one.0 < next.0);
-        let appended = match ascending {
-            true => database.append(minutes, latest()),
-            false => Ok(Appended::Late(minutes[0].0)),
-        };
-        match appended {
+        match if ascending { database.append(&minutes, latest) } else { Ok(Appended::Late(first)) } {
             Ok(Appended::Stored) => return,
-            Ok(Appended::Late(minute)) => tracing::debug!(%meter, %minute, "a late minute: RRD made anew"),
-            Ok(Appended::TooFarAhead(minute)) => {
-                tracing::warn!(%meter, %minute, "a minute from the future is in the ledger, but in no picture");
+            Ok(Appended::Late(minute) | Appended::TooFarAhead(minute)) => {
+                tracing::debug!(%meter, %minute, "a minute that does not follow: RRD made anew");
             }
             Err(error) => tracing::warn!(%meter, %error, "RRD made anew"),
         }
@@ -134,6 +151,9 @@ impl Pictures {
             .map(|(meter, _)| meter.clone())
             .collect();
         for meter in doubtful {
+            if self.shutdown.is_cancelled() {
+                return;
+            }
             match self.rebuilt(&meter).with_context(|| format!("making the RRD of {meter} anew")) {
                 Ok(database) => {
                     self.databases.insert(meter, database);

@@ -45,3 +45,14 @@ impl Default for MqttSettings {
         Self { host: "127.0.0.1".into(), port: 1883, keep_alive_s: 20, client_id: "powerpi-recorder".into() }
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_sample_in_deploy_is_understood() {
+        daemon_runtime::parse::<Settings>(include_str!("../../deploy/powerpi-recorder.toml")).unwrap();
+    }
+}

@@ -19,6 +19,10 @@ use crate::settings::MqttSettings;
 /// How long the last acknowledgements may take.
 const FAREWELL: Duration = Duration::from_secs(1);
 
+/// Far larger than any payload of ours: a hostile one that is owed or retained
+/// must be passed over, not end every connection. In bytes.
+const LARGEST_PACKET: usize = 16 * 1024 * 1024;
+
 /// Room for acknowledgements that wait to be written.
 const WAITING_ACKS: usize = 1000;
 
@@ -57,7 +61,7 @@ impl Subscription {
             () = shutdown.cancelled() => return Ok(()),
             first = events.poll() => first?,
         };
-        match first {
+        let session_present = match first {
             Event::Incoming(Packet::ConnAck(ack)) if ack.code == ConnectReturnCode::Success => {
                 // A session that is there has its subscription; subscribing
                 // again would bring retained messages among what is owed.
@@ -65,11 +69,12 @@ impl Subscription {
                     client.subscribe(ALL_METERS, QoS::AtLeastOnce).await?;
                 }
                 tracing::info!(session_present = ack.session_present, "connected");
+                ack.session_present
             }
             other => bail!("instead of a CONNACK came {other:?}"),
-        }
+        };
         self.inputs.send_async(Input::Connected).await.context("the ledger's thread is gone")?;
-        let receiving = receive(events, self.connection, self.inputs.clone());
+        let receiving = receive(events, self.connection, session_present, self.inputs.clone());
         tokio::pin!(receiving);
         loop {
             tokio::select! {
@@ -82,8 +87,8 @@ impl Subscription {
             }
         }
         // What is not acknowledged now comes again after the next start.
-        client.disconnect().await?;
-        let _ = tokio::time::timeout(FAREWELL, receiving).await;
+        let farewell = async { tokio::join!(client.disconnect(), receiving) };
+        let _ = tokio::time::timeout(FAREWELL, farewell).await;
         Ok(())
     }
 
@@ -94,9 +99,7 @@ impl Subscription {
             .set_keep_alive(Duration::from_secs(mqtt.keep_alive_s.into()))
             .set_clean_session(false)
             .set_manual_acks(true)
-            // Larger than any payload of ours: a hostile one is passed over,
-            // and must not close the connection again and again.
-            .set_max_packet_size(512 * 1024, 512 * 1024);
+            .set_max_packet_size(LARGEST_PACKET, LARGEST_PACKET);
         options
     }
 }
@@ -117,8 +120,11 @@ async fn say(
             client.publish(topic, QoS::AtLeastOnce, true, mark.to_json()).await?;
         }
         for meter in output.strangers {
-            // Its retained message comes with the subscription.
-            client.subscribe(Topic::Info(meter).to_string(), QoS::AtLeastOnce).await?;
+            // Its retained message comes with the subscription; the one for
+            // all brings what follows.
+            let topic = Topic::Info(meter).to_string();
+            client.subscribe(&topic, QoS::AtLeastOnce).await?;
+            client.unsubscribe(topic).await?;
         }
         anyhow::Ok(())
     };
@@ -129,17 +135,25 @@ async fn say(
 }
 
 /// Polls the connection until it ends or DISCONNECT is out.
-async fn receive(mut events: EventLoop, connection: u64, inputs: flume::Sender<Input>) -> anyhow::Result<()> {
+async fn receive(
+    mut events: EventLoop,
+    connection: u64,
+    mut subscribed: bool,
+    inputs: flume::Sender<Input>,
+) -> anyhow::Result<()> {
     loop {
         match events.poll().await.map_err(explain)? {
             Event::Incoming(Packet::Publish(message)) => {
                 let delivered = Delivered { connection, message };
                 inputs.send_async(Input::Message(delivered)).await.context("the ledger's thread is gone")?;
             }
-            Event::Incoming(Packet::SubAck(ack))
-                if ack.return_codes.contains(&SubscribeReasonCode::Failure) =>
-            {
-                bail!("the broker refuses the subscription {ALL_METERS}");
+            // The first one answers the subscription to all; without a later
+            // one a stranger remains one.
+            Event::Incoming(Packet::SubAck(ack)) if !subscribed => {
+                if ack.return_codes.contains(&SubscribeReasonCode::Failure) {
+                    bail!("the broker refuses the subscription {ALL_METERS}");
+                }
+                subscribed = true;
             }
             Event::Outgoing(rumqttc::Outgoing::Disconnect) => return Ok(()),
             _ => {}

@@ -99,4 +99,9 @@ mod tests {
         let none: Settings = daemon_runtime::parse("").unwrap();
         assert_eq!(none.listen.to_string(), "127.0.0.1:8080");
     }
+
+    #[test]
+    fn the_sample_in_deploy_is_understood() {
+        daemon_runtime::parse::<Settings>(include_str!("../../deploy/powerpi-web.toml")).unwrap();
+    }
 }

@@ -26,11 +26,7 @@ pub fn load<S: DeserializeOwned>(name: &str, file: Option<&Path>) -> Result<S, S
         return Err(SettingsError::new(format!("{} is not a file that can be read", missing.display())));
     }
     let environment = Environment::with_prefix("POWERPI").prefix_separator("__").separator("__");
-    read(
-        Config::builder()
-            .add_source(source.format(FileFormat::Toml))
-            .add_source(environment.try_parsing(true)),
-    )
+    read(Config::builder().add_source(source.format(FileFormat::Toml)).add_source(environment))
 }
 
 /// Settings from TOML text, without the environment: for tests of samples.

@@ -19,6 +19,28 @@ impl From<Value> for Node {
     }
 }
 
+impl Node {
+    /// The environment knows only text; where a number is wanted, it is read
+    /// from that.
+    fn environment_text(&self) -> Option<&str> {
+        match &self.0.kind {
+            ValueKind::String(text) if self.0.origin() == Some("the environment") => Some(text),
+            _ => None,
+        }
+    }
+}
+
+macro_rules! from_environment_text {
+    ($($type:ty, $visit:ident: $($method:ident)*);*) => {$($(
+        fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, SettingsError> {
+            match self.environment_text().and_then(|text| text.parse::<$type>().ok()) {
+                Some(value) => visitor.$visit(value),
+                None => self.deserialize_any(visitor),
+            }
+        }
+    )*)*};
+}
+
 impl<'de> Deserializer<'de> for Node {
     type Error = SettingsError;
 
@@ -49,20 +71,11 @@ impl<'de> Deserializer<'de> for Node {
         }
     }
 
-    // The environment knows only text, from which numbers were guessed: where
-    // text is wanted (a meter named "1"), the guess is taken back.
-    fn deserialize_string<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, SettingsError> {
-        match self.0.kind {
-            ValueKind::Table(_) | ValueKind::Array(_) | ValueKind::Nil => self.deserialize_any(visitor),
-            _ => match self.0.clone().into_string() {
-                Ok(text) => visitor.visit_string(text),
-                Err(_) => self.deserialize_any(visitor),
-            },
-        }
-    }
-
-    fn deserialize_str<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, SettingsError> {
-        self.deserialize_string(visitor)
+    from_environment_text! {
+        bool, visit_bool: deserialize_bool;
+        i64, visit_i64: deserialize_i8 deserialize_i16 deserialize_i32 deserialize_i64;
+        u64, visit_u64: deserialize_u8 deserialize_u16 deserialize_u32 deserialize_u64;
+        f64, visit_f64: deserialize_f32 deserialize_f64
     }
 
     fn deserialize_newtype_struct<V: Visitor<'de>>(
@@ -86,7 +99,7 @@ impl<'de> Deserializer<'de> for Node {
     }
 
     forward_to_deserialize_any! {
-        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char bytes byte_buf
+        i128 u128 char str string bytes byte_buf
         unit unit_struct seq tuple tuple_struct map struct identifier ignored_any
     }
 }

@@ -141,6 +141,8 @@ impl PulseSource for CharacterDevice {
         }
         let waiting = self.wait(WAIT)?;
         let now = monotonic_now();
+        // What came between the two is older than `now`, too.
+        let waiting = waiting || self.wait(Duration::ZERO)?;
         let edges = if waiting { self.read()? } else { Vec::new() };
         // With the queue read to its end, all that is older than the kernel
         // needs for queueing is in; else only what was read.
