@@ -1,7 +1,7 @@
 //! An MQTT 3.1.1 broker around rumqttd's routing core.
 //!
-//! Accept, keep, route, acknowledge: a message gets its PUBACK only after it is kept for every
-//! session that it is owed to. The way of a packet:
+//! Accept, route, keep, acknowledge: a message gets its PUBACK only after it is on disk for every
+//! lasting session that it is owed to. The way of a packet:
 //!
 //! - `listener` accepts; each connection is a task (`connection`) that reads and writes packets
 //!   (`packets`) and hands them to
@@ -17,6 +17,7 @@ mod connection;
 mod exchange;
 mod listener;
 mod outlet;
+mod owed;
 mod packets;
 mod retained;
 mod router;
@@ -39,8 +40,9 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::connection::Surroundings;
-use crate::exchange::{Exchange, Request};
-pub use crate::settings::{MqttSettings, Settings};
+use crate::exchange::{Exchange, REQUESTS_WAITING, Request};
+pub use crate::settings::{MqttSettings, Settings, StoreSettings};
+use crate::store::{Journal, Restored, Store};
 
 /// How long connections may take to end on a stop.
 const STOP_WITHIN: Duration = Duration::from_secs(3);
@@ -51,6 +53,7 @@ const TICK: Duration = Duration::from_secs(1);
 pub struct Broker {
     listener: TcpListener,
     settings: Arc<MqttSettings>,
+    store: Option<Store>,
 }
 
 /// Binds and serves until `shutdown` is cancelled.
@@ -66,11 +69,12 @@ pub async fn run(settings: Settings, shutdown: CancellationToken) -> anyhow::Res
 }
 
 impl Broker {
-    /// Takes the port; clients can connect from now on, and are served by [`run`](Broker::run).
+    /// Takes the port and opens the store; clients can connect from now on, and are served by
+    /// [`run`](Broker::run).
     ///
     /// # Errors
     ///
-    /// If the address cannot be listened on.
+    /// If the address cannot be listened on, or the store's file cannot be used.
     pub async fn bind(settings: &Settings) -> anyhow::Result<Broker> {
         let address = settings.mqtt.listen;
         let listener = TcpListener::bind(address).await.with_context(|| {
@@ -79,7 +83,8 @@ impl Broker {
                  or set another one under [mqtt] listen"
             )
         })?;
-        Ok(Broker { listener, settings: Arc::new(settings.mqtt.clone()) })
+        let store = Store::open(&settings.store)?;
+        Ok(Broker { listener, settings: Arc::new(settings.mqtt.clone()), store })
     }
 
     /// The address listened on: the real port if the settings say port 0.
@@ -96,10 +101,18 @@ impl Broker {
     ///
     /// # Errors
     ///
-    /// If the router does not start.
+    /// If the store is damaged or the router does not start.
     pub async fn run(self, shutdown: CancellationToken) -> anyhow::Result<()> {
         let (exchange, requests) = exchange::requests();
-        let thread = start_exchange(&self.settings, requests)?;
+        let kept = match self.store {
+            Some(store) => store.restore()?,
+            None => {
+                tracing::warn!("[store] in_memory: nothing survives the end of the broker");
+                (Restored::default(), Journal::in_memory())
+            }
+        };
+        let owner = Exchange::start(&self.settings, kept, Instant::now(), shutdown.clone())?;
+        let thread = run_exchange(owner, requests)?;
         let surroundings =
             Surroundings { exchange: exchange.clone(), settings: self.settings, shutdown: shutdown.clone() };
         let tasks = TaskTracker::new();
@@ -125,22 +138,25 @@ async fn tell_the_time(exchange: mpsc::Sender<Request>, shutdown: CancellationTo
             _ = tick.tick() => {}
             () = shutdown.cancelled() => return,
         }
+        // An exchange that is behind, or waits for its disk, needs no more of them.
+        if exchange.capacity() < REQUESTS_WAITING / 2 {
+            continue;
+        }
         if exchange.send(Request::Tick(Instant::now())).await.is_err() {
             return;
         }
     }
 }
 
-/// Starts the exchange in a thread of its own, since it blocks on the router.
+/// Runs the exchange in a thread of its own, since it blocks on the router and the disk.
 ///
 /// Without it, or without rumqttd's thread, nothing can be acknowledged any more while clients
 /// still believe to be connected; so then the process ends, and whoever supervises it starts
 /// a new one.
-fn start_exchange(
-    settings: &MqttSettings,
+fn run_exchange(
+    mut exchange: Exchange,
     mut requests: mpsc::Receiver<Request>,
 ) -> anyhow::Result<JoinHandle<()>> {
-    let mut exchange = Exchange::start(settings, Instant::now()).context("starting rumqttd's router")?;
     std::thread::Builder::new()
         .name("exchange".to_owned())
         .spawn(move || {

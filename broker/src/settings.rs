@@ -1,6 +1,7 @@
 //! What can be set, and what holds when nothing is.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
 use serde::Deserialize;
 
@@ -10,6 +11,27 @@ use serde::Deserialize;
 pub struct Settings {
     /// Listening, and what clients may ask for.
     pub mqtt: MqttSettings,
+    /// What survives a restart.
+    pub store: StoreSettings,
+}
+
+/// Section `[store]`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct StoreSettings {
+    /// The file; its folder must be there.
+    pub path: PathBuf,
+    /// Keeps nothing on disk: whatever was acknowledged is lost when the broker ends.
+    pub in_memory: bool,
+    /// Size up to which the file may grow, in bytes; 0 for as much as the disk holds. A full
+    /// store takes no messages until subscribers have acknowledged some.
+    pub max_bytes: u64,
+}
+
+impl Default for StoreSettings {
+    fn default() -> Self {
+        StoreSettings { path: "/var/lib/powerpi/broker/store.sqlite".into(), in_memory: false, max_bytes: 0 }
+    }
 }
 
 /// Section `[mqtt]`.
