@@ -15,11 +15,18 @@
 //!   acknowledged something. One that acknowledges nothing for long is disconnected;
 //! - for an *absent* session drops the oldest message owed to it, with a line in the log. A dead
 //!   subscriber must not stop everybody else.
+//!
+//! # When the disk is full
+//!
+//! While there is still some room left, publishers of QoS 1 and 2 wait in the same way, and
+//! subscribers can come and take what is owed to them. If there is none, the round waits, and
+//! everything with it.
 
 mod clients;
 mod figures;
 mod keeping;
 mod publishing;
+mod requests;
 mod restoring;
 mod subscribing;
 mod upkeep;
@@ -27,79 +34,29 @@ mod upkeep;
 use std::collections::{HashMap, VecDeque};
 use std::time::{Duration, Instant};
 
+use rumqttc::LastWill;
 use rumqttc::mqttbytes::QoS;
-use rumqttc::{Connect, LastWill, Subscribe, Unsubscribe};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::exchange::figures::Figures;
 use crate::exchange::keeping::StoreState;
+pub(crate) use crate::exchange::requests::{
+    Control, Incoming, Publication, REQUESTS_WAITING, Request, requests,
+};
 use crate::outlet::{Outgoing, Outlet};
-use crate::owed::{Message, OwedLimits};
+use crate::owed::OwedLimits;
 use crate::retained::Retained;
 use crate::router::{Router, RouterFailure, RouterLimits, TooManyFilters};
-use crate::session::{Ack, ConnectionId};
+use crate::session::ConnectionId;
 use crate::sessions::{SessionId, Sessions};
 use crate::settings::MqttSettings;
 use crate::store::{Change, Journal, Restored};
 
-/// Requests that may wait for the exchange before connections wait.
-pub(crate) const REQUESTS_WAITING: usize = 1_024;
 /// Requests of one round.
 const ROUND: usize = 256;
 /// Held packets that try again together.
 const RETRY: usize = 100;
-
-/// A message on its way to its subscribers.
-#[derive(Debug)]
-pub(crate) struct Publication {
-    pub(crate) message: std::sync::Arc<Message>,
-    pub(crate) qos: QoS,
-    pub(crate) retain: bool,
-    /// The publisher's packet id; 0 with QoS 0.
-    pub(crate) packet_id: u16,
-}
-
-/// A packet for the exchange, to be dealt with in the order of sending.
-#[derive(Debug)]
-pub(crate) enum Incoming {
-    Publish(Publication),
-    Control(Control),
-}
-
-/// A packet that comes after everything its client has published before.
-#[derive(Debug)]
-pub(crate) enum Control {
-    /// PUBREL.
-    Release(u16),
-    Subscribe(Subscribe),
-    Unsubscribe(Unsubscribe),
-    Disconnect,
-}
-
-/// What connections, and the clock, tell the exchange.
-#[derive(Debug)]
-pub(crate) enum Request {
-    Connect {
-        connection: ConnectionId,
-        connect: Connect,
-        outlet: Outlet,
-    },
-    /// Answered with [`Outgoing::Next`].
-    Packets {
-        connection: ConnectionId,
-        packets: Vec<Incoming>,
-    },
-    /// Dealt with at once, even while packets of the same connection have to wait.
-    Acks {
-        connection: ConnectionId,
-        acks: Vec<Ack>,
-    },
-    /// The connection is gone.
-    Closed(ConnectionId),
-    /// Comes about once a second.
-    Tick(Instant),
-}
 
 /// A connected client.
 #[derive(Debug)]
@@ -159,11 +116,6 @@ pub(crate) enum StartFailure {
     Router(#[from] RouterFailure),
     #[error("a kept session cannot have its subscriptions back: {0}; raise [mqtt] max_filters")]
     Filters(#[from] TooManyFilters),
-}
-
-/// A channel into the exchange, and its end inside.
-pub(crate) fn requests() -> (mpsc::Sender<Request>, mpsc::Receiver<Request>) {
-    mpsc::channel(REQUESTS_WAITING)
 }
 
 impl Exchange {

@@ -5,14 +5,17 @@
 //! id. So ids need not be stored: after a restart, each message goes out under the id that the
 //! client may know it by.
 
+mod stored;
+
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::Instant;
 
 use rumqttc::mqttbytes::QoS;
 
-use crate::owed::{Message, MessageNumber, Owed, OwedLimits, OwedQueue};
+use crate::owed::{Message, Owed, OwedLimits, OwedQueue};
 use crate::router::FilterId;
+pub(crate) use crate::session::stored::StoredSession;
 
 /// How far ahead of what is sent the store's note of it goes.
 const SENDING_AHEAD: u64 = 1_000;
@@ -85,17 +88,6 @@ pub(crate) struct Owing {
     pub(crate) dropped: Vec<(u64, Owed)>,
 }
 
-/// A session as the store kept it.
-#[derive(Debug)]
-pub(crate) struct StoredSession {
-    pub(crate) client_id: Arc<str>,
-    /// Messages up to this position may have been sent already.
-    pub(crate) sending_until: u64,
-    /// By ascending position; `None` for those the client has recorded.
-    pub(crate) owed: Vec<(u64, Option<Owed>)>,
-    pub(crate) receiving: HashSet<u16>,
-}
-
 /// A delivery that the client has not acknowledged to the end.
 #[derive(Debug)]
 struct InFlight {
@@ -145,32 +137,6 @@ impl Session {
             receiving: HashSet::new(),
             dropped: 0,
         }
-    }
-
-    /// A lasting session as it was when the broker ended.
-    pub(crate) fn restore(stored: StoredSession, idle_since: Instant) -> Session {
-        let last_owed = stored.owed.last().map_or(0, |(position, _)| *position);
-        let mut session = Session {
-            // Not below the note, so that what is new counts as not sent.
-            last_position: last_owed.max(stored.sending_until),
-            sent_before: stored.sending_until,
-            sending_until: stored.sending_until,
-            receiving: stored.receiving,
-            ..Session::new(stored.client_id, false, idle_since)
-        };
-        for (position, owed) in stored.owed {
-            match owed {
-                Some(owed) => session.owed.push(position, owed),
-                None => session.in_flight.push_back(InFlight { position, owed: None }),
-            }
-        }
-        session
-    }
-
-    /// The store's numbers of all messages owed.
-    pub(crate) fn into_stored(self) -> impl Iterator<Item = Arc<MessageNumber>> {
-        let flying = self.in_flight.into_iter().filter_map(|flying| flying.owed);
-        flying.chain(self.owed.into_iter()).filter_map(|owed| owed.stored)
     }
 
     /// Keeps a message for the client, whether it is connected or not. An absent client whose

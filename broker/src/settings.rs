@@ -23,14 +23,22 @@ pub struct StoreSettings {
     pub path: PathBuf,
     /// Keeps nothing on disk: whatever was acknowledged is lost when the broker ends.
     pub in_memory: bool,
-    /// Size up to which the file may grow, in bytes; 0 for as much as the disk holds. A full
-    /// store takes no messages until subscribers have acknowledged some.
+    /// Bytes in the file at which publishers of QoS 1 and 2 have to wait, until subscribers have
+    /// acknowledged something; 0 for as many as the disk holds.
     pub max_bytes: u64,
+    /// Free bytes on the disk below which they have to wait as well. What is left is for
+    /// subscribers to come back and take what is owed to them.
+    pub min_free_bytes: u64,
 }
 
 impl Default for StoreSettings {
     fn default() -> Self {
-        StoreSettings { path: "/var/lib/powerpi/broker/store.sqlite".into(), in_memory: false, max_bytes: 0 }
+        StoreSettings {
+            path: "/var/lib/powerpi/broker/store.sqlite".into(),
+            in_memory: false,
+            max_bytes: 0,
+            min_free_bytes: 32 * 1024 * 1024,
+        }
     }
 }
 

@@ -7,6 +7,7 @@
 
 mod journal;
 mod restoring;
+mod room;
 mod schema;
 mod writing;
 
@@ -23,6 +24,7 @@ use crate::session::StoredSession;
 use crate::sessions::SessionId;
 use crate::settings::StoreSettings;
 pub(crate) use crate::store::journal::{Change, Journal};
+use crate::store::room::RoomWanted;
 
 /// Why a store cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -73,6 +75,7 @@ pub(crate) struct RestoredSession {
 pub(crate) struct Store {
     connection: Connection,
     path: PathBuf,
+    room: RoomWanted,
 }
 
 impl Store {
@@ -87,8 +90,9 @@ impl Store {
             return Err(StoreError::Unnamed);
         }
         let connection = Connection::open(path).map_err(|error| StoreError::of(path, error))?;
-        schema::prepare(&connection, path, settings.max_bytes)?;
-        Ok(Some(Store { connection, path: path.clone() }))
+        schema::prepare(&connection, path)?;
+        let room = RoomWanted { max_bytes: settings.max_bytes, min_free_bytes: settings.min_free_bytes };
+        Ok(Some(Store { connection, path: path.clone(), room }))
     }
 }
 

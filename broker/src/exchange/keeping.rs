@@ -26,9 +26,12 @@ pub(super) enum StoreState {
     /// There is none.
     InMemory,
     Ok,
-    /// No room on the disk, or for more than `[store] max_bytes`.
+    /// There is little room left on the disk, or in what `[store] max_bytes` allows: publishers
+    /// wait, so that there is room for all others.
     Full,
-    /// Nothing can be written for another reason.
+    /// There is none at all: nothing goes in or out.
+    Exhausted,
+    /// Nothing can be written for another reason: nothing goes in or out.
     Failing,
 }
 
@@ -43,7 +46,7 @@ impl Display for StoreState {
         f.write_str(match self {
             StoreState::InMemory => "in memory",
             StoreState::Ok => "ok",
-            StoreState::Full => "full",
+            StoreState::Full | StoreState::Exhausted => "full",
             StoreState::Failing => "failing",
         })
     }
@@ -56,38 +59,55 @@ impl Exchange {
     /// While the store takes nothing, nothing leaves and nothing is taken but acknowledgements of
     /// what is safe already: they may make the room that is missing.
     pub(super) fn keep(&mut self, requests: &mut mpsc::Receiver<Request>) -> Result<bool, RouterFailure> {
-        let sweeping = std::mem::take(&mut self.sweeping);
-        if !self.journal.is_due(sweeping) {
+        let sweeping = std::mem::take(&mut self.sweeping) || self.store_is_full();
+        if self.journal.is_due(sweeping) {
+            while let Err(error) = self.journal.commit() {
+                self.report_refusal(&error)?;
+                if self.shutdown.is_cancelled() {
+                    tracing::warn!("stopped before the store took the last changes");
+                    return Ok(false);
+                }
+                self.wait_for_room(requests);
+            }
+        } else if !sweeping {
             return Ok(true);
         }
-        while let Err(error) = self.journal.commit() {
-            self.report_refusal(&error)?;
-            if self.shutdown.is_cancelled() {
-                tracing::warn!("stopped before the store took the last changes; they were not acknowledged");
-                return Ok(false);
-            }
-            self.wait_for_room(requests);
-        }
-        if matches!(self.store_state, StoreState::Full | StoreState::Failing) {
-            tracing::info!("the store takes messages again");
-            self.announce(StoreState::Ok)?;
-        }
+        self.look_for_room()?;
         Ok(true)
+    }
+
+    /// Whether publishers have to wait until there is room in the store.
+    pub(super) fn store_is_full(&self) -> bool {
+        self.store_state == StoreState::Full
+    }
+
+    /// Notices that little room is left, or enough again.
+    fn look_for_room(&mut self) -> Result<(), RouterFailure> {
+        let state = if self.journal.has_room() { StoreState::Ok } else { StoreState::Full };
+        if state == self.store_state || self.store_state == StoreState::InMemory {
+            return Ok(());
+        }
+        if state == StoreState::Full {
+            tracing::error!(
+                "the store is full: publishers of QoS 1 and 2 wait; \
+                 make room on the disk, or raise [store] max_bytes"
+            );
+        } else {
+            tracing::info!("the store takes everything again");
+        }
+        self.room_made = true;
+        self.announce(state)
     }
 
     fn report_refusal(&mut self, error: &rusqlite::Error) -> Result<(), RouterFailure> {
         let state = match error.sqlite_error_code() {
-            Some(ErrorCode::DiskFull) => StoreState::Full,
+            Some(ErrorCode::DiskFull) => StoreState::Exhausted,
             _ => StoreState::Failing,
         };
         if state == self.store_state {
             return Ok(());
         }
-        tracing::error!(
-            %state,
-            "the store takes nothing: {error}; nothing is acknowledged or delivered until it does; \
-             make room on the disk (or raise [store] max_bytes)"
-        );
+        tracing::error!("the store takes nothing: {error}; until it does, nothing goes in or out");
         self.announce(state)
     }
 

@@ -50,7 +50,8 @@ impl Exchange {
         publication: Publication,
         recipients: &[(SessionId, QoS)],
     ) {
-        let must_wait = publication.qos != QoS::AtMostOnce && self.without_room(recipients);
+        let must_wait =
+            publication.qos != QoS::AtMostOnce && (self.store_is_full() || self.without_room(recipients));
         let Some(client) = self.clients.get_mut(&connection) else {
             return;
         };

@@ -189,6 +189,11 @@ impl Journal {
         self.awaited || gathered >= MANY || (sweeping && gathered > 0)
     }
 
+    /// Whether more messages should be taken.
+    pub(crate) fn has_room(&self) -> bool {
+        self.store.as_ref().is_none_or(Store::has_room)
+    }
+
     /// Writes everything. After an error all of it is still here, to be tried again.
     pub(crate) fn commit(&mut self) -> rusqlite::Result<()> {
         if let Some(store) = &mut self.store {

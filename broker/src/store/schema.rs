@@ -71,7 +71,7 @@ const STATEMENTS: usize = 32;
 
 /// Looks whether the file is ours before anything in it is changed, and makes the tables in an
 /// empty one.
-pub(super) fn prepare(connection: &Connection, path: &Path, max_bytes: u64) -> Result<(), StoreError> {
+pub(super) fn prepare(connection: &Connection, path: &Path) -> Result<(), StoreError> {
     let of = |error| StoreError::of(path, error);
     connection.busy_timeout(PATIENCE).map_err(of)?;
     // Two brokers on one file would be the end of it.
@@ -87,23 +87,19 @@ pub(super) fn prepare(connection: &Connection, path: &Path, max_bytes: u64) -> R
     if found > FORMAT {
         return Err(StoreError::Newer { path: path.to_owned(), found, known: FORMAT });
     }
-    set_up(connection, max_bytes).map_err(of)?;
+    set_up(connection).map_err(of)?;
     if empty {
         make_tables(connection).map_err(of)?;
     }
     Ok(())
 }
 
-fn set_up(connection: &Connection, max_bytes: u64) -> rusqlite::Result<()> {
+fn set_up(connection: &Connection) -> rusqlite::Result<()> {
     connection.pragma_update(None, "journal_mode", "WAL")?;
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
     connection.pragma_update(None, "journal_size_limit", LOG_BYTES)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
-    if max_bytes > 0 {
-        let page: u64 = connection.pragma_query_value(None, "page_size", |row| row.get(0))?;
-        connection.pragma_update(None, "max_page_count", (max_bytes / page).max(1))?;
-    }
     Ok(())
 }
 

@@ -47,6 +47,7 @@ fn forget(transaction: &Transaction<'_>, numbers: &RangeInclusive<u64>) -> rusql
     write(transaction, "DELETE FROM message WHERE number BETWEEN ?1 AND ?2", (numbers.start(), numbers.end()))
 }
 
+/// Writes one change: those of owed messages first, which are the most.
 fn apply(transaction: &Transaction<'_>, change: &Change, now: i64) -> rusqlite::Result<()> {
     match change {
         Change::Kept { number, message } => write(
@@ -71,16 +72,13 @@ fn apply(transaction: &Transaction<'_>, change: &Change, now: i64) -> rusqlite::
             write(transaction, "DELETE FROM owed WHERE session = ?1 AND position = ?2", (session.0, position))
         }
         Change::Forgotten(numbers) => forget(transaction, numbers),
-        Change::Receiving { session, packet_id } => write(
-            transaction,
-            "INSERT INTO receiving (session, packet_id) VALUES (?1, ?2)",
-            (session.0, packet_id),
-        ),
-        Change::Released { session, packet_id } => write(
-            transaction,
-            "DELETE FROM receiving WHERE session = ?1 AND packet_id = ?2",
-            (session.0, packet_id),
-        ),
+        _ => apply_to_topic_or_will(transaction, change, now),
+    }
+}
+
+/// Those that concern retained messages and wills.
+fn apply_to_topic_or_will(transaction: &Transaction<'_>, change: &Change, now: i64) -> rusqlite::Result<()> {
+    match change {
         Change::Retained { message, qos } => write(
             transaction,
             "REPLACE INTO retained (topic, payload, qos) VALUES (?1, ?2, ?3)",
@@ -98,7 +96,7 @@ fn apply(transaction: &Transaction<'_>, change: &Change, now: i64) -> rusqlite::
     }
 }
 
-/// The changes of a session's own life.
+/// Those that concern a session's own life.
 fn apply_to_session(transaction: &Transaction<'_>, change: &Change, now: i64) -> rusqlite::Result<()> {
     match change {
         Change::Opened { session, client_id } => {
@@ -120,14 +118,37 @@ fn apply_to_session(transaction: &Transaction<'_>, change: &Change, now: i64) ->
             "DELETE FROM subscription WHERE session = ?1 AND filter = ?2",
             (session.0, filter),
         ),
-        Change::Ended(session) => {
-            write(transaction, "DELETE FROM session WHERE id = ?1", [session.0])?;
-            write(transaction, "DELETE FROM subscription WHERE session = ?1", [session.0])?;
-            write(transaction, "DELETE FROM receiving WHERE session = ?1", [session.0])?;
-            write(transaction, "DELETE FROM owed WHERE session = ?1", [session.0])
-        }
-        _ => Ok(()),
+        Change::Receiving { session, packet_id } => write(
+            transaction,
+            "INSERT INTO receiving (session, packet_id) VALUES (?1, ?2)",
+            (session.0, packet_id),
+        ),
+        Change::Released { session, packet_id } => write(
+            transaction,
+            "DELETE FROM receiving WHERE session = ?1 AND packet_id = ?2",
+            (session.0, packet_id),
+        ),
+        Change::Ended(session) => end(transaction, *session),
+        // These are applied above.
+        Change::Kept { .. }
+        | Change::Owed { .. }
+        | Change::Sending { .. }
+        | Change::Recorded { .. }
+        | Change::Dropped { .. }
+        | Change::Forgotten(_)
+        | Change::Retained { .. }
+        | Change::Unretained { .. }
+        | Change::Will { .. }
+        | Change::WillGone(_)
+        | Change::WillsGone => Ok(()),
     }
+}
+
+fn end(transaction: &Transaction<'_>, session: SessionId) -> rusqlite::Result<()> {
+    write(transaction, "DELETE FROM session WHERE id = ?1", [session.0])?;
+    write(transaction, "DELETE FROM subscription WHERE session = ?1", [session.0])?;
+    write(transaction, "DELETE FROM receiving WHERE session = ?1", [session.0])?;
+    write(transaction, "DELETE FROM owed WHERE session = ?1", [session.0])
 }
 
 fn write_will(transaction: &Transaction<'_>, connection: u64, will: &Publication) -> rusqlite::Result<()> {
