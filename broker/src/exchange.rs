@@ -30,6 +30,7 @@ mod requests;
 mod restoring;
 mod subscribing;
 mod upkeep;
+mod waiting;
 
 use std::collections::{HashMap, VecDeque};
 use std::time::{Duration, Instant};
@@ -44,7 +45,7 @@ use crate::exchange::keeping::StoreState;
 pub(crate) use crate::exchange::requests::{
     Control, Incoming, Publication, REQUESTS_WAITING, Request, requests,
 };
-use crate::outlet::{Outgoing, Outlet};
+use crate::outlet::Outlet;
 use crate::owed::OwedLimits;
 use crate::retained::Retained;
 use crate::router::{Router, RouterFailure, RouterLimits, TooManyFilters};
@@ -55,8 +56,6 @@ use crate::store::{Change, Journal, Restored};
 
 /// Requests of one round.
 const ROUND: usize = 256;
-/// Held packets that try again together.
-const RETRY: usize = 100;
 
 /// A connected client.
 #[derive(Debug)]
@@ -267,53 +266,6 @@ impl Exchange {
             }
         }
         Ok(())
-    }
-
-    /// Packets that had to wait try again, if there may be room now.
-    fn retry_held(&mut self) -> Result<(), RouterFailure> {
-        if !std::mem::take(&mut self.room_made) {
-            return Ok(());
-        }
-        for index in 0..self.served.len() {
-            self.retry(self.served[index])?;
-        }
-        Ok(())
-    }
-
-    /// A single packet first, which tells whether more have a chance.
-    fn retry(&mut self, connection: ConnectionId) -> Result<(), RouterFailure> {
-        let mut chance = 1;
-        while let Some(client) = self.clients.get_mut(&connection)
-            && !client.held.is_empty()
-        {
-            let rest = client.held.split_off(chance.min(client.held.len()));
-            let held = std::mem::take(&mut client.held);
-            self.take(connection, held)?;
-            self.route()?;
-            let Some(client) = self.clients.get_mut(&connection) else {
-                break;
-            };
-            let still_waiting = !client.held.is_empty();
-            client.held.extend(rest);
-            if still_waiting {
-                break;
-            }
-            chance = RETRY;
-        }
-        Ok(())
-    }
-
-    /// Asks connections for more, except those that have to wait.
-    fn let_go_on(&mut self) {
-        let clients = &mut self.clients;
-        self.served.retain(|connection| match clients.get_mut(connection) {
-            Some(client) if client.held.is_empty() => {
-                client.outlet.push(Outgoing::Next);
-                false
-            }
-            Some(_) => true,
-            None => false,
-        });
     }
 }
 

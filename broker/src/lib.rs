@@ -6,10 +6,12 @@
 //! - `listener` accepts; each connection is a task (`connection`) that reads and writes packets
 //!   (`packets`) and hands them to
 //! - `exchange`, one thread that owns what clients share: it has messages matched by
-//! - `router` (the only place that knows rumqttd), keeps them in `sessions` and `retained`, and
-//!   sends them on through each connection's `outlet`.
+//! - `router` (the only place that knows rumqttd), keeps them in `sessions` and `retained`, has
+//!   the round's changes committed to
+//! - `store`, one SQLite file, and sends them on through each connection's `outlet`.
 //!
-//! On a clean stop the wills of connected clients are published, as on any other end of a
+//! After `kill -9` or a power cut everything that was acknowledged is there again, and the wills
+//! of clients that were connected are published. On a clean stop the wills of connected clients are published, as on any other end of a
 //! connection without DISCONNECT: whoever looks at a client's status finds it offline while the
 //! broker is, and the client says that it is online when it comes back.
 
