@@ -55,14 +55,14 @@ const TICK: Duration = Duration::from_secs(1);
 pub struct Broker {
     listener: TcpListener,
     settings: Arc<MqttSettings>,
-    store: Option<Store>,
+    kept: (Restored, Journal),
 }
 
 /// Binds and serves until `shutdown` is cancelled.
 ///
 /// # Errors
 ///
-/// If the address cannot be listened on, or the router does not start.
+/// If the address cannot be listened on, the store cannot be used, or the router does not start.
 pub async fn run(settings: Settings, shutdown: CancellationToken) -> anyhow::Result<()> {
     let broker = Broker::bind(&settings).await?;
     tracing::info!(address = %broker.local_addr()?, "listening");
@@ -71,7 +71,7 @@ pub async fn run(settings: Settings, shutdown: CancellationToken) -> anyhow::Res
 }
 
 impl Broker {
-    /// Takes the port and opens the store; clients can connect from now on, and are served by
+    /// Takes the port and reads the store; clients can connect from now on, and are served by
     /// [`run`](Broker::run).
     ///
     /// # Errors
@@ -85,8 +85,14 @@ impl Broker {
                  or set another one under [mqtt] listen"
             )
         })?;
-        let store = Store::open(&settings.store)?;
-        Ok(Broker { listener, settings: Arc::new(settings.mqtt.clone()), store })
+        let kept = match Store::open(&settings.store)? {
+            Some(store) => store.restore()?,
+            None => {
+                tracing::warn!("[store] in_memory: nothing survives the end of the broker");
+                (Restored::default(), Journal::in_memory())
+            }
+        };
+        Ok(Broker { listener, settings: Arc::new(settings.mqtt.clone()), kept })
     }
 
     /// The address listened on: the real port if the settings say port 0.
@@ -103,17 +109,10 @@ impl Broker {
     ///
     /// # Errors
     ///
-    /// If the store is damaged or the router does not start.
+    /// If the router does not start, or the settings have no room for the subscriptions kept.
     pub async fn run(self, shutdown: CancellationToken) -> anyhow::Result<()> {
         let (exchange, requests) = exchange::requests();
-        let kept = match self.store {
-            Some(store) => store.restore()?,
-            None => {
-                tracing::warn!("[store] in_memory: nothing survives the end of the broker");
-                (Restored::default(), Journal::in_memory())
-            }
-        };
-        let owner = Exchange::start(&self.settings, kept, Instant::now(), shutdown.clone())?;
+        let owner = Exchange::start(&self.settings, self.kept, Instant::now(), shutdown.clone())?;
         let thread = run_exchange(owner, requests)?;
         let surroundings =
             Surroundings { exchange: exchange.clone(), settings: self.settings, shutdown: shutdown.clone() };

@@ -21,25 +21,28 @@ type Messages = HashMap<u64, (Arc<Message>, Arc<MessageNumber>)>;
 impl Store {
     /// Everything kept, and the journal for all that comes.
     pub(crate) fn restore(self) -> Result<(Restored, Journal), StoreError> {
-        let read = || -> rusqlite::Result<(Restored, u64)> {
-            let messages = self.messages()?;
-            let restored = Restored {
-                sessions: self.sessions(&messages)?,
-                retained: self.all("SELECT topic, payload, qos FROM retained", [], |row| {
-                    Ok((message(row)?, qos(row, 2)?))
-                })?,
-                wills: self.all(
-                    "SELECT topic, payload, qos, retain FROM will ORDER BY connection",
-                    [],
-                    will,
-                )?,
-            };
-            Ok((restored, messages.keys().max().copied().unwrap_or(0)))
+        let (restored, last_number) = match self.read() {
+            Ok(read) => read,
+            Err(error) => return Err(StoreError::Damaged { path: self.path, what: error.to_string() }),
         };
-        match read() {
-            Ok((restored, last_number)) => Ok((restored, Journal::new(Some(self), last_number))),
-            Err(error) => Err(StoreError::Damaged { path: self.path, what: error.to_string() }),
-        }
+        let sessions = restored.sessions.len();
+        let owed: usize = restored.sessions.iter().map(|found| found.session.owed.len()).sum();
+        let retained = restored.retained.len();
+        tracing::info!(path = %self.path.display(), sessions, owed, retained, "store read");
+        Ok((restored, Journal::new(Some(self), last_number)))
+    }
+
+    /// Everything, and the highest message number.
+    fn read(&self) -> rusqlite::Result<(Restored, u64)> {
+        const RETAINED: &str = "SELECT topic, payload, qos FROM retained";
+        const WILLS: &str = "SELECT topic, payload, qos, retain FROM will ORDER BY connection";
+        let messages = self.messages()?;
+        let restored = Restored {
+            sessions: self.sessions(&messages)?,
+            retained: self.all(RETAINED, [], |row| Ok((message(row)?, qos(row, 2)?)))?,
+            wills: self.all(WILLS, [], will)?,
+        };
+        Ok((restored, messages.keys().max().copied().unwrap_or(0)))
     }
 
     fn messages(&self) -> rusqlite::Result<Messages> {
