@@ -7,7 +7,7 @@ use std::time::Duration;
 use rumqttc::mqttbytes::QoS;
 use rumqttc::{Packet, PubAck};
 
-use crate::common::{Client, qos0, qos1, text};
+use crate::common::{Client, qos1, text};
 use crate::program::{Home, Running};
 
 const STATE: &str = "$SYS/broker/store/state";
@@ -120,15 +120,32 @@ fn an_absent_subscriber_can_come_back_to_a_full_store_and_make_room() {
     let home = Home::with("");
     let store = home.store();
     home.write(&format!("[store]\npath = '{}'\nmax_bytes = {MAX_BYTES}\n", store.display()));
+    make_room_by_coming_back(&home);
+    let size = std::fs::metadata(&store).unwrap().len();
+    assert!(size < MAX_BYTES * 11 / 10, "{size}");
+}
+
+#[test]
+fn an_absent_subscriber_can_come_back_to_a_full_disk_and_make_room() {
+    let home = Home::with("");
+    let Some(disk) = SmallDisk::mount(&home.path().join("disk")) else {
+        println!("skipped: mounting a small file system needs root");
+        return;
+    };
+    let store = disk.0.join("store.sqlite");
+    home.write(&format!("[store]\npath = '{}'\nmin_free_bytes = 3000000\n", store.display()));
+    make_room_by_coming_back(&home);
+}
+
+fn make_room_by_coming_back(home: &Home) {
     let _broker = home.start();
     let (mut subscriber, _) = home.lasting("subscriber");
     subscriber.subscribe("a", QoS::AtLeastOnce);
     drop(subscriber);
     let mut publisher = home.client("publisher");
     let acknowledged = fill(&mut publisher, "a");
-    assert!((300..1_000).contains(&acknowledged), "{acknowledged}");
+    assert!(acknowledged > 300, "{acknowledged}");
     // Everything else goes on.
-    publisher.send(&qos0("b", "x"));
     publisher.ping();
     let (mut subscriber, present) = home.lasting("subscriber");
     assert!(present);
@@ -139,6 +156,4 @@ fn an_absent_subscriber_can_come_back_to_a_full_store_and_make_room() {
     }
     // The last of them was the one that had to wait.
     assert_eq!(publisher.receive(), Packet::PubAck(PubAck::new(acknowledged as u16 % 1_000 + 1)));
-    let size = std::fs::metadata(&store).unwrap().len();
-    assert!(size < MAX_BYTES * 11 / 10, "{size}");
 }
