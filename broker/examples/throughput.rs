@@ -1,6 +1,7 @@
 //! Measures QoS 1 from one publisher to one lasting subscriber, over loopback, for a year of
-//! minutes: `cargo run --release -p powerpi-broker --example throughput [messages] [in flight]`,
-//! or, with `[address]` after that, through a broker that runs already.
+//! minutes: `cargo run --release -p powerpi-broker --example throughput [messages] [in flight]`.
+//! After that may come the file of a store, without which nothing is kept on disk, or the address
+//! of a broker that runs already.
 #![allow(clippy::unwrap_used)]
 
 use std::io::{Read, Write};
@@ -22,11 +23,14 @@ fn main() -> anyhow::Result<()> {
     let messages = arguments.next().unwrap_or("525600".to_owned()).parse()?;
     let in_flight = arguments.next().unwrap_or("100".to_owned()).parse()?;
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
-    let address = match arguments.next() {
-        Some(address) => address.parse()?,
+    let place = arguments.next();
+    let address = match place.as_ref().and_then(|place| place.parse().ok()) {
+        Some(address) => address,
         None => {
             let mut settings = Settings::default();
             settings.mqtt.listen = SocketAddr::from(([127, 0, 0, 1], 0));
+            settings.store.in_memory = place.is_none();
+            settings.store.path = place.unwrap_or_default().into();
             let broker = runtime.block_on(Broker::bind(&settings))?;
             let address = broker.local_addr()?;
             runtime.spawn(broker.run(CancellationToken::new()));

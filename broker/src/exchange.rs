@@ -2,8 +2,10 @@
 //! acknowledges it, and passes it on. One thread owns all of that, so nothing is locked.
 //!
 //! It works in rounds. A round takes all requests that have come in meanwhile, routes their
-//! messages together and applies them in order. Only at its end do acknowledgements and
-//! deliveries leave: [`Exchange::settle`] is the place where what was kept becomes safe.
+//! messages together and applies them in order, and notes in the journal what has to survive.
+//! Only at its end do acknowledgements and deliveries leave, after the journal is on disk
+//! ([`Exchange::keep`]): one fsync for all who wait. While the disk works, connections read on,
+//! so the slower it is the larger the next round.
 //!
 //! # When a subscriber is slower than the publishers
 //!
@@ -13,86 +15,47 @@
 //!   acknowledged something. One that acknowledges nothing for long is disconnected;
 //! - for an *absent* session drops the oldest message owed to it, with a line in the log. A dead
 //!   subscriber must not stop everybody else.
+//!
+//! # When the disk is full
+//!
+//! While there is still some room left, publishers of QoS 1 and 2 wait in the same way, and
+//! subscribers can come and take what is owed to them. If there is none, the round waits, and
+//! everything with it.
 
 mod clients;
 mod figures;
+mod keeping;
 mod publishing;
+mod requests;
+mod restoring;
 mod subscribing;
 mod upkeep;
+mod waiting;
 
 use std::collections::{HashMap, VecDeque};
 use std::time::{Duration, Instant};
 
+use rumqttc::LastWill;
 use rumqttc::mqttbytes::QoS;
-use rumqttc::{Connect, LastWill, Subscribe, Unsubscribe};
 use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
 
 use crate::exchange::figures::Figures;
-use crate::outlet::{Outgoing, Outlet};
+use crate::exchange::keeping::StoreState;
+pub(crate) use crate::exchange::requests::{
+    Control, Incoming, Publication, REQUESTS_WAITING, Request, requests,
+};
+use crate::outlet::Outlet;
+use crate::owed::OwedLimits;
 use crate::retained::Retained;
-use crate::router::{Router, RouterFailure, RouterLimits};
-use crate::session::{Ack, ConnectionId};
+use crate::router::{Router, RouterFailure, RouterLimits, TooManyFilters};
+use crate::session::ConnectionId;
 use crate::sessions::{SessionId, Sessions};
 use crate::settings::MqttSettings;
-use crate::store::{Message, OwedLimits};
+use crate::store::{Change, Journal, Restored};
 
-/// Requests that may wait for the exchange before connections wait.
-const REQUESTS_WAITING: usize = 1_024;
 /// Requests of one round.
 const ROUND: usize = 256;
-/// Held packets that try again together.
-const RETRY: usize = 100;
-
-/// A message on its way to its subscribers.
-#[derive(Debug)]
-pub(crate) struct Publication {
-    pub(crate) message: std::sync::Arc<Message>,
-    pub(crate) qos: QoS,
-    pub(crate) retain: bool,
-    /// The publisher's packet id; 0 with QoS 0.
-    pub(crate) packet_id: u16,
-}
-
-/// A packet for the exchange, to be dealt with in the order of sending.
-#[derive(Debug)]
-pub(crate) enum Incoming {
-    Publish(Publication),
-    Control(Control),
-}
-
-/// A packet that comes after everything its client has published before.
-#[derive(Debug)]
-pub(crate) enum Control {
-    /// PUBREL.
-    Release(u16),
-    Subscribe(Subscribe),
-    Unsubscribe(Unsubscribe),
-    Disconnect,
-}
-
-/// What connections, and the clock, tell the exchange.
-#[derive(Debug)]
-pub(crate) enum Request {
-    Connect {
-        connection: ConnectionId,
-        connect: Connect,
-        outlet: Outlet,
-    },
-    /// Answered with [`Outgoing::Next`].
-    Packets {
-        connection: ConnectionId,
-        packets: Vec<Incoming>,
-    },
-    /// Dealt with at once, even while packets of the same connection have to wait.
-    Acks {
-        connection: ConnectionId,
-        acks: Vec<Ack>,
-    },
-    /// The connection is gone.
-    Closed(ConnectionId),
-    /// Comes about once a second.
-    Tick(Instant),
-}
 
 /// A connected client.
 #[derive(Debug)]
@@ -112,8 +75,17 @@ pub(crate) struct Exchange {
     clients: HashMap<ConnectionId, Client>,
     limits: Limits,
     figures: Figures,
+    journal: Journal,
+    store_state: StoreState,
+    shutdown: CancellationToken,
     /// The time of the last tick.
     now: Instant,
+    /// Whether changes that nobody waits for are to be written with this round.
+    sweeping: bool,
+    /// Requests that came while the store took nothing.
+    postponed: VecDeque<Request>,
+    /// Ways to connections that are to end once this round is safe.
+    parting: Vec<Outlet>,
     /// Messages of this round that are not routed yet, with their publishers.
     unrouted: Vec<(Option<ConnectionId>, Publication)>,
     /// Connections of which a request is under way, or held.
@@ -136,44 +108,77 @@ struct Limits {
     stalled_after: Duration,
 }
 
-/// A channel into the exchange, and its end inside.
-pub(crate) fn requests() -> (mpsc::Sender<Request>, mpsc::Receiver<Request>) {
-    mpsc::channel(REQUESTS_WAITING)
+/// Why the exchange cannot start.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum StartFailure {
+    #[error("starting rumqttd's router: {0}")]
+    Router(#[from] RouterFailure),
+    #[error("a kept session cannot have its subscriptions back: {0}; raise [mqtt] max_filters")]
+    Filters(#[from] TooManyFilters),
 }
 
 impl Exchange {
-    /// Starts rumqttd's router; the exchange then works while [`run`](Exchange::run) does.
-    pub(crate) fn start(settings: &MqttSettings, now: Instant) -> Result<Exchange, RouterFailure> {
+    /// Starts rumqttd's router and takes back what was kept; the exchange then works while
+    /// [`run`](Exchange::run) does.
+    pub(crate) fn start(
+        settings: &MqttSettings,
+        (restored, journal): (Restored, Journal),
+        now: Instant,
+        shutdown: CancellationToken,
+    ) -> Result<Exchange, StartFailure> {
         let router = Router::start(RouterLimits {
             max_filters: settings.max_filters,
             max_topics: settings.max_topics,
         })?;
-        Ok(Exchange {
+        let mut exchange = Exchange {
             router,
             sessions: Sessions::default(),
             retained: Retained::new(settings.max_retained),
             clients: HashMap::new(),
             limits: Limits::new(settings),
             figures: Figures::new(now),
+            store_state: StoreState::of(&journal),
+            journal,
+            shutdown,
             now,
+            sweeping: false,
+            postponed: VecDeque::new(),
+            parting: Vec::new(),
             unrouted: Vec::new(),
             served: Vec::new(),
             room_made: false,
             stirred: Vec::new(),
             recipients: Vec::new(),
-        })
+        };
+        exchange.restore(restored)?;
+        Ok(exchange)
     }
 
     /// Serves until all connections and the clock have hung up.
     pub(crate) fn run(&mut self, requests: &mut mpsc::Receiver<Request>) -> Result<(), RouterFailure> {
         let mut round = Vec::with_capacity(ROUND);
-        while requests.blocking_recv_many(&mut round, ROUND) > 0 {
+        while self.gather(requests, &mut round) {
             for request in round.drain(..) {
                 self.accept(request)?;
             }
             self.settle()?;
+            if !self.keep(requests)? {
+                return Ok(());
+            }
+            self.let_go();
         }
-        Ok(())
+        self.sweeping = true;
+        self.keep(requests).map(drop)
+    }
+
+    /// Takes the requests of a round; whether there are any.
+    fn gather(&mut self, requests: &mut mpsc::Receiver<Request>, round: &mut Vec<Request>) -> bool {
+        if self.postponed.is_empty() {
+            return requests.blocking_recv_many(round, ROUND) > 0;
+        }
+        let count = self.postponed.len().min(ROUND);
+        round.extend(self.postponed.drain(..count));
+        true
     }
 
     fn accept(&mut self, request: Request) -> Result<(), RouterFailure> {
@@ -192,7 +197,7 @@ impl Exchange {
         }
     }
 
-    /// Ends the round: routes what is left, and lets everything go that is safe now.
+    /// Ends the round: routes what is left, and gets ready what can go once the round is safe.
     fn settle(&mut self) -> Result<(), RouterFailure> {
         self.route()?;
         self.send_owed();
@@ -200,10 +205,17 @@ impl Exchange {
         self.retry_held()?;
         self.send_owed();
         self.let_go_on();
+        Ok(())
+    }
+
+    /// Lets all acknowledgements and deliveries of the round go.
+    fn let_go(&mut self) {
         for client in self.clients.values_mut() {
             client.outlet.flush();
         }
-        Ok(())
+        for mut outlet in self.parting.drain(..) {
+            outlet.flush();
+        }
     }
 
     /// Deals with packets of one connection in order. Once one of them has to wait, so do all
@@ -247,58 +259,13 @@ impl Exchange {
             Control::Subscribe(subscribe) => self.subscribe(connection, &subscribe),
             Control::Unsubscribe(unsubscribe) => self.unsubscribe(connection, &unsubscribe),
             Control::Disconnect => {
-                client.will = None;
+                if client.will.take().is_some() {
+                    self.journal.record(Change::WillGone(connection));
+                }
                 self.close(connection, "the client disconnected")?;
             }
         }
         Ok(())
-    }
-
-    /// Packets that had to wait try again, if there may be room now.
-    fn retry_held(&mut self) -> Result<(), RouterFailure> {
-        if !std::mem::take(&mut self.room_made) {
-            return Ok(());
-        }
-        for index in 0..self.served.len() {
-            self.retry(self.served[index])?;
-        }
-        Ok(())
-    }
-
-    /// A single packet first, which tells whether more have a chance.
-    fn retry(&mut self, connection: ConnectionId) -> Result<(), RouterFailure> {
-        let mut chance = 1;
-        while let Some(client) = self.clients.get_mut(&connection)
-            && !client.held.is_empty()
-        {
-            let rest = client.held.split_off(chance.min(client.held.len()));
-            let held = std::mem::take(&mut client.held);
-            self.take(connection, held)?;
-            self.route()?;
-            let Some(client) = self.clients.get_mut(&connection) else {
-                break;
-            };
-            let still_waiting = !client.held.is_empty();
-            client.held.extend(rest);
-            if still_waiting {
-                break;
-            }
-            chance = RETRY;
-        }
-        Ok(())
-    }
-
-    /// Asks connections for more, except those that have to wait.
-    fn let_go_on(&mut self) {
-        let clients = &mut self.clients;
-        self.served.retain(|connection| match clients.get_mut(connection) {
-            Some(client) if client.held.is_empty() => {
-                client.outlet.push(Outgoing::Next);
-                false
-            }
-            Some(_) => true,
-            None => false,
-        });
     }
 }
 

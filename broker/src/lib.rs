@@ -1,15 +1,17 @@
 //! An MQTT 3.1.1 broker around rumqttd's routing core.
 //!
-//! Accept, keep, route, acknowledge: a message gets its PUBACK only after it is kept for every
-//! session that it is owed to. The way of a packet:
+//! Accept, route, keep, acknowledge: a message gets its PUBACK only after it is on disk for every
+//! lasting session that it is owed to. The way of a packet:
 //!
 //! - `listener` accepts; each connection is a task (`connection`) that reads and writes packets
 //!   (`packets`) and hands them to
 //! - `exchange`, one thread that owns what clients share: it has messages matched by
-//! - `router` (the only place that knows rumqttd), keeps them in `sessions` and `retained`, and
-//!   sends them on through each connection's `outlet`.
+//! - `router` (the only place that knows rumqttd), keeps them in `sessions` and `retained`, has
+//!   the round's changes committed to
+//! - `store`, one SQLite file, and sends them on through each connection's `outlet`.
 //!
-//! On a clean stop the wills of connected clients are published, as on any other end of a
+//! After `kill -9` or a power cut everything that was acknowledged is there again, and the wills
+//! of clients that were connected are published. On a clean stop the wills of connected clients are published, as on any other end of a
 //! connection without DISCONNECT: whoever looks at a client's status finds it offline while the
 //! broker is, and the client says that it is online when it comes back.
 
@@ -17,6 +19,7 @@ mod connection;
 mod exchange;
 mod listener;
 mod outlet;
+mod owed;
 mod packets;
 mod retained;
 mod router;
@@ -39,8 +42,9 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::connection::Surroundings;
-use crate::exchange::{Exchange, Request};
-pub use crate::settings::{MqttSettings, Settings};
+use crate::exchange::{Exchange, REQUESTS_WAITING, Request};
+pub use crate::settings::{MqttSettings, Settings, StoreSettings};
+use crate::store::{Journal, Restored, Store};
 
 /// How long connections may take to end on a stop.
 const STOP_WITHIN: Duration = Duration::from_secs(3);
@@ -51,13 +55,14 @@ const TICK: Duration = Duration::from_secs(1);
 pub struct Broker {
     listener: TcpListener,
     settings: Arc<MqttSettings>,
+    kept: (Restored, Journal),
 }
 
 /// Binds and serves until `shutdown` is cancelled.
 ///
 /// # Errors
 ///
-/// If the address cannot be listened on, or the router does not start.
+/// If the address cannot be listened on, the store cannot be used, or the router does not start.
 pub async fn run(settings: Settings, shutdown: CancellationToken) -> anyhow::Result<()> {
     let broker = Broker::bind(&settings).await?;
     tracing::info!(address = %broker.local_addr()?, "listening");
@@ -66,11 +71,12 @@ pub async fn run(settings: Settings, shutdown: CancellationToken) -> anyhow::Res
 }
 
 impl Broker {
-    /// Takes the port; clients can connect from now on, and are served by [`run`](Broker::run).
+    /// Takes the port and reads the store; clients can connect from now on, and are served by
+    /// [`run`](Broker::run).
     ///
     /// # Errors
     ///
-    /// If the address cannot be listened on.
+    /// If the address cannot be listened on, or the store's file cannot be used.
     pub async fn bind(settings: &Settings) -> anyhow::Result<Broker> {
         let address = settings.mqtt.listen;
         let listener = TcpListener::bind(address).await.with_context(|| {
@@ -79,7 +85,14 @@ impl Broker {
                  or set another one under [mqtt] listen"
             )
         })?;
-        Ok(Broker { listener, settings: Arc::new(settings.mqtt.clone()) })
+        let kept = match Store::open(&settings.store)? {
+            Some(store) => store.restore()?,
+            None => {
+                tracing::warn!("[store] in_memory: nothing survives the end of the broker");
+                (Restored::default(), Journal::in_memory())
+            }
+        };
+        Ok(Broker { listener, settings: Arc::new(settings.mqtt.clone()), kept })
     }
 
     /// The address listened on: the real port if the settings say port 0.
@@ -96,10 +109,11 @@ impl Broker {
     ///
     /// # Errors
     ///
-    /// If the router does not start.
+    /// If the router does not start, or the settings have no room for the subscriptions kept.
     pub async fn run(self, shutdown: CancellationToken) -> anyhow::Result<()> {
         let (exchange, requests) = exchange::requests();
-        let thread = start_exchange(&self.settings, requests)?;
+        let owner = Exchange::start(&self.settings, self.kept, Instant::now(), shutdown.clone())?;
+        let thread = run_exchange(owner, requests)?;
         let surroundings =
             Surroundings { exchange: exchange.clone(), settings: self.settings, shutdown: shutdown.clone() };
         let tasks = TaskTracker::new();
@@ -125,22 +139,25 @@ async fn tell_the_time(exchange: mpsc::Sender<Request>, shutdown: CancellationTo
             _ = tick.tick() => {}
             () = shutdown.cancelled() => return,
         }
+        // An exchange that is behind, or waits for its disk, needs no more of them.
+        if exchange.capacity() < REQUESTS_WAITING / 2 {
+            continue;
+        }
         if exchange.send(Request::Tick(Instant::now())).await.is_err() {
             return;
         }
     }
 }
 
-/// Starts the exchange in a thread of its own, since it blocks on the router.
+/// Runs the exchange in a thread of its own, since it blocks on the router and the disk.
 ///
 /// Without it, or without rumqttd's thread, nothing can be acknowledged any more while clients
 /// still believe to be connected; so then the process ends, and whoever supervises it starts
 /// a new one.
-fn start_exchange(
-    settings: &MqttSettings,
+fn run_exchange(
+    mut exchange: Exchange,
     mut requests: mpsc::Receiver<Request>,
 ) -> anyhow::Result<JoinHandle<()>> {
-    let mut exchange = Exchange::start(settings, Instant::now()).context("starting rumqttd's router")?;
     std::thread::Builder::new()
         .name("exchange".to_owned())
         .spawn(move || {

@@ -7,8 +7,8 @@ use rumqttc::Packet;
 use rumqttc::mqttbytes::QoS;
 use tokio::sync::mpsc;
 
+use crate::owed::Message;
 use crate::session::Delivery;
-use crate::store::Message;
 
 /// What a message waiting for its client costs besides topic and payload, in bytes.
 const OVERHEAD_BYTES: usize = 64;
@@ -83,6 +83,14 @@ impl Outlet {
             dup: false,
             retain,
         }));
+    }
+
+    /// Sends a QoS 0 message before all that was gathered, whether it fits or not.
+    pub(crate) fn send_ahead(&mut self, message: &Arc<Message>) {
+        let gathered = std::mem::take(&mut self.gathered);
+        self.push_qos0(message, false);
+        self.flush();
+        self.gathered = gathered;
     }
 
     /// Hands over all that was gathered. A connection that has ended already reads nothing of

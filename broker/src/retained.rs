@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use rumqttc::mqttbytes::QoS;
 
+use crate::owed::Message;
 use crate::router;
-use crate::store::Message;
 
 /// A message kept for those who subscribe later.
 #[derive(Debug, Clone)]

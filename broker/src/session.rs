@@ -1,5 +1,11 @@
 //! One client's session: what it has subscribed to, what is owed to it, and what is on its way.
 //! Pure: it decides what is to be sent and touches nothing.
+//!
+//! Messages get positions in the order in which they become owed, and a position gives the packet
+//! id. So ids need not be stored: after a restart, each message goes out under the id that the
+//! client may know it by.
+
+mod stored;
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
@@ -7,8 +13,12 @@ use std::time::Instant;
 
 use rumqttc::mqttbytes::QoS;
 
+use crate::owed::{Message, Owed, OwedLimits, OwedQueue};
 use crate::router::FilterId;
-use crate::store::{Message, Owed, OwedLimits, OwedQueue};
+pub(crate) use crate::session::stored::StoredSession;
+
+/// How far ahead of what is sent the store's note of it goes.
+const SENDING_AHEAD: u64 = 1_000;
 
 /// One TCP connection that has got its CONNACK. Never used twice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -50,10 +60,38 @@ pub(crate) enum Ack {
     Completed(u16),
 }
 
+impl Ack {
+    pub(crate) fn packet_id(self) -> u16 {
+        match self {
+            Ack::Received(packet_id) | Ack::Recorded(packet_id) | Ack::Completed(packet_id) => packet_id,
+        }
+    }
+}
+
+/// What an [`Ack`] changed.
+#[derive(Debug)]
+pub(crate) enum Outcome {
+    /// Nothing: it fits nothing under way.
+    Nothing,
+    /// The delivery has come to its end.
+    Struck { position: u64, owed: Option<Owed> },
+    /// The client has the message and does not take it again: to be answered with PUBREL.
+    Recorded { position: u64, owed: Owed },
+    /// To be answered with PUBREL, as before.
+    Release,
+}
+
+/// Where a message was put that became owed, and what was dropped for it.
+#[derive(Debug)]
+pub(crate) struct Owing {
+    pub(crate) position: u64,
+    pub(crate) dropped: Vec<(u64, Owed)>,
+}
+
 /// A delivery that the client has not acknowledged to the end.
 #[derive(Debug)]
 struct InFlight {
-    packet_id: u16,
+    position: u64,
     /// `None` once the client has recorded it: PUBREL is sent, PUBCOMP is missing.
     owed: Option<Owed>,
 }
@@ -70,9 +108,13 @@ pub(crate) struct Session {
     pub(crate) idle_since: Instant,
     pub(crate) subscriptions: HashMap<String, Subscription>,
     owed: OwedQueue,
-    /// In the order in which they were sent.
+    /// By ascending position, which is the order in which they were sent.
     in_flight: VecDeque<InFlight>,
-    last_packet_id: u16,
+    last_position: u64,
+    /// Messages up to this position may have been sent before the broker started.
+    sent_before: u64,
+    /// The store's note of what may have been sent.
+    sending_until: u64,
     /// Packet ids of QoS 2 messages from this client that were passed on and not yet released.
     receiving: HashSet<u16>,
     /// Messages dropped for want of room since somebody last asked.
@@ -89,7 +131,9 @@ impl Session {
             subscriptions: HashMap::new(),
             owed: OwedQueue::default(),
             in_flight: VecDeque::new(),
-            last_packet_id: 0,
+            last_position: 0,
+            sent_before: 0,
+            sending_until: 0,
             receiving: HashSet::new(),
             dropped: 0,
         }
@@ -97,14 +141,24 @@ impl Session {
 
     /// Keeps a message for the client, whether it is connected or not. An absent client whose
     /// queue is full loses its oldest messages for it.
-    pub(crate) fn owe(&mut self, owed: Owed, limits: OwedLimits) {
+    pub(crate) fn owe(&mut self, owed: Owed, limits: OwedLimits) -> Owing {
+        let mut dropped = Vec::new();
         while self.connection.is_none() && self.owed.is_full(limits) {
-            if self.owed.pop().is_none() {
+            let Some(oldest) = self.owed.pop() else {
                 break;
-            }
-            self.dropped += 1;
+            };
+            dropped.push(oldest);
         }
-        self.owed.push(owed);
+        self.dropped += dropped.len() as u64;
+        self.last_position += 1;
+        self.owed.push(self.last_position, owed);
+        Owing { position: self.last_position, dropped }
+    }
+
+    /// What the store must know before anything is sent: messages up to this position may have
+    /// been.
+    pub(crate) fn sending_until(&self) -> u64 {
+        self.sending_until
     }
 
     /// Whether a connected client has as much owed to it as may be, so that publishers wait.
@@ -126,8 +180,8 @@ impl Session {
     /// with the same packet ids.
     pub(crate) fn redeliveries(&self) -> impl Iterator<Item = Delivery> {
         self.in_flight.iter().map(|flying| match &flying.owed {
-            Some(owed) => publish(owed, flying.packet_id, true),
-            None => Delivery::Release(flying.packet_id),
+            Some(owed) => publish(owed, packet_id_of(flying.position), true),
+            None => Delivery::Release(packet_id_of(flying.position)),
         })
     }
 
@@ -136,43 +190,52 @@ impl Session {
         if self.connection.is_none() || self.in_flight.len() >= usize::from(window) {
             return None;
         }
-        let packet_id = self.last_packet_id % u16::MAX + 1;
-        // Ids are given in turn, so the oldest one under way is the first to be met again.
-        if self.in_flight.front().is_some_and(|oldest| oldest.packet_id == packet_id) {
+        let position = self.owed.first_position()?;
+        // An id is free again once the delivery that had it before is no longer under way.
+        let oldest = self.in_flight.front().map_or(position, |oldest| oldest.position);
+        if position.saturating_sub(oldest) >= u64::from(u16::MAX) {
             return None;
         }
-        let owed = self.owed.pop()?;
+        let (position, owed) = self.owed.pop()?;
         if self.in_flight.is_empty() {
             self.idle_since = now;
         }
-        self.last_packet_id = packet_id;
-        let delivery = publish(&owed, packet_id, false);
-        self.in_flight.push_back(InFlight { packet_id, owed: Some(owed) });
+        if position > self.sending_until {
+            self.sending_until = position + SENDING_AHEAD;
+        }
+        let delivery = publish(&owed, packet_id_of(position), position <= self.sent_before);
+        let place = self.in_flight.partition_point(|flying| flying.position < position);
+        self.in_flight.insert(place, InFlight { position, owed: Some(owed) });
         Some(delivery)
     }
 
-    /// Takes an acknowledgement; returns what must be answered. One that fits nothing under way
-    /// (late, or sent twice) changes nothing.
-    pub(crate) fn acknowledge(&mut self, ack: Ack, now: Instant) -> Option<Delivery> {
+    /// Takes an acknowledgement. One that fits nothing under way (late, or sent twice) changes
+    /// nothing.
+    pub(crate) fn acknowledge(&mut self, ack: Ack, now: Instant) -> Outcome {
         self.idle_since = now;
         match ack {
             Ack::Received(packet_id) => {
-                self.strike(packet_id, |owed| owed.is_some_and(|owed| owed.qos == QoS::AtLeastOnce));
+                self.strike(packet_id, |owed| owed.is_some_and(|owed| owed.qos == QoS::AtLeastOnce))
             }
             Ack::Completed(packet_id) => self.strike(packet_id, |owed| owed.is_none()),
-            Ack::Recorded(packet_id) => {
-                if let Some(index) = self.position(packet_id) {
-                    let owed = &mut self.in_flight[index].owed;
-                    if owed.as_ref().is_some_and(|owed| owed.qos != QoS::ExactlyOnce) {
-                        return None;
-                    }
-                    *owed = None;
-                }
-                // Also for an id unknown to us: else the client would wait for ever.
-                return Some(Delivery::Release(packet_id));
+            Ack::Recorded(packet_id) => self.record(packet_id),
+        }
+    }
+
+    fn record(&mut self, packet_id: u16) -> Outcome {
+        // Also for an id unknown to us: else the client would wait for ever.
+        let Some(index) = self.index_of(packet_id) else {
+            return Outcome::Release;
+        };
+        let InFlight { position, owed } = &mut self.in_flight[index];
+        match owed.take() {
+            Some(owed) if owed.qos == QoS::ExactlyOnce => Outcome::Recorded { position: *position, owed },
+            None => Outcome::Release,
+            other => {
+                *owed = other;
+                Outcome::Nothing
             }
         }
-        None
     }
 
     /// Whether a QoS 2 message with this packet id is new, and not one sent again.
@@ -180,23 +243,31 @@ impl Session {
         self.receiving.insert(packet_id)
     }
 
-    /// The client will not send the QoS 2 message with this packet id again.
-    pub(crate) fn release(&mut self, packet_id: u16) {
-        self.receiving.remove(&packet_id);
+    /// The client will not send the QoS 2 message with this packet id again. Whether it was
+    /// known.
+    pub(crate) fn release(&mut self, packet_id: u16) -> bool {
+        self.receiving.remove(&packet_id)
     }
 
-    fn strike(&mut self, packet_id: u16, expected: impl Fn(Option<&Owed>) -> bool) {
-        if let Some(index) = self.position(packet_id)
-            && expected(self.in_flight[index].owed.as_ref())
-        {
-            self.in_flight.remove(index);
+    fn strike(&mut self, packet_id: u16, expected: impl Fn(Option<&Owed>) -> bool) -> Outcome {
+        match self.index_of(packet_id) {
+            Some(index) if expected(self.in_flight[index].owed.as_ref()) => self
+                .in_flight
+                .remove(index)
+                .map_or(Outcome::Nothing, |InFlight { position, owed }| Outcome::Struck { position, owed }),
+            _ => Outcome::Nothing,
         }
     }
 
     /// Clients acknowledge in order, mostly, so the first one is the one.
-    fn position(&self, packet_id: u16) -> Option<usize> {
-        self.in_flight.iter().position(|flying| flying.packet_id == packet_id)
+    fn index_of(&self, packet_id: u16) -> Option<usize> {
+        self.in_flight.iter().position(|flying| packet_id_of(flying.position) == packet_id)
     }
+}
+
+/// Positions count from 1, packet ids go round from 1 to 65,535.
+fn packet_id_of(position: u64) -> u16 {
+    ((position - 1) % u64::from(u16::MAX) + 1) as u16
 }
 
 fn publish(owed: &Owed, packet_id: u16, dup: bool) -> Delivery {

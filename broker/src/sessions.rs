@@ -6,12 +6,13 @@ use std::time::{Duration, Instant};
 
 use rumqttc::mqttbytes::QoS;
 
+use crate::owed::MessageNumber;
 use crate::router::{FilterId, Match};
 use crate::session::{ConnectionId, Session, Subscription};
 
-/// A session's number. Never used twice.
+/// A session's number. Never used twice, except that a restart forgets those of clean sessions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) struct SessionId(u64);
+pub(crate) struct SessionId(pub(crate) u64);
 
 /// A session that a client has just connected to.
 #[derive(Debug, PartialEq, Eq)]
@@ -23,6 +24,16 @@ pub(crate) struct Opened {
 
 /// A filter that nobody subscribes to any more.
 pub(crate) type OrphanedFilter = String;
+
+/// What a session leaves behind.
+#[derive(Debug)]
+pub(crate) struct Ended {
+    pub(crate) orphaned: Vec<OrphanedFilter>,
+    /// Whether it was a clean one.
+    pub(crate) clean: bool,
+    /// The store's numbers of what was owed to it.
+    pub(crate) owed: Vec<Arc<MessageNumber>>,
+}
 
 /// The sessions of all clients, connected or absent.
 #[derive(Debug, Default)]
@@ -40,6 +51,11 @@ impl Sessions {
 
     pub(crate) fn get_mut(&mut self, session: SessionId) -> Option<&mut Session> {
         self.sessions.get_mut(&session)
+    }
+
+    /// Whether a session is there and outlives its connection.
+    pub(crate) fn is_lasting(&self, session: SessionId) -> bool {
+        self.sessions.get(&session).is_some_and(|session| !session.clean)
     }
 
     /// The session of a client, if it has one.
@@ -69,17 +85,22 @@ impl Sessions {
         Opened { session: id, present: existing.is_some() }
     }
 
+    /// Takes back a session that the store kept.
+    pub(crate) fn restore(&mut self, id: SessionId, session: Session) {
+        self.last = self.last.max(id.0);
+        self.by_client.insert(Arc::clone(&session.client_id), id);
+        self.sessions.insert(id, session);
+    }
+
     /// Ends a session and everything owed to it.
-    pub(crate) fn end(&mut self, id: SessionId) -> Vec<OrphanedFilter> {
-        let Some(session) = self.sessions.remove(&id) else {
-            return Vec::new();
-        };
+    pub(crate) fn end(&mut self, id: SessionId) -> Option<Ended> {
+        let mut session = self.sessions.remove(&id)?;
         self.by_client.remove(&session.client_id);
-        session
-            .subscriptions
+        let orphaned = std::mem::take(&mut session.subscriptions)
             .into_iter()
             .filter_map(|(path, subscription)| self.withdraw(subscription.filter, id).then_some(path))
-            .collect()
+            .collect();
+        Some(Ended { orphaned, clean: session.clean, owed: session.into_stored().collect() })
     }
 
     /// Notes a subscription, in the place of an earlier one to the same filter.

@@ -1,6 +1,7 @@
 //! What can be set, and what holds when nothing is.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
 use serde::Deserialize;
 
@@ -10,6 +11,35 @@ use serde::Deserialize;
 pub struct Settings {
     /// Listening, and what clients may ask for.
     pub mqtt: MqttSettings,
+    /// What survives a restart.
+    pub store: StoreSettings,
+}
+
+/// Section `[store]`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct StoreSettings {
+    /// The file; its folder must be there.
+    pub path: PathBuf,
+    /// Keeps nothing on disk: whatever was acknowledged is lost when the broker ends.
+    pub in_memory: bool,
+    /// Bytes in the file at which publishers of QoS 1 and 2 have to wait, until subscribers have
+    /// acknowledged something; 0 for as many as the disk holds.
+    pub max_bytes: u64,
+    /// Free bytes on the disk below which they have to wait as well. What is left is for
+    /// subscribers to come back and take what is owed to them.
+    pub min_free_bytes: u64,
+}
+
+impl Default for StoreSettings {
+    fn default() -> Self {
+        StoreSettings {
+            path: "/var/lib/powerpi/broker/store.sqlite".into(),
+            in_memory: false,
+            max_bytes: 0,
+            min_free_bytes: 32 * 1024 * 1024,
+        }
+    }
 }
 
 /// Section `[mqtt]`.

@@ -1,74 +1,110 @@
-//! Where a message is kept for those it is owed to, before its publisher gets a PUBACK.
+//! What survives the broker's end, `kill -9` and power cuts included: one SQLite file.
 //!
-//! In memory: what is owed here survives its subscriber's absence, but not the broker's end.
+//! The exchange gathers what a round changes in a [`Journal`], which is committed as one
+//! transaction, one fsync, before anything of the round leaves. A message is stored once, however
+//! many sessions it is owed to. `$SYS` and clean sessions are not stored, except wills: their
+//! owners do not have to last.
 
-use std::collections::VecDeque;
+mod journal;
+mod restoring;
+mod room;
+mod schema;
+mod writing;
+
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
-use bytes::Bytes;
 use rumqttc::mqttbytes::QoS;
+use rusqlite::{Connection, ErrorCode};
 
-/// A published message, shared by all who are to receive it.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Message {
-    /// A valid topic name.
-    pub(crate) topic: String,
-    pub(crate) payload: Bytes,
+use crate::exchange::Publication;
+use crate::owed::Message;
+use crate::session::StoredSession;
+use crate::sessions::SessionId;
+use crate::settings::StoreSettings;
+pub(crate) use crate::store::journal::{Change, Journal};
+use crate::store::room::RoomWanted;
+
+/// Why a store cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum StoreError {
+    #[error(
+        "no file is named for the store; set [store] path, or in_memory = true if nothing needs to survive"
+    )]
+    Unnamed,
+    #[error(
+        "cannot open the store {path}: {error}; make its folder and let this user write there, \
+         or set another file under [store] path"
+    )]
+    Open { path: PathBuf, error: rusqlite::Error },
+    #[error("the store {path} is in use; is another broker running on it?")]
+    InUse { path: PathBuf },
+    #[error("{path} is not a PowerPi broker's store; set another file under [store] path")]
+    Foreign { path: PathBuf },
+    #[error("the store {path} has format {found}, this broker knows {known}; install a newer PowerPi")]
+    Newer { path: PathBuf, found: i64, known: i64 },
+    #[error(
+        "the store {path} is damaged ({what}); move it away (with its -wal file) and start again: \
+         sessions and what is owed to them begin anew"
+    )]
+    Damaged { path: PathBuf, what: String },
 }
 
-impl Message {
-    /// Bytes of topic and payload.
-    pub(crate) fn size(&self) -> usize {
-        self.topic.len() + self.payload.len()
-    }
-}
-
-/// A message that one session is to receive.
-#[derive(Debug, Clone)]
-pub(crate) struct Owed {
-    pub(crate) message: Arc<Message>,
-    /// QoS 1 or 2.
-    pub(crate) qos: QoS,
-    /// Whether it was retained already when the session subscribed.
-    pub(crate) retain: bool,
-}
-
-/// How much may be owed to one session.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct OwedLimits {
-    pub(crate) max_messages: usize,
-    pub(crate) max_bytes: usize,
-}
-
-/// The messages owed to one session and not sent yet, oldest first.
+/// Everything that was kept.
 #[derive(Debug, Default)]
-pub(crate) struct OwedQueue {
-    messages: VecDeque<Owed>,
-    bytes: usize,
+pub(crate) struct Restored {
+    pub(crate) sessions: Vec<RestoredSession>,
+    pub(crate) retained: Vec<(Arc<Message>, QoS)>,
+    /// Wills of clients that were connected when the broker was killed.
+    pub(crate) wills: Vec<Publication>,
 }
 
-impl OwedQueue {
-    pub(crate) fn push(&mut self, owed: Owed) {
-        self.bytes += owed.message.size();
-        self.messages.push_back(owed);
-    }
+/// A lasting session.
+#[derive(Debug)]
+pub(crate) struct RestoredSession {
+    pub(crate) id: SessionId,
+    /// How long its client has been away; `None` if it was connected at the end.
+    pub(crate) absent_for: Option<Duration>,
+    pub(crate) subscriptions: Vec<(String, QoS)>,
+    pub(crate) session: StoredSession,
+}
 
-    pub(crate) fn pop(&mut self) -> Option<Owed> {
-        let owed = self.messages.pop_front()?;
-        self.bytes -= owed.message.size();
-        if self.messages.is_empty() {
-            // A queue that once was a year long gives its room back.
-            self.messages.shrink_to(1_024);
+/// The open file. Nobody else can open it at the same time.
+#[derive(Debug)]
+pub(crate) struct Store {
+    connection: Connection,
+    path: PathBuf,
+    room: RoomWanted,
+}
+
+impl Store {
+    /// Opens the file, makes it if there is none (but no folder); `None` if the settings say that
+    /// nothing is to be kept.
+    pub(crate) fn open(settings: &StoreSettings) -> Result<Option<Store>, StoreError> {
+        if settings.in_memory {
+            return Ok(None);
         }
-        Some(owed)
+        let path = &settings.path;
+        if path.as_os_str().is_empty() {
+            return Err(StoreError::Unnamed);
+        }
+        let connection = Connection::open(path).map_err(|error| StoreError::of(path, error))?;
+        schema::prepare(&connection, path)?;
+        let room = RoomWanted { max_bytes: settings.max_bytes, min_free_bytes: settings.min_free_bytes };
+        Ok(Some(Store { connection, path: path.clone(), room }))
     }
+}
 
-    pub(crate) fn len(&self) -> usize {
-        self.messages.len()
-    }
-
-    /// Whether no more fits within `limits`.
-    pub(crate) fn is_full(&self, limits: OwedLimits) -> bool {
-        self.messages.len() >= limits.max_messages || self.bytes >= limits.max_bytes
+impl StoreError {
+    /// What SQLite's `error` means for somebody who wants to use the file.
+    fn of(path: &Path, error: rusqlite::Error) -> StoreError {
+        let path = path.to_owned();
+        match error.sqlite_error_code() {
+            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => StoreError::InUse { path },
+            Some(ErrorCode::NotADatabase) => StoreError::Foreign { path },
+            Some(ErrorCode::DatabaseCorrupt) => StoreError::Damaged { path, what: error.to_string() },
+            _ => StoreError::Open { path, error },
+        }
     }
 }

@@ -6,9 +6,9 @@ use bytes::Bytes;
 use rumqttc::{Packet, PubRel, Publish};
 
 use crate::exchange::{Control, Incoming, Publication};
+use crate::owed::Message;
 use crate::packets::ProtocolError;
 use crate::session::{Ack, Delivery};
-use crate::store::Message;
 
 /// A packet of a connected client, by who deals with it.
 pub(super) enum FromClient {

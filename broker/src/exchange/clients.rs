@@ -8,10 +8,11 @@ use rumqttc::{ConnAck, Connect, ConnectReturnCode, LastWill, Packet};
 
 use crate::exchange::{Client, Exchange, Publication};
 use crate::outlet::{Outgoing, Outlet};
+use crate::owed::Message;
 use crate::router::RouterFailure;
 use crate::session::ConnectionId;
-use crate::sessions::{OrphanedFilter, SessionId};
-use crate::store::Message;
+use crate::sessions::{Opened, OrphanedFilter, SessionId};
+use crate::store::Change;
 
 impl Exchange {
     /// Connects a client to its session, and takes the session from an earlier connection.
@@ -36,9 +37,11 @@ impl Exchange {
         if !known && self.sessions.len() >= self.limits.max_sessions {
             tracing::warn!(client_id, "refused: there are too many sessions");
             refuse(&mut outlet);
+            self.parting.push(outlet);
             return Ok(());
         }
         let opened = self.sessions.open(client_id, connect.clean_session, connection, self.now);
+        self.note_connection(&opened, connection, &connect);
         let connack = ConnAck::new(ConnectReturnCode::Success, opened.present);
         outlet.push(Outgoing::Answer(Packet::ConnAck(connack)));
         if let Some(session) = self.sessions.get_mut(opened.session) {
@@ -56,6 +59,19 @@ impl Exchange {
         Ok(())
     }
 
+    fn note_connection(&mut self, opened: &Opened, connection: ConnectionId, connect: &Connect) {
+        let session = opened.session;
+        if opened.present {
+            self.journal.record(Change::Present(session));
+        } else if !connect.clean_session {
+            let client_id = connect.client_id.as_str().into();
+            self.journal.record(Change::Opened { session, client_id });
+        }
+        if let Some(will) = &connect.last_will {
+            self.journal.record(Change::Will { connection, will: publication_of(will.clone()) });
+        }
+    }
+
     /// Ends a connection from our side.
     pub(super) fn close(
         &mut self,
@@ -64,7 +80,6 @@ impl Exchange {
     ) -> Result<(), RouterFailure> {
         if let Some(client) = self.clients.get_mut(&connection) {
             client.outlet.push(Outgoing::Close(reason));
-            client.outlet.flush();
         }
         self.leave(connection)
     }
@@ -77,14 +92,19 @@ impl Exchange {
             return Ok(());
         };
         self.room_made = true;
+        // What it was to be sent is not safe before the round ends.
+        self.parting.push(client.outlet);
         if let Some(session) = self.sessions.get_mut(client.session) {
             session.connection = None;
             session.idle_since = self.now;
             if session.clean {
                 self.end_session(client.session);
+            } else {
+                self.journal.record(Change::Absent(client.session));
             }
         }
         if let Some(will) = client.will {
+            self.journal.record(Change::WillGone(connection));
             self.unrouted.push((None, publication_of(will)));
             self.route()?;
         }
@@ -92,8 +112,14 @@ impl Exchange {
     }
 
     pub(super) fn end_session(&mut self, session: SessionId) {
-        let orphaned = self.sessions.end(session);
-        self.drop_filters(orphaned);
+        let Some(ended) = self.sessions.end(session) else {
+            return;
+        };
+        if !ended.clean {
+            self.journal.record(Change::Ended(session));
+            self.journal.forget(ended.owed);
+        }
+        self.drop_filters(ended.orphaned);
     }
 
     pub(super) fn drop_filters(&mut self, orphaned: impl IntoIterator<Item = OrphanedFilter>) {
@@ -107,7 +133,6 @@ fn refuse(outlet: &mut Outlet) {
     let connack = ConnAck::new(ConnectReturnCode::ServiceUnavailable, false);
     outlet.push(Outgoing::Answer(Packet::ConnAck(connack)));
     outlet.push(Outgoing::Close("there are too many sessions"));
-    outlet.flush();
 }
 
 fn publication_of(will: LastWill) -> Publication {

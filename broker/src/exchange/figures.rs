@@ -6,9 +6,10 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use rumqttc::mqttbytes::QoS;
 
+use crate::exchange::keeping::STORE_STATE;
 use crate::exchange::{Exchange, Publication};
+use crate::owed::Message;
 use crate::router::RouterFailure;
-use crate::store::Message;
 
 const EVERY: Duration = Duration::from_secs(10);
 
@@ -53,6 +54,7 @@ impl Exchange {
             figure("messages/sent", figures.sent.to_string()),
             figure("messages/stored", stored.to_string()),
             figure("messages/dropped", figures.dropped_qos0.to_string()),
+            figure(STORE_STATE, self.store_state.to_string()),
         ];
         self.route()?;
         self.unrouted.extend(publications.map(|publication| (None, publication)));
@@ -60,7 +62,7 @@ impl Exchange {
     }
 }
 
-fn figure(name: &str, value: String) -> Publication {
+pub(super) fn figure(name: &str, value: String) -> Publication {
     Publication {
         message: Arc::new(Message { topic: format!("$SYS/broker/{name}"), payload: Bytes::from(value) }),
         qos: QoS::AtMostOnce,

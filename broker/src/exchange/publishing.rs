@@ -7,10 +7,11 @@ use rumqttc::{Packet, PubAck, PubComp, PubRec, PubRel};
 
 use crate::exchange::{Exchange, Incoming, Publication};
 use crate::outlet::Outgoing;
+use crate::owed::{Message, MessageNumber, Owed};
 use crate::router::{Match, RouterFailure};
-use crate::session::{Ack, ConnectionId, Delivery};
+use crate::session::{Ack, ConnectionId, Outcome, Owing};
 use crate::sessions::SessionId;
-use crate::store::{Message, Owed};
+use crate::store::Change;
 
 impl Exchange {
     /// Routes the messages gathered so far, and applies them.
@@ -49,7 +50,8 @@ impl Exchange {
         publication: Publication,
         recipients: &[(SessionId, QoS)],
     ) {
-        let must_wait = publication.qos != QoS::AtMostOnce && self.without_room(recipients);
+        let must_wait =
+            publication.qos != QoS::AtMostOnce && (self.store_is_full() || self.without_room(recipients));
         let Some(client) = self.clients.get_mut(&connection) else {
             return;
         };
@@ -60,8 +62,7 @@ impl Exchange {
         self.figures.received += 1;
         let packet_id = publication.packet_id;
         let session = client.session;
-        let is_new = publication.qos != QoS::ExactlyOnce
-            || self.sessions.get_mut(session).is_some_and(|session| session.receive(packet_id));
+        let is_new = publication.qos != QoS::ExactlyOnce || self.receive(session, packet_id);
         if is_new {
             self.pass_on(&publication, recipients);
         }
@@ -81,28 +82,62 @@ impl Exchange {
         })
     }
 
-    fn pass_on(&mut self, publication: &Publication, recipients: &[(SessionId, QoS)]) {
-        let message = &publication.message;
-        if publication.retain
-            && let Err(error) = self.retained.retain(message, publication.qos)
-        {
-            tracing::warn!(topic = message.topic, "message not retained: {error}");
+    /// Whether a QoS 2 message from a session's client is new, and not one sent again.
+    fn receive(&mut self, id: SessionId, packet_id: u16) -> bool {
+        let Some(session) = self.sessions.get_mut(id) else {
+            return false;
+        };
+        let is_new = session.receive(packet_id);
+        if is_new && !session.clean {
+            self.journal.record(Change::Receiving { session: id, packet_id });
         }
+        is_new
+    }
+
+    fn pass_on(&mut self, publication: &Publication, recipients: &[(SessionId, QoS)]) {
+        if publication.retain {
+            self.retain(publication);
+        }
+        let mut stored = None;
         for (session, granted) in recipients {
             let qos = lower(*granted, publication.qos);
-            self.deliver(*session, message, qos, false);
+            self.deliver(*session, &publication.message, qos, false, &mut stored);
         }
     }
 
-    /// Keeps a message for a session, or sends it at once if it is of QoS 0.
-    pub(super) fn deliver(&mut self, id: SessionId, message: &Arc<Message>, qos: QoS, retain: bool) {
+    pub(super) fn retain(&mut self, publication: &Publication) {
+        let Publication { message, qos, .. } = publication;
+        if let Err(error) = self.retained.retain(message, *qos) {
+            tracing::warn!(topic = message.topic, "message not retained: {error}");
+        } else if message.topic.starts_with("$SYS/") {
+            // The broker's own figures are made anew.
+        } else if message.payload.is_empty() {
+            self.journal.record(Change::Unretained { topic: message.topic.clone(), qos: *qos });
+        } else {
+            self.journal.record(Change::Retained { message: Arc::clone(message), qos: *qos });
+        }
+    }
+
+    /// Keeps a message for a session, or sends it at once if it is of QoS 0. `stored` is its
+    /// number in the store, from the first lasting session on that it is owed to.
+    pub(super) fn deliver(
+        &mut self,
+        id: SessionId,
+        message: &Arc<Message>,
+        qos: QoS,
+        retain: bool,
+        stored: &mut Option<Arc<MessageNumber>>,
+    ) {
         let Some(session) = self.sessions.get_mut(id) else {
             return;
         };
         if qos != QoS::AtMostOnce {
-            let owed = Owed { message: Arc::clone(message), qos, retain };
-            session.owe(owed, self.limits.owed);
-            self.stirred.push(id);
+            if !session.clean && stored.is_none() {
+                *stored = self.journal.keep(message);
+            }
+            let stored = if session.clean { None } else { stored.clone() };
+            let owed = Owed { message: Arc::clone(message), stored, qos, retain };
+            self.owe(id, owed);
             return;
         }
         let client = session.connection.and_then(|connection| self.clients.get_mut(&connection));
@@ -114,6 +149,24 @@ impl Exchange {
                 return;
             }
             self.figures.sent += 1;
+        }
+    }
+
+    fn owe(&mut self, id: SessionId, owed: Owed) {
+        let Some(session) = self.sessions.get_mut(id) else {
+            return;
+        };
+        let (qos, retain) = (owed.qos, owed.retain);
+        let number = owed.stored.as_ref().map(|stored| stored.0);
+        let Owing { position, dropped } = session.owe(owed, self.limits.owed);
+        self.stirred.push(id);
+        let Some(number) = number else {
+            return;
+        };
+        self.journal.record(Change::Owed { session: id, position, number, qos, retain });
+        for (position, owed) in dropped {
+            self.journal.record(Change::Dropped { session: id, position });
+            self.journal.forget(owed.stored);
         }
     }
 
@@ -130,9 +183,14 @@ impl Exchange {
             else {
                 continue;
             };
+            let noted = session.sending_until();
             while let Some(delivery) = session.next_delivery(self.limits.window, self.now) {
                 client.outlet.push(Outgoing::Deliver(delivery));
                 self.figures.sent += 1;
+            }
+            let until = session.sending_until();
+            if until != noted && !session.clean {
+                self.journal.record(Change::Sending { session: id, until });
             }
         }
         self.stirred = stirred;
@@ -146,11 +204,25 @@ impl Exchange {
         let Some(session) = self.sessions.get_mut(client.session) else {
             return;
         };
+        let (id, lasting) = (client.session, !session.clean);
         for ack in acks {
-            if let Some(Delivery::Release(packet_id)) = session.acknowledge(*ack, self.now) {
-                let release = Packet::PubRel(PubRel::new(packet_id));
-                client.outlet.push(Outgoing::Answer(release));
+            match session.acknowledge(*ack, self.now) {
+                Outcome::Nothing => continue,
+                Outcome::Struck { position, owed } => {
+                    if lasting {
+                        self.journal.strike(id, position);
+                        self.journal.spend(owed.and_then(|owed| owed.stored));
+                    }
+                    continue;
+                }
+                Outcome::Recorded { position, owed } if lasting => {
+                    self.journal.record(Change::Recorded { session: id, position });
+                    self.journal.spend(owed.stored);
+                }
+                Outcome::Recorded { .. } | Outcome::Release => {}
             }
+            let release = Packet::PubRel(PubRel::new(ack.packet_id()));
+            client.outlet.push(Outgoing::Answer(release));
         }
         self.stirred.push(client.session);
         self.room_made = true;
@@ -158,8 +230,12 @@ impl Exchange {
 
     pub(super) fn release(&mut self, connection: ConnectionId, packet_id: u16) {
         let session = self.clients.get(&connection).map(|client| client.session);
-        if let Some(session) = session.and_then(|id| self.sessions.get_mut(id)) {
-            session.release(packet_id);
+        if let Some(id) = session
+            && let Some(session) = self.sessions.get_mut(id)
+            && session.release(packet_id)
+            && !session.clean
+        {
+            self.journal.record(Change::Released { session: id, packet_id });
         }
         self.answer(connection, Packet::PubComp(PubComp::new(packet_id)));
     }

@@ -11,6 +11,7 @@ use crate::exchange::publishing::lower;
 use crate::retained::RetainedMessage;
 use crate::session::{ConnectionId, Subscription};
 use crate::sessions::SessionId;
+use crate::store::Change;
 use crate::topics::valid_filter;
 
 impl Exchange {
@@ -25,7 +26,7 @@ impl Exchange {
         let suback = SubAck::new(subscribe.pkid, return_codes);
         self.answer(connection, Packet::SubAck(suback));
         for (found, qos) in retained {
-            self.deliver(session, &found.message, qos, true);
+            self.deliver(session, &found.message, qos, true, &mut None);
         }
     }
 
@@ -45,6 +46,9 @@ impl Exchange {
         match self.router.subscribe(path) {
             Ok(filter) => {
                 let qos = wanted.qos;
+                if !session.clean {
+                    self.journal.record(Change::Subscribed { session: id, filter: path.clone(), qos });
+                }
                 self.sessions.subscribe(id, path, Subscription { filter, qos });
                 SubscribeReasonCode::Success(qos)
             }
@@ -89,6 +93,9 @@ impl Exchange {
         };
         let session = client.session;
         for path in &unsubscribe.topics {
+            if self.sessions.is_lasting(session) {
+                self.journal.record(Change::Unsubscribed { session, filter: path.clone() });
+            }
             let orphaned = self.sessions.unsubscribe(session, path);
             self.drop_filters(orphaned);
         }

@@ -11,6 +11,7 @@ impl Exchange {
         self.now = now;
         // Also for those who wait for a client to read, which nobody tells.
         self.room_made = true;
+        self.sweeping = true;
         self.disconnect_stalled()?;
         if let Some(age) = self.limits.expiry {
             for session in self.sessions.expired(age, now) {

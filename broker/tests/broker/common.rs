@@ -32,6 +32,7 @@ impl TestBroker {
     pub(crate) fn with(adjust: impl FnOnce(&mut Settings)) -> TestBroker {
         let mut settings = Settings::default();
         settings.mqtt.listen = SocketAddr::from(([127, 0, 0, 1], 0));
+        settings.store.in_memory = true;
         adjust(&mut settings);
         let runtime =
             tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
@@ -104,16 +105,30 @@ impl Client {
         }
     }
 
+    /// Connects, unless the broker is not there or goes away meanwhile.
+    pub(crate) fn try_connect(address: SocketAddr, connect: Connect) -> Option<Client> {
+        let stream = TcpStream::connect(address).ok()?;
+        let mut client = Client { stream, read: BytesMut::new() };
+        client.stream.set_nodelay(true).ok()?;
+        let accepted = client.try_send_all(&[Packet::Connect(connect)]) && client.next(PATIENCE).is_some();
+        accepted.then_some(client)
+    }
+
     pub(crate) fn send(&mut self, packet: &Packet) {
         self.send_all(std::slice::from_ref(packet));
     }
 
     pub(crate) fn send_all(&mut self, packets: &[Packet]) {
+        assert!(self.try_send_all(packets), "the broker closed the connection");
+    }
+
+    /// Whether the connection still takes it.
+    pub(crate) fn try_send_all(&mut self, packets: &[Packet]) -> bool {
         let mut bytes = BytesMut::new();
         for packet in packets {
             packet.write(&mut bytes, usize::MAX).unwrap();
         }
-        self.send_bytes(&bytes);
+        self.stream.write_all(&bytes).is_ok()
     }
 
     pub(crate) fn send_bytes(&mut self, bytes: &[u8]) {
@@ -142,20 +157,30 @@ impl Client {
         assert!(packet.is_none(), "expected the end, got {packet:?}");
     }
 
-    fn next(&mut self, patience: Duration) -> Option<Packet> {
+    /// The next packet; `None` once the connection is closed, and a panic if it is not in time.
+    pub(crate) fn next(&mut self, patience: Duration) -> Option<Packet> {
+        self.read_next(patience).expect("no packet in time")
+    }
+
+    /// The next packet, if one comes in time.
+    pub(crate) fn next_within(&mut self, patience: Duration) -> Option<Packet> {
+        self.read_next(patience).unwrap_or(None)
+    }
+
+    fn read_next(&mut self, patience: Duration) -> std::io::Result<Option<Packet>> {
         self.stream.set_read_timeout(Some(patience)).unwrap();
         loop {
             match Packet::read(&mut self.read, usize::MAX) {
-                Ok(packet) => return Some(packet),
+                Ok(packet) => return Ok(Some(packet)),
                 Err(Error::InsufficientBytes(_)) => {}
                 Err(error) => panic!("the broker sent nonsense: {error}"),
             }
             let mut chunk = [0; 65_536];
             match self.stream.read(&mut chunk) {
-                Ok(0) => return None,
+                Ok(0) => return Ok(None),
                 Ok(count) => self.read.extend_from_slice(&chunk[..count]),
-                Err(error) if error.kind() == ErrorKind::ConnectionReset => return None,
-                Err(error) => panic!("no packet in time: {error}"),
+                Err(error) if error.kind() == ErrorKind::ConnectionReset => return Ok(None),
+                Err(error) => return Err(error),
             }
         }
     }
@@ -177,6 +202,19 @@ impl Client {
     /// Publishes with QoS 1 and waits for the PUBACK.
     pub(crate) fn publish(&mut self, topic: &str, payload: &str) {
         self.publish_retain(topic, payload, false);
+    }
+
+    /// Publishes these numbers as payloads, a hundred at a time, each hundred acknowledged.
+    pub(crate) fn publish_numbers(&mut self, topic: &str, numbers: std::ops::Range<usize>) {
+        let numbers: Vec<_> = numbers.collect();
+        for hundred in numbers.chunks(100) {
+            let packets: Vec<_> =
+                (1..).zip(hundred).map(|(id, number)| qos1(id, topic, &number.to_string(), false)).collect();
+            self.send_all(&packets);
+            for id in 1..=hundred.len() {
+                assert_eq!(self.receive(), Packet::PubAck(PubAck::new(id as u16)));
+            }
+        }
     }
 
     pub(crate) fn publish_retain(&mut self, topic: &str, payload: &str, retain: bool) {

@@ -3,20 +3,7 @@
 use rumqttc::mqttbytes::QoS;
 use rumqttc::{Packet, PubAck};
 
-use crate::common::{Client, TestBroker, qos0, qos1, text};
-
-/// Publishes numbers as payloads, a hundred at a time, each hundred acknowledged.
-fn publish_numbers(publisher: &mut Client, topic: &str, numbers: std::ops::Range<usize>) {
-    let numbers: Vec<_> = numbers.collect();
-    for hundred in numbers.chunks(100) {
-        let packets: Vec<_> =
-            (1..).zip(hundred).map(|(id, number)| qos1(id, topic, &number.to_string(), false)).collect();
-        publisher.send_all(&packets);
-        for id in 1..=hundred.len() {
-            assert_eq!(publisher.receive(), Packet::PubAck(PubAck::new(id as u16)));
-        }
-    }
-}
+use crate::common::{TestBroker, qos0, text};
 
 #[test]
 fn an_absent_client_gets_everything_but_qos_0_later() {
@@ -26,7 +13,7 @@ fn an_absent_client_gets_everything_but_qos_0_later() {
     drop(subscriber);
     let mut publisher = broker.client("publisher");
     publisher.send(&qos0("a", "gone"));
-    publish_numbers(&mut publisher, "a", 0..1_000);
+    publisher.publish_numbers("a", 0..1_000);
     let (mut subscriber, present) = broker.lasting("subscriber");
     assert!(present);
     subscriber.expect_messages((0..1_000).map(|number| number.to_string()));
@@ -42,7 +29,7 @@ fn no_more_are_under_way_than_the_window_holds() {
     let broker = TestBroker::with(|settings| settings.mqtt.in_flight_messages = 10);
     let mut subscriber = broker.client("subscriber");
     subscriber.subscribe("a", QoS::AtLeastOnce);
-    publish_numbers(&mut broker.client("publisher"), "a", 0..100);
+    broker.client("publisher").publish_numbers("a", 0..100);
     let ids: Vec<_> = (0..10).map(|_| subscriber.receive_message().pkid).collect();
     subscriber.expect_silence();
     // Out of order, too.
@@ -56,7 +43,7 @@ fn what_was_under_way_comes_first_and_marked() {
     let broker = TestBroker::with(|settings| settings.mqtt.in_flight_messages = 10);
     let (mut subscriber, _) = broker.lasting("subscriber");
     subscriber.subscribe("a", QoS::AtLeastOnce);
-    publish_numbers(&mut broker.client("publisher"), "a", 0..30);
+    broker.client("publisher").publish_numbers("a", 0..30);
     let first: Vec<_> = (0..10).map(|_| subscriber.receive_message()).collect();
     for message in &first[..3] {
         subscriber.send(&Packet::PubAck(PubAck::new(message.pkid)));
@@ -84,7 +71,7 @@ fn a_subscriber_that_is_cut_off_again_and_again_misses_nothing() {
     let (mut subscriber, _) = broker.lasting("subscriber");
     subscriber.subscribe("a", QoS::AtLeastOnce);
     let mut publisher = broker.client("publisher");
-    let publishing = std::thread::spawn(move || publish_numbers(&mut publisher, "a", 0..COUNT));
+    let publishing = std::thread::spawn(move || publisher.publish_numbers("a", 0..COUNT));
     let mut expected = 0;
     let mut cuts = 0;
     while expected < COUNT {

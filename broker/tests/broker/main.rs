@@ -4,11 +4,16 @@
 mod bounds;
 mod common;
 mod connecting;
+mod disk_full;
 mod hostile;
 mod interoperation;
+mod kill_storm;
+mod killed;
 mod lasting;
+mod program;
 mod publishing;
 mod retaining;
 mod stopping;
+mod store_file;
 mod subscribing;
 mod wills;

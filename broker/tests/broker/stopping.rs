@@ -33,6 +33,7 @@ fn a_port_in_use_is_named_with_what_to_do() {
     let broker = TestBroker::start();
     let mut settings = Settings::default();
     settings.mqtt.listen = SocketAddr::from(([127, 0, 0, 1], broker.address.port()));
+    settings.store.in_memory = true;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let error = runtime.block_on(Broker::bind(&settings)).unwrap_err();
     let text = format!("{error:#}");

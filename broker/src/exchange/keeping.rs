@@ -1,0 +1,148 @@
+//! Making a round safe, and waiting while the store takes nothing.
+
+use std::fmt::{self, Display};
+use std::time::Duration;
+
+use rusqlite::ErrorCode;
+use tokio::sync::mpsc;
+
+use crate::exchange::figures::figure;
+use crate::exchange::{Exchange, Request};
+use crate::router::RouterFailure;
+use crate::store::Journal;
+
+/// The figure under `$SYS/broker/` that tells how the store does.
+pub(super) const STORE_STATE: &str = "store/state";
+/// Between two attempts to commit.
+const RETRY_AFTER: Duration = Duration::from_secs(1);
+/// Between two looks for acknowledgements meanwhile.
+const LOOK_AFTER: Duration = Duration::from_millis(50);
+/// Requests that are set aside meanwhile; connections wait then.
+const MAX_POSTPONED: usize = 10_000;
+
+/// How the store does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum StoreState {
+    /// There is none.
+    InMemory,
+    Ok,
+    /// There is little room left on the disk, or in what `[store] max_bytes` allows: publishers
+    /// wait, so that there is room for all others.
+    Full,
+    /// There is none at all: nothing goes in or out.
+    Exhausted,
+    /// Nothing can be written for another reason: nothing goes in or out.
+    Failing,
+}
+
+impl StoreState {
+    pub(super) fn of(journal: &Journal) -> StoreState {
+        if journal.is_kept() { StoreState::Ok } else { StoreState::InMemory }
+    }
+}
+
+impl Display for StoreState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            StoreState::InMemory => "in memory",
+            StoreState::Ok => "ok",
+            StoreState::Full | StoreState::Exhausted => "full",
+            StoreState::Failing => "failing",
+        })
+    }
+}
+
+impl Exchange {
+    /// Returns once the round is on disk, however long that takes; `false` if the broker is told
+    /// to stop before.
+    ///
+    /// While the store takes nothing, nothing leaves and nothing is taken but acknowledgements of
+    /// what is safe already: they may make the room that is missing.
+    pub(super) fn keep(&mut self, requests: &mut mpsc::Receiver<Request>) -> Result<bool, RouterFailure> {
+        let sweeping = std::mem::take(&mut self.sweeping) || self.store_is_full();
+        if self.journal.is_due(sweeping) {
+            while let Err(error) = self.journal.commit() {
+                self.report_refusal(&error)?;
+                if self.shutdown.is_cancelled() {
+                    tracing::warn!("stopped before the store took the last changes");
+                    return Ok(false);
+                }
+                self.wait_for_room(requests);
+            }
+        } else if !sweeping {
+            return Ok(true);
+        }
+        self.look_for_room()?;
+        Ok(true)
+    }
+
+    /// Whether publishers have to wait until there is room in the store.
+    pub(super) fn store_is_full(&self) -> bool {
+        self.store_state == StoreState::Full
+    }
+
+    /// Notices that little room is left, or enough again.
+    fn look_for_room(&mut self) -> Result<(), RouterFailure> {
+        let state = if self.journal.has_room() { StoreState::Ok } else { StoreState::Full };
+        if state == self.store_state || self.store_state == StoreState::InMemory {
+            return Ok(());
+        }
+        if state == StoreState::Full {
+            tracing::error!(
+                "the store is full: publishers of QoS 1 and 2 wait; \
+                 make room on the disk, or raise [store] max_bytes"
+            );
+        } else {
+            tracing::info!("the store takes everything again");
+        }
+        self.room_made = true;
+        self.announce(state)
+    }
+
+    fn report_refusal(&mut self, error: &rusqlite::Error) -> Result<(), RouterFailure> {
+        let state = match error.sqlite_error_code() {
+            Some(ErrorCode::DiskFull) => StoreState::Exhausted,
+            _ => StoreState::Failing,
+        };
+        if state == self.store_state {
+            return Ok(());
+        }
+        tracing::error!("the store takes nothing: {error}; until it does, nothing goes in or out");
+        self.announce(state)
+    }
+
+    /// Tells who has subscribed, past everything that is not safe.
+    fn announce(&mut self, state: StoreState) -> Result<(), RouterFailure> {
+        self.store_state = state;
+        let publication = figure(STORE_STATE, state.to_string());
+        self.retain(&publication);
+        let matches = self.router.route(&[&publication.message.topic])?;
+        let mut recipients = Vec::new();
+        self.sessions.recipients(&matches, &mut recipients);
+        for (id, _) in recipients {
+            let connection = self.sessions.get_mut(id).and_then(|session| session.connection);
+            if let Some(client) = connection.and_then(|connection| self.clients.get_mut(&connection)) {
+                client.outlet.send_ahead(&publication.message);
+            }
+        }
+        Ok(())
+    }
+
+    fn wait_for_room(&mut self, requests: &mut mpsc::Receiver<Request>) {
+        for _ in 0..RETRY_AFTER.as_millis() / LOOK_AFTER.as_millis() {
+            if self.shutdown.is_cancelled() {
+                return;
+            }
+            while self.postponed.len() < MAX_POSTPONED
+                && let Ok(request) = requests.try_recv()
+            {
+                match request {
+                    Request::Acks { connection, acks } => self.acknowledge(connection, &acks),
+                    Request::Tick(_) => {}
+                    other => self.postponed.push_back(other),
+                }
+            }
+            std::thread::sleep(LOOK_AFTER);
+        }
+    }
+}

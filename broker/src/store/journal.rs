@@ -1,0 +1,220 @@
+//! What has changed and is not on disk yet.
+
+use std::ops::RangeInclusive;
+use std::sync::Arc;
+
+use rumqttc::mqttbytes::QoS;
+
+use crate::exchange::Publication;
+use crate::owed::{Message, MessageNumber};
+use crate::session::ConnectionId;
+use crate::sessions::SessionId;
+use crate::store::Store;
+
+/// Changes that nobody waits for are committed when there are this many.
+const MANY: usize = 2_000;
+
+/// One change of what is to survive. Sessions are lasting ones.
+#[derive(Debug)]
+pub(crate) enum Change {
+    /// A session has begun.
+    Opened {
+        session: SessionId,
+        client_id: Arc<str>,
+    },
+    /// Its client is connected again.
+    Present(SessionId),
+    /// Its client is gone, from now on.
+    Absent(SessionId),
+    /// It is forgotten, with everything owed to it.
+    Ended(SessionId),
+    Subscribed {
+        session: SessionId,
+        filter: String,
+        qos: QoS,
+    },
+    Unsubscribed {
+        session: SessionId,
+        filter: String,
+    },
+    /// A message that is about to be owed.
+    Kept {
+        number: u64,
+        message: Arc<Message>,
+    },
+    Owed {
+        session: SessionId,
+        position: u64,
+        number: u64,
+        qos: QoS,
+        retain: bool,
+    },
+    /// Messages up to this position may have been sent.
+    Sending {
+        session: SessionId,
+        until: u64,
+    },
+    /// The client has recorded a QoS 2 message.
+    Recorded {
+        session: SessionId,
+        position: u64,
+    },
+    /// Dropped for want of room.
+    Dropped {
+        session: SessionId,
+        position: u64,
+    },
+    /// Messages that are owed to nobody any more.
+    Forgotten(RangeInclusive<u64>),
+    /// A QoS 2 message was taken from the client.
+    Receiving {
+        session: SessionId,
+        packet_id: u16,
+    },
+    /// The client has released it.
+    Released {
+        session: SessionId,
+        packet_id: u16,
+    },
+    Retained {
+        message: Arc<Message>,
+        qos: QoS,
+    },
+    Unretained {
+        topic: String,
+        qos: QoS,
+    },
+    /// A client with a will has connected.
+    Will {
+        connection: ConnectionId,
+        will: Publication,
+    },
+    /// Its will is published, or void.
+    WillGone(ConnectionId),
+    /// The wills left from before the start are published.
+    WillsGone,
+}
+
+impl Change {
+    /// Whether somebody is told something that this change must outlive. The others lose nothing
+    /// if they are lost: the worst is that a message is sent again with DUP.
+    fn is_awaited(&self) -> bool {
+        match self {
+            Change::Present(_) | Change::Absent(_) | Change::WillGone(_) | Change::Forgotten(_) => false,
+            Change::Retained { qos, .. } | Change::Unretained { qos, .. } => *qos != QoS::AtMostOnce,
+            _ => true,
+        }
+    }
+}
+
+/// The changes since the last commit. Without a store it stays empty.
+#[derive(Debug)]
+pub(crate) struct Journal {
+    store: Option<Store>,
+    changes: Vec<Change>,
+    /// Positions that clients have acknowledged. Whatever was sent is in the store already, so
+    /// these come before all changes, for which they may make room.
+    strikes: Vec<(SessionId, u64)>,
+    /// Messages of which the last debt was struck.
+    spent: Vec<u64>,
+    awaited: bool,
+    last_number: u64,
+}
+
+impl Journal {
+    /// Keeps nothing.
+    pub(crate) fn in_memory() -> Journal {
+        Journal::new(None, 0)
+    }
+
+    /// `last_number` is the highest message number in the store.
+    pub(super) fn new(store: Option<Store>, last_number: u64) -> Journal {
+        Journal {
+            store,
+            changes: Vec::new(),
+            strikes: Vec::new(),
+            spent: Vec::new(),
+            awaited: false,
+            last_number,
+        }
+    }
+
+    /// Whether anything is kept at all.
+    pub(crate) fn is_kept(&self) -> bool {
+        self.store.is_some()
+    }
+
+    pub(crate) fn record(&mut self, change: Change) {
+        if self.store.is_some() {
+            self.awaited |= change.is_awaited();
+            self.changes.push(change);
+        }
+    }
+
+    /// Keeps a message that lasting sessions are owed; `None` without a store.
+    pub(crate) fn keep(&mut self, message: &Arc<Message>) -> Option<Arc<MessageNumber>> {
+        self.store.as_ref()?;
+        self.last_number += 1;
+        self.record(Change::Kept { number: self.last_number, message: Arc::clone(message) });
+        Some(Arc::new(MessageNumber(self.last_number)))
+    }
+
+    /// A session is not owed the message at this position any more, which has been sent.
+    pub(crate) fn strike(&mut self, session: SessionId, position: u64) {
+        if self.store.is_some() {
+            self.strikes.push((session, position));
+        }
+    }
+
+    /// A session lets go of a message that has been sent.
+    pub(crate) fn spend(&mut self, stored: Option<Arc<MessageNumber>>) {
+        if let Some(MessageNumber(number)) = stored.and_then(Arc::into_inner) {
+            self.spent.push(number);
+        }
+    }
+
+    /// A session lets go of messages that may be as new as this round.
+    pub(crate) fn forget(&mut self, stored: impl IntoIterator<Item = Arc<MessageNumber>>) {
+        let mut numbers: Vec<_> =
+            stored.into_iter().filter_map(Arc::into_inner).map(|MessageNumber(number)| number).collect();
+        for numbers in ranges(&mut numbers) {
+            self.record(Change::Forgotten(numbers));
+        }
+    }
+
+    /// Whether something must be on disk before anybody is told, or a good deal has gathered, or
+    /// (`sweeping`) anything at all.
+    pub(crate) fn is_due(&self, sweeping: bool) -> bool {
+        let gathered = self.changes.len() + self.strikes.len();
+        self.awaited || gathered >= MANY || (sweeping && gathered > 0)
+    }
+
+    /// Whether more messages should be taken.
+    pub(crate) fn has_room(&self) -> bool {
+        self.store.as_ref().is_none_or(Store::has_room)
+    }
+
+    /// Writes everything. After an error all of it is still here, to be tried again.
+    pub(crate) fn commit(&mut self) -> rusqlite::Result<()> {
+        if let Some(store) = &mut self.store {
+            self.strikes.sort_unstable();
+            store.commit(&self.strikes, &ranges(&mut self.spent), &self.changes)?;
+        }
+        self.changes.clear();
+        self.strikes.clear();
+        self.spent.clear();
+        self.awaited = false;
+        // What an ended session left may have been much.
+        self.changes.shrink_to(100 * MANY);
+        Ok(())
+    }
+}
+
+/// Sorts `numbers` and joins neighbours.
+fn ranges(numbers: &mut [u64]) -> Vec<RangeInclusive<u64>> {
+    numbers.sort_unstable();
+    numbers
+        .chunk_by(|one, next| one + 1 == *next)
+        .filter_map(|chunk| Some(*chunk.first()?..=*chunk.last()?))
+        .collect()
+}

@@ -1,0 +1,47 @@
+//! Whether there is room for more, some time before there is none.
+
+use crate::store::Store;
+
+/// How much room there must be.
+#[derive(Debug)]
+pub(super) struct RoomWanted {
+    /// In the file; 0 for no limit.
+    pub(super) max_bytes: u64,
+    /// On the disk.
+    pub(super) min_free_bytes: u64,
+}
+
+/// Bytes of the file. What is free in it stays free for new messages: the file does not shrink.
+struct Pages {
+    used: u64,
+    free: u64,
+}
+
+impl Store {
+    /// Whether more messages should be taken. One that cannot tell has room: committing will tell.
+    pub(super) fn has_room(&self) -> bool {
+        let has_room = || self.measure_room().unwrap_or(true);
+        has_room() || {
+            // The log may hold more than the file needs. If it cannot be emptied, nothing is lost.
+            let _ = self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
+            has_room()
+        }
+    }
+
+    fn measure_room(&self) -> Option<bool> {
+        let RoomWanted { max_bytes, min_free_bytes } = self.room;
+        let pages = self.pages().ok()?;
+        let disk = rustix::fs::statvfs(&self.path).ok()?;
+        let free = disk.f_bavail * disk.f_frsize + pages.free;
+        Some((max_bytes == 0 || pages.used < max_bytes) && free >= min_free_bytes)
+    }
+
+    fn pages(&self) -> rusqlite::Result<Pages> {
+        let pragma = |sql| -> rusqlite::Result<u64> {
+            self.connection.prepare_cached(sql)?.query_row([], |row| row.get(0))
+        };
+        let size = pragma("PRAGMA page_size")?;
+        let free = size * pragma("PRAGMA freelist_count")?;
+        Ok(Pages { used: (size * pragma("PRAGMA page_count")?).saturating_sub(free), free })
+    }
+}

@@ -1,0 +1,124 @@
+//! The real program, with its store in a folder of its own, to be killed and started again.
+
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use rumqttc::Connect;
+use tempfile::TempDir;
+
+use crate::common::Client;
+
+/// How long the program may take until it listens, and until it has ended.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// The program's settings and store, which last while the program comes and goes.
+pub(crate) struct Home {
+    folder: TempDir,
+    pub(crate) address: SocketAddr,
+}
+
+impl Home {
+    /// With the store in the same folder, and nothing else set.
+    pub(crate) fn new() -> Home {
+        let home = Home::with("");
+        let store = home.path().join("store.sqlite");
+        home.write(&format!("[store]\npath = '{}'\n", store.display()));
+        home
+    }
+
+    /// With these settings behind `[mqtt] listen`.
+    pub(crate) fn with(settings: &str) -> Home {
+        let folder = TempDir::new().unwrap();
+        let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let home = Home { folder, address };
+        home.write(settings);
+        home
+    }
+
+    pub(crate) fn write(&self, settings: &str) {
+        let text = format!("[mqtt]\nlisten = '{}'\n{settings}", self.address);
+        std::fs::write(self.settings(), text).unwrap();
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    pub(crate) fn store(&self) -> PathBuf {
+        self.path().join("store.sqlite")
+    }
+
+    fn settings(&self) -> PathBuf {
+        self.path().join("powerpi-broker.toml")
+    }
+
+    /// Starts the program and waits until it listens.
+    pub(crate) fn start(&self) -> Running {
+        let child = Command::new(env!("CARGO_BIN_EXE_powerpi-broker"))
+            .arg("--config")
+            .arg(self.settings())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let running = Running { child };
+        let start = Instant::now();
+        while TcpStream::connect(self.address).is_err() {
+            assert!(start.elapsed() < PATIENCE, "the broker does not listen");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        running
+    }
+
+    /// A connected client with a lasting session, and whether there was one.
+    pub(crate) fn lasting(&self, client_id: &str) -> (Client, bool) {
+        let mut connect = Connect::new(client_id);
+        connect.clean_session = false;
+        Client::connect(self.address, connect)
+    }
+
+    pub(crate) fn client(&self, client_id: &str) -> Client {
+        Client::connect(self.address, Connect::new(client_id)).0
+    }
+
+    /// One of mosquitto's clients, for this broker.
+    pub(crate) fn mosquitto(&self, program: &str, arguments: &[&str]) -> Command {
+        let mut command = Command::new(program);
+        command.args(["-h", "127.0.0.1", "-p", &self.address.port().to_string()]).args(arguments);
+        command
+    }
+}
+
+/// The running program; killed if it still runs at the end.
+pub(crate) struct Running {
+    child: Child,
+}
+
+impl Running {
+    /// `kill -9`.
+    pub(crate) fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// SIGTERM, and waits for the end.
+    pub(crate) fn stop(mut self) {
+        let pid = self.child.id().to_string();
+        assert!(Command::new("kill").arg(pid).status().unwrap().success());
+        let start = Instant::now();
+        while self.child.try_wait().unwrap().is_none() {
+            assert!(start.elapsed() < PATIENCE, "the broker does not stop");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // It has ended already, after a kill or a stop.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
