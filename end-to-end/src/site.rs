@@ -26,7 +26,8 @@ impl Site {
         let site = Self { folder: TempDir::new().unwrap(), mqtt: free_port(), web: free_port() };
         let connect = format!("[mqtt]\nport = {}\n", site.mqtt);
         let files = "ledger = 'ledger.sqlite'\nrrd_dir = 'rrd'\n";
-        site.write("powerpi-broker", &format!("[mqtt]\nlisten = '127.0.0.1:{}'\n", site.mqtt));
+        let broker = format!("[mqtt]\nlisten = '127.0.0.1:{}'\n[store]\npath = 'broker.sqlite'\n", site.mqtt);
+        site.write("powerpi-broker", &broker);
         site.write("powerpi-recorder", &format!("{files}{connect}"));
         let web = format!("listen = '127.0.0.1:{}'\ntime_zone = 'Europe/Berlin'\n{files}{connect}", site.web);
         site.write("powerpi-web", &web);

@@ -90,8 +90,11 @@ fn whoever_stops_for_a_while_nothing_is_missing_and_nothing_twice() {
     more(30);
     broker.stop();
     std::thread::sleep(Duration::from_secs(2));
-    let _broker = site.start("powerpi-broker");
+    let broker = site.start("powerpi-broker");
     more(30);
+    drop(broker); // By SIGKILL.
+    let _broker = site.start("powerpi-broker");
+    more(20);
     publisher.stop();
     std::thread::sleep(Duration::from_secs(2));
     let publisher = site.start("pi-publisher");

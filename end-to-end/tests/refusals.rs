@@ -54,7 +54,7 @@ fn bad_ids_and_missing_meters_are_named() {
 fn a_port_in_use_is_named() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap();
-    let broker = format!("[mqtt]\nlisten = '{address}'\n");
+    let broker = format!("[mqtt]\nlisten = '{address}'\n[store]\nin_memory = true\n");
     assert_refused("powerpi-broker", &broker, 1, &[&address.to_string(), "in use"]);
     let site = Site::new(METER);
     let _recorder = site.start("powerpi-recorder");
@@ -70,6 +70,8 @@ fn a_port_in_use_is_named() {
 #[test]
 fn a_folder_that_cannot_be_written_is_named() {
     // /proc takes no files, not even root's.
+    let store = "[mqtt]\nlisten = '127.0.0.1:0'\n[store]\npath = '/proc/store.sqlite'";
+    assert_refused("powerpi-broker", store, 1, &["/proc/store.sqlite"]);
     let outbox = format!("state_dir = '/proc'\n{METER}");
     assert_refused("pi-publisher", &outbox, 1, &["/proc/outbox.sqlite", "state_dir"]);
     assert_refused(

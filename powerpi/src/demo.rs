@@ -94,7 +94,10 @@ fn write_settings(
     let (ledger, rrd_dir) = (text("ledger.sqlite"), text("rrd"));
     let mqtt = format!("[mqtt]\nhost = {host}\nport = {port}\n");
     let files = [
-        ("powerpi-broker", format!("[mqtt]\nlisten = \"{}\"\n", options.mqtt)),
+        (
+            "powerpi-broker",
+            format!("[mqtt]\nlisten = \"{}\"\n[store]\npath = {}\n", options.mqtt, text("broker.sqlite")),
+        ),
         ("powerpi-recorder", format!("ledger = {ledger}\nrrd_dir = {rrd_dir}\n{mqtt}")),
         (
             "powerpi-web",

@@ -4,7 +4,10 @@
 . "$(dirname "$0")/line.sh"
 
 mkdir /run/state/publisher
-: > /run/broker.toml
+cat > /run/broker.toml <<X
+[store]
+path = "/run/state/broker.sqlite"
+X
 cat > /run/recorder.toml <<X
 ledger = "/run/state/ledger.sqlite"
 rrd_dir = "/run/state/rrd"
