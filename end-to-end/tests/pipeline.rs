@@ -2,9 +2,9 @@
 //! ledger, in the RRD, in the API and on the page.
 #![allow(clippy::unwrap_used)]
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use end_to_end::{Program, Site, http_get, rrd_minutes, wait_until};
+use end_to_end::{Program, Site, http_get, mosquitto_sub, rrd_minutes, run_to_end, wait_until};
 use jiff::Timestamp;
 use meter_messages::{Minute, PulsesPerKwh};
 use pi_publisher::pulse_source::simulated::{Household, SimulatedSettings};
@@ -31,12 +31,14 @@ fn assert_all_recorded(site: &Site, household: &Household) {
         .map(|minute| (minute, household.pulses_in(minute)))
         .collect();
     assert_eq!(recorded, expected, "recorded, and what the source emitted");
-    let rrd = rrd_minutes(
-        &site.rrd("hq/main"),
-        first,
-        Minute::nearest(recorded.last().unwrap().0.epoch_minutes() + 1),
-    );
-    assert_eq!(rrd, expected, "in the RRD, and what the source emitted");
+    let end = Minute::nearest(recorded[recorded.len() - 1].0.epoch_minutes() + 1);
+    let rrd = || rrd_minutes(&site.rrd("hq/main"), first, end);
+    // It follows the ledger, a little later.
+    let began = Instant::now();
+    while rrd() != expected && began.elapsed() < Duration::from_secs(10) {
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    assert_eq!(rrd(), expected, "in the RRD, and what the source emitted");
 }
 
 fn start_all(site: &Site) -> [Program; 3] {
@@ -127,10 +129,34 @@ fn kept_minutes_can_be_sent_again_to_a_new_server() {
     let _recorder = site.start("powerpi-recorder");
     let span = ["replay", "--from", "2020-01-01T00:00:00Z", "--to", "2099-01-01T00:00:00Z"];
     let config = ["--config", "pi-publisher.toml"];
-    let replayed = end_to_end::run_to_end("pi-publisher", site.path(), &[&config[..], &span].concat());
+    let replayed = run_to_end("pi-publisher", site.path(), &[&config[..], &span].concat());
     let said = String::from_utf8_lossy(&replayed.stdout);
     assert!(replayed.status.success() && said.contains("main: 120 minutes sent"), "{replayed:?}");
     wait_until("two hours are recorded again", || site.recorded("hq/main").len() == 120);
     wait_until("the RRD is there again", || site.rrd("hq/main").is_file());
     assert_all_recorded(&site, &household);
+}
+
+#[test]
+fn minutes_of_another_outbox_are_not_sent_again() {
+    let (meter, _) = household("");
+    let site = Site::new(&meter);
+    let [_broker, _recorder, publisher] = start_all(&site);
+    let mark = || mosquitto_sub(site.mqtt, "powerpi/hq/main/recorded", 1, 2).pop();
+    wait_until("the outbox has its account", || mark().is_some());
+    publisher.stop();
+    // The card is changed for a new one, and later the old one is put in again.
+    let (outbox, old) = (site.path().join("outbox.sqlite"), site.path().join("old.sqlite"));
+    std::fs::rename(&outbox, &old).unwrap();
+    let before = mark();
+    let publisher = site.start("pi-publisher");
+    wait_until("the new outbox has its account", || mark() != before);
+    publisher.stop();
+    std::fs::rename(&old, &outbox).unwrap();
+    let replay = ["replay", "--config", "pi-publisher.toml"];
+    let span = ["--from", "2020-01-01T00:00:00Z", "--to", "2099-01-01T00:00:00Z"];
+    let refused = run_to_end("pi-publisher", site.path(), &[&replay[..], &span].concat());
+    let said = String::from_utf8_lossy(&refused.stderr);
+    assert_eq!(refused.status.code(), Some(1), "{said}");
+    assert!(said.contains("the recorder keeps account of outbox"), "{said}");
 }

@@ -6,11 +6,14 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use jiff::Timestamp;
-use meter_messages::{Meter, PulseCount, Topic};
+use meter_messages::{Mark, Meter, OutboxId, PulseCount, Topic};
 use rumqttc::{AsyncClient, ConnectReturnCode, Event, EventLoop, MqttOptions, Packet, QoS};
 
 use crate::outbox::{Account, Outbox};
 use crate::settings::Settings;
+
+/// How long a retained mark may take to come.
+const MARK_WITHIN: Duration = Duration::from_secs(2);
 
 /// Minutes read at a time.
 const READ: usize = 1000;
@@ -34,7 +37,17 @@ pub async fn replay(
             writeln!(progress, "{}: nothing kept", meter.id)?;
             continue;
         };
-        let topic = Topic::Minute(Meter { site: settings.site.clone(), meter: meter.id.clone() }).to_string();
+        let meter = Meter { site: settings.site.clone(), meter: meter.id.clone() };
+        if let Some(outbox) = recorded_outbox(&client, &mut connection, &meter).await?
+            && outbox != account.outbox
+        {
+            bail!(
+                "{meter}: the recorder keeps account of outbox {outbox}, this one is {}, and its minutes \
+                 would be booked as the other's; run pi-publisher with this state_dir instead",
+                account.outbox
+            );
+        }
+        let topic = Topic::Minute(meter.clone()).to_string();
         let mut of_meter = 0;
         let mut after = account.oldest_seq - 1;
         loop {
@@ -46,12 +59,34 @@ pub async fn replay(
             }
             after = read_up_to;
         }
-        writeln!(progress, "{}: {of_meter} minutes sent", meter.id)?;
+        writeln!(progress, "{}: {of_meter} minutes sent", meter.meter)?;
         sent += of_meter;
     }
     client.disconnect().await?;
     while !matches!(connection.poll().await, Ok(Event::Outgoing(rumqttc::Outgoing::Disconnect)) | Err(_)) {}
     Ok(sent)
+}
+
+/// The outbox that the recorder's retained mark speaks of, if there is one.
+async fn recorded_outbox(
+    client: &AsyncClient,
+    connection: &mut EventLoop,
+    meter: &Meter,
+) -> anyhow::Result<Option<OutboxId>> {
+    let topic = Topic::Recorded(meter.clone()).to_string();
+    client.subscribe(&topic, QoS::AtMostOnce).await?;
+    let mark = async {
+        loop {
+            match connection.poll().await? {
+                Event::Incoming(Packet::Publish(message)) if message.topic == topic => {
+                    return anyhow::Ok(Mark::from_json(&message.payload).ok());
+                }
+                _ => {}
+            }
+        }
+    };
+    let mark = tokio::time::timeout(MARK_WITHIN, mark).await.unwrap_or(Ok(None))?;
+    Ok(mark.map(|mark| mark.outbox))
 }
 
 /// Reads on; returns up to which `seq`, and what of it lies in the span.
