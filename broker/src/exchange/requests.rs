@@ -49,7 +49,7 @@ pub(crate) enum Request {
         connect: Connect,
         outlet: Outlet,
     },
-    /// Answered with [`Outgoing::Next`].
+    /// Answered with [`Outgoing::Next`](crate::outlet::Outgoing::Next).
     Packets {
         connection: ConnectionId,
         packets: Vec<Incoming>,
