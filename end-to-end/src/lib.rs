@@ -9,6 +9,7 @@ mod browser;
 mod eyes;
 mod program;
 mod site;
+pub mod torture;
 
 pub use browser::{Browser, Theme};
 pub use eyes::{http_get, mosquitto_pub, mosquitto_sub, rrd_minutes};

@@ -8,6 +8,9 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 
+/// So many lines of a log are shown after a failure.
+const LAST_LINES: usize = 200;
+
 /// A program that was built beside the tests.
 pub fn binary(name: &str) -> PathBuf {
     // …/target/debug/deps/test-1234 → …/target/debug/name
@@ -52,18 +55,52 @@ impl Program {
         arguments: &[String],
         environment: &[(&str, &Path)],
     ) -> Self {
+        Self::spawn_file(name, &binary(name), folder, arguments, environment)
+    }
+
+    /// Starts anybody's program, by its file.
+    pub fn spawn_file(
+        name: &'static str,
+        file: &Path,
+        folder: &Path,
+        arguments: &[String],
+        environment: &[(&str, &Path)],
+    ) -> Self {
         let log = folder.join(format!("{name}.log"));
-        let file = std::fs::OpenOptions::new().create(true).append(true).open(&log).unwrap();
-        let child = Command::new(binary(name))
+        let written = std::fs::OpenOptions::new().create(true).append(true).open(&log).unwrap();
+        let child = Command::new(file)
             .args(arguments)
             .envs(environment.iter().copied())
             .current_dir(folder)
             .stdin(Stdio::null())
-            .stdout(file.try_clone().unwrap())
-            .stderr(file)
+            .stdout(written.try_clone().unwrap())
+            .stderr(written)
             .spawn()
-            .unwrap();
+            .unwrap_or_else(|error| panic!("{}: {error}", file.display()));
         Self { name, child, log }
+    }
+
+    /// Its process.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Ends it by SIGKILL, at once.
+    pub fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// How it ended by itself, if it did.
+    pub fn ended(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().unwrap()
+    }
+
+    /// Its last words.
+    pub fn last_words(&self) -> String {
+        let log = self.log();
+        let lines: Vec<&str> = log.lines().collect();
+        lines[lines.len().saturating_sub(LAST_LINES)..].join("\n")
     }
 
     /// What it wrote so far.
@@ -103,7 +140,7 @@ impl Drop for Program {
         let _ = self.child.kill();
         let _ = self.child.wait();
         if std::thread::panicking() {
-            eprintln!("--- {} ---\n{}", self.name, self.log());
+            eprintln!("--- {} ---\n{}", self.name, self.last_words());
         }
     }
 }

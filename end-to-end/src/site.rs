@@ -31,8 +31,14 @@ impl Site {
         site.write("powerpi-recorder", &format!("{files}{connect}"));
         let web = format!("listen = '127.0.0.1:{}'\ntime_zone = 'Europe/Berlin'\n{files}{connect}", site.web);
         site.write("powerpi-web", &web);
-        site.write("pi-publisher", &format!("site = 'hq'\nstate_dir = '.'\n{connect}{meters}"));
+        site.set_meters(meters);
         site
+    }
+
+    /// Writes the publisher's settings anew, for its next start.
+    pub fn set_meters(&self, meters: &str) {
+        let settings = format!("site = 'hq'\nstate_dir = '.'\n[mqtt]\nport = {}\n{meters}", self.mqtt);
+        self.write("pi-publisher", &settings);
     }
 
     fn write(&self, name: &str, settings: &str) {
@@ -42,6 +48,12 @@ impl Site {
     /// Where everything of it lies.
     pub fn path(&self) -> &Path {
         self.folder.path()
+    }
+
+    /// Starts one of the programs and does not wait.
+    pub fn spawn(&self, name: &'static str) -> Program {
+        let settings = self.path().join(format!("{name}.toml"));
+        Program::spawn(name, self.path(), &["--config".into(), settings.display().to_string()], &[])
     }
 
     /// Starts one of the programs and waits until it is ready.

@@ -1,0 +1,147 @@
+//! Kills at random moments: whoever dies whenever, every minute is recorded once.
+
+use std::time::{Duration, Instant};
+
+use meter_messages::Minute;
+
+use super::custody::{Custody, newest_in_outbox, reckon, rows_in_ledger};
+use super::storm_plan::{Blow, PROGRAMS, blows};
+use super::{Simulation, mosquitto};
+use crate::{Program, Site, wait_until};
+
+/// Minutes that come after the storm: everything goes on.
+const AFTERWARDS: i64 = 30;
+
+/// While the ledger grows we wait; without a new minute for so long it is stuck. A pause before
+/// reconnecting is a minute at most.
+const STUCK_AFTER: Duration = Duration::from_secs(90);
+
+/// A pipeline of four processes and a plan to kill them.
+#[derive(Debug)]
+pub struct KillStorm {
+    /// What the plan follows from.
+    pub seed: u64,
+    /// So many processes are killed.
+    pub kills: u64,
+    /// Counters.
+    pub meters: u64,
+    /// How fast the households' time goes by.
+    pub minutes_a_second: u64,
+    /// Whether Debian's mosquitto without persistence stands in our broker's place.
+    pub forgetful_broker: bool,
+}
+
+struct Pipeline<'a> {
+    site: &'a Site,
+    forgetful_broker: bool,
+    programs: [Option<Program>; PROGRAMS],
+    faults: Vec<String>,
+}
+
+impl Pipeline<'_> {
+    fn spawn(&self, program: usize) -> Program {
+        match program {
+            0 if self.forgetful_broker => mosquitto::spawn(self.site),
+            0 => self.site.spawn("powerpi-broker"),
+            1 => self.site.spawn("powerpi-recorder"),
+            2 => self.site.spawn("pi-publisher"),
+            _ => self.site.spawn("powerpi-web"),
+        }
+    }
+
+    /// The first time in their order: pages have nothing to show before there is a ledger.
+    fn start(&mut self) {
+        for program in 0..PROGRAMS {
+            self.programs[program] = Some(self.spawn(program));
+            if program == 1 {
+                let ledger = self.site.path().join("ledger.sqlite");
+                wait_until("there is a ledger", || ledger.is_file());
+            }
+        }
+    }
+
+    fn strike(&mut self, blow: &Blow) {
+        std::thread::sleep(blow.pause);
+        for &victim in &blow.victims {
+            let Some(mut program) = self.programs[victim].take() else { continue };
+            if let Some(status) = program.ended() {
+                self.faults.push(format!("ended by itself ({status}): {}", program.last_words()));
+            } else {
+                program.kill();
+            }
+        }
+        std::thread::sleep(blow.away);
+        for &victim in &blow.victims {
+            self.programs[victim] = Some(self.spawn(victim));
+        }
+    }
+
+    /// The power strip is switched off and on, so that nobody waits for a next try any more.
+    fn restart_all(&mut self) {
+        for program in &mut self.programs {
+            *program = None;
+        }
+        self.start();
+    }
+
+    fn stop(&mut self) {
+        for program in self.programs.iter_mut().rev() {
+            program.take().into_iter().for_each(Program::stop);
+        }
+    }
+}
+
+impl KillStorm {
+    /// Lets it blow; `progress` is told now and then how far it is.
+    pub fn run(&self, progress: &dyn Fn(&str)) -> Custody {
+        let simulation = Simulation::new(self.seed, self.meters, self.minutes_a_second);
+        let site = Site::new(&simulation.settings(None));
+        let programs = std::array::from_fn(|_| None);
+        let mut pipeline =
+            Pipeline { site: &site, forgetful_broker: self.forgetful_broker, programs, faults: Vec::new() };
+        pipeline.start();
+        let recorded = || rows_in_ledger(&site.path().join("ledger.sqlite"));
+        wait_until("the first minute is recorded", || recorded() > 0);
+        let mut kills = 0;
+        for (number, blow) in blows(self.seed, self.kills).iter().enumerate() {
+            pipeline.strike(blow);
+            kills += blow.victims.len() as u64;
+            if number % 20 == 0 {
+                progress(&format!("{kills} of {} kills, {} minutes recorded", self.kills, recorded()));
+            }
+        }
+        let in_the_storm = recorded();
+        let until = self.go_on(&mut pipeline, &simulation);
+        let wanted = (until.epoch_minutes() - simulation.first.epoch_minutes()) as u64 * self.meters;
+        progress(&format!("{in_the_storm} minutes recorded in the storm, waiting for {wanted}"));
+        wait_for(wanted, recorded);
+        let mut custody = reckon(&site, &simulation, until);
+        custody.kills = kills;
+        custody.faults.append(&mut pipeline.faults);
+        pipeline.stop();
+        custody
+    }
+
+    /// After the storm: everybody starts once more, and time goes on a little.
+    fn go_on(&self, pipeline: &mut Pipeline<'_>, simulation: &Simulation) -> Minute {
+        pipeline.programs[2] = None;
+        let newest = newest_in_outbox(&pipeline.site.path().join("outbox.sqlite"));
+        let newest = newest.unwrap_or(simulation.first);
+        let until = Minute::nearest(newest.epoch_minutes() + AFTERWARDS);
+        pipeline.site.set_meters(&simulation.settings(Some(until)));
+        pipeline.restart_all();
+        until
+    }
+}
+
+/// Waits until so many minutes are recorded, or no more come.
+fn wait_for(wanted: u64, recorded: impl Fn() -> u64) {
+    let (mut best, mut since) = (0, Instant::now());
+    while best < wanted && since.elapsed() < STUCK_AFTER {
+        std::thread::sleep(Duration::from_millis(100));
+        let now = recorded();
+        if now > best {
+            (best, since) = (now, Instant::now());
+        }
+    }
+}

@@ -1,0 +1,17 @@
+//! Breaking things on purpose: what `make test` does for seconds and `make
+//! torture` for an hour.
+//!
+//! Each part takes a seed and says what it did; the same seed makes the same
+//! plan. [`kill_storm`] kills programs at random moments, with our broker or
+//! with one that forgets ([`mosquitto`]).
+
+mod chance;
+mod custody;
+pub mod kill_storm;
+pub mod mosquitto;
+mod simulation;
+mod storm_plan;
+
+pub use chance::{Chance, seed};
+pub use custody::Custody;
+pub use simulation::Simulation;

@@ -1,0 +1,3 @@
+//! Breaking things on purpose, for seconds; `make torture` does it for an hour.
+
+mod kill_storm;
