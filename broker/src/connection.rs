@@ -19,7 +19,8 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadHalf, Wr
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use crate::connection::handshake::shake_hands;
+use crate::admission::{NoPlace, Place};
+use crate::connection::handshake::{admit, shake_hands};
 use crate::connection::timing::Timing;
 use crate::connection::translation::{FromClient, incoming, packet_of};
 use crate::exchange::{Incoming, Request};
@@ -48,6 +49,8 @@ pub(crate) enum Ending {
     Refused(&'static str),
     #[error("{0}")]
     Closed(&'static str),
+    #[error(transparent)]
+    NoPlace(#[from] NoPlace),
     #[error("no CONNECT in time")]
     NoConnect,
     #[error("the client has been silent for more than one and a half times its keep-alive")]
@@ -71,16 +74,26 @@ pub(crate) struct Surroundings {
 }
 
 /// Serves a client until it goes, errs, or is told to go.
-pub(crate) async fn serve<S>(mut stream: S, id: ConnectionId, peer: SocketAddr, surroundings: Surroundings)
-where
+pub(crate) async fn serve<S>(
+    mut stream: S,
+    id: ConnectionId,
+    peer: SocketAddr,
+    surroundings: Surroundings,
+    mut place: Place,
+) where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let mut bytes = BytesMut::with_capacity(READ_BYTES);
-    let connect = tokio::select! {
+    let mut bytes = BytesMut::new();
+    let shaken = tokio::select! {
         shaken = shake_hands(&mut stream, &mut bytes, &surroundings.settings) => shaken,
+        () = place.displaced() => Err(NoPlace::Displaced.into()),
         () = surroundings.shutdown.cancelled() => Err(Ending::Stopping),
     };
-    let mut connect = match connect {
+    let admitted = match shaken {
+        Ok(connect) => admit(&mut stream, &mut place).await.map(|()| connect),
+        Err(ending) => Err(ending),
+    };
+    let mut connect = match admitted {
         Ok(connect) => connect,
         Err(ending) => return log(&ending, peer, ""),
     };
@@ -114,7 +127,11 @@ where
 
 fn log(ending: &Ending, peer: SocketAddr, client_id: &str) {
     match ending {
-        Ending::Protocol(_) | Ending::NotReading | Ending::NoConnect | Ending::Refused(_) => {
+        Ending::Protocol(_)
+        | Ending::NotReading
+        | Ending::NoConnect
+        | Ending::NoPlace(_)
+        | Ending::Refused(_) => {
             tracing::warn!(%peer, client_id, "connection closed: {ending}");
         }
         _ => tracing::info!(%peer, client_id, "connection closed: {ending}"),
@@ -167,14 +184,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     ///
     /// Cancelling it loses nothing: what was read or written is noted at once.
     async fn step(&mut self) -> Result<(), Ending> {
-        self.hand_over().await?;
-        if self.ended && self.pending.is_empty() && !self.handed_over {
-            return Err(Ending::EndOfStream);
-        }
         while self.unwritten.len() < UNWRITTEN_BYTES
             && let Some(outgoing) = self.inlet.try_next()
         {
             self.carry_out(outgoing)?;
+        }
+        // After that, since one of them may have asked for what is handed over here.
+        self.hand_over().await?;
+        if self.ended && self.pending.is_empty() && !self.handed_over {
+            return Err(Ending::EndOfStream);
         }
         let (may_read, may_write) = (self.may_read(), !self.unwritten.is_empty());
         self.read.reserve(READ_BYTES);

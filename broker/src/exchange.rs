@@ -133,7 +133,7 @@ impl Exchange {
         let mut exchange = Exchange {
             router,
             sessions: Sessions::default(),
-            retained: Retained::new(settings.max_retained),
+            retained: Retained::new(settings.max_retained, settings.max_retained_bytes),
             clients: HashMap::new(),
             limits: Limits::new(settings),
             figures: Figures::new(now),

@@ -15,9 +15,11 @@
 //! connection without DISCONNECT: whoever looks at a client's status finds it offline while the
 //! broker is, and the client says that it is online when it comes back.
 
+mod admission;
 mod connection;
 mod exchange;
 mod listener;
+mod open_files;
 mod outlet;
 mod owed;
 mod packets;
@@ -111,6 +113,7 @@ impl Broker {
     ///
     /// If the router does not start, or the settings have no room for the subscriptions kept.
     pub async fn run(self, shutdown: CancellationToken) -> anyhow::Result<()> {
+        open_files::allow(self.settings.max_connections + self.settings.max_half_open);
         let (exchange, requests) = exchange::requests();
         let owner = Exchange::start(&self.settings, self.kept, Instant::now(), shutdown.clone())?;
         let thread = run_exchange(owner, requests)?;

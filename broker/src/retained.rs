@@ -18,19 +18,26 @@ pub(crate) struct RetainedMessage {
 
 /// There are as many retained messages as may be.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0} messages are retained, which is the limit")]
-pub(crate) struct TooManyRetained(usize);
+pub(crate) enum TooManyRetained {
+    #[error("{0} messages are retained, which is the limit")]
+    Messages(usize),
+    #[error("retained messages fill the {0} bytes that [mqtt] max_retained_bytes allows")]
+    Bytes(usize),
+}
 
 /// The retained messages of all topics.
 #[derive(Debug)]
 pub(crate) struct Retained {
     by_topic: BTreeMap<String, RetainedMessage>,
+    /// Of topics and payloads.
+    bytes: usize,
     max_messages: usize,
+    max_bytes: usize,
 }
 
 impl Retained {
-    pub(crate) fn new(max_messages: usize) -> Retained {
-        Retained { by_topic: BTreeMap::new(), max_messages }
+    pub(crate) fn new(max_messages: usize, max_bytes: usize) -> Retained {
+        Retained { by_topic: BTreeMap::new(), bytes: 0, max_messages, max_bytes }
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -40,14 +47,21 @@ impl Retained {
     /// Keeps a message in the place of the topic's last one. An empty one only deletes it.
     pub(crate) fn retain(&mut self, message: &Arc<Message>, qos: QoS) -> Result<(), TooManyRetained> {
         if message.payload.is_empty() {
-            self.by_topic.remove(&message.topic);
+            if let Some(earlier) = self.by_topic.remove(&message.topic) {
+                self.bytes -= earlier.message.size();
+            }
             return Ok(());
         }
-        let retained = RetainedMessage { message: Arc::clone(message), qos };
-        let known = self.by_topic.contains_key(&message.topic);
-        if !known && self.by_topic.len() >= self.max_messages {
-            return Err(TooManyRetained(self.max_messages));
+        let earlier = self.by_topic.get(&message.topic).map(|earlier| earlier.message.size());
+        if earlier.is_none() && self.by_topic.len() >= self.max_messages {
+            return Err(TooManyRetained::Messages(self.max_messages));
         }
+        let bytes = self.bytes - earlier.unwrap_or(0) + message.size();
+        if bytes > self.max_bytes {
+            return Err(TooManyRetained::Bytes(self.max_bytes));
+        }
+        self.bytes = bytes;
+        let retained = RetainedMessage { message: Arc::clone(message), qos };
         self.by_topic.insert(message.topic.clone(), retained);
         Ok(())
     }
@@ -77,7 +91,7 @@ mod tests {
     use bytes::Bytes;
 
     fn retained(topics: &[&str]) -> Retained {
-        let mut retained = Retained::new(topics.len());
+        let mut retained = Retained::new(topics.len(), 1_000);
         for topic in topics {
             retained.retain(&message(topic, "x"), QoS::AtLeastOnce).unwrap();
         }
@@ -110,10 +124,24 @@ mod tests {
     fn an_empty_message_deletes_and_makes_room() {
         let mut retained = retained(&["a", "b"]);
         let full = retained.retain(&message("c", "x"), QoS::AtMostOnce);
-        assert_eq!(full, Err(TooManyRetained(2)));
+        assert_eq!(full, Err(TooManyRetained::Messages(2)));
         retained.retain(&message("a", "new"), QoS::AtMostOnce).unwrap();
         retained.retain(&message("b", ""), QoS::AtMostOnce).unwrap();
         retained.retain(&message("c", "x"), QoS::AtMostOnce).unwrap();
         assert_eq!(topics(&retained, "#"), ["a", "c"]);
+    }
+
+    #[test]
+    fn bytes_are_limited_and_come_back() {
+        let mut retained = Retained::new(10, 10);
+        retained.retain(&message("a", "12345"), QoS::AtMostOnce).unwrap();
+        let full = retained.retain(&message("b", "1234"), QoS::AtMostOnce);
+        assert_eq!(full, Err(TooManyRetained::Bytes(10)));
+        // In the place of the earlier one it fits, and a smaller one leaves room.
+        retained.retain(&message("a", "123456789"), QoS::AtMostOnce).unwrap();
+        retained.retain(&message("a", "1"), QoS::AtMostOnce).unwrap();
+        retained.retain(&message("b", "1234567"), QoS::AtMostOnce).unwrap();
+        retained.retain(&message("b", ""), QoS::AtMostOnce).unwrap();
+        retained.retain(&message("c", "1234567"), QoS::AtMostOnce).unwrap();
     }
 }

@@ -80,9 +80,10 @@ impl From<rumqttd::local::LinkError> for RouterFailure {
     }
 }
 
-/// The filter cannot be added: so many different ones have been seen already.
+/// The filter cannot be added: rumqttd knows as many different ones as it may, and as many others
+/// are subscribed to.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0} different filters have been seen, which is the limit")]
+#[error("there are {0} different filters too many")]
 pub(crate) struct TooManyFilters(usize);
 
 /// How much rumqttd may remember: it never forgets a filter or a topic.
@@ -99,8 +100,12 @@ pub(crate) struct Router {
     tx: LinkTx,
     rx: LinkRx,
     limits: RouterLimits,
-    /// Every filter ever seen.
+    /// Every filter that rumqttd has ever seen.
     filters: HashMap<String, FilterId>,
+    /// Filters that it may not see any more, as long as somebody subscribes to them.
+    /// With their paths as the router would see them.
+    unremembered: HashMap<String, (FilterId, String)>,
+    last_filter: FilterId,
     /// The filters that take part in matching now, as the router sees them.
     subscribed: HashMap<FilterId, String>,
     /// Offset that a filter's next message has in its log, once known.
@@ -129,6 +134,8 @@ impl Router {
             rx,
             limits,
             filters: HashMap::new(),
+            unremembered: HashMap::new(),
+            last_filter: FilterId(FENCES.len()),
             subscribed: HashMap::new(),
             next_offset: HashMap::new(),
             topics: HashMap::new(),
@@ -145,22 +152,43 @@ impl Router {
 
     /// The number of `filter`, which takes part in matching from now on.
     pub(crate) fn subscribe(&mut self, filter: &str) -> Result<FilterId, TooManyFilters> {
+        if let Some((id, _)) = self.unremembered.get(filter) {
+            return Ok(*id);
+        }
         let id = match self.filters.get(filter) {
             Some(id) => *id,
-            None if self.filters.len() >= self.limits.max_filters => {
-                return Err(TooManyFilters(self.limits.max_filters));
+            None if self.filters.len() < self.limits.max_filters => {
+                let id = self.next_filter();
+                self.filters.insert(filter.to_owned(), id);
+                id
             }
-            None => FilterId(FENCES.len() + 1 + self.filters.len()),
+            None => return self.subscribe_unremembered(filter),
         };
-        self.filters.insert(filter.to_owned(), id);
         if self.subscribed.insert(id, inside(filter)).is_none() {
             self.queue_subscribe(&inside(filter), id);
         }
         Ok(id)
     }
 
+    fn subscribe_unremembered(&mut self, filter: &str) -> Result<FilterId, TooManyFilters> {
+        if self.unremembered.len() >= self.limits.max_filters {
+            return Err(TooManyFilters(self.unremembered.len()));
+        }
+        let id = self.next_filter();
+        self.unremembered.insert(filter.to_owned(), (id, inside(filter)));
+        Ok(id)
+    }
+
+    fn next_filter(&mut self) -> FilterId {
+        self.last_filter.0 += 1;
+        self.last_filter
+    }
+
     /// Takes `filter` out of matching.
     pub(crate) fn unsubscribe(&mut self, filter: &str) {
+        if self.unremembered.remove(filter).is_some() {
+            return;
+        }
         let Some(id) = self.filters.get(filter) else {
             return;
         };
@@ -184,6 +212,7 @@ impl Router {
             self.route_batch(start, &topics[start..end], &mut matches)?;
             start = end;
         }
+        self.match_unremembered_filters(topics, &mut matches);
         matches.sort_unstable();
         matches.dedup();
         Ok(matches)
@@ -244,6 +273,18 @@ impl Router {
             if protocol::matches(&topic, path) {
                 matches.push(Match { index, filter: *filter });
             }
+        }
+    }
+
+    /// Matches filters with rumqttd's own function, past its memory for filters, which is full.
+    fn match_unremembered_filters(&self, topics: &[&str], matches: &mut Vec<Match>) {
+        if self.unremembered.is_empty() {
+            return;
+        }
+        for (index, topic) in topics.iter().enumerate() {
+            let topic = inside(topic);
+            let found = self.unremembered.values().filter(|(_, path)| protocol::matches(&topic, path));
+            matches.extend(found.map(|(filter, _)| Match { index, filter: *filter }));
         }
     }
 

@@ -171,6 +171,11 @@ impl Session {
         self.owed.len() + self.in_flight.len()
     }
 
+    /// Whether a new session would do as well.
+    pub(crate) fn is_blank(&self) -> bool {
+        self.subscriptions.is_empty() && self.owed_messages() == 0 && self.receiving.is_empty()
+    }
+
     /// How many messages were dropped since the last call.
     pub(crate) fn take_dropped(&mut self) -> u64 {
         std::mem::take(&mut self.dropped)

@@ -149,6 +149,16 @@ impl Sessions {
             .collect()
     }
 
+    /// The lasting session, of those whose client is absent, that has waited longest for nothing:
+    /// nothing subscribed to, nothing owed.
+    pub(crate) fn most_dispensable(&self) -> Option<SessionId> {
+        self.sessions
+            .iter()
+            .filter(|(_, session)| session.connection.is_none() && session.is_blank())
+            .min_by_key(|(_, session)| session.idle_since)
+            .map(|(id, _)| *id)
+    }
+
     pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = (SessionId, &mut Session)> {
         self.sessions.iter_mut().map(|(id, session)| (*id, session))
     }

@@ -50,6 +50,11 @@ pub struct MqttSettings {
     pub listen: SocketAddr,
     /// Clients connected at the same time.
     pub max_connections: usize,
+    /// Those of them that come from one address (IPv6: from one /64 network); 0 for no limit.
+    pub max_connections_per_address: usize,
+    /// Connections that have not got their CONNECT accepted yet, besides the clients. With more
+    /// of them, those that have waited longest are closed, at the address that has most of them.
+    pub max_half_open: usize,
     /// Largest packet taken from a client, in bytes, without its fixed header.
     pub max_packet_bytes: usize,
     /// Seconds from the TCP connection to a complete CONNECT.
@@ -75,7 +80,10 @@ pub struct MqttSettings {
     pub stalled_after_s: u64,
     /// Retained messages.
     pub max_retained: usize,
-    /// Different topic filters that the router remembers; it never forgets one.
+    /// Bytes of their topics and payloads.
+    pub max_retained_bytes: usize,
+    /// Different topic filters that the router remembers, since it never forgets one. As many
+    /// again can be subscribed to at a time and are matched one by one.
     pub max_filters: usize,
     /// Different topics that the router remembers; others are matched one by one.
     pub max_topics: usize,
@@ -86,6 +94,8 @@ impl Default for MqttSettings {
         MqttSettings {
             listen: SocketAddr::from(([127, 0, 0, 1], 1883)),
             max_connections: 1_000,
+            max_connections_per_address: 750,
+            max_half_open: 200,
             max_packet_bytes: 256 * 1024,
             connect_timeout_s: 10,
             write_timeout_s: 30,
@@ -98,6 +108,7 @@ impl Default for MqttSettings {
             max_waiting_bytes: 4 * 1024 * 1024,
             stalled_after_s: 60,
             max_retained: 100_000,
+            max_retained_bytes: 128 * 1024 * 1024,
             max_filters: 10_000,
             max_topics: 100_000,
         }

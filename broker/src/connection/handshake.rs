@@ -6,6 +6,7 @@ use bytes::BytesMut;
 use rumqttc::{ConnAck, Connect, ConnectReturnCode, Packet};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
+use crate::admission::Place;
 use crate::connection::Ending;
 use crate::packets::{self, ProtocolError};
 use crate::settings::MqttSettings;
@@ -40,6 +41,15 @@ where
     };
     refuse(stream, code).await;
     Err(ending)
+}
+
+/// Gives a client that has said who it is a place among the clients, or says that there is none.
+pub(super) async fn admit<S: AsyncWrite + Unpin>(stream: &mut S, place: &mut Place) -> Result<(), Ending> {
+    if let Err(reason) = place.become_client() {
+        refuse(stream, ConnectReturnCode::ServiceUnavailable).await;
+        return Err(reason.into());
+    }
+    Ok(())
 }
 
 async fn read_connect<S: AsyncRead + Unpin>(

@@ -34,7 +34,7 @@ impl Exchange {
             }
         }
         let known = self.sessions.of_client(client_id).is_some();
-        if !known && self.sessions.len() >= self.limits.max_sessions {
+        if !known && !self.has_room_for_session() {
             tracing::warn!(client_id, "refused: there are too many sessions");
             refuse(&mut outlet);
             self.parting.push(outlet);
@@ -57,6 +57,18 @@ impl Exchange {
         self.clients.insert(connection, client);
         self.stirred.push(opened.session);
         Ok(())
+    }
+
+    /// Whether there may be one session more; one that holds nothing makes way for it.
+    fn has_room_for_session(&mut self) -> bool {
+        if self.sessions.len() < self.limits.max_sessions {
+            return true;
+        }
+        let dispensable = self.sessions.most_dispensable();
+        if let Some(session) = dispensable {
+            self.end_session(session);
+        }
+        dispensable.is_some()
     }
 
     fn note_connection(&mut self, opened: &Opened, connection: ConnectionId, connect: &Connect) {

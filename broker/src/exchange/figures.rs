@@ -9,6 +9,7 @@ use rumqttc::mqttbytes::QoS;
 use crate::exchange::keeping::STORE_STATE;
 use crate::exchange::{Exchange, Publication};
 use crate::owed::Message;
+use crate::retained::TooManyRetained;
 use crate::router::RouterFailure;
 
 const EVERY: Duration = Duration::from_secs(10);
@@ -24,11 +25,13 @@ pub(super) struct Figures {
     pub(super) sent: u64,
     /// QoS 0 messages not sent to clients that did not read fast enough.
     pub(super) dropped_qos0: u64,
+    /// Messages not retained since somebody last asked, and why.
+    pub(super) not_retained: Option<(u64, TooManyRetained)>,
 }
 
 impl Figures {
     pub(super) fn new(now: Instant) -> Figures {
-        Figures { started: now, published: None, received: 0, sent: 0, dropped_qos0: 0 }
+        Figures { started: now, published: None, received: 0, sent: 0, dropped_qos0: 0, not_retained: None }
     }
 
     /// Whether they were published some time ago, or never.

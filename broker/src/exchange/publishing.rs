@@ -108,7 +108,8 @@ impl Exchange {
     pub(super) fn retain(&mut self, publication: &Publication) {
         let Publication { message, qos, .. } = publication;
         if let Err(error) = self.retained.retain(message, *qos) {
-            tracing::warn!(topic = message.topic, "message not retained: {error}");
+            self.figures.not_retained =
+                Some((self.figures.not_retained.take().map_or(1, |(n, _)| n + 1), error));
         } else if message.topic.starts_with("$SYS/") {
             // The broker's own figures are made anew.
         } else if message.payload.is_empty() {

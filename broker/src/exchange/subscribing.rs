@@ -14,14 +14,35 @@ use crate::sessions::SessionId;
 use crate::store::Change;
 use crate::topics::valid_filter;
 
+/// Longer filters are cut off in the log.
+const LOGGED_CHARACTERS: usize = 200;
+
+/// What of a SUBSCRIBE was refused.
+#[derive(Debug, Default)]
+struct Refused {
+    count: usize,
+    /// The first filter, and why.
+    first: Option<(String, String)>,
+}
+
+impl Refused {
+    fn note(&mut self, filter: &str, reason: String) -> SubscribeReasonCode {
+        self.count += 1;
+        self.first.get_or_insert_with(|| (filter.chars().take(LOGGED_CHARACTERS).collect(), reason));
+        SubscribeReasonCode::Failure
+    }
+}
+
 impl Exchange {
     pub(super) fn subscribe(&mut self, connection: ConnectionId, subscribe: &Subscribe) {
         let Some(client) = self.clients.get(&connection) else {
             return;
         };
         let session = client.session;
+        let mut refused = Refused::default();
         let return_codes: Vec<_> =
-            subscribe.filters.iter().map(|filter| self.grant(session, filter)).collect();
+            subscribe.filters.iter().map(|filter| self.grant(session, filter, &mut refused)).collect();
+        self.report(session, &refused);
         let retained = self.retained_for(subscribe, &return_codes);
         let suback = SubAck::new(subscribe.pkid, return_codes);
         self.answer(connection, Packet::SubAck(suback));
@@ -30,18 +51,22 @@ impl Exchange {
         }
     }
 
-    fn grant(&mut self, id: SessionId, wanted: &SubscribeFilter) -> SubscribeReasonCode {
+    fn grant(
+        &mut self,
+        id: SessionId,
+        wanted: &SubscribeFilter,
+        refused: &mut Refused,
+    ) -> SubscribeReasonCode {
         let Some(session) = self.sessions.get_mut(id) else {
             return SubscribeReasonCode::Failure;
         };
-        let (client_id, path) = (Arc::clone(&session.client_id), &wanted.path);
+        let path = &wanted.path;
         let subscriptions = &session.subscriptions;
         let too_many =
             subscriptions.len() >= self.limits.max_subscriptions && !subscriptions.contains_key(path);
         if too_many || !valid_filter(path) {
-            let reason = if too_many { "too many" } else { "invalid filter" };
-            tracing::warn!(client_id = &*client_id, filter = path, reason, "subscription refused");
-            return SubscribeReasonCode::Failure;
+            let reason = if too_many { "the session has too many" } else { "the filter is invalid" };
+            return refused.note(path, reason.to_owned());
         }
         match self.router.subscribe(path) {
             Ok(filter) => {
@@ -52,10 +77,18 @@ impl Exchange {
                 self.sessions.subscribe(id, path, Subscription { filter, qos });
                 SubscribeReasonCode::Success(qos)
             }
-            Err(reason) => {
-                tracing::warn!(client_id = &*client_id, filter = path, %reason, "subscription refused");
-                SubscribeReasonCode::Failure
-            }
+            Err(reason) => refused.note(path, reason.to_string()),
+        }
+    }
+
+    /// One line for all filters of a packet: it can hold tens of thousands.
+    fn report(&mut self, id: SessionId, refused: &Refused) {
+        if let Some((filter, reason)) = &refused.first
+            && let Some(session) = self.sessions.get_mut(id)
+        {
+            let client_id = &*session.client_id;
+            let count = refused.count;
+            tracing::warn!(client_id, count, filter, reason, "subscription refused");
         }
     }
 

@@ -52,6 +52,9 @@ impl Exchange {
     }
 
     fn warn_of_dropped(&mut self) {
+        if let Some((messages, reason)) = self.figures.not_retained.take() {
+            tracing::warn!(messages, "not retained: {reason}");
+        }
         for (_, session) in self.sessions.iter_mut() {
             let dropped = session.take_dropped();
             if dropped > 0 {

@@ -111,7 +111,10 @@ fn who_does_not_say_connect_is_closed() {
 fn connections_are_limited() {
     let broker = TestBroker::with(|settings| settings.mqtt.max_connections = 1);
     let mut first = broker.client("first");
-    broker.raw().expect_end();
+    let mut second = broker.raw();
+    second.send(&Packet::Connect(Connect::new("second")));
+    assert_eq!(second.receive(), refusal(ConnectReturnCode::ServiceUnavailable));
+    second.expect_end();
     first.send(&Packet::Disconnect);
     first.expect_end();
     drop(first);

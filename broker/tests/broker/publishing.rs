@@ -1,5 +1,7 @@
 //! Messages from publishers to connected subscribers.
 
+use std::time::{Duration, Instant};
+
 use rumqttc::mqttbytes::QoS;
 use rumqttc::{Packet, PubAck, PubComp, PubRec, PubRel};
 
@@ -158,4 +160,19 @@ fn one_message_reaches_hundreds_of_sessions_and_filters() {
     for subscriber in &mut subscribers {
         subscriber.expect_messages((1..=50).map(|id: u16| id.to_string()));
     }
+}
+
+/// A packet that comes while the one before is with the exchange is handed over as soon as that
+/// is done, and not with the next tick of the clock.
+#[test]
+fn large_messages_follow_each_other_without_a_pause() {
+    let broker = TestBroker::start();
+    let mut publisher = broker.client("publisher");
+    let payload = "x".repeat(200_000);
+    let start = Instant::now();
+    for _ in 0..100 {
+        publisher.send(&qos0("a", &payload));
+    }
+    publisher.publish("a", "the last one");
+    assert!(start.elapsed() < Duration::from_secs(3), "{:?}", start.elapsed());
 }

@@ -66,9 +66,23 @@ fn different_filters_are_limited() {
     let mut client = broker.client("client");
     client.subscribe("a", QoS::AtMostOnce);
     client.subscribe("b", QoS::AtMostOnce);
-    let refused = client.try_subscribe("c", QoS::AtMostOnce);
+    // These two are past the router's memory.
+    client.subscribe("c/+", QoS::AtMostOnce);
+    client.subscribe("d", QoS::AtMostOnce);
+    let refused = client.try_subscribe("e", QoS::AtMostOnce);
     assert_eq!(refused, SubscribeReasonCode::Failure);
-    broker.client("other").subscribe("a", QoS::AtLeastOnce);
+    let mut other = broker.client("other");
+    other.subscribe("a", QoS::AtLeastOnce);
+    other.subscribe("c/+", QoS::AtLeastOnce);
+    broker.client("publisher").publish("c/d", "x");
+    assert_eq!(client.receive_message().topic, "c/d");
+    other.expect_messages(["x"]);
+    // What somebody gives up, somebody else may have.
+    let mut unsubscribe = Unsubscribe::new("d");
+    unsubscribe.pkid = 5;
+    client.send(&Packet::Unsubscribe(unsubscribe));
+    assert_eq!(client.receive(), Packet::UnsubAck(UnsubAck::new(5)));
+    client.subscribe("e", QoS::AtMostOnce);
 }
 
 #[test]
