@@ -15,7 +15,7 @@ test: ## Checks everything: format, lints, docs, unit, property and end-to-end t
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --document-private-items --locked --quiet
-	cargo build --workspace --bins --locked
+	cargo build --workspace --locked
 	deploy/run-tests.sh
 
 gpio: ## Counts real pulses in a real Linux kernel (User-mode Linux with gpio-sim)
@@ -28,8 +28,15 @@ screenshots: ## Takes the pictures in docs/ anew
 	cargo build --release --workspace --bins --locked
 	cargo run --release --locked --package end-to-end --example screenshots
 
+KILLS ?= 1000
+SOAK_MINUTES ?= 60
+torture: ## Breaks things for an hour: kills, power cuts, a soak (KILLS=1000 SOAK_MINUTES=60)
+	deploy/install-packages.sh build test
+	cargo build --release --workspace --locked
+	cargo run --release --locked --package end-to-end --example torture -- --kills $(KILLS) --soak-minutes $(SOAK_MINUTES)
+
 deny: ## Licences, sources and known advisories of all dependencies (wants the network)
 	command -v cargo-deny >/dev/null || cargo install --locked cargo-deny
 	cargo deny check
 
-.PHONY: help demo test gpio screenshots deny
+.PHONY: help demo test gpio screenshots torture deny

@@ -35,17 +35,33 @@ impl Program {
     /// Starts a daemon in `folder` with the settings `<name>.toml` there, and
     /// waits until it says that it is ready.
     pub fn start(name: &'static str, folder: &Path) -> Self {
+        Self::start_with(name, folder, &[]).unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    /// As [`start`](Self::start), with more in its environment; its last words, if it ends
+    /// instead or is not ready within half a minute.
+    pub fn start_with(
+        name: &'static str,
+        folder: &Path,
+        environment: &[(&str, &Path)],
+    ) -> Result<Self, String> {
         let socket = folder.join(format!("{name}.ready"));
         let _ = std::fs::remove_file(&socket);
         let ready = UnixDatagram::bind(&socket).unwrap();
-        ready.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+        ready.set_read_timeout(Some(Duration::from_millis(100))).unwrap();
         let arguments = ["--config".into(), folder.join(format!("{name}.toml")).display().to_string()];
-        let program = Self::spawn(name, folder, &arguments, &[("NOTIFY_SOCKET", &socket)]);
+        let environment = [environment, &[("NOTIFY_SOCKET", socket.as_path())]].concat();
+        let mut program = Self::spawn(name, folder, &arguments, &environment);
+        let began = Instant::now();
         let mut said = [0; 64];
-        let length =
-            ready.recv(&mut said).unwrap_or_else(|_| panic!("{name} is not ready:\n{}", program.log()));
-        assert!(said[..length].starts_with(b"READY=1"), "{name} said {:?}", &said[..length]);
-        program
+        loop {
+            match ready.recv(&mut said) {
+                Ok(length) if said[..length].starts_with(b"READY=1") => return Ok(program),
+                Ok(length) => return Err(format!("{name} said {:?}", &said[..length])),
+                Err(_) if program.ended().is_none() && began.elapsed() < Duration::from_secs(30) => {}
+                Err(_) => return Err(format!("{name} is not ready:\n{}", program.last_words())),
+            }
+        }
     }
 
     /// Starts a program; its standard error goes to `<name>.log` in `folder`.
@@ -78,6 +94,11 @@ impl Program {
             .spawn()
             .unwrap_or_else(|error| panic!("{}: {error}", file.display()));
         Self { name, child, log }
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &'static str {
+        self.name
     }
 
     /// Its process.

@@ -111,7 +111,7 @@ impl KillStorm {
             }
         }
         let in_the_storm = recorded();
-        let until = self.go_on(&mut pipeline, &simulation);
+        let until = Self::go_on(&mut pipeline, &simulation);
         let wanted = (until.epoch_minutes() - simulation.first.epoch_minutes()) as u64 * self.meters;
         progress(&format!("{in_the_storm} minutes recorded in the storm, waiting for {wanted}"));
         wait_for(wanted, recorded);
@@ -123,19 +123,23 @@ impl KillStorm {
     }
 
     /// After the storm: everybody starts once more, and time goes on a little.
-    fn go_on(&self, pipeline: &mut Pipeline<'_>, simulation: &Simulation) -> Minute {
+    fn go_on(pipeline: &mut Pipeline<'_>, simulation: &Simulation) -> Minute {
         pipeline.programs[2] = None;
-        let newest = newest_in_outbox(&pipeline.site.path().join("outbox.sqlite"));
-        let newest = newest.unwrap_or(simulation.first);
-        let until = Minute::nearest(newest.epoch_minutes() + AFTERWARDS);
+        let until = end_of(pipeline.site, simulation);
         pipeline.site.set_meters(&simulation.settings(Some(until)));
         pipeline.restart_all();
         until
     }
 }
 
+/// Where a site's time is to end, once its publisher is stopped: a little later.
+pub(super) fn end_of(site: &Site, simulation: &Simulation) -> Minute {
+    let newest = newest_in_outbox(&site.path().join("outbox.sqlite")).unwrap_or(simulation.first);
+    Minute::nearest(newest.epoch_minutes() + AFTERWARDS)
+}
+
 /// Waits until so many minutes are recorded, or no more come.
-fn wait_for(wanted: u64, recorded: impl Fn() -> u64) {
+pub(super) fn wait_for(wanted: u64, recorded: impl Fn() -> u64) {
     let (mut best, mut since) = (0, Instant::now());
     while best < wanted && since.elapsed() < STUCK_AFTER {
         std::thread::sleep(Duration::from_millis(100));

@@ -6,11 +6,16 @@
 //! with one that forgets ([`mosquitto`]).
 
 mod chance;
+mod client;
 mod custody;
 pub mod kill_storm;
+pub mod memory;
 pub mod mosquitto;
+pub mod power_cut;
 mod simulation;
+pub mod soak;
 mod storm_plan;
+mod visitors;
 
 pub use chance::{Chance, seed};
 pub use custody::Custody;

@@ -1,0 +1,128 @@
+//! The parts of a run: storms and power cuts one after the other, and the soak beside them.
+
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::{Duration, Instant};
+
+use end_to_end::torture::Custody;
+use end_to_end::torture::kill_storm::KillStorm;
+use end_to_end::torture::power_cut::{Disk, PowerCut};
+use end_to_end::torture::soak::{Soak, Soaked};
+
+/// A soak shorter than this says nothing about memory.
+const MEMORY_FROM: Duration = Duration::from_secs(5 * 60);
+
+/// Power cuts of a recorded run, and how many of them all programs go on from.
+const MOMENTS: u64 = 40;
+const RESTARTS: u64 = 4;
+
+/// What came of a part.
+pub(crate) struct Part {
+    pub(crate) name: &'static str,
+    pub(crate) custody: Custody,
+    pub(crate) took: Duration,
+    /// What else there is to say.
+    pub(crate) told: String,
+}
+
+/// What came of all.
+pub(crate) struct Outcome {
+    pub(crate) custody: Custody,
+    pub(crate) parts: Vec<Part>,
+    pub(crate) soaked: Option<Soaked>,
+}
+
+pub(crate) fn run(seed: u64, kills: u64, soak: Duration) -> Outcome {
+    let began = Instant::now();
+    let mut soaked = None;
+    let mut parts = std::thread::scope(|scope| {
+        let soaking = scope.spawn(|| run_soak(began, seed, soak));
+        let parts = storms(began, seed, kills);
+        let (part, outcome) = soaking.join().unwrap();
+        soaked = outcome;
+        parts.into_iter().chain([part]).collect::<Vec<_>>()
+    });
+    let mut custody = Custody::default();
+    for part in &mut parts {
+        for fault in &mut part.custody.faults {
+            fault.insert_str(0, &format!("{}: ", part.name));
+        }
+        custody += part.custody.clone();
+    }
+    Outcome { custody, parts, soaked }
+}
+
+fn storms(began: Instant, seed: u64, kills: u64) -> Vec<Part> {
+    let forgetful = kills * 3 / 10;
+    let storm = |name, kills, seed, forgetful_broker| {
+        part(name, began, |progress| {
+            let storm = KillStorm { seed, kills, meters: 3, minutes_a_second: 60, forgetful_broker };
+            (storm.run(progress), String::new())
+        })
+    };
+    vec![
+        storm("kill storm", kills - forgetful, seed, false),
+        storm("forgetful broker", forgetful, seed.wrapping_add(1), true),
+        part("power cut", began, |progress| power_cuts(seed.wrapping_add(3), kills, progress)),
+    ]
+}
+
+/// A recorded run for every fifty kills.
+fn power_cuts(seed: u64, kills: u64, progress: &dyn Fn(&str)) -> (Custody, String) {
+    let runs = kills.div_ceil(50);
+    let (mut custody, mut acknowledged) = (Custody::default(), 0);
+    for run in 0..runs {
+        progress(&format!("run {} of {runs}", run + 1));
+        let recorded = PowerCut { seed: seed.wrapping_add(run), lasts: Duration::from_secs(6) }.record();
+        let found = recorded.cut(Disk::Honest, MOMENTS, progress);
+        acknowledged += found.acknowledged;
+        custody += found.custody;
+        custody += recorded.go_on(RESTARTS, progress);
+    }
+    let told = format!(
+        "{} moments, {acknowledged} acknowledgements looked up; {} restarts of all programs",
+        runs * MOMENTS,
+        runs * RESTARTS
+    );
+    (custody, told)
+}
+
+fn run_soak(began: Instant, seed: u64, lasts: Duration) -> (Part, Option<Soaked>) {
+    let mut soaked = None;
+    let part = part("soak", began, |progress| {
+        let soak = Soak { seed: seed.wrapping_add(2), lasts, judge_memory: lasts >= MEMORY_FROM };
+        let outcome = soak.run(progress);
+        let told = format!(
+            "{:.0} messages a second for {} minutes, {} received by clients, {} visits",
+            outcome.messages_a_second,
+            lasts.as_secs() / 60,
+            outcome.heard,
+            outcome.visits
+        );
+        let custody = outcome.custody.clone();
+        soaked = Some(outcome);
+        (custody, told)
+    });
+    (part, soaked)
+}
+
+/// Runs a part; a panic is a check that failed.
+fn part(name: &'static str, began: Instant, run: impl FnOnce(&dyn Fn(&str)) -> (Custody, String)) -> Part {
+    let progress = |told: &str| {
+        let seconds = began.elapsed().as_secs();
+        println!("[{:02}:{:02}:{:02}] {name}: {told}", seconds / 3600, seconds / 60 % 60, seconds % 60);
+    };
+    progress("begins");
+    let since = Instant::now();
+    let (custody, told) = catch_unwind(AssertUnwindSafe(|| run(&progress))).unwrap_or_else(|panic| {
+        let faults = vec![format!("ended early: {}", words(panic.as_ref()))];
+        (Custody { faults, ..Custody::default() }, String::new())
+    });
+    progress(&format!("{custody}, {} faults", custody.faults.len()));
+    Part { name, custody, took: since.elapsed(), told }
+}
+
+fn words(panic: &(dyn Any + Send)) -> &str {
+    let owned = panic.downcast_ref::<String>().map(String::as_str);
+    owned.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("a panic")
+}

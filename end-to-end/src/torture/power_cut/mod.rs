@@ -1,0 +1,138 @@
+//! Power goes at any moment: what was acknowledged by then is on the disk.
+//!
+//! Broker, recorder and publisher run under the recorder of writes in `write-trace`
+//! ([`trace`]), while [`witness`] notes what was acknowledged when. Then for many moments the
+//! disk is made as it could have been ([`disk`]): all that was synced, and of the rest whatever
+//! chance leaves, also halves of pages. From it SQLite, the real broker and the whole pipeline
+//! have to bring back everything acknowledged ([`checks`]).
+
+mod checks;
+mod disk;
+pub mod trace;
+mod witness;
+
+use std::path::Path;
+use std::time::Duration;
+
+pub use self::disk::{Disk, Image};
+use self::witness::Seen;
+use super::custody::Custody;
+use super::kill_storm::{end_of, wait_for};
+use super::{Chance, Simulation};
+use crate::torture::custody::{reckon, rows_in_ledger};
+use crate::{Program, Site};
+
+/// Counters.
+const METERS: u64 = 2;
+/// Fast enough that a commit is always on its way.
+const MINUTES_A_SECOND: u64 = 40;
+
+/// A run to be written down.
+#[derive(Debug, Clone, Copy)]
+pub struct PowerCut {
+    /// What the moments, and what survives them, follow from.
+    pub seed: u64,
+    /// How long the programs run.
+    pub lasts: Duration,
+}
+
+/// What was found at some moments.
+#[derive(Debug, Default)]
+pub struct Found {
+    /// Losses, doubles and faults.
+    pub custody: Custody,
+    /// Acknowledgements that were looked up.
+    pub acknowledged: u64,
+    /// Messages that the broker had acknowledged and did not bring back.
+    pub lost_in_store: u64,
+    /// Minutes that a mark covered and that the ledger did not bring back.
+    pub lost_in_ledger: u64,
+    /// Minutes that were sent and that the outbox did not bring back.
+    pub lost_in_outbox: u64,
+}
+
+/// A run on paper.
+#[derive(Debug)]
+pub struct Recorded {
+    seed: u64,
+    simulation: Simulation,
+    trace: trace::Trace,
+    seen: Seen,
+}
+
+impl PowerCut {
+    /// Runs the programs and writes down what they write, sync and say.
+    pub fn record(self) -> Recorded {
+        let simulation = Simulation::new(self.seed, METERS, MINUTES_A_SECOND);
+        let site = Site::new(&simulation.settings(None));
+        let logs = trace::Logs::of(site.path());
+        let start = |name| Program::start_with(name, site.path(), &logs.environment()).unwrap();
+        let broker = start("powerpi-broker");
+        witness::leave_a_session(site.mqtt);
+        let recorder = start("powerpi-recorder");
+        let witness = witness::Witness::begin(site.mqtt);
+        let publisher = start("pi-publisher");
+        std::thread::sleep(self.lasts);
+        let seen = witness.end();
+        [publisher, recorder, broker].into_iter().for_each(Program::kill);
+        Recorded { seed: self.seed, simulation, trace: logs.read(), seen }
+    }
+}
+
+impl Recorded {
+    /// Looks at many moments, on a disk that keeps its word or does not.
+    pub fn cut(&self, disk: Disk, moments: u64, progress: &dyn Fn(&str)) -> Found {
+        let mut chance = Chance::new(self.seed);
+        let mut found = Found::default();
+        for number in 0..moments {
+            let at = self.seen.moment(&mut chance);
+            let image = self.trace.image(at, disk, &mut chance);
+            checks::look(&image, &self.seen, at, &self.simulation, &mut found);
+            if number % 20 == 19 {
+                progress(&format!("{} of {moments} moments, {}", number + 1, found.custody));
+            }
+        }
+        found
+    }
+
+    /// Lets all programs go on together from some moments: afterwards every minute of the
+    /// household is recorded once.
+    pub fn go_on(&self, restarts: u64, progress: &dyn Fn(&str)) -> Custody {
+        let mut chance = Chance::new(self.seed.wrapping_add(1));
+        let mut custody = Custody::default();
+        for number in 0..restarts {
+            let at = self.seen.moment(&mut chance);
+            let image = self.trace.image(at, Disk::Honest, &mut chance);
+            let outcome = self.restart(&image);
+            progress(&format!("restart {} of {restarts}: {outcome}", number + 1));
+            custody += outcome;
+        }
+        custody
+    }
+
+    fn restart(&self, image: &Image) -> Custody {
+        let site = Site::new("");
+        image.write_to(site.path());
+        // No outbox yet: power went before there was one.
+        let outbox = site.path().join("outbox.sqlite");
+        let until = if outbox.is_file() && has_tables(&outbox) {
+            end_of(&site, &self.simulation)
+        } else {
+            meter_messages::Minute::nearest(self.simulation.first.epoch_minutes() + 30)
+        };
+        site.set_meters(&self.simulation.settings(Some(until)));
+        let programs = ["powerpi-broker", "powerpi-recorder", "pi-publisher", "powerpi-web"];
+        let programs: Vec<Program> = programs.into_iter().map(|name| site.start(name)).collect();
+        let wanted = (until.epoch_minutes() - self.simulation.first.epoch_minutes()) as u64 * METERS;
+        wait_for(wanted, || rows_in_ledger(&site.path().join("ledger.sqlite")));
+        let custody = reckon(&site, &self.simulation, until);
+        programs.into_iter().rev().for_each(Program::stop);
+        custody
+    }
+}
+
+fn has_tables(file: &Path) -> bool {
+    let open = rusqlite::Connection::open(file).unwrap();
+    open.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get::<_, i64>(0))
+        .is_ok_and(|tables| tables > 0)
+}

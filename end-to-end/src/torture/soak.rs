@@ -1,0 +1,142 @@
+//! An hour under load with clients coming and going: memory stays flat, and nothing is lost.
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use super::custody::{Custody, reckon, rows_in_ledger};
+use super::kill_storm::{end_of, wait_for};
+use super::memory::Memory;
+use super::visitors::{self, Street};
+use super::{Chance, Simulation};
+use crate::{Program, Site, wait_until};
+
+/// Counters, and minutes of each in a second: half of the messages.
+const METERS: u64 = 5;
+const MINUTES_A_SECOND: u64 = 20;
+/// The other half comes from a client.
+const TALK_A_SECOND: u64 = 100;
+
+/// The least messages a second at which it was a soak.
+const ENOUGH: f64 = 180.0;
+
+/// So many samples at least, and one a minute.
+const SAMPLES: u32 = 20;
+
+/// A soak to come.
+#[derive(Debug, Clone, Copy)]
+pub struct Soak {
+    /// What the visitors' comings and goings follow from.
+    pub seed: u64,
+    /// How long it lasts.
+    pub lasts: Duration,
+    /// Whether growing memory is a fault; seconds say nothing about it.
+    pub judge_memory: bool,
+}
+
+/// What came of it.
+#[derive(Debug)]
+pub struct Soaked {
+    /// The reckoning of the meters' minutes.
+    pub custody: Custody,
+    /// Each program's memory.
+    pub memory: Vec<Memory>,
+    /// Messages a second that were published with QoS 1 and acknowledged, or recorded.
+    pub messages_a_second: f64,
+    /// Messages that clients received.
+    pub heard: u64,
+    /// Connections, requests and event streams.
+    pub visits: u64,
+}
+
+impl Soak {
+    /// Lets it soak; `progress` is told at every sample how far it is.
+    pub fn run(&self, progress: &dyn Fn(&str)) -> Soaked {
+        let simulation = Simulation::new(self.seed, METERS, MINUTES_A_SECOND);
+        let site = Site::new(&simulation.settings(None));
+        let broker = site.start("powerpi-broker");
+        let recorder = site.start("powerpi-recorder");
+        let publisher = site.start("pi-publisher");
+        let recorded = || rows_in_ledger(&site.path().join("ledger.sqlite"));
+        wait_until("every meter is known", || recorded() > 10 * METERS);
+        let web = site.start("powerpi-web");
+        let street = Street {
+            mqtt: site.mqtt,
+            web: site.web,
+            meters: simulation.ids(),
+            stop: AtomicBool::new(false),
+            said: AtomicU64::new(0),
+            heard: AtomicU64::new(0),
+            visits: AtomicU64::new(0),
+            faults: Mutex::new(Vec::new()),
+        };
+        let watched = [&broker, &recorder, &publisher, &web];
+        let (memory, messages_a_second) = self.among_visitors(&street, watched, &recorded, progress);
+
+        publisher.stop();
+        let until = end_of(&site, &simulation);
+        site.set_meters(&simulation.settings(Some(until)));
+        let publisher = site.start("pi-publisher");
+        wait_for((until.epoch_minutes() - simulation.first.epoch_minutes()) as u64 * METERS, recorded);
+        let mut custody = reckon(&site, &simulation, until);
+        custody.faults.append(&mut street.faults.into_inner().unwrap());
+        if messages_a_second < ENOUGH {
+            custody.faults.push(format!("only {messages_a_second:.0} messages a second"));
+        }
+        if self.judge_memory {
+            custody.faults.extend(memory.iter().filter_map(Memory::fault));
+        }
+        [web, publisher, recorder, broker].into_iter().for_each(Program::stop);
+        let (heard, visits) = (street.heard.into_inner(), street.visits.into_inner());
+        Soaked { custody, memory, messages_a_second, heard, visits }
+    }
+
+    /// The time with visitors; returns each program's memory and the messages a second.
+    fn among_visitors(
+        &self,
+        street: &Street,
+        watched: [&Program; 4],
+        recorded: &dyn Fn() -> u64,
+        progress: &dyn Fn(&str),
+    ) -> (Vec<Memory>, f64) {
+        let mut memory: Vec<Memory> = watched.iter().map(|program| Memory::of(program.name())).collect();
+        let every = (self.lasts / SAMPLES).min(Duration::from_secs(60));
+        let (began, before) = (Instant::now(), recorded());
+        let rate = || {
+            let messages = recorded() - before + street.said.load(Ordering::Relaxed);
+            messages as f64 / began.elapsed().as_secs_f64()
+        };
+        let mut mean = 0.0;
+        std::thread::scope(|scope| {
+            let chance = |visitor: u64| Chance::new(self.seed.wrapping_add(visitor));
+            scope.spawn(|| visitors::talk(street, TALK_A_SECOND));
+            for number in 0..6 {
+                let name = format!("lasting-{number}");
+                scope.spawn(move || visitors::stay_in_touch(street, chance(number), &name));
+            }
+            for number in 10..12 {
+                scope.spawn(move || visitors::pass_by(street, chance(number)));
+                scope.spawn(move || visitors::browse(street, chance(number + 10)));
+                scope.spawn(move || visitors::watch_live(street, chance(number + 20)));
+            }
+            scope.spawn(move || visitors::run_mosquitto(street, chance(40)));
+            while began.elapsed() < self.lasts {
+                std::thread::sleep(every.min(self.lasts.saturating_sub(began.elapsed())));
+                for (memory, program) in memory.iter_mut().zip(watched) {
+                    memory.sample(began.elapsed(), program.id());
+                }
+                mean = rate();
+                progress(&told(&memory, mean));
+            }
+            street.stop.store(true, Ordering::Relaxed);
+        });
+        (memory, mean)
+    }
+}
+
+fn told(memory: &[Memory], messages_a_second: f64) -> String {
+    let newest = |memory: &Memory| memory.samples.last().map_or(0, |(_, kib)| *kib);
+    let kib: Vec<String> =
+        memory.iter().map(|memory| format!("{} {} KiB", memory.name, newest(memory))).collect();
+    format!("{messages_a_second:.0} messages a second, {}", kib.join(", "))
+}

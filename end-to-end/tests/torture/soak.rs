@@ -1,0 +1,15 @@
+//! Clients of all kinds come and go under load, and every message is there.
+
+use std::time::Duration;
+
+use end_to_end::torture::{seed, soak::Soak};
+
+/// Seconds show that everybody is served; for memory there is `make torture`.
+#[test]
+fn whoever_comes_and_goes_is_served() {
+    let soak = Soak { seed: seed("soak"), lasts: Duration::from_secs(15), judge_memory: false };
+    let soaked = soak.run(&|told| println!("{told}"));
+    assert!(soaked.custody.is_kept(), "{}: {:#?}", soaked.custody, soaked.custody.faults);
+    assert!(soaked.visits > 50 && soaked.heard > 1000, "{} visits, {} heard", soaked.visits, soaked.heard);
+    assert!(soaked.memory.iter().all(|memory| memory.samples.len() >= 15), "{:?}", soaked.memory);
+}
