@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use end_to_end::torture::Custody;
 use end_to_end::torture::kill_storm::KillStorm;
 use end_to_end::torture::power_cut::{Disk, PowerCut};
+use end_to_end::torture::rolling_restart::RollingRestart;
 use end_to_end::torture::soak::{Soak, Soaked};
 
 /// A soak shorter than this says nothing about memory.
@@ -63,6 +64,10 @@ fn storms(began: Instant, seed: u64, kills: u64) -> Vec<Part> {
     vec![
         storm("kill storm", kills - forgetful, seed, false),
         storm("forgetful broker", forgetful, seed.wrapping_add(1), true),
+        part("rolling restart", began, |_| {
+            let (custody, slowest) = RollingRestart { seed: seed.wrapping_add(4), rounds: 25 }.run();
+            (custody, format!("100 stops under load, the slowest took {:.1} s", slowest.as_secs_f64()))
+        }),
         part("power cut", began, |progress| power_cuts(seed.wrapping_add(3), kills, progress)),
     ]
 }
@@ -90,7 +95,7 @@ fn power_cuts(seed: u64, kills: u64, progress: &dyn Fn(&str)) -> (Custody, Strin
 fn run_soak(began: Instant, seed: u64, lasts: Duration) -> (Part, Option<Soaked>) {
     let mut soaked = None;
     let part = part("soak", began, |progress| {
-        let soak = Soak { seed: seed.wrapping_add(2), lasts, judge_memory: lasts >= MEMORY_FROM };
+        let soak = Soak { seed: seed.wrapping_add(2), lasts, judged: lasts >= MEMORY_FROM };
         let outcome = soak.run(progress);
         let told = format!(
             "{:.0} messages a second for {} minutes, {} received by clients, {} visits",

@@ -13,14 +13,14 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A connection; dropped it ends without a word.
 #[derive(Debug)]
-pub(super) struct Client {
+pub struct Client {
     stream: TcpStream,
     read: BytesMut,
 }
 
 /// What came within a time.
 #[derive(Debug)]
-pub(super) enum Came {
+pub enum Came {
     /// A packet.
     Packet(Packet),
     /// Nothing.
@@ -31,7 +31,7 @@ pub(super) enum Came {
 
 impl Client {
     /// Connects; tells whether the session was there. `None` if the broker is not.
-    pub(super) fn connect(port: u16, client_id: &str, clean: bool) -> Option<(Self, bool)> {
+    pub fn connect(port: u16, client_id: &str, clean: bool) -> Option<(Self, bool)> {
         let stream = TcpStream::connect(("127.0.0.1", port)).ok()?;
         stream.set_nodelay(true).ok()?;
         stream.set_write_timeout(Some(PATIENCE)).ok()?;
@@ -48,7 +48,7 @@ impl Client {
     }
 
     /// Whether the connection takes it.
-    pub(super) fn send(&mut self, packets: &[Packet]) -> bool {
+    pub fn send(&mut self, packets: &[Packet]) -> bool {
         let mut bytes = BytesMut::new();
         for packet in packets {
             packet.write(&mut bytes, usize::MAX).unwrap();
@@ -57,14 +57,14 @@ impl Client {
     }
 
     /// Publishes with QoS 1; the PUBACK comes as a packet.
-    pub(super) fn publish(&mut self, packet_id: u16, topic: &str, payload: &str, retain: bool) -> bool {
+    pub fn publish(&mut self, packet_id: u16, topic: &str, payload: &str, retain: bool) -> bool {
         let mut publish = Publish::new(topic, QoS::AtLeastOnce, payload);
         (publish.pkid, publish.retain) = (packet_id, retain);
         self.send(&[Packet::Publish(publish)])
     }
 
     /// Subscribes with QoS 1 and waits for the SUBACK; messages before it are not expected.
-    pub(super) fn subscribe(&mut self, filter: &str) -> bool {
+    pub fn subscribe(&mut self, filter: &str) -> bool {
         let mut subscribe = Subscribe::new(filter, QoS::AtLeastOnce);
         subscribe.pkid = 1;
         self.send(&[Packet::Subscribe(subscribe)])
@@ -72,17 +72,17 @@ impl Client {
     }
 
     /// Acknowledges a message of QoS 1.
-    pub(super) fn acknowledge(&mut self, message: &Publish) -> bool {
+    pub fn acknowledge(&mut self, message: &Publish) -> bool {
         message.qos == QoS::AtMostOnce || self.send(&[Packet::PubAck(PubAck::new(message.pkid))])
     }
 
     /// Says goodbye.
-    pub(super) fn disconnect(mut self) {
+    pub fn disconnect(mut self) {
         self.send(&[Packet::Disconnect]);
     }
 
     /// The next packet, if one comes in time.
-    pub(super) fn next(&mut self, patience: Duration) -> Came {
+    pub fn next(&mut self, patience: Duration) -> Came {
         let deadline = Instant::now() + patience;
         loop {
             match Packet::read(&mut self.read, usize::MAX) {

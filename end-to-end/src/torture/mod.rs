@@ -1,17 +1,19 @@
 //! Breaking things on purpose: what `make test` does for seconds and `make
 //! torture` for an hour.
 //!
-//! Each part takes a seed and says what it did; the same seed makes the same
-//! plan. [`kill_storm`] kills programs at random moments, with our broker or
-//! with one that forgets ([`mosquitto`]).
+//! Each part takes a seed and says what it did; the same seed makes the same plan:
+//! [`kill_storm`] kills programs at random moments, with our broker or with one that forgets
+//! ([`mosquitto`]); [`power_cut`] asks what a disk holds when power goes; [`rolling_restart`]
+//! stops and starts programs under load; [`soak`] looks whether memory stays flat.
 
 mod chance;
-mod client;
+pub mod client;
 mod custody;
 pub mod kill_storm;
 pub mod memory;
 pub mod mosquitto;
 pub mod power_cut;
+pub mod rolling_restart;
 mod simulation;
 pub mod soak;
 mod storm_plan;

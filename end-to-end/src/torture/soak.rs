@@ -30,8 +30,8 @@ pub struct Soak {
     pub seed: u64,
     /// How long it lasts.
     pub lasts: Duration,
-    /// Whether growing memory is a fault; seconds say nothing about it.
-    pub judge_memory: bool,
+    /// Whether growing memory, or too few messages, are faults; seconds say nothing about that.
+    pub judged: bool,
 }
 
 /// What came of it.
@@ -80,11 +80,10 @@ impl Soak {
         wait_for((until.epoch_minutes() - simulation.first.epoch_minutes()) as u64 * METERS, recorded);
         let mut custody = reckon(&site, &simulation, until);
         custody.faults.append(&mut street.faults.into_inner().unwrap());
-        if messages_a_second < ENOUGH {
-            custody.faults.push(format!("only {messages_a_second:.0} messages a second"));
-        }
-        if self.judge_memory {
+        if self.judged {
             custody.faults.extend(memory.iter().filter_map(Memory::fault));
+            let few = messages_a_second < ENOUGH;
+            custody.faults.extend(few.then(|| format!("only {messages_a_second:.0} messages a second")));
         }
         [web, publisher, recorder, broker].into_iter().for_each(Program::stop);
         let (heard, visits) = (street.heard.into_inner(), street.visits.into_inner());

@@ -3,3 +3,4 @@
 mod kill_storm;
 mod power_cut;
 mod soak;
+mod stopping;

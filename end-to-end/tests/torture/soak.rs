@@ -7,7 +7,7 @@ use end_to_end::torture::{seed, soak::Soak};
 /// Seconds show that everybody is served; for memory there is `make torture`.
 #[test]
 fn whoever_comes_and_goes_is_served() {
-    let soak = Soak { seed: seed("soak"), lasts: Duration::from_secs(15), judge_memory: false };
+    let soak = Soak { seed: seed("soak"), lasts: Duration::from_secs(15), judged: false };
     let soaked = soak.run(&|told| println!("{told}"));
     assert!(soaked.custody.is_kept(), "{}: {:#?}", soaked.custody, soaked.custody.faults);
     assert!(soaked.visits > 50 && soaked.heard > 1000, "{} visits, {} heard", soaked.visits, soaked.heard);
