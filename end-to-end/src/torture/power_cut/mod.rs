@@ -1,10 +1,10 @@
 //! Power goes at any moment: what was acknowledged by then is on the disk.
 //!
 //! Broker, recorder and publisher run under the recorder of writes in `write-trace`
-//! ([`trace`]), while [`witness`] notes what was acknowledged when. Then for many moments the
-//! disk is made as it could have been ([`disk`]): all that was synced, and of the rest whatever
+//! (`trace`), while `witness` notes what was acknowledged when. Then for many moments the
+//! disk is made as it could have been (`disk`): all that was synced, and of the rest whatever
 //! chance leaves, also halves of pages. From it SQLite, the real broker and the whole pipeline
-//! have to bring back everything acknowledged ([`checks`]).
+//! have to bring back everything acknowledged (`checks`).
 
 mod checks;
 mod disk;
