@@ -75,17 +75,20 @@ fn storms(began: Instant, seed: u64, kills: u64) -> Vec<Part> {
 /// A recorded run for every fifty kills.
 fn power_cuts(seed: u64, kills: u64, progress: &dyn Fn(&str)) -> (Custody, String) {
     let runs = kills.div_ceil(50);
-    let (mut custody, mut acknowledged) = (Custody::default(), 0);
+    let (mut custody, mut acknowledged, mut checkpoints) = (Custody::default(), 0, 0);
     for run in 0..runs {
         progress(&format!("run {} of {runs}", run + 1));
-        let recorded = PowerCut { seed: seed.wrapping_add(run), lasts: Duration::from_secs(6) }.record();
+        let recorded = PowerCut { seed: seed.wrapping_add(run), lasts: Duration::from_secs(10) }.record();
+        progress(&recorded.told());
+        checkpoints += u64::from(recorded.has_checkpoints());
         let found = recorded.cut(Disk::Honest, MOMENTS, progress);
         acknowledged += found.acknowledged;
         custody += found.custody;
         custody += recorded.go_on(RESTARTS, progress);
     }
     let told = format!(
-        "{} moments, {acknowledged} acknowledgements looked up; {} restarts of all programs",
+        "{} moments, {acknowledged} acknowledgements looked up; {} restarts of all programs; all \
+         databases were checkpointed in {checkpoints} of {runs} recorded runs",
         runs * MOMENTS,
         runs * RESTARTS
     );

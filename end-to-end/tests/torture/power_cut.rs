@@ -13,8 +13,9 @@ use tempfile::TempDir;
 #[test]
 fn whatever_was_acknowledged_survives_a_power_cut() {
     let seed = seed("power cut");
-    let plan = PowerCut { seed, lasts: Duration::from_secs(5) };
+    let plan = PowerCut { seed, lasts: Duration::from_secs(6) };
     let recorded = plan.record();
+    println!("{}", recorded.told());
     let found = recorded.cut(Disk::Honest, 25, &|told| println!("{told}"));
     println!("{found:?}");
     assert!(found.custody.is_kept(), "{found:#?}");

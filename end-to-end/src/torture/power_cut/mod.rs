@@ -23,9 +23,12 @@ use crate::torture::custody::{reckon, rows_in_ledger};
 use crate::{Program, Site};
 
 /// Counters.
-const METERS: u64 = 2;
-/// Fast enough that a commit is always on its way.
+const METERS: u64 = 5;
+/// Fast enough that a commit is always on its way, and that logs are moved into their databases
+/// within seconds.
 const MINUTES_A_SECOND: u64 = 40;
+/// What has to survive.
+const DATABASES: [&str; 3] = ["broker.sqlite", "ledger.sqlite", "outbox.sqlite"];
 
 /// A run to be written down.
 #[derive(Debug, Clone, Copy)]
@@ -80,6 +83,23 @@ impl PowerCut {
 }
 
 impl Recorded {
+    /// What was written and synced, for people.
+    pub fn told(&self) -> String {
+        let of = |database: &str| {
+            let (log, own) = (self.trace.of(&format!("{database}-wal")), self.trace.of(database));
+            format!(
+                "{database}: {} writes and {} syncs of its log, {} and {} of its own",
+                log.0, log.1, own.0, own.1
+            )
+        };
+        DATABASES.map(of).join("; ")
+    }
+
+    /// Whether each database was checkpointed, too: making it takes one sync.
+    pub fn has_checkpoints(&self) -> bool {
+        DATABASES.iter().all(|database| self.trace.of(database).1 > 1)
+    }
+
     /// Looks at many moments, on a disk that keeps its word or does not.
     pub fn cut(&self, disk: Disk, moments: u64, progress: &dyn Fn(&str)) -> Found {
         let mut chance = Chance::new(self.seed);

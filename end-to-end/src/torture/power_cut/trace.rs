@@ -68,6 +68,14 @@ impl Trace {
     pub fn image(&self, at_ns: u64, disk: Disk, chance: &mut Chance) -> Image {
         disk::image(&self.events, at_ns, disk, chance)
     }
+
+    /// Writes and syncs of a file: a database that is checkpointed has its own, besides its
+    /// log's.
+    pub fn of(&self, path: &str) -> (usize, usize) {
+        let all = self.events.iter().filter(|event| event.path == path);
+        let syncs = all.clone().filter(|event| matches!(event.change, event::Change::Synced(_)));
+        (all.clone().filter(|event| matches!(event.change, event::Change::Write(..))).count(), syncs.count())
+    }
 }
 
 /// `CLOCK_MONOTONIC` in nanoseconds, the clock of the traces.
