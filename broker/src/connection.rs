@@ -117,6 +117,7 @@ pub(crate) async fn serve<S>(
         pending_bytes: 0,
         acks: Vec::new(),
         handed_over: false,
+        connected: false,
         ended: false,
     };
     let request = Request::Connect { connection: id, connect, outlet };
@@ -153,6 +154,8 @@ struct Connection<S> {
     acks: Vec<Ack>,
     /// Whether the exchange has packets of ours and has not asked for the next ones.
     handed_over: bool,
+    /// Whether the client has got its CONNACK; before that nothing else may be answered.
+    connected: bool,
     /// Whether the client has closed its side.
     ended: bool,
 }
@@ -164,10 +167,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         }
         let shutdown = self.surroundings.shutdown.clone();
         let mut tick = tokio::time::interval(TICK);
-        // What came right behind the CONNECT.
-        if let Err(error) = self.take_packets() {
-            return error.into();
-        }
         loop {
             let step = tokio::select! {
                 step = self.step() => step,
@@ -214,7 +213,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
 
     /// Whether the client may be read: not while it does not read, or has to wait.
     fn may_read(&self) -> bool {
-        !self.ended && self.pending_bytes < PENDING_BYTES && self.unwritten.len() < UNWRITTEN_BYTES
+        self.connected
+            && !self.ended
+            && self.pending_bytes < PENDING_BYTES
+            && self.unwritten.len() < UNWRITTEN_BYTES
     }
 
     async fn hand_over(&mut self) -> Result<(), Ending> {
@@ -261,7 +263,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     fn carry_out(&mut self, outgoing: Outgoing) -> Result<(), Ending> {
         match outgoing {
             Outgoing::Deliver(delivery) => self.write(&packet_of(delivery))?,
-            Outgoing::Answer(packet) => self.write(&packet)?,
+            Outgoing::Answer(packet) => {
+                self.write(&packet)?;
+                if !std::mem::replace(&mut self.connected, true) {
+                    // What came right behind the CONNECT.
+                    self.take_packets()?;
+                }
+            }
             Outgoing::Next => self.handed_over = false,
             Outgoing::Close(reason) => return Err(Ending::Closed(reason)),
         }

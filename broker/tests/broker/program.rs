@@ -1,5 +1,6 @@
 //! The real program, with its store in a folder of its own, to be killed and started again.
 
+use std::fs::File;
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -50,17 +51,23 @@ impl Home {
         self.path().join("store.sqlite")
     }
 
+    /// What the program has logged, in all its lives.
+    pub(crate) fn log(&self) -> String {
+        std::fs::read_to_string(self.path().join("log")).unwrap()
+    }
+
     fn settings(&self) -> PathBuf {
         self.path().join("powerpi-broker.toml")
     }
 
     /// Starts the program and waits until it listens.
     pub(crate) fn start(&self) -> Running {
+        let log = File::options().create(true).append(true).open(self.path().join("log")).unwrap();
         let child = Command::new(env!("CARGO_BIN_EXE_powerpi-broker"))
             .arg("--config")
             .arg(self.settings())
             .stdout(Stdio::null())
-            .stderr(Stdio::null())
+            .stderr(log)
             .spawn()
             .unwrap();
         let running = Running { child };

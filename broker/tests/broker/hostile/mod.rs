@@ -1,6 +1,7 @@
 //! Bytes that no client should send: they cost their own connection, and nobody else notices.
 
 mod behaviours;
+mod fuzz;
 mod inputs;
 mod scene;
 
@@ -103,31 +104,4 @@ fn inputs_that_hurt_rumqttd_are_harmless() {
     assert_eq!(subscriber.receive_message().payload.len(), 0);
     publisher.publish("end", "x");
     assert_eq!(subscriber.receive_message().topic, "end");
-}
-
-/// Pseudo-random packets: the broker outlives them.
-#[test]
-fn noise_is_survived() {
-    let broker = TestBroker::start();
-    let mut seed = 0x9e37_79b9_7f4a_7c15_u64;
-    let mut random = move |below: u64| {
-        seed ^= seed << 13;
-        seed ^= seed >> 7;
-        seed ^= seed << 17;
-        seed % below
-    };
-    for round in 0..300 {
-        let mut client = broker.client(&format!("noise {round}"));
-        for _ in 0..20 {
-            let length = random(40) as usize;
-            let mut packet = vec![(random(16) << 4 | random(16)) as u8, length as u8];
-            // Small bytes look like lengths and ids; large ones like anything else.
-            packet.extend((0..length).map(|_| random(if round % 2 == 0 { 4 } else { 256 }) as u8));
-            use std::io::Write;
-            if client.stream.write_all(&packet).is_err() {
-                break;
-            }
-        }
-    }
-    broker.client("after").ping();
 }

@@ -59,6 +59,10 @@ impl Scene {
         late.publish_retain("a filter/nobody/has had", "x", true);
         late.expect_messages(["x"]);
         self.broker.stop();
+        // A connection's task may panic without the program's end.
+        let log = self.home.log();
+        let panics: Vec<_> = log.lines().filter(|line| line.contains("panicked")).collect();
+        assert!(panics.is_empty(), "{panics:?}");
     }
 }
 
