@@ -35,8 +35,13 @@ torture: ## Breaks things for an hour: kills, power cuts, a soak (KILLS=1000 SOA
 	cargo build --release --workspace --locked
 	cargo run --release --locked --package end-to-end --example torture -- --kills $(KILLS) --soak-minutes $(SOAK_MINUTES)
 
+bench-broker: ## Measures the broker against mosquitto, in turns, and its PUBACK against fdatasync
+	deploy/install-packages.sh build test
+	cargo build --release --locked --package powerpi-broker --bins --examples
+	target/release/examples/benchmark $(BENCH)
+
 deny: ## Licences, sources and known advisories of all dependencies (wants the network)
 	command -v cargo-deny >/dev/null || cargo install --locked cargo-deny
 	cargo deny check
 
-.PHONY: help demo test gpio screenshots torture deny
+.PHONY: help demo test gpio screenshots torture bench-broker deny

@@ -28,6 +28,7 @@ use crate::outlet::{Inlet, Outgoing, outlet};
 use crate::packets::{self, ProtocolError};
 use crate::session::{Ack, ConnectionId};
 use crate::settings::MqttSettings;
+use crate::traffic::Traffic;
 
 /// Bytes of packets that wait for the exchange to ask for them before reading stops.
 const PENDING_BYTES: usize = 256 * 1024;
@@ -70,6 +71,7 @@ pub(crate) enum Ending {
 pub(crate) struct Surroundings {
     pub(crate) exchange: mpsc::Sender<Request>,
     pub(crate) settings: Arc<MqttSettings>,
+    pub(crate) traffic: Arc<Traffic>,
     pub(crate) shutdown: CancellationToken,
 }
 
@@ -200,12 +202,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                 self.carry_out(outgoing.ok_or(Ending::Stopping)?)
             }
             written = self.writer.write_buf(&mut self.unwritten), if may_write => {
-                written?;
+                self.surroundings.traffic.bytes_sent.add(written?);
                 self.timing.wrote();
                 Ok(())
             }
             read = self.reader.read_buf(&mut self.read), if may_read => {
-                self.ended = read? == 0;
+                let read = read?;
+                self.surroundings.traffic.bytes_received.add(read);
+                self.ended = read == 0;
                 Ok(self.take_packets()?)
             }
         }
@@ -243,6 +247,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                 return Ok(());
             };
             self.timing.heard();
+            self.surroundings.traffic.packets_received.add(1);
             if let Some(incoming) = self.take(packet)? {
                 self.pending_bytes += before - self.read.len();
                 self.pending.push(incoming);
@@ -281,6 +286,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             self.timing.wrote();
         }
         packet.write(&mut self.unwritten, usize::MAX).map_err(ProtocolError::Malformed)?;
+        self.surroundings.traffic.packets_sent.add(1);
         Ok(())
     }
 

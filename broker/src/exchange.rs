@@ -25,6 +25,8 @@
 mod clients;
 mod figures;
 mod keeping;
+mod load;
+mod overview;
 mod publishing;
 mod requests;
 mod restoring;
@@ -33,15 +35,17 @@ mod upkeep;
 mod waiting;
 
 use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rumqttc::LastWill;
 use rumqttc::mqttbytes::QoS;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::exchange::figures::Figures;
-use crate::exchange::keeping::StoreState;
+pub(crate) use crate::exchange::keeping::StoreState;
+pub(crate) use crate::exchange::overview::{Overview, StoreBytes};
 pub(crate) use crate::exchange::requests::{
     Control, Incoming, Publication, REQUESTS_WAITING, Request, requests,
 };
@@ -53,6 +57,7 @@ use crate::session::ConnectionId;
 use crate::sessions::{SessionId, Sessions};
 use crate::settings::MqttSettings;
 use crate::store::{Change, Journal, Restored};
+use crate::traffic::Traffic;
 
 /// Requests of one round.
 const ROUND: usize = 256;
@@ -75,6 +80,7 @@ pub(crate) struct Exchange {
     clients: HashMap<ConnectionId, Client>,
     limits: Limits,
     figures: Figures,
+    overview: watch::Sender<Overview>,
     journal: Journal,
     store_state: StoreState,
     shutdown: CancellationToken,
@@ -123,6 +129,7 @@ impl Exchange {
     pub(crate) fn start(
         settings: &MqttSettings,
         (restored, journal): (Restored, Journal),
+        traffic: Arc<Traffic>,
         now: Instant,
         shutdown: CancellationToken,
     ) -> Result<Exchange, StartFailure> {
@@ -130,14 +137,16 @@ impl Exchange {
             max_filters: settings.max_filters,
             max_topics: settings.max_topics,
         })?;
+        let store_state = StoreState::of(&journal);
         let mut exchange = Exchange {
             router,
             sessions: Sessions::default(),
             retained: Retained::new(settings.max_retained, settings.max_retained_bytes),
             clients: HashMap::new(),
             limits: Limits::new(settings),
-            figures: Figures::new(now),
-            store_state: StoreState::of(&journal),
+            figures: Figures::new(traffic, now),
+            overview: watch::Sender::new(Overview::new(store_state, now)),
+            store_state,
             journal,
             shutdown,
             now,
@@ -152,6 +161,11 @@ impl Exchange {
         };
         exchange.restore(restored)?;
         Ok(exchange)
+    }
+
+    /// Where to see how the broker does.
+    pub(crate) fn watch(&self) -> watch::Receiver<Overview> {
+        self.overview.subscribe()
     }
 
     /// Serves until all connections and the clock have hung up.

@@ -18,6 +18,7 @@
 mod admission;
 mod connection;
 mod exchange;
+mod health;
 mod listener;
 mod open_files;
 mod outlet;
@@ -30,6 +31,7 @@ mod sessions;
 mod settings;
 mod store;
 mod topics;
+mod traffic;
 
 use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -38,6 +40,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
+use daemon_runtime::HealthEndpoint;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -47,6 +50,7 @@ use crate::connection::Surroundings;
 use crate::exchange::{Exchange, REQUESTS_WAITING, Request};
 pub use crate::settings::{MqttSettings, Settings, StoreSettings};
 use crate::store::{Journal, Restored, Store};
+use crate::traffic::Traffic;
 
 /// How long connections may take to end on a stop.
 const STOP_WITHIN: Duration = Duration::from_secs(3);
@@ -58,6 +62,7 @@ pub struct Broker {
     listener: TcpListener,
     settings: Arc<MqttSettings>,
     kept: (Restored, Journal),
+    health: Option<HealthEndpoint>,
 }
 
 /// Binds and serves until `shutdown` is cancelled.
@@ -94,7 +99,8 @@ impl Broker {
                 (Restored::default(), Journal::in_memory())
             }
         };
-        Ok(Broker { listener, settings: Arc::new(settings.mqtt.clone()), kept })
+        let health = HealthEndpoint::bind(&settings.health).await?;
+        Ok(Broker { listener, settings: Arc::new(settings.mqtt.clone()), kept, health })
     }
 
     /// The address listened on: the real port if the settings say port 0.
@@ -106,6 +112,15 @@ impl Broker {
         self.listener.local_addr().context("asking for the address listened on")
     }
 
+    /// The address of the health endpoint, if there is one.
+    ///
+    /// # Errors
+    ///
+    /// If the operating system does not tell.
+    pub fn health_addr(&self) -> anyhow::Result<Option<SocketAddr>> {
+        self.health.as_ref().map(HealthEndpoint::local_addr).transpose()
+    }
+
     /// Serves until `shutdown` is cancelled, then ends all connections and publishes their
     /// wills.
     ///
@@ -115,11 +130,21 @@ impl Broker {
     pub async fn run(self, shutdown: CancellationToken) -> anyhow::Result<()> {
         open_files::allow(self.settings.max_connections + self.settings.max_half_open);
         let (exchange, requests) = exchange::requests();
-        let owner = Exchange::start(&self.settings, self.kept, Instant::now(), shutdown.clone())?;
+        let traffic = Arc::new(Traffic::default());
+        let (now, stop) = (Instant::now(), shutdown.clone());
+        let owner = Exchange::start(&self.settings, self.kept, Arc::clone(&traffic), now, stop)?;
+        let overview = owner.watch();
         let thread = run_exchange(owner, requests)?;
-        let surroundings =
-            Surroundings { exchange: exchange.clone(), settings: self.settings, shutdown: shutdown.clone() };
+        let surroundings = Surroundings {
+            exchange: exchange.clone(),
+            settings: self.settings,
+            traffic,
+            shutdown: shutdown.clone(),
+        };
         let tasks = TaskTracker::new();
+        if let Some(endpoint) = self.health {
+            tasks.spawn(endpoint.serve(move || health::health(&overview.borrow()), shutdown.clone()));
+        }
         tasks.spawn(tell_the_time(exchange, shutdown));
         listener::listen(&self.listener, &surroundings, &tasks).await;
         drop(surroundings);

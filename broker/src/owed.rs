@@ -84,6 +84,11 @@ impl OwedQueue {
         self.messages.len()
     }
 
+    /// Of topics and payloads.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
     /// Whether no more fits within `limits`.
     pub(crate) fn is_full(&self, limits: OwedLimits) -> bool {
         self.messages.len() >= limits.max_messages || self.bytes >= limits.max_bytes

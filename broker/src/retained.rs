@@ -29,7 +29,9 @@ pub(crate) enum TooManyRetained {
 #[derive(Debug)]
 pub(crate) struct Retained {
     by_topic: BTreeMap<String, RetainedMessage>,
-    /// Of topics and payloads.
+    /// Those that clients have published, and bytes of topics and payloads. The broker's own
+    /// figures are always retained.
+    messages: usize,
     bytes: usize,
     max_messages: usize,
     max_bytes: usize,
@@ -37,32 +39,36 @@ pub(crate) struct Retained {
 
 impl Retained {
     pub(crate) fn new(max_messages: usize, max_bytes: usize) -> Retained {
-        Retained { by_topic: BTreeMap::new(), bytes: 0, max_messages, max_bytes }
+        Retained { by_topic: BTreeMap::new(), messages: 0, bytes: 0, max_messages, max_bytes }
     }
 
+    /// How many messages of clients are retained.
     pub(crate) fn len(&self) -> usize {
-        self.by_topic.len()
+        self.messages
     }
 
     /// Keeps a message in the place of the topic's last one. An empty one only deletes it.
     pub(crate) fn retain(&mut self, message: &Arc<Message>, qos: QoS) -> Result<(), TooManyRetained> {
-        if message.payload.is_empty() {
-            if let Some(earlier) = self.by_topic.remove(&message.topic) {
-                self.bytes -= earlier.message.size();
-            }
-            return Ok(());
-        }
         let earlier = self.by_topic.get(&message.topic).map(|earlier| earlier.message.size());
-        if earlier.is_none() && self.by_topic.len() >= self.max_messages {
-            return Err(TooManyRetained::Messages(self.max_messages));
+        let empty = message.payload.is_empty();
+        if !message.topic.starts_with("$SYS/") {
+            let messages = self.messages - usize::from(earlier.is_some()) + usize::from(!empty);
+            let bytes = self.bytes - earlier.unwrap_or(0) + if empty { 0 } else { message.size() };
+            // What takes no more room than before is always taken.
+            if messages > self.messages.max(self.max_messages) {
+                return Err(TooManyRetained::Messages(self.max_messages));
+            }
+            if bytes > self.bytes.max(self.max_bytes) {
+                return Err(TooManyRetained::Bytes(self.max_bytes));
+            }
+            (self.messages, self.bytes) = (messages, bytes);
         }
-        let bytes = self.bytes - earlier.unwrap_or(0) + message.size();
-        if bytes > self.max_bytes {
-            return Err(TooManyRetained::Bytes(self.max_bytes));
+        if empty {
+            self.by_topic.remove(&message.topic);
+        } else {
+            let retained = RetainedMessage { message: Arc::clone(message), qos };
+            self.by_topic.insert(message.topic.clone(), retained);
         }
-        self.bytes = bytes;
-        let retained = RetainedMessage { message: Arc::clone(message), qos };
-        self.by_topic.insert(message.topic.clone(), retained);
         Ok(())
     }
 

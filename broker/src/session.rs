@@ -171,6 +171,11 @@ impl Session {
         self.owed.len() + self.in_flight.len()
     }
 
+    /// Bytes of topics and payloads of the messages owed and not sent.
+    pub(crate) fn owed_bytes(&self) -> usize {
+        self.owed.bytes()
+    }
+
     /// Whether a new session would do as well.
     pub(crate) fn is_blank(&self) -> bool {
         self.subscriptions.is_empty() && self.owed_messages() == 0 && self.receiving.is_empty()

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use daemon_runtime::HealthSettings;
 use serde::Deserialize;
 
 /// All settings of the broker; the file's sections are the fields.
@@ -13,6 +14,8 @@ pub struct Settings {
     pub mqtt: MqttSettings,
     /// What survives a restart.
     pub store: StoreSettings,
+    /// Telling how the broker does, over HTTP.
+    pub health: HealthSettings,
 }
 
 /// Section `[store]`.

@@ -46,8 +46,8 @@ impl Exchange {
         outlet.push(Outgoing::Answer(Packet::ConnAck(connack)));
         if let Some(session) = self.sessions.get_mut(opened.session) {
             for delivery in session.redeliveries() {
+                self.figures.delivered(&delivery);
                 outlet.push(Outgoing::Deliver(delivery));
-                self.figures.sent += 1;
             }
             let owed = session.owed_messages();
             tracing::info!(client_id, owed, "client connected");
@@ -55,6 +55,7 @@ impl Exchange {
         let client =
             Client { session: opened.session, outlet, will: connect.last_will, held: VecDeque::new() };
         self.clients.insert(connection, client);
+        self.figures.connected(self.clients.len());
         self.stirred.push(opened.session);
         Ok(())
     }

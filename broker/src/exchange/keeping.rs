@@ -22,7 +22,7 @@ const MAX_POSTPONED: usize = 10_000;
 
 /// How the store does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum StoreState {
+pub(crate) enum StoreState {
     /// There is none.
     InMemory,
     Ok,
@@ -114,6 +114,7 @@ impl Exchange {
     /// Tells who has subscribed, past everything that is not safe.
     fn announce(&mut self, state: StoreState) -> Result<(), RouterFailure> {
         self.store_state = state;
+        self.overview.send_modify(|overview| overview.store = state);
         let publication = figure(STORE_STATE, state.to_string());
         self.retain(&publication);
         let matches = self.router.route(&[&publication.message.topic])?;

@@ -59,7 +59,7 @@ impl Exchange {
             client.held.push_back(Incoming::Publish(publication));
             return;
         }
-        self.figures.received += 1;
+        self.figures.received(&publication.message);
         let packet_id = publication.packet_id;
         let session = client.session;
         let is_new = publication.qos != QoS::ExactlyOnce || self.receive(session, packet_id);
@@ -146,10 +146,10 @@ impl Exchange {
             if retain {
                 client.outlet.push_qos0(message, true);
             } else if !client.outlet.offer(message) {
-                self.figures.dropped_qos0 += 1;
+                self.figures.dropped += 1;
                 return;
             }
-            self.figures.sent += 1;
+            self.figures.sent(message);
         }
     }
 
@@ -160,6 +160,7 @@ impl Exchange {
         let (qos, retain) = (owed.qos, owed.retain);
         let number = owed.stored.as_ref().map(|stored| stored.0);
         let Owing { position, dropped } = session.owe(owed, self.limits.owed);
+        self.figures.dropped += dropped.len() as u64;
         self.stirred.push(id);
         let Some(number) = number else {
             return;
@@ -186,8 +187,8 @@ impl Exchange {
             };
             let noted = session.sending_until();
             while let Some(delivery) = session.next_delivery(self.limits.window, self.now) {
+                self.figures.delivered(&delivery);
                 client.outlet.push(Outgoing::Deliver(delivery));
-                self.figures.sent += 1;
             }
             let until = session.sending_until();
             if until != noted && !session.clean {

@@ -42,7 +42,7 @@ impl Exchange {
         let mut refused = Refused::default();
         let return_codes: Vec<_> =
             subscribe.filters.iter().map(|filter| self.grant(session, filter, &mut refused)).collect();
-        self.report(session, &refused);
+        self.log_refused(session, &refused);
         let retained = self.retained_for(subscribe, &return_codes);
         let suback = SubAck::new(subscribe.pkid, return_codes);
         self.answer(connection, Packet::SubAck(suback));
@@ -82,7 +82,7 @@ impl Exchange {
     }
 
     /// One line for all filters of a packet: it can hold tens of thousands.
-    fn report(&mut self, id: SessionId, refused: &Refused) {
+    fn log_refused(&mut self, id: SessionId, refused: &Refused) {
         if let Some((filter, reason)) = &refused.first
             && let Some(session) = self.sessions.get_mut(id)
         {

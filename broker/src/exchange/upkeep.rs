@@ -14,15 +14,16 @@ impl Exchange {
         self.sweeping = true;
         self.disconnect_stalled()?;
         if let Some(age) = self.limits.expiry {
-            for session in self.sessions.expired(age, now) {
+            let expired = self.sessions.expired(age, now);
+            self.figures.expired(expired.len());
+            for session in expired {
                 self.end_session(session);
             }
         }
         if self.figures.are_due(now) {
             self.warn_of_dropped();
-            self.publish_figures(now)?;
         }
-        Ok(())
+        self.report(now)
     }
 
     /// Disconnects clients whose queue is full and who acknowledge nothing, while publishers

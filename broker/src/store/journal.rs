@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use rumqttc::mqttbytes::QoS;
 
-use crate::exchange::Publication;
+use crate::exchange::{Publication, StoreBytes};
 use crate::owed::{Message, MessageNumber};
 use crate::session::ConnectionId;
 use crate::sessions::SessionId;
@@ -187,6 +187,11 @@ impl Journal {
     pub(crate) fn is_due(&self, sweeping: bool) -> bool {
         let gathered = self.changes.len() + self.strikes.len();
         self.awaited || gathered >= MANY || (sweeping && gathered > 0)
+    }
+
+    /// How much is in the store, and how much room is left for it.
+    pub(crate) fn bytes(&self) -> Option<StoreBytes> {
+        self.store.as_ref()?.bytes()
     }
 
     /// Whether more messages should be taken.

@@ -1,5 +1,6 @@
 //! Whether there is room for more, some time before there is none.
 
+use crate::exchange::StoreBytes;
 use crate::store::Store;
 
 /// How much room there must be.
@@ -30,10 +31,15 @@ impl Store {
 
     fn measure_room(&self) -> Option<bool> {
         let RoomWanted { max_bytes, min_free_bytes } = self.room;
+        let StoreBytes { used, free } = self.bytes()?;
+        Some((max_bytes == 0 || used < max_bytes) && free >= min_free_bytes)
+    }
+
+    /// What is used of the file, and what is free in it and on its disk.
+    pub(super) fn bytes(&self) -> Option<StoreBytes> {
         let pages = self.pages().ok()?;
         let disk = rustix::fs::statvfs(&self.path).ok()?;
-        let free = disk.f_bavail * disk.f_frsize + pages.free;
-        Some((max_bytes == 0 || pages.used < max_bytes) && free >= min_free_bytes)
+        Some(StoreBytes { used: pages.used, free: disk.f_bavail * disk.f_frsize + pages.free })
     }
 
     fn pages(&self) -> rusqlite::Result<Pages> {

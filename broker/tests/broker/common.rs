@@ -20,6 +20,7 @@ const SILENCE: Duration = Duration::from_millis(300);
 
 pub(crate) struct TestBroker {
     pub(crate) address: SocketAddr,
+    pub(crate) health: Option<SocketAddr>,
     shutdown: CancellationToken,
     thread: Option<JoinHandle<anyhow::Result<()>>>,
 }
@@ -37,11 +38,11 @@ impl TestBroker {
         let runtime =
             tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
         let broker = runtime.block_on(Broker::bind(&settings)).unwrap();
-        let address = broker.local_addr().unwrap();
+        let (address, health) = (broker.local_addr().unwrap(), broker.health_addr().unwrap());
         let shutdown = CancellationToken::new();
         let token = shutdown.clone();
         let thread = std::thread::spawn(move || runtime.block_on(broker.run(token)));
-        TestBroker { address, shutdown, thread: Some(thread) }
+        TestBroker { address, health, shutdown, thread: Some(thread) }
     }
 
     pub(crate) fn port(&self) -> String {

@@ -77,11 +77,14 @@ fn fill_a_disk_twice(min_free_bytes: u64, end: fn(Running)) {
     let mut witness = home.client("witness");
     witness.subscribe(STATE, QoS::AtMostOnce);
     assert_eq!(text(&witness.receive_message()), "ok");
+    assert_eq!(home.wait_for_health(200), "ok");
 
     let mut publisher = home.client("publisher");
     let acknowledged = fill(&mut publisher, "a");
     assert!(acknowledged > 100, "{acknowledged}");
     while text(&witness.receive_message()) != "full" {}
+    assert_eq!(home.wait_for_health(503), "full");
+    assert!(home.log().contains("full"), "{}", home.log());
     // It can be ended all the same.
     end(broker);
     drop((witness, publisher));
@@ -92,8 +95,10 @@ fn fill_a_disk_twice(min_free_bytes: u64, end: fn(Running)) {
     witness.subscribe(STATE, QoS::AtMostOnce);
     let more = fill(&mut publisher, "a");
     while text(&witness.receive_message()) != "full" {}
+    assert_eq!(home.wait_for_health(503), "full");
     std::fs::remove_file(&ballast).unwrap();
     while text(&witness.receive_message()) != "ok" {}
+    assert_eq!(home.wait_for_health(200), "ok");
     // The one that waited.
     assert_eq!(publisher.receive(), Packet::PubAck(PubAck::new(more as u16 % 1_000 + 1)));
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use rumqttc::mqttbytes::QoS;
 use rumqttc::{Connect, LastWill, Packet, PubAck, PubComp, PubRec, PubRel};
 
-use crate::common::{Client, qos2, text};
+use crate::common::{Client, qos1, qos2, text};
 use crate::program::Home;
 
 /// Longer than what nobody waits for takes to get to the disk.
@@ -220,7 +220,7 @@ fn wills_are_published_after_a_kill() {
 
 #[test]
 fn a_third_party_subscriber_gets_all_that_came_while_it_was_away() {
-    const COUNT: usize = 30_000;
+    const COUNT: usize = 50_000;
     let home = Home::new();
     let mut broker = home.start();
     let subscribe = ["-c", "-i", "x", "-q", "1", "-t", "a/#"];
@@ -233,6 +233,11 @@ fn a_third_party_subscriber_gets_all_that_came_while_it_was_away() {
             broker = home.start();
         }
     }
+    // Somebody has its session, takes some and acknowledges none: all are sent again.
+    let (mut other, present) = home.lasting("x");
+    assert!(present);
+    assert_eq!(text(&other.receive_message()), "0");
+    drop(other);
     let (count, patience) = (COUNT.to_string(), "60");
     let output = home
         .mosquitto("mosquitto_sub", &subscribe)
@@ -242,4 +247,37 @@ fn a_third_party_subscriber_gets_all_that_came_while_it_was_away() {
         .unwrap();
     let expected: String = (0..COUNT).map(|number| format!("{number}\n")).collect();
     assert!(String::from_utf8(output.stdout).unwrap() == expected, "not all of them, in order");
+    // Nothing is left of it but the session.
+    broker.stop();
+    let _broker = home.start();
+    let (mut x, present) = home.lasting("x");
+    assert!(present);
+    // It may have gone before it acknowledged the last ones.
+    while let Some(packet) = x.next_within(Duration::from_millis(500)) {
+        assert!(matches!(&packet, Packet::Publish(publish) if publish.dup), "{packet:?}");
+    }
+    assert!(!home.lasting("somebody new").1);
+}
+
+#[test]
+fn a_third_party_subscriber_gets_all_that_is_retained_after_each_kill() {
+    const COUNT: usize = 1_500;
+    let home = Home::new();
+    let mut broker = home.start();
+    let mut publisher = home.client("publisher");
+    for number in 0..COUNT {
+        publisher.send(&qos1(7, &format!("r/{number:04}"), &number.to_string(), true));
+    }
+    for _ in 0..COUNT {
+        publisher.receive();
+    }
+    let count = COUNT.to_string();
+    let subscribe = ["-t", "r/#", "-F", "%r %t %p", "-C", &count, "-W", "30"];
+    let expected: String = (0..COUNT).map(|number| format!("1 r/{number:04} {number}\n")).collect();
+    for qos in ["0", "1", "2"] {
+        broker.kill();
+        broker = home.start();
+        let subscriber = home.mosquitto("mosquitto_sub", &subscribe).args(["-q", qos]).output().unwrap();
+        assert!(String::from_utf8(subscriber.stdout).unwrap() == expected, "QoS {qos}");
+    }
 }

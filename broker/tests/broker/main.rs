@@ -5,6 +5,7 @@ mod bounds;
 mod common;
 mod connecting;
 mod disk_full;
+mod figures;
 mod hostile;
 mod interoperation;
 mod kill_storm;

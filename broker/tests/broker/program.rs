@@ -1,6 +1,7 @@
 //! The real program, with its store in a folder of its own, to be killed and started again.
 
 use std::fs::File;
+use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -18,6 +19,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 pub(crate) struct Home {
     folder: TempDir,
     pub(crate) address: SocketAddr,
+    health: SocketAddr,
 }
 
 impl Home {
@@ -32,14 +34,17 @@ impl Home {
     /// With these settings behind `[mqtt] listen`.
     pub(crate) fn with(settings: &str) -> Home {
         let folder = TempDir::new().unwrap();
-        let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-        let home = Home { folder, address };
+        // Both at once, so that they differ.
+        let ports = [(); 2].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
+        let [address, health] = ports.map(|port| port.local_addr().unwrap());
+        let home = Home { folder, address, health };
         home.write(settings);
         home
     }
 
     pub(crate) fn write(&self, settings: &str) {
-        let text = format!("[mqtt]\nlisten = '{}'\n{settings}", self.address);
+        let (address, health) = (self.address, self.health);
+        let text = format!("[mqtt]\nlisten = '{address}'\n{settings}\n[health]\nlisten = '{health}'\n");
         std::fs::write(self.settings(), text).unwrap();
     }
 
@@ -77,6 +82,29 @@ impl Home {
             std::thread::sleep(Duration::from_millis(10));
         }
         running
+    }
+
+    /// Status and body of the health endpoint's answer.
+    pub(crate) fn health(&self) -> (u16, serde_json::Value) {
+        let mut stream = TcpStream::connect(self.health).unwrap();
+        stream.write_all(b"GET /health HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        (head["HTTP/1.1 ".len()..][..3].parse().unwrap(), serde_json::from_str(body).unwrap())
+    }
+
+    /// Waits until the health endpoint answers with this status; returns the store's state.
+    pub(crate) fn wait_for_health(&self, status: u16) -> String {
+        let start = Instant::now();
+        loop {
+            let (found, told) = self.health();
+            if found == status {
+                return told["store"]["state"].as_str().unwrap().to_owned();
+            }
+            assert!(start.elapsed() < PATIENCE, "{found} {told}");
+            std::thread::sleep(Duration::from_millis(50));
+        }
     }
 
     /// A connected client with a lasting session, and whether there was one.

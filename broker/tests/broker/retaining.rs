@@ -78,36 +78,17 @@ fn leading_wildcards_do_not_see_the_brokers_figures() {
     client.subscribe("#", QoS::AtMostOnce);
     client.subscribe("+/broker/version", QoS::AtMostOnce);
     client.expect_silence();
-    client.subscribe("$SYS/broker/#", QoS::AtMostOnce);
-    let mut figures = Vec::new();
-    for _ in 0..8 {
-        let message = client.receive_message();
-        assert!(message.retain);
-        figures.push((message.topic.clone(), text(&message)));
-    }
-    let value = |name: &str| {
-        let found = figures.iter().find(|(topic, _)| topic.ends_with(name));
-        found.unwrap_or_else(|| panic!("no {name}")).1.clone()
-    };
-    assert_eq!(value("version"), concat!("powerpi-broker ", env!("CARGO_PKG_VERSION")));
-    assert!(value("uptime").ends_with(" seconds"));
-    assert_eq!(value("store/state"), "in memory");
-    for name in
-        ["clients/connected", "messages/received", "messages/sent", "messages/stored", "messages/dropped"]
-    {
-        value(name).parse::<u64>().unwrap();
-    }
+    client.subscribe("$SYS/broker/version", QoS::AtMostOnce);
+    let message = client.receive_message();
+    assert!(message.retain);
+    assert_eq!(text(&message), concat!("powerpi-broker ", env!("CARGO_PKG_VERSION")));
 }
 
 #[test]
 fn retained_messages_are_limited() {
-    // The broker's own figures count as well.
-    let broker = TestBroker::with(|settings| settings.mqtt.max_retained = 9);
+    // The broker's own figures do not count.
+    let broker = TestBroker::with(|settings| settings.mqtt.max_retained = 1);
     let mut client = broker.client("client");
-    client.subscribe("$SYS/#", QoS::AtMostOnce);
-    for _ in 0..8 {
-        client.receive_message();
-    }
     client.publish_retain("a", "kept", true);
     client.publish_retain("b", "not kept", true);
     client.publish_retain("a", "kept instead", true);

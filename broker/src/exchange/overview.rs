@@ -1,0 +1,85 @@
+//! Taking stock: how the broker does, for its figures and for the health endpoint.
+
+use std::time::{Duration, Instant};
+
+use crate::exchange::{Exchange, StoreState};
+
+/// How the broker does, as of the last tick.
+#[derive(Debug, Clone)]
+pub(crate) struct Overview {
+    pub(crate) taken: Instant,
+    pub(crate) uptime: Duration,
+    pub(crate) store: StoreState,
+    /// Bytes in the store's file, and free on its disk; `None` without a store.
+    pub(crate) store_bytes: Option<StoreBytes>,
+    pub(crate) clients: usize,
+    pub(crate) most_clients: usize,
+    /// Clients connected, and absent ones whose sessions are kept.
+    pub(crate) sessions: usize,
+    pub(crate) subscriptions: usize,
+    /// Messages owed to sessions, and bytes of topics and payloads of those not sent yet. A
+    /// message that is owed to several counts for each.
+    pub(crate) owed: usize,
+    pub(crate) owed_bytes: usize,
+    pub(crate) retained: usize,
+    pub(crate) received: u64,
+    pub(crate) sent: u64,
+    pub(crate) dropped: u64,
+}
+
+/// Room in the store.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct StoreBytes {
+    pub(crate) used: u64,
+    pub(crate) free: u64,
+}
+
+impl Overview {
+    /// Before anything has happened.
+    pub(crate) fn new(store: StoreState, now: Instant) -> Overview {
+        Overview {
+            taken: now,
+            uptime: Duration::ZERO,
+            store,
+            store_bytes: None,
+            clients: 0,
+            most_clients: 0,
+            sessions: 0,
+            subscriptions: 0,
+            owed: 0,
+            owed_bytes: 0,
+            retained: 0,
+            received: 0,
+            sent: 0,
+            dropped: 0,
+        }
+    }
+}
+
+impl Exchange {
+    /// Looks at everything.
+    pub(super) fn overview(&mut self, now: Instant) -> Overview {
+        let (mut owed, mut owed_bytes, mut subscriptions) = (0, 0, 0);
+        for (_, session) in self.sessions.iter_mut() {
+            owed += session.owed_messages();
+            owed_bytes += session.owed_bytes();
+            subscriptions += session.subscriptions.len();
+        }
+        Overview {
+            taken: now,
+            uptime: now.duration_since(self.figures.started),
+            store: self.store_state,
+            store_bytes: self.journal.bytes(),
+            clients: self.clients.len(),
+            most_clients: self.figures.most_clients,
+            sessions: self.sessions.len(),
+            subscriptions,
+            owed,
+            owed_bytes,
+            retained: self.retained.len(),
+            received: self.figures.received,
+            sent: self.figures.sent,
+            dropped: self.figures.dropped,
+        }
+    }
+}
