@@ -37,7 +37,10 @@ impl Site {
 
     /// Writes the publisher's settings anew, for its next start.
     pub fn set_meters(&self, meters: &str) {
-        let settings = format!("site = 'hq'\nstate_dir = '.'\n[mqtt]\nport = {}\n{meters}", self.mqtt);
+        let settings = format!(
+            "site = 'hq'\nstate_dir = '.'\nruntime_dir = 'run'\n[mqtt]\nport = {}\n{meters}",
+            self.mqtt
+        );
         self.write("pi-publisher", &settings);
     }
 

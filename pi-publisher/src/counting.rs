@@ -4,17 +4,18 @@
 use std::sync::mpsc;
 use std::thread;
 
-use meter_messages::PulsesPerKwh;
+use meter_messages::{OutboxId, PulsesPerKwh};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::bounce_filter::{BounceFilter, BounceSettings, Filtered};
 use crate::clock::Clocks;
-use crate::outbox::Account;
-use crate::outbox_keeper::{Command, Counted};
+use crate::interim::{Interim, MOST_FINISHED, Resumed, Waiting};
+use crate::outbox_keeper::{Command, Counted, Extent};
 use crate::power::PulseSpacing;
 use crate::pulse_counter::{FinishedMinute, PulseCounter};
 use crate::pulse_source::{PulseSource, SourceClock, SourceTime, Watched};
+use crate::safekeeping::Safekeeping;
 
 /// A source that is further behind than this runs through its past, and has no
 /// live value.
@@ -77,6 +78,12 @@ pub struct Counting {
     clock_trusted: bool,
     /// Widths of the minute that is not over yet.
     widths: Option<Widths>,
+    interim: Interim,
+    boot: String,
+    safekeeping: Safekeeping,
+    extent: watch::Receiver<Extent>,
+    /// The `seq` of the first of the interim count's finished minutes.
+    first_unkept: u64,
     reading: Reading,
     readings: watch::Sender<Reading>,
 }
@@ -94,26 +101,55 @@ pub struct Constants {
     pub wait_for_sync: bool,
 }
 
+/// Where [`Counting`] keeps what is not in the outbox yet.
+#[derive(Debug)]
+pub struct Keeping {
+    /// The outbox.
+    pub outbox: OutboxId,
+    /// How far it reaches.
+    pub extent: watch::Receiver<Extent>,
+    /// The kernel's id of this boot.
+    pub boot: String,
+    /// Where the rest goes.
+    pub safekeeping: Safekeeping,
+}
+
 impl Counting {
-    /// Prepares to count where `account` left off.
+    /// Prepares to count where an earlier run left off.
     pub fn new(
         source: Box<dyn PulseSource>,
-        account: &Account,
+        resumed: Resumed,
+        keeping: Keeping,
         constants: Constants,
     ) -> (Self, watch::Receiver<Reading>) {
         let (began, contact) = source.began();
-        let pulses_before = account.in_progress.map_or(0, |minute| u64::from(minute.pulses));
-        let reading = Reading { total: account.total + pulses_before, ..Reading::default() };
+        let reading = Reading { total: resumed.total, ..Reading::default() };
         let (readings, newest) = watch::channel(reading.clone());
+        let mut counter = PulseCounter::new(began, resumed.last_minute, resumed.in_progress);
+        if let Some(waiting) = resumed.waiting {
+            counter = counter.after(waiting.stretches);
+        }
+        let first_unkept = keeping.extent.borrow().last_seq + 1;
+        let interim = Interim {
+            outbox: keeping.outbox,
+            finished: resumed.finished,
+            in_progress: resumed.in_progress,
+            waiting: None,
+        };
         let counting = Self {
             meter: constants.meter,
             source,
             filter: BounceFilter::new(constants.bounce, began, contact),
-            counter: PulseCounter::new(began, account.last_minute, account.in_progress),
+            counter,
             spacing: PulseSpacing::default(),
             constant: constants.pulses_per_kwh,
             clock_trusted: !constants.wait_for_sync,
             widths: None,
+            interim,
+            boot: keeping.boot,
+            safekeeping: keeping.safekeeping,
+            first_unkept,
+            extent: keeping.extent,
             reading,
             readings,
         };
@@ -128,6 +164,9 @@ impl Counting {
         shutdown: CancellationToken,
     ) -> std::io::Result<thread::JoinHandle<anyhow::Result<()>>> {
         thread::Builder::new().name(format!("meter {}", self.meter)).spawn(move || {
+            if !self.interim.finished.is_empty() {
+                self.hand_over(self.interim.finished.clone(), &keeper);
+            }
             let outcome = self.run(&keeper, &shutdown);
             self.hand_over(Vec::new(), &keeper);
             // A publisher that no longer counts must not look alive.
@@ -168,12 +207,32 @@ impl Counting {
         let (utc_offset_ns, clock, now) = self.time()?;
         let pulses: Vec<SourceTime> = filtered.pulses.iter().map(|pulse| pulse.at).collect();
         let finished = self.counter.count(&pulses, filtered.settled, utc_offset_ns);
+        self.keep(&finished);
         self.note(&filtered, !finished.is_empty());
         self.reading.clock = clock;
         self.reading.live = now.since(watched.until) < LIVE_WITHIN_NS;
         self.reading.power_w = self.spacing.power_w(watched.until, self.constant);
         self.readings.send_replace(self.reading.clone());
         Ok(finished)
+    }
+
+    /// Keeps what is not in the outbox yet, before anybody is told of it: from here
+    /// on a kill takes nothing of it away.
+    fn keep(&mut self, finished: &[FinishedMinute]) {
+        let on_disk = (self.extent.borrow().last_seq + 1).saturating_sub(self.first_unkept);
+        let on_disk = usize::try_from(on_disk).unwrap_or(usize::MAX).min(self.interim.finished.len());
+        self.interim.finished.drain(..on_disk);
+        self.first_unkept += on_disk as u64;
+        self.interim.finished.extend_from_slice(finished);
+        self.interim.in_progress = self.counter.in_progress();
+        let stretches = self.counter.waiting();
+        self.interim.waiting =
+            (!stretches.is_empty()).then(|| Waiting { boot: self.boot.clone(), stretches });
+        // Of a past that runs by in leaps, or while the disk takes nothing for an
+        // hour, an older version stays: it holds all but the newest minutes.
+        if self.interim.finished.len() <= MOST_FINISHED {
+            self.safekeeping.keep(&self.interim);
+        }
     }
 
     fn note(&mut self, filtered: &Filtered, minute_is_over: bool) {

@@ -81,15 +81,6 @@ pub struct Account {
     pub in_progress: Option<MinuteInProgress>,
 }
 
-impl Account {
-    /// Up to where, in nanoseconds of UTC since 1970, this meter was counted by
-    /// earlier runs.
-    pub fn counted_until_utc_ns(&self) -> Option<i64> {
-        let finished = self.last_minute.map(|minute| minute.end() * 1_000_000_000);
-        finished.max(self.in_progress.map(|minute| minute.until_utc_ns))
-    }
-}
-
 /// An open outbox, for one thread.
 #[derive(Debug)]
 pub struct Outbox {

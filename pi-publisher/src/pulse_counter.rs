@@ -2,13 +2,14 @@
 //! finished minutes. Pure; what the clocks say is an argument.
 
 use meter_messages::Minute;
+use serde::{Deserialize, Serialize};
 
 use crate::pulse_source::SourceTime;
 
 const NS_PER_MINUTE: i64 = Minute::SECONDS * 1_000_000_000;
 
 /// A minute that is over, before it has a place in the outbox.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FinishedMinute {
     /// The minute.
     pub minute: Minute,
@@ -20,7 +21,7 @@ pub struct FinishedMinute {
 
 /// The minute that is not over yet. Kept over a restart, so that both halves
 /// become one minute.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MinuteInProgress {
     /// The minute.
     pub minute: Minute,
@@ -48,19 +49,35 @@ impl MinuteInProgress {
     }
 }
 
+/// A time during which the line was watched, and what fell in it, on a clock
+/// that is not UTC yet.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stretch {
+    /// Its beginning.
+    pub from: SourceTime,
+    /// Its end.
+    pub until: SourceTime,
+    /// Pulses in it, ascending.
+    pub pulses: Vec<SourceTime>,
+}
+
 /// Counts one meter's pulses into minutes of UTC.
 ///
 /// Minutes only ever go forward: a clock that is set back makes the current
 /// minute longer (its `s` stays at most 60), never a second one of its name.
 #[derive(Debug)]
 pub struct PulseCounter {
-    /// Counted up to here on the source's clock.
+    /// Booked up to here on the source's clock.
     watched_from: SourceTime,
+    /// Watched up to here.
+    watched_until: SourceTime,
     current: Option<MinuteInProgress>,
     /// No minute up to this one may be made again.
     last_finished: Option<Minute>,
-    /// Pulses that wait for the clock.
+    /// Pulses since `watched_from`: they wait for the clock.
     waiting: Vec<SourceTime>,
+    /// What earlier runs watched, and what waits for the clock as well.
+    earlier: Vec<Stretch>,
 }
 
 impl PulseCounter {
@@ -71,7 +88,30 @@ impl PulseCounter {
         last_finished: Option<Minute>,
         in_progress: Option<MinuteInProgress>,
     ) -> Self {
-        Self { watched_from: began, current: in_progress, last_finished, waiting: Vec::new() }
+        Self {
+            watched_from: began,
+            watched_until: began,
+            current: in_progress,
+            last_finished,
+            waiting: Vec::new(),
+            earlier: Vec::new(),
+        }
+    }
+
+    /// Takes over what earlier runs of this boot left waiting for the clock.
+    pub fn after(mut self, earlier: Vec<Stretch>) -> Self {
+        self.earlier = earlier;
+        self
+    }
+
+    /// What waits for the clock.
+    pub fn waiting(&self) -> Vec<Stretch> {
+        let mut stretches = self.earlier.clone();
+        if self.watched_until > self.watched_from || !self.waiting.is_empty() {
+            let (from, until) = (self.watched_from, self.watched_until);
+            stretches.push(Stretch { from, until, pulses: self.waiting.clone() });
+        }
+        stretches
     }
 
     /// The minute that is not over yet.
@@ -92,24 +132,32 @@ impl PulseCounter {
         utc_offset_ns: Option<i64>,
     ) -> Vec<FinishedMinute> {
         self.waiting.extend_from_slice(pulses);
+        self.watched_until = self.watched_until.max(until);
         let Some(offset) = utc_offset_ns else { return Vec::new() };
-        let until = until.max(self.watched_from);
-        let span = (utc_ns(self.watched_from, offset), utc_ns(until, offset));
-        self.watched_from = until;
-
         let mut finished = Vec::new();
-        let mut at = self.not_before(span.0);
-        for pulse in std::mem::take(&mut self.waiting) {
-            let fell = utc_ns(pulse, offset).clamp(at, span.1.max(at));
-            self.watch(at, fell, &mut finished);
-            at = fell;
-            self.enter(at, &mut finished).pulses += 1;
+        for stretch in self.waiting() {
+            self.book(&stretch, offset, &mut finished);
         }
-        self.watch(at, span.1, &mut finished);
-        if let Some(over) = self.current.take_if(|current| current.minute.end() * 1_000_000_000 <= span.1) {
-            self.finish(over, &mut finished);
-        }
+        self.earlier.clear();
+        self.waiting.clear();
+        self.watched_from = self.watched_until;
         finished
+    }
+
+    /// Books a stretch whose UTC is known.
+    fn book(&mut self, stretch: &Stretch, offset: i64, finished: &mut Vec<FinishedMinute>) {
+        let span = (utc_ns(stretch.from, offset), utc_ns(stretch.until, offset));
+        let mut at = self.not_before(span.0);
+        for pulse in &stretch.pulses {
+            let fell = utc_ns(*pulse, offset).clamp(at, span.1.max(at));
+            self.watch(at, fell, finished);
+            at = fell;
+            self.enter(at, finished).pulses += 1;
+        }
+        self.watch(at, span.1, finished);
+        if let Some(over) = self.current.take_if(|current| current.minute.end() * 1_000_000_000 <= span.1) {
+            self.finish(over, finished);
+        }
     }
 
     /// The time at which counting may go on: never in a minute that is past.

@@ -17,6 +17,9 @@ pub struct Settings {
     pub site: SiteId,
     /// Where the outbox lies.
     pub state_dir: PathBuf,
+    /// A folder in a tmpfs: what is counted and not on disk yet survives a kill
+    /// there. It is made where it is missing.
+    pub runtime_dir: PathBuf,
     /// How long delivered minutes are kept, so that a lost server can be
     /// filled again, in days.
     pub keep_days: u32,
@@ -34,6 +37,7 @@ impl Default for Settings {
         Self {
             site: "home".parse().expect("a site's name"),
             state_dir: "/var/lib/powerpi/publisher".into(),
+            runtime_dir: "/run/powerpi/publisher".into(),
             keep_days: 366,
             wait_for_clock: true,
             mqtt: MqttSettings::default(),

@@ -106,9 +106,10 @@ fn write_settings(
         (
             "pi-publisher",
             format!(
-                "site = \"home\"\nstate_dir = {}\n{mqtt}\n[[meter]]\nid = \"main\"\nname = \"Demo household\"\n\
+                "site = \"home\"\nstate_dir = {}\nruntime_dir = {}\n{mqtt}\n[[meter]]\nid = \"main\"\nname = \"Demo household\"\n\
                  pulses_per_kwh = 1000\nsource = {{ kind = \"simulated\", from = \"{from}\" }}\n",
-                toml_text(&dir.display().to_string())
+                toml_text(&dir.display().to_string()),
+                text("run")
             ),
         ),
     ];

@@ -10,13 +10,14 @@ pub mod sysfs;
 
 pub use line::Line;
 pub use open::open;
+use serde::{Deserialize, Serialize};
 
 /// A point on the source's own clock, in nanoseconds.
 ///
 /// For a line it is `CLOCK_MONOTONIC`, which no clock step moves; what that is
 /// in UTC is only said when a minute is closed ([`crate::clock`]). A simulated
 /// source counts in nanoseconds of UTC since 1970 at once.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct SourceTime(pub i64);
 
 impl SourceTime {

@@ -89,7 +89,7 @@ impl Household {
     }
 
     /// The edges in a stretch of time, from its start up to, but not, its end.
-    pub(super) fn edges(&self, stretch: Range<SourceTime>) -> Vec<Edge> {
+    pub fn edges(&self, stretch: Range<SourceTime>) -> Vec<Edge> {
         let minutes = stretch.start.0.div_euclid(MINUTE_NS)..stretch.end.0.div_euclid(MINUTE_NS) + 1;
         let mut edges = Vec::new();
         for minute in minutes {

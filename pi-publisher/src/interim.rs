@@ -1,0 +1,198 @@
+//! What is counted and not in the outbox yet: the minute in progress, minutes
+//! that wait for the disk, pulses that wait for the clock. Pure; where it is kept
+//! is [`crate::safekeeping`]'s affair.
+
+use meter_messages::{Minute, OutboxId};
+use serde::{Deserialize, Serialize};
+
+use crate::outbox::Account;
+use crate::pulse_counter::{FinishedMinute, MinuteInProgress, Stretch};
+
+/// So many minutes may wait for the outbox's disk and be kept here meanwhile: an
+/// hour. Beyond that the last version stays as it is.
+pub const MOST_FINISHED: usize = 60;
+
+/// One meter's count since its outbox was last written.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Interim {
+    /// The outbox it belongs to.
+    pub outbox: OutboxId,
+    /// Minutes that are over and may not be in the outbox yet, ascending.
+    pub finished: Vec<FinishedMinute>,
+    /// The minute that is not over.
+    pub in_progress: Option<MinuteInProgress>,
+    /// What waits for the first synchronisation of a boot.
+    pub waiting: Option<Waiting>,
+}
+
+/// What has no UTC yet. Its clock begins anew with each boot.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Waiting {
+    /// The kernel's id of the boot.
+    pub boot: String,
+    /// What was watched, and the pulses in it.
+    pub stretches: Vec<Stretch>,
+}
+
+/// Where counting goes on.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Resumed {
+    /// Minutes that are still to be put into the outbox.
+    pub finished: Vec<FinishedMinute>,
+    /// No minute up to this one may be made again.
+    pub last_minute: Option<Minute>,
+    /// The minute that goes on.
+    pub in_progress: Option<MinuteInProgress>,
+    /// The running count, with all of that.
+    pub total: u64,
+    /// What waits for the clock.
+    pub waiting: Option<Waiting>,
+}
+
+impl Resumed {
+    /// Up to where, in nanoseconds of UTC since 1970, is counted.
+    pub fn counted_until_utc_ns(&self) -> Option<i64> {
+        let over = self.last_minute.map(|minute| minute.end() * 1_000_000_000);
+        over.max(self.in_progress.map(|minute| minute.until_utc_ns))
+    }
+}
+
+/// Puts together what the outbox and what was kept say; `kept` may be older than
+/// the outbox, or younger. `boot` is the kernel's present one.
+///
+/// A minute is never in both: minutes of an outbox ascend, so what the outbox
+/// holds up to is done, and of the two only the one that reaches further knows
+/// the minute in progress.
+pub fn resume(account: &Account, kept: &[Interim], boot: &str) -> Resumed {
+    let of_outbox = Resumed {
+        finished: Vec::new(),
+        last_minute: account.last_minute,
+        in_progress: account.in_progress,
+        total: 0,
+        waiting: None,
+    };
+    let ours = kept.iter().filter(|interim| interim.outbox == account.outbox);
+    let mut resumed = ours.map(|interim| interim.beyond(account)).fold(of_outbox, |reached, candidate| {
+        if candidate.counted_until_utc_ns() > reached.counted_until_utc_ns() { candidate } else { reached }
+    });
+    resumed.waiting = kept
+        .iter()
+        .filter(|interim| interim.outbox == account.outbox)
+        .filter_map(|interim| interim.waiting.clone())
+        .find(|waiting| waiting.boot == boot);
+    let pulses = resumed.finished.iter().map(|minute| u64::from(minute.pulses)).sum::<u64>()
+        + resumed.in_progress.map_or(0, |minute| u64::from(minute.pulses))
+        + resumed
+            .waiting
+            .iter()
+            .flat_map(|waiting| &waiting.stretches)
+            .map(|one| one.pulses.len() as u64)
+            .sum::<u64>();
+    resumed.total = account.total + pulses;
+    resumed
+}
+
+impl Interim {
+    /// What it knows that the outbox does not.
+    fn beyond(&self, account: &Account) -> Resumed {
+        let is_new = |minute: Minute| account.last_minute.is_none_or(|last| minute > last);
+        let finished: Vec<_> = self.finished.iter().copied().filter(|minute| is_new(minute.minute)).collect();
+        let last_minute = finished.last().map(|minute| minute.minute).max(account.last_minute);
+        let in_progress = self.in_progress.filter(|minute| is_new(minute.minute));
+        Resumed { finished, last_minute, in_progress, total: 0, waiting: None }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::outbox::{Entry, Outbox};
+    use crate::pulse_source::SourceTime;
+
+    fn minute(number: i64) -> Minute {
+        Minute::from_epoch_minutes(29_000_000 + number).unwrap()
+    }
+
+    fn finished(number: i64, pulses: u32) -> FinishedMinute {
+        FinishedMinute { minute: minute(number), watched_s: 60, pulses }
+    }
+
+    fn in_progress(number: i64, pulses: u32) -> Option<MinuteInProgress> {
+        let until_utc_ns = (minute(number).start() + i64::from(pulses)) * 1_000_000_000;
+        Some(MinuteInProgress { minute: minute(number), watched_ns: 0, pulses, until_utc_ns })
+    }
+
+    /// An outbox that ends with these minutes and goes on with that one.
+    fn account(minutes: &[FinishedMinute], going_on: Option<MinuteInProgress>) -> Account {
+        let folder = tempfile::TempDir::new().unwrap();
+        let mut outbox = Outbox::open(folder.path()).unwrap();
+        let account = outbox.account(&"main".parse().unwrap(), 0).unwrap();
+        let finished = minutes.to_vec();
+        outbox.append(&mut [Entry { account, finished, in_progress: going_on }]).unwrap();
+        outbox.account(&"main".parse().unwrap(), 0).unwrap()
+    }
+
+    fn interim(account: &Account, finished: &[FinishedMinute], now: Option<MinuteInProgress>) -> Interim {
+        Interim {
+            outbox: account.outbox.clone(),
+            finished: finished.to_vec(),
+            in_progress: now,
+            waiting: None,
+        }
+    }
+
+    #[test]
+    fn what_is_kept_goes_on_where_the_outbox_ends() {
+        let account = account(&[finished(1, 10)], in_progress(2, 3));
+        let kept = interim(&account, &[finished(1, 10), finished(2, 7)], in_progress(3, 1));
+        let resumed = resume(&account, &[kept], "boot");
+        assert_eq!(resumed.finished, [finished(2, 7)]);
+        assert_eq!((resumed.last_minute, resumed.in_progress), (Some(minute(2)), in_progress(3, 1)));
+        assert_eq!(resumed.total, 18);
+    }
+
+    #[test]
+    fn an_outbox_that_reaches_further_wins() {
+        let account = account(&[finished(1, 10), finished(2, 7)], in_progress(3, 5));
+        let older = [
+            interim(&account, &[], in_progress(2, 6)),
+            interim(&account, &[finished(2, 7)], in_progress(3, 4)),
+            interim(&account, &[finished(1, 10)], None),
+        ];
+        for kept in older {
+            let resumed = resume(&account, &[kept], "boot");
+            assert_eq!((resumed.finished, resumed.in_progress), (vec![], in_progress(3, 5)));
+            assert_eq!(resumed.total, 22);
+        }
+    }
+
+    #[test]
+    fn the_younger_of_two_versions_wins_and_a_strange_one_is_none() {
+        let account = account(&[finished(1, 10)], None);
+        let (old, new) =
+            (interim(&account, &[], in_progress(2, 3)), interim(&account, &[], in_progress(2, 9)));
+        assert_eq!(resume(&account, &[old.clone(), new.clone()], "b").in_progress, in_progress(2, 9));
+        assert_eq!(resume(&account, &[new, old], "b").in_progress, in_progress(2, 9));
+        let mut strange = interim(&account, &[], in_progress(2, 9));
+        strange.outbox = "other".parse().unwrap();
+        assert_eq!(resume(&account, &[strange], "b").in_progress, None);
+    }
+
+    #[test]
+    fn pulses_that_wait_for_the_clock_wait_on_in_the_same_boot_only() {
+        let account = account(&[], None);
+        let waiting = Waiting {
+            boot: "b1".into(),
+            stretches: vec![Stretch {
+                from: SourceTime(5),
+                until: SourceTime(9),
+                pulses: vec![SourceTime(7); 3],
+            }],
+        };
+        let kept = Interim { waiting: Some(waiting.clone()), ..interim(&account, &[], None) };
+        let resumed = resume(&account, std::slice::from_ref(&kept), "b1");
+        assert_eq!((resumed.waiting, resumed.total), (Some(waiting), 3));
+        assert_eq!(resume(&account, &[kept], "b2").waiting, None);
+    }
+}
