@@ -67,7 +67,7 @@ impl Safekeeping {
 pub fn kept(runtime_dir: &Path, state_dir: &Path, meter: &MeterId, account: &Account) -> Vec<Interim> {
     let in_tmpfs = fs::read(runtime_file(runtime_dir, meter, account)).unwrap_or_default();
     let checkpoints = fs::read(checkpoint_file(state_dir, meter, account)).unwrap_or_default();
-    let on_disk = checkpoints.chunks(SLOT).filter_map(|slot| read_slot(slot)).map(|(_, interim)| interim);
+    let on_disk = checkpoints.chunks(SLOT).filter_map(read_slot).map(|(_, interim)| interim);
     serde_json::from_slice(&in_tmpfs).ok().into_iter().chain(on_disk).collect()
 }
 
