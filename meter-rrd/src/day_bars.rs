@@ -72,6 +72,13 @@ pub(crate) fn day_bars(
     Ok(bars)
 }
 
+/// How many local days lie between two midnights.
+pub(crate) fn local_days(start: Minute, end: Minute, zone: &TimeZone) -> u16 {
+    let date = |at: Minute| at.timestamp().to_zoned_datetime(zone.clone()).date();
+    let days = date(start).until(date(end)).map_or(1, |span| span.get_days());
+    u16::try_from(days).unwrap_or(1).clamp(1, 366)
+}
+
 fn trend(window: &[DayBar]) -> Option<f64> {
     let typical: Vec<f64> = window.iter().filter(|bar| bar.typical).filter_map(|bar| bar.pulses).collect();
     let enough = typical.len() * 2 >= window.len();
@@ -96,15 +103,15 @@ fn minute_at(unix_seconds: i64) -> Minute {
 }
 
 /// Writes the scratch file. `space` is how much of a day's width stays free, in
-/// percent.
-pub(crate) fn write(path: &Path, bars: &[DayBar], space: i64) -> Result<(), DatabaseError> {
+/// percent; a day that ends after `now` is not over.
+pub(crate) fn write(path: &Path, bars: &[DayBar], space: i64, now: Minute) -> Result<(), DatabaseError> {
     let Some(first) = bars.first() else { return Ok(()) };
     create_file(path, first.start, bars.len())?;
     // Before its first day a meter missed nothing.
     let begun = bars.iter().position(|bar| bar.pulses.is_some()).unwrap_or(bars.len());
     let mut samples = Vec::new();
     for (index, bar) in bars.iter().enumerate() {
-        let over = index + 1 < bars.len();
+        let over = bar.end <= now.start();
         let watched = bar.pulses.is_some() || index < begun || !over;
         let edge = bar.end - (bar.end - bar.start) * space / 100;
         samples.push((stamp(edge), sample(bar, over, watched)));
@@ -195,7 +202,7 @@ mod tests {
         let (database, now) = database(&dir, "2026-06-01T22:00:00Z", "2026-06-04T10:00:00Z");
         let bars = day_bars(&database, &TimeZone::get("Europe/Berlin").unwrap(), 4, now).unwrap();
         let path = dir.path().join("days.rrd");
-        write(&path, &bars, 0).unwrap();
+        write(&path, &bars, 0, now).unwrap();
         let at = |seconds: i64| UNIX_EPOCH + Duration::from_secs(seconds as u64);
         let (start, end) = (at(bars[0].start), at(bars[3].end));
         let step = Duration::from_secs(STEP_S.into());

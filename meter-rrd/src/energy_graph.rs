@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use jiff::tz::TimeZone;
+use meter_messages::Minute;
 use rrd::ConsolidationFn;
 use rrd::ops::graph::props::{AxisGridTimeUnit as Each, XAxisGrid};
 
@@ -20,10 +21,12 @@ pub(crate) fn drawing(
     zone: &TimeZone,
     scratch: &Path,
 ) -> Result<Drawing, DatabaseError> {
-    let bars = day_bars::day_bars(database, zone, days, graph.now)?;
+    let last = graph.range.map_or(graph.now, |(_, end)| Minute::nearest(end.epoch_minutes() - 1));
+    let days = graph.range.map_or(days, |(start, end)| day_bars::local_days(start, end, zone));
+    let bars = day_bars::day_bars(database, zone, days, last)?;
     // The bars of a year are too thin to stand apart.
     let space = if graph.span == Span::Month { 18 } else { 0 };
-    day_bars::write(scratch, &bars, space)?;
+    day_bars::write(scratch, &bars, space, graph.now)?;
     let edge = |bar: Option<&DayBar>, of: fn(&DayBar) -> i64| bar.map(of).unwrap_or_default();
     let mut drawing = Drawing {
         size: graph.size,
@@ -70,8 +73,8 @@ fn draw(drawing: &mut Drawing, graph: &Graph<'_>, scratch: &Path) -> Result<(), 
 fn say(drawing: &mut Drawing, graph: &Graph<'_>, bars: &[DayBar]) {
     let words = graph.words;
     let kwh = |pulses: f64| pulses / f64::from(graph.pulses_per_kwh.get());
-    let complete = bars.split_last().map_or(bars, |(_today, before)| before);
-    let known: Vec<(&DayBar, f64)> = complete.iter().filter_map(|bar| Some((bar, bar.pulses?))).collect();
+    let complete = bars.iter().filter(|bar| bar.end <= graph.now.start());
+    let known: Vec<(&DayBar, f64)> = complete.filter_map(|bar| Some((bar, bar.pulses?))).collect();
     if !known.is_empty() {
         let mean = known.iter().map(|(_, pulses)| pulses).sum::<f64>() / known.len() as f64;
         drawing.say(&format!("{} {} {}", words.mean, (words.number)(kwh(mean), 1), words.kwh_per_day));

@@ -136,4 +136,7 @@ pub struct Graph<'a> {
     pub total_kwh: Option<f64>,
     /// The minute in progress.
     pub now: Minute,
+    /// From this minute up to that one, where it is not the time up to now. For
+    /// a month or a year these are local midnights.
+    pub range: Option<(Minute, Minute)>,
 }

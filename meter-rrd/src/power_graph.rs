@@ -29,8 +29,12 @@ struct Figures {
 }
 
 pub(crate) fn drawing(database: &MeterDatabase, graph: &Graph<'_>) -> Result<Drawing, DatabaseError> {
-    let end = end(database.last()?, graph.now);
-    let span = Minute::nearest(end.epoch_minutes() - graph.span.minutes())..end;
+    let newest = end(database.last()?, graph.now);
+    let span = match graph.range {
+        Some((start, end)) => start..end.min(newest).max(Minute::nearest(start.epoch_minutes() + 1)),
+        None => Minute::nearest(newest.epoch_minutes() - graph.span.minutes())..newest,
+    };
+    let end = span.end;
     let step = step(graph);
     let figures = figures(&database.fetch(span.clone())?, end, graph);
     let mut drawing = Drawing {
@@ -78,7 +82,7 @@ fn figures(minutes: &[(Minute, f64)], end: Minute, graph: &Graph<'_>) -> Figures
     let sum: f64 = minutes.iter().map(|(_, pulses)| pulses).sum();
     let newest = minutes.last().filter(|(minute, _)| end.epoch_minutes() - minute.epoch_minutes() == 1);
     Figures {
-        latest: newest.map(|(_, pulses)| watts(*pulses)),
+        latest: newest.filter(|_| graph.range.is_none()).map(|(_, pulses)| watts(*pulses)),
         mean: (!minutes.is_empty()).then(|| watts(sum / minutes.len() as f64)),
         highest: minutes.iter().map(|(_, pulses)| watts(*pulses)).reduce(f64::max),
     }

@@ -52,6 +52,7 @@ fn graph(span: Span, picture: Picture) -> Graph<'static> {
         pulses_per_kwh: PulsesPerKwh::try_from(1000).unwrap(),
         total_kwh: Some(15.648),
         now: now(),
+        range: None,
     }
 }
 
@@ -156,4 +157,24 @@ fn threads_that_draw_at_once_take_turns() {
             });
         }
     });
+}
+
+#[test]
+fn a_time_that_is_over_has_its_own_picture() {
+    let dir = TempDir::new().unwrap();
+    let (database, renderer) = (database(dir.path()), renderer());
+    let minute = |text: &str| -> Minute { text.parse().unwrap() };
+    // The day of 23 hours, a month that is not over, and one before the first minute.
+    let day = (minute("2026-03-28T23:00:00Z"), minute("2026-03-29T22:00:00Z"));
+    let month = (minute("2026-03-31T22:00:00Z"), minute("2026-04-30T22:00:00Z"));
+    let before = (minute("2025-11-30T23:00:00Z"), minute("2025-12-31T23:00:00Z"));
+    for (span, range) in [(Span::Day, day), (Span::Month, month), (Span::Month, before)] {
+        let rolling = renderer.render(&database, &graph(span, Picture::Png)).unwrap();
+        let of_range = Graph { range: Some(range), ..graph(span, Picture::Png) };
+        let drawn = renderer.render(&database, &of_range).unwrap();
+        assert_ne!(drawn, rolling, "{span:?} {range:?}");
+        // SVG would not do: cairo numbers its surfaces. It does not change with the time.
+        let later = Graph { now: Minute::nearest(now().epoch_minutes() + 1), ..of_range };
+        assert_eq!(renderer.render(&database, &later).unwrap(), drawn, "{span:?} {range:?}");
+    }
 }
