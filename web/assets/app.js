@@ -1,29 +1,26 @@
-// Moves the value of now, and renews figures and pictures once a minute.
-// Without it the page reloads itself instead.
+// Moves the values of now, renews what the server draws once a minute, and
+// loads the interactive chart when it comes into sight. Without it the page
+// reloads itself instead.
 "use strict";
 
-// As in texts.rs: the English of this page writes dates as the British do.
+// As in texts: the English of these pages writes dates as the British do.
 const language = document.documentElement.lang;
 const locale = language === "en" ? "en-GB" : language;
 const watts = new Intl.NumberFormat(locale, { maximumFractionDigits: 0 });
-const kwh = new Intl.NumberFormat(locale, { minimumFractionDigits: 3, maximumFractionDigits: 3 });
-const percent = new Intl.NumberFormat(locale, { maximumFractionDigits: 0, signDisplay: "always" });
 const ago = new Intl.RelativeTimeFormat(locale, { style: "short" });
 
 // As in live.rs: publishers send a value a second.
 const STALE_AFTER_S = 90;
+const TRY_AGAIN_MS = 10_000;
 
-/** Shows one meter's events in an element that holds its figures. */
-class Meter {
+/** Shows one meter's value of now. */
+class Now {
   constructor(element) {
     this.element = element;
     this.now = element.querySelector(".now");
     this.at = Date.parse(this.find("[data-age]").dateTime) || null;
     this.online = this.now.dataset.freshness !== "offline";
-    const events = new EventSource(element.dataset.live);
-    events.addEventListener("live", (event) => this.showNow(JSON.parse(event.data)));
-    events.addEventListener("state", (event) => this.showState(JSON.parse(event.data)));
-    setInterval(() => this.showAge(), 1000);
+    this.power = null;
     this.showAge();
   }
 
@@ -31,12 +28,13 @@ class Meter {
     return this.element.querySelector(selector);
   }
 
-  showNow({ now, online }) {
+  show({ now, online }) {
     this.online = online !== false;
     if (now) {
       const counted = this.total !== undefined && now.total > this.total;
       this.total = now.total;
       this.at = Date.parse(now.t);
+      this.power = now.power_w;
       this.find("[data-age]").dateTime = now.t;
       this.find("[data-power]").textContent = now.power_w === null ? "–" : watts.format(now.power_w);
       if (counted) this.beat();
@@ -44,23 +42,8 @@ class Meter {
     this.showAge();
   }
 
-  showState(state) {
-    this.showNow(state);
-    for (const field of this.element.querySelectorAll("[data-kwh]")) {
-      const energy = state[field.dataset.kwh];
-      if (energy) field.textContent = kwh.format(energy.kwh);
-    }
-    this.showDifference(state.difference_percent);
-    showRecorded(state.last_minute, state.time_zone ?? undefined);
-  }
-
-  showDifference(change) {
-    const line = this.find("[data-difference]");
-    if (!line) return;
-    line.hidden = change === null;
-    const field = line.querySelector("[data-percent]");
-    field.textContent = `${percent.format(change)} %`;
-    field.className = change >= 0.5 ? "more" : change <= -0.5 ? "less" : "same";
+  get fresh() {
+    return this.now.dataset.freshness === "live";
   }
 
   showAge() {
@@ -85,42 +68,95 @@ function age(seconds) {
   return ago.format(-Math.floor(seconds / 86400), "day");
 }
 
-/** Says up to when minutes are recorded, in the site's time. */
-function showRecorded(minute, timeZone) {
-  const field = document.querySelector("[data-recorded]");
-  if (!field || !minute) return;
-  const end = new Date(Date.parse(minute.start) + 60_000);
-  field.dateTime = end.toISOString();
-  field.textContent = end.toLocaleString(locale, { dateStyle: "medium", timeStyle: "short", timeZone });
-}
-
-/** Loads the picture of the new minute first and shows it then, so that nothing flickers. */
-async function renewPicture(figure, minute) {
-  const img = figure.querySelector("img");
-  const renewed = (address) => address.replace(/at=\d+/, `at=${minute}`);
-  const ahead = new Image();
-  ahead.src = renewed(img.currentSrc || img.src);
-  try {
-    await ahead.decode();
-  } catch {
-    return; // The server is away: the old picture stays.
+/** Adds the values of a site's meters up. */
+function showSums(meters) {
+  for (const site of document.querySelectorAll("[data-site]")) {
+    const field = site.querySelector("[data-sum]");
+    const shown = [...meters.values()].filter((it) => site.contains(it.element) && it.fresh && it.power !== null);
+    if (field && shown.length) field.textContent = watts.format(shown.reduce((sum, it) => sum + it.power, 0));
   }
-  for (const source of figure.querySelectorAll("source")) source.srcset = renewed(source.srcset);
-  img.src = renewed(img.src);
 }
 
-function renewPictures() {
+/** Listens, and begins anew whenever the server was away. */
+function listen(address, meters) {
+  const events = new EventSource(address);
+  events.addEventListener("live", (event) => {
+    const value = JSON.parse(event.data);
+    meters.get(value.meter)?.show(value);
+    showSums(meters);
+  });
+  events.addEventListener("minute", renew);
+  events.addEventListener("error", () => {
+    // The browser connects again by itself, unless it was refused.
+    if (events.readyState !== EventSource.CLOSED) return;
+    setTimeout(() => { listen(address, meters); renew(); }, TRY_AGAIN_MS);
+  });
+}
+
+/** Takes the parts of this page that the server draws from a new copy of it. */
+async function renew() {
   if (document.hidden) return;
-  const minute = Math.floor(Date.now() / 60_000);
-  for (const figure of document.querySelectorAll(".graph")) renewPicture(figure, minute);
+  let page;
+  try {
+    const answer = await fetch(location.href, { headers: { accept: "text/html" } });
+    if (!answer.ok) return;
+    page = new DOMParser().parseFromString(await answer.text(), "text/html");
+  } catch {
+    return; // The server is away: what is there stays.
+  }
+  for (const part of document.querySelectorAll("[data-part]")) {
+    const renewed = page.getElementById(part.id);
+    // Nothing moves under somebody's fingers.
+    if (!renewed || part.contains(document.activeElement)) continue;
+    const open = part.querySelector("details")?.open;
+    part.replaceChildren(...renewed.childNodes);
+    if (open) part.querySelector("details").open = true;
+  }
+  document.dispatchEvent(new Event("minute"));
 }
 
-/** Calls back ten seconds into each minute, when the last one is surely drawn. */
-function eachMinute(callback) {
-  const wait = 60_000 - ((Date.now() - 10_000) % 60_000);
-  setTimeout(() => { callback(); eachMinute(callback); }, wait);
+/** A page on a wall: after an outage, or a new version, it loads itself anew. */
+function watchOver(health) {
+  let away = false;
+  const look = async () => {
+    try {
+      const there = (await fetch(health)).ok;
+      if (there && away) location.reload();
+      away = !there;
+    } catch {
+      away = true;
+    }
+  };
+  setInterval(look, TRY_AGAIN_MS);
+  setTimeout(() => location.reload(), 6 * 3_600_000);
 }
 
-for (const element of document.querySelectorAll("[data-live]")) new Meter(element);
-eachMinute(renewPictures);
-document.addEventListener("visibilitychange", renewPictures);
+function loadScript(address) {
+  return new Promise((resolve, reject) => {
+    const script = document.createElement("script");
+    script.src = address;
+    script.onload = resolve;
+    script.onerror = reject;
+    document.head.append(script);
+  });
+}
+
+for (const source of document.querySelectorAll("[data-live]")) {
+  const elements = [source, ...source.querySelectorAll("[data-meter]")].filter((it) => it.dataset.meter);
+  const meters = new Map(elements.map((element) => [element.dataset.meter, new Now(element)]));
+  listen(source.dataset.live, meters);
+  setInterval(() => { for (const meter of meters.values()) meter.showAge(); }, 1000);
+  if (source.dataset.unattended) watchOver(source.dataset.unattended);
+}
+document.addEventListener("visibilitychange", renew);
+
+const plot = document.querySelector("[data-series]");
+if (plot) {
+  const sight = new IntersectionObserver(async (seen) => {
+    if (!seen.some((it) => it.isIntersecting)) return;
+    sight.disconnect();
+    await loadScript(plot.dataset.uplot);
+    await loadScript(plot.dataset.script);
+  }, { rootMargin: "200px" });
+  sight.observe(plot);
+}

@@ -1,29 +1,53 @@
 //! From a route to its answer.
 
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use askama::Template;
 use hyper::{HeaderMap, StatusCode, Uri, header};
-use meter_messages::Meter;
+use meter_ledger::RecordedMeter;
+use meter_messages::{Meter, Minute};
 use tokio_util::sync::CancellationToken;
 
+use crate::calendar::Period;
 use crate::energy::{self, Rows};
 use crate::figures::Figures;
-use crate::graphs::{Graphs, PictureError, PictureKey};
+use crate::graphs::{CLOSED_S, Graphs, PictureError, PictureKey};
+use crate::history::{History, Question};
+use crate::hours::Hours;
 use crate::ledger_thread::{LedgerReader, ReadError, minute_in_progress};
-use crate::live::LiveValues;
-use crate::pages::{self, Frame, MessagePage, MeterPage, MeterView, StartPage};
+use crate::live::{LiveValues, Presence};
+use crate::page_cache::PageCache;
+use crate::pages::{
+    self, Address, Frame, KioskPage, Machine, MessagePage, MeterPage, MeterView, OverviewPage, PeriodPage,
+    StatusPage,
+};
 use crate::reply::{self, Reply};
-use crate::route::{EnergyRequest, PictureRequest, Query, Route, RouteError};
+use crate::route::{EnergyRequest, PeriodRequest, PictureRequest, Query, Route, RouteError};
+use crate::series::{SeriesRequest, SeriesStore};
 use crate::texts::Language;
-use crate::{api, assets, events};
+use crate::{api, assets, disk, events, manifest};
+
+/// The oldest minute that pictures can show: RRD files hold a leap year.
+const DRAWN_MINUTES: i64 = 366 * 1440;
 
 /// Everything answers are made from.
 #[derive(Debug)]
 pub(crate) struct Site {
     /// What was recorded.
     pub(crate) ledger: LedgerReader,
+    /// Sums of it that are asked for often.
+    pub(crate) hours: Hours,
+    /// Data of the interactive charts.
+    pub(crate) series: SeriesStore,
     /// Its pictures.
     pub(crate) graphs: Graphs,
     /// What the meters say of now.
     pub(crate) live: LiveValues,
+    /// Pages of this second.
+    pub(crate) pages: PageCache,
+    /// The ledger's file, on the disk that people worry about.
+    pub(crate) disk: PathBuf,
     /// Ends streams of events.
     pub(crate) shutdown: CancellationToken,
 }
@@ -37,6 +61,8 @@ enum Refusal {
     UnknownMeter,
     #[error(transparent)]
     Ledger(#[from] ReadError),
+    #[error("a page could not be filled")]
+    Unfilled,
 }
 
 /// A request: its address and what its browser can do.
@@ -47,13 +73,31 @@ struct Asked<'a> {
 }
 
 impl Asked<'_> {
+    fn text(&self, name: header::HeaderName) -> &str {
+        self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
+    }
+
     fn language(&self) -> Language {
-        let accept = self.headers.get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
-        self.query.language().unwrap_or_else(|| Language::preferred(accept.unwrap_or_default()))
+        let preferred = || Language::preferred(self.text(header::ACCEPT_LANGUAGE));
+        self.query.language().unwrap_or_else(preferred)
     }
 
     fn frame(&self) -> Frame {
-        Frame::new(self.language(), self.query.language().is_some(), self.path)
+        let others = form_urlencoded::parse(self.query.0.as_bytes()).filter(|(key, _)| key != "lang");
+        let mut query = form_urlencoded::Serializer::new(String::new());
+        query.extend_pairs(others);
+        let mut query = query.finish();
+        if !query.is_empty() {
+            query.push('&');
+        }
+        let host = self.text(header::HOST);
+        let address = Address {
+            path: self.path.to_owned(),
+            query,
+            chosen: self.query.language(),
+            origin: format!("http://{host}"),
+        };
+        Frame::new(self.language(), &address)
     }
 
     fn by_a_program(&self) -> bool {
@@ -74,8 +118,15 @@ impl Site {
 
     async fn route(&self, route: Route, asked: &Asked<'_>) -> Result<Reply, Refusal> {
         match route {
-            Route::Start => self.start(asked).await,
-            Route::Meter(meter) => self.meter(meter, asked).await,
+            Route::Start | Route::Kiosk | Route::Status | Route::Meter(_) | Route::Period(_) => {
+                self.page(route, asked).await
+            }
+            Route::Manifest => {
+                let mut reply = reply::json(StatusCode::OK, &manifest::manifest(&asked.frame()));
+                reply::set(&mut reply, header::CONTENT_TYPE, "application/manifest+json");
+                Ok(reply)
+            }
+            Route::Go(request) => self.go(request, asked).await,
             Route::Picture(picture) => self.picture(picture, asked).await,
             Route::Meters => self.meters().await,
             Route::Figures(meter) => {
@@ -84,11 +135,13 @@ impl Site {
                 Ok(reply::json(StatusCode::OK, &state))
             }
             Route::Energy(request) => self.energy(request, asked).await,
+            Route::Series(request) => self.series(request, asked).await,
             Route::Live(meter) => {
                 self.figures(meter.clone()).await?;
                 let presence = self.live.watch(&meter);
                 Ok(events::events(meter, presence, self.ledger.clone(), self.shutdown.clone()))
             }
+            Route::Lives(meter) => self.lives(meter).await,
             Route::Health => Ok(self.health().await),
             Route::Asset(name) => {
                 let version = asked.query.get("v");
@@ -97,38 +150,166 @@ impl Site {
         }
     }
 
-    async fn figures(&self, meter: Meter) -> Result<std::sync::Arc<Figures>, Refusal> {
+    /// A page, made once a second however many ask.
+    async fn page(&self, route: Route, asked: &Asked<'_>) -> Result<Reply, Refusal> {
+        let address = format!("{}?{}", asked.path, asked.query.0);
+        let key = (address, asked.language(), asked.text(header::HOST).to_owned());
+        let page = match self.pages.get(&key) {
+            Some(page) => page,
+            None => {
+                let page = Arc::new(reply::html(self.filled(route, asked).await?));
+                self.pages.keep(key, page.clone());
+                page
+            }
+        };
+        Ok(page.reply(asked.headers, "no-cache"))
+    }
+
+    async fn filled(&self, route: Route, asked: &Asked<'_>) -> Result<String, Refusal> {
+        match route {
+            Route::Kiosk => self.kiosk(asked).await,
+            Route::Status => self.status(asked).await,
+            Route::Meter(meter) => self.meter(meter, asked).await,
+            Route::Period(request) => self.period(request, asked).await,
+            _ => self.start(asked).await,
+        }
+    }
+
+    async fn figures(&self, meter: Meter) -> Result<Arc<Figures>, Refusal> {
         self.ledger.figures(meter).await?.ok_or(Refusal::UnknownMeter)
     }
 
-    /// All meters; or the only one, at once.
-    async fn start(&self, asked: &Asked<'_>) -> Result<Reply, Refusal> {
-        let meters = self.ledger.ask(|ledger| ledger.meters()).await?;
-        if let [only] = meters.as_slice() {
-            return self.meter(only.meter.clone(), asked).await;
+    /// Every meter's figures and value of now.
+    async fn everything(&self) -> Result<Vec<(Arc<Figures>, Presence)>, Refusal> {
+        let mut all = Vec::new();
+        for known in self.ledger.ask(|ledger| ledger.meters()).await? {
+            let presence = self.live.of(&known.meter);
+            all.push((self.figures(known.meter).await?, presence));
         }
-        let texts = asked.language().texts();
-        let mut views = Vec::new();
-        for known in meters {
-            let figures = self.figures(known.meter.clone()).await?;
-            views.push(MeterView::new(&figures, &self.live.of(&known.meter), texts, self.ledger.zone()));
-        }
-        let page = StartPage { frame: asked.frame(), meters: views };
-        Ok(pages::show(StatusCode::OK, &page, asked.headers))
+        Ok(all)
     }
 
-    async fn meter(&self, meter: Meter, asked: &Asked<'_>) -> Result<Reply, Refusal> {
+    /// All meters; or the only one, at once.
+    async fn start(&self, asked: &Asked<'_>) -> Result<String, Refusal> {
+        let meters = self.everything().await?;
+        if let [(only, _)] = meters.as_slice() {
+            return self.meter(only.meter.meter.clone(), asked).await;
+        }
+        let frame = asked.frame();
+        let meters: Vec<(&Figures, &Presence)> =
+            meters.iter().map(|(figures, it)| (figures.as_ref(), it)).collect();
+        let view = |(figures, presence): &(&Figures, &Presence)| {
+            MeterView::new(figures, presence, frame.texts, self.ledger.zone())
+        };
+        let views = meters.iter().map(view).collect();
+        filled(&OverviewPage::new(frame, &meters, views))
+    }
+
+    async fn kiosk(&self, asked: &Asked<'_>) -> Result<String, Refusal> {
+        let (meters, frame, zone) = (self.everything().await?, asked.frame(), self.ledger.zone());
+        let view = |(figures, presence): &(Arc<Figures>, Presence)| {
+            MeterView::new(figures, presence, frame.texts, zone)
+        };
+        let views = meters.iter().map(view).collect();
+        let figures: Vec<&Figures> = meters.iter().map(|(figures, _)| figures.as_ref()).collect();
+        filled(&KioskPage::new(frame, &figures, views, zone))
+    }
+
+    async fn status(&self, asked: &Asked<'_>) -> Result<String, Refusal> {
+        let (frame, zone) = (asked.frame(), self.ledger.zone());
+        let texts = frame.texts;
+        let machine = |(figures, _): &(Arc<Figures>, Presence)| {
+            let meter = &figures.meter.meter;
+            let (status, machine) = (self.live.status(&meter.site), self.live.machine(meter));
+            Machine::new(figures, status, machine.info.as_ref(), machine.diag.as_ref(), texts, zone)
+        };
+        let machines = self.everything().await?.iter().map(machine).collect();
+        let broker = self.live.broker();
+        let connected = if self.live.is_connected() { texts.connected } else { texts.away };
+        let space = disk::Space::around(&self.disk);
+        let gigabytes = |bytes: u64| format!("{}\u{a0}GB", texts.number(bytes as f64 / 1e9, 1));
+        let megabytes = |bytes: u64| format!("{}\u{a0}MB", texts.number(bytes as f64 / 1e6, 1));
+        let mut server = vec![(texts.broker, connected.to_owned())];
+        if let Some(version) = broker.version {
+            server.push((texts.broker, version));
+        }
+        server.extend(broker.store.map(|store| (texts.broker_store, store)));
+        server.extend(space.ledger_bytes.map(|bytes| (texts.ledger, megabytes(bytes))));
+        server.extend(space.free_bytes.map(|bytes| (texts.disk_free, gigabytes(bytes))));
+        server.push((texts.version, format!("powerpi-web {}", env!("CARGO_PKG_VERSION"))));
+        filled(&StatusPage { frame, machines, server })
+    }
+
+    async fn meter(&self, meter: Meter, asked: &Asked<'_>) -> Result<String, Refusal> {
         let figures = self.figures(meter.clone()).await?;
         let others = self.ledger.ask(|ledger| ledger.meters()).await?.len() > 1;
-        let texts = asked.language().texts();
-        let view = MeterView::new(&figures, &self.live.of(&meter), texts, self.ledger.zone());
-        let page = MeterPage::new(asked.frame(), view, &figures, minute_in_progress(), others);
-        Ok(pages::show(StatusCode::OK, &page, asked.headers))
+        let (frame, zone) = (asked.frame(), self.ledger.zone());
+        let view = MeterView::new(&figures, &self.live.of(&meter), frame.texts, zone);
+        filled(&MeterPage::new(frame, view, &figures, zone, others))
+    }
+
+    /// A meter, its first minute, and the first that is not recorded yet.
+    async fn reach(&self, meter: Meter) -> Result<(RecordedMeter, Minute, Minute), Refusal> {
+        let now = minute_in_progress();
+        let known = self.ledger.ask(move |ledger| {
+            let Some(known) = ledger.meter(&meter)? else { return Ok(None) };
+            let (first, newest) = (ledger.first(&known)?, ledger.newest(&known)?);
+            Ok(Some((known, first, newest)))
+        });
+        let (known, first, newest) = known.await?.ok_or(Refusal::UnknownMeter)?;
+        let until = crate::figures::until(newest.as_ref(), now);
+        Ok((known, first.unwrap_or(until), until))
+    }
+
+    async fn period(&self, request: PeriodRequest, asked: &Asked<'_>) -> Result<String, Refusal> {
+        let zone = self.ledger.zone();
+        let (meter, first, until) = self.reach(request.meter).await?;
+        let period = match (request.kind, &request.name) {
+            (Some(kind), Some(name)) => Some(Period::parse(kind, name, zone).ok_or(RouteError::NotFound)?),
+            _ => None,
+        };
+        let with =
+            period.as_ref().zip(request.with).map(|(period, day)| Period::with_day(period.kind, day, zone));
+        let compared = with.is_some();
+        let question = Question { meter, period, with, first, until };
+        let history = History::read(&self.hours, question, zone).await?;
+        let drawable = history.span.start.epoch_minutes() > until.epoch_minutes() - DRAWN_MINUTES;
+        let drawable = drawable && history.period.is_some() && history.whole.minutes > 0;
+        filled(&PeriodPage::new(asked.frame(), &history, compared, drawable, zone))
+    }
+
+    /// From what a date picker says to the page that it means.
+    async fn go(&self, request: PeriodRequest, asked: &Asked<'_>) -> Result<Reply, Refusal> {
+        let zone = self.ledger.zone();
+        let (meter, _, until) = self.reach(request.meter).await?;
+        let path = meter.meter;
+        let Some(kind) = request.kind else {
+            return Ok(reply::see_other(&asked.frame().link(&format!("/m/{path}/all"))));
+        };
+        let day = request.name.and_then(|name| name.parse().ok());
+        let period = match day {
+            Some(day) => Period::with_day(kind, day, zone),
+            None => Period::containing(kind, Minute::nearest(until.epoch_minutes() - 1), zone),
+        };
+        let address = format!("/m/{path}/{}/{}", kind.name(), period.name(zone));
+        Ok(reply::see_other(&asked.frame().link(&address)))
     }
 
     async fn picture(&self, asked_for: PictureRequest, asked: &Asked<'_>) -> Result<Reply, Refusal> {
-        let PictureRequest { meter, span, picture, theme, size } = asked_for;
-        let key = PictureKey { meter, span, picture, theme, size, language: asked.language() };
+        let PictureRequest { meter, span, period, picture, theme, size } = asked_for;
+        let period = match period {
+            Some(name) => {
+                let kind = crate::calendar::Kind::of_name(crate::route::span_name(span));
+                let period = kind.and_then(|kind| Period::parse(kind, &name, self.ledger.zone()));
+                Some(
+                    period
+                        .filter(|period| period.span.start < minute_in_progress())
+                        .ok_or(RouteError::NotFound)?,
+                )
+            }
+            None => None,
+        };
+        let key = PictureKey { meter, span, period, picture, theme, size, language: asked.language() };
         match self.graphs.picture(key).await {
             Ok(drawn) => {
                 let cache = format!("public, max-age={}", drawn.max_age_s());
@@ -161,6 +342,28 @@ impl Site {
         Ok(api::rows(rows, form, &request.meter, self.ledger.clone()))
     }
 
+    async fn series(&self, request: SeriesRequest, asked: &Asked<'_>) -> Result<Reply, Refusal> {
+        let (meter, _, until) = self.reach(request.meter.clone()).await?;
+        let points = request.points(until, self.ledger.zone())?;
+        let over = request.to <= until.start();
+        let file = self.series.answer(request, meter, points, until).await?;
+        let cache = if over { format!("public, max-age={CLOSED_S}") } else { "no-cache".to_owned() };
+        Ok(file.reply(asked.headers, &cache))
+    }
+
+    async fn lives(&self, only: Option<Meter>) -> Result<Reply, Refusal> {
+        let meters = self.ledger.ask(|ledger| ledger.meters()).await?;
+        let wanted = meters
+            .into_iter()
+            .map(|known| known.meter)
+            .filter(|meter| only.as_ref().is_none_or(|only| only == meter));
+        let watched: Vec<_> = wanted.map(|meter| (meter.clone(), self.live.watch(&meter))).collect();
+        if watched.is_empty() && only.is_some() {
+            return Err(Refusal::UnknownMeter);
+        }
+        Ok(events::of_all(watched, self.shutdown.clone()))
+    }
+
     /// Whether there is anything to show; live values may be missing.
     async fn health(&self) -> Reply {
         let meters = self.ledger.ask(|ledger| ledger.meters()).await;
@@ -173,11 +376,16 @@ impl Site {
     }
 }
 
+fn filled(page: &impl Template) -> Result<String, Refusal> {
+    pages::filled(page).ok_or(Refusal::Unfilled)
+}
+
 fn refused(refusal: &Refusal, asked: &Asked<'_>) -> Reply {
     let status = match refusal {
         Refusal::Route(RouteError::Parameter { .. }) => StatusCode::BAD_REQUEST,
         Refusal::Route(RouteError::NotFound) | Refusal::UnknownMeter => StatusCode::NOT_FOUND,
         Refusal::Ledger(_) => StatusCode::SERVICE_UNAVAILABLE,
+        Refusal::Unfilled => StatusCode::INTERNAL_SERVER_ERROR,
     };
     if let Refusal::Ledger(error) = refusal {
         tracing::warn!(%error, path = asked.path, "the ledger could not be read");
@@ -190,11 +398,16 @@ fn refused(refusal: &Refusal, asked: &Asked<'_>) -> Reply {
         return api::error(status, parameter, &refusal.to_string());
     }
     let page = match refusal {
-        Refusal::Route(RouteError::Parameter { parameter, why }) => {
-            MessagePage::refused(asked.frame(), parameter, why.to_string())
+        Refusal::Route(error @ RouteError::Parameter { .. }) => {
+            MessagePage::refused(asked.frame(), error.to_string())
         }
         Refusal::Ledger(_) => MessagePage::not_yet(asked.frame()),
         _ => MessagePage::not_found(asked.frame()),
     };
-    pages::show(status, &page, asked.headers)
+    let mut headers = asked.headers.clone();
+    // It is no page that a browser may have kept.
+    headers.remove(header::IF_NONE_MATCH);
+    let mut reply = reply::html(pages::filled(&page).unwrap_or_default()).reply(&headers, "no-cache");
+    *reply.status_mut() = status;
+    reply
 }

@@ -14,17 +14,26 @@ struct Asset {
 }
 
 impl Asset {
-    fn new(name: &'static str, content_type: &'static str, content: &'static str) -> Self {
+    fn new(name: &'static str, content_type: &'static str, content: impl Into<String>) -> Self {
+        let content = content.into();
         let etag = etag(content.as_bytes());
         let version = etag.chars().filter(char::is_ascii_hexdigit).collect();
         Self { name, version, file: Prepared::text(content_type, content, etag) }
     }
 }
 
-static ASSETS: LazyLock<[Asset; 3]> = LazyLock::new(|| {
+static ASSETS: LazyLock<[Asset; 5]> = LazyLock::new(|| {
+    // One request for both.
+    let style = [include_str!("../assets/style.css"), include_str!("../assets/uplot/uPlot.min.css")].concat();
     [
-        Asset::new("style.css", "text/css; charset=utf-8", include_str!("../assets/style.css")),
+        Asset::new("style.css", "text/css; charset=utf-8", style),
         Asset::new("app.js", "text/javascript; charset=utf-8", include_str!("../assets/app.js")),
+        Asset::new("chart.js", "text/javascript; charset=utf-8", include_str!("../assets/chart.js")),
+        Asset::new(
+            "uplot.js",
+            "text/javascript; charset=utf-8",
+            include_str!("../assets/uplot/uPlot.iife.min.js"),
+        ),
         Asset::new("icon.svg", "image/svg+xml", include_str!("../assets/icon.svg")),
     ]
 });

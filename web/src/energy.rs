@@ -9,6 +9,7 @@ use jiff::tz::TimeZone;
 use meter_ledger::{Ledger, LedgerError, RecordedMeter, Sum};
 use meter_messages::Minute;
 
+use crate::measure::{kwh, mean_w};
 use crate::periods::{local, midnight};
 use crate::route::{EnergyRequest, RouteError, Step};
 
@@ -144,11 +145,8 @@ impl Rows {
     fn row(&mut self, start: Minute, sum: &Sum, piece: &mut String) {
         let at = start.timestamp();
         let local = local(at, &self.zone);
-        let kwh = self.meter.pulses_per_kwh.energy_kwh(sum.pulses);
-        let mean_w = match sum.watched_s {
-            0 => 0.0,
-            seconds => self.meter.pulses_per_kwh.power_w(sum.pulses, seconds as f64),
-        };
+        let kwh = kwh(&self.meter, sum);
+        let mean_w = mean_w(&self.meter, sum).unwrap_or_default();
         let Sum { minutes, watched_s, pulses, .. } = sum;
         match self.form {
             Form::Csv => {

@@ -1,10 +1,11 @@
 //! Server-sent events: a meter's state on connect and once a minute, and each
 //! new value in between.
 
+use std::hash::{BuildHasher, Hasher, RandomState};
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures_util::stream;
+use futures_util::stream::{self, Stream, StreamExt};
 use http_body_util::{BodyExt, StreamBody};
 use hyper::StatusCode;
 use hyper::body::Frame;
@@ -26,6 +27,61 @@ const SETTLED_S: i64 = 6;
 
 /// A sign of life for proxies and browsers where nothing happens.
 const SILENCE: Duration = Duration::from_secs(20);
+
+/// Seconds over which browsers are told of a new minute, one after the other: they
+/// all ask for the page then.
+const SPREAD_MS: u64 = 3_000;
+
+/// The value of now of one of several meters.
+#[derive(Serialize)]
+struct OneOfAll {
+    meter: String,
+    #[serde(flatten)]
+    presence: PresenceState,
+}
+
+/// `/api/v1/live`: the values of meters as they come, each with its meter, and
+/// once a minute the word that the page has changed.
+pub(crate) fn of_all(watched: Vec<(Meter, watch::Receiver<Presence>)>, shutdown: CancellationToken) -> Reply {
+    let values = watched.into_iter().map(|(meter, receiver)| {
+        let next = |(meter, mut receiver, begun): (Meter, watch::Receiver<Presence>, bool)| async move {
+            if begun {
+                receiver.changed().await.ok()?;
+            }
+            let presence = PresenceState::from(&*receiver.borrow_and_update());
+            let event = event("live", &OneOfAll { meter: meter.to_string(), presence });
+            Some((event, (meter, receiver, true)))
+        };
+        Box::pin(stream::unfold((meter, receiver, false), next))
+    });
+    let minutes = stream::unfold((), |()| async {
+        tokio::time::sleep(until_settled() + spread()).await;
+        Some((Bytes::from_static(b"event: minute\ndata: {}\n\n"), ()))
+    });
+    // Also the sign of life where nothing else happens.
+    let silence = stream::unfold((), |()| async {
+        tokio::time::sleep(SILENCE).await;
+        Some((Bytes::from_static(b":\n\n"), ()))
+    });
+    let rest = stream::select(Box::pin(minutes), Box::pin(silence));
+    let events = stream::select(stream::select_all(values), rest).take_until(shutdown.cancelled_owned());
+    event_stream(events.map(|event| Ok(Frame::data(event))))
+}
+
+/// A pause that differs from browser to browser.
+fn spread() -> Duration {
+    let some = RandomState::new().build_hasher().finish();
+    Duration::from_millis(some % SPREAD_MS)
+}
+
+fn event_stream(events: impl Stream<Item = Result<Frame<Bytes>, ReadError>> + Send + 'static) -> Reply {
+    let mut reply = reply::streamed(StatusCode::OK, StreamBody::new(events).boxed_unsync());
+    reply::set(&mut reply, header::CONTENT_TYPE, "text/event-stream");
+    reply::set(&mut reply, header::CACHE_CONTROL, "no-store");
+    // nginx would wait for more otherwise.
+    reply::set(&mut reply, header::HeaderName::from_static("x-accel-buffering"), "no");
+    reply
+}
 
 /// One browser's stream of events.
 struct Watcher {
@@ -51,12 +107,7 @@ pub(crate) fn events(
         let event = watcher.next().await?;
         Some((Ok::<_, ReadError>(Frame::data(event)), watcher))
     });
-    let mut reply = reply::streamed(StatusCode::OK, StreamBody::new(events).boxed_unsync());
-    reply::set(&mut reply, header::CONTENT_TYPE, "text/event-stream");
-    reply::set(&mut reply, header::CACHE_CONTROL, "no-store");
-    // nginx would wait for more otherwise.
-    reply::set(&mut reply, header::HeaderName::from_static("x-accel-buffering"), "no");
-    reply
+    event_stream(events)
 }
 
 impl Watcher {

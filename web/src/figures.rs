@@ -1,17 +1,39 @@
 //! The figures of a meter: on its page, in the API and in live updates alike.
 
+use std::ops::Range;
+
+use jiff::ToSpan;
+use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use meter_ledger::{Ledger, LedgerError, RecordedMeter, RecordedMinute, Sum};
 use meter_messages::Minute;
 
-use crate::periods::Periods;
+use crate::calendar::{Kind, Period, pieces};
+use crate::measure::{joined, kwh, mean_w};
+use crate::periods::{Periods, midnight, minute_of};
 
 /// A recording that is at most this old is up to date: days are then compared
 /// up to its end, not up to a minute that is still on its way.
 const FRESH_MINUTES: i64 = 3;
 
+/// Bars of days on a meter's page, today's included.
+pub(crate) const DAYS: i64 = 30;
+
+/// Minutes between two points of the curve of 24 hours.
+pub(crate) const CURVE_STEP: i64 = 5;
+
+/// Points of that curve.
+const CURVE_POINTS: i64 = 24 * 60 / CURVE_STEP;
+
+/// The nights, and the hours of each, among which the base load is sought.
+const NIGHTS: i64 = 7;
+const NIGHT_HOURS: Range<i8> = 0..6;
+
+/// Days from which a month's rest is estimated.
+const ESTIMATE_DAYS: usize = 14;
+
 /// What the ledger says about a meter, seen from one minute.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Figures {
     /// The meter.
     pub(crate) meter: RecordedMeter,
@@ -19,6 +41,8 @@ pub(crate) struct Figures {
     pub(crate) until: Minute,
     /// The newest recorded minute, which has the running count.
     pub(crate) newest: Option<RecordedMinute>,
+    /// The first recorded minute.
+    pub(crate) first: Option<Minute>,
     /// Since the local midnight.
     pub(crate) today: Sum,
     /// The whole local day before.
@@ -27,8 +51,19 @@ pub(crate) struct Figures {
     pub(crate) yesterday_by_now: Sum,
     /// Since the beginning of the local month.
     pub(crate) month: Sum,
+    /// The energy of the whole month in kWh if it goes on as in the last two
+    /// weeks; `None` where these are not known well enough.
+    pub(crate) month_expected_kwh: Option<f64>,
+    /// The power in W that is drawn even in quiet hours of the night.
+    pub(crate) base_load_w: Option<f64>,
     /// What the pictures of hour, day, week and month show.
     pub(crate) pictures: [Sum; 4],
+    /// The power of the last 24 hours in W; `None` where nobody watched.
+    pub(crate) curve: Vec<Option<f64>>,
+    /// The same of the day before, by the clock.
+    pub(crate) curve_before: Vec<Option<f64>>,
+    /// The last days up to today.
+    pub(crate) days: Vec<(Period, Sum)>,
 }
 
 impl Figures {
@@ -41,14 +76,24 @@ impl Figures {
         zone: &TimeZone,
     ) -> Result<Self, LedgerError> {
         let periods = Periods::until(until, zone);
-        let sum = |span: std::ops::Range<Minute>| ledger.sum(&meter, span);
+        let sum = |span: Range<Minute>| ledger.sum(&meter, span);
         let [hour, day, week, month, _year] = periods.pictures;
+        let hours = last_hours(ledger, &meter, until, zone)?;
+        let days = days(&hours, until, zone);
+        let (curve, curve_before) = curves(ledger, &meter, until, zone)?;
+        let month_so_far = sum(periods.month)?;
         Ok(Self {
             today: sum(periods.today)?,
             yesterday: sum(periods.yesterday)?,
             yesterday_by_now: sum(periods.yesterday_by_now)?,
-            month: sum(periods.month)?,
+            month: month_so_far,
+            month_expected_kwh: month_expected(&meter, &month_so_far, &days, until, zone),
+            base_load_w: base_load(&meter, &hours, until, zone),
             pictures: [sum(hour)?, sum(day)?, sum(week)?, sum(month)?],
+            curve,
+            curve_before,
+            days,
+            first: ledger.first(&meter)?,
             until,
             newest,
             meter,
@@ -57,27 +102,129 @@ impl Figures {
 
     /// A sum in kWh.
     pub(crate) fn kwh(&self, sum: &Sum) -> f64 {
-        self.meter.pulses_per_kwh.energy_kwh(sum.pulses)
+        kwh(&self.meter, sum)
     }
 
     /// The mean power of a sum's watched time, in W.
     pub(crate) fn mean_w(&self, sum: &Sum) -> Option<f64> {
-        let seconds = sum.watched_s;
-        (seconds > 0).then(|| self.meter.pulses_per_kwh.power_w(sum.pulses, seconds as f64))
+        mean_w(&self.meter, sum)
     }
 
     /// By how many percent today is above yesterday by this time.
     pub(crate) fn difference_percent(&self) -> Option<f64> {
-        difference_percent(&self.today, &self.yesterday_by_now)
+        let (now, before) = (&self.today, &self.yesterday_by_now);
+        difference_percent((self.kwh(now), now.watched_s), (self.kwh(before), before.watched_s))
     }
 }
 
-/// `None` where a comparison says nothing: no use then, or one of them was
-/// watched much less.
-fn difference_percent(today: &Sum, before: &Sum) -> Option<f64> {
-    let comparable = today.watched_s.abs_diff(before.watched_s) * 10 <= before.watched_s;
-    let change = || (today.pulses as f64 / before.pulses as f64 - 1.0) * 100.0;
-    (comparable && before.pulses > 0).then(change)
+/// By how many percent one energy is above another, each with its watched
+/// seconds. `None` where a comparison says nothing: no use then, or one of them
+/// was watched much less.
+pub(crate) fn difference_percent(now: (f64, u64), before: (f64, u64)) -> Option<f64> {
+    let comparable = now.1.abs_diff(before.1) * 10 <= before.1;
+    (comparable && before.0 > 0.0).then(|| (now.0 / before.0 - 1.0) * 100.0)
+}
+
+type Hours = Vec<(Period, Sum)>;
+
+/// The whole hours of the days that have a bar.
+fn last_hours(
+    ledger: &Ledger,
+    meter: &RecordedMeter,
+    until: Minute,
+    zone: &TimeZone,
+) -> Result<Hours, LedgerError> {
+    let today = until.timestamp().to_zoned_datetime(zone.clone()).date();
+    let first = midnight(today.saturating_sub((DAYS - 1).days()), zone);
+    let hours = pieces(Kind::Hour, &(first..midnight(today.saturating_add(1.day()), zone)), zone);
+    let mut bounds: Vec<Minute> = hours.iter().map(|hour| hour.span.start).collect();
+    bounds.extend(hours.last().map(|hour| hour.span.end));
+    let sums = ledger.sums(meter, &bounds)?;
+    Ok(hours.into_iter().zip(sums).collect())
+}
+
+fn days(hours: &Hours, until: Minute, zone: &TimeZone) -> Vec<(Period, Sum)> {
+    let Some((first, _)) = hours.first() else { return Vec::new() };
+    let today = Period::containing(Kind::Day, until, zone);
+    let mut hours = hours.iter().peekable();
+    let of_day = |day: Period| {
+        let mut sum = Sum::default();
+        while let Some((_, hour)) = hours.next_if(|(hour, _)| hour.span.start < day.span.end) {
+            sum = joined(&sum, hour);
+        }
+        (day, sum)
+    };
+    pieces(Kind::Day, &(first.span.start..today.span.end), zone).into_iter().map(of_day).collect()
+}
+
+/// Nearly all of it was watched, so that it may stand for others.
+fn is_typical(period: &Period, sum: &Sum) -> bool {
+    let length_s = (period.span.end.epoch_minutes() - period.span.start.epoch_minutes()) * 60;
+    sum.watched_s * 10 >= length_s as u64 * 9
+}
+
+/// The month so far, and its rest as in the last two weeks.
+fn month_expected(
+    meter: &RecordedMeter,
+    so_far: &Sum,
+    days: &[(Period, Sum)],
+    until: Minute,
+    zone: &TimeZone,
+) -> Option<f64> {
+    let over = days.iter().rev().filter(|(day, _)| day.span.end <= until).take(ESTIMATE_DAYS);
+    let typical: Vec<&Sum> = over.filter(|(day, sum)| is_typical(day, sum)).map(|(_, sum)| sum).collect();
+    if typical.len() * 2 < ESTIMATE_DAYS {
+        return None;
+    }
+    let mean_w = mean_w(meter, &typical.into_iter().fold(Sum::default(), |one, other| joined(&one, other)))?;
+    let month = Period::containing(Kind::Month, until, zone);
+    let rest_h = (month.span.end.epoch_minutes() - until.epoch_minutes()) as f64 / 60.0;
+    Some(kwh(meter, so_far) + mean_w * rest_h / 1000.0)
+}
+
+/// The quietest hour of each of the last nights, and of these the middle one: a
+/// night with a guest or a power cut moves it little.
+fn base_load(meter: &RecordedMeter, hours: &Hours, until: Minute, zone: &TimeZone) -> Option<f64> {
+    let today = until.timestamp().to_zoned_datetime(zone.clone()).date();
+    let mut quietest: Vec<f64> = (0..NIGHTS)
+        .filter_map(|ago| quietest_hour(meter, hours, today.saturating_sub(ago.days()), zone))
+        .collect();
+    quietest.sort_by(f64::total_cmp);
+    quietest.get(quietest.len() / 2).copied()
+}
+
+fn quietest_hour(meter: &RecordedMeter, hours: &Hours, night: Date, zone: &TimeZone) -> Option<f64> {
+    let of_night = hours.iter().filter(|(hour, sum)| {
+        let local = hour.span.start.timestamp().to_zoned_datetime(zone.clone());
+        local.date() == night && NIGHT_HOURS.contains(&local.hour()) && is_typical(hour, sum)
+    });
+    of_night.filter_map(|(_, sum)| mean_w(meter, sum)).min_by(f64::total_cmp)
+}
+
+type Curve = Vec<Option<f64>>;
+
+/// The last 24 hours, and what the clock showed a day before.
+fn curves(
+    ledger: &Ledger,
+    meter: &RecordedMeter,
+    until: Minute,
+    zone: &TimeZone,
+) -> Result<(Curve, Curve), LedgerError> {
+    let start = until.epoch_minutes() - 24 * 60;
+    let step = |index: i64| Minute::nearest(start + index * CURVE_STEP);
+    let bounds: Vec<Minute> = (0..=CURVE_POINTS).map(step).collect();
+    let watts = |sums: Vec<Sum>| sums.iter().map(|sum| mean_w(meter, sum)).collect();
+    let now = watts(ledger.sums(meter, &bounds)?);
+    // Where the clock jumped in between, its day before began an hour off.
+    let before = |at: Minute| {
+        let local = at.timestamp().to_zoned_datetime(zone.clone()).datetime();
+        minute_of(local.saturating_sub(1.day()), zone)
+    };
+    let mut bounds: Vec<Minute> = bounds.into_iter().map(before).collect();
+    for index in 1..bounds.len() {
+        bounds[index] = bounds[index].max(bounds[index - 1]);
+    }
+    Ok((now, watts(ledger.sums(meter, &bounds)?)))
 }
 
 /// Up to which minute figures reach, `now` being the minute in progress.
@@ -98,12 +245,11 @@ mod tests {
 
     #[test]
     fn days_are_compared_only_where_both_were_watched() {
-        let day = |pulses, watched_s| Sum { pulses, watched_s, ..Sum::default() };
-        assert_eq!(difference_percent(&day(150, 3600), &day(100, 3600)), Some(50.0));
-        assert_eq!(difference_percent(&day(75, 3300), &day(100, 3600)), Some(-25.0));
-        assert_eq!(difference_percent(&day(50, 1800), &day(100, 3600)), None);
-        assert_eq!(difference_percent(&day(50, 3600), &day(0, 3600)), None);
-        assert_eq!(difference_percent(&day(0, 0), &day(0, 0)), None);
+        assert_eq!(difference_percent((1.5, 3600), (1.0, 3600)), Some(50.0));
+        assert_eq!(difference_percent((0.75, 3300), (1.0, 3600)), Some(-25.0));
+        assert_eq!(difference_percent((0.5, 1800), (1.0, 3600)), None);
+        assert_eq!(difference_percent((0.5, 3600), (0.0, 3600)), None);
+        assert_eq!(difference_percent((0.0, 0), (0.0, 0)), None);
     }
 
     #[test]

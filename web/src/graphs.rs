@@ -12,17 +12,29 @@ use meter_messages::Meter;
 use meter_rrd::{DatabaseError, Graph, GraphRenderer, MeterDatabase, Picture, Size, Span, Theme};
 use tokio::sync::{mpsc, oneshot};
 
+use crate::calendar::Period;
 use crate::figures;
 use crate::ledger_thread::{LedgerReader, ReadError, minute_in_progress};
+use crate::measure::kwh;
 use crate::periods::Periods;
 use crate::reply::{Prepared, etag};
-use crate::texts::Language;
+use crate::texts::{Language, Texts};
 
 /// Pictures that may wait to be drawn; who wants more waits with them.
 const QUEUE: usize = 32;
 
+/// Pictures kept in memory, some 100 KB each.
+const MOST: usize = 300;
+
 /// Seconds after a minute's end until it is surely recorded: pictures change then.
 const SETTLED_S: i64 = 8;
+
+/// For how many seconds a browser may keep what shows a time that is over. It
+/// will not change; only a ledger that was lost and is filled anew still grows.
+pub(crate) const CLOSED_S: i64 = 86_400;
+
+/// For how many rounds we keep such a picture ourselves.
+const CLOSED_ROUNDS: i64 = 10;
 
 /// Which picture.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -31,6 +43,8 @@ pub(crate) struct PictureKey {
     pub(crate) meter: Meter,
     /// How much time.
     pub(crate) span: Span,
+    /// Which time, where it is not the time up to now.
+    pub(crate) period: Option<Period>,
     /// Its format.
     pub(crate) picture: Picture,
     /// Its colours.
@@ -48,12 +62,24 @@ pub(crate) struct Drawn {
     pub(crate) file: Prepared,
     /// The minute (by its pictures, not the clock) it belongs to.
     round: i64,
+    /// Whether it shows a time that is over.
+    over: bool,
 }
 
 impl Drawn {
     /// Seconds for which nobody need ask again.
     pub(crate) fn max_age_s(&self) -> i64 {
+        if self.over {
+            return CLOSED_S;
+        }
         ((self.round + 1) * 60 + SETTLED_S - Timestamp::now().as_second()).clamp(0, 60)
+    }
+}
+
+impl Drawn {
+    /// Whether it need not be drawn anew in a round.
+    fn is_good(&self, round: i64) -> bool {
+        round - self.round < if self.over { CLOSED_ROUNDS } else { 1 }
     }
 }
 
@@ -116,7 +142,7 @@ fn round() -> i64 {
 
 fn cached(cache: &Cache, key: &PictureKey) -> Option<Arc<Drawn>> {
     let cache = cache.lock().unwrap_or_else(PoisonError::into_inner);
-    cache.get(key).filter(|drawn| drawn.round == round()).cloned()
+    cache.get(key).filter(|drawn| drawn.is_good(round())).cloned()
 }
 
 /// What the thread owns.
@@ -142,9 +168,13 @@ impl Studio {
             Picture::Svg => Prepared::text("image/svg+xml", image, etag),
             Picture::Png => Prepared::binary("image/png", Bytes::from(image), etag),
         };
-        let drawn = Arc::new(Drawn { file, round });
+        let over = key.period.as_ref().is_some_and(|period| period.span.end <= minute_in_progress());
+        let drawn = Arc::new(Drawn { file, round, over });
         let mut cache = self.cache.lock().unwrap_or_else(PoisonError::into_inner);
-        cache.retain(|_, drawn| drawn.round >= round - 1);
+        cache.retain(|_, drawn| drawn.is_good(round));
+        if cache.len() >= MOST {
+            cache.clear();
+        }
         cache.insert(key.clone(), drawn.clone());
         Ok(drawn)
     }
@@ -157,7 +187,7 @@ impl Studio {
         // On pages the heading is the page's own.
         let title = match key.picture {
             Picture::Svg => String::new(),
-            Picture::Png => format!("{} · {}", meter.name, texts.span(key.span)),
+            Picture::Png => format!("{} · {}", meter.name, self.title(key, texts)),
         };
         let graph = Graph {
             span: key.span,
@@ -169,8 +199,19 @@ impl Studio {
             pulses_per_kwh: meter.pulses_per_kwh,
             total_kwh,
             now,
+            range: key.period.as_ref().map(|period| (period.span.start, period.span.end)),
         };
         Ok(self.renderer.render(&database, &graph)?)
+    }
+
+    fn title(&self, key: &PictureKey, texts: &Texts) -> String {
+        match &key.period {
+            Some(period) => {
+                let start = period.span.start.timestamp().to_zoned_datetime(self.ledger.zone().clone());
+                texts.title(period.kind, start.datetime())
+            }
+            None => texts.span(key.span).to_owned(),
+        }
     }
 
     /// The meter and the energy of what the picture shows.
@@ -180,11 +221,13 @@ impl Studio {
         now: meter_messages::Minute,
     ) -> Result<Option<(RecordedMeter, Option<f64>)>, ReadError> {
         let (meter, span, zone) = (key.meter.clone(), key.span, self.ledger.zone().clone());
+        let period = key.period.as_ref().map(|period| period.span.clone());
         self.ledger.ask_blocking(move |ledger| {
             let Some(meter) = ledger.meter(&meter)? else { return Ok(None) };
             let until = figures::until(ledger.newest(&meter)?.as_ref(), now);
             let [hour, day, week, month, year] = Periods::until(until, &zone).pictures;
             let shown = match span {
+                _ if period.is_some() => period.unwrap_or(hour),
                 Span::Hour => hour,
                 Span::Day => day,
                 Span::Week => week,
@@ -192,7 +235,7 @@ impl Studio {
                 Span::Year => year,
             };
             let sum = ledger.sum(&meter, shown)?;
-            let kwh = (sum.minutes > 0).then(|| meter.pulses_per_kwh.energy_kwh(sum.pulses));
+            let kwh = (sum.minutes > 0).then(|| kwh(&meter, &sum));
             Ok(Some((meter, kwh)))
         })
     }

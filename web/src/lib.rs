@@ -7,16 +7,25 @@
 mod answers;
 mod api;
 mod assets;
+mod calendar;
+mod disk;
+mod drawing;
 mod energy;
 mod events;
 mod figures;
 mod graphs;
+mod history;
+mod hours;
 mod ledger_thread;
 mod live;
+mod manifest;
+mod measure;
+mod page_cache;
 mod pages;
 mod periods;
 mod reply;
 mod route;
+mod series;
 mod server;
 mod settings;
 mod stall_guard;
@@ -68,12 +77,22 @@ impl Web {
     pub async fn serve(self, shutdown: CancellationToken) -> anyhow::Result<()> {
         let Self { settings, listener, .. } = self;
         let zone = settings.zone();
+        let disk = settings.ledger.clone();
         let ledger = ledger_thread::LedgerReader::start(settings.ledger, zone)
             .context("starting the ledger's thread")?;
         let graphs = graphs::Graphs::start(settings.rrd_dir, ledger.clone()).context("preparing to draw")?;
         let live = live::LiveValues::default();
         let listening = live::listen(settings.mqtt, live.clone(), shutdown.clone());
-        let site = answers::Site { ledger, graphs, live, shutdown: shutdown.clone() };
+        let site = answers::Site {
+            hours: hours::Hours::new(ledger.clone()),
+            series: series::SeriesStore::new(ledger.clone()),
+            pages: page_cache::PageCache::default(),
+            disk,
+            ledger,
+            graphs,
+            live,
+            shutdown: shutdown.clone(),
+        };
         let serving = server::serve(listener, site, settings.max_connections, shutdown);
         tokio::join!(listening, serving);
         Ok(())

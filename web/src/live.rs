@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use meter_messages::{ALL_SITES, Live, Meter, SiteId, State, Status, Topic};
+use meter_messages::{ALL_SITES, Diag, Info, Live, Meter, SiteId, State, Status, Topic};
 use rumqttc::{AsyncClient, ConnectionError, Event, EventLoop, Incoming, MqttOptions, Publish, QoS};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -15,7 +15,23 @@ use tokio_util::sync::CancellationToken;
 use crate::settings::MqttSettings;
 
 /// What the meters say of now, and (retained, so there at once) said last.
-const SUBSCRIPTIONS: [&str; 3] = ["powerpi/+/+/live", "powerpi/+/+/state", ALL_SITES];
+const SUBSCRIPTIONS: [&str; 7] = [
+    "powerpi/+/+/live",
+    "powerpi/+/+/state",
+    "powerpi/+/+/info",
+    "powerpi/+/+/diag",
+    ALL_SITES,
+    BROKER_VERSION,
+    BROKER_STORE,
+];
+
+/// What a broker says of itself: its version (mosquitto does too), and how the
+/// store of ours does.
+const BROKER_VERSION: &str = "$SYS/broker/version";
+const BROKER_STORE: &str = "$SYS/broker/store/state";
+
+/// The longest text of a broker that is kept, in bytes.
+const LONGEST_TEXT: usize = 200;
 
 /// Meters and sites that are kept in mind: nobody with access to the broker
 /// shall fill our memory with names.
@@ -66,6 +82,26 @@ impl Presence {
 struct Heard {
     meters: HashMap<Meter, watch::Sender<Presence>>,
     sites: HashMap<SiteId, Status>,
+    machines: HashMap<Meter, Machine>,
+    broker: BrokerSays,
+}
+
+/// What a meter's publisher says of itself.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct Machine {
+    /// What the meter is.
+    pub(crate) info: Option<Info>,
+    /// How well the counting goes.
+    pub(crate) diag: Option<Diag>,
+}
+
+/// What the broker says of itself.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct BrokerSays {
+    /// Its name and version.
+    pub(crate) version: Option<String>,
+    /// How its store does.
+    pub(crate) store: Option<String>,
 }
 
 impl Heard {
@@ -79,6 +115,11 @@ impl Heard {
             self.meters.insert(meter.clone(), watch::Sender::new(presence));
         }
         self.meters.get(meter)
+    }
+
+    fn machine(&mut self, meter: &Meter) -> Option<&mut Machine> {
+        let place = self.machines.contains_key(meter) || self.machines.len() < MOST;
+        place.then(|| self.machines.entry(meter.clone()).or_default())
     }
 
     fn say(&mut self, site: SiteId, status: Status) {
@@ -103,6 +144,21 @@ impl LiveValues {
         self.heard().meters.get(meter).map(|channel| channel.borrow().clone()).unwrap_or_default()
     }
 
+    /// What a meter's publisher says of itself.
+    pub(crate) fn machine(&self, meter: &Meter) -> Machine {
+        self.heard().machines.get(meter).cloned().unwrap_or_default()
+    }
+
+    /// What a site's publisher says of its presence.
+    pub(crate) fn status(&self, site: &SiteId) -> Option<Status> {
+        self.heard().sites.get(site).copied()
+    }
+
+    /// What the broker says of itself.
+    pub(crate) fn broker(&self) -> BrokerSays {
+        self.heard().broker.clone()
+    }
+
     /// Each new value of a meter, the newest first. Only for meters of the
     /// ledger: each one watched is kept in mind.
     pub(crate) fn watch(&self, meter: &Meter) -> watch::Receiver<Presence> {
@@ -123,6 +179,12 @@ impl LiveValues {
     /// publish there must not fill our log.
     fn take(&self, message: &Publish) {
         let payload = &message.payload;
+        let text = || String::from_utf8_lossy(&payload[..payload.len().min(LONGEST_TEXT)]).into_owned();
+        match message.topic.as_str() {
+            BROKER_VERSION => return self.heard().broker.version = Some(text()),
+            BROKER_STORE => return self.heard().broker.store = Some(text()),
+            _ => {}
+        }
         match message.topic.parse() {
             Ok(Topic::Status(site)) => {
                 if let Ok(status) = Status::from_payload(payload) {
@@ -139,6 +201,18 @@ impl LiveValues {
                     state.map(|state| Live { at: state.at, power_w: state.power_w, total: state.total });
                 // Retained: it may come after a newer live value.
                 self.take_value(&meter, live, |known, live| known.at <= live.at);
+            }
+            Ok(Topic::Info(meter)) => {
+                let info = Info::from_json(payload).ok();
+                if let (Some(info), Some(machine)) = (info, self.heard().machine(&meter)) {
+                    machine.info = Some(info);
+                }
+            }
+            Ok(Topic::Diag(meter)) => {
+                let diag = Diag::from_json(payload).ok();
+                if let (Some(diag), Some(machine)) = (diag, self.heard().machine(&meter)) {
+                    machine.diag = Some(diag);
+                }
             }
             _ => tracing::debug!(topic = message.topic, "not for us"),
         }

@@ -63,7 +63,7 @@ pub(crate) fn midnight(date: Date, zone: &TimeZone) -> Minute {
 
 /// The minute in which the site's clock says so; where it says so twice the
 /// first, where it never does (it jumped) the one it jumped to.
-fn minute_of(local: DateTime, zone: &TimeZone) -> Minute {
+pub(crate) fn minute_of(local: DateTime, zone: &TimeZone) -> Minute {
     let at = zone.to_timestamp(local).unwrap_or_default();
     Minute::nearest(at.as_second().div_euclid(Minute::SECONDS))
 }

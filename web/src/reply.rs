@@ -22,7 +22,7 @@ pub(crate) type Reply = Response<Body>;
 
 /// Nothing from elsewhere, nothing inline.
 const POLICY: &str =
-    "default-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'self'; object-src 'none'";
+    "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'self'; object-src 'none'";
 
 /// A file that is sent often: compressed once.
 #[derive(Debug)]
@@ -118,17 +118,17 @@ pub(crate) fn streamed(status: StatusCode, body: Body) -> Reply {
     reply
 }
 
-/// A page, which is of this moment.
-pub(crate) fn html(status: StatusCode, page: String, request: &HeaderMap) -> Reply {
-    let page = Prepared::text("text/html; charset=utf-8", page.into_bytes(), String::new());
-    let gzip = page.gzip.filter(|_| accepts_gzip(request));
-    let mut reply = reply(status, gzip.clone().unwrap_or(page.plain));
-    set(&mut reply, header::CONTENT_TYPE, page.content_type);
+/// A page.
+pub(crate) fn html(page: String) -> Prepared {
+    let tag = etag(page.as_bytes());
+    Prepared::text("text/html; charset=utf-8", page.into_bytes(), tag)
+}
+
+/// The way to another page.
+pub(crate) fn see_other(address: &str) -> Reply {
+    let mut reply = reply(StatusCode::SEE_OTHER, Bytes::new());
+    set(&mut reply, header::LOCATION, address);
     set(&mut reply, header::CACHE_CONTROL, "no-cache");
-    set(&mut reply, header::VARY, "accept-encoding, accept-language");
-    if gzip.is_some() {
-        set(&mut reply, header::CONTENT_ENCODING, "gzip");
-    }
     reply
 }
 

@@ -7,16 +7,28 @@ use jiff::civil::Date;
 use meter_messages::Meter;
 use meter_rrd::{Picture, Size, Span, Theme};
 
+use crate::calendar::Kind;
+use crate::series::SeriesRequest;
 use crate::texts::Language;
 
 /// What a browser asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Route {
-    /// `/`: all meters.
+    /// `/`: all meters, or the only one.
     Start,
+    /// `/kiosk`: for a wall.
+    Kiosk,
+    /// `/status`: how the machinery does.
+    Status,
+    /// `/manifest.webmanifest`: makes it installable.
+    Manifest,
     /// `/m/<site>/<meter>`: a meter's page.
     Meter(Meter),
-    /// `/m/<site>/<meter>/<span>.svg` or `.png`.
+    /// `/m/<site>/<meter>/day/2026-11-24` and the like.
+    Period(PeriodRequest),
+    /// `/m/<site>/<meter>/go?kind=…&date=…`: what a date picker asks for.
+    Go(PeriodRequest),
+    /// `/m/<site>/<meter>/<span>.svg` or `.png`, or the same of a period.
     Picture(PictureRequest),
     /// `/api/v1/meters`
     Meters,
@@ -24,12 +36,29 @@ pub(crate) enum Route {
     Figures(Meter),
     /// `/api/v1/meters/<site>/<meter>/energy`, also with `.csv`.
     Energy(EnergyRequest),
+    /// `/api/v1/meters/<site>/<meter>/series`: data of the interactive chart.
+    Series(SeriesRequest),
     /// `/api/v1/meters/<site>/<meter>/live`: server-sent events.
     Live(Meter),
+    /// `/api/v1/live`: server-sent events of all meters, or of `?meter=`.
+    Lives(Option<Meter>),
     /// `/health`
     Health,
     /// `/assets/<name>`
     Asset(String),
+}
+
+/// A period; its names are read where the time zone is known.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct PeriodRequest {
+    /// Of which meter.
+    pub(crate) meter: Meter,
+    /// How long; `None` for everything.
+    pub(crate) kind: Option<Kind>,
+    /// Its name; of a date picker any day in it. The one of now without.
+    pub(crate) name: Option<String>,
+    /// A day in the period that it is to be compared with.
+    pub(crate) with: Option<Date>,
 }
 
 /// A picture, but for the language where the address names none.
@@ -39,6 +68,8 @@ pub(crate) struct PictureRequest {
     pub(crate) meter: Meter,
     /// How much time.
     pub(crate) span: Span,
+    /// The name of a period of that length, instead of the time up to now.
+    pub(crate) period: Option<String>,
     /// Its format.
     pub(crate) picture: Picture,
     /// Its colours.
@@ -153,10 +184,32 @@ impl Route {
             [""] => Ok(Self::Start),
             ["health"] => Ok(Self::Health),
             ["assets", name] => Ok(Self::Asset((*name).to_owned())),
+            ["kiosk"] => Ok(Self::Kiosk),
+            ["status"] => Ok(Self::Status),
+            ["manifest.webmanifest"] => Ok(Self::Manifest),
             ["m", site, id] => Ok(Self::Meter(meter(site, id)?)),
-            ["m", site, id, file] => picture(meter(site, id)?, file, query).map(Self::Picture),
+            ["m", site, id, "go"] => go(meter(site, id)?, query).map(Self::Go),
+            ["m", site, id, "all"] => Ok(Self::Period(PeriodRequest {
+                meter: meter(site, id)?,
+                kind: None,
+                name: None,
+                with: None,
+            })),
+            ["m", site, id, kind] if Kind::of_name(kind).is_some() => Ok(Self::Go(PeriodRequest {
+                meter: meter(site, id)?,
+                kind: Kind::of_name(kind),
+                name: None,
+                with: None,
+            })),
+            ["m", site, id, file] => picture(meter(site, id)?, None, file, query).map(Self::Picture),
+            ["m", site, id, kind, file] if file.contains('.') => {
+                picture(meter(site, id)?, Some(kind), file, query).map(Self::Picture)
+            }
+            ["m", site, id, kind, name] => period(meter(site, id)?, kind, name, query).map(Self::Period),
+            ["api", "v1", "live"] => lives(query).map(Self::Lives),
             ["api", "v1", "meters"] => Ok(Self::Meters),
             ["api", "v1", "meters", site, id] => Ok(Self::Figures(meter(site, id)?)),
+            ["api", "v1", "meters", site, id, "series"] => series(meter(site, id)?, query).map(Self::Series),
             ["api", "v1", "meters", site, id, "live"] => Ok(Self::Live(meter(site, id)?)),
             ["api", "v1", "meters", site, id, what] => {
                 energy(meter(site, id)?, what, query).map(Self::Energy)
@@ -171,9 +224,63 @@ fn meter(site: &str, id: &str) -> Result<Meter, RouteError> {
     meter(site, id).ok_or(RouteError::NotFound)
 }
 
-fn picture(meter: Meter, file: &str, query: Query<'_>) -> Result<PictureRequest, RouteError> {
+fn period(meter: Meter, kind: &str, name: &str, query: Query<'_>) -> Result<PeriodRequest, RouteError> {
+    let kind = Kind::of_name(kind).ok_or(RouteError::NotFound)?;
+    // A form whose field was left empty asks for no comparison.
+    let with = query.get("with").filter(|with| !with.is_empty());
+    let with =
+        with.map(|text| date(&text).ok_or_else(|| RouteError::parameter("with", A_DAY))).transpose()?;
+    Ok(PeriodRequest { meter, kind: Some(kind), name: Some(name.to_owned()), with })
+}
+
+fn go(meter: Meter, query: Query<'_>) -> Result<PeriodRequest, RouteError> {
+    let kinds = Kind::ALL.map(|kind| (kind.name(), Some(kind)));
+    let kind = match query.get("kind").as_deref() {
+        Some("all") => None,
+        _ => query.word("kind", &kinds)?.unwrap_or(Some(Kind::Day)),
+    };
+    let day = query.get("date").unwrap_or_default();
+    let day = date(&day).ok_or_else(|| RouteError::parameter("date", A_DAY))?;
+    Ok(PeriodRequest { meter, kind, name: Some(day.to_string()), with: None })
+}
+
+const A_DAY: &str = "must be a day like 2026-10-03";
+
+fn date(text: &str) -> Option<Date> {
+    text.parse().ok().filter(|_| text.len() == "2026-10-03".len())
+}
+
+fn series(meter: Meter, query: Query<'_>) -> Result<SeriesRequest, RouteError> {
+    let time = |name: &'static str| {
+        let text = query.get(name).unwrap_or_default();
+        let seconds = text.parse::<i64>().ok().filter(|seconds| (0..=253_402_300_799).contains(seconds));
+        seconds.ok_or_else(|| RouteError::parameter(name, "must be a Unix time in seconds"))
+    };
+    let points = query.get("points").map_or(Ok(1000), |text| {
+        text.parse()
+            .ok()
+            .filter(|points| *points > 0)
+            .ok_or_else(|| RouteError::parameter("points", "must be a number above 0"))
+    })?;
+    Ok(SeriesRequest { meter, from: time("from")?, to: time("to")?, points })
+}
+
+fn lives(query: Query<'_>) -> Result<Option<Meter>, RouteError> {
+    let read = |text: Cow<'_, str>| {
+        text.parse().map_err(|_| RouteError::parameter("meter", "must be like site/meter"))
+    };
+    query.get("meter").map(read).transpose()
+}
+
+fn picture(
+    meter: Meter,
+    kind: Option<&str>,
+    file: &str,
+    query: Query<'_>,
+) -> Result<PictureRequest, RouteError> {
     let (name, extension) = file.split_once('.').ok_or(RouteError::NotFound)?;
-    let span = Span::ALL.into_iter().find(|span| span_name(*span) == name).ok_or(RouteError::NotFound)?;
+    let of_name = |name: &str| Span::ALL.into_iter().find(|span| span_name(*span) == name);
+    let span = of_name(kind.unwrap_or(name)).ok_or(RouteError::NotFound)?;
     let picture = match extension {
         "svg" => Picture::Svg,
         "png" => Picture::Png,
@@ -184,6 +291,7 @@ fn picture(meter: Meter, file: &str, query: Query<'_>) -> Result<PictureRequest,
     Ok(PictureRequest {
         meter,
         span,
+        period: kind.map(|_| name.to_owned()),
         picture,
         theme: theme.unwrap_or(Theme::Light),
         size: size.unwrap_or(Size::Wide),
@@ -231,6 +339,7 @@ mod tests {
         let expected = PictureRequest {
             meter: "hq/main".parse().unwrap(),
             span: Span::Week,
+            period: None,
             picture: Picture::Png,
             theme: Theme::Dark,
             size: Size::Narrow,
@@ -262,6 +371,32 @@ mod tests {
     }
 
     #[test]
+    fn periods_are_named_and_picked() {
+        let request = |kind, name: Option<&str>, with: Option<&str>| PeriodRequest {
+            meter: "hq/main".parse().unwrap(),
+            kind,
+            name: name.map(str::to_owned),
+            with: with.map(|day| day.parse().unwrap()),
+        };
+        let day = request(Some(Kind::Day), Some("2026-11-24"), Some("2025-11-24"));
+        assert_eq!(route("/m/hq/main/day/2026-11-24", "with=2025-11-24&lang=de"), Ok(Route::Period(day)));
+        assert_eq!(route("/m/hq/main/all", ""), Ok(Route::Period(request(None, None, None))));
+        let picked = request(Some(Kind::Week), Some("2026-11-24"), None);
+        assert_eq!(route("/m/hq/main/go", "kind=week&date=2026-11-24"), Ok(Route::Go(picked)));
+        assert_eq!(route("/m/hq/main/month", ""), Ok(Route::Go(request(Some(Kind::Month), None, None))));
+        for (path, query) in [
+            ("/m/hq/main/go", "kind=week"),
+            ("/m/hq/main/go", "kind=decade&date=2026-11-24"),
+            ("/m/hq/main/day/2026-11-24", "with=yesterday"),
+            ("/api/v1/meters/hq/main/series", "from=0&to=-1"),
+            ("/api/v1/meters/hq/main/series", "from=0&to=1&points=0"),
+            ("/api/v1/live", "meter=x"),
+        ] {
+            assert!(matches!(route(path, query), Err(RouteError::Parameter { .. })), "{path}?{query}");
+        }
+    }
+
+    #[test]
     fn nothing_is_where_nothing_is() {
         for path in [
             "",
@@ -271,7 +406,9 @@ mod tests {
             "/m/hq/main/",
             "/m/../main",
             "/m/hq/MAIN",
-            "/m/hq/main/day",
+            "/m/hq/main/decade",
+            "/m/hq/main/decade/2026",
+            "/m/hq/main/day/2026-11-24/x",
             "/m/hq/main/day.gif",
             "/m/hq/main/day.svg/x",
             "/api",
@@ -288,7 +425,7 @@ mod tests {
 
     #[test]
     fn a_language_is_named_or_not() {
-        assert_eq!(Query("x=1&lang=de").language(), Some(Language::German));
+        assert_eq!(Query("x=1&lang=de").language().map(|it| it.texts().code), Some("de"));
         assert_eq!(Query("lang=fr").language(), None);
     }
 }

@@ -1,26 +1,32 @@
 //! Every word that people read, in their language; and how they are used to
-//! numbers and dates. A further language is one more constant here.
+//! numbers and dates. A further language is one more file here and a line in
+//! [`LANGUAGES`].
 
-use jiff::civil::DateTime;
+mod english;
+mod german;
+
+use jiff::civil::{Date, DateTime};
 use meter_rrd::{Span, Words};
 
-/// A language of the pages.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) enum Language {
-    /// For everybody else.
-    English,
-    /// Deutsch.
-    German,
-}
+use crate::calendar::Kind;
+
+/// All languages, the one for everybody else first.
+static LANGUAGES: [&Texts; 2] = [&english::TEXTS, &german::TEXTS];
+
+/// A language of the pages: its place in [`LANGUAGES`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub(crate) struct Language(usize);
 
 impl Language {
     /// All of them.
-    pub(crate) const ALL: [Self; 2] = [Self::English, Self::German];
+    pub(crate) fn all() -> impl Iterator<Item = Self> {
+        (0..LANGUAGES.len()).map(Self)
+    }
 
     /// The language of a code like `de` or `de-AT`.
     pub(crate) fn of_code(code: &str) -> Option<Self> {
         let primary = code.trim().split('-').next().unwrap_or_default().to_ascii_lowercase();
-        Self::ALL.into_iter().find(|language| language.texts().code == primary)
+        Self::all().find(|language| language.texts().code == primary)
     }
 
     /// The one a browser likes best, by its `Accept-Language`.
@@ -33,15 +39,12 @@ impl Language {
         // The first of those with the same weight.
         weighted
             .reduce(|best, next| if next.1 > best.1 { next } else { best })
-            .map_or(Self::English, |(it, _)| it)
+            .map_or(Self::default(), |(it, _)| it)
     }
 
     /// Its words.
     pub(crate) fn texts(self) -> &'static Texts {
-        match self {
-            Self::English => &ENGLISH,
-            Self::German => &GERMAN,
-        }
+        LANGUAGES.get(self.0).copied().unwrap_or(&english::TEXTS)
     }
 }
 
@@ -55,12 +58,20 @@ pub(crate) struct Texts {
     decimal: char,
     thousands: char,
     moment: &'static str,
+    /// Names of the months, long and short.
+    months: [(&'static str, &'static str); 12],
+    /// Names of the days of the week from Monday on, long and short.
+    weekdays: [(&'static str, &'static str); 7],
+    /// Patterns of dates, see [`Texts::date`].
+    patterns: Patterns,
     /// The words of pictures.
     pub(crate) graph: Words,
-    /// Names of the spans, from hour to year.
+    /// Names of the spans of pictures, from hour to year.
     spans: [&'static str; 5],
     /// All meters, as a heading and a link.
     pub(crate) all_meters: &'static str,
+    /// The page about the machinery.
+    pub(crate) status: &'static str,
     /// Before the value of now, for those who do not see it.
     pub(crate) power_now: &'static str,
     /// State: a value that is up to date.
@@ -81,16 +92,146 @@ pub(crate) struct Texts {
     pub(crate) than_yesterday: &'static str,
     /// Energy of the month in progress.
     pub(crate) month: &'static str,
+    /// Before what the month will come to.
+    pub(crate) month_expected: &'static str,
     /// The running count.
     pub(crate) reading: &'static str,
+    /// What is drawn even at night.
+    pub(crate) base_load: &'static str,
+    /// Below it.
+    pub(crate) base_load_means: &'static str,
     /// The newest minute in the ledger.
     pub(crate) recorded_until: &'static str,
     /// Where nothing is.
     pub(crate) nothing_recorded: &'static str,
-    /// Heading of the pictures.
+    /// Heading of the curve.
+    pub(crate) last_day: &'static str,
+    /// Legend of the curve behind it.
+    pub(crate) day_before: &'static str,
+    /// Legend of hatched time.
+    pub(crate) unwatched: &'static str,
+    /// Heading of the bars of days.
+    pub(crate) last_days: &'static str,
+    /// Heading of the interactive chart.
+    pub(crate) explore: &'static str,
+    /// How to use it.
+    pub(crate) explore_hint: &'static str,
+    /// Heading of the links to pictures.
+    pub(crate) pictures: &'static str,
+    /// Opens the table behind a chart.
+    pub(crate) table: &'static str,
+    /// Column.
+    pub(crate) time: &'static str,
+    /// Column and figure.
+    pub(crate) energy: &'static str,
+    /// Column and figure.
+    pub(crate) mean_power: &'static str,
+    /// Figure: the strongest minute.
+    pub(crate) highest_minute: &'static str,
+    /// Figure: how much of the time was watched.
+    pub(crate) watched: &'static str,
+    /// Below it.
+    pub(crate) of_the_time: &'static str,
+    /// An hour.
+    pub(crate) hour: &'static str,
+    /// A day.
+    pub(crate) day: &'static str,
+    /// A week.
+    pub(crate) week: &'static str,
+    /// A month.
+    pub(crate) month_name: &'static str,
+    /// A year.
+    pub(crate) year: &'static str,
+    /// All that was recorded.
+    pub(crate) everything: &'static str,
+    /// Names the links to periods.
+    pub(crate) periods: &'static str,
+    /// Label of the date picker.
+    pub(crate) date: &'static str,
+    /// Its button.
+    pub(crate) go: &'static str,
+    /// Link.
+    pub(crate) earlier: &'static str,
+    /// Link.
+    pub(crate) later: &'static str,
+    /// Heading and button.
+    pub(crate) compare: &'static str,
+    /// Label.
+    pub(crate) compare_with: &'static str,
+    /// The period before.
+    pub(crate) before_it: &'static str,
+    /// The same a year before.
+    pub(crate) a_year_before: &'static str,
+    /// Ends a comparison.
+    pub(crate) no_comparison: &'static str,
+    /// Beside what is compared with a period in progress.
+    pub(crate) by_then: &'static str,
+    /// Heading.
+    pub(crate) top_days: &'static str,
+    /// Heading.
+    pub(crate) heat_map: &'static str,
+    /// Says what the table of a heat map shows.
+    pub(crate) mean_of_hours: &'static str,
+    /// A period without a minute.
+    pub(crate) nothing_here: &'static str,
+    /// Of a period in progress.
+    pub(crate) not_over: &'static str,
+    /// Of several meters.
+    pub(crate) sum: &'static str,
+    /// Link to the page for a wall.
+    pub(crate) kiosk: &'static str,
+    /// Heading.
+    pub(crate) publishers: &'static str,
+    /// Heading.
+    pub(crate) machine: &'static str,
+    /// State.
+    pub(crate) online: &'static str,
+    /// State.
+    pub(crate) gone: &'static str,
+    /// State.
+    pub(crate) unknown: &'static str,
+    /// Column.
+    pub(crate) clock: &'static str,
+    /// State of a clock.
+    pub(crate) clock_synchronised: &'static str,
+    /// State of a clock.
+    pub(crate) clock_unsynchronised: &'static str,
+    /// State of a clock.
+    pub(crate) clock_simulated: &'static str,
+    /// Column: minutes that wait.
+    pub(crate) outbox_depth: &'static str,
+    /// Unit.
+    pub(crate) minutes: &'static str,
+    /// Column.
+    pub(crate) last_minute: &'static str,
+    /// Column.
+    pub(crate) rejected_edges: &'static str,
+    /// Column.
+    pub(crate) lost_edges: &'static str,
+    /// Column.
+    pub(crate) source: &'static str,
+    /// Column and figure.
+    pub(crate) version: &'static str,
+    /// Figure.
+    pub(crate) broker: &'static str,
+    /// State.
+    pub(crate) connected: &'static str,
+    /// State.
+    pub(crate) away: &'static str,
+    /// Figure.
+    pub(crate) ledger: &'static str,
+    /// Figure.
+    pub(crate) disk_free: &'static str,
+    /// Figure: the broker's report of its store.
+    pub(crate) broker_store: &'static str,
+    /// Names the charts.
     pub(crate) history: &'static str,
     /// Before the alternatives to a page.
     pub(crate) data: &'static str,
+    /// Names the links to languages.
+    pub(crate) language: &'static str,
+    /// First link of a page, for keyboards.
+    pub(crate) skip: &'static str,
     /// Title of the page for what does not exist.
     pub(crate) not_found: &'static str,
     /// And what to do then.
@@ -99,6 +240,8 @@ pub(crate) struct Texts {
     pub(crate) not_yet: &'static str,
     /// And what to do then.
     pub(crate) not_yet_advice: &'static str,
+    /// Title of the page for a request that cannot be understood.
+    pub(crate) refused: &'static str,
     /// Link to the first page.
     pub(crate) to_start: &'static str,
     /// No meter is in the ledger.
@@ -107,6 +250,17 @@ pub(crate) struct Texts {
     pub(crate) power_graph: &'static str,
     /// For those who cannot see a picture: what it says.
     pub(crate) energy_graph: &'static str,
+}
+
+/// How dates are written. In braces: `W` and `w` are the weekday long and short,
+/// `M` and `m` the month, `d` and `n` the day and the month as numbers, `y` the
+/// year, `k` the week.
+#[derive(Debug)]
+struct Patterns {
+    day: &'static str,
+    short_day: &'static str,
+    week: &'static str,
+    month: &'static str,
 }
 
 impl Texts {
@@ -140,120 +294,88 @@ impl Texts {
     pub(crate) fn span(&self, span: Span) -> &'static str {
         self.spans[span as usize]
     }
+
+    /// What a kind of period is called.
+    pub(crate) fn kind(&self, kind: Kind) -> &'static str {
+        match kind {
+            Kind::Hour => self.hour,
+            Kind::Day => self.day,
+            Kind::Week => self.week,
+            Kind::Month => self.month_name,
+            Kind::Year => self.year,
+        }
+    }
+
+    /// A month's short name; January is 1.
+    pub(crate) fn short_month(&self, month: i8) -> &'static str {
+        self.months[(month - 1).clamp(0, 11) as usize].1
+    }
+
+    /// The short name of a date's day of the week.
+    pub(crate) fn short_weekday(&self, date: Date) -> &'static str {
+        self.weekdays[date.weekday().to_monday_zero_offset().clamp(0, 6) as usize].1
+    }
+
+    /// A period's title, by its local beginning.
+    pub(crate) fn title(&self, kind: Kind, start: DateTime) -> String {
+        let date = start.date();
+        match kind {
+            Kind::Hour => format!("{}, {:02}:00", self.date(self.patterns.day, date), start.hour()),
+            Kind::Day => self.date(self.patterns.day, date),
+            Kind::Week => self.date(self.patterns.week, date),
+            Kind::Month => self.date(self.patterns.month, date),
+            Kind::Year => format!("{:04}", date.year()),
+        }
+    }
+
+    /// A day in few letters.
+    pub(crate) fn short_day(&self, date: Date) -> String {
+        self.date(self.patterns.short_day, date)
+    }
+
+    fn date(&self, pattern: &str, date: Date) -> String {
+        let month = self.months[(date.month() - 1).clamp(0, 11) as usize];
+        let weekday = self.weekdays[date.weekday().to_monday_zero_offset().clamp(0, 6) as usize];
+        let mut text = String::new();
+        let mut rest = pattern;
+        while let Some((before, after)) = rest.split_once('{') {
+            text.push_str(before);
+            let (letter, after) = after.split_once('}').unwrap_or((after, ""));
+            text.push_str(&match letter {
+                "W" => weekday.0.to_owned(),
+                "w" => weekday.1.to_owned(),
+                "M" => month.0.to_owned(),
+                "m" => month.1.to_owned(),
+                "d" => date.day().to_string(),
+                "n" => date.month().to_string(),
+                "y" => date.year().to_string(),
+                "k" => date.iso_week_date().week().to_string(),
+                _ => String::new(),
+            });
+            rest = after;
+        }
+        text.push_str(rest);
+        text
+    }
 }
-
-static ENGLISH: Texts = Texts {
-    code: "en",
-    name: "English",
-    decimal: '.',
-    thousands: ',',
-    moment: "%-d %b %Y, %H:%M",
-    graph: Words {
-        power: "Power",
-        peak: "Peak",
-        latest: "latest",
-        mean: "mean",
-        highest: "highest",
-        total: "total",
-        day: "Each day",
-        today: "Today so far",
-        trend: "Mean of 14 days",
-        kwh_per_day: "kWh/day",
-        number: |value, decimals| ENGLISH.number(value, decimals),
-        weekday_format: "%a %-d %b",
-        day_format: "%-d %b",
-        month_format: "%b",
-    },
-    spans: ["Last hour", "24 hours", "7 days", "30 days", "One year"],
-    all_meters: "Meters",
-    power_now: "Power now",
-    live: "live",
-    stale: "not up to date",
-    offline: "meter offline",
-    no_value: "no live value",
-    today: "Today",
-    yesterday: "yesterday",
-    yesterday_by_now: "Yesterday by this time",
-    than_yesterday: "against yesterday",
-    month: "This month",
-    reading: "Meter reading",
-    recorded_until: "until",
-    nothing_recorded: "Nothing recorded yet",
-    history: "History",
-    data: "Data",
-    not_found: "There is nothing here",
-    not_found_advice: "The address may be mistyped, or the meter has another name now.",
-    not_yet: "No ledger yet",
-    not_yet_advice: "The recorder has not written anything so far, or this server cannot read it. This page tries again by itself.",
-    to_start: "To the start",
-    no_meters: "No meter has been recorded yet. The first minute will appear here by itself.",
-    power_graph: "Power over time",
-    energy_graph: "Energy of each day",
-};
-
-static GERMAN: Texts = Texts {
-    code: "de",
-    name: "Deutsch",
-    decimal: ',',
-    thousands: '.',
-    moment: "%-d.%-m.%Y, %H:%M",
-    graph: Words {
-        power: "Leistung",
-        peak: "Spitze",
-        latest: "zuletzt",
-        mean: "Ø",
-        highest: "höchste",
-        total: "gesamt",
-        day: "Je Tag",
-        today: "Heute bisher",
-        trend: "Mittel aus 14 Tagen",
-        kwh_per_day: "kWh/Tag",
-        number: |value, decimals| GERMAN.number(value, decimals),
-        weekday_format: "%-d.%-m.",
-        day_format: "%-d.%-m.",
-        month_format: "%-m/%y",
-    },
-    spans: ["Letzte Stunde", "24 Stunden", "7 Tage", "30 Tage", "Ein Jahr"],
-    all_meters: "Zähler",
-    power_now: "Leistung jetzt",
-    live: "live",
-    stale: "nicht aktuell",
-    offline: "Zähler offline",
-    no_value: "kein Live-Wert",
-    today: "Heute",
-    yesterday: "gestern",
-    yesterday_by_now: "Gestern bis jetzt",
-    than_yesterday: "gegenüber gestern",
-    month: "Dieser Monat",
-    reading: "Zählerstand",
-    recorded_until: "bis",
-    nothing_recorded: "Noch nichts aufgezeichnet",
-    history: "Verlauf",
-    data: "Daten",
-    not_found: "Hier ist nichts",
-    not_found_advice: "Vielleicht ist die Adresse vertippt, oder der Zähler heißt inzwischen anders.",
-    not_yet: "Noch kein Zählbuch",
-    not_yet_advice: "Der Rekorder hat noch nichts geschrieben, oder dieser Server darf es nicht lesen. Die Seite versucht es von selbst wieder.",
-    to_start: "Zum Anfang",
-    no_meters: "Noch ist kein Zähler aufgezeichnet. Die erste Minute erscheint hier von selbst.",
-    power_graph: "Leistung im Verlauf",
-    energy_graph: "Energie je Tag",
-};
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    const ENGLISH: Language = Language(0);
+    const GERMAN: Language = Language(1);
+
     #[test]
     fn a_browser_gets_the_language_it_likes_best() {
         for (accept, expected) in [
-            ("de-DE,de;q=0.9,en;q=0.8", Language::German),
-            ("fr, en;q=0.5, de;q=0.7", Language::German),
-            ("en-GB, de", Language::English),
-            ("de;q=0", Language::English),
-            ("fr", Language::English),
-            (";q=,,;;=é", Language::English),
-            ("", Language::English),
+            ("de-DE,de;q=0.9,en;q=0.8", GERMAN),
+            ("fr, en;q=0.5, de;q=0.7", GERMAN),
+            ("en-GB, de", ENGLISH),
+            ("de;q=0", ENGLISH),
+            ("fr", ENGLISH),
+            (";q=,,;;=é", ENGLISH),
+            ("", ENGLISH),
         ] {
             assert_eq!(Language::preferred(accept), expected, "{accept}");
         }
@@ -261,10 +383,29 @@ mod tests {
 
     #[test]
     fn numbers_are_written_as_people_are_used_to() {
-        assert_eq!(GERMAN.number(12345.678, 3), "12.345,678");
-        assert_eq!(ENGLISH.number(1_234_567.0, 0), "1,234,567");
-        assert_eq!(ENGLISH.number(-12.34, 1), "−12.3");
-        assert_eq!(ENGLISH.number(-0.04, 1), "0.0");
-        assert_eq!(GERMAN.number(999.9996, 3), "1.000,000");
+        assert_eq!(german::TEXTS.number(12345.678, 3), "12.345,678");
+        assert_eq!(english::TEXTS.number(1_234_567.0, 0), "1,234,567");
+        assert_eq!(english::TEXTS.number(-12.34, 1), "−12.3");
+        assert_eq!(english::TEXTS.number(-0.04, 1), "0.0");
+        assert_eq!(german::TEXTS.number(999.9996, 3), "1.000,000");
+    }
+
+    #[test]
+    fn dates_are_written_as_people_are_used_to() {
+        let at = jiff::civil::datetime(2026, 11, 24, 17, 0, 0, 0);
+        let monday = at.date().yesterday().unwrap_or_default().at(0, 0, 0, 0);
+        for (kind, at, english, german) in [
+            (Kind::Hour, at, "Tuesday, 24 November 2026, 17:00", "Dienstag, 24. November 2026, 17:00"),
+            (Kind::Day, at, "Tuesday, 24 November 2026", "Dienstag, 24. November 2026"),
+            (Kind::Week, monday, "Week 48, from 23 November 2026", "Woche 48, ab 23. November 2026"),
+            (Kind::Month, at, "November 2026", "November 2026"),
+            (Kind::Year, at, "2026", "2026"),
+        ] {
+            assert_eq!(english::TEXTS.title(kind, at), english);
+            assert_eq!(german::TEXTS.title(kind, at), german);
+        }
+        assert_eq!(english::TEXTS.short_day(at.date()), "24 Nov");
+        assert_eq!(german::TEXTS.short_day(at.date()), "24.11.");
+        assert_eq!(german::TEXTS.short_month(3), "Mär");
     }
 }

@@ -36,10 +36,16 @@ pub(crate) fn pulses(minute: Minute) -> u32 {
     (minute.epoch_minutes() * 7919 % 61) as u32
 }
 
-/// The days around the end of summer time 2025, and the last fortnight without
-/// three hours of the day before yesterday.
+/// A leap day, the beginning of summer time 2025, two days with a gap over
+/// midnight, the days around the end of summer time, and the last fortnight
+/// without three hours of the day before yesterday.
 pub(crate) fn minutes() -> Vec<Minute> {
-    let past = minute("2025-10-20T00:00:00Z").epoch_minutes()..minute("2025-11-02T00:00:00Z").epoch_minutes();
+    let span = |from: &str, to: &str| minute(from).epoch_minutes()..minute(to).epoch_minutes();
+    let past = span("2024-02-28T20:00:00Z", "2024-03-01T02:00:00Z")
+        .chain(span("2025-03-29T20:00:00Z", "2025-03-31T02:00:00Z"))
+        .chain(span("2025-06-09T22:00:00Z", "2025-06-10T18:00:00Z"))
+        .chain(span("2025-06-11T01:00:00Z", "2025-06-11T22:00:00Z"))
+        .chain(span("2025-10-20T00:00:00Z", "2025-11-02T00:00:00Z"));
     let now = Timestamp::now().as_second() / 60;
     let recent = (now - 14 * 1440..now).filter(|at| !(now - 2 * 1440..now - 2 * 1440 + 180).contains(at));
     past.chain(recent).map(Minute::nearest).collect()
@@ -67,7 +73,7 @@ pub(crate) fn record(dir: &Path, name: &str) -> Vec<Minute> {
         batch.record(&custody, &PulseCount { minute: *minute, watched_s: 60, seq, pulses, total }).unwrap();
     }
     batch.commit().unwrap();
-    let recent = &minutes[13 * 1440..];
+    let recent = &minutes[minutes.partition_point(|at| *at < minute("2025-11-03T00:00:00Z"))..];
     let counted = recent.iter().map(|minute| (*minute, pulses(*minute)));
     MeterDatabase::rebuild(&dir.join("rrd"), &meter(), recent[0], counted).unwrap();
     minutes

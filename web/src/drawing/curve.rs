@@ -1,0 +1,158 @@
+//! Power over time, with the day before behind it.
+
+use std::fmt::Write;
+
+use super::{FOOT, HEIGHT, beside, escaped, hatch, round_above};
+
+/// What to draw: points a fixed time apart.
+pub(crate) struct Curve<'a> {
+    /// Power in W; `None` where nobody watched.
+    pub(crate) values: &'a [Option<f64>],
+    /// The day before.
+    pub(crate) ghost: &'a [Option<f64>],
+    /// Places (in points) and labels on the time axis; every other one only
+    /// where there is room.
+    pub(crate) ticks: Vec<(f64, String, bool)>,
+    /// A value with its unit.
+    pub(crate) watts: &'a dyn Fn(f64) -> String,
+}
+
+impl Curve<'_> {
+    /// The whole drawing.
+    pub(crate) fn svg(&self) -> String {
+        let known = self.values.iter().chain(self.ghost).flatten().copied();
+        let top = round_above(known.fold(100.0, f64::max));
+        let count = self.values.len().max(1);
+        let mut svg = format!(
+            "<svg class=\"curve\" width=\"100%\" height=\"{}\" aria-hidden=\"true\">{}",
+            HEIGHT + FOOT,
+            hatch("unwatched")
+        );
+        for gap in gaps(self.values) {
+            let (x, width) = (percent(gap.start as f64, count), percent(gap.len() as f64, count));
+            push(
+                &mut svg,
+                format_args!(
+                    "<rect class=\"gap\" fill=\"url(#unwatched)\" x=\"{x}%\" width=\"{width}%\" height=\"{HEIGHT}\"/>"
+                ),
+            );
+        }
+        for part in [1.0, 0.5, 0.0] {
+            let y = HEIGHT * (1.0 - part);
+            push(&mut svg, format_args!("<line class=\"grid\" x1=\"0\" x2=\"100%\" y1=\"{y}\" y2=\"{y}\"/>"));
+        }
+        push(
+            &mut svg,
+            format_args!(
+                "<svg width=\"100%\" height=\"{HEIGHT}\" viewBox=\"0 0 {count} {HEIGHT}\" preserveAspectRatio=\"none\">"
+            ),
+        );
+        let (ghost, _) = path(self.ghost, top);
+        let (line, area) = path(self.values, top);
+        push(
+            &mut svg,
+            format_args!(
+                "<path class=\"ghost\" d=\"{ghost}\"/><path class=\"area\" d=\"{area}\"/><path class=\"line\" d=\"{line}\"/></svg>"
+            ),
+        );
+        for (at, label, always) in &self.ticks {
+            let class = if *always { "tick" } else { "tick fine" };
+            let x = percent(*at, count);
+            push(
+                &mut svg,
+                format_args!(
+                    "<text class=\"{class}\" x=\"{x}%\" y=\"{}\">{}</text>",
+                    HEIGHT + 16.0,
+                    escaped(label)
+                ),
+            );
+        }
+        svg.push_str("</svg>");
+        beside(&svg, &(self.watts)(top), &(self.watts)(top / 2.0))
+    }
+}
+
+/// A small line without axes.
+pub(crate) fn sparkline(values: &[Option<f64>]) -> String {
+    let top = round_above(values.iter().flatten().copied().fold(10.0, f64::max)) * HEIGHT / 100.0;
+    let (line, area) = path(values, top);
+    // `path` draws down from HEIGHT.
+    let (least, height) = (HEIGHT - 100.0, 100.0);
+    format!(
+        "<svg class=\"spark\" width=\"100%\" height=\"40\" viewBox=\"0 {least} {} {height}\" \
+         preserveAspectRatio=\"none\" aria-hidden=\"true\"><path class=\"area\" d=\"{area}\"/><path class=\"line\" d=\"{line}\"/></svg>",
+        values.len().max(1)
+    )
+}
+
+/// The line, and what lies below it. Where nobody watched it is broken off.
+fn path(values: &[Option<f64>], top: f64) -> (String, String) {
+    let (mut line, mut area) = (String::new(), String::new());
+    let y = |watts: f64| HEIGHT - watts / top * HEIGHT;
+    let mut before: Option<usize> = None;
+    for (index, value) in values.iter().enumerate() {
+        let x = index as f64 + 0.5;
+        match (value, before) {
+            (Some(watts), None) => {
+                push(&mut line, format_args!("M{x} {:.1}", y(*watts)));
+                push(&mut area, format_args!("M{x} {HEIGHT}V{:.1}", y(*watts)));
+                before = Some(index);
+            }
+            (Some(watts), Some(_)) => {
+                push(&mut line, format_args!("L{x} {:.1}", y(*watts)));
+                push(&mut area, format_args!("L{x} {:.1}", y(*watts)));
+            }
+            (None, Some(_)) => {
+                push(&mut area, format_args!("V{HEIGHT}Z"));
+                before = None;
+            }
+            (None, None) => {}
+        }
+    }
+    if before.is_some() {
+        push(&mut area, format_args!("V{HEIGHT}Z"));
+    }
+    (line, area)
+}
+
+fn gaps(values: &[Option<f64>]) -> Vec<std::ops::Range<usize>> {
+    let mut gaps: Vec<std::ops::Range<usize>> = Vec::new();
+    for (index, _) in values.iter().enumerate().filter(|(_, value)| value.is_none()) {
+        match gaps.last_mut().filter(|gap| gap.end == index) {
+            Some(gap) => gap.end = index + 1,
+            None => gaps.push(index..index + 1),
+        }
+    }
+    gaps
+}
+
+fn percent(at: f64, count: usize) -> f64 {
+    (at / count as f64 * 10_000.0).round() / 100.0
+}
+
+fn push(text: &mut String, more: std::fmt::Arguments<'_>) {
+    // Writing into memory does not fail.
+    let _ = text.write_fmt(more);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_gap_breaks_the_line_and_is_hatched() {
+        let values = [Some(100.0), Some(50.0), None, None, Some(0.0)];
+        assert_eq!(gaps(&values), [2..4]);
+        let (line, area) = path(&values, 100.0);
+        assert_eq!(line, "M0.5 0.0L1.5 84.0M4.5 168.0");
+        assert_eq!(area, "M0.5 168V0.0L1.5 84.0V168ZM4.5 168V168.0V168Z");
+        let watts = |watts: f64| format!("{watts} W");
+        let svg =
+            Curve { values: &values, ghost: &[], ticks: vec![(2.5, "12:00".into(), true)], watts: &watts }
+                .svg();
+        assert!(
+            svg.contains("x=\"40%\" width=\"40%\"") && svg.contains("x=\"50%\" y=\"184\">12:00<"),
+            "{svg}"
+        );
+    }
+}

@@ -1,0 +1,171 @@
+//! What a page of a period shows, read from the ledger.
+
+use std::ops::Range;
+
+use jiff::tz::TimeZone;
+use meter_ledger::{RecordedMeter, Sum};
+use meter_messages::Minute;
+
+use crate::calendar::{Kind, Period, pieces};
+use crate::hours::Hours;
+use crate::ledger_thread::ReadError;
+use crate::measure::{joined, kwh};
+
+/// Days on the list of the strongest.
+const TOP: usize = 10;
+
+/// Everything is shown in years if there are more than so many, else in months.
+const MOST_YEARS_IN_MONTHS: usize = 3;
+
+/// A piece of a period: a bar.
+#[derive(Debug, Clone)]
+pub(crate) struct Part {
+    /// Its minutes.
+    pub(crate) span: Range<Minute>,
+    /// The period that it is, if that has a page.
+    pub(crate) period: Option<Period>,
+    /// What was recorded in it.
+    pub(crate) sum: Sum,
+    /// The same piece of the period that is compared.
+    pub(crate) other: Option<Sum>,
+}
+
+/// A period and what was recorded in it.
+#[derive(Debug)]
+pub(crate) struct History {
+    /// The meter.
+    pub(crate) meter: RecordedMeter,
+    /// `None` for everything there is.
+    pub(crate) period: Option<Period>,
+    /// From its first minute to its last.
+    pub(crate) span: Range<Minute>,
+    /// All of it.
+    pub(crate) whole: Sum,
+    /// Its pieces.
+    pub(crate) parts: Vec<Part>,
+    /// What it is compared with, up to the same time where it is not over.
+    pub(crate) other: Option<(Period, Sum)>,
+    /// Its strongest days, the first of them first.
+    pub(crate) top: Vec<(Period, Sum)>,
+    /// The hours of a year.
+    pub(crate) hours: Vec<(Range<Minute>, Sum)>,
+    /// The meter's first minute.
+    pub(crate) first: Minute,
+    /// The first minute that is not recorded yet.
+    pub(crate) until: Minute,
+}
+
+/// What is asked for.
+pub(crate) struct Question {
+    /// Of which meter.
+    pub(crate) meter: RecordedMeter,
+    /// `None` for everything there is.
+    pub(crate) period: Option<Period>,
+    /// To be compared with, piece by piece.
+    pub(crate) with: Option<Period>,
+    /// The meter's first minute.
+    pub(crate) first: Minute,
+    /// The first minute that is not recorded yet.
+    pub(crate) until: Minute,
+}
+
+impl History {
+    /// Reads all of it.
+    pub(crate) async fn read(hours: &Hours, asked: Question, zone: &TimeZone) -> Result<Self, ReadError> {
+        let Question { meter, period, with, first, until } = asked;
+        let span =
+            period.as_ref().map_or_else(|| everything(first, until, zone), |period| period.span.clone());
+        let mut parts = parts(period.as_ref(), &span, zone);
+        read_sums(hours, &meter, &mut parts, until).await?;
+        if let Some(with) = &with {
+            let mut others = self::parts(Some(with), &with.span, zone);
+            read_sums(hours, &meter, &mut others, until).await?;
+            let others = others.into_iter().map(|part| Some(part.sum)).chain(std::iter::repeat(None));
+            parts.iter_mut().zip(others).for_each(|(part, other)| part.other = other);
+        }
+        let other = match period.as_ref() {
+            Some(period) => {
+                let other = with.unwrap_or_else(|| period.previous(zone));
+                let by_then = other.by_the_time_of(period, until, zone);
+                let sum = hours.sum(&meter, by_then, until).await?;
+                Some((other, sum))
+            }
+            None => None,
+        };
+        let kind = period.as_ref().map(|period| period.kind);
+        let whole = parts.iter().fold(Sum::default(), |sum, part| joined(&sum, &part.sum));
+        let top = match kind {
+            Some(Kind::Hour | Kind::Day | Kind::Week) => Vec::new(),
+            _ => top(hours, &meter, &span, until, zone).await?,
+        };
+        let by_hour = match kind {
+            Some(Kind::Year) => hours.hours(&meter, span.clone(), until).await?,
+            _ => Vec::new(),
+        };
+        Ok(Self { meter, period, span, whole, parts, other, top, hours: by_hour, first, until })
+    }
+
+    /// Whether nothing of it can change any more, as far as anybody knows: the
+    /// ledger goes on behind its end.
+    pub(crate) fn is_over(&self) -> bool {
+        self.until >= self.span.end
+    }
+}
+
+fn everything(first: Minute, until: Minute, zone: &TimeZone) -> Range<Minute> {
+    let start = Period::containing(Kind::Year, first, zone).span.start;
+    start..Period::containing(Kind::Year, until, zone).span.end
+}
+
+fn parts(period: Option<&Period>, span: &Range<Minute>, zone: &TimeZone) -> Vec<Part> {
+    let part = |period: Period| Part {
+        span: period.span.clone(),
+        period: Some(period),
+        sum: Sum::default(),
+        other: None,
+    };
+    let years = || pieces(Kind::Year, span, zone);
+    match period {
+        Some(period) if period.kind == Kind::Hour => (span.start.epoch_minutes()..span.end.epoch_minutes())
+            .step_by(5)
+            .map(|at| Minute::nearest(at)..Minute::nearest(at + 5).min(span.end))
+            .map(|span| Part { span, period: None, sum: Sum::default(), other: None })
+            .collect(),
+        Some(period) => period.parts(zone).into_iter().map(part).collect(),
+        None if years().len() > MOST_YEARS_IN_MONTHS => years().into_iter().map(part).collect(),
+        None => pieces(Kind::Month, span, zone).into_iter().map(part).collect(),
+    }
+}
+
+async fn read_sums(
+    hours: &Hours,
+    meter: &RecordedMeter,
+    parts: &mut [Part],
+    until: Minute,
+) -> Result<(), ReadError> {
+    let periods: Vec<Period> = parts.iter().filter_map(|part| part.period.clone()).collect();
+    let sums = if periods.is_empty() {
+        let mut bounds: Vec<Minute> = parts.iter().map(|part| part.span.start).collect();
+        bounds.extend(parts.last().map(|part| part.span.end));
+        hours.exact(meter, bounds).await?
+    } else {
+        hours.sums(meter, &periods, until).await?
+    };
+    parts.iter_mut().zip(sums).for_each(|(part, sum)| part.sum = sum);
+    Ok(())
+}
+
+async fn top(
+    hours: &Hours,
+    meter: &RecordedMeter,
+    span: &Range<Minute>,
+    until: Minute,
+    zone: &TimeZone,
+) -> Result<Vec<(Period, Sum)>, ReadError> {
+    let days = pieces(Kind::Day, span, zone);
+    let sums = hours.sums(meter, &days, until).await?;
+    let mut days: Vec<_> = days.into_iter().zip(sums).filter(|(_, sum)| sum.pulses > 0).collect();
+    days.sort_by(|one, other| kwh(meter, &other.1).total_cmp(&kwh(meter, &one.1)));
+    days.truncate(TOP);
+    Ok(days)
+}

@@ -1,0 +1,85 @@
+//! What every page has around its content.
+
+use crate::assets;
+use crate::texts::{Language, Texts};
+
+/// How a browser came to a page.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Address {
+    /// The path, without the prefix.
+    pub(crate) path: String,
+    /// Everything after the question mark but the language, with its `&`.
+    pub(crate) query: String,
+    /// The language that the address names, if any.
+    pub(crate) chosen: Option<Language>,
+    /// Scheme and host, for links that leave the site.
+    pub(crate) origin: String,
+}
+
+/// What every page has around its content, and the one place where links are
+/// made.
+pub(crate) struct Frame {
+    pub(crate) texts: &'static Texts,
+    /// Addresses of this page in every language.
+    pub(crate) languages: Vec<(&'static Texts, String)>,
+    /// Before every path: empty, or the sub-path that a proxy serves this under.
+    root: String,
+    /// Carried along in links, if the reader chose a language.
+    chosen: Option<&'static str>,
+    origin: String,
+}
+
+impl Frame {
+    /// For a page in a language.
+    pub(crate) fn new(language: Language, address: &Address) -> Self {
+        let root = String::new();
+        let this = |texts: &'static Texts| {
+            let query = &address.query;
+            (texts, format!("{root}{}?{query}lang={}", address.path, texts.code))
+        };
+        Self {
+            texts: language.texts(),
+            languages: Language::all().map(|language| this(language.texts())).collect(),
+            chosen: address.chosen.map(|language| language.texts().code),
+            origin: address.origin.clone(),
+            root,
+        }
+    }
+
+    /// A page of ours, in the language that was chosen.
+    pub(crate) fn link(&self, path: &str) -> String {
+        let separator = if path.contains('?') { '&' } else { '?' };
+        let chosen = self.chosen.map(|code| format!("{separator}lang={code}")).unwrap_or_default();
+        format!("{}{path}{chosen}", self.root)
+    }
+
+    /// A page of ours that speaks no language.
+    pub(crate) fn plain(&self, path: &str) -> String {
+        format!("{}{path}", self.root)
+    }
+
+    /// A file under `/assets`.
+    pub(crate) fn asset(&self, name: &str) -> String {
+        format!("{}{}", self.root, assets::address(name))
+    }
+
+    /// A meter's page.
+    pub(crate) fn meter(&self, meter: &str) -> String {
+        self.link(&format!("/m/{meter}"))
+    }
+
+    /// The picture of a meter's day for other sites.
+    pub(crate) fn meter_picture(&self, meter: &str) -> String {
+        self.picture_for_others(&format!("/m/{meter}/day"))
+    }
+
+    /// A picture of ours for other sites: with scheme and host, in this language.
+    pub(crate) fn picture_for_others(&self, path: &str) -> String {
+        format!("{}{}{path}.png?lang={}", self.origin, self.root, self.texts.code)
+    }
+
+    /// The language to be sent along with a form, if one was chosen.
+    pub(crate) fn chosen(&self) -> Option<&'static str> {
+        self.chosen
+    }
+}

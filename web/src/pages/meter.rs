@@ -1,0 +1,286 @@
+//! A meter's first screen.
+
+use askama::Template;
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use meter_ledger::Sum;
+use meter_messages::Minute;
+use meter_rrd::{Size, Span};
+
+use super::{Change, Frame, Row, rough_kwh, scale_kwh};
+use crate::calendar::{Kind, Period};
+use crate::drawing::bars::{self, Bar};
+use crate::drawing::curve::{self, Curve};
+use crate::figures::{CURVE_STEP, Figures};
+use crate::live::{Freshness, Presence};
+use crate::route::span_name;
+use crate::texts::Texts;
+
+/// A meter in words.
+pub(crate) struct MeterView {
+    pub(crate) name: String,
+    /// `site/meter`.
+    pub(crate) path: String,
+    pub(crate) power: Option<String>,
+    pub(crate) freshness: &'static str,
+    /// When the value was worked out: for programs and for people.
+    pub(crate) at: Option<(String, String)>,
+    pub(crate) today: String,
+    pub(crate) yesterday_by_now: String,
+    pub(crate) yesterday: String,
+    pub(crate) change: Option<Change>,
+    pub(crate) month: String,
+    pub(crate) month_expected: Option<String>,
+    pub(crate) base_load: Option<String>,
+    pub(crate) reading: Option<String>,
+    pub(crate) recorded_until: Option<(String, String)>,
+    /// The last 24 hours, small.
+    pub(crate) spark: String,
+}
+
+impl MeterView {
+    /// A meter's figures and value as people of a language read them.
+    pub(crate) fn new(figures: &Figures, presence: &Presence, texts: &Texts, zone: &TimeZone) -> Self {
+        let kwh = |sum: &Sum| texts.number(figures.kwh(sum), 3);
+        let moment = |at: Timestamp| (at.to_string(), texts.moment(zone.to_datetime(at)));
+        let recorded_until = figures.newest.map(|newest| Timestamp::from_second(newest.minute.end()));
+        let constant = figures.meter.pulses_per_kwh;
+        let value = presence.value.as_ref();
+        Self {
+            name: figures.meter.name.clone(),
+            path: figures.meter.meter.to_string(),
+            power: value.and_then(|live| live.power_w).map(|watts| texts.number(watts.into(), 0)),
+            freshness: freshness(presence),
+            at: value.map(|live| moment(live.at)),
+            today: kwh(&figures.today),
+            yesterday_by_now: kwh(&figures.yesterday_by_now),
+            yesterday: kwh(&figures.yesterday),
+            change: figures.difference_percent().map(|percent| Change::new(percent, texts)),
+            month: kwh(&figures.month),
+            month_expected: figures.month_expected_kwh.map(|kwh| texts.number(kwh, 0)),
+            base_load: figures.base_load_w.map(|watts| texts.number(watts, 0)),
+            reading: figures.newest.map(|newest| texts.number(constant.energy_kwh(newest.total), 3)),
+            recorded_until: recorded_until.and_then(Result::ok).map(moment),
+            spark: curve::sparkline(&thinned(&figures.curve)),
+        }
+    }
+}
+
+/// The class of a value's state.
+pub(super) fn freshness(presence: &Presence) -> &'static str {
+    match presence.freshness(Timestamp::now()) {
+        Freshness::Live => "live",
+        Freshness::Stale => "stale",
+        Freshness::Offline => "offline",
+        Freshness::Unknown => "unknown",
+    }
+}
+
+/// A third of the points: the mean of each three.
+fn thinned(curve: &[Option<f64>]) -> Vec<Option<f64>> {
+    let mean = |three: &[Option<f64>]| {
+        let known: Vec<f64> = three.iter().flatten().copied().collect();
+        (!known.is_empty()).then(|| known.iter().sum::<f64>() / known.len() as f64)
+    };
+    curve.chunks(3).map(mean).collect()
+}
+
+/// The last 24 hours with the day before behind them.
+pub(super) fn day_curve(figures: &Figures, texts: &Texts, zone: &TimeZone) -> String {
+    let start = figures.until.epoch_minutes() - 24 * 60;
+    let local = |minutes: i64| Minute::nearest(minutes).timestamp().to_zoned_datetime(zone.clone());
+    let hours = (start + 40..figures.until.epoch_minutes() - 40).filter(|at| local(*at).minute() == 0);
+    let ticks = hours.filter(|at| local(*at).hour() % 3 == 0).map(|at| {
+        let hour = local(at).hour();
+        ((at - start) as f64 / CURVE_STEP as f64, format!("{hour:02}:00"), hour % 6 == 0)
+    });
+    let watts = |watts: f64| format!("{}\u{a0}W", texts.number(watts, 0));
+    Curve { values: &figures.curve, ghost: &figures.curve_before, ticks: ticks.collect(), watts: &watts }
+        .svg()
+}
+
+/// A picture on a page.
+pub(crate) struct PictureView {
+    pub(crate) title: &'static str,
+    pub(crate) span: &'static str,
+    pub(crate) alt: String,
+    /// Added to the address so that a new minute is a new picture.
+    pub(crate) minute: i64,
+}
+
+impl PictureView {
+    /// The pictures of a meter, the shortest time first.
+    fn all(figures: &Figures, texts: &Texts, now: Minute) -> Vec<Self> {
+        let view = |span: Span| Self {
+            title: texts.span(span),
+            span: span_name(span),
+            alt: alt(span, figures, texts),
+            minute: now.epoch_minutes(),
+        };
+        Span::ALL.map(view).into()
+    }
+}
+
+/// What a picture says, for those who cannot see it.
+fn alt(span: Span, figures: &Figures, texts: &Texts) -> String {
+    let words = &texts.graph;
+    let subject = if span.local_days().is_some() { texts.energy_graph } else { texts.power_graph };
+    let subject = format!("{subject}, {}", texts.span(span));
+    // The year's sum is not worth reading half a million minutes for each page.
+    let Some(sum) = figures.pictures.get(span as usize).filter(|sum| sum.minutes > 0) else { return subject };
+    let total = format!("{} {} kWh", words.total, texts.number(figures.kwh(sum), 2));
+    if let Some(days) = span.local_days() {
+        let mean = texts.number(figures.kwh(sum) / f64::from(days), 1);
+        return format!("{subject}: {} {mean} {}, {total}", words.mean, words.kwh_per_day);
+    }
+    let mean = texts.number(figures.mean_w(sum).unwrap_or_default(), 0);
+    let highest = crate::measure::highest_w(&figures.meter, sum).unwrap_or_default();
+    let highest = texts.number(highest, 0);
+    format!("{subject}: {} {mean} W, {} {highest} W, {total}", words.mean, words.highest)
+}
+
+/// One meter.
+#[derive(Template)]
+#[template(path = "meter.html")]
+pub(crate) struct MeterPage {
+    pub(crate) frame: Frame,
+    meter: MeterView,
+    pictures: Vec<PictureView>,
+    /// Whether there are other meters to go back to.
+    others: bool,
+    wide: (u32, u32),
+    narrow: (u32, u32),
+    curve: String,
+    /// Whether a part of the last 24 hours was not watched.
+    gaps: bool,
+    curve_rows: Vec<Row>,
+    days: String,
+    day_rows: Vec<Row>,
+    /// Links to the periods of now.
+    periods: Vec<(&'static str, String)>,
+    /// Today, for the date picker, and the first day that is recorded.
+    dates: (String, String),
+    /// Unix times of what the interactive chart shows first and of all there is.
+    chart: Chart,
+}
+
+/// What the interactive chart shows.
+pub(crate) struct Chart {
+    /// From this Unix time on.
+    pub(crate) from: i64,
+    /// Up to this one.
+    pub(crate) to: i64,
+    /// The first one there is.
+    pub(crate) first: i64,
+    /// Whether it goes on with the time.
+    pub(crate) live: bool,
+    /// The site's time zone by its IANA name; empty where it has none.
+    pub(crate) zone: String,
+}
+
+impl MeterPage {
+    /// The page of the meter that the figures are of.
+    pub(crate) fn new(
+        frame: Frame,
+        meter: MeterView,
+        figures: &Figures,
+        zone: &TimeZone,
+        others: bool,
+    ) -> Self {
+        let texts = frame.texts;
+        let until = figures.until;
+        let local_day = |at: Minute| at.timestamp().to_zoned_datetime(zone.clone()).date().to_string();
+        let period = |kind: Kind| {
+            let name = Period::containing(kind, until, zone).name(zone);
+            (texts.kind(kind), frame.link(&format!("/m/{}/{}/{name}", meter.path, kind.name())))
+        };
+        let mut periods: Vec<_> = Kind::ALL.map(period).into();
+        periods.push((texts.everything, frame.link(&format!("/m/{}/all", meter.path))));
+        let (days, day_rows) = days(&frame, figures, &meter.path, zone);
+        Self {
+            pictures: PictureView::all(figures, texts, until),
+            others,
+            wide: Size::Wide.pixels(),
+            narrow: Size::Narrow.pixels(),
+            curve: day_curve(figures, texts, zone),
+            gaps: figures.curve.contains(&None),
+            curve_rows: curve_rows(figures, texts, zone),
+            days,
+            day_rows,
+            periods,
+            dates: (local_day(until), figures.first.map(local_day).unwrap_or_default()),
+            chart: Chart {
+                from: until.start() - 7 * 86_400,
+                to: until.start(),
+                first: figures.first.unwrap_or(until).start(),
+                live: true,
+                zone: zone.iana_name().unwrap_or_default().to_owned(),
+            },
+            meter,
+            frame,
+        }
+    }
+}
+
+/// The bars of the last days, and the table behind them.
+fn days(frame: &Frame, figures: &Figures, path: &str, zone: &TimeZone) -> (String, Vec<Row>) {
+    let texts = frame.texts;
+    let begun = figures.days.iter().position(|(_, sum)| sum.minutes > 0).unwrap_or(usize::MAX);
+    let (mut drawn, mut rows) = (Vec::new(), Vec::new());
+    for (index, (day, sum)) in figures.days.iter().enumerate() {
+        let date = day.first_day(zone);
+        let label = format!("{} {}", texts.short_weekday(date), texts.short_day(date));
+        let kwh = (sum.minutes > 0).then(|| figures.kwh(sum));
+        let shown = kwh.map_or("–".to_owned(), |kwh| rough_kwh(kwh, texts));
+        let href = frame.link(&format!("/m/{path}/day/{}", day.name(zone)));
+        let ago = figures.days.len() - 1 - index;
+        drawn.push(Bar {
+            kwh,
+            unfinished: day.span.end > figures.until,
+            // Before its first day a meter missed nothing.
+            ahead: index < begun || day.span.end > figures.until,
+            partly: sum.minutes > 0 && index != begun && is_partly(day, sum, figures.until),
+            href: Some(href.clone()),
+            title: format!("{label}: {shown} kWh"),
+            tick: ago.is_multiple_of(4).then(|| (texts.short_day(date), ago.is_multiple_of(8))),
+            ..Bar::default()
+        });
+        let mean_w = figures.mean_w(sum).map_or("–".to_owned(), |watts| texts.number(watts, 0));
+        rows.push(Row { href: Some(href), label, kwh: shown, other: None, mean_w });
+    }
+    rows.reverse();
+    (bars::svg("days", &drawn, &|kwh| scale_kwh(kwh, texts)), rows)
+}
+
+/// Whether more than a tenth of what is over was not watched.
+pub(super) fn is_partly(period: &Period, sum: &Sum, until: Minute) -> bool {
+    let end = period.span.end.min(until);
+    let minutes = (end.epoch_minutes() - period.span.start.epoch_minutes()).max(0) as u64;
+    sum.watched_s * 10 < minutes * 60 * 9
+}
+
+/// The curve's mean of each hour.
+fn curve_rows(figures: &Figures, texts: &Texts, zone: &TimeZone) -> Vec<Row> {
+    let start = figures.until.epoch_minutes() - 24 * 60;
+    let per_hour = (60 / CURVE_STEP) as usize;
+    let mean = |points: Option<&[Option<f64>]>| {
+        let known: Vec<f64> = points.unwrap_or_default().iter().flatten().copied().collect();
+        if known.is_empty() {
+            "–".to_owned()
+        } else {
+            texts.number(known.iter().sum::<f64>() / known.len() as f64, 0)
+        }
+    };
+    let before: Vec<_> = figures.curve_before.chunks(per_hour).collect();
+    let rows = figures.curve.chunks(per_hour).enumerate().map(|(hour, points)| {
+        let at = Minute::nearest(start + hour as i64 * 60).timestamp().to_zoned_datetime(zone.clone());
+        Row {
+            href: None,
+            label: format!("{:02}:{:02}", at.hour(), at.minute()),
+            kwh: String::new(),
+            other: Some(mean(before.get(hour).copied())),
+            mean_w: mean(Some(points)),
+        }
+    });
+    rows.collect()
+}

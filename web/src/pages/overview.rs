@@ -1,0 +1,61 @@
+//! All meters: each with its state, those of a site together.
+
+use askama::Template;
+use meter_ledger::Sum;
+
+use super::{Frame, MeterView};
+use crate::figures::Figures;
+use crate::live::Presence;
+use crate::texts::Texts;
+
+/// A site's meters.
+pub(crate) struct SiteView {
+    name: String,
+    /// All meters' power that is up to date.
+    power: String,
+    today: String,
+    month: String,
+    meters: Vec<MeterView>,
+}
+
+impl SiteView {
+    fn new(name: &str, meters: &[(&Figures, &Presence)], views: Vec<MeterView>, texts: &Texts) -> Self {
+        let kwh = |of: fn(&Figures) -> &Sum| {
+            let sum: f64 = meters.iter().map(|(figures, _)| figures.kwh(of(figures))).sum();
+            texts.number(sum, 3)
+        };
+        let live = meters.iter().filter_map(|(_, presence)| {
+            let up_to_date = super::meter::freshness(presence) == "live";
+            presence.value.as_ref().filter(|_| up_to_date)?.power_w
+        });
+        let watts: Vec<f64> = live.map(f64::from).collect();
+        Self {
+            name: name.to_owned(),
+            power: if watts.is_empty() { "–".into() } else { texts.number(watts.iter().sum(), 0) },
+            today: kwh(|figures| &figures.today),
+            month: kwh(|figures| &figures.month),
+            meters: views,
+        }
+    }
+}
+
+/// Several meters, or none yet.
+#[derive(Template)]
+#[template(path = "overview.html")]
+pub(crate) struct OverviewPage {
+    frame: Frame,
+    sites: Vec<SiteView>,
+}
+
+impl OverviewPage {
+    /// The page of meters that are sorted by their site.
+    pub(crate) fn new(frame: Frame, meters: &[(&Figures, &Presence)], views: Vec<MeterView>) -> Self {
+        let mut views = views.into_iter();
+        let site = |figures: &Figures| figures.meter.meter.site.clone();
+        let sites = meters.chunk_by(|one, other| site(one.0) == site(other.0)).map(|meters| {
+            let name = meters.first().map(|(figures, _)| site(figures).to_string()).unwrap_or_default();
+            SiteView::new(&name, meters, views.by_ref().take(meters.len()).collect(), frame.texts)
+        });
+        Self { sites: sites.collect(), frame }
+    }
+}

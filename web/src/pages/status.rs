@@ -1,0 +1,78 @@
+//! How the machinery does: publishers, clocks, outboxes, disk, versions.
+
+use askama::Template;
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use meter_messages::{Diag, Info, Status};
+
+use super::Frame;
+use crate::figures::Figures;
+use crate::texts::Texts;
+
+/// A meter's publisher in words.
+pub(crate) struct Machine {
+    name: String,
+    path: String,
+    state: &'static str,
+    class: &'static str,
+    last_minute: String,
+    clock: String,
+    outbox_depth: String,
+    rejected: String,
+    lost: String,
+    source: String,
+    version: String,
+}
+
+impl Machine {
+    /// What the ledger and the publisher say of a meter.
+    pub(crate) fn new(
+        figures: &Figures,
+        status: Option<Status>,
+        info: Option<&Info>,
+        diag: Option<&Diag>,
+        texts: &Texts,
+        zone: &TimeZone,
+    ) -> Self {
+        let unknown = || "–".to_owned();
+        let (state, class) = match status {
+            Some(Status::Online) => (texts.online, "good"),
+            Some(Status::Offline) => (texts.gone, "bad"),
+            None => (texts.unknown, ""),
+        };
+        let newest = figures.newest.and_then(|newest| Timestamp::from_second(newest.minute.start()).ok());
+        let number = |value: u64| texts.number(value as f64, 0);
+        let clock = |diag: &Diag| match diag.clock.as_str() {
+            "synchronised" => texts.clock_synchronised.to_owned(),
+            "unsynchronised" => texts.clock_unsynchronised.to_owned(),
+            "simulated" => texts.clock_simulated.to_owned(),
+            other => other.to_owned(),
+        };
+        Self {
+            name: figures.meter.name.clone(),
+            path: figures.meter.meter.to_string(),
+            state,
+            class,
+            last_minute: newest.map_or_else(unknown, |at| texts.moment(zone.to_datetime(at))),
+            clock: diag.map_or_else(unknown, clock),
+            outbox_depth: diag
+                .map_or_else(unknown, |it| format!("{} {}", number(it.outbox_depth), texts.minutes)),
+            rejected: diag.map_or_else(unknown, |diag| number(diag.rejected)),
+            lost: diag.map_or_else(unknown, |diag| number(diag.lost_edges)),
+            source: info.map_or_else(unknown, |info| info.source.clone()),
+            version: info.map_or_else(unknown, |info| info.version.clone()),
+        }
+    }
+}
+
+/// The page.
+#[derive(Template)]
+#[template(path = "status.html")]
+pub(crate) struct StatusPage {
+    /// Around it.
+    pub(crate) frame: Frame,
+    /// The publishers' meters.
+    pub(crate) machines: Vec<Machine>,
+    /// What is known of the server: names and values.
+    pub(crate) server: Vec<(&'static str, String)>,
+}
