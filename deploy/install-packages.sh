@@ -16,6 +16,7 @@ declare -A why=(
     [mosquitto-clients]="other people's MQTT clients, in tests"
     [chromium]="a browser, in tests"
     [chromium-driver]="drives the browser"
+    [npm]="fetches axe-core, which looks for barriers on the pages"
     [sqlite3]="looks into the ledger, in tests"
     [linux-source-6.1]="the kernel that counts in the GPIO test"
     [make]="builds that kernel"
@@ -27,7 +28,7 @@ declare -A why=(
 )
 declare -A packages=(
     [build]="gcc pkg-config librrd-dev libclang-dev fonts-inter fonts-dejavu-core"
-    [test]="rrdtool mosquitto mosquitto-clients chromium chromium-driver sqlite3"
+    [test]="rrdtool mosquitto mosquitto-clients chromium chromium-driver sqlite3 npm"
     [gpio]="linux-source-6.1 make flex bison bc xz-utils busybox-static"
 )
 
@@ -37,6 +38,8 @@ command -v apt-get >/dev/null || { echo "This is no Debian; install by hand what
 missing=()
 for step in "$@"; do
     for package in ${packages[$step]}; do
+        # Node.js from elsewhere brings its own npm, which Debian's would contradict.
+        [ "$package" = npm ] && command -v npm >/dev/null && continue
         dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || missing+=("$package")
     done
 done

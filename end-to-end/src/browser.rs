@@ -88,13 +88,19 @@ impl Browser {
         };
         let browser = Self { page, driver, _profile: profile };
         browser.resize(width, 900).await;
-        let theme = if theme == Theme::Dark { "dark" } else { "light" };
-        let features = json!([{ "name": "prefers-color-scheme", "value": theme }]);
-        browser.devtools("Emulation.setEmulatedMedia", json!({ "features": features })).await;
+        browser.prefer(theme).await;
         browser
     }
 
-    async fn resize(&self, width: u32, height: u32) {
+    /// Makes it a browser of somebody who prefers a theme.
+    pub async fn prefer(&self, theme: Theme) {
+        let theme = if theme == Theme::Dark { "dark" } else { "light" };
+        let features = json!([{ "name": "prefers-color-scheme", "value": theme }]);
+        self.devtools("Emulation.setEmulatedMedia", json!({ "features": features })).await;
+    }
+
+    /// Makes the window so many pixels wide and high.
+    pub async fn resize(&self, width: u32, height: u32) {
         let metrics =
             json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600 });
         self.devtools("Emulation.setDeviceMetricsOverride", metrics).await;
@@ -108,6 +114,50 @@ impl Browser {
     /// Switches JavaScript off (or on) for pages loaded from now on.
     pub async fn set_javascript(&self, on: bool) {
         self.devtools("Emulation.setScriptExecutionDisabled", json!({ "value": !on })).await;
+    }
+
+    /// What axe-core finds wrong for people who cannot see, hear or point well:
+    /// each finding with the element.
+    pub async fn barriers(&self) -> Vec<String> {
+        // Sent as the body of a WebDriver script, which no page's policy forbids.
+        self.page.execute(crate::axe::source(), vec![]).await.unwrap();
+        let script = "const done = arguments[arguments.length - 1]; \
+             axe.run(document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'] }) \
+             .then(found => done(found.violations.flatMap(rule => rule.nodes.map(node => \
+                 `${rule.id}: ${node.html} ${node.failureSummary}`))), error => done([String(error)]))";
+        let found = self.page.execute_async(script, vec![]).await.unwrap();
+        found.as_array().unwrap().iter().map(|one| one.to_string()).collect()
+    }
+
+    /// Turns a wheel over an element, at its middle.
+    pub async fn wheel(&self, css: &str, delta: i32) {
+        let script = "const box = document.querySelector(arguments[0]).getBoundingClientRect(); \
+             return [box.left + box.width / 2, box.top + box.height / 2]";
+        let middle = self.page.execute(script, vec![css.into()]).await.unwrap();
+        let event =
+            json!({ "type": "mouseWheel", "x": middle[0], "y": middle[1], "deltaX": 0, "deltaY": delta });
+        self.devtools("Input.dispatchMouseEvent", event).await;
+    }
+
+    /// Drags from one place of an element to another (in parts of its width),
+    /// with Shift held or not.
+    pub async fn drag(&self, css: &str, (from, to): (f64, f64), shift: bool) {
+        let script = "const box = document.querySelector(arguments[0]).getBoundingClientRect(); \
+             return [box.left, box.width, box.top + box.height / 2]";
+        let place = self.page.execute(script, vec![css.into()]).await.unwrap();
+        let number = |index: usize| place[index].as_f64().unwrap();
+        for (kind, at) in [
+            ("mousePressed", from),
+            ("mouseMoved", (from + to) / 2.0),
+            ("mouseMoved", to),
+            ("mouseReleased", to),
+        ] {
+            let event = json!({
+                "type": kind, "x": number(0) + at * number(1), "y": number(2), "button": "left", "buttons": 1,
+                "clickCount": 1, "modifiers": if shift { 8 } else { 0 },
+            });
+            self.devtools("Input.dispatchMouseEvent", event).await;
+        }
     }
 
     /// What the page wrote to its console so far, errors and warnings.

@@ -5,6 +5,7 @@
 //! Only for tests, so whatever goes wrong panics and says what it was doing.
 #![allow(clippy::unwrap_used)]
 
+mod axe;
 mod browser;
 mod eyes;
 mod program;

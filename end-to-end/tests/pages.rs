@@ -1,6 +1,6 @@
-//! The pages in a real Chromium: the value of now is there and moves, the
-//! pictures are loaded, the console is silent; in both themes, both languages,
-//! on a phone and on a desk, with and without JavaScript.
+//! The pages in a real Chromium: both themes, both languages, on a telephone and
+//! on a desk, with and without JavaScript. One household and one window for all
+//! of it, because both take their time to start.
 #![allow(clippy::unwrap_used)]
 
 use end_to_end::{Browser, Program, Site, Theme, wait_until};
@@ -20,72 +20,146 @@ fn household() -> (Site, [Program; 4]) {
     let programs =
         ["powerpi-broker", "powerpi-recorder", "powerpi-web", "pi-publisher"].map(|name| site.start(name));
     wait_until("two days are recorded", || site.recorded("hq/main").len() >= 2880);
+    wait_until("the other meter's are too", || site.recorded("hq/flat").len() >= 2880);
     wait_until("the pictures' data are there", || site.rrd("hq/main").is_file());
     (site, programs)
 }
 
-const PICTURES_LOADED: &str = "[...document.querySelectorAll('figure img')].length === 5 && \
-     [...document.querySelectorAll('figure img')].every(i => i.complete && i.naturalWidth > 0)";
-
-/// Scrolls through the page, so that pictures further down are loaded too.
-const SCROLL: &str = "(() => { document.querySelectorAll('figure img').forEach(i => i.loading = 'eager'); \
-     return true })()";
-
-#[tokio::test]
-async fn a_meters_page_shows_its_figures_and_pictures_and_the_value_moves() {
-    let (site, _programs) = household();
-    for (width, theme, language) in [(1280, Theme::Light, "en"), (390, Theme::Dark, "de")] {
-        let browser = Browser::open(width, theme).await;
-        browser.page.goto(&site.url(&format!("/m/hq/main?lang={language}"))).await.unwrap();
-        assert_eq!(browser.text("h1").await, "Haus & Hof <1>");
-        browser.wait_for("/[0-9]/.test(document.querySelector('[data-power]').textContent)").await;
-        browser.evaluate(SCROLL).await;
-        browser.wait_for(PICTURES_LOADED).await;
-
-        // A new value comes every second, and none of them by reloading.
-        browser.evaluate("(window.sameDocument = true)").await;
-        for _ in 0..3 {
-            let at = browser.evaluate("document.querySelector('[data-age]').dateTime").await;
-            browser.wait_for(&format!("document.querySelector('[data-age]').dateTime > {at}")).await;
-        }
-        browser.wait_for("window.sameDocument === true").await;
-
-        let fits = "document.documentElement.scrollWidth <= document.documentElement.clientWidth";
-        assert_eq!(browser.evaluate(fits).await, Value::Bool(true), "no sideways scrolling at {width} px");
-        let shown = browser.evaluate("document.querySelector('figure img').currentSrc").await;
-        let expected = if theme == Theme::Dark { "theme=dark" } else { "theme=light" };
-        assert!(shown.as_str().unwrap().contains(expected), "{shown} in {theme:?}");
-        assert_eq!(browser.complaints().await, [""; 0]);
-        browser.close().await;
-    }
+/// Every page, with something that must be on it.
+fn pages() -> Vec<(String, &'static str)> {
+    let zone = jiff::tz::TimeZone::get("Europe/Berlin").unwrap();
+    let yesterday = jiff::Timestamp::now().to_zoned_datetime(zone).date().yesterday().unwrap();
+    let (year, month) = (yesterday.year(), yesterday.month());
+    let week = yesterday.iso_week_date();
+    vec![
+        ("/".into(), ".meter-card"),
+        ("/m/hq/main".into(), "#last-days .bars"),
+        (format!("/m/hq/main/hour/{yesterday}T12"), ".bars"),
+        (format!("/m/hq/main/day/{yesterday}"), ".bars"),
+        (format!("/m/hq/main/week/{}-W{:02}?with={}", week.year(), week.week(), yesterday), ".bars"),
+        (format!("/m/hq/main/month/{year}-{month:02}"), ".top"),
+        (format!("/m/hq/main/year/{year}"), ".heat"),
+        ("/m/hq/main/all".into(), ".bars"),
+        ("/kiosk".into(), ".wall .curve"),
+        ("/status".into(), ".machine"),
+        ("/m/hq/nobody".into(), ".message"),
+    ]
 }
 
-#[tokio::test]
-async fn it_works_without_javascript() {
+const FITS: &str = "document.documentElement.scrollWidth <= document.documentElement.clientWidth";
+
+/// Pixels by which what was there has moved while the page was loaded.
+const SHIFTS: &str = "performance.getEntriesByType('layout-shift').reduce((sum, it) => sum + it.value, 0)";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_page_is_for_everybody() {
     let (site, _programs) = household();
-    let browser = Browser::open(390, Theme::Light).await;
+    let browser = Browser::open(1280, Theme::Light).await;
+    let looks = [
+        (1280, Theme::Light, "en"),
+        (1280, Theme::Dark, "de"),
+        (390, Theme::Light, "de"),
+        (390, Theme::Dark, "en"),
+    ];
+    for (width, theme, language) in looks {
+        browser.resize(width, 900).await;
+        browser.prefer(theme).await;
+        for (path, there) in pages() {
+            let mark = if path.contains('?') { '&' } else { '?' };
+            let address = format!("{path}{mark}lang={language}");
+            let seen = format!("{address} at {width} px, {theme:?}");
+            browser.page.goto(&site.url(&address)).await.unwrap();
+            browser.wait_for("document.readyState === 'complete'").await;
+            assert_eq!(
+                browser.evaluate(&format!("!!document.querySelector('{there}')")).await,
+                true,
+                "{there} on {seen}"
+            );
+            assert_eq!(browser.evaluate("document.documentElement.lang").await, language, "{seen}");
+            assert_eq!(browser.evaluate(FITS).await, true, "no sideways scrolling: {seen}");
+            assert_eq!(browser.barriers().await, [""; 0], "{seen}");
+            let complaints = browser.complaints().await;
+            // Chromium says so itself of every page that is not found.
+            let expected = |line: &String| path.ends_with("nobody") && line.contains("404");
+            assert_eq!(
+                complaints.into_iter().filter(|line| !expected(line)).collect::<Vec<_>>(),
+                [""; 0],
+                "{seen}"
+            );
+        }
+    }
+    without_javascript(&site, &browser).await;
+    values_move(&site, &browser).await;
+    the_chart_answers(&site, &browser).await;
+    browser.close().await;
+}
+
+async fn without_javascript(site: &Site, browser: &Browser) {
     browser.set_javascript(false).await;
     browser.page.goto(&site.url("/m/hq/main?lang=de")).await.unwrap();
     let refresh = browser.page.find(fantoccini::Locator::Css("meta[http-equiv=refresh]")).await;
     assert!(refresh.is_ok(), "the page reloads itself");
     assert_ne!(browser.text("[data-kwh=today]").await, "");
     let images = browser.page.find_all(fantoccini::Locator::Css("figure img")).await.unwrap();
-    assert_eq!(images.len(), 5);
-    let first_loaded = "document.querySelector('figure img').naturalWidth > 0";
+    assert_eq!(images.len(), 5, "rrdtool's pictures stand in the chart's place");
+    // Every bar leads to its day, the date picker to any.
+    let days = browser.page.find_all(fantoccini::Locator::Css("#last-days table a")).await.unwrap();
+    assert_eq!(days.len(), 30);
+    browser.page.find(fantoccini::Locator::Css(".picker button")).await.unwrap().click().await.unwrap();
+    let now = browser.page.current_url().await.unwrap();
+    assert!(now.path().starts_with("/m/hq/main/day/20") && now.query() == Some("lang=de"), "{now}");
+    assert_eq!(browser.page.find_all(fantoccini::Locator::Css("figure img")).await.unwrap().len(), 1);
     browser.set_javascript(true).await;
-    browser.wait_for(first_loaded).await;
-    browser.close().await;
+    browser.wait_for("document.querySelector('figure img').naturalWidth > 0").await;
 }
 
-#[tokio::test]
-async fn the_start_page_leads_to_the_meter() {
-    let (site, _programs) = household();
-    let browser = Browser::open(1280, Theme::Dark).await;
+async fn values_move(site: &Site, browser: &Browser) {
     browser.page.goto(&site.url("/?lang=en")).await.unwrap();
-    browser.wait_for("/[0-9]/.test(document.querySelector('[data-power]').textContent)").await;
+    browser.wait_for("/[0-9]/.test(document.querySelector('[data-sum]').textContent)").await;
     let link = browser.page.find(fantoccini::Locator::Css("a[href^='/m/hq/main']")).await;
     link.unwrap().click().await.unwrap();
     browser.wait_for("location.pathname === '/m/hq/main'").await;
+    assert_eq!(browser.text("h1").await, "Haus & Hof <1>");
+    // A new value comes every second, and none of them by reloading.
+    browser.evaluate("(window.sameDocument = true)").await;
+    for _ in 0..3 {
+        let at = browser.evaluate("document.querySelector('[data-age]').dateTime").await;
+        browser.wait_for(&format!("document.querySelector('[data-age]').dateTime > {at}")).await;
+    }
+    browser.wait_for("document.querySelector('[data-freshness=live]') !== null").await;
+    // Figures and charts are renewed in place, too.
+    browser.evaluate("(document.querySelector('#figures').textContent = '')").await;
+    browser.evaluate("(document.dispatchEvent(new Event('visibilitychange')), true)").await;
+    browser.wait_for("document.querySelector('[data-kwh=today]') !== null").await;
+    browser.wait_for("window.sameDocument === true").await;
+    assert_eq!(browser.evaluate(SHIFTS).await.as_f64(), Some(0.0), "nothing jumps");
     assert_eq!(browser.complaints().await, [""; 0]);
-    browser.close().await;
+}
+
+async fn the_chart_answers(site: &Site, browser: &Browser) {
+    browser.resize(1280, 1400).await;
+    browser.page.goto(&site.url("/m/hq/main?lang=en")).await.unwrap();
+    browser.wait_for("document.querySelector('.plot').dataset.ready === ''").await;
+    assert_eq!(browser.evaluate("document.querySelector('.plot').dataset.step").await, "300", "a week");
+    // In by the wheel, until single minutes are seen.
+    for _ in 0..14 {
+        browser.wheel(".u-over", -250).await;
+    }
+    browser.wait_for("document.querySelector('.plot').dataset.step === '60'").await;
+    // Out again by the keyboard, and to the end of the recording.
+    let canvas = browser.page.find(fantoccini::Locator::Css(".canvas")).await.unwrap();
+    canvas.send_keys("-----------------").await.unwrap();
+    browser.wait_for("document.querySelector('.plot').dataset.step !== '60'").await;
+    // The energy of a selection is the ledger's.
+    browser.drag(".u-over", (0.3, 0.6), true).await;
+    browser.wait_for("/kWh · ⌀ [0-9]/.test(document.querySelector('.readout').textContent)").await;
+    // Dragging moves what is seen.
+    browser.drag(".u-over", (0.3, 0.6), false).await;
+    browser.wait_for("!document.querySelector('.readout').textContent.includes('⌀')").await;
+    assert_eq!(browser.complaints().await, [""; 0]);
+    assert_eq!(
+        browser.evaluate("document.querySelectorAll('figure img').length").await,
+        Value::from(0),
+        "pictures are links now"
+    );
 }
