@@ -28,23 +28,37 @@ async fn main() {
         assert!(!demo.log().contains("ended"), "{}", demo.log());
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
-    for (width, height, theme, language, name) in [
-        (1280, 1130, Theme::Light, "en", "page-light.png"),
-        (1280, 1130, Theme::Dark, "de", "page-dark.png"),
-        (390, 1020, Theme::Light, "de", "phone-light.png"),
-        (390, 1020, Theme::Dark, "en", "phone-dark.png"),
+    let zone = jiff::tz::TimeZone::get("Europe/Berlin").unwrap();
+    let yesterday = jiff::Timestamp::now().to_zoned_datetime(zone).date().yesterday().unwrap();
+    let year = format!("/year/{}", yesterday.year());
+    let day = format!("/day/{yesterday}");
+    let browser = Browser::open(1280, Theme::Light).await;
+    for (page, (width, height), theme, language, name) in [
+        ("", (1280, 1180), Theme::Light, "en", "page-light.png"),
+        ("", (1280, 1180), Theme::Dark, "de", "page-dark.png"),
+        ("", (390, 1020), Theme::Light, "de", "phone-light.png"),
+        ("", (390, 1020), Theme::Dark, "en", "phone-dark.png"),
+        (&year, (1280, 1500), Theme::Dark, "en", "year-dark.png"),
+        (&day, (390, 1020), Theme::Light, "de", "phone-day.png"),
     ] {
-        let browser = Browser::open(width, theme).await;
-        browser.page.goto(&format!("http://127.0.0.1:{web}/m/home/main?lang={language}")).await.unwrap();
-        browser.wait_for("/[0-9]/.test(document.querySelector('[data-power]').textContent)").await;
-        let eager =
-            "(() => { document.querySelectorAll('img').forEach(i => i.loading = 'eager'); return true })()";
-        browser.evaluate(eager).await;
-        browser.wait_for("[...document.images].every(i => i.complete && i.naturalWidth > 0)").await;
+        browser.prefer(theme).await;
+        browser.resize(width, height).await;
+        browser
+            .page
+            .goto(&format!("http://127.0.0.1:{web}/m/home/main{page}?lang={language}"))
+            .await
+            .unwrap();
+        if page.is_empty() {
+            browser.wait_for("/[0-9]/.test(document.querySelector('[data-power]').textContent)").await;
+        }
+        let in_sight = "(document.querySelector('.plot').getBoundingClientRect().top > innerHeight + 200)";
+        browser
+            .wait_for(&format!("{in_sight} || document.querySelector('.plot').dataset.ready === ''"))
+            .await;
         browser.screenshot(width, height, &docs.join(name)).await;
         println!("docs/{name}");
-        browser.close().await;
     }
+    browser.close().await;
     demo.signal(Signal::TERM);
     demo.wait(Duration::from_secs(20));
 }

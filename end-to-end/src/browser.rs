@@ -129,6 +129,16 @@ impl Browser {
         found.as_array().unwrap().iter().map(|one| one.to_string()).collect()
     }
 
+    /// How much of the page has moved by itself since it was loaded, as browsers
+    /// count it (0 is nothing, 0.1 is bad).
+    pub async fn layout_shift(&self) -> f64 {
+        let script = "const done = arguments[arguments.length - 1]; let sum = 0; \
+             new PerformanceObserver(list => list.getEntries().forEach(it => { sum += it.value })) \
+                 .observe({ type: 'layout-shift', buffered: true }); \
+             setTimeout(() => done(sum), 300)";
+        self.page.execute_async(script, vec![]).await.unwrap().as_f64().unwrap()
+    }
+
     /// Turns a wheel over an element, at its middle.
     pub async fn wheel(&self, css: &str, delta: i32) {
         let script = "const box = document.querySelector(arguments[0]).getBoundingClientRect(); \

@@ -163,3 +163,25 @@ fn it_comes_back_when_the_broker_does() {
         until("the end of the broker", || site.json("/health")["broker"] == "away");
     }
 }
+
+#[test]
+fn however_many_watch_each_gets_the_value() {
+    let broker = Broker::on(free_port());
+    broker.state(333);
+    let site = Site::with("Hauptzähler", broker.port);
+    until("the retained value", || site.json("/api/v1/meters/hq/main")["now"]["power_w"] == 333);
+    let open = |_| BufReader::new(site.send("GET", "/api/v1/live", &[]));
+    let mut watchers: Vec<BufReader<TcpStream>> = (0..300).map(open).collect();
+    let wait_for = |watcher: &mut BufReader<TcpStream>, wanted: &str| {
+        let mut line = String::new();
+        while !line.contains(wanted) {
+            line.clear();
+            assert_ne!(watcher.read_line(&mut line).unwrap(), 0, "the stream ended");
+        }
+        assert!(line.starts_with("data: {\"meter\":\"hq/main\","), "{line}");
+    };
+    watchers.iter_mut().for_each(|watcher| wait_for(watcher, "\"power_w\":333"));
+    broker.live(444, 6);
+    watchers.iter_mut().for_each(|watcher| wait_for(watcher, "\"power_w\":444"));
+    assert_eq!(site.get("/api/v1/live?meter=hq/other").status, 404);
+}

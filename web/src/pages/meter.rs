@@ -89,7 +89,7 @@ fn thinned(curve: &[Option<f64>]) -> Vec<Option<f64>> {
 pub(super) fn day_curve(figures: &Figures, texts: &Texts, zone: &TimeZone) -> String {
     let start = figures.until.epoch_minutes() - 24 * 60;
     let local = |minutes: i64| Minute::nearest(minutes).timestamp().to_zoned_datetime(zone.clone());
-    let hours = (start + 40..figures.until.epoch_minutes() - 40).filter(|at| local(*at).minute() == 0);
+    let hours = (start + 60..figures.until.epoch_minutes() - 75).filter(|at| local(*at).minute() == 0);
     let ticks = hours.filter(|at| local(*at).hour() % 3 == 0).map(|at| {
         let hour = local(at).hour();
         ((at - start) as f64 / CURVE_STEP as f64, format!("{hour:02}:00"), hour % 6 == 0)

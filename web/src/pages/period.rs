@@ -246,7 +246,7 @@ fn part_names(part: &Part, kind: Option<Kind>, texts: &Texts, zone: &TimeZone) -
 fn label_every(kind: Option<Kind>, count: usize) -> usize {
     match kind {
         Some(Kind::Day) => 6,
-        Some(Kind::Month) => 7,
+        Some(Kind::Month) => 8,
         Some(Kind::Hour) => 3,
         Some(Kind::Week) => 2,
         _ => count.div_ceil(6),
