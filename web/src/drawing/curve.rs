@@ -142,7 +142,7 @@ mod tests {
     #[test]
     fn a_gap_breaks_the_line_and_is_hatched() {
         let values = [Some(100.0), Some(50.0), None, None, Some(0.0)];
-        assert_eq!(gaps(&values), [2..4]);
+        assert_eq!((gaps(&values).len(), gaps(&values).first()), (1, Some(&(2..4))));
         let (line, area) = path(&values, 100.0);
         assert_eq!(line, "M0.5 0.0L1.5 84.0M4.5 168.0");
         assert_eq!(area, "M0.5 168V0.0L1.5 84.0V168ZM4.5 168V168.0V168Z");

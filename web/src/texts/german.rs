@@ -64,7 +64,7 @@ pub(super) static TEXTS: Texts = Texts {
     offline: "Zähler offline",
     no_value: "kein Live-Wert",
     today: "Heute",
-    yesterday: "gestern",
+    yesterday: "ganzer Tag",
     yesterday_by_now: "Gestern bis jetzt",
     than_yesterday: "zu gestern",
     month: "Dieser Monat",
