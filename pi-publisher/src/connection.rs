@@ -30,7 +30,8 @@ const LARGEST_PACKET: usize = 16 * 1024 * 1024;
 /// Minutes read from the outbox at a time.
 const READ: u64 = 1000;
 
-/// How long a full window waits for a mark before sending goes on.
+/// How long a full window waits for a mark before sending goes on, and minutes that are sent
+/// before they are sent again.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// How long the last words may take.
@@ -230,14 +231,16 @@ async fn deliver(
             impatient_at = Instant::now() + PATIENCE;
             continue;
         }
-        let full = delivery.is_full(last_seq);
+        let (full, unanswered) = (delivery.is_full(last_seq), delivery.is_unanswered(last_seq));
         tokio::select! {
             changed = marks.changed() => {
                 changed?;
                 delivery.mark(*marks.borrow_and_update());
+                impatient_at = Instant::now() + PATIENCE;
             }
             changed = meter.extent.changed() => changed?,
             () = sleep_until(impatient_at), if full => delivery.lose_patience(),
+            () = sleep_until(impatient_at), if unanswered => delivery.send_again(),
         }
     }
 }

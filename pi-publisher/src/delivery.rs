@@ -24,18 +24,21 @@ pub struct Delivery {
     next: u64,
     /// Sending stops before this `seq` until a mark comes, or patience ends.
     stop_before: u64,
+    /// Whether a mark has gone on since everything was last sent again unasked.
+    answered: bool,
 }
 
 impl Delivery {
     /// Begins after the last mark that is known.
     pub fn from_mark(mark: u64) -> Self {
-        Self { mark, next: mark + 1, stop_before: mark + 1 + WINDOW }
+        Self { mark, next: mark + 1, stop_before: mark + 1 + WINDOW, answered: false }
     }
 
     /// Takes a mark within the outbox ([`covers`]).
     pub fn mark(&mut self, seq: u64) {
-        let next = if seq > self.mark { self.next.max(seq + 1) } else { seq + 1 };
-        *self = Self { next, ..Self::from_mark(seq) };
+        let goes_on = seq > self.mark;
+        let next = if goes_on { self.next.max(seq + 1) } else { seq + 1 };
+        *self = Self { next, answered: self.answered || goes_on, ..Self::from_mark(seq) };
     }
 
     /// The `seq` after which to read, and how many at most; none where a mark
@@ -53,6 +56,18 @@ impl Delivery {
     /// Whether sending waits for a mark only.
     pub fn is_full(&self, last_seq: u64) -> bool {
         self.next >= self.stop_before && self.next <= last_seq
+    }
+
+    /// Whether everything is sent, and somebody who records has stopped before its end: a broker
+    /// that forgets may have dropped the rest, and nothing that follows shows the gap.
+    pub fn is_unanswered(&self, last_seq: u64) -> bool {
+        self.answered && self.next > last_seq && self.mark < last_seq
+    }
+
+    /// No mark came for long: send again what it does not cover, once. Where nobody records any
+    /// more, a broker that keeps everything gets it twice, not for ever.
+    pub fn send_again(&mut self) {
+        *self = Self::from_mark(self.mark);
     }
 
     /// No mark came for long: nobody records, or only later. Go on.
@@ -110,6 +125,23 @@ mod tests {
         delivery.sent(WINDOW + 100);
         delivery.lose_patience();
         assert_eq!(delivery.wanted(end), Some((WINDOW + 100, WINDOW)));
+    }
+
+    #[test]
+    fn what_stays_unanswered_is_sent_again_once_for_each_progress() {
+        let mut delivery = Delivery::from_mark(0);
+        delivery.sent(10);
+        assert!(!delivery.is_unanswered(10), "nobody records yet");
+        delivery.mark(4);
+        assert!(delivery.is_unanswered(10));
+        delivery.send_again();
+        assert_eq!(delivery.wanted(10), Some((4, 6)));
+        delivery.sent(10);
+        assert!(!delivery.is_unanswered(10), "once");
+        delivery.mark(7);
+        assert!(delivery.is_unanswered(10));
+        delivery.mark(10);
+        assert!(!delivery.is_unanswered(10), "all is recorded");
     }
 
     proptest! {

@@ -54,16 +54,18 @@ pub(crate) fn run(seed: u64, kills: u64, soak: Duration) -> Outcome {
 }
 
 fn storms(began: Instant, seed: u64, kills: u64) -> Vec<Part> {
-    let forgetful = kills * 3 / 10;
-    let storm = |name, kills, seed, forgetful_broker| {
+    let (forgetful, backlog, both) = (kills / 4, kills / 10, kills / 20);
+    let storm = |name, kills, seed, minutes_a_second, forgetful_broker| {
         part(name, began, |progress| {
-            let storm = KillStorm { seed, kills, meters: 3, minutes_a_second: 60, forgetful_broker };
+            let storm = KillStorm { seed, kills, meters: 3, minutes_a_second, forgetful_broker };
             (storm.run(progress), String::new())
         })
     };
     vec![
-        storm("kill storm", kills - forgetful, seed, false),
-        storm("forgetful broker", forgetful, seed.wrapping_add(1), true),
+        storm("kill storm", kills - forgetful - backlog - both, seed, 60, false),
+        storm("forgetful broker", forgetful, seed.wrapping_add(1), 60, true),
+        storm("backlog", backlog, seed.wrapping_add(5), 1000, false),
+        storm("backlog, forgetful broker", both, seed.wrapping_add(6), 1000, true),
         part("rolling restart", began, |_| {
             let (custody, slowest) = RollingRestart { seed: seed.wrapping_add(4), rounds: 25 }.run();
             (custody, format!("100 stops under load, the slowest took {:.1} s", slowest.as_secs_f64()))

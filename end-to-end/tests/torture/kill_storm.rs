@@ -22,3 +22,14 @@ fn a_broker_that_forgets_loses_nothing_either() {
     assert!(custody.is_kept(), "{custody}: {:#?}", custody.faults);
     assert!(custody.minutes >= 1000, "{custody}: too few to mean anything");
 }
+
+/// As after weeks without a server: windows, batches and queues are full all the time.
+#[test]
+fn a_backlog_comes_in_once_through_a_storm() {
+    let seed = seed("backlog");
+    let storm = KillStorm { seed, kills: 30, meters: 2, minutes_a_second: 2000, forgetful_broker: false };
+    let custody = storm.run(&|told| println!("{told}"));
+    println!("{custody}");
+    assert!(custody.is_kept(), "{custody}: {:#?}", custody.faults);
+    assert!(custody.minutes >= 10_000, "{custody}: too few to mean anything");
+}
