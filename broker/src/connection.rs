@@ -14,7 +14,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::BytesMut;
-use rumqttc::Packet;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadHalf, WriteHalf};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -22,10 +21,10 @@ use tokio_util::sync::CancellationToken;
 use crate::admission::{NoPlace, Place};
 use crate::connection::handshake::{admit, shake_hands};
 use crate::connection::timing::Timing;
-use crate::connection::translation::{FromClient, incoming, packet_of};
+use crate::connection::translation::{FromClient, Introduction, Language, Written};
 use crate::exchange::{Incoming, Request};
-use crate::outlet::{Inlet, Outgoing, outlet};
-use crate::packets::{self, ProtocolError};
+use crate::outlet::{Answer, CloseReason, Inlet, Outgoing, Refusal, outlet};
+use crate::packets::ProtocolError;
 use crate::session::{Ack, ConnectionId};
 use crate::settings::MqttSettings;
 use crate::traffic::Traffic;
@@ -47,9 +46,9 @@ pub(crate) enum Ending {
     #[error(transparent)]
     Protocol(#[from] ProtocolError),
     #[error("{0}")]
-    Refused(&'static str),
+    Refused(Refusal),
     #[error("{0}")]
-    Closed(&'static str),
+    Closed(CloseReason),
     #[error(transparent)]
     NoPlace(#[from] NoPlace),
     #[error("no CONNECT in time")]
@@ -92,18 +91,19 @@ pub(crate) async fn serve<S>(
         () = surroundings.shutdown.cancelled() => Err(Ending::Stopping),
     };
     let admitted = match shaken {
-        Ok(connect) => admit(&mut stream, &mut place).await.map(|()| connect),
+        Ok(mut introduction) => {
+            admit(&mut stream, &mut introduction.language, &mut place).await.map(|()| introduction)
+        }
         Err(ending) => Err(ending),
     };
-    let mut connect = match admitted {
-        Ok(connect) => connect,
+    let mut introduction = match admitted {
+        Ok(introduction) => introduction,
         Err(ending) => return log(&ending, peer, ""),
     };
-    if connect.client_id.is_empty() {
-        connect.client_id = format!("unnamed-{}-{peer}", id.0);
-    }
-    let client_id = connect.client_id.clone();
-    let timing = Timing::new(&connect, &surroundings.settings);
+    introduction.ensure_client_id();
+    let Introduction { opening, keep_alive, language, .. } = introduction;
+    let client_id = opening.client_id.clone();
+    let timing = Timing::new(keep_alive, &surroundings.settings);
     let (outlet, inlet) = outlet(surroundings.settings.max_waiting_bytes);
     let (reader, writer) = tokio::io::split(stream);
     let mut connection = Connection {
@@ -113,6 +113,7 @@ pub(crate) async fn serve<S>(
         inlet,
         surroundings,
         timing,
+        language,
         read: bytes,
         unwritten: BytesMut::new(),
         pending: Vec::new(),
@@ -122,7 +123,7 @@ pub(crate) async fn serve<S>(
         connected: false,
         ended: false,
     };
-    let request = Request::Connect { connection: id, connect, outlet };
+    let request = Request::Connect { connection: id, opening, outlet };
     let ending = connection.run(request).await;
     log(&ending, peer, &client_id);
     connection.say_farewell(&ending).await;
@@ -148,6 +149,7 @@ struct Connection<S> {
     inlet: Inlet,
     surroundings: Surroundings,
     timing: Timing,
+    language: Language,
     read: BytesMut,
     unwritten: BytesMut,
     /// Packets for the exchange.
@@ -240,37 +242,45 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     }
 
     fn take_packets(&mut self) -> Result<(), ProtocolError> {
-        let max_packet_bytes = self.surroundings.settings.max_packet_bytes;
         loop {
             let before = self.read.len();
-            let Some(packet) = packets::read(&mut self.read, max_packet_bytes)? else {
+            let Some(packet) = self.language.read(&mut self.read)? else {
                 return Ok(());
             };
             self.timing.heard();
             self.surroundings.traffic.packets_received.add(1);
-            if let Some(incoming) = self.take(packet)? {
-                self.pending_bytes += before - self.read.len();
-                self.pending.push(incoming);
+            match packet {
+                FromClient::Ordered(incoming) => {
+                    self.pending_bytes += before - self.read.len();
+                    self.pending.push(incoming);
+                }
+                FromClient::Ack(ack) => self.acks.push(ack),
+                FromClient::Ping => self.answer_ping()?,
             }
         }
     }
 
-    /// Answers what needs no exchange, sets acknowledgements aside, and passes on the rest.
-    fn take(&mut self, packet: Packet) -> Result<Option<Incoming>, ProtocolError> {
-        match incoming(packet)? {
-            FromClient::Ordered(incoming) => return Ok(Some(incoming)),
-            FromClient::Ack(ack) => self.acks.push(ack),
-            FromClient::Ping => self.write(&Packet::PingResp)?,
-        }
-        Ok(None)
+    fn answer_ping(&mut self) -> Result<(), ProtocolError> {
+        self.begin_writing();
+        self.language.write_ping_response(&mut self.unwritten)
     }
 
     fn carry_out(&mut self, outgoing: Outgoing) -> Result<(), Ending> {
         match outgoing {
-            Outgoing::Deliver(delivery) => self.write(&packet_of(delivery))?,
-            Outgoing::Answer(packet) => {
-                self.write(&packet)?;
-                if !std::mem::replace(&mut self.connected, true) {
+            Outgoing::Deliver(delivery) => {
+                self.begin_writing();
+                let now = std::time::Instant::now();
+                let written = self.language.write_delivery(delivery, now, &mut self.unwritten)?;
+                if let Written::TooLarge { packet_id } = written {
+                    self.acks.push(Ack::Discarded(packet_id));
+                }
+            }
+            Outgoing::Answer(answer) => {
+                self.begin_writing();
+                let accepts = matches!(answer, Answer::Connected { .. });
+                self.language.write_answer(answer, &mut self.unwritten)?;
+                if accepts {
+                    self.connected = true;
                     // What came right behind the CONNECT.
                     self.take_packets()?;
                 }
@@ -281,19 +291,21 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         Ok(())
     }
 
-    fn write(&mut self, packet: &Packet) -> Result<(), ProtocolError> {
+    /// The packet that is written next is new for the client.
+    fn begin_writing(&mut self) {
         if self.unwritten.is_empty() {
             self.timing.wrote();
         }
-        packet.write(&mut self.unwritten, usize::MAX).map_err(ProtocolError::Malformed)?;
         self.surroundings.traffic.packets_sent.add(1);
-        Ok(())
     }
 
     /// Sends what is still to be sent, if the client reads, and closes.
     async fn say_farewell(&mut self, ending: &Ending) {
         if matches!(ending, Ending::Io(_) | Ending::NotReading) {
             return;
+        }
+        if self.connected {
+            self.language.write_farewell(ending, &mut self.unwritten);
         }
         let farewell = async {
             self.writer.write_all_buf(&mut self.unwritten).await?;

@@ -33,13 +33,12 @@ mod restoring;
 mod subscribing;
 mod upkeep;
 mod waiting;
+mod wills;
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use rumqttc::LastWill;
-use rumqttc::mqttbytes::QoS;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
@@ -47,16 +46,18 @@ use crate::exchange::figures::Figures;
 pub(crate) use crate::exchange::keeping::StoreState;
 pub(crate) use crate::exchange::overview::{Overview, StoreBytes};
 pub(crate) use crate::exchange::requests::{
-    Control, Incoming, Publication, REQUESTS_WAITING, Request, requests,
+    Control, Incoming, Opening, Publication, REQUESTS_WAITING, Request, RetainedWanted, Subscribe,
+    Unsubscribe, Wanted, Will, requests,
 };
+use crate::exchange::wills::DelayedWill;
 use crate::outlet::Outlet;
 use crate::owed::OwedLimits;
 use crate::retained::Retained;
 use crate::router::{Router, RouterFailure, RouterLimits, TooManyFilters};
 use crate::session::ConnectionId;
-use crate::sessions::{SessionId, Sessions};
+use crate::sessions::{Recipient, SessionId, Sessions};
 use crate::settings::MqttSettings;
-use crate::store::{Change, Journal, Restored};
+use crate::store::{Journal, Restored};
 use crate::traffic::Traffic;
 
 /// Requests of one round.
@@ -67,9 +68,21 @@ const ROUND: usize = 256;
 struct Client {
     session: SessionId,
     outlet: Outlet,
-    will: Option<LastWill>,
+    /// QoS 1 and 2 messages that may be under way to it.
+    window: u16,
+    will: Option<Will>,
     /// Packets that wait for room at a subscriber.
     held: VecDeque<Incoming>,
+}
+
+/// A message that is not routed yet.
+#[derive(Debug)]
+struct Unrouted {
+    /// The connection that waits for its acknowledgement.
+    publisher: Option<ConnectionId>,
+    /// The session of the client that has published it, if it was not the broker itself.
+    session: Option<SessionId>,
+    publication: Publication,
 }
 
 /// The owner of everything that clients share.
@@ -92,15 +105,17 @@ pub(crate) struct Exchange {
     postponed: VecDeque<Request>,
     /// Ways to connections that are to end once this round is safe.
     parting: Vec<Outlet>,
-    /// Messages of this round that are not routed yet, with their publishers.
-    unrouted: Vec<(Option<ConnectionId>, Publication)>,
+    /// Messages of this round.
+    unrouted: Vec<Unrouted>,
+    /// Wills of absent clients.
+    delayed_wills: HashMap<SessionId, DelayedWill>,
     /// Connections of which a request is under way, or held.
     served: Vec<ConnectionId>,
     /// Whether held packets may have room since they last tried.
     room_made: bool,
     /// Sessions that may have something to send.
     stirred: Vec<SessionId>,
-    recipients: Vec<(SessionId, QoS)>,
+    recipients: Vec<Recipient>,
 }
 
 /// The settings that the exchange looks at.
@@ -154,6 +169,7 @@ impl Exchange {
             postponed: VecDeque::new(),
             parting: Vec::new(),
             unrouted: Vec::new(),
+            delayed_wills: HashMap::new(),
             served: Vec::new(),
             room_made: false,
             stirred: Vec::new(),
@@ -197,7 +213,7 @@ impl Exchange {
 
     fn accept(&mut self, request: Request) -> Result<(), RouterFailure> {
         match request {
-            Request::Connect { connection, connect, outlet } => self.connect(connection, connect, outlet),
+            Request::Connect { connection, opening, outlet } => self.connect(connection, opening, outlet),
             Request::Packets { connection, packets } => {
                 self.served.push(connection);
                 self.take(connection, packets)
@@ -242,7 +258,8 @@ impl Exchange {
         for packet in packets {
             match packet {
                 Incoming::Publish(publication) => {
-                    self.unrouted.push((Some(connection), publication));
+                    let session = self.clients.get(&connection).map(|client| client.session);
+                    self.unrouted.push(Unrouted { publisher: Some(connection), session, publication });
                 }
                 Incoming::Control(control) => self.control(connection, control)?,
             }
@@ -272,14 +289,21 @@ impl Exchange {
             Control::Release(packet_id) => self.release(connection, packet_id),
             Control::Subscribe(subscribe) => self.subscribe(connection, &subscribe),
             Control::Unsubscribe(unsubscribe) => self.unsubscribe(connection, &unsubscribe),
-            Control::Disconnect => {
-                if client.will.take().is_some() {
-                    self.journal.record(Change::WillGone(connection));
-                }
-                self.close(connection, "the client disconnected")?;
-            }
+            Control::Disconnect { with_will, expiry } => self.disconnect(connection, with_will, expiry)?,
         }
         Ok(())
+    }
+}
+
+impl Unrouted {
+    /// What the broker itself has to say.
+    fn own(publication: Publication) -> Unrouted {
+        Unrouted { publisher: None, session: None, publication }
+    }
+
+    /// What is published for a session's client.
+    fn of_session(session: SessionId, publication: Publication) -> Unrouted {
+        Unrouted { publisher: None, session: Some(session), publication }
     }
 }
 

@@ -20,6 +20,7 @@ mod connection;
 mod exchange;
 mod health;
 mod listener;
+mod message;
 mod open_files;
 mod outlet;
 mod owed;

@@ -3,11 +3,10 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use rumqttc::Packet;
 use rumqttc::mqttbytes::QoS;
 use tokio::sync::mpsc;
 
-use crate::owed::Message;
+use crate::message::Message;
 use crate::session::Delivery;
 
 /// What a message waiting for its client costs besides topic and payload, in bytes.
@@ -19,11 +18,73 @@ pub(crate) enum Outgoing {
     /// Send a message, or release one.
     Deliver(Delivery),
     /// Send an answer.
-    Answer(Packet),
+    Answer(Answer),
     /// All packets handed over are dealt with: hand over the next ones.
     Next,
     /// Send what has come so far and close.
-    Close(&'static str),
+    Close(CloseReason),
+}
+
+/// An answer to what the client has sent.
+#[derive(Debug)]
+pub(crate) enum Answer {
+    /// CONNACK.
+    Connected { session_present: bool },
+    /// CONNACK with an error.
+    Refused(Refusal),
+    /// PUBACK; `reached` tells whether anybody has subscribed to the message.
+    Received { packet_id: u16, reached: bool },
+    /// PUBREC.
+    Recorded { packet_id: u16, reached: bool },
+    /// PUBREL; `known` tells whether the broker knows the packet id.
+    Release { packet_id: u16, known: bool },
+    /// PUBCOMP.
+    Completed { packet_id: u16, known: bool },
+    /// SUBACK: the QoS granted to each filter.
+    Subscribed { packet_id: u16, grants: Vec<Result<QoS, NotSubscribed>> },
+    /// UNSUBACK: which of the filters were subscribed to.
+    Unsubscribed { packet_id: u16, existed: Vec<bool> },
+}
+
+/// Why a client may not connect.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Refusal {
+    #[error("there are too many sessions")]
+    TooManySessions,
+    #[error("there are too many clients")]
+    TooManyClients,
+    #[error("a lasting session needs a client id")]
+    NoClientId,
+    #[error("the client id is too long")]
+    ClientIdTooLong,
+    #[error("there are no authentication methods besides user name and password")]
+    AuthenticationMethod,
+}
+
+/// Why a filter is not subscribed to.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum NotSubscribed {
+    #[error("the filter is invalid")]
+    Invalid,
+    #[error("shared subscriptions are not available")]
+    Shared,
+    #[error("the session has too many")]
+    TooMany,
+    #[error("{0}")]
+    TooManyFilters(String),
+}
+
+/// Why the broker closes a connection on its own account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum CloseReason {
+    #[error("the client disconnected")]
+    Disconnected,
+    #[error("the client connected again")]
+    TakenOver,
+    #[error("the client takes nothing and its queue is full")]
+    Stalled,
+    #[error("{0}")]
+    Refused(Refusal),
 }
 
 /// The exchange's end. Nothing blocks here: a client that does not read is kept in bounds by
@@ -61,10 +122,10 @@ impl Outlet {
     }
 
     /// Sends a QoS 0 message unless too much waits already; whether it is sent.
-    pub(crate) fn offer(&mut self, message: &Arc<Message>) -> bool {
+    pub(crate) fn offer(&mut self, message: &Arc<Message>, retain: bool) -> bool {
         let fits = !self.is_congested();
         if fits {
-            self.push_qos0(message, false);
+            self.push_qos0(message, retain);
         }
         fits
     }
@@ -74,7 +135,7 @@ impl Outlet {
         self.waiting_bytes.load(Ordering::Relaxed) >= self.max_waiting_bytes
     }
 
-    /// Sends a QoS 0 message, retained or not, however much waits.
+    /// Sends a QoS 0 message, as a retained one or not, however much waits.
     pub(crate) fn push_qos0(&mut self, message: &Arc<Message>, retain: bool) {
         self.push(Outgoing::Deliver(Delivery::Publish {
             message: Arc::clone(message),

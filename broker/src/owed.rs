@@ -1,26 +1,12 @@
-//! Messages, and the queues of those that are owed to sessions. Pure; what is owed to a lasting
-//! session lies in the `store` as well, before its publisher gets a PUBACK.
+//! The queues of messages that are owed to sessions. Pure; what is owed to a lasting session lies
+//! in the `store` as well, before its publisher gets a PUBACK.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use bytes::Bytes;
 use rumqttc::mqttbytes::QoS;
 
-/// A published message, shared by all who are to receive it.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Message {
-    /// A valid topic name.
-    pub(crate) topic: String,
-    pub(crate) payload: Bytes,
-}
-
-impl Message {
-    /// Bytes of topic and payload.
-    pub(crate) fn size(&self) -> usize {
-        self.topic.len() + self.payload.len()
-    }
-}
+use crate::message::Message;
 
 /// The number under which the store holds a message, once for all sessions that it is owed to.
 /// Each of them holds one reference; whoever lets go of the last one has it removed.
@@ -35,7 +21,8 @@ pub(crate) struct Owed {
     pub(crate) stored: Option<Arc<MessageNumber>>,
     /// QoS 1 or 2.
     pub(crate) qos: QoS,
-    /// Whether it was retained already when the session subscribed.
+    /// Whether it is sent as a retained message: it was one already when the session subscribed,
+    /// or the session wants to be told that it was published as one.
     pub(crate) retain: bool,
 }
 
@@ -60,9 +47,15 @@ impl OwedQueue {
         self.messages.push_back((position, owed));
     }
 
-    /// The position of the oldest one.
-    pub(crate) fn first_position(&self) -> Option<u64> {
-        self.messages.front().map(|(position, _)| *position)
+    /// Puts a message before all others, which became owed after it.
+    pub(crate) fn push_front(&mut self, position: u64, owed: Owed) {
+        self.bytes += owed.message.size();
+        self.messages.push_front((position, owed));
+    }
+
+    /// The oldest one, with its position.
+    pub(crate) fn first(&self) -> Option<(u64, &Owed)> {
+        self.messages.front().map(|(position, owed)| (*position, owed))
     }
 
     pub(crate) fn pop(&mut self) -> Option<(u64, Owed)> {

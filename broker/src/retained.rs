@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 use std::ops::Bound;
 use std::sync::Arc;
+use std::time::Instant;
 
 use rumqttc::mqttbytes::QoS;
 
-use crate::owed::Message;
+use crate::message::Message;
 use crate::router;
 
 /// A message kept for those who subscribe later.
@@ -29,8 +30,8 @@ pub(crate) enum TooManyRetained {
 #[derive(Debug)]
 pub(crate) struct Retained {
     by_topic: BTreeMap<String, RetainedMessage>,
-    /// Those that clients have published, and bytes of topics and payloads. The broker's own
-    /// figures are always retained.
+    /// Those that clients have published, and bytes of topics, payloads and properties. The
+    /// broker's own figures are always retained.
     messages: usize,
     bytes: usize,
     max_messages: usize,
@@ -72,6 +73,16 @@ impl Retained {
         Ok(())
     }
 
+    /// Removes the messages that have expired, and returns their topics.
+    pub(crate) fn expire(&mut self, now: Instant) -> Vec<RetainedMessage> {
+        let expired = |_: &String, retained: &mut RetainedMessage| retained.message.has_expired(now);
+        let gone: Vec<_> = self.by_topic.extract_if(.., expired).map(|(_, retained)| retained).collect();
+        // The broker's own figures do not expire.
+        self.messages -= gone.len();
+        self.bytes -= gone.iter().map(|retained| retained.message.size()).sum::<usize>();
+        gone
+    }
+
     /// The retained messages that match `filter`, in the order of their topics.
     pub(crate) fn matching<'a>(&'a self, filter: &'a str) -> impl Iterator<Item = &'a RetainedMessage> {
         let prefix = literal_prefix(filter);
@@ -94,7 +105,6 @@ fn literal_prefix(filter: &str) -> &str {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use bytes::Bytes;
 
     fn retained(topics: &[&str]) -> Retained {
         let mut retained = Retained::new(topics.len(), 1_000);
@@ -105,7 +115,7 @@ mod tests {
     }
 
     fn message(topic: &str, payload: &'static str) -> Arc<Message> {
-        Arc::new(Message { topic: topic.to_owned(), payload: Bytes::from_static(payload.as_bytes()) })
+        Arc::new(Message::plain(topic, payload))
     }
 
     fn topics(retained: &Retained, filter: &str) -> Vec<String> {

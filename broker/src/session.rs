@@ -9,11 +9,12 @@ mod stored;
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use rumqttc::mqttbytes::QoS;
 
-use crate::owed::{Message, Owed, OwedLimits, OwedQueue};
+use crate::message::Message;
+use crate::owed::{Owed, OwedLimits, OwedQueue};
 use crate::router::FilterId;
 pub(crate) use crate::session::stored::StoredSession;
 
@@ -28,9 +29,22 @@ pub(crate) struct ConnectionId(pub(crate) u64);
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Subscription {
     pub(crate) filter: FilterId,
+    pub(crate) options: SubscriptionOptions,
+}
+
+/// How messages are to be delivered to a subscription.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct SubscriptionOptions {
     /// The QoS granted.
     pub(crate) qos: QoS,
+    /// Whether what the client has published itself is left out.
+    pub(crate) no_local: bool,
+    /// Whether the client is told which messages were published to be retained.
+    pub(crate) retain_as_published: bool,
 }
+
+/// How long a session outlives its connection: `None` for ever, no time at all if it ends with it.
+pub(crate) type Expiry = Option<Duration>;
 
 /// A step towards the client.
 #[derive(Debug, Clone)]
@@ -58,12 +72,17 @@ pub(crate) enum Ack {
     Recorded(u16),
     /// PUBCOMP.
     Completed(u16),
+    /// It will never have the message: PUBREC with an error, or too large a message for it.
+    Discarded(u16),
 }
 
 impl Ack {
     pub(crate) fn packet_id(self) -> u16 {
         match self {
-            Ack::Received(packet_id) | Ack::Recorded(packet_id) | Ack::Completed(packet_id) => packet_id,
+            Ack::Received(packet_id)
+            | Ack::Recorded(packet_id)
+            | Ack::Completed(packet_id)
+            | Ack::Discarded(packet_id) => packet_id,
         }
     }
 }
@@ -79,6 +98,17 @@ pub(crate) enum Outcome {
     Recorded { position: u64, owed: Owed },
     /// To be answered with PUBREL, as before.
     Release,
+    /// To be answered with PUBREL, although nothing of this id is under way: else the client
+    /// would wait for ever.
+    Unknown,
+}
+
+/// What comes next for a client.
+#[derive(Debug)]
+pub(crate) enum Next {
+    Deliver(Delivery),
+    /// A message that has become too old, and is owed no more.
+    Expired(u64, Owed),
 }
 
 /// Where a message was put that became owed, and what was dropped for it.
@@ -100,8 +130,9 @@ struct InFlight {
 #[derive(Debug)]
 pub(crate) struct Session {
     pub(crate) client_id: Arc<str>,
-    /// Whether it ends with its connection.
+    /// Whether it began as one that ends with its connection; such a session is not stored.
     pub(crate) clean: bool,
+    pub(crate) expiry: Expiry,
     pub(crate) connection: Option<ConnectionId>,
     /// Since when the client has been absent, or present and has acknowledged nothing although
     /// it could.
@@ -111,7 +142,7 @@ pub(crate) struct Session {
     /// By ascending position, which is the order in which they were sent.
     in_flight: VecDeque<InFlight>,
     last_position: u64,
-    /// Messages up to this position may have been sent before the broker started.
+    /// Messages up to this position may have been sent over an earlier connection.
     sent_before: u64,
     /// The store's note of what may have been sent.
     sending_until: u64,
@@ -122,10 +153,11 @@ pub(crate) struct Session {
 }
 
 impl Session {
-    pub(crate) fn new(client_id: Arc<str>, clean: bool, now: Instant) -> Session {
+    pub(crate) fn new(client_id: Arc<str>, expiry: Expiry, now: Instant) -> Session {
         Session {
             client_id,
-            clean,
+            clean: expiry == Some(Duration::ZERO),
+            expiry,
             connection: None,
             idle_since: now,
             subscriptions: HashMap::new(),
@@ -186,21 +218,39 @@ impl Session {
         std::mem::take(&mut self.dropped)
     }
 
-    /// What was under way when the connection broke, to be sent again, in the same order and
-    /// with the same packet ids.
-    pub(crate) fn redeliveries(&self) -> impl Iterator<Item = Delivery> {
-        self.in_flight.iter().map(|flying| match &flying.owed {
-            Some(owed) => publish(owed, packet_id_of(flying.position), true),
-            None => Delivery::Release(packet_id_of(flying.position)),
-        })
+    /// Whether it has outlived its client's absence, of which `longest` is the most there may be.
+    pub(crate) fn has_expired(&self, longest: Expiry, now: Instant) -> bool {
+        let age = [self.expiry, longest].into_iter().flatten().min();
+        self.connection.is_none() && age.is_some_and(|age| now.duration_since(self.idle_since) >= age)
+    }
+
+    /// Gets ready for a new connection: returns the ids to send PUBREL for, and has all that was
+    /// under way besides sent again first, in the same order and with the same packet ids.
+    pub(crate) fn begin_again(&mut self) -> Vec<Delivery> {
+        let mut recorded = VecDeque::new();
+        while let Some(InFlight { position, owed }) = self.in_flight.pop_back() {
+            self.sent_before = self.sent_before.max(position);
+            match owed {
+                Some(owed) => self.owed.push_front(position, owed),
+                None => recorded.push_front(InFlight { position, owed }),
+            }
+        }
+        self.in_flight = recorded;
+        self.in_flight.iter().map(|flying| Delivery::Release(packet_id_of(flying.position))).collect()
     }
 
     /// The next owed message, if the client is connected and fewer than `window` are under way.
-    pub(crate) fn next_delivery(&mut self, window: u16, now: Instant) -> Option<Delivery> {
+    pub(crate) fn next(&mut self, window: u16, now: Instant) -> Option<Next> {
         if self.connection.is_none() || self.in_flight.len() >= usize::from(window) {
             return None;
         }
-        let position = self.owed.first_position()?;
+        let (position, first) = self.owed.first()?;
+        // A QoS 2 message that the client may have seen is not withdrawn: the client waits for the
+        // end of that delivery before it takes anything else under its id.
+        let withdrawable = first.qos == QoS::AtLeastOnce || position > self.sent_before;
+        if withdrawable && first.message.has_expired(now) {
+            return self.owed.pop().map(|(position, owed)| Next::Expired(position, owed));
+        }
         // An id is free again once the delivery that had it before is no longer under way.
         let oldest = self.in_flight.front().map_or(position, |oldest| oldest.position);
         if position.saturating_sub(oldest) >= u64::from(u16::MAX) {
@@ -216,7 +266,7 @@ impl Session {
         let delivery = publish(&owed, packet_id_of(position), position <= self.sent_before);
         let place = self.in_flight.partition_point(|flying| flying.position < position);
         self.in_flight.insert(place, InFlight { position, owed: Some(owed) });
-        Some(delivery)
+        Some(Next::Deliver(delivery))
     }
 
     /// Takes an acknowledgement. One that fits nothing under way (late, or sent twice) changes
@@ -229,13 +279,13 @@ impl Session {
             }
             Ack::Completed(packet_id) => self.strike(packet_id, |owed| owed.is_none()),
             Ack::Recorded(packet_id) => self.record(packet_id),
+            Ack::Discarded(packet_id) => self.strike(packet_id, |owed| owed.is_some()),
         }
     }
 
     fn record(&mut self, packet_id: u16) -> Outcome {
-        // Also for an id unknown to us: else the client would wait for ever.
         let Some(index) = self.index_of(packet_id) else {
-            return Outcome::Release;
+            return Outcome::Unknown;
         };
         let InFlight { position, owed } = &mut self.in_flight[index];
         match owed.take() {

@@ -2,13 +2,13 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use rumqttc::mqttbytes::QoS;
 
 use crate::owed::MessageNumber;
 use crate::router::{FilterId, Match};
-use crate::session::{ConnectionId, Session, Subscription};
+use crate::session::{ConnectionId, Expiry, Session, Subscription, SubscriptionOptions};
 
 /// A session's number. Never used twice, except that a restart forgets those of clean sessions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -20,6 +20,16 @@ pub(crate) struct Opened {
     pub(crate) session: SessionId,
     /// Whether it existed before: the CONNACK's "session present".
     pub(crate) present: bool,
+}
+
+/// Who is to receive a message, and how.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Recipient {
+    pub(crate) session: SessionId,
+    /// The highest QoS of the session's matching subscriptions.
+    pub(crate) qos: QoS,
+    /// Whether one of them asks which messages were published to be retained.
+    pub(crate) retain_as_published: bool,
 }
 
 /// A filter that nobody subscribes to any more.
@@ -40,7 +50,7 @@ pub(crate) struct Ended {
 pub(crate) struct Sessions {
     sessions: HashMap<SessionId, Session>,
     by_client: HashMap<Arc<str>, SessionId>,
-    subscribers: HashMap<FilterId, Vec<(SessionId, QoS)>>,
+    subscribers: HashMap<FilterId, Vec<(SessionId, SubscriptionOptions)>>,
     last: u64,
 }
 
@@ -68,7 +78,7 @@ impl Sessions {
     pub(crate) fn open(
         &mut self,
         client_id: &str,
-        clean: bool,
+        expiry: Expiry,
         connection: ConnectionId,
         now: Instant,
     ) -> Opened {
@@ -79,8 +89,9 @@ impl Sessions {
         });
         let client_id: Arc<str> = client_id.into();
         self.by_client.insert(Arc::clone(&client_id), id);
-        let session = self.sessions.entry(id).or_insert_with(|| Session::new(client_id, clean, now));
+        let session = self.sessions.entry(id).or_insert_with(|| Session::new(client_id, expiry, now));
         session.connection = Some(connection);
+        session.expiry = expiry;
         session.idle_since = now;
         Opened { session: id, present: existing.is_some() }
     }
@@ -111,8 +122,8 @@ impl Sessions {
         session.subscriptions.insert(path.to_owned(), subscription);
         let subscribers = self.subscribers.entry(subscription.filter).or_default();
         match subscribers.iter_mut().find(|(subscriber, _)| *subscriber == id) {
-            Some((_, qos)) => *qos = subscription.qos,
-            None => subscribers.push((id, subscription.qos)),
+            Some((_, options)) => *options = subscription.options,
+            None => subscribers.push((id, subscription.options)),
         }
     }
 
@@ -123,30 +134,41 @@ impl Sessions {
         self.withdraw(subscription.filter, id).then_some(path)
     }
 
-    /// Who receives a message with these matches: each session once, with the highest QoS of
-    /// its matching subscriptions.
-    pub(crate) fn recipients(&self, matches: &[Match], recipients: &mut Vec<(SessionId, QoS)>) {
+    /// Who receives a message with these matches that `publisher` has published: each session
+    /// once.
+    pub(crate) fn recipients(
+        &self,
+        matches: &[Match],
+        publisher: Option<SessionId>,
+        recipients: &mut Vec<Recipient>,
+    ) {
         recipients.clear();
         for found in matches {
-            if let Some(subscribers) = self.subscribers.get(&found.filter) {
-                recipients.extend_from_slice(subscribers);
-            }
+            let subscribers = self.subscribers.get(&found.filter).into_iter().flatten();
+            recipients.extend(
+                subscribers
+                    .filter(|(session, options)| !(options.no_local && publisher == Some(*session)))
+                    .map(|(session, options)| Recipient {
+                        session: *session,
+                        qos: options.qos,
+                        retain_as_published: options.retain_as_published,
+                    }),
+            );
         }
         if matches.len() > 1 {
-            recipients.sort_unstable_by_key(|(session, qos)| (*session, 2 - *qos as u8));
-            recipients.dedup_by_key(|(session, _)| *session);
+            recipients.sort_unstable_by_key(|recipient| (recipient.session, 2 - recipient.qos as u8));
+            recipients.dedup_by(|later, first| {
+                let same = later.session == first.session;
+                first.retain_as_published |= same && later.retain_as_published;
+                same
+            });
         }
     }
 
-    /// Sessions of clients that have been absent for `age`.
-    pub(crate) fn expired(&self, age: Duration, now: Instant) -> Vec<SessionId> {
-        self.sessions
-            .iter()
-            .filter(|(_, session)| {
-                session.connection.is_none() && now.duration_since(session.idle_since) >= age
-            })
-            .map(|(id, _)| *id)
-            .collect()
+    /// Sessions whose clients have been absent for too long, `longest` at most.
+    pub(crate) fn expired(&self, longest: Expiry, now: Instant) -> Vec<SessionId> {
+        let expired = self.sessions.iter().filter(|(_, session)| session.has_expired(longest, now));
+        expired.map(|(id, _)| *id).collect()
     }
 
     /// The lasting session, of those whose client is absent, that has waited longest for nothing:
@@ -179,20 +201,30 @@ impl Sessions {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     #[test]
-    fn only_absent_sessions_expire() {
+    fn only_absent_sessions_expire_each_at_its_time() {
         let start = Instant::now();
         let day = Duration::from_secs(86_400);
         let mut sessions = Sessions::default();
-        let absent = sessions.open("absent", false, ConnectionId(1), start).session;
-        sessions.open("present", false, ConnectionId(2), start);
-        if let Some(session) = sessions.get_mut(absent) {
-            session.connection = None;
-        }
-        assert_eq!(sessions.expired(day, start + day - Duration::from_secs(1)), []);
-        assert_eq!(sessions.expired(day, start + day), [absent]);
+        let mut open = |client_id, expiry| {
+            let id = sessions.open(client_id, expiry, ConnectionId(1), start).session;
+            if let Some(session) = sessions.get_mut(id).filter(|_| client_id != "present") {
+                session.connection = None;
+            }
+            id
+        };
+        let absent = open("absent", None);
+        let short = open("short", Some(day / 2));
+        open("present", Some(day / 2));
+        assert_eq!(sessions.expired(None, start + day / 2), [short]);
+        sessions.end(short);
+        assert_eq!(sessions.expired(Some(day), start + day - Duration::from_secs(1)), []);
+        assert_eq!(sessions.expired(Some(day), start + day), [absent]);
+        assert_eq!(sessions.expired(None, start + 1_000 * day), []);
         sessions.end(absent);
         assert_eq!(sessions.of_client("absent"), None);
         assert_eq!(sessions.len(), 1);

@@ -5,6 +5,7 @@
 //! many sessions it is owed to. `$SYS` and clean sessions are not stored, except wills: their
 //! owners do not have to last.
 
+mod clock;
 mod journal;
 mod restoring;
 mod room;
@@ -18,9 +19,9 @@ use std::time::Duration;
 use rumqttc::mqttbytes::QoS;
 use rusqlite::{Connection, ErrorCode};
 
-use crate::exchange::Publication;
-use crate::owed::Message;
-use crate::session::StoredSession;
+use crate::exchange::Will;
+use crate::message::Message;
+use crate::session::{StoredSession, SubscriptionOptions};
 use crate::sessions::SessionId;
 use crate::settings::StoreSettings;
 pub(crate) use crate::store::journal::{Change, Journal};
@@ -57,7 +58,25 @@ pub(crate) struct Restored {
     pub(crate) sessions: Vec<RestoredSession>,
     pub(crate) retained: Vec<(Arc<Message>, QoS)>,
     /// Wills of clients that were connected when the broker was killed.
-    pub(crate) wills: Vec<Publication>,
+    pub(crate) wills: Vec<RestoredWill>,
+    /// Wills that wait for their clients to come back.
+    pub(crate) delayed_wills: Vec<RestoredDelayedWill>,
+}
+
+/// The will of a client that was connected.
+#[derive(Debug)]
+pub(crate) struct RestoredWill {
+    /// Its session, if that is a lasting one.
+    pub(crate) session: Option<SessionId>,
+    pub(crate) will: Will,
+}
+
+/// The will of a client that was absent.
+#[derive(Debug)]
+pub(crate) struct RestoredDelayedWill {
+    pub(crate) session: SessionId,
+    pub(crate) due_in: Duration,
+    pub(crate) will: Will,
 }
 
 /// A lasting session.
@@ -66,7 +85,7 @@ pub(crate) struct RestoredSession {
     pub(crate) id: SessionId,
     /// How long its client has been away; `None` if it was connected at the end.
     pub(crate) absent_for: Option<Duration>,
-    pub(crate) subscriptions: Vec<(String, QoS)>,
+    pub(crate) subscriptions: Vec<(String, SubscriptionOptions)>,
     pub(crate) session: StoredSession,
 }
 

@@ -15,7 +15,8 @@ pub(crate) fn valid_string(text: &str) -> bool {
     !text.contains('\0')
 }
 
-fn shared(filter: &str) -> bool {
+/// Whether `filter` asks for a shared subscription.
+pub(crate) fn shared(filter: &str) -> bool {
     filter == "$share" || filter.starts_with("$share/")
 }
 

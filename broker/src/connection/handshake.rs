@@ -3,23 +3,21 @@
 use std::time::Duration;
 
 use bytes::BytesMut;
-use rumqttc::{ConnAck, Connect, ConnectReturnCode, Packet};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 use crate::admission::Place;
 use crate::connection::Ending;
-use crate::packets::{self, ProtocolError};
+use crate::connection::translation::{Introduction, Language, introduction, refuse_connect};
+use crate::outlet::{Answer, Refusal};
+use crate::packets::{self, BadConnect, Connect};
 use crate::settings::MqttSettings;
-
-/// Longer client ids are refused; the standard asks for 23 characters.
-const MAX_CLIENT_ID_BYTES: usize = 256;
 
 /// Reads the CONNECT, and refuses it with the right code if it cannot be accepted.
 pub(super) async fn shake_hands<S>(
     stream: &mut S,
     bytes: &mut BytesMut,
     settings: &MqttSettings,
-) -> Result<Connect, Ending>
+) -> Result<Introduction, Ending>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
@@ -27,26 +25,31 @@ where
     let connect = tokio::time::timeout(patience, read_connect(stream, bytes, settings))
         .await
         .map_err(|_| Ending::NoConnect)?;
-    let (code, ending) = match connect {
-        Ok(connect) if connect.client_id.is_empty() && !connect.clean_session => {
-            (ConnectReturnCode::BadClientId, Ending::Refused("a lasting session needs a client id"))
+    let connect = match connect? {
+        Ok(connect) => connect,
+        Err(bad) => {
+            if let Some(connack) = refuse_connect(&bad) {
+                send(stream, connack).await;
+            }
+            return Err(bad.error.into());
         }
-        Ok(connect) if connect.client_id.len() > MAX_CLIENT_ID_BYTES => {
-            (ConnectReturnCode::BadClientId, Ending::Refused("the client id is too long"))
-        }
-        Err(ending @ Ending::Protocol(ProtocolError::Level(_))) => {
-            (ConnectReturnCode::RefusedProtocolVersion, ending)
-        }
-        connect => return connect,
     };
-    refuse(stream, code).await;
-    Err(ending)
+    let mut introduction = introduction(connect, settings);
+    if let Some(refusal) = introduction.objection() {
+        refuse(stream, &mut introduction.language, refusal).await;
+        return Err(Ending::Refused(refusal));
+    }
+    Ok(introduction)
 }
 
 /// Gives a client that has said who it is a place among the clients, or says that there is none.
-pub(super) async fn admit<S: AsyncWrite + Unpin>(stream: &mut S, place: &mut Place) -> Result<(), Ending> {
+pub(super) async fn admit<S: AsyncWrite + Unpin>(
+    stream: &mut S,
+    language: &mut Language,
+    place: &mut Place,
+) -> Result<(), Ending> {
     if let Err(reason) = place.become_client() {
-        refuse(stream, ConnectReturnCode::ServiceUnavailable).await;
+        refuse(stream, language, Refusal::TooManyClients).await;
         return Err(reason.into());
     }
     Ok(())
@@ -56,10 +59,12 @@ async fn read_connect<S: AsyncRead + Unpin>(
     stream: &mut S,
     bytes: &mut BytesMut,
     settings: &MqttSettings,
-) -> Result<Connect, Ending> {
+) -> Result<Result<Connect, BadConnect>, Ending> {
     loop {
-        if let Some(connect) = packets::read_connect(bytes, settings.max_packet_bytes)? {
-            return Ok(connect);
+        match packets::read_connect(bytes, settings.max_packet_bytes) {
+            Ok(None) => {}
+            Ok(Some(connect)) => return Ok(Ok(connect)),
+            Err(bad) => return Ok(Err(bad)),
         }
         if stream.read_buf(bytes).await? == 0 {
             return Err(Ending::EndOfStream);
@@ -67,15 +72,19 @@ async fn read_connect<S: AsyncRead + Unpin>(
     }
 }
 
-async fn refuse<S: AsyncWrite + Unpin>(stream: &mut S, code: ConnectReturnCode) {
-    let mut bytes = BytesMut::new();
-    let connack = Packet::ConnAck(ConnAck::new(code, false));
-    if connack.write(&mut bytes, usize::MAX).is_ok() {
-        let farewell = async {
-            stream.write_all_buf(&mut bytes).await?;
-            stream.shutdown().await
-        };
-        // A client that does not listen misses the reason; it is in the log.
-        let _ = tokio::time::timeout(super::FAREWELL, farewell).await;
+async fn refuse<S: AsyncWrite + Unpin>(stream: &mut S, language: &mut Language, refusal: Refusal) {
+    let mut connack = BytesMut::new();
+    if language.write_answer(Answer::Refused(refusal), &mut connack).is_ok() {
+        send(stream, connack).await;
     }
+}
+
+/// Sends the last that is to be sent. A client that does not listen misses the reason; it is in the
+/// log.
+async fn send<S: AsyncWrite + Unpin>(stream: &mut S, mut bytes: BytesMut) {
+    let farewell = async {
+        stream.write_all_buf(&mut bytes).await?;
+        stream.shutdown().await
+    };
+    let _ = tokio::time::timeout(super::FAREWELL, farewell).await;
 }

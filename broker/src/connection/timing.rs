@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use rumqttc::Connect;
 use tokio::time::Instant;
 
 use crate::connection::Ending;
@@ -19,8 +18,7 @@ pub(super) struct Timing {
 }
 
 impl Timing {
-    pub(super) fn new(connect: &Connect, settings: &MqttSettings) -> Timing {
-        let keep_alive = Duration::from_secs(connect.keep_alive.into());
+    pub(super) fn new(keep_alive: Duration, settings: &MqttSettings) -> Timing {
         let now = Instant::now();
         Timing {
             silence: (!keep_alive.is_zero()).then(|| keep_alive * 3 / 2),

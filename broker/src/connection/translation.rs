@@ -1,16 +1,74 @@
-//! Between packets and what the exchange speaks of.
+//! Between bytes and what the exchange speaks of, in the version of MQTT that the client speaks.
+//! Nothing behind this knows of versions.
 
-use std::sync::Arc;
+mod v4;
+mod v5;
 
-use bytes::Bytes;
-use rumqttc::{Packet, PubRel, Publish};
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::time::{Duration, Instant};
 
-use crate::exchange::{Control, Incoming, Publication};
-use crate::owed::Message;
-use crate::packets::ProtocolError;
+use bytes::BytesMut;
+use rumqttc::ConnectReturnCode;
+
+use crate::connection::Ending;
+use crate::exchange::{Incoming, Opening};
+use crate::outlet::{Answer, Refusal};
+use crate::packets::{BadConnect, Connect, ProtocolError};
 use crate::session::{Ack, Delivery};
+use crate::settings::MqttSettings;
+
+/// Longer client ids are refused; the standard asks for 23 characters.
+const MAX_CLIENT_ID_BYTES: usize = 256;
+
+/// What a client says first, translated.
+pub(super) struct Introduction {
+    pub(super) opening: Opening,
+    pub(super) keep_alive: Duration,
+    pub(super) language: Language,
+    /// Whether it asks to be authenticated in a way of its own.
+    pub(super) wants_other_authentication: bool,
+}
+
+impl Introduction {
+    /// Why such a client may not connect.
+    pub(super) fn objection(&self) -> Option<Refusal> {
+        let client_id = &self.opening.client_id;
+        // In MQTT 5 it is told the id that it gets, with which it can come back.
+        let is_nameless = client_id.is_empty() && !self.opening.clean_start;
+        if self.wants_other_authentication {
+            Some(Refusal::AuthenticationMethod)
+        } else if is_nameless && matches!(self.language, Language::V4 { .. }) {
+            Some(Refusal::NoClientId)
+        } else if client_id.len() > MAX_CLIENT_ID_BYTES {
+            Some(Refusal::ClientIdTooLong)
+        } else {
+            None
+        }
+    }
+
+    /// Gives a client without an id one that nobody can guess.
+    pub(super) fn ensure_client_id(&mut self) {
+        if !self.opening.client_id.is_empty() {
+            return;
+        }
+        // Its keys are random.
+        let random = || RandomState::new().build_hasher().finish();
+        self.opening.client_id = format!("unnamed-{:016x}{:016x}", random(), random());
+        if let Language::V5(terms) = &mut self.language {
+            terms.assign_client_id(&self.opening.client_id);
+        }
+    }
+}
+
+/// The version of MQTT that a client speaks, and what it has said about how.
+#[derive(Debug)]
+pub(super) enum Language {
+    V4 { max_packet_bytes: usize },
+    V5(v5::Terms),
+}
 
 /// A packet of a connected client, by who deals with it.
+#[derive(Debug)]
 pub(super) enum FromClient {
     /// The exchange, in the order of sending.
     Ordered(Incoming),
@@ -20,57 +78,77 @@ pub(super) enum FromClient {
     Ping,
 }
 
-/// What a packet asks for.
-pub(super) fn incoming(packet: Packet) -> Result<FromClient, ProtocolError> {
-    let control = match packet {
-        Packet::Publish(publish) => {
-            return publication(publish)
-                .map(|publication| FromClient::Ordered(Incoming::Publish(publication)));
-        }
-        Packet::PubAck(ack) => return Ok(FromClient::Ack(Ack::Received(ack.pkid))),
-        Packet::PubRec(ack) => return Ok(FromClient::Ack(Ack::Recorded(ack.pkid))),
-        Packet::PubComp(ack) => return Ok(FromClient::Ack(Ack::Completed(ack.pkid))),
-        Packet::PingReq => return Ok(FromClient::Ping),
-        Packet::PubRel(release) => Control::Release(release.pkid),
-        Packet::Subscribe(subscribe) => Control::Subscribe(subscribe),
-        Packet::Unsubscribe(unsubscribe) => Control::Unsubscribe(unsubscribe),
-        Packet::Disconnect => Control::Disconnect,
-        Packet::Connect(_) => return Err(ProtocolError::Violation("a second CONNECT")),
-        Packet::ConnAck(_) | Packet::SubAck(_) | Packet::UnsubAck(_) | Packet::PingResp => {
-            return Err(ProtocolError::Violation("a packet that only a server sends"));
-        }
-    };
-    Ok(FromClient::Ordered(Incoming::Control(control)))
+/// Whether a message was written.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Written {
+    Yes,
+    /// It is larger than the client takes, so it counts as delivered.
+    TooLarge {
+        packet_id: u16,
+    },
+    /// It was of QoS 0, and is too old or too large.
+    LeftOut,
 }
 
-fn publication(publish: Publish) -> Result<Publication, ProtocolError> {
-    if publish.topic.starts_with("$SYS/") {
-        return Err(ProtocolError::Violation("$SYS is the broker's own"));
+/// What a CONNECT asks for.
+pub(super) fn introduction(connect: Connect, settings: &MqttSettings) -> Introduction {
+    match connect {
+        Connect::V4(connect) => v4::introduction(connect, settings),
+        Connect::V5(connect) => v5::introduction(connect, settings),
     }
-    let message = Message {
-        topic: publish.topic,
-        // A copy, so that a message kept for long does not keep all that was read with it.
-        payload: Bytes::copy_from_slice(&publish.payload),
-    };
-    Ok(Publication {
-        message: Arc::new(message),
-        qos: publish.qos,
-        retain: publish.retain,
-        packet_id: publish.pkid,
-    })
 }
 
-/// The packet that takes a step towards the client.
-pub(super) fn packet_of(delivery: Delivery) -> Packet {
-    match delivery {
-        Delivery::Release(packet_id) => Packet::PubRel(PubRel::new(packet_id)),
-        Delivery::Publish { message, qos, packet_id, dup, retain } => Packet::Publish(Publish {
-            dup,
-            qos,
-            retain,
-            topic: message.topic.clone(),
-            pkid: packet_id,
-            payload: message.payload.clone(),
-        }),
+/// The CONNACK that tells a client what is wrong with its CONNECT, if anything can be told.
+pub(super) fn refuse_connect(bad: &BadConnect) -> Option<BytesMut> {
+    match bad.error {
+        // The client speaks a later version, whose CONNACK begins like that of the last one we
+        // know. (With the highest bit, it is a bridge of mosquitto's that speaks MQTT 3.1.1.)
+        ProtocolError::Level(6..0x80) => v5::refuse_level(),
+        ProtocolError::Level(_) => v4::refuse(ConnectReturnCode::RefusedProtocolVersion),
+        _ if bad.is_v5 => v5::refuse_error(&bad.error),
+        _ => None,
+    }
+}
+
+impl Language {
+    /// Takes what the next packet in `bytes` asks for; `None` if it has not arrived completely.
+    pub(super) fn read(&mut self, bytes: &mut BytesMut) -> Result<Option<FromClient>, ProtocolError> {
+        match self {
+            Language::V4 { max_packet_bytes } => v4::read(bytes, *max_packet_bytes),
+            Language::V5(terms) => terms.read(bytes),
+        }
+    }
+
+    pub(super) fn write_answer(&mut self, answer: Answer, to: &mut BytesMut) -> Result<(), ProtocolError> {
+        match self {
+            Language::V4 { .. } => v4::write(&v4::answer(answer), to),
+            Language::V5(terms) => terms.write_answer(answer, to),
+        }
+    }
+
+    pub(super) fn write_delivery(
+        &mut self,
+        delivery: Delivery,
+        now: Instant,
+        to: &mut BytesMut,
+    ) -> Result<Written, ProtocolError> {
+        match self {
+            Language::V4 { .. } => v4::write(&v4::delivery(delivery), to).map(|()| Written::Yes),
+            Language::V5(terms) => terms.write_delivery(delivery, now, to),
+        }
+    }
+
+    pub(super) fn write_ping_response(&mut self, to: &mut BytesMut) -> Result<(), ProtocolError> {
+        match self {
+            Language::V4 { .. } => v4::write(&rumqttc::Packet::PingResp, to),
+            Language::V5(terms) => terms.write(&mqtt_proto::v5::Packet::Pingresp, to),
+        }
+    }
+
+    /// The last word to a client whose CONNECT was accepted, if there is any.
+    pub(super) fn write_farewell(&mut self, ending: &Ending, to: &mut BytesMut) {
+        if let Language::V5(terms) = self {
+            terms.write_farewell(ending, to);
+        }
     }
 }

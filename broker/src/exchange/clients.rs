@@ -1,16 +1,12 @@
 //! Clients: coming and going.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
+use std::time::Duration;
 
-use bytes::Bytes;
-use rumqttc::{ConnAck, Connect, ConnectReturnCode, LastWill, Packet};
-
-use crate::exchange::{Client, Exchange, Publication};
-use crate::outlet::{Outgoing, Outlet};
-use crate::owed::Message;
+use crate::exchange::{Client, Exchange, Opening};
+use crate::outlet::{Answer, CloseReason, Outgoing, Outlet, Refusal};
 use crate::router::RouterFailure;
-use crate::session::ConnectionId;
+use crate::session::{ConnectionId, Expiry};
 use crate::sessions::{Opened, OrphanedFilter, SessionId};
 use crate::store::Change;
 
@@ -19,44 +15,56 @@ impl Exchange {
     pub(super) fn connect(
         &mut self,
         connection: ConnectionId,
-        connect: Connect,
+        opening: Opening,
         mut outlet: Outlet,
     ) -> Result<(), RouterFailure> {
         self.route()?;
-        let client_id = &connect.client_id;
-        if let Some(id) = self.sessions.of_client(client_id) {
-            let earlier = self.sessions.get_mut(id).and_then(|session| session.connection);
-            if let Some(earlier) = earlier {
-                self.close(earlier, "the client connected again")?;
-            }
-            if connect.clean_session {
-                self.end_session(id);
-            }
-        }
-        let known = self.sessions.of_client(client_id).is_some();
-        if !known && !self.has_room_for_session() {
+        let client_id = opening.client_id.as_str();
+        self.leave_earlier_life(client_id, opening.clean_start)?;
+        let known = self.sessions.of_client(client_id);
+        if known.is_none() && !self.has_room_for_session() {
             tracing::warn!(client_id, "refused: there are too many sessions");
-            refuse(&mut outlet);
+            refuse(&mut outlet, Refusal::TooManySessions);
             self.parting.push(outlet);
             return Ok(());
         }
-        let opened = self.sessions.open(client_id, connect.clean_session, connection, self.now);
-        self.note_connection(&opened, connection, &connect);
-        let connack = ConnAck::new(ConnectReturnCode::Success, opened.present);
-        outlet.push(Outgoing::Answer(Packet::ConnAck(connack)));
+        if let Some(session) = known {
+            self.void_delayed_will(session);
+            self.note_expiry(session, opening.expiry);
+        }
+        let opened = self.sessions.open(client_id, opening.expiry, connection, self.now);
+        self.note_connection(&opened, connection, &opening);
+        outlet.push(Outgoing::Answer(Answer::Connected { session_present: opened.present }));
         if let Some(session) = self.sessions.get_mut(opened.session) {
-            for delivery in session.redeliveries() {
-                self.figures.delivered(&delivery);
-                outlet.push(Outgoing::Deliver(delivery));
+            for release in session.begin_again() {
+                outlet.push(Outgoing::Deliver(release));
             }
             let owed = session.owed_messages();
             tracing::info!(client_id, owed, "client connected");
         }
+        let window = self.limits.window.min(opening.receive_maximum);
         let client =
-            Client { session: opened.session, outlet, will: connect.last_will, held: VecDeque::new() };
+            Client { session: opened.session, outlet, window, will: opening.will, held: VecDeque::new() };
         self.clients.insert(connection, client);
         self.figures.connected(self.clients.len());
         self.stirred.push(opened.session);
+        Ok(())
+    }
+
+    /// Closes the client's earlier connection, and ends its session if that is over.
+    fn leave_earlier_life(&mut self, client_id: &str, clean_start: bool) -> Result<(), RouterFailure> {
+        let Some(id) = self.sessions.of_client(client_id) else {
+            return Ok(());
+        };
+        if let Some(earlier) = self.sessions.get_mut(id).and_then(|session| session.connection) {
+            self.close(earlier, CloseReason::TakenOver)?;
+        }
+        let (longest, now) = (self.limits.expiry, self.now);
+        let over = self.sessions.get_mut(id).is_some_and(|session| session.has_expired(longest, now));
+        if clean_start || over {
+            self.end_session(id);
+            self.route()?;
+        }
         Ok(())
     }
 
@@ -72,24 +80,58 @@ impl Exchange {
         dispensable.is_some()
     }
 
-    fn note_connection(&mut self, opened: &Opened, connection: ConnectionId, connect: &Connect) {
+    fn note_connection(&mut self, opened: &Opened, connection: ConnectionId, opening: &Opening) {
         let session = opened.session;
+        let lasting = self.sessions.is_lasting(session);
         if opened.present {
             self.journal.record(Change::Present(session));
-        } else if !connect.clean_session {
-            let client_id = connect.client_id.as_str().into();
-            self.journal.record(Change::Opened { session, client_id });
+        } else if lasting {
+            let client_id = opening.client_id.as_str().into();
+            self.journal.record(Change::Opened { session, client_id, expiry: opening.expiry });
         }
-        if let Some(will) = &connect.last_will {
-            self.journal.record(Change::Will { connection, will: publication_of(will.clone()) });
+        if let Some(will) = &opening.will {
+            let session = lasting.then_some(session);
+            self.journal.record(Change::Will { connection, session, will: will.clone() });
         }
+    }
+
+    /// A lasting session stays for another time than before, once its client is gone.
+    fn note_expiry(&mut self, id: SessionId, expiry: Expiry) {
+        if let Some(session) = self.sessions.get_mut(id)
+            && session.expiry != expiry
+        {
+            session.expiry = expiry;
+            if !session.clean {
+                self.journal.record(Change::Expires { session: id, expiry });
+            }
+        }
+    }
+
+    /// The client says good-bye, with its will or without.
+    pub(super) fn disconnect(
+        &mut self,
+        connection: ConnectionId,
+        with_will: bool,
+        expiry: Option<Expiry>,
+    ) -> Result<(), RouterFailure> {
+        let Some(client) = self.clients.get_mut(&connection) else {
+            return Ok(());
+        };
+        let session = client.session;
+        if !with_will && client.will.take().is_some() {
+            self.journal.record(Change::WillGone(connection));
+        }
+        if let Some(expiry) = expiry {
+            self.note_expiry(session, expiry);
+        }
+        self.close(connection, CloseReason::Disconnected)
     }
 
     /// Ends a connection from our side.
     pub(super) fn close(
         &mut self,
         connection: ConnectionId,
-        reason: &'static str,
+        reason: CloseReason,
     ) -> Result<(), RouterFailure> {
         if let Some(client) = self.clients.get_mut(&connection) {
             client.outlet.push(Outgoing::Close(reason));
@@ -98,7 +140,7 @@ impl Exchange {
     }
 
     /// Forgets a connection that has ended: publishes its will, if it still has one, and ends
-    /// its session if that is a clean one.
+    /// its session if that does not outlive it.
     pub(super) fn leave(&mut self, connection: ConnectionId) -> Result<(), RouterFailure> {
         self.route()?;
         let Some(client) = self.clients.remove(&connection) else {
@@ -110,7 +152,7 @@ impl Exchange {
         if let Some(session) = self.sessions.get_mut(client.session) {
             session.connection = None;
             session.idle_since = self.now;
-            if session.clean {
+            if session.expiry == Some(Duration::ZERO) {
                 self.end_session(client.session);
             } else {
                 self.journal.record(Change::Absent(client.session));
@@ -118,13 +160,15 @@ impl Exchange {
         }
         if let Some(will) = client.will {
             self.journal.record(Change::WillGone(connection));
-            self.unrouted.push((None, publication_of(will)));
+            self.client_left_will(client.session, will);
             self.route()?;
         }
         Ok(())
     }
 
+    /// Forgets a session. Its will, if that still waits, is published.
     pub(super) fn end_session(&mut self, session: SessionId) {
+        self.publish_delayed_will(session);
         let Some(ended) = self.sessions.end(session) else {
             return;
         };
@@ -142,18 +186,7 @@ impl Exchange {
     }
 }
 
-fn refuse(outlet: &mut Outlet) {
-    let connack = ConnAck::new(ConnectReturnCode::ServiceUnavailable, false);
-    outlet.push(Outgoing::Answer(Packet::ConnAck(connack)));
-    outlet.push(Outgoing::Close("there are too many sessions"));
-}
-
-fn publication_of(will: LastWill) -> Publication {
-    Publication {
-        // A copy, so that the rest of the CONNECT is not kept with it.
-        message: Arc::new(Message { topic: will.topic, payload: Bytes::copy_from_slice(&will.message) }),
-        qos: will.qos,
-        retain: will.retain,
-        packet_id: 0,
-    }
+fn refuse(outlet: &mut Outlet, refusal: Refusal) {
+    outlet.push(Outgoing::Answer(Answer::Refused(refusal)));
+    outlet.push(Outgoing::Close(CloseReason::Refused(refusal)));
 }

@@ -4,14 +4,13 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
 use rumqttc::mqttbytes::QoS;
 
 use crate::exchange::keeping::STORE_STATE;
 use crate::exchange::load::Load;
 use crate::exchange::overview::{Overview, StoreBytes};
-use crate::exchange::{Exchange, Publication};
-use crate::owed::Message;
+use crate::exchange::{Exchange, Publication, Unrouted};
+use crate::message::Message;
 use crate::retained::TooManyRetained;
 use crate::router::RouterFailure;
 use crate::session::Delivery;
@@ -170,14 +169,15 @@ impl Exchange {
         self.figures.update_load(now);
         let named = self.figures.named(&overview);
         self.route()?;
-        self.unrouted.extend(named.into_iter().map(|(name, value)| (None, figure(&name, value))));
+        let figures = named.into_iter().map(|(name, value)| Unrouted::own(figure(&name, value)));
+        self.unrouted.extend(figures);
         self.route()
     }
 }
 
 pub(super) fn figure(name: &str, value: String) -> Publication {
     Publication {
-        message: Arc::new(Message { topic: format!("$SYS/broker/{name}"), payload: Bytes::from(value) }),
+        message: Arc::new(Message::plain(format!("$SYS/broker/{name}"), value)),
         qos: QoS::AtMostOnce,
         retain: true,
         packet_id: 0,

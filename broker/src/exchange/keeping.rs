@@ -119,9 +119,9 @@ impl Exchange {
         self.retain(&publication);
         let matches = self.router.route(&[&publication.message.topic])?;
         let mut recipients = Vec::new();
-        self.sessions.recipients(&matches, &mut recipients);
-        for (id, _) in recipients {
-            let connection = self.sessions.get_mut(id).and_then(|session| session.connection);
+        self.sessions.recipients(&matches, None, &mut recipients);
+        for recipient in recipients {
+            let connection = self.sessions.get_mut(recipient.session).and_then(|session| session.connection);
             if let Some(client) = connection.and_then(|connection| self.clients.get_mut(&connection)) {
                 client.outlet.send_ahead(&publication.message);
             }

@@ -3,15 +3,24 @@
 use std::sync::Arc;
 
 use rumqttc::mqttbytes::QoS;
-use rumqttc::{Packet, PubAck, PubComp, PubRec, PubRel};
 
-use crate::exchange::{Exchange, Incoming, Publication};
-use crate::outlet::Outgoing;
-use crate::owed::{Message, MessageNumber, Owed};
+use crate::exchange::{Exchange, Incoming, Publication, Unrouted};
+use crate::message::Message;
+use crate::outlet::{Answer, Outgoing};
+use crate::owed::{MessageNumber, Owed};
 use crate::router::{Match, RouterFailure};
-use crate::session::{Ack, ConnectionId, Outcome, Owing};
-use crate::sessions::SessionId;
+use crate::session::{Ack, ConnectionId, Next, Outcome, Owing};
+use crate::sessions::{Recipient, SessionId};
 use crate::store::Change;
+
+/// One session's copy of a message.
+pub(super) struct Copy {
+    pub(super) qos: QoS,
+    /// Whether it is sent as a retained one.
+    pub(super) retain: bool,
+    /// Whether it may be left out, being of QoS 0, if the client does not read fast enough.
+    pub(super) droppable: bool,
+}
 
 impl Exchange {
     /// Routes the messages gathered so far, and applies them.
@@ -21,22 +30,23 @@ impl Exchange {
         }
         let publications = std::mem::take(&mut self.unrouted);
         let topics: Vec<&str> =
-            publications.iter().map(|(_, publication)| publication.message.topic.as_str()).collect();
+            publications.iter().map(|unrouted| unrouted.publication.message.topic.as_str()).collect();
         let matches = self.router.route(&topics)?;
         let mut rest = matches.as_slice();
-        for (index, (publisher, publication)) in publications.into_iter().enumerate() {
+        for (index, unrouted) in publications.into_iter().enumerate() {
             let count = rest.iter().take_while(|found| found.index == index).count();
             let (own, others) = rest.split_at(count);
             rest = others;
-            self.publish(publisher, publication, own);
+            self.publish(unrouted, own);
         }
         Ok(())
     }
 
     /// Applies one message, unless it has to wait.
-    fn publish(&mut self, publisher: Option<ConnectionId>, publication: Publication, matches: &[Match]) {
+    fn publish(&mut self, unrouted: Unrouted, matches: &[Match]) {
+        let Unrouted { publisher, session, publication } = unrouted;
         let mut recipients = std::mem::take(&mut self.recipients);
-        self.sessions.recipients(matches, &mut recipients);
+        self.sessions.recipients(matches, session, &mut recipients);
         match publisher {
             None => self.pass_on(&publication, &recipients),
             Some(connection) => self.publish_for(connection, publication, &recipients),
@@ -44,12 +54,7 @@ impl Exchange {
         self.recipients = recipients;
     }
 
-    fn publish_for(
-        &mut self,
-        connection: ConnectionId,
-        publication: Publication,
-        recipients: &[(SessionId, QoS)],
-    ) {
+    fn publish_for(&mut self, connection: ConnectionId, publication: Publication, recipients: &[Recipient]) {
         let must_wait =
             publication.qos != QoS::AtMostOnce && (self.store_is_full() || self.without_room(recipients));
         let Some(client) = self.clients.get_mut(&connection) else {
@@ -66,19 +71,23 @@ impl Exchange {
         if is_new {
             self.pass_on(&publication, recipients);
         }
+        let reached = !is_new || !recipients.is_empty();
         let answer = match publication.qos {
             QoS::AtMostOnce => return,
-            QoS::AtLeastOnce => Packet::PubAck(PubAck::new(packet_id)),
-            QoS::ExactlyOnce => Packet::PubRec(PubRec::new(packet_id)),
+            QoS::AtLeastOnce => Answer::Received { packet_id, reached },
+            QoS::ExactlyOnce => Answer::Recorded { packet_id, reached },
         };
         self.answer(connection, answer);
     }
 
-    fn without_room(&mut self, recipients: &[(SessionId, QoS)]) -> bool {
+    fn without_room(&mut self, recipients: &[Recipient]) -> bool {
         let limits = self.limits.owed;
-        recipients.iter().any(|(id, qos)| {
-            *qos != QoS::AtMostOnce
-                && self.sessions.get_mut(*id).is_some_and(|session| session.holds_publishers(limits))
+        recipients.iter().any(|recipient| {
+            recipient.qos != QoS::AtMostOnce
+                && self
+                    .sessions
+                    .get_mut(recipient.session)
+                    .is_some_and(|session| session.holds_publishers(limits))
         })
     }
 
@@ -94,14 +103,18 @@ impl Exchange {
         is_new
     }
 
-    fn pass_on(&mut self, publication: &Publication, recipients: &[(SessionId, QoS)]) {
+    fn pass_on(&mut self, publication: &Publication, recipients: &[Recipient]) {
         if publication.retain {
             self.retain(publication);
         }
         let mut stored = None;
-        for (session, granted) in recipients {
-            let qos = lower(*granted, publication.qos);
-            self.deliver(*session, &publication.message, qos, false, &mut stored);
+        for Recipient { session, qos, retain_as_published } in recipients {
+            let copy = Copy {
+                qos: lower(*qos, publication.qos),
+                retain: publication.retain && *retain_as_published,
+                droppable: true,
+            };
+            self.deliver(*session, &publication.message, copy, &mut stored);
         }
     }
 
@@ -125,8 +138,7 @@ impl Exchange {
         &mut self,
         id: SessionId,
         message: &Arc<Message>,
-        qos: QoS,
-        retain: bool,
+        Copy { qos, retain, droppable }: Copy,
         stored: &mut Option<Arc<MessageNumber>>,
     ) {
         let Some(session) = self.sessions.get_mut(id) else {
@@ -143,9 +155,9 @@ impl Exchange {
         }
         let client = session.connection.and_then(|connection| self.clients.get_mut(&connection));
         if let Some(client) = client {
-            if retain {
-                client.outlet.push_qos0(message, true);
-            } else if !client.outlet.offer(message) {
+            if !droppable {
+                client.outlet.push_qos0(message, retain);
+            } else if !client.outlet.offer(message, retain) {
                 self.figures.dropped += 1;
                 return;
             }
@@ -186,9 +198,18 @@ impl Exchange {
                 continue;
             };
             let noted = session.sending_until();
-            while let Some(delivery) = session.next_delivery(self.limits.window, self.now) {
-                self.figures.delivered(&delivery);
-                client.outlet.push(Outgoing::Deliver(delivery));
+            while let Some(next) = session.next(client.window, self.now) {
+                match next {
+                    Next::Deliver(delivery) => {
+                        self.figures.delivered(&delivery);
+                        client.outlet.push(Outgoing::Deliver(delivery));
+                    }
+                    Next::Expired(position, owed) if !session.clean => {
+                        self.journal.record(Change::Dropped { session: id, position });
+                        self.journal.forget(owed.stored);
+                    }
+                    Next::Expired(..) => {}
+                }
             }
             let until = session.sending_until();
             if until != noted && !session.clean {
@@ -208,6 +229,7 @@ impl Exchange {
         };
         let (id, lasting) = (client.session, !session.clean);
         for ack in acks {
+            let mut known = true;
             match session.acknowledge(*ack, self.now) {
                 Outcome::Nothing => continue,
                 Outcome::Struck { position, owed } => {
@@ -222,8 +244,9 @@ impl Exchange {
                     self.journal.spend(owed.stored);
                 }
                 Outcome::Recorded { .. } | Outcome::Release => {}
+                Outcome::Unknown => known = false,
             }
-            let release = Packet::PubRel(PubRel::new(ack.packet_id()));
+            let release = Answer::Release { packet_id: ack.packet_id(), known };
             client.outlet.push(Outgoing::Answer(release));
         }
         self.stirred.push(client.session);
@@ -231,20 +254,21 @@ impl Exchange {
     }
 
     pub(super) fn release(&mut self, connection: ConnectionId, packet_id: u16) {
-        let session = self.clients.get(&connection).map(|client| client.session);
-        if let Some(id) = session
+        let mut known = false;
+        if let Some(id) = self.clients.get(&connection).map(|client| client.session)
             && let Some(session) = self.sessions.get_mut(id)
-            && session.release(packet_id)
-            && !session.clean
         {
-            self.journal.record(Change::Released { session: id, packet_id });
+            known = session.release(packet_id);
+            if known && !session.clean {
+                self.journal.record(Change::Released { session: id, packet_id });
+            }
         }
-        self.answer(connection, Packet::PubComp(PubComp::new(packet_id)));
+        self.answer(connection, Answer::Completed { packet_id, known });
     }
 
-    pub(super) fn answer(&mut self, connection: ConnectionId, packet: Packet) {
+    pub(super) fn answer(&mut self, connection: ConnectionId, answer: Answer) {
         if let Some(client) = self.clients.get_mut(&connection) {
-            client.outlet.push(Outgoing::Answer(packet));
+            client.outlet.push(Outgoing::Answer(answer));
         }
     }
 }

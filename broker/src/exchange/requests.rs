@@ -1,21 +1,55 @@
 //! What the exchange is asked to do.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use rumqttc::mqttbytes::QoS;
-use rumqttc::{Connect, Subscribe, Unsubscribe};
 use tokio::sync::mpsc;
 
+use crate::message::Message;
 use crate::outlet::Outlet;
-use crate::owed::Message;
-use crate::session::{Ack, ConnectionId};
+use crate::session::{Ack, ConnectionId, Expiry, SubscriptionOptions};
 
 /// Requests that may wait for the exchange before connections wait.
 pub(crate) const REQUESTS_WAITING: usize = 1_024;
 
-/// A message on its way to its subscribers.
+/// What a client asks for with its CONNECT.
 #[derive(Debug)]
+pub(crate) struct Opening {
+    pub(crate) client_id: String,
+    /// Whether the session that the client may have ends first.
+    pub(crate) clean_start: bool,
+    pub(crate) expiry: Expiry,
+    pub(crate) will: Option<Will>,
+    /// Messages of QoS 1 and 2 that the client takes before it has acknowledged any.
+    pub(crate) receive_maximum: u16,
+}
+
+/// What is published for a client that goes without a word.
+#[derive(Debug, Clone)]
+pub(crate) struct Will {
+    /// Its message does not expire before it is published.
+    pub(crate) publication: Publication,
+    /// How long it is good for from then on.
+    pub(crate) lifetime: Option<Duration>,
+    /// How long its client may be absent before it is published.
+    pub(crate) delay: Duration,
+}
+
+impl Will {
+    /// The will as it is published at `now`.
+    pub(crate) fn into_publication(self, now: Instant) -> Publication {
+        let Some(lifetime) = self.lifetime else {
+            return self.publication;
+        };
+        let expires = now.checked_add(lifetime);
+        let message = Message { expires, ..Message::clone(&self.publication.message) };
+        Publication { message: Arc::new(message), ..self.publication }
+    }
+}
+
+/// A message on its way to its subscribers.
+#[derive(Debug, Clone)]
 pub(crate) struct Publication {
     pub(crate) message: Arc<Message>,
     pub(crate) qos: QoS,
@@ -38,7 +72,43 @@ pub(crate) enum Control {
     Release(u16),
     Subscribe(Subscribe),
     Unsubscribe(Unsubscribe),
-    Disconnect,
+    Disconnect {
+        /// Whether the client's will is published nevertheless.
+        with_will: bool,
+        /// How long its session stays from now on, if not as it said when it connected.
+        expiry: Option<Expiry>,
+    },
+}
+
+/// Filters to subscribe to.
+#[derive(Debug)]
+pub(crate) struct Subscribe {
+    pub(crate) packet_id: u16,
+    pub(crate) filters: Vec<Wanted>,
+}
+
+/// A subscription that a client would like to have.
+#[derive(Debug)]
+pub(crate) struct Wanted {
+    pub(crate) filter: String,
+    pub(crate) options: SubscriptionOptions,
+    pub(crate) retained: RetainedWanted,
+}
+
+/// When a subscription brings the messages that are retained already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum RetainedWanted {
+    Always,
+    /// If the session was not subscribed to the same filter before.
+    IfNew,
+    Never,
+}
+
+/// Filters not to be subscribed to any more.
+#[derive(Debug)]
+pub(crate) struct Unsubscribe {
+    pub(crate) packet_id: u16,
+    pub(crate) filters: Vec<String>,
 }
 
 /// What connections, and the clock, tell the exchange.
@@ -46,7 +116,7 @@ pub(crate) enum Control {
 pub(crate) enum Request {
     Connect {
         connection: ConnectionId,
-        connect: Connect,
+        opening: Opening,
         outlet: Outlet,
     },
     /// Answered with [`Outgoing::Next`](crate::outlet::Outgoing::Next).

@@ -4,15 +4,15 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use rumqttc::mqttbytes::QoS;
-use rumqttc::{Packet, SubAck, Subscribe, SubscribeFilter, SubscribeReasonCode, UnsubAck, Unsubscribe};
 
-use crate::exchange::Exchange;
-use crate::exchange::publishing::lower;
+use crate::exchange::publishing::{Copy, lower};
+use crate::exchange::{Exchange, RetainedWanted, Subscribe, Unsubscribe, Wanted};
+use crate::outlet::{Answer, NotSubscribed};
 use crate::retained::RetainedMessage;
 use crate::session::{ConnectionId, Subscription};
 use crate::sessions::SessionId;
 use crate::store::Change;
-use crate::topics::valid_filter;
+use crate::topics::{shared, valid_filter};
 
 /// Longer filters are cut off in the log.
 const LOGGED_CHARACTERS: usize = 200;
@@ -22,15 +22,21 @@ const LOGGED_CHARACTERS: usize = 200;
 struct Refused {
     count: usize,
     /// The first filter, and why.
-    first: Option<(String, String)>,
+    first: Option<(String, NotSubscribed)>,
 }
 
 impl Refused {
-    fn note(&mut self, filter: &str, reason: String) -> SubscribeReasonCode {
+    fn note(&mut self, filter: &str, reason: &NotSubscribed) {
         self.count += 1;
-        self.first.get_or_insert_with(|| (filter.chars().take(LOGGED_CHARACTERS).collect(), reason));
-        SubscribeReasonCode::Failure
+        self.first.get_or_insert_with(|| (filter.chars().take(LOGGED_CHARACTERS).collect(), reason.clone()));
     }
+}
+
+/// What was granted to one filter.
+struct Grant {
+    qos: QoS,
+    /// Whether the subscription brings what is retained.
+    brings_retained: bool,
 }
 
 impl Exchange {
@@ -40,45 +46,52 @@ impl Exchange {
         };
         let session = client.session;
         let mut refused = Refused::default();
-        let return_codes: Vec<_> =
-            subscribe.filters.iter().map(|filter| self.grant(session, filter, &mut refused)).collect();
+        let grants: Vec<_> = subscribe
+            .filters
+            .iter()
+            .map(|wanted| {
+                self.grant(session, wanted).inspect_err(|reason| refused.note(&wanted.filter, reason))
+            })
+            .collect();
         self.log_refused(session, &refused);
-        let retained = self.retained_for(subscribe, &return_codes);
-        let suback = SubAck::new(subscribe.pkid, return_codes);
-        self.answer(connection, Packet::SubAck(suback));
+        let retained = self.retained_for(subscribe, &grants);
+        let grants = grants.into_iter().map(|grant| grant.map(|grant| grant.qos)).collect();
+        self.answer(connection, Answer::Subscribed { packet_id: subscribe.packet_id, grants });
         for (found, qos) in retained {
-            self.deliver(session, &found.message, qos, true, &mut None);
+            self.deliver(session, &found.message, Copy { qos, retain: true, droppable: false }, &mut None);
         }
     }
 
-    fn grant(
-        &mut self,
-        id: SessionId,
-        wanted: &SubscribeFilter,
-        refused: &mut Refused,
-    ) -> SubscribeReasonCode {
+    fn grant(&mut self, id: SessionId, wanted: &Wanted) -> Result<Grant, NotSubscribed> {
+        let Wanted { filter: path, options, retained } = wanted;
         let Some(session) = self.sessions.get_mut(id) else {
-            return SubscribeReasonCode::Failure;
+            return Err(NotSubscribed::Invalid);
         };
-        let path = &wanted.path;
-        let subscriptions = &session.subscriptions;
-        let too_many =
-            subscriptions.len() >= self.limits.max_subscriptions && !subscriptions.contains_key(path);
-        if too_many || !valid_filter(path) {
-            let reason = if too_many { "the session has too many" } else { "the filter is invalid" };
-            return refused.note(path, reason.to_owned());
+        let known = session.subscriptions.contains_key(path);
+        if shared(path) {
+            return Err(NotSubscribed::Shared);
         }
-        match self.router.subscribe(path) {
-            Ok(filter) => {
-                let qos = wanted.qos;
-                if !session.clean {
-                    self.journal.record(Change::Subscribed { session: id, filter: path.clone(), qos });
-                }
-                self.sessions.subscribe(id, path, Subscription { filter, qos });
-                SubscribeReasonCode::Success(qos)
-            }
-            Err(reason) => refused.note(path, reason.to_string()),
+        if !valid_filter(path) {
+            return Err(NotSubscribed::Invalid);
         }
+        if !known && session.subscriptions.len() >= self.limits.max_subscriptions {
+            return Err(NotSubscribed::TooMany);
+        }
+        let filter = match self.router.subscribe(path) {
+            Ok(filter) => filter,
+            Err(reason) => return Err(NotSubscribed::TooManyFilters(reason.to_string())),
+        };
+        let options = *options;
+        if !session.clean {
+            self.journal.record(Change::Subscribed { session: id, filter: path.clone(), options });
+        }
+        self.sessions.subscribe(id, path, Subscription { filter, options });
+        let brings_retained = match retained {
+            RetainedWanted::Always => true,
+            RetainedWanted::IfNew => !known,
+            RetainedWanted::Never => false,
+        };
+        Ok(Grant { qos: options.qos, brings_retained })
     }
 
     /// One line for all filters of a packet: it can hold tens of thousands.
@@ -88,7 +101,7 @@ impl Exchange {
         {
             let client_id = &*session.client_id;
             let count = refused.count;
-            tracing::warn!(client_id, count, filter, reason, "subscription refused");
+            tracing::warn!(client_id, count, filter, %reason, "subscription refused");
         }
     }
 
@@ -96,15 +109,15 @@ impl Exchange {
     fn retained_for(
         &self,
         subscribe: &Subscribe,
-        return_codes: &[SubscribeReasonCode],
+        grants: &[Result<Grant, NotSubscribed>],
     ) -> Vec<(RetainedMessage, QoS)> {
         let mut granted: Vec<(&str, QoS)> = subscribe
             .filters
             .iter()
-            .zip(return_codes)
-            .filter_map(|(filter, code)| match code {
-                SubscribeReasonCode::Success(qos) => Some((filter.path.as_str(), *qos)),
-                SubscribeReasonCode::Failure => None,
+            .zip(grants)
+            .filter_map(|(wanted, grant)| match grant {
+                Ok(grant) if grant.brings_retained => Some((wanted.filter.as_str(), grant.qos)),
+                _ => None,
             })
             .collect();
         granted.sort_by_key(|(_, qos)| std::cmp::Reverse(*qos as u8));
@@ -112,7 +125,7 @@ impl Exchange {
         let mut found = Vec::new();
         for (filter, qos) in granted {
             for retained in self.retained.matching(filter) {
-                if seen.insert(Arc::as_ptr(&retained.message)) {
+                if !retained.message.has_expired(self.now) && seen.insert(Arc::as_ptr(&retained.message)) {
                     found.push((retained.clone(), lower(qos, retained.qos)));
                 }
             }
@@ -125,14 +138,19 @@ impl Exchange {
             return;
         };
         let session = client.session;
-        for path in &unsubscribe.topics {
-            if self.sessions.is_lasting(session) {
-                self.journal.record(Change::Unsubscribed { session, filter: path.clone() });
-            }
-            let orphaned = self.sessions.unsubscribe(session, path);
-            self.drop_filters(orphaned);
+        let existed = unsubscribe.filters.iter().map(|path| self.withdraw(session, path)).collect();
+        self.answer(connection, Answer::Unsubscribed { packet_id: unsubscribe.packet_id, existed });
+    }
+
+    /// Ends a subscription; whether there was one.
+    fn withdraw(&mut self, id: SessionId, path: &str) -> bool {
+        let existed =
+            self.sessions.get_mut(id).is_some_and(|session| session.subscriptions.contains_key(path));
+        if existed && self.sessions.is_lasting(id) {
+            self.journal.record(Change::Unsubscribed { session: id, filter: path.to_owned() });
         }
-        let unsuback = UnsubAck::new(unsubscribe.pkid);
-        self.answer(connection, Packet::UnsubAck(unsuback));
+        let orphaned = self.sessions.unsubscribe(id, path);
+        self.drop_filters(orphaned);
+        existed
     }
 }

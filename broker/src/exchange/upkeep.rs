@@ -3,7 +3,10 @@
 use std::time::Instant;
 
 use crate::exchange::Exchange;
+use crate::outlet::CloseReason;
+use crate::retained::RetainedMessage;
 use crate::router::RouterFailure;
+use crate::store::Change;
 
 impl Exchange {
     /// What is to be done now and then: publish figures, forget sessions, free publishers.
@@ -13,15 +16,15 @@ impl Exchange {
         self.room_made = true;
         self.sweeping = true;
         self.disconnect_stalled()?;
-        if let Some(age) = self.limits.expiry {
-            let expired = self.sessions.expired(age, now);
-            self.figures.expired(expired.len());
-            for session in expired {
-                self.end_session(session);
-            }
+        let expired = self.sessions.expired(self.limits.expiry, now);
+        self.figures.expired(expired.len());
+        for session in expired {
+            self.end_session(session);
         }
+        self.publish_due_wills();
         if self.figures.are_due(now) {
             self.warn_of_dropped();
+            self.expire_retained();
         }
         self.report(now)
     }
@@ -47,9 +50,15 @@ impl Exchange {
             })
             .collect();
         for connection in stalled {
-            self.close(connection, "the client takes nothing and its queue is full")?;
+            self.close(connection, CloseReason::Stalled)?;
         }
         Ok(())
+    }
+
+    fn expire_retained(&mut self) {
+        for RetainedMessage { message, qos } in self.retained.expire(self.now) {
+            self.journal.record(Change::Unretained { topic: message.topic.clone(), qos });
+        }
     }
 
     fn warn_of_dropped(&mut self) {

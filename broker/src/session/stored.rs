@@ -5,12 +5,13 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use crate::owed::{MessageNumber, Owed};
-use crate::session::{InFlight, Session};
+use crate::session::{Expiry, InFlight, Session};
 
 /// A session as the store kept it.
 #[derive(Debug)]
 pub(crate) struct StoredSession {
     pub(crate) client_id: Arc<str>,
+    pub(crate) expiry: Expiry,
     /// Messages up to this position may have been sent already.
     pub(crate) sending_until: u64,
     /// By ascending position; `None` for those the client has recorded.
@@ -28,7 +29,9 @@ impl Session {
             sent_before: stored.sending_until,
             sending_until: stored.sending_until,
             receiving: stored.receiving,
-            ..Session::new(stored.client_id, false, idle_since)
+            // Stored, so it is no clean one, even if it was to end with its last connection.
+            clean: false,
+            ..Session::new(stored.client_id, stored.expiry, idle_since)
         };
         for (position, owed) in stored.owed {
             match owed {

@@ -1,24 +1,24 @@
 use std::time::Duration;
 
-use bytes::Bytes;
-
 use super::*;
 
 const LIMITS: OwedLimits = OwedLimits { max_messages: 3, max_bytes: 100 };
 
 fn owed(qos: QoS, payload: &'static str) -> Owed {
-    Owed {
-        message: Arc::new(Message { topic: "a".to_owned(), payload: Bytes::from_static(payload.as_bytes()) }),
-        qos,
-        stored: None,
-        retain: false,
-    }
+    Owed { message: Arc::new(Message::plain("a", payload)), qos, stored: None, retain: false }
 }
 
 fn connected(now: Instant) -> Session {
-    let mut session = Session::new("client".into(), false, now);
+    let mut session = Session::new("client".into(), None, now);
     session.connection = Some(ConnectionId(1));
     session
+}
+
+fn next(session: &mut Session, now: Instant) -> Option<Delivery> {
+    match session.next(10, now)? {
+        Next::Deliver(delivery) => Some(delivery),
+        Next::Expired(position, _) => panic!("expired: {position}"),
+    }
 }
 
 fn packet_id(delivery: Option<&Delivery>) -> Option<u16> {
@@ -36,14 +36,14 @@ fn packet_ids_go_round_and_wait_for_the_oldest() {
         session.owe(owed(QoS::AtLeastOnce, "x"), LIMITS);
     }
     // The first one is never acknowledged, all others are.
-    assert_eq!(packet_id(session.next_delivery(10, now).as_ref()), Some(1));
+    assert_eq!(packet_id(next(&mut session, now).as_ref()), Some(1));
     for id in 2..=u16::MAX {
-        assert_eq!(packet_id(session.next_delivery(10, now).as_ref()), Some(id));
+        assert_eq!(packet_id(next(&mut session, now).as_ref()), Some(id));
         session.acknowledge(Ack::Received(id), now);
     }
-    assert_eq!(packet_id(session.next_delivery(10, now).as_ref()), None);
+    assert_eq!(packet_id(next(&mut session, now).as_ref()), None);
     session.acknowledge(Ack::Received(1), now);
-    assert_eq!(packet_id(session.next_delivery(10, now).as_ref()), Some(1));
+    assert_eq!(packet_id(next(&mut session, now).as_ref()), Some(1));
 }
 
 #[test]
@@ -52,8 +52,8 @@ fn an_acknowledgement_of_the_wrong_kind_changes_nothing() {
     let mut session = connected(now);
     session.owe(owed(QoS::AtLeastOnce, "1"), LIMITS);
     session.owe(owed(QoS::ExactlyOnce, "2"), LIMITS);
-    session.next_delivery(10, now);
-    session.next_delivery(10, now);
+    next(&mut session, now);
+    next(&mut session, now);
     for wrong in [Ack::Received(2), Ack::Completed(1), Ack::Completed(2), Ack::Recorded(1), Ack::Received(9)]
     {
         assert!(!matches!(
@@ -72,7 +72,7 @@ fn an_acknowledgement_of_the_wrong_kind_changes_nothing() {
 #[test]
 fn an_absent_client_loses_as_many_as_a_large_message_needs() {
     let now = Instant::now();
-    let mut session = Session::new("client".into(), false, now);
+    let mut session = Session::new("client".into(), None, now);
     let large = "0123456789012345678901234567890123456789012345678";
     for payload in ["1", "2", large, large, large] {
         session.owe(owed(QoS::AtLeastOnce, payload), LIMITS);
@@ -90,8 +90,65 @@ fn a_client_is_idle_from_its_first_delivery_on() {
     let later = start + Duration::from_secs(3_600);
     session.owe(owed(QoS::AtLeastOnce, "1"), LIMITS);
     session.owe(owed(QoS::AtLeastOnce, "2"), LIMITS);
-    session.next_delivery(10, later);
+    next(&mut session, later);
     assert_eq!(session.idle_since, later);
-    session.next_delivery(10, later + Duration::from_secs(1));
+    next(&mut session, later + Duration::from_secs(1));
     assert_eq!(session.idle_since, later);
+}
+
+#[test]
+fn a_new_connection_gets_no_more_than_it_takes() {
+    let now = Instant::now();
+    let mut session = connected(now);
+    for qos in [QoS::ExactlyOnce, QoS::AtLeastOnce, QoS::ExactlyOnce, QoS::AtLeastOnce, QoS::AtLeastOnce] {
+        session.owe(owed(qos, "x"), LIMITS);
+    }
+    for _ in 0..4 {
+        next(&mut session, now);
+    }
+    session.acknowledge(Ack::Recorded(3), now);
+    // PUBREL first, which counts as one of the two that the client now takes at a time.
+    let again: Vec<_> =
+        session.begin_again().into_iter().map(|delivery| packet_id(Some(&delivery))).collect();
+    assert_eq!(again, [Some(3)]);
+    let sent = session.next(2, now);
+    assert!(
+        matches!(sent, Some(Next::Deliver(Delivery::Publish { packet_id: 1, dup: true, .. }))),
+        "{sent:?}"
+    );
+    assert!(session.next(2, now).is_none());
+    session.acknowledge(Ack::Completed(3), now);
+    let sent = session.next(2, now);
+    assert!(
+        matches!(sent, Some(Next::Deliver(Delivery::Publish { packet_id: 2, dup: true, .. }))),
+        "{sent:?}"
+    );
+    session.acknowledge(Ack::Received(2), now);
+    session.next(2, now);
+    session.acknowledge(Ack::Discarded(4), now);
+    let sent = session.next(2, now);
+    assert!(
+        matches!(sent, Some(Next::Deliver(Delivery::Publish { packet_id: 5, dup: false, .. }))),
+        "{sent:?}"
+    );
+}
+
+#[test]
+fn what_is_too_old_is_not_sent_unless_it_was_before() {
+    let now = Instant::now();
+    let late = now + Duration::from_secs(2);
+    let mut session = connected(now);
+    let perishable = |qos| {
+        let message = Message { expires: Some(now + Duration::from_secs(1)), ..Message::plain("a", "x") };
+        Owed { message: Arc::new(message), ..owed(qos, "x") }
+    };
+    session.owe(perishable(QoS::ExactlyOnce), LIMITS);
+    session.owe(perishable(QoS::ExactlyOnce), LIMITS);
+    assert_eq!(packet_id(next(&mut session, now).as_ref()), Some(1));
+    session.begin_again();
+    // Its client may wait for the end of the first one.
+    assert_eq!(packet_id(next(&mut session, late).as_ref()), Some(1));
+    assert!(matches!(session.next(10, late), Some(Next::Expired(2, _))));
+    assert!(session.next(10, late).is_none());
+    assert_eq!(session.owed_messages(), 1);
 }

@@ -2,12 +2,14 @@
 
 use std::ops::RangeInclusive;
 use std::sync::Arc;
+use std::time::Instant;
 
 use rumqttc::mqttbytes::QoS;
 
-use crate::exchange::{Publication, StoreBytes};
-use crate::owed::{Message, MessageNumber};
-use crate::session::ConnectionId;
+use crate::exchange::{StoreBytes, Will};
+use crate::message::Message;
+use crate::owed::MessageNumber;
+use crate::session::{ConnectionId, Expiry, SubscriptionOptions};
 use crate::sessions::SessionId;
 use crate::store::Store;
 
@@ -21,6 +23,12 @@ pub(crate) enum Change {
     Opened {
         session: SessionId,
         client_id: Arc<str>,
+        expiry: Expiry,
+    },
+    /// It stays for another time than before.
+    Expires {
+        session: SessionId,
+        expiry: Expiry,
     },
     /// Its client is connected again.
     Present(SessionId),
@@ -31,7 +39,7 @@ pub(crate) enum Change {
     Subscribed {
         session: SessionId,
         filter: String,
-        qos: QoS,
+        options: SubscriptionOptions,
     },
     Unsubscribed {
         session: SessionId,
@@ -87,12 +95,22 @@ pub(crate) enum Change {
     /// A client with a will has connected.
     Will {
         connection: ConnectionId,
-        will: Publication,
+        /// Its session, if that is a lasting one.
+        session: Option<SessionId>,
+        will: Will,
     },
     /// Its will is published, or void.
     WillGone(ConnectionId),
     /// The wills left from before the start are published.
     WillsGone,
+    /// A will waits for its client to come back.
+    WillDelayed {
+        session: SessionId,
+        due: Instant,
+        will: Will,
+    },
+    /// It is published, or void.
+    DelayedWillGone(SessionId),
 }
 
 impl Change {
@@ -100,7 +118,12 @@ impl Change {
     /// if they are lost: the worst is that a message is sent again with DUP.
     fn is_awaited(&self) -> bool {
         match self {
-            Change::Present(_) | Change::Absent(_) | Change::WillGone(_) | Change::Forgotten(_) => false,
+            Change::Present(_)
+            | Change::Absent(_)
+            | Change::WillGone(_)
+            | Change::WillDelayed { .. }
+            | Change::DelayedWillGone(_)
+            | Change::Forgotten(_) => false,
             Change::Retained { qos, .. } | Change::Unretained { qos, .. } => *qos != QoS::AtMostOnce,
             _ => true,
         }

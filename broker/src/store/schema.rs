@@ -11,11 +11,13 @@ use crate::store::StoreError;
 const APPLICATION_ID: i64 = 0x5077_4272;
 
 /// Counts up with each change of the tables.
-const FORMAT: i64 = 1;
+const FORMAT: i64 = 2;
 
 /// `owed.message` is NULL once the client has recorded a QoS 2 message and PUBCOMP is missing;
 /// `session.absent_since` is in seconds since 1970 and NULL while its client is connected;
 /// `sending_until` is the position up to which messages may have been sent.
+///
+/// What came with format 2 is in [`FORMAT_2`].
 const TABLES: &str = "
     CREATE TABLE session (
         id            INTEGER PRIMARY KEY,
@@ -61,6 +63,32 @@ const TABLES: &str = "
     ) STRICT;
 ";
 
+/// What MQTT 5 adds. `expires_after` and `lifetime` are in seconds and NULL for ever, `expires_at`
+/// and `due_at` in milliseconds since 1970, `properties` are JSON and NULL if there are none.
+const FORMAT_2: &str = "
+    ALTER TABLE session ADD COLUMN expires_after INTEGER;
+    ALTER TABLE subscription ADD COLUMN no_local INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE subscription ADD COLUMN retain_as_published INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE message ADD COLUMN expires_at INTEGER;
+    ALTER TABLE message ADD COLUMN properties TEXT;
+    ALTER TABLE retained ADD COLUMN expires_at INTEGER;
+    ALTER TABLE retained ADD COLUMN properties TEXT;
+    ALTER TABLE will ADD COLUMN properties TEXT;
+    ALTER TABLE will ADD COLUMN lifetime INTEGER;
+    ALTER TABLE will ADD COLUMN delay INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE will ADD COLUMN session INTEGER;
+    CREATE TABLE delayed_will (
+        session    INTEGER PRIMARY KEY,
+        due_at     INTEGER NOT NULL,
+        topic      TEXT NOT NULL,
+        payload    BLOB NOT NULL,
+        qos        INTEGER NOT NULL,
+        retain     INTEGER NOT NULL,
+        properties TEXT,
+        lifetime   INTEGER
+    ) STRICT;
+";
+
 /// How long to wait for a broker that is just ending.
 const PATIENCE: Duration = Duration::from_secs(2);
 /// Pages in the write-ahead log before they move to the file: 16 MiB.
@@ -69,8 +97,8 @@ const CHECKPOINT_PAGES: i64 = 4_000;
 const LOG_BYTES: i64 = 64 * 1024 * 1024;
 const STATEMENTS: usize = 32;
 
-/// Looks whether the file is ours before anything in it is changed, and makes the tables in an
-/// empty one.
+/// Looks whether the file is ours before anything in it is changed, makes the tables in an empty
+/// one, and adds to those of an older one what has come since.
 pub(super) fn prepare(connection: &Connection, path: &Path) -> Result<(), StoreError> {
     let of = |error| StoreError::of(path, error);
     connection.busy_timeout(PATIENCE).map_err(of)?;
@@ -89,7 +117,9 @@ pub(super) fn prepare(connection: &Connection, path: &Path) -> Result<(), StoreE
     }
     set_up(connection).map_err(of)?;
     if empty {
-        make_tables(connection).map_err(of)?;
+        change_tables(connection, &[TABLES, FORMAT_2]).map_err(of)?;
+    } else if found < FORMAT {
+        change_tables(connection, &[FORMAT_2]).map_err(of)?;
     }
     Ok(())
 }
@@ -103,8 +133,11 @@ fn set_up(connection: &Connection) -> rusqlite::Result<()> {
     Ok(())
 }
 
-fn make_tables(connection: &Connection) -> rusqlite::Result<()> {
+/// All or nothing.
+fn change_tables(connection: &Connection, changes: &[&str]) -> rusqlite::Result<()> {
+    let changes = changes.concat();
     connection.execute_batch(&format!(
-        "BEGIN; {TABLES} PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {FORMAT}; COMMIT;"
+        "BEGIN IMMEDIATE; {changes} PRAGMA application_id = {APPLICATION_ID}; \
+         PRAGMA user_version = {FORMAT}; COMMIT;"
     ))
 }

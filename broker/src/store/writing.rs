@@ -1,12 +1,14 @@
 //! Committing a journal.
 
 use std::ops::RangeInclusive;
-use std::time::SystemTime;
+use std::time::Duration;
 
 use rusqlite::{Params, Transaction, TransactionBehavior, params};
 
-use crate::exchange::Publication;
+use crate::exchange::Will;
+use crate::message::Message;
 use crate::sessions::SessionId;
+use crate::store::clock::Clock;
 use crate::store::{Change, Store};
 
 impl Store {
@@ -26,17 +28,12 @@ impl Store {
         for numbers in spent {
             forget(&transaction, numbers)?;
         }
-        let now = unix_seconds(SystemTime::now());
+        let clock = Clock::read();
         for change in changes {
-            apply(&transaction, change, now)?;
+            apply(&transaction, change, clock)?;
         }
         transaction.commit()
     }
-}
-
-/// Seconds since 1970.
-pub(super) fn unix_seconds(time: SystemTime) -> i64 {
-    time.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs() as i64)
 }
 
 fn write(transaction: &Transaction<'_>, sql: &str, values: impl Params) -> rusqlite::Result<()> {
@@ -48,12 +45,13 @@ fn forget(transaction: &Transaction<'_>, numbers: &RangeInclusive<u64>) -> rusql
 }
 
 /// Writes one change: those of owed messages first, which are the most.
-fn apply(transaction: &Transaction<'_>, change: &Change, now: i64) -> rusqlite::Result<()> {
+fn apply(transaction: &Transaction<'_>, change: &Change, clock: Clock) -> rusqlite::Result<()> {
     match change {
         Change::Kept { number, message } => write(
             transaction,
-            "INSERT INTO message (number, topic, payload) VALUES (?1, ?2, ?3)",
-            (number, &message.topic, &message.payload[..]),
+            "INSERT INTO message (number, topic, payload, properties, expires_at) \
+             VALUES (?1, ?2, ?3, ?4, ?5)",
+            (number, &message.topic, &message.payload[..], properties(message), expires_at(message, clock)),
         ),
         Change::Owed { session, position, number, qos, retain } => write(
             transaction,
@@ -72,46 +70,75 @@ fn apply(transaction: &Transaction<'_>, change: &Change, now: i64) -> rusqlite::
             write(transaction, "DELETE FROM owed WHERE session = ?1 AND position = ?2", (session.0, position))
         }
         Change::Forgotten(numbers) => forget(transaction, numbers),
-        _ => apply_to_topic_or_will(transaction, change, now),
+        _ => apply_to_topic_or_will(transaction, change, clock),
     }
 }
 
 /// Those that concern retained messages and wills.
-fn apply_to_topic_or_will(transaction: &Transaction<'_>, change: &Change, now: i64) -> rusqlite::Result<()> {
+fn apply_to_topic_or_will(
+    transaction: &Transaction<'_>,
+    change: &Change,
+    clock: Clock,
+) -> rusqlite::Result<()> {
     match change {
         Change::Retained { message, qos } => write(
             transaction,
-            "REPLACE INTO retained (topic, payload, qos) VALUES (?1, ?2, ?3)",
-            (&message.topic, &message.payload[..], *qos as u8),
+            "REPLACE INTO retained (topic, payload, qos, properties, expires_at) \
+             VALUES (?1, ?2, ?3, ?4, ?5)",
+            (
+                &message.topic,
+                &message.payload[..],
+                *qos as u8,
+                properties(message),
+                expires_at(message, clock),
+            ),
         ),
         Change::Unretained { topic, .. } => {
             write(transaction, "DELETE FROM retained WHERE topic = ?1", [topic])
         }
-        Change::Will { connection, will } => write_will(transaction, connection.0, will),
+        Change::Will { connection, session, will } => {
+            write_will(transaction, connection.0, session.map(|session| session.0), will)
+        }
+        Change::WillDelayed { session, due, will } => {
+            write_delayed_will(transaction, session.0, clock.unix_millis_at(*due), will)
+        }
+        Change::DelayedWillGone(session) => {
+            write(transaction, "DELETE FROM delayed_will WHERE session = ?1", [session.0])
+        }
         Change::WillGone(connection) => {
             write(transaction, "DELETE FROM will WHERE connection = ?1", [connection.0])
         }
         Change::WillsGone => write(transaction, "DELETE FROM will", []),
-        _ => apply_to_session(transaction, change, now),
+        _ => apply_to_session(transaction, change, clock),
     }
 }
 
 /// Those that concern a session's own life.
-fn apply_to_session(transaction: &Transaction<'_>, change: &Change, now: i64) -> rusqlite::Result<()> {
+fn apply_to_session(transaction: &Transaction<'_>, change: &Change, clock: Clock) -> rusqlite::Result<()> {
     match change {
-        Change::Opened { session, client_id } => {
-            write(transaction, "INSERT INTO session (id, client) VALUES (?1, ?2)", (session.0, &**client_id))
-        }
+        Change::Opened { session, client_id, expiry } => write(
+            transaction,
+            "INSERT INTO session (id, client, expires_after) VALUES (?1, ?2, ?3)",
+            (session.0, &**client_id, seconds(*expiry)),
+        ),
+        Change::Expires { session, expiry } => write(
+            transaction,
+            "UPDATE session SET expires_after = ?2 WHERE id = ?1",
+            (session.0, seconds(*expiry)),
+        ),
         Change::Present(session) => {
             write(transaction, "UPDATE session SET absent_since = NULL WHERE id = ?1", [session.0])
         }
-        Change::Absent(session) => {
-            write(transaction, "UPDATE session SET absent_since = ?2 WHERE id = ?1", (session.0, now))
-        }
-        Change::Subscribed { session, filter, qos } => write(
+        Change::Absent(session) => write(
             transaction,
-            "REPLACE INTO subscription (session, filter, qos) VALUES (?1, ?2, ?3)",
-            (session.0, filter, *qos as u8),
+            "UPDATE session SET absent_since = ?2 WHERE id = ?1",
+            (session.0, clock.unix_seconds()),
+        ),
+        Change::Subscribed { session, filter, options } => write(
+            transaction,
+            "REPLACE INTO subscription (session, filter, qos, no_local, retain_as_published) \
+             VALUES (?1, ?2, ?3, ?4, ?5)",
+            (session.0, filter, options.qos as u8, options.no_local, options.retain_as_published),
         ),
         Change::Unsubscribed { session, filter } => write(
             transaction,
@@ -140,7 +167,9 @@ fn apply_to_session(transaction: &Transaction<'_>, change: &Change, now: i64) ->
         | Change::Unretained { .. }
         | Change::Will { .. }
         | Change::WillGone(_)
-        | Change::WillsGone => Ok(()),
+        | Change::WillsGone
+        | Change::WillDelayed { .. }
+        | Change::DelayedWillGone(_) => Ok(()),
     }
 }
 
@@ -151,10 +180,67 @@ fn end(transaction: &Transaction<'_>, session: SessionId) -> rusqlite::Result<()
     write(transaction, "DELETE FROM owed WHERE session = ?1", [session.0])
 }
 
-fn write_will(transaction: &Transaction<'_>, connection: u64, will: &Publication) -> rusqlite::Result<()> {
+fn write_will(
+    transaction: &Transaction<'_>,
+    connection: u64,
+    session: Option<u64>,
+    will: &Will,
+) -> rusqlite::Result<()> {
+    let Will { publication, lifetime, delay } = will;
+    let message = &publication.message;
     write(
         transaction,
-        "INSERT INTO will (connection, topic, payload, qos, retain) VALUES (?1, ?2, ?3, ?4, ?5)",
-        params![connection, will.message.topic, &will.message.payload[..], will.qos as u8, will.retain],
+        "INSERT INTO will (connection, session, topic, payload, qos, retain, properties, lifetime, delay) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+        params![
+            connection,
+            session,
+            message.topic,
+            &message.payload[..],
+            publication.qos as u8,
+            publication.retain,
+            properties(message),
+            seconds(*lifetime),
+            delay.as_secs(),
+        ],
     )
+}
+
+fn write_delayed_will(
+    transaction: &Transaction<'_>,
+    session: u64,
+    due_at: i64,
+    will: &Will,
+) -> rusqlite::Result<()> {
+    let Will { publication, lifetime, .. } = will;
+    let message = &publication.message;
+    write(
+        transaction,
+        "REPLACE INTO delayed_will (session, due_at, topic, payload, qos, retain, properties, lifetime) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+        params![
+            session,
+            due_at,
+            message.topic,
+            &message.payload[..],
+            publication.qos as u8,
+            publication.retain,
+            properties(message),
+            seconds(*lifetime),
+        ],
+    )
+}
+
+/// The properties as JSON.
+fn properties(message: &Message) -> Option<String> {
+    // Strings, numbers and lists of them: there is nothing in it that could fail.
+    message.properties.as_ref().and_then(|properties| serde_json::to_string(properties).ok())
+}
+
+fn expires_at(message: &Message, clock: Clock) -> Option<i64> {
+    message.expires.map(|expires| clock.unix_millis_at(expires))
+}
+
+fn seconds(duration: Option<Duration>) -> Option<u64> {
+    duration.map(|duration| duration.as_secs())
 }

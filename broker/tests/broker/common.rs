@@ -141,6 +141,14 @@ impl Client {
         self.next(PATIENCE).expect("no packet, but the connection is closed")
     }
 
+    /// Everything that comes until the broker closes the connection.
+    pub(crate) fn receive_bytes_to_the_end(&mut self) -> Vec<u8> {
+        self.stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        let mut bytes = self.read.to_vec();
+        self.stream.read_to_end(&mut bytes).unwrap();
+        bytes
+    }
+
     /// Panics if anything comes, or the connection is closed.
     pub(crate) fn expect_silence(&mut self) {
         self.stream.set_read_timeout(Some(SILENCE)).unwrap();

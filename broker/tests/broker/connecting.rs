@@ -14,17 +14,26 @@ fn refusal(code: ConnectReturnCode) -> Packet {
 #[test]
 fn other_protocol_levels_are_refused_with_their_code() {
     let broker = TestBroker::start();
-    // MQTT 5 with empty properties, MQTT 3.1, and a level nobody knows.
+    // MQTT 3.1, a level before it, and mosquitto's bridge, which then tries MQTT 3.1.1.
     let connects: [&[u8]; 3] = [
-        b"\x10\x0e\x00\x04MQTT\x05\x02\x00\x3c\x00\x00\x01a",
         b"\x10\x0f\x00\x06MQIsdp\x03\x02\x00\x3c\x00\x01a",
-        b"\x10\x0d\x00\x04MQTT\x09\x02\x00\x3c\x00\x01a",
+        b"\x10\x0d\x00\x04MQTT\x02\x02\x00\x3c\x00\x01a",
+        b"\x10\x0d\x00\x04MQTT\x84\x02\x00\x3c\x00\x01a",
     ];
     for connect in connects {
         let mut client = broker.raw();
         client.send_bytes(connect);
         assert_eq!(client.receive(), refusal(ConnectReturnCode::RefusedProtocolVersion));
         client.expect_end();
+    }
+    // A later one is answered as MQTT 5 is.
+    for connect in [
+        b"\x10\x0e\x00\x04MQTT\x06\x02\x00\x3c\x00\x00\x01a",
+        b"\x10\x0e\x00\x04MQTT\x09\x02\x00\x3c\x00\x00\x01a",
+    ] {
+        let mut client = broker.raw();
+        client.send_bytes(connect);
+        assert_eq!(client.receive_bytes_to_the_end(), b"\x20\x03\x00\x84\x00");
     }
 }
 

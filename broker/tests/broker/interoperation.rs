@@ -65,17 +65,6 @@ fn mosquitto_publishes_and_subscribes_with_each_qos() {
 }
 
 #[test]
-fn mosquitto_speaking_mqtt_5_is_told_so() {
-    let broker = TestBroker::start();
-    let output = mosquitto("mosquitto_pub", &broker, &["-V", "5", "-t", "a", "-m", "x"])
-        .stderr(Stdio::piped())
-        .output()
-        .unwrap();
-    assert!(!output.status.success());
-    mosquitto("mosquitto_pub", &broker, &["-t", "a", "-m", "x"]).status().unwrap();
-}
-
-#[test]
 fn a_subscriber_with_manual_acknowledgements_gets_all_in_order() {
     const COUNT: usize = 20_000;
     let broker = TestBroker::start();

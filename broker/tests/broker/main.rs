@@ -17,4 +17,5 @@ mod retaining;
 mod stopping;
 mod store_file;
 mod subscribing;
+mod v5;
 mod wills;

@@ -1,0 +1,154 @@
+//! MQTT 3.1.1.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use rumqttc::{
+    ConnAck, Connect, ConnectReturnCode, Packet, PubAck, PubComp, PubRec, PubRel, Publish, SubAck,
+    SubscribeReasonCode, UnsubAck,
+};
+
+use crate::connection::translation::{FromClient, Introduction, Language};
+use crate::exchange::{
+    Control, Incoming, Opening, Publication, RetainedWanted, Subscribe, Unsubscribe, Wanted, Will,
+};
+use crate::message::Message;
+use crate::outlet::{Answer, Refusal};
+use crate::packets::{ProtocolError, v4};
+use crate::session::{Ack, Delivery, SubscriptionOptions};
+use crate::settings::MqttSettings;
+
+pub(super) fn introduction(connect: Connect, settings: &MqttSettings) -> Introduction {
+    let will = connect.last_will.map(|will| Will {
+        publication: Publication {
+            // A copy, so that the rest of the CONNECT is not kept with it.
+            message: Arc::new(Message::plain(will.topic, Bytes::copy_from_slice(&will.message))),
+            qos: will.qos,
+            retain: will.retain,
+            packet_id: 0,
+        },
+        lifetime: None,
+        delay: Duration::ZERO,
+    });
+    Introduction {
+        keep_alive: Duration::from_secs(connect.keep_alive.into()),
+        opening: Opening {
+            client_id: connect.client_id,
+            clean_start: connect.clean_session,
+            expiry: connect.clean_session.then_some(Duration::ZERO),
+            will,
+            receive_maximum: u16::MAX,
+        },
+        wants_other_authentication: false,
+        language: Language::V4 { max_packet_bytes: settings.max_packet_bytes },
+    }
+}
+
+/// A CONNACK with an error.
+pub(super) fn refuse(code: ConnectReturnCode) -> Option<BytesMut> {
+    let mut bytes = BytesMut::new();
+    write(&Packet::ConnAck(ConnAck::new(code, false)), &mut bytes).ok()?;
+    Some(bytes)
+}
+
+pub(super) fn read(
+    bytes: &mut BytesMut,
+    max_packet_bytes: usize,
+) -> Result<Option<FromClient>, ProtocolError> {
+    v4::read(bytes, max_packet_bytes)?.map(incoming).transpose()
+}
+
+fn incoming(packet: Packet) -> Result<FromClient, ProtocolError> {
+    let control = match packet {
+        Packet::Publish(publish) => {
+            return publication(publish)
+                .map(|publication| FromClient::Ordered(Incoming::Publish(publication)));
+        }
+        Packet::PubAck(ack) => return Ok(FromClient::Ack(Ack::Received(ack.pkid))),
+        Packet::PubRec(ack) => return Ok(FromClient::Ack(Ack::Recorded(ack.pkid))),
+        Packet::PubComp(ack) => return Ok(FromClient::Ack(Ack::Completed(ack.pkid))),
+        Packet::PingReq => return Ok(FromClient::Ping),
+        Packet::PubRel(release) => Control::Release(release.pkid),
+        Packet::Subscribe(subscribe) => Control::Subscribe(subscription(subscribe)),
+        Packet::Unsubscribe(unsubscribe) => {
+            Control::Unsubscribe(Unsubscribe { packet_id: unsubscribe.pkid, filters: unsubscribe.topics })
+        }
+        Packet::Disconnect => Control::Disconnect { with_will: false, expiry: None },
+        Packet::Connect(_) => return Err(ProtocolError::Violation("a second CONNECT")),
+        Packet::ConnAck(_) | Packet::SubAck(_) | Packet::UnsubAck(_) | Packet::PingResp => {
+            return Err(ProtocolError::Violation("a packet that only a server sends"));
+        }
+    };
+    Ok(FromClient::Ordered(Incoming::Control(control)))
+}
+
+fn publication(publish: Publish) -> Result<Publication, ProtocolError> {
+    if publish.topic.starts_with("$SYS/") {
+        return Err(ProtocolError::Violation("$SYS is the broker's own"));
+    }
+    // A copy, so that a message kept for long does not keep all that was read with it.
+    let message = Message::plain(publish.topic, Bytes::copy_from_slice(&publish.payload));
+    Ok(Publication {
+        message: Arc::new(message),
+        qos: publish.qos,
+        retain: publish.retain,
+        packet_id: publish.pkid,
+    })
+}
+
+fn subscription(subscribe: rumqttc::Subscribe) -> Subscribe {
+    let wanted = |filter: rumqttc::SubscribeFilter| Wanted {
+        filter: filter.path,
+        options: SubscriptionOptions { qos: filter.qos, no_local: false, retain_as_published: false },
+        retained: RetainedWanted::Always,
+    };
+    Subscribe { packet_id: subscribe.pkid, filters: subscribe.filters.into_iter().map(wanted).collect() }
+}
+
+/// The packet that takes a step towards the client.
+pub(super) fn delivery(delivery: Delivery) -> Packet {
+    match delivery {
+        Delivery::Release(packet_id) => Packet::PubRel(PubRel::new(packet_id)),
+        Delivery::Publish { message, qos, packet_id, dup, retain } => Packet::Publish(Publish {
+            dup,
+            qos,
+            retain,
+            topic: message.topic.clone(),
+            pkid: packet_id,
+            payload: message.payload.clone(),
+        }),
+    }
+}
+
+pub(super) fn answer(answer: Answer) -> Packet {
+    match answer {
+        Answer::Connected { session_present } => {
+            Packet::ConnAck(ConnAck::new(ConnectReturnCode::Success, session_present))
+        }
+        Answer::Refused(refusal) => Packet::ConnAck(ConnAck::new(code_of(refusal), false)),
+        Answer::Received { packet_id, .. } => Packet::PubAck(PubAck::new(packet_id)),
+        Answer::Recorded { packet_id, .. } => Packet::PubRec(PubRec::new(packet_id)),
+        Answer::Release { packet_id, .. } => Packet::PubRel(PubRel::new(packet_id)),
+        Answer::Completed { packet_id, .. } => Packet::PubComp(PubComp::new(packet_id)),
+        Answer::Subscribed { packet_id, grants } => {
+            let codes = grants
+                .into_iter()
+                .map(|grant| grant.map_or(SubscribeReasonCode::Failure, SubscribeReasonCode::Success));
+            Packet::SubAck(SubAck::new(packet_id, codes.collect()))
+        }
+        Answer::Unsubscribed { packet_id, .. } => Packet::UnsubAck(UnsubAck::new(packet_id)),
+    }
+}
+
+fn code_of(refusal: Refusal) -> ConnectReturnCode {
+    match refusal {
+        Refusal::TooManySessions | Refusal::TooManyClients => ConnectReturnCode::ServiceUnavailable,
+        Refusal::NoClientId | Refusal::ClientIdTooLong => ConnectReturnCode::BadClientId,
+        Refusal::AuthenticationMethod => ConnectReturnCode::NotAuthorized,
+    }
+}
+
+pub(super) fn write(packet: &Packet, to: &mut BytesMut) -> Result<(), ProtocolError> {
+    packet.write(to, usize::MAX).map(drop).map_err(ProtocolError::Malformed)
+}

@@ -1,0 +1,282 @@
+//! What client and broker have told each other about how to speak MQTT 5.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::BytesMut;
+use mqtt_proto::v5::{
+    self, Connack, ConnackProperties, ConnectReasonCode, Disconnect, DisconnectReasonCode, Packet, Puback,
+    PubackReasonCode, Pubcomp, PubcompReasonCode, Publish, Pubrec, PubrecReasonCode, Pubrel,
+    PubrelReasonCode, Suback, Unsuback,
+};
+use mqtt_proto::{Pid, QosPid};
+use rumqttc::mqttbytes::QoS;
+
+use super::farewell::disconnect_reason;
+use super::{expiry, grant_code, interval, message, refusal_code, said_of, unwritable, withdrawn_code};
+use crate::connection::Ending;
+use crate::connection::translation::{FromClient, Written};
+use crate::exchange::{Control, Incoming, Publication};
+use crate::outlet::Answer;
+use crate::packets::{self, ProtocolError};
+use crate::session::{Ack, Delivery, Expiry};
+use crate::settings::MqttSettings;
+
+/// Topics that a client may give a number. Each may be 64 KiB long, so not many.
+const TOPIC_ALIASES: u16 = 8;
+
+/// One connection's terms.
+#[derive(Debug)]
+pub(in crate::connection) struct Terms {
+    /// What we take.
+    max_packet_bytes: usize,
+    receive_maximum: u16,
+    longest_expiry: Expiry,
+    /// What the client takes.
+    client_max_packet_bytes: usize,
+    /// The session expiry interval that the client asked for.
+    asked_interval: u32,
+    /// The client id that it got from us.
+    assigned_client_id: Option<Arc<str>>,
+    aliases: HashMap<u16, String>,
+    /// QoS 1 and 2 messages from the client that are not acknowledged to the end.
+    unacknowledged: u16,
+}
+
+impl Terms {
+    pub(super) fn new(connect: &v5::Connect, settings: &MqttSettings) -> Terms {
+        let days = settings.session_expiry_days;
+        Terms {
+            max_packet_bytes: settings.max_packet_bytes,
+            receive_maximum: settings.in_flight_messages.max(1),
+            longest_expiry: (days > 0).then(|| Duration::from_secs(days.saturating_mul(86_400))),
+            client_max_packet_bytes: connect
+                .properties
+                .max_packet_size
+                .map_or(usize::MAX, |max| max as usize),
+            asked_interval: connect.properties.session_expiry_interval.unwrap_or(0),
+            assigned_client_id: None,
+            aliases: HashMap::new(),
+            unacknowledged: 0,
+        }
+    }
+
+    /// How long a session stays that asks for this interval.
+    pub(super) fn grant_expiry(&self, interval: u32) -> Expiry {
+        [expiry(interval), self.longest_expiry].into_iter().flatten().min()
+    }
+
+    pub(in crate::connection) fn assign_client_id(&mut self, client_id: &str) {
+        self.assigned_client_id = Some(client_id.into());
+    }
+
+    pub(in crate::connection) fn read(
+        &mut self,
+        bytes: &mut BytesMut,
+    ) -> Result<Option<FromClient>, ProtocolError> {
+        let packet = packets::v5::read(bytes, self.max_packet_bytes)?;
+        packet.map(|packet| self.incoming(packet)).transpose()
+    }
+
+    fn incoming(&mut self, packet: Packet) -> Result<FromClient, ProtocolError> {
+        let control = match packet {
+            Packet::Publish(publish) => {
+                let publication = self.publication(publish, Instant::now())?;
+                return Ok(FromClient::Ordered(Incoming::Publish(publication)));
+            }
+            Packet::Puback(ack) => return Ok(FromClient::Ack(Ack::Received(ack.pid.value()))),
+            Packet::Pubrec(ack) if ack.reason_code as u8 >= 0x80 => {
+                return Ok(FromClient::Ack(Ack::Discarded(ack.pid.value())));
+            }
+            Packet::Pubrec(ack) => return Ok(FromClient::Ack(Ack::Recorded(ack.pid.value()))),
+            Packet::Pubcomp(ack) => return Ok(FromClient::Ack(Ack::Completed(ack.pid.value()))),
+            Packet::Pingreq => return Ok(FromClient::Ping),
+            Packet::Pubrel(release) => Control::Release(release.pid.value()),
+            Packet::Subscribe(subscribe) => Control::Subscribe(super::subscription(subscribe)?),
+            Packet::Unsubscribe(unsubscribe) => Control::Unsubscribe(super::unsubscription(&unsubscribe)),
+            Packet::Disconnect(disconnect) => self.disconnection(&disconnect)?,
+            Packet::Connect(_) => return Err(ProtocolError::Violation("a second CONNECT")),
+            Packet::Auth(_) => return Err(ProtocolError::Violation("AUTH without an authentication method")),
+            Packet::Connack(_) | Packet::Suback(_) | Packet::Unsuback(_) | Packet::Pingresp => {
+                return Err(ProtocolError::Violation("a packet that only a server sends"));
+            }
+        };
+        Ok(FromClient::Ordered(Incoming::Control(control)))
+    }
+
+    fn publication(&mut self, publish: Publish, now: Instant) -> Result<Publication, ProtocolError> {
+        let topic = self.topic(&publish)?;
+        if topic.starts_with("$SYS/") {
+            return Err(ProtocolError::Violation("$SYS is the broker's own"));
+        }
+        let packet_id = publish.qos_pid.pid().map_or(0, Pid::value);
+        if packet_id != 0 {
+            if self.unacknowledged >= self.receive_maximum {
+                return Err(ProtocolError::ReceiveMaximum);
+            }
+            self.unacknowledged += 1;
+        }
+        Ok(Publication {
+            qos: super::qos(publish.qos_pid.qos()),
+            retain: publish.retain,
+            packet_id,
+            message: Arc::new(message(topic, publish.payload, publish.properties, now)),
+        })
+    }
+
+    /// The topic that a message is published under, by name or by alias.
+    fn topic(&mut self, publish: &Publish) -> Result<String, ProtocolError> {
+        let name = &*publish.topic_name;
+        let Some(alias) = publish.properties.topic_alias else {
+            return Ok(name.to_owned());
+        };
+        if !(1..=TOPIC_ALIASES).contains(&alias) {
+            return Err(ProtocolError::TopicAlias);
+        }
+        if name.is_empty() {
+            return self.aliases.get(&alias).cloned().ok_or(ProtocolError::TopicAlias);
+        }
+        self.aliases.insert(alias, name.to_owned());
+        Ok(name.to_owned())
+    }
+
+    fn disconnection(&self, disconnect: &Disconnect) -> Result<Control, ProtocolError> {
+        let asked = disconnect.properties.session_expiry_interval;
+        if self.asked_interval == 0 && asked.is_some_and(|interval| interval != 0) {
+            return Err(ProtocolError::Violation("DISCONNECT makes a session last that was not to"));
+        }
+        Ok(Control::Disconnect {
+            with_will: disconnect.reason_code != DisconnectReasonCode::NormalDisconnect,
+            expiry: asked.map(|interval| self.grant_expiry(interval)),
+        })
+    }
+
+    pub(in crate::connection) fn write_answer(
+        &mut self,
+        answer: Answer,
+        to: &mut BytesMut,
+    ) -> Result<(), ProtocolError> {
+        if let Answer::Received { .. } | Answer::Completed { known: true, .. } = answer {
+            self.unacknowledged = self.unacknowledged.saturating_sub(1);
+        }
+        let packet = self.answer(answer)?;
+        self.write(&packet, to)
+    }
+
+    fn answer(&self, answer: Answer) -> Result<Packet, ProtocolError> {
+        let packet = match answer {
+            Answer::Connected { session_present } => self.welcome(session_present).into(),
+            Answer::Refused(refusal) => {
+                let mut connack = Connack::new(false, refusal_code(refusal));
+                connack.properties.reason_string = Some(refusal.to_string().into());
+                connack.into()
+            }
+            Answer::Received { packet_id, reached: true } => Puback::new_success(pid(packet_id)?).into(),
+            Answer::Received { packet_id, reached: false } => {
+                Puback::new(pid(packet_id)?, PubackReasonCode::NoMatchingSubscribers).into()
+            }
+            Answer::Recorded { packet_id, reached: true } => Pubrec::new_success(pid(packet_id)?).into(),
+            Answer::Recorded { packet_id, reached: false } => {
+                Pubrec::new(pid(packet_id)?, PubrecReasonCode::NoMatchingSubscribers).into()
+            }
+            Answer::Release { packet_id, known: true } => Pubrel::new_success(pid(packet_id)?).into(),
+            Answer::Release { packet_id, known: false } => {
+                Pubrel::new(pid(packet_id)?, PubrelReasonCode::PacketIdentifierNotFound).into()
+            }
+            Answer::Completed { packet_id, known: true } => Pubcomp::new_success(pid(packet_id)?).into(),
+            Answer::Completed { packet_id, known: false } => {
+                Pubcomp::new(pid(packet_id)?, PubcompReasonCode::PacketIdentifierNotFound).into()
+            }
+            Answer::Subscribed { packet_id, grants } => {
+                Suback::new(pid(packet_id)?, grants.into_iter().map(grant_code).collect()).into()
+            }
+            Answer::Unsubscribed { packet_id, existed } => {
+                Unsuback::new(pid(packet_id)?, existed.into_iter().map(withdrawn_code).collect()).into()
+            }
+        };
+        Ok(packet)
+    }
+
+    /// The CONNACK of an accepted client: what it may expect of us.
+    fn welcome(&self, session_present: bool) -> Connack {
+        let granted = interval(self.grant_expiry(self.asked_interval));
+        let mut connack = Connack::new(session_present, ConnectReasonCode::Success);
+        connack.properties = ConnackProperties {
+            session_expiry_interval: (granted != self.asked_interval).then_some(granted),
+            receive_max: Some(self.receive_maximum),
+            max_packet_size: u32::try_from(self.max_packet_bytes).ok(),
+            assigned_client_id: self.assigned_client_id.clone(),
+            topic_alias_max: Some(TOPIC_ALIASES),
+            subscription_id_available: Some(false),
+            shared_subscription_available: Some(false),
+            ..ConnackProperties::default()
+        };
+        connack
+    }
+
+    pub(in crate::connection) fn write_delivery(
+        &mut self,
+        delivery: Delivery,
+        now: Instant,
+        to: &mut BytesMut,
+    ) -> Result<Written, ProtocolError> {
+        let (message, qos, packet_id, dup, retain) = match delivery {
+            Delivery::Release(packet_id) => {
+                let release = Pubrel::new_success(pid(packet_id)?).into();
+                return self.write(&release, to).map(|()| Written::Yes);
+            }
+            Delivery::Publish { message, qos, packet_id, dup, retain } => {
+                (message, qos, packet_id, dup, retain)
+            }
+        };
+        let qos_pid = match qos {
+            QoS::AtMostOnce => QosPid::Level0,
+            QoS::AtLeastOnce => QosPid::Level1(pid(packet_id)?),
+            QoS::ExactlyOnce => QosPid::Level2(pid(packet_id)?),
+        };
+        let topic_name = message.topic.as_str().try_into().map_err(unwritable)?;
+        let mut publish = Publish::new(qos_pid, topic_name, message.payload.clone());
+        (publish.dup, publish.retain) = (dup, retain);
+        publish.properties = said_of(&message, now)?;
+        let of_qos0 = qos == QoS::AtMostOnce;
+        if of_qos0 && message.has_expired(now) {
+            return Ok(Written::LeftOut);
+        }
+        match self.write(&publish.into(), to) {
+            Err(ProtocolError::TooLargeForClient) if of_qos0 => Ok(Written::LeftOut),
+            Err(ProtocolError::TooLargeForClient) => Ok(Written::TooLarge { packet_id }),
+            written => written.map(|()| Written::Yes),
+        }
+    }
+
+    /// A DISCONNECT that says why, in words too if the client takes as much.
+    pub(in crate::connection) fn write_farewell(&mut self, ending: &Ending, to: &mut BytesMut) {
+        let Some(reason) = disconnect_reason(ending) else {
+            return;
+        };
+        let mut disconnect = Disconnect::new(reason);
+        disconnect.properties.reason_string = Some(ending.to_string().into());
+        if self.write(&disconnect.into(), to).is_err() {
+            // It is over in any case.
+            let _ = self.write(&Disconnect::new(reason).into(), to);
+        }
+    }
+
+    pub(in crate::connection) fn write(
+        &self,
+        packet: &Packet,
+        to: &mut BytesMut,
+    ) -> Result<(), ProtocolError> {
+        let encoded = packet.encode().map_err(unwritable)?;
+        if encoded.as_ref().len() > self.client_max_packet_bytes {
+            return Err(ProtocolError::TooLargeForClient);
+        }
+        to.extend_from_slice(encoded.as_ref());
+        Ok(())
+    }
+}
+
+fn pid(packet_id: u16) -> Result<Pid, ProtocolError> {
+    Pid::try_from(packet_id).map_err(unwritable)
+}

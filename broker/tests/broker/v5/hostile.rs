@@ -1,0 +1,184 @@
+//! Bytes that no client of MQTT 5 should send: each gets its reason and costs its own connection.
+
+use mqtt_proto::QoS;
+use mqtt_proto::v5::{ConnectReasonCode, DisconnectReasonCode as Reason, DisconnectReasonCode::*};
+
+use crate::common::TestBroker;
+use crate::v5::client::{V5, connect, options};
+
+/// What a connected client may send, and the reason it is disconnected with.
+const AFTER_CONNECT: &[(&str, &[u8], Reason)] = &[
+    ("packet type 0", b"\x00\x00", MalformedPacket),
+    ("a second CONNECT", b"\x10\x0e\x00\x04MQTT\x05\x02\x00\x3c\x00\x00\x01a", ProtocolError),
+    ("CONNACK", b"\x20\x03\x00\x00\x00", ProtocolError),
+    ("SUBACK", b"\x90\x04\x00\x01\x00\x00", ProtocolError),
+    ("PINGRESP", b"\xd0\x00", ProtocolError),
+    ("AUTH", b"\xf0\x00", ProtocolError),
+    ("PUBLISH with QoS 3", b"\x36\x07\x00\x01a\x00\x01\x00x", MalformedPacket),
+    ("PUBLISH with QoS 0 and DUP", b"\x38\x05\x00\x01a\x00x", ProtocolError),
+    ("PUBLISH with packet id 0", b"\x32\x07\x00\x01a\x00\x00\x00x", ProtocolError),
+    ("PUBLISH without properties", b"\x30\x03\x00\x01a", MalformedPacket),
+    ("PUBLISH without topic and alias", b"\x30\x04\x00\x00\x00x", ProtocolError),
+    ("PUBLISH with a wildcard", b"\x30\x04\x00\x01+\x00", MalformedPacket),
+    ("PUBLISH with NUL", b"\x30\x05\x00\x02a\x00\x00", MalformedPacket),
+    ("PUBLISH in bad UTF-8", b"\x30\x05\x00\x02\xc3\x28\x00", MalformedPacket),
+    ("PUBLISH under $SYS", b"\x30\x09\x00\x06$SYS/a\x00", ProtocolError),
+    ("topic alias 0", b"\x30\x08\x00\x01a\x03\x23\x00\x00x", TopicAliasInvalid),
+    ("topic alias beyond the maximum", b"\x30\x08\x00\x01a\x03\x23\x00\x09x", TopicAliasInvalid),
+    ("topic alias without a topic", b"\x30\x07\x00\x00\x03\x23\x00\x01x", TopicAliasInvalid),
+    ("topic alias twice", b"\x30\x0a\x00\x01a\x06\x23\x00\x01\x23\x00\x01", ProtocolError),
+    ("an unknown property", b"\x30\x06\x00\x01a\x02\x7f\x00", MalformedPacket),
+    ("a property of CONNECT", b"\x30\x07\x00\x01a\x03\x21\x00\x01", MalformedPacket),
+    ("properties longer than the packet", b"\x30\x05\x00\x01a\x09\x01", MalformedPacket),
+    ("a property cut short by its length", b"\x30\x09\x00\x01a\x02\x02\x00\x00\x00\x01", MalformedPacket),
+    ("a long-winded property length", b"\x30\x06\x00\x01a\x80\x00x", MalformedPacket),
+    ("a property length of five bytes", b"\x30\x08\x00\x01a\x80\x80\x80\x80\x01", MalformedPacket),
+    ("payload format 2", b"\x30\x06\x00\x01a\x02\x01\x02", ProtocolError),
+    ("payload format twice", b"\x30\x08\x00\x01a\x04\x01\x00\x01\x00", ProtocolError),
+    ("a payload that is not what it says", b"\x30\x07\x00\x01a\x02\x01\x01\xff", PayloadFormatInvalid),
+    ("a response topic with a wildcard", b"\x30\x08\x00\x01a\x04\x08\x00\x01#", ProtocolError),
+    ("an empty response topic", b"\x30\x07\x00\x01a\x03\x08\x00\x00", ProtocolError),
+    ("NUL in the content type", b"\x30\x08\x00\x01a\x04\x03\x00\x01\x00", MalformedPacket),
+    ("NUL in a user property", b"\x30\x0b\x00\x01a\x07\x26\x00\x01\x00\x00\x01b", MalformedPacket),
+    ("a user property without value", b"\x30\x08\x00\x01a\x04\x26\x00\x01a", MalformedPacket),
+    ("a subscription identifier from a client", b"\x30\x06\x00\x01a\x02\x0b\x01", ProtocolError),
+    ("PUBACK with packet id 0", b"\x40\x02\x00\x00", ProtocolError),
+    ("PUBACK with an unknown reason", b"\x40\x03\x00\x01\x42", ProtocolError),
+    ("PUBACK with a byte more", b"\x40\x05\x00\x01\x00\x00\x00", MalformedPacket),
+    ("PUBACK with reserved flags", b"\x41\x02\x00\x01", MalformedPacket),
+    ("PUBREL without its flag", b"\x60\x02\x00\x01", MalformedPacket),
+    ("PUBREL with another property", b"\x62\x07\x00\x01\x00\x03\x21\x00\x01", MalformedPacket),
+    ("SUBSCRIBE without its flag", b"\x80\x07\x00\x01\x00\x00\x01a\x00", MalformedPacket),
+    ("SUBSCRIBE with packet id 0", b"\x82\x07\x00\x00\x00\x00\x01a\x00", ProtocolError),
+    ("SUBSCRIBE without filters", b"\x82\x03\x00\x01\x00", ProtocolError),
+    ("SUBSCRIBE with QoS 3", b"\x82\x07\x00\x01\x00\x00\x01a\x03", ProtocolError),
+    ("SUBSCRIBE with retain handling 3", b"\x82\x07\x00\x01\x00\x00\x01a\x30", ProtocolError),
+    ("SUBSCRIBE with reserved bits", b"\x82\x07\x00\x01\x00\x00\x01a\x40", MalformedPacket),
+    ("SUBSCRIBE to nothing", b"\x82\x06\x00\x01\x00\x00\x00\x00", MalformedPacket),
+    ("SUBSCRIBE with identifier 0", b"\x82\x09\x00\x01\x02\x0b\x00\x00\x01a\x00", ProtocolError),
+    (
+        "SUBSCRIBE with an identifier",
+        b"\x82\x09\x00\x01\x02\x0b\x01\x00\x01a\x00",
+        SubscriptionIdentifiersNotSupported,
+    ),
+    ("SUBSCRIBE with two", b"\x82\x0b\x00\x01\x04\x0b\x01\x0b\x02\x00\x01a\x00", ProtocolError),
+    ("no local, and shared", b"\x82\x10\x00\x01\x00\x00\x0a$share/g/a\x04", ProtocolError),
+    ("UNSUBSCRIBE without filters", b"\xa2\x03\x00\x01\x00", ProtocolError),
+    ("PINGREQ with a payload", b"\xc0\x01a", MalformedPacket),
+    ("DISCONNECT with flags", b"\xe1\x00", MalformedPacket),
+    ("DISCONNECT for no known reason", b"\xe0\x01\x42", ProtocolError),
+    ("DISCONNECT that makes a session last", b"\xe0\x07\x00\x05\x11\x00\x00\x00\x01", ProtocolError),
+    ("DISCONNECT with a byte more", b"\xe0\x03\x00\x00\x00", MalformedPacket),
+    ("a length of five bytes", b"\x30\xff\xff\xff\xff\x7f", MalformedPacket),
+    ("a packet of 268 MB", b"\x30\xff\xff\xff\x7f", PacketTooLarge),
+];
+
+#[test]
+fn each_violation_gets_its_reason() {
+    let broker = TestBroker::start();
+    let (mut witness, _) = V5::connect(broker.address, connect("witness"));
+    witness.subscribe("witnessed", options(QoS::Level1));
+    for (number, (what, bytes, reason)) in AFTER_CONNECT.iter().enumerate() {
+        println!("{what}");
+        let (mut client, _) = V5::connect(broker.address, connect(&format!("client {number}")));
+        client.send_bytes(bytes);
+        client.expect_disconnect(*reason);
+    }
+    broker.client("publisher").publish("witnessed", "still here");
+    witness.expect_message("still here");
+}
+
+/// A CONNECT of the client `a` with these flags, properties, and what comes behind the id.
+fn connect_bytes(flags: u8, properties: &[u8], payload: &[u8]) -> Vec<u8> {
+    let body =
+        [b"\x00\x04MQTT\x05", &[flags, 0, 60, properties.len() as u8][..], properties, b"\x00\x01a", payload]
+            .concat();
+    [&[0x10, body.len() as u8], &body[..]].concat()
+}
+
+#[test]
+fn a_connect_that_is_none_is_told_so() {
+    const MALFORMED: ConnectReasonCode = ConnectReasonCode::MalformedPacket;
+    const PROTOCOL: ConnectReasonCode = ConnectReasonCode::ProtocolError;
+    let broker = TestBroker::start();
+    let cases = [
+        ("the reserved flag", connect_bytes(0x03, b"", b""), MALFORMED),
+        ("will retain without a will", connect_bytes(0x22, b"", b""), MALFORMED),
+        ("will QoS without a will", connect_bytes(0x0a, b"", b""), MALFORMED),
+        ("a will cut short", connect_bytes(0x06, b"", b"\x00\x00\x09t"), MALFORMED),
+        ("a will to nowhere", connect_bytes(0x06, b"", b"\x00\x00\x00\x00\x01m"), PROTOCOL),
+        ("a wildcard in the will", connect_bytes(0x06, b"", b"\x00\x00\x01#\x00\x01m"), MALFORMED),
+        (
+            "another's property in the will",
+            connect_bytes(0x06, b"", b"\x03\x21\x00\x01\x00\x01t\x00\x01m"),
+            MALFORMED,
+        ),
+        ("a byte more", connect_bytes(0x02, b"", b"x"), MALFORMED),
+        ("an unknown property", connect_bytes(0x02, b"\x7f", b""), MALFORMED),
+        ("a property of PUBLISH", connect_bytes(0x02, b"\x01\x00", b""), MALFORMED),
+        ("session expiry twice", connect_bytes(0x02, b"\x11\0\0\0\x01\x11\0\0\0\x02", b""), PROTOCOL),
+        ("receive maximum 0", connect_bytes(0x02, b"\x21\0\0", b""), PROTOCOL),
+        ("maximum packet size 0", connect_bytes(0x02, b"\x27\0\0\0\0", b""), PROTOCOL),
+        ("request problem information 2", connect_bytes(0x02, b"\x17\x02", b""), PROTOCOL),
+        ("authentication data without a method", connect_bytes(0x02, b"\x16\0\x01x", b""), PROTOCOL),
+        ("NUL in a user property", connect_bytes(0x02, b"\x26\0\x01\0\0\x01b", b""), MALFORMED),
+    ];
+    for (what, bytes, reason) in cases {
+        println!("{what}");
+        let mut client = V5::raw(broker.address);
+        client.send_bytes(&bytes);
+        assert_eq!(client.expect_connack().reason_code, reason);
+        client.expect_end();
+    }
+    // With neither of that it is one. MQTT 5 allows a password without a user name.
+    let mut client = V5::raw(broker.address);
+    client.send_bytes(&connect_bytes(0x42, b"\x21\0\x01", b"\x00\x01p"));
+    assert_eq!(client.expect_connack().reason_code, ConnectReasonCode::Success);
+}
+
+#[test]
+fn the_long_forms_of_acknowledgements_are_understood() {
+    let broker = TestBroker::start();
+    let (mut client, _) = V5::connect(broker.address, connect("client"));
+    for bytes in [&b"\x40\x02\x00\x01"[..], b"\x40\x03\x00\x01\x00", b"\x40\x04\x00\x01\x00\x00"] {
+        client.send_bytes(bytes);
+        client.ping();
+    }
+    client.send_bytes(b"\xe0\x01\x00");
+    client.expect_end();
+}
+
+/// Pseudo-random packets: the broker outlives them.
+#[test]
+fn noise_is_survived() {
+    use std::io::Write;
+    let broker = TestBroker::start();
+    let mut seed = 0x2545_f491_4f6c_dd1d_u64;
+    let mut random = move |below: u64| {
+        seed ^= seed << 13;
+        seed ^= seed >> 7;
+        seed ^= seed << 17;
+        seed % below
+    };
+    for round in 0..300 {
+        let mut client = V5::raw(broker.address);
+        if round % 3 > 0 {
+            client = V5::connect(broker.address, connect("noise")).0;
+        }
+        for _ in 0..20 {
+            let length = random(60) as usize;
+            let kind = if round % 3 == 0 { 0x10 } else { (random(16) << 4 | random(16)) as u8 };
+            let mut packet = vec![kind, length as u8];
+            if round % 3 == 0 {
+                packet.extend(b"\x00\x04MQTT\x05\x06\x00\x3c");
+                packet[1] += 10;
+            }
+            // Small bytes look like lengths and property ids; large ones like anything else.
+            packet.extend((0..length).map(|_| random(if round % 2 == 0 { 48 } else { 256 }) as u8));
+            if client.stream.write_all(&packet).is_err() {
+                break;
+            }
+        }
+    }
+    V5::connect(broker.address, connect("after")).0.ping();
+}
