@@ -1,4 +1,4 @@
-//! An MQTT 3.1.1 broker around rumqttd's routing core.
+//! A broker for MQTT 3.1.1 and MQTT 5 around rumqttd's routing core.
 //!
 //! Accept, route, keep, acknowledge: a message gets its PUBACK only after it is on disk for every
 //! lasting session that it is owed to. The way of a packet:

@@ -1,4 +1,4 @@
-//! Carries messages from publishers to subscribers, over MQTT 3.1.1.
+//! Carries messages from publishers to subscribers, over MQTT 3.1.1 and MQTT 5.
 //!
 //! Start reading at [`broker::run`].
 
@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use daemon_runtime::Daemon;
 
-/// Carries messages from publishers to subscribers, over MQTT 3.1.1.
+/// Carries messages from publishers to subscribers, over MQTT 3.1.1 and MQTT 5.
 #[derive(Parser)]
 #[command(version, about)]
 struct Arguments {

@@ -73,10 +73,13 @@ impl Retained {
         Ok(())
     }
 
-    /// Removes the messages that have expired, and returns their topics.
+    /// Removes the messages that have expired, and returns them.
     pub(crate) fn expire(&mut self, now: Instant) -> Vec<RetainedMessage> {
-        let expired = |_: &String, retained: &mut RetainedMessage| retained.message.has_expired(now);
-        let gone: Vec<_> = self.by_topic.extract_if(.., expired).map(|(_, retained)| retained).collect();
+        let expired = self.by_topic.values().filter(|retained| retained.message.has_expired(now));
+        let gone: Vec<_> = expired.cloned().collect();
+        for retained in &gone {
+            self.by_topic.remove(&retained.message.topic);
+        }
         // The broker's own figures do not expire.
         self.messages -= gone.len();
         self.bytes -= gone.iter().map(|retained| retained.message.size()).sum::<usize>();

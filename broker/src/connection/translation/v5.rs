@@ -164,7 +164,7 @@ fn unsubscription(unsubscribe: &v5::Unsubscribe) -> Unsubscribe {
     Unsubscribe { packet_id: unsubscribe.pid.value(), filters }
 }
 
-fn grant_code(grant: Result<QoS, NotSubscribed>) -> SubscribeReasonCode {
+fn grant_code(grant: &Result<QoS, NotSubscribed>) -> SubscribeReasonCode {
     match grant {
         Ok(QoS::AtMostOnce) => SubscribeReasonCode::GrantedQoS0,
         Ok(QoS::AtLeastOnce) => SubscribeReasonCode::GrantedQoS1,

@@ -189,7 +189,7 @@ impl Terms {
                 Pubcomp::new(pid(packet_id)?, PubcompReasonCode::PacketIdentifierNotFound).into()
             }
             Answer::Subscribed { packet_id, grants } => {
-                Suback::new(pid(packet_id)?, grants.into_iter().map(grant_code).collect()).into()
+                Suback::new(pid(packet_id)?, grants.iter().map(grant_code).collect()).into()
             }
             Answer::Unsubscribed { packet_id, existed } => {
                 Unsuback::new(pid(packet_id)?, existed.into_iter().map(withdrawn_code).collect()).into()
