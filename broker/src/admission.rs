@@ -90,6 +90,15 @@ impl Admission {
         Place { admission: self.clone(), address, number, displaced, is_client: false }
     }
 
+    /// From now on as many as these settings say; who is in stays.
+    pub(crate) fn adopt(&self, settings: &MqttSettings) {
+        let mut places = self.places();
+        let per_address = settings.max_connections_per_address;
+        places.max_clients = settings.max_connections;
+        places.max_clients_per_address = if per_address == 0 { usize::MAX } else { per_address };
+        places.max_half_open = settings.max_half_open.max(1);
+    }
+
     fn places(&self) -> MutexGuard<'_, Places> {
         // Nothing here panics half-way.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
@@ -171,7 +180,7 @@ impl Address {
 }
 
 /// What one customer of a provider has: an IPv4 address, or 64 bits of IPv6.
-fn network(address: IpAddr) -> IpAddr {
+pub(crate) fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(v6) => {
             let [a, b, c, d, ..] = v6.segments();

@@ -8,6 +8,7 @@
 mod handshake;
 mod timing;
 mod translation;
+mod visitor;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -18,10 +19,12 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadHalf, Wr
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use crate::admission::{NoPlace, Place};
-use crate::connection::handshake::{admit, shake_hands};
+use crate::access::{self, Gate, Login, Refusals, Rights};
+use crate::admission::NoPlace;
+use crate::connection::handshake::{admit, log_in, shake_hands};
 use crate::connection::timing::Timing;
 use crate::connection::translation::{FromClient, Introduction, Language, Written};
+pub(crate) use crate::connection::visitor::Visitor;
 use crate::exchange::{Incoming, Request};
 use crate::outlet::{Answer, CloseReason, Inlet, Outgoing, Refusal, outlet};
 use crate::packets::ProtocolError;
@@ -37,6 +40,8 @@ const UNWRITTEN_BYTES: usize = 256 * 1024;
 const READ_BYTES: usize = 16 * 1024;
 /// How often deadlines are looked at.
 const TICK: Duration = Duration::from_secs(1);
+/// Longer topics are cut off in the log.
+const LOGGED_CHARACTERS: usize = 200;
 /// How long the last words to a client may take.
 const FAREWELL: Duration = Duration::from_secs(1);
 
@@ -51,6 +56,14 @@ pub(crate) enum Ending {
     Closed(CloseReason),
     #[error(transparent)]
     NoPlace(#[from] NoPlace),
+    #[error("login refused: {0}")]
+    NotAdmitted(#[from] access::Refusal),
+    #[error("it may not publish under {0:?}")]
+    NotPermitted(String),
+    #[error("TLS: {0}")]
+    Tls(std::io::Error),
+    #[error("WebSocket: {0}")]
+    WebSocket(Box<tokio_tungstenite::tungstenite::Error>),
     #[error("no CONNECT in time")]
     NoConnect,
     #[error("the client has been silent for more than one and a half times its keep-alive")]
@@ -71,38 +84,52 @@ pub(crate) struct Surroundings {
     pub(crate) exchange: mpsc::Sender<Request>,
     pub(crate) settings: Arc<MqttSettings>,
     pub(crate) traffic: Arc<Traffic>,
+    pub(crate) gate: Arc<Gate>,
     pub(crate) shutdown: CancellationToken,
 }
 
 /// Serves a client until it goes, errs, or is told to go.
-pub(crate) async fn serve<S>(
-    mut stream: S,
-    id: ConnectionId,
-    peer: SocketAddr,
-    surroundings: Surroundings,
-    mut place: Place,
-) where
+pub(crate) async fn serve<S>(mut stream: S, visitor: Visitor, surroundings: Surroundings)
+where
     S: AsyncRead + AsyncWrite + Unpin,
 {
+    let Visitor { id, peer, mut place, .. } = visitor;
     let mut bytes = BytesMut::new();
+    let greeting = async {
+        let mut introduction = shake_hands(&mut stream, &mut bytes, &surroundings.settings).await?;
+        let Introduction { opening, login, language, .. } = &mut introduction;
+        let login = Login {
+            entrance: visitor.entrance,
+            address: peer.ip(),
+            certified: &visitor.certified,
+            password: login.as_ref().map(|(user, password)| (&**user, &**password)),
+            client_id: &opening.client_id,
+        };
+        let will = opening.will.as_ref().map(|will| &*will.publication.message.topic);
+        let rights = log_in(&mut stream, &surroundings.gate, login, will, language).await?;
+        Ok((introduction, rights))
+    };
     let shaken = tokio::select! {
-        shaken = shake_hands(&mut stream, &mut bytes, &surroundings.settings) => shaken,
+        shaken = greeting => shaken,
         () = place.displaced() => Err(NoPlace::Displaced.into()),
         () = surroundings.shutdown.cancelled() => Err(Ending::Stopping),
     };
     let admitted = match shaken {
-        Ok(mut introduction) => {
-            admit(&mut stream, &mut introduction.language, &mut place).await.map(|()| introduction)
+        Ok((mut introduction, rights)) => {
+            let admitted = admit(&mut stream, &mut introduction.language, &mut place).await;
+            admitted.map(|()| (introduction, rights))
         }
         Err(ending) => Err(ending),
     };
-    let mut introduction = match admitted {
-        Ok(introduction) => introduction,
-        Err(ending) => return log(&ending, peer, ""),
+    let (mut introduction, rights) = match admitted {
+        Ok(admitted) => admitted,
+        Err(ending) => return log(&ending, peer, "", &surroundings.gate.refusals),
     };
+    let rights = Arc::new(rights);
     introduction.ensure_client_id();
-    let Introduction { opening, keep_alive, language, .. } = introduction;
+    let Introduction { mut opening, keep_alive, language, .. } = introduction;
     let client_id = opening.client_id.clone();
+    opening.client_id = rights.session_name(&client_id);
     let timing = Timing::new(keep_alive, &surroundings.settings);
     let (outlet, inlet) = outlet(surroundings.settings.max_waiting_bytes);
     let (reader, writer) = tokio::io::split(stream);
@@ -116,6 +143,8 @@ pub(crate) async fn serve<S>(
         language,
         read: bytes,
         unwritten: BytesMut::new(),
+        unflushed: false,
+        rights: Arc::clone(&rights),
         pending: Vec::new(),
         pending_bytes: 0,
         acks: Vec::new(),
@@ -123,23 +152,39 @@ pub(crate) async fn serve<S>(
         connected: false,
         ended: false,
     };
-    let request = Request::Connect { connection: id, opening, outlet };
+    let request = Request::Connect { connection: id, opening, rights, outlet };
     let ending = connection.run(request).await;
-    log(&ending, peer, &client_id);
+    log(&ending, peer, &client_id, &connection.surroundings.gate.refusals);
     connection.say_farewell(&ending).await;
 }
 
-fn log(ending: &Ending, peer: SocketAddr, client_id: &str) {
+pub(crate) fn log(ending: &Ending, peer: SocketAddr, client_id: &str, refusals: &Refusals) {
     match ending {
+        Ending::NotAdmitted(_) | Ending::NotPermitted(_) | Ending::Tls(_) | Ending::WebSocket(_)
+            if !refusals.may_log() => {}
         Ending::Protocol(_)
         | Ending::NotReading
         | Ending::NoConnect
         | Ending::NoPlace(_)
+        | Ending::NotAdmitted(_)
+        | Ending::NotPermitted(_)
+        | Ending::Tls(_)
+        | Ending::WebSocket(_)
         | Ending::Refused(_) => {
             tracing::warn!(%peer, client_id, "connection closed: {ending}");
         }
         _ => tracing::info!(%peer, client_id, "connection closed: {ending}"),
     }
+}
+
+/// Writes, or flushes what was written: TLS and WebSocket hold some back. Returns the bytes
+/// written, 0 after a flush. Cancelling it loses nothing.
+async fn emit<W: AsyncWrite + Unpin>(writer: &mut W, unwritten: &mut BytesMut) -> std::io::Result<usize> {
+    if unwritten.is_empty() {
+        writer.flush().await?;
+        return Ok(0);
+    }
+    writer.write_buf(unwritten).await
 }
 
 struct Connection<S> {
@@ -152,6 +197,9 @@ struct Connection<S> {
     language: Language,
     read: BytesMut,
     unwritten: BytesMut,
+    /// Whether TLS may still hold something that was written.
+    unflushed: bool,
+    rights: Arc<Rights>,
     /// Packets for the exchange.
     pending: Vec<Incoming>,
     pending_bytes: usize,
@@ -174,7 +222,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         loop {
             let step = tokio::select! {
                 step = self.step() => step,
-                _ = tick.tick() => self.timing.check(self.may_read(), !self.unwritten.is_empty()),
+                _ = tick.tick() => self.timing.check(self.may_read(), self.unflushed || !self.unwritten.is_empty()),
                 () = shutdown.cancelled() => Err(Ending::Stopping),
             };
             if let Err(ending) = step {
@@ -203,8 +251,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             outgoing = self.inlet.next(), if self.unwritten.len() < UNWRITTEN_BYTES => {
                 self.carry_out(outgoing.ok_or(Ending::Stopping)?)
             }
-            written = self.writer.write_buf(&mut self.unwritten), if may_write => {
-                self.surroundings.traffic.bytes_sent.add(written?);
+            written = emit(&mut self.writer, &mut self.unwritten), if may_write || self.unflushed => {
+                let written = written?;
+                self.unflushed = written > 0;
+                self.surroundings.traffic.bytes_sent.add(written);
                 self.timing.wrote();
                 Ok(())
             }
@@ -212,7 +262,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                 let read = read?;
                 self.surroundings.traffic.bytes_received.add(read);
                 self.ended = read == 0;
-                Ok(self.take_packets()?)
+                self.take_packets()
             }
         }
     }
@@ -241,7 +291,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         Ok(())
     }
 
-    fn take_packets(&mut self) -> Result<(), ProtocolError> {
+    fn take_packets(&mut self) -> Result<(), Ending> {
         loop {
             let before = self.read.len();
             let Some(packet) = self.language.read(&mut self.read)? else {
@@ -251,6 +301,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             self.surroundings.traffic.packets_received.add(1);
             match packet {
                 FromClient::Ordered(incoming) => {
+                    self.check_rights(&incoming)?;
                     self.pending_bytes += before - self.read.len();
                     self.pending.push(incoming);
                 }
@@ -263,6 +314,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     fn answer_ping(&mut self) -> Result<(), ProtocolError> {
         self.begin_writing();
         self.language.write_ping_response(&mut self.unwritten)
+    }
+
+    /// Subscriptions are looked at by the exchange, filter by filter.
+    fn check_rights(&self, incoming: &Incoming) -> Result<(), Ending> {
+        match incoming {
+            Incoming::Publish(publication) if !self.rights.may_publish(&publication.message.topic) => {
+                Refusals::count(&self.surroundings.gate.refusals.publishes);
+                Err(Ending::NotPermitted(publication.message.topic.chars().take(LOGGED_CHARACTERS).collect()))
+            }
+            _ => Ok(()),
+        }
     }
 
     fn carry_out(&mut self, outgoing: Outgoing) -> Result<(), Ending> {

@@ -42,6 +42,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
+use crate::access::{Refusals, Rights};
 use crate::exchange::figures::Figures;
 pub(crate) use crate::exchange::keeping::StoreState;
 pub(crate) use crate::exchange::overview::{Overview, StoreBytes};
@@ -68,6 +69,7 @@ const ROUND: usize = 256;
 struct Client {
     session: SessionId,
     outlet: Outlet,
+    rights: Arc<Rights>,
     /// QoS 1 and 2 messages that may be under way to it.
     window: u16,
     will: Option<Will>,
@@ -94,6 +96,7 @@ pub(crate) struct Exchange {
     limits: Limits,
     figures: Figures,
     overview: watch::Sender<Overview>,
+    refusals: Arc<Refusals>,
     journal: Journal,
     store_state: StoreState,
     shutdown: CancellationToken,
@@ -146,6 +149,7 @@ impl Exchange {
         (restored, journal): (Restored, Journal),
         traffic: Arc<Traffic>,
         now: Instant,
+        refusals: Arc<Refusals>,
         shutdown: CancellationToken,
     ) -> Result<Exchange, StartFailure> {
         let router = Router::start(RouterLimits {
@@ -162,6 +166,7 @@ impl Exchange {
             figures: Figures::new(traffic, now),
             overview: watch::Sender::new(Overview::new(store_state, now)),
             store_state,
+            refusals,
             journal,
             shutdown,
             now,
@@ -213,7 +218,9 @@ impl Exchange {
 
     fn accept(&mut self, request: Request) -> Result<(), RouterFailure> {
         match request {
-            Request::Connect { connection, opening, outlet } => self.connect(connection, opening, outlet),
+            Request::Connect { connection, opening, rights, outlet } => {
+                self.connect(connection, opening, rights, outlet)
+            }
             Request::Packets { connection, packets } => {
                 self.served.push(connection);
                 self.take(connection, packets)
@@ -224,6 +231,10 @@ impl Exchange {
             }
             Request::Closed(connection) => self.leave(connection),
             Request::Tick(now) => self.tick(now),
+            Request::Settings(settings) => {
+                self.limits = Limits::new(&settings);
+                Ok(())
+            }
         }
     }
 

@@ -15,6 +15,7 @@
 //! connection without DISCONNECT: whoever looks at a client's status finds it offline while the
 //! broker is, and the client says that it is online when it comes back.
 
+mod access;
 mod admission;
 mod connection;
 mod exchange;
@@ -25,31 +26,40 @@ mod open_files;
 mod outlet;
 mod owed;
 mod packets;
+mod reloading;
 mod retained;
 mod router;
 mod session;
 mod sessions;
 mod settings;
 mod store;
+mod tls;
 mod topics;
 mod traffic;
+mod web_socket;
 
 use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
-use daemon_runtime::HealthEndpoint;
-use tokio::net::TcpListener;
+use daemon_runtime::{HealthEndpoint, Reloads, SettingsError};
+use futures_util::future::join_all;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::connection::Surroundings;
+use crate::access::Access;
+use crate::admission::Admission;
 use crate::exchange::{Exchange, REQUESTS_WAITING, Request};
-pub use crate::settings::{MqttSettings, Settings, StoreSettings};
+use crate::listener::{Listener, Reception};
+use crate::reloading::{Current, reload};
+pub use crate::settings::{
+    AccessSettings, Anonymous, MqttSettings, Settings, StoreSettings, TlsSettings, WebSocketSettings,
+};
 use crate::store::{Journal, Restored, Store};
 use crate::traffic::Traffic;
 
@@ -60,39 +70,51 @@ const TICK: Duration = Duration::from_secs(1);
 /// A broker that holds its port and is about to serve.
 #[derive(Debug)]
 pub struct Broker {
-    listener: TcpListener,
-    settings: Arc<MqttSettings>,
+    /// The first one is that of `[mqtt] listen`.
+    listeners: Vec<Listener>,
+    settings: Settings,
+    current: Arc<Current>,
+    reloads: Option<Reloads<Settings>>,
     kept: (Restored, Journal),
     health: Option<HealthEndpoint>,
 }
 
-/// Binds and serves until `shutdown` is cancelled.
+/// Binds and serves until `shutdown` is cancelled; SIGHUP reloads.
 ///
 /// # Errors
 ///
-/// If the address cannot be listened on, the store cannot be used, or the router does not start.
-pub async fn run(settings: Settings, shutdown: CancellationToken) -> anyhow::Result<()> {
-    let broker = Broker::bind(&settings).await?;
-    tracing::info!(address = %broker.local_addr()?, "listening");
+/// If an address cannot be listened on, a file of users or certificates is wrong, the store cannot
+/// be used, or the router does not start.
+pub async fn run(
+    settings: Settings,
+    reloads: Reloads<Settings>,
+    shutdown: CancellationToken,
+) -> anyhow::Result<()> {
+    let mut broker = Broker::bind(&settings).await?;
+    broker.reloads = Some(reloads);
+    for listener in &broker.listeners {
+        let (tls, web_socket) = (listener.entrance.tls, listener.entrance.web_socket);
+        tracing::info!(address = %listener.local_addr()?, tls, web_socket, "listening");
+    }
     daemon_runtime::ready();
     broker.run(shutdown).await
 }
 
 impl Broker {
-    /// Takes the port and reads the store; clients can connect from now on, and are served by
-    /// [`run`](Broker::run).
+    /// Takes the ports and reads users, certificates and the store; clients can connect from now
+    /// on, and are served by [`run`](Broker::run).
     ///
     /// # Errors
     ///
-    /// If the address cannot be listened on, or the store's file cannot be used.
+    /// If an address cannot be listened on, or a file cannot be used.
     pub async fn bind(settings: &Settings) -> anyhow::Result<Broker> {
-        let address = settings.mqtt.listen;
-        let listener = TcpListener::bind(address).await.with_context(|| {
-            format!(
-                "cannot listen on {address}: stop what uses this address (another broker?), \
-                 or set another one under [mqtt] listen"
-            )
-        })?;
+        let (access, current) = (Access::read(&settings.access)?, Current::read(settings)?);
+        let listeners = listeners(settings).await?;
+        for listener in &listeners {
+            if !access.is_open(listener.entrance) {
+                return Err(nobody_could_come(listener.local_addr()?).into());
+            }
+        }
         let kept = match Store::open(&settings.store)? {
             Some(store) => store.restore()?,
             None => {
@@ -101,7 +123,8 @@ impl Broker {
             }
         };
         let health = HealthEndpoint::bind(&settings.health).await?;
-        Ok(Broker { listener, settings: Arc::new(settings.mqtt.clone()), kept, health })
+        let (settings, current) = (settings.clone(), Arc::new(current));
+        Ok(Broker { listeners, settings, current, reloads: None, kept, health })
     }
 
     /// The address listened on: the real port if the settings say port 0.
@@ -110,7 +133,7 @@ impl Broker {
     ///
     /// If the operating system does not tell.
     pub fn local_addr(&self) -> anyhow::Result<SocketAddr> {
-        self.listener.local_addr().context("asking for the address listened on")
+        self.listeners[0].local_addr()
     }
 
     /// The address of the health endpoint, if there is one.
@@ -129,26 +152,31 @@ impl Broker {
     ///
     /// If the router does not start, or the settings have no room for the subscriptions kept.
     pub async fn run(self, shutdown: CancellationToken) -> anyhow::Result<()> {
-        open_files::allow(self.settings.max_connections + self.settings.max_half_open);
+        let mqtt = &self.settings.mqtt;
+        open_files::allow(mqtt.max_connections + mqtt.max_half_open);
         let (exchange, requests) = exchange::requests();
-        let traffic = Arc::new(Traffic::default());
-        let (now, stop) = (Instant::now(), shutdown.clone());
-        let owner = Exchange::start(&self.settings, self.kept, Arc::clone(&traffic), now, stop)?;
+        let refusals = Arc::clone(&self.current.gate.refusals);
+        let (traffic, now, stop) = (Arc::new(Traffic::default()), Instant::now(), shutdown.clone());
+        let owner = Exchange::start(mqtt, self.kept, Arc::clone(&traffic), now, refusals, stop)?;
         let overview = owner.watch();
         let thread = run_exchange(owner, requests)?;
-        let surroundings = Surroundings {
-            exchange: exchange.clone(),
-            settings: self.settings,
-            traffic,
-            shutdown: shutdown.clone(),
-        };
+        let admission = Admission::new(mqtt);
+        let reloading = self.reloads.map(|reloads| {
+            let (current, exchange) = (Arc::clone(&self.current), exchange.clone());
+            reload(reloads, self.settings.clone(), current, admission.clone(), exchange)
+        });
         let tasks = TaskTracker::new();
+        if let Some(reloading) = reloading {
+            tasks.spawn(shutdown.clone().run_until_cancelled_owned(reloading));
+        }
         if let Some(endpoint) = self.health {
             tasks.spawn(endpoint.serve(move || health::health(&overview.borrow()), shutdown.clone()));
         }
-        tasks.spawn(tell_the_time(exchange, shutdown));
-        listener::listen(&self.listener, &surroundings, &tasks).await;
-        drop(surroundings);
+        tasks.spawn(tell_the_time(exchange.clone(), shutdown.clone()));
+        let (current, last) = (self.current, AtomicU64::new(0));
+        let reception = Reception { current, admission, exchange, traffic, shutdown, last };
+        join_all(self.listeners.iter().map(|listener| reception.listen(listener, &tasks))).await;
+        drop(reception);
         tasks.close();
         if tokio::time::timeout(STOP_WITHIN, tasks.wait()).await.is_err() {
             tracing::warn!(connections = tasks.len(), "some connections did not end in time");
@@ -159,6 +187,34 @@ impl Broker {
             .context("waiting for the exchange")?
             .map_err(|_| anyhow::anyhow!("the exchange panicked"))
     }
+}
+
+/// Takes the ports of all listeners that are on.
+async fn listeners(settings: &Settings) -> anyhow::Result<Vec<Listener>> {
+    let Settings { mqtt, tls, websocket, .. } = settings;
+    let has_certificate = tls.certificate.is_some();
+    let mut listeners = vec![Listener::bind(mqtt.listen, false, false, "[mqtt] listen").await?];
+    if has_certificate {
+        listeners.push(Listener::bind(tls.listen, true, false, "[tls] listen").await?);
+    }
+    if let Some(address) = websocket.listen {
+        listeners.push(Listener::bind(address, false, true, "[websocket] listen").await?);
+    }
+    if let Some(address) = websocket.tls_listen {
+        if !has_certificate {
+            let said = "websocket.tls_listen needs a certificate: set certificate and key under [tls]";
+            return Err(SettingsError::new(said).into());
+        }
+        listeners.push(Listener::bind(address, true, true, "[websocket] tls_listen").await?);
+    }
+    Ok(listeners)
+}
+
+fn nobody_could_come(address: SocketAddr) -> SettingsError {
+    SettingsError::new(format!(
+        "nobody could log in at {address}: name a users file under [access] users and write it with \
+         `powerpi passwd`, or set [access] anonymous = \"everywhere\""
+    ))
 }
 
 async fn tell_the_time(exchange: mpsc::Sender<Request>, shutdown: CancellationToken) {

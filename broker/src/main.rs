@@ -25,5 +25,8 @@ fn main() -> ExitCode {
         config: arguments.config.as_deref(),
         worker_threads: 2,
     };
-    daemon.run(broker::run)
+    daemon.run(|settings, shutdown| async {
+        let reloads = daemon.reloads()?;
+        broker::run(settings, reloads, shutdown).await
+    })
 }

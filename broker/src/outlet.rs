@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use rumqttc::mqttbytes::QoS;
 use tokio::sync::mpsc;
 
+use crate::access;
 use crate::message::Message;
 use crate::session::Delivery;
 
@@ -57,6 +58,8 @@ pub(crate) enum Refusal {
     NoClientId,
     #[error("the client id is too long")]
     ClientIdTooLong,
+    #[error(transparent)]
+    Login(#[from] access::Refusal),
     #[error("there are no authentication methods besides user name and password")]
     AuthenticationMethod,
 }
@@ -66,6 +69,8 @@ pub(crate) enum Refusal {
 pub(crate) enum NotSubscribed {
     #[error("the filter is invalid")]
     Invalid,
+    #[error("the user may not read all of it")]
+    NotPermitted,
     #[error("shared subscriptions are not available")]
     Shared,
     #[error("the session has too many")]

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use broker_users::Role;
 use daemon_runtime::HealthSettings;
 use serde::Deserialize;
 
@@ -16,10 +17,79 @@ pub struct Settings {
     pub store: StoreSettings,
     /// Telling how the broker does, over HTTP.
     pub health: HealthSettings,
+    /// Who may come in.
+    pub access: AccessSettings,
+    /// A second listener, with TLS.
+    pub tls: TlsSettings,
+    /// Listeners for MQTT over WebSocket.
+    pub websocket: WebSocketSettings,
+}
+
+/// Section `[access]`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct AccessSettings {
+    /// The users file, as `powerpi passwd` writes it.
+    pub users: Option<PathBuf>,
+    /// Who comes in without a user; if not set, `never` with a users file and `loopback` without.
+    pub anonymous: Option<Anonymous>,
+    /// What they may do.
+    pub anonymous_role: Role,
+}
+
+/// Where clients come in without a user.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Anonymous {
+    /// Nowhere.
+    Never,
+    /// Through listeners on a loopback address, but not over WebSocket.
+    Loopback,
+    /// Everywhere.
+    Everywhere,
+}
+
+/// Section `[tls]`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct TlsSettings {
+    /// Address and port to listen on, once a certificate is set.
+    pub listen: SocketAddr,
+    /// The broker's certificate and those between it and its CA, in PEM.
+    pub certificate: Option<PathBuf>,
+    /// Its private key, in PEM.
+    pub key: Option<PathBuf>,
+    /// The CA of clients' certificates, in PEM. A name in a client's certificate that is a user's
+    /// logs the client in.
+    pub client_ca: Option<PathBuf>,
+    /// Whether clients without a certificate are turned away.
+    pub require_client_certificate: bool,
+}
+
+impl Default for TlsSettings {
+    fn default() -> Self {
+        TlsSettings {
+            listen: SocketAddr::from(([0; 8], 8883)),
+            certificate: None,
+            key: None,
+            client_ca: None,
+            require_client_certificate: false,
+        }
+    }
+}
+
+/// Section `[websocket]`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct WebSocketSettings {
+    /// Address and port to listen on, without TLS.
+    pub listen: Option<SocketAddr>,
+    /// Address and port to listen on, with the certificate of `[tls]`.
+    pub tls_listen: Option<SocketAddr>,
 }
 
 /// Section `[store]`.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct StoreSettings {
     /// The file; its folder must be there.
@@ -46,7 +116,7 @@ impl Default for StoreSettings {
 }
 
 /// Section `[mqtt]`.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct MqttSettings {
     /// Address and port to listen on, without TLS.

@@ -9,6 +9,7 @@ use anyhow::Context;
 use serde::de::DeserializeOwned;
 use tokio_util::sync::CancellationToken;
 
+use crate::reloads::Reloads;
 use crate::settings::{self, SettingsError};
 use crate::{logging, shutdown};
 
@@ -55,6 +56,15 @@ impl Daemon<'_> {
             Err(error) => tracing::error!("{}: {error:#}", self.name),
         }
         exit_code(&outcome)
+    }
+
+    /// The settings at each SIGHUP from now on. To be called by what [`run`](Daemon::run) runs.
+    ///
+    /// # Errors
+    /// If the signal cannot be waited for.
+    pub fn reloads<S: DeserializeOwned>(&self) -> anyhow::Result<Reloads<S>> {
+        let config = self.config.map(Path::to_owned);
+        Reloads::new(self.name, config).context("installing the handler of SIGHUP")
     }
 
     fn block_on<R>(&self, run: impl FnOnce(CancellationToken) -> R) -> anyhow::Result<()>

@@ -3,17 +3,21 @@
 //!
 //! Start reading at [`Daemon::run`].
 
+mod broker;
 mod daemon;
 #[cfg(feature = "health")]
 mod health;
 mod logging;
 mod reconnect;
+mod reloads;
 mod settings;
 mod shutdown;
 
+pub use broker::MqttSettings;
 pub use daemon::{Daemon, EXIT_FAILURE, EXIT_SETTINGS, exit_code, ready};
 #[cfg(feature = "health")]
 pub use health::{Health, HealthEndpoint, HealthSettings};
 pub use reconnect::reconnect;
+pub use reloads::Reloads;
 pub use settings::{SettingsError, load, parse};
 pub use shutdown::on_signal;

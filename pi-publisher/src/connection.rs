@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use anyhow::{Context, anyhow, bail};
+use daemon_runtime::MqttSettings;
 use jiff::Timestamp;
 use meter_messages::{Diag, Live, Mark, State, Status, Topic};
 use rumqttc::{
-    AsyncClient, ConnectReturnCode, ConnectionError, Event, EventLoop, LastWill, MqttOptions, NetworkOptions,
-    Packet, Publish, QoS,
+    AsyncClient, ConnectReturnCode, ConnectionError, Event, EventLoop, LastWill, Packet, Publish, QoS,
 };
 use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::task::JoinSet;
@@ -46,7 +46,7 @@ pub(crate) async fn run(publisher: &Publisher, shutdown: &CancellationToken) -> 
         opened = open(publisher) => opened?,
     };
     greet(publisher, &client).await?;
-    tracing::info!(broker = %publisher.mqtt.host, port = publisher.mqtt.port, "connected");
+    tracing::info!("connected to {}", publisher.mqtt);
 
     let mut deliveries = JoinSet::new();
     for meter in &publisher.meters {
@@ -84,20 +84,15 @@ async fn farewell(
 type Incoming = Result<Publish, ConnectionError>;
 
 async fn open(publisher: &Publisher) -> anyhow::Result<(AsyncClient, mpsc::Receiver<Incoming>)> {
-    let mqtt = &publisher.mqtt;
-    let mut options = MqttOptions::new(format!("powerpi-{}", publisher.site), &mqtt.host, mqtt.port);
+    let mut options = publisher.mqtt.options(&format!("powerpi-{}", publisher.site))?;
     let status = Topic::Status(publisher.site.clone()).to_string();
     options
-        .set_keep_alive(Duration::from_secs(mqtt.keep_alive_s.into()))
         .set_clean_session(true)
         .set_inflight(IN_FLIGHT)
         .set_max_packet_size(LARGEST_PACKET, LARGEST_PACKET)
         .set_last_will(LastWill::new(status, Status::Offline.as_str(), QoS::AtLeastOnce, true));
     let (client, mut connection) = AsyncClient::new(options, IN_FLIGHT.into());
-    let mut network = NetworkOptions::new();
-    network.set_tcp_nodelay(true);
-    network.set_connection_timeout(10);
-    connection.set_network_options(network);
+    connection.set_network_options(MqttSettings::network_options());
     match connection.poll().await? {
         Event::Incoming(Packet::ConnAck(ack)) if ack.code == ConnectReturnCode::Success => {}
         other => bail!("instead of a CONNACK came {other:?}"),
@@ -149,7 +144,7 @@ async fn say_status(publisher: &Publisher, client: &AsyncClient, status: Status)
 }
 
 async fn announce(publisher: &Publisher, client: &AsyncClient) -> anyhow::Result<()> {
-    if !publisher.mqtt.home_assistant {
+    if !publisher.home_assistant {
         return Ok(());
     }
     for meter in &publisher.meters {

@@ -72,7 +72,13 @@ pub async fn run(settings: Settings, shutdown: CancellationToken) -> anyhow::Res
     let (checkpoints, checkpointing) = safekeeping::spawn_checkpoints(&settings.state_dir, checkpoints)
         .context("starting the thread of checkpoints")?;
     daemon_runtime::ready();
-    let publisher = Publisher { mqtt: settings.mqtt, site: settings.site, meters, keeper: commands };
+    let publisher = Publisher {
+        mqtt: settings.mqtt,
+        home_assistant: settings.home_assistant,
+        site: settings.site,
+        meters,
+        keeper: commands,
+    };
     publisher.run(&shutdown).await;
     drop((publisher, checkpoints));
     tokio::task::spawn_blocking(|| end(counting, keeper)).await??;

@@ -6,7 +6,7 @@
 
 use std::sync::mpsc;
 
-use daemon_runtime::reconnect;
+use daemon_runtime::{MqttSettings, reconnect};
 use meter_messages::{Info, Meter, OutboxId, PulsesPerKwh, SiteId};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -14,7 +14,6 @@ use tokio_util::sync::CancellationToken;
 use crate::connection;
 use crate::counting::Reading;
 use crate::outbox_keeper::{Command, Extent};
-use crate::settings::MqttSettings;
 
 /// What the publisher tells of one meter.
 #[derive(Debug, Clone)]
@@ -59,6 +58,8 @@ impl Published {
 pub struct Publisher {
     /// The broker.
     pub mqtt: MqttSettings,
+    /// Whether Home Assistant shall find the meters by itself.
+    pub home_assistant: bool,
     /// This publisher's name.
     pub site: SiteId,
     /// The meters, by place.
@@ -70,7 +71,7 @@ pub struct Publisher {
 impl Publisher {
     /// Publishes until `shutdown`; a broker that is away is tried again.
     pub async fn run(&self, shutdown: &CancellationToken) {
-        let broker = format!("broker {}:{}", self.mqtt.host, self.mqtt.port);
+        let broker = self.mqtt.to_string();
         reconnect(&broker, shutdown, async || connection::run(self, shutdown).await).await;
     }
 }

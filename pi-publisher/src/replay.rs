@@ -5,9 +5,10 @@ use std::io::Write;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
+use daemon_runtime::MqttSettings;
 use jiff::Timestamp;
 use meter_messages::{Mark, Meter, OutboxId, PulseCount, Topic};
-use rumqttc::{AsyncClient, ConnectReturnCode, Event, EventLoop, MqttOptions, Packet, QoS};
+use rumqttc::{AsyncClient, ConnectReturnCode, Event, EventLoop, Packet, QoS};
 
 use crate::outbox::{Account, Outbox};
 use crate::settings::Settings;
@@ -104,10 +105,13 @@ fn next(
 
 async fn connect(settings: &Settings) -> anyhow::Result<(AsyncClient, EventLoop)> {
     let mqtt = &settings.mqtt;
-    let mut options = MqttOptions::new(format!("powerpi-{}-replay", settings.site), &mqtt.host, mqtt.port);
-    options.set_keep_alive(Duration::from_secs(mqtt.keep_alive_s.into())).set_inflight(100);
+    // Beside the publisher, which may be connected under its own name.
+    let beside = format!("powerpi-{}-replay", settings.site);
+    let mqtt = MqttSettings { client_id: None, ..mqtt.clone() };
+    let mut options = mqtt.options(&beside)?;
+    options.set_inflight(100);
     let (client, mut connection) = AsyncClient::new(options, READ);
-    match connection.poll().await.with_context(|| format!("broker {}:{}", mqtt.host, mqtt.port))? {
+    match connection.poll().await.with_context(|| mqtt.to_string())? {
         Event::Incoming(Packet::ConnAck(ack)) if ack.code == ConnectReturnCode::Success => {}
         other => bail!("instead of a CONNACK came {other:?}"),
     }

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use daemon_runtime::SettingsError;
+use daemon_runtime::{MqttSettings, SettingsError};
 use meter_messages::{Info, MAX_COUNT, MeterId, PulsesPerKwh, SiteId};
 use serde::Deserialize;
 
@@ -26,6 +26,8 @@ pub struct Settings {
     /// Whether minutes wait until the clock is synchronised. A machine without
     /// NTP whose clock is right all the same says no here.
     pub wait_for_clock: bool,
+    /// Whether Home Assistant shall find the meters by itself.
+    pub home_assistant: bool,
     /// The broker.
     pub mqtt: MqttSettings,
     /// The counters; at least one.
@@ -40,6 +42,7 @@ impl Default for Settings {
             runtime_dir: "/run/powerpi/publisher".into(),
             keep_days: 366,
             wait_for_clock: true,
+            home_assistant: true,
             mqtt: MqttSettings::default(),
             meter: Vec::new(),
         }
@@ -52,6 +55,7 @@ impl Settings {
     /// # Errors
     /// A [`SettingsError`] that says what to write.
     pub fn check(&self) -> Result<(), SettingsError> {
+        self.mqtt.check()?;
         let Some(first) = self.meter.first() else {
             return Err(SettingsError::new(
                 "no meter is set up; add a [[meter]] with id, pulses_per_kwh and source",
@@ -68,26 +72,6 @@ impl Settings {
             seen.push(&meter.id);
         }
         Ok(())
-    }
-}
-
-/// How to reach the broker.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct MqttSettings {
-    /// Name or address.
-    pub host: String,
-    /// TCP port.
-    pub port: u16,
-    /// Seconds between signs of life.
-    pub keep_alive_s: u16,
-    /// Whether Home Assistant shall find the meters by itself.
-    pub home_assistant: bool,
-}
-
-impl Default for MqttSettings {
-    fn default() -> Self {
-        Self { host: "127.0.0.1".into(), port: 1883, keep_alive_s: 20, home_assistant: true }
     }
 }
 

@@ -96,7 +96,11 @@ fn write_settings(
     let files = [
         (
             "powerpi-broker",
-            format!("[mqtt]\nlisten = \"{}\"\n[store]\npath = {}\n", options.mqtt, text("broker.sqlite")),
+            format!(
+                "[mqtt]\nlisten = \"{}\"\n[access]\nanonymous = \"everywhere\"\n[store]\npath = {}\n",
+                options.mqtt,
+                text("broker.sqlite")
+            ),
         ),
         ("powerpi-recorder", format!("ledger = {ledger}\nrrd_dir = {rrd_dir}\n{mqtt}")),
         (

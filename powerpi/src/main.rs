@@ -3,6 +3,7 @@
 mod daemons;
 mod demo;
 mod history;
+mod passwd;
 mod span;
 
 use std::process::ExitCode;
@@ -22,12 +23,18 @@ struct Arguments {
 enum Command {
     /// Shows all of PowerPi on this machine, with a simulated household
     Demo(demo::Options),
+    /// Writes a user and their password into the broker's users file
+    Passwd(passwd::Options),
 }
 
 fn main() -> ExitCode {
-    let Command::Demo(options) = Arguments::parse().command;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let outcome = runtime.map_err(Into::into).and_then(|runtime| runtime.block_on(demo::run(&options)));
+    let outcome = match Arguments::parse().command {
+        Command::Demo(options) => {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+            runtime.map_err(Into::into).and_then(|runtime| runtime.block_on(demo::run(&options)))
+        }
+        Command::Passwd(options) => passwd::run(&options),
+    };
     if let Err(error) = &outcome {
         eprintln!("powerpi: {error:#}");
     }

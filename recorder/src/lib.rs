@@ -14,7 +14,6 @@ pub mod subscription;
 mod tally;
 
 use anyhow::Context;
-use daemon_runtime::SettingsError;
 use meter_ledger::Ledger;
 use tokio_util::sync::CancellationToken;
 
@@ -25,9 +24,7 @@ use crate::subscription::Subscription;
 
 /// For each delivery: decode, record, acknowledge, mark; until `shutdown`.
 pub async fn run(settings: Settings, shutdown: CancellationToken) -> anyhow::Result<()> {
-    if settings.mqtt.client_id.is_empty() {
-        return Err(SettingsError::new("mqtt.client_id: a session that lasts needs a name").into());
-    }
+    settings.mqtt.check()?;
     let ledger = Ledger::open(&settings.ledger)?;
     let reader = Ledger::open_read_only(&settings.ledger)?;
     std::fs::create_dir_all(&settings.rrd_dir).with_context(|| {

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use daemon_runtime::MqttSettings;
 use serde::Deserialize;
 
 /// `/etc/powerpi/powerpi-recorder.toml`.
@@ -23,26 +24,6 @@ impl Default for Settings {
             rrd_dir: "/var/lib/powerpi/recorder/rrd".into(),
             mqtt: MqttSettings::default(),
         }
-    }
-}
-
-/// How to reach the broker.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct MqttSettings {
-    /// Name or address.
-    pub host: String,
-    /// TCP port.
-    pub port: u16,
-    /// Seconds between signs of life.
-    pub keep_alive_s: u16,
-    /// The session's name at the broker; two recorders need two.
-    pub client_id: String,
-}
-
-impl Default for MqttSettings {
-    fn default() -> Self {
-        Self { host: "127.0.0.1".into(), port: 1883, keep_alive_s: 20, client_id: "powerpi-recorder".into() }
     }
 }
 

@@ -4,17 +4,19 @@
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use daemon_runtime::reconnect;
+use daemon_runtime::{MqttSettings, reconnect};
 use meter_messages::{ALL_METERS, Topic};
 use rumqttc::{
-    AsyncClient, ConnectReturnCode, ConnectionError, Event, EventLoop, MqttOptions, NetworkOptions, Packet,
-    QoS, SubscribeReasonCode,
+    AsyncClient, ConnectReturnCode, ConnectionError, Event, EventLoop, MqttOptions, Packet, QoS,
+    SubscribeReasonCode,
 };
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio_util::sync::CancellationToken;
 
 use crate::bookkeeping::{Delivered, Input, Output};
-use crate::settings::MqttSettings;
+
+/// The session's name at the broker; two recorders need two.
+const USUAL_CLIENT_ID: &str = "powerpi-recorder";
 
 /// How long the last acknowledgements may take.
 const FAREWELL: Duration = Duration::from_secs(1);
@@ -41,7 +43,7 @@ pub struct Subscription {
 impl Subscription {
     /// Receives until `shutdown`; a broker that is away is tried again.
     pub async fn run(mut self, shutdown: &CancellationToken) {
-        let broker = format!("broker {}:{}", self.mqtt.host, self.mqtt.port);
+        let broker = self.mqtt.to_string();
         reconnect(&broker, shutdown, async || {
             self.connection += 1;
             self.connect(shutdown).await
@@ -52,11 +54,8 @@ impl Subscription {
     /// One connection: a fresh client, because what an old one still holds
     /// belongs to acknowledgements nobody may send any more.
     async fn connect(&mut self, shutdown: &CancellationToken) -> anyhow::Result<()> {
-        let (client, mut events) = AsyncClient::new(self.options(), WAITING_ACKS);
-        let mut network = NetworkOptions::new();
-        network.set_tcp_nodelay(true);
-        network.set_connection_timeout(10);
-        events.set_network_options(network);
+        let (client, mut events) = AsyncClient::new(self.options()?, WAITING_ACKS);
+        events.set_network_options(MqttSettings::network_options());
         let first = tokio::select! {
             () = shutdown.cancelled() => return Ok(()),
             first = events.poll() => first?,
@@ -92,15 +91,13 @@ impl Subscription {
         Ok(())
     }
 
-    fn options(&self) -> MqttOptions {
-        let mqtt = &self.mqtt;
-        let mut options = MqttOptions::new(&mqtt.client_id, &mqtt.host, mqtt.port);
+    fn options(&self) -> anyhow::Result<MqttOptions> {
+        let mut options = self.mqtt.options(USUAL_CLIENT_ID)?;
         options
-            .set_keep_alive(Duration::from_secs(mqtt.keep_alive_s.into()))
             .set_clean_session(false)
             .set_manual_acks(true)
             .set_max_packet_size(LARGEST_PACKET, LARGEST_PACKET);
-        options
+        Ok(options)
     }
 }
 

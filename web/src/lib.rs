@@ -38,11 +38,12 @@ use anyhow::Context;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-pub use settings::{MqttSettings, Settings, Zone};
+pub use settings::{Settings, Zone};
 pub use time_zone::adopt_time_zone;
 
 /// Serves until `shutdown`.
 pub async fn run(settings: Settings, shutdown: CancellationToken) -> anyhow::Result<()> {
+    settings.mqtt.check()?;
     let web = Web::bind(settings).await?;
     tracing::info!("open http://{}/", web.address());
     daemon_runtime::ready();

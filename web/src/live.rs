@@ -6,13 +6,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use daemon_runtime::MqttSettings;
 use jiff::Timestamp;
 use meter_messages::{ALL_SITES, Diag, Info, Live, Meter, SiteId, State, Status, Topic};
-use rumqttc::{AsyncClient, ConnectionError, Event, EventLoop, Incoming, MqttOptions, Publish, QoS};
+use rumqttc::{AsyncClient, Event, EventLoop, Incoming, Publish, QoS};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
-
-use crate::settings::MqttSettings;
 
 /// What the meters say of now, and (retained, so there at once) said last.
 const SUBSCRIPTIONS: [&str; 7] = [
@@ -243,7 +242,7 @@ pub(crate) async fn listen(settings: MqttSettings, values: LiveValues, shutdown:
         };
         values.connected.store(false, Ordering::Relaxed);
         if pause == PAUSE.0 {
-            tracing::warn!(host = settings.host, port = settings.port, error = %ended, "no live values: the broker is gone");
+            tracing::warn!("no live values from {settings}: {ended:#}");
         }
         tokio::select! {
             () = tokio::time::sleep(pause) => pause = (pause * 2).min(PAUSE.1),
@@ -254,15 +253,18 @@ pub(crate) async fn listen(settings: MqttSettings, values: LiveValues, shutdown:
 
 /// One connection, up to its end. A client of its own each time: what rumqttc
 /// has not sent yet is lost with the connection anyway.
-async fn session(settings: &MqttSettings, values: &LiveValues, pause: &mut Duration) -> ConnectionError {
-    let (client, mut connection) = client(settings);
+async fn session(settings: &MqttSettings, values: &LiveValues, pause: &mut Duration) -> anyhow::Error {
+    let (client, mut connection) = match client(settings) {
+        Ok(both) => both,
+        Err(error) => return error,
+    };
     loop {
         match connection.poll().await {
-            Err(error) => return error,
+            Err(error) => return error.into(),
             Ok(Event::Incoming(Incoming::ConnAck(_))) => {
                 *pause = PAUSE.0;
                 values.connected.store(true, Ordering::Relaxed);
-                tracing::info!(host = settings.host, port = settings.port, "listening for live values");
+                tracing::info!("listening for live values from {settings}");
                 for filter in SUBSCRIPTIONS {
                     // Room for all of them is in the client's channel.
                     let _ = client.try_subscribe(filter, QoS::AtMostOnce);
@@ -274,13 +276,12 @@ async fn session(settings: &MqttSettings, values: &LiveValues, pause: &mut Durat
     }
 }
 
-fn client(settings: &MqttSettings) -> (AsyncClient, EventLoop) {
+fn client(settings: &MqttSettings) -> anyhow::Result<(AsyncClient, EventLoop)> {
     // Unique, or two servers would throw each other off the broker.
     let unique = RandomState::new().build_hasher().finish();
-    let mut options = MqttOptions::new(format!("powerpi-web-{unique:016x}"), &settings.host, settings.port);
-    options.set_keep_alive(Duration::from_secs(settings.keep_alive_s.into()));
+    let mut options = settings.options(&format!("powerpi-web-{unique:016x}"))?;
     options.set_clean_session(true);
-    AsyncClient::new(options, SUBSCRIPTIONS.len() + 1)
+    Ok(AsyncClient::new(options, SUBSCRIPTIONS.len() + 1))
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use daemon_runtime::MqttSettings;
 use jiff::tz::TimeZone;
 use serde::Deserialize;
 
@@ -55,24 +56,6 @@ impl TryFrom<String> for Zone {
     fn try_from(name: String) -> Result<Self, String> {
         let zone = TimeZone::get(&name);
         zone.map(Self).map_err(|_| format!("there is no time zone \"{name}\"; write one like Europe/Berlin"))
-    }
-}
-
-/// How to reach the broker.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct MqttSettings {
-    /// Name or address.
-    pub host: String,
-    /// TCP port.
-    pub port: u16,
-    /// Seconds between signs of life.
-    pub keep_alive_s: u16,
-}
-
-impl Default for MqttSettings {
-    fn default() -> Self {
-        Self { host: "127.0.0.1".into(), port: 1883, keep_alive_s: 20 }
     }
 }
 

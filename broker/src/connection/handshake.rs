@@ -5,6 +5,7 @@ use std::time::Duration;
 use bytes::BytesMut;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
+use crate::access::{self, Gate, Login, Refusals, Rights};
 use crate::admission::Place;
 use crate::connection::Ending;
 use crate::connection::translation::{Introduction, Language, introduction, refuse_connect};
@@ -40,6 +41,24 @@ where
         return Err(Ending::Refused(refusal));
     }
     Ok(introduction)
+}
+
+/// Finds out what a client may do, or says that it may not come in.
+pub(super) async fn log_in<S: AsyncWrite + Unpin>(
+    stream: &mut S,
+    gate: &Gate,
+    login: Login<'_>,
+    will: Option<&str>,
+    language: &mut Language,
+) -> Result<Rights, Ending> {
+    let refusal = match gate.admit(login).await {
+        Ok(rights) if will.is_none_or(|topic| rights.may_publish(topic)) => return Ok(rights),
+        Ok(_) => access::Refusal::Will,
+        Err(refusal) => refusal,
+    };
+    Refusals::count(&gate.refusals.logins);
+    refuse(stream, language, refusal.into()).await;
+    Err(refusal.into())
 }
 
 /// Gives a client that has said who it is a place among the clients, or says that there is none.

@@ -24,6 +24,8 @@ const MAX_CLIENT_ID_BYTES: usize = 256;
 pub(super) struct Introduction {
     pub(super) opening: Opening,
     pub(super) keep_alive: Duration,
+    /// User name and password.
+    pub(super) login: Option<(String, String)>,
     pub(super) language: Language,
     /// Whether it asks to be authenticated in a way of its own.
     pub(super) wants_other_authentication: bool,

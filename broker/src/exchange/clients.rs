@@ -1,8 +1,10 @@
 //! Clients: coming and going.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::Duration;
 
+use crate::access::Rights;
 use crate::exchange::{Client, Exchange, Opening};
 use crate::outlet::{Answer, CloseReason, Outgoing, Outlet, Refusal};
 use crate::router::RouterFailure;
@@ -16,11 +18,13 @@ impl Exchange {
         &mut self,
         connection: ConnectionId,
         opening: Opening,
+        rights: Arc<Rights>,
         mut outlet: Outlet,
     ) -> Result<(), RouterFailure> {
         self.route()?;
         let client_id = opening.client_id.as_str();
         self.leave_earlier_life(client_id, opening.clean_start)?;
+        self.end_inaccessible(client_id, &rights);
         let known = self.sessions.of_client(client_id);
         if known.is_none() && !self.has_room_for_session() {
             tracing::warn!(client_id, "refused: there are too many sessions");
@@ -43,8 +47,14 @@ impl Exchange {
             tracing::info!(client_id, owed, "client connected");
         }
         let window = self.limits.window.min(opening.receive_maximum);
-        let client =
-            Client { session: opened.session, outlet, window, will: opening.will, held: VecDeque::new() };
+        let client = Client {
+            session: opened.session,
+            outlet,
+            rights,
+            window,
+            will: opening.will,
+            held: VecDeque::new(),
+        };
         self.clients.insert(connection, client);
         self.figures.connected(self.clients.len());
         self.stirred.push(opened.session);
@@ -78,6 +88,28 @@ impl Exchange {
             self.end_session(session);
         }
         dispensable.is_some()
+    }
+
+    /// Ends a session that holds what its user may not read any more; and the one that the client
+    /// had before it was somebody's, which would be owed messages for ever.
+    fn end_inaccessible(&mut self, client_id: &str, rights: &Rights) {
+        if let Some(id) = self.sessions.of_client(client_id)
+            && let Some(session) = self.sessions.get_mut(id)
+            && !session.subscriptions.keys().all(|filter| rights.may_subscribe(filter))
+        {
+            tracing::warn!(
+                client_id,
+                "session ended: it has subscriptions that its user may not have any more"
+            );
+            self.end_session(id);
+        }
+        if let Some(forsaken) = rights.forsaken(client_id)
+            && let Some(id) = self.sessions.of_client(forsaken)
+            && self.sessions.get_mut(id).is_some_and(|session| session.connection.is_none())
+        {
+            tracing::info!(client_id, "the client's anonymous session is ended");
+            self.end_session(id);
+        }
     }
 
     fn note_connection(&mut self, opened: &Opened, connection: ConnectionId, opening: &Opening) {

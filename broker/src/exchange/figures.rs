@@ -167,7 +167,8 @@ impl Exchange {
         }
         self.figures.published = Some(now);
         self.figures.update_load(now);
-        let named = self.figures.named(&overview);
+        let mut named = self.figures.named(&overview);
+        named.extend(self.refusals.figures());
         self.route()?;
         let figures = named.into_iter().map(|(name, value)| Unrouted::own(figure(&name, value)));
         self.unrouted.extend(figures);

@@ -6,9 +6,11 @@ use std::time::{Duration, Instant};
 use rumqttc::mqttbytes::QoS;
 use tokio::sync::mpsc;
 
+use crate::access::Rights;
 use crate::message::Message;
 use crate::outlet::Outlet;
 use crate::session::{Ack, ConnectionId, Expiry, SubscriptionOptions};
+use crate::settings::MqttSettings;
 
 /// Requests that may wait for the exchange before connections wait.
 pub(crate) const REQUESTS_WAITING: usize = 1_024;
@@ -117,6 +119,7 @@ pub(crate) enum Request {
     Connect {
         connection: ConnectionId,
         opening: Opening,
+        rights: Arc<Rights>,
         outlet: Outlet,
     },
     /// Answered with [`Outgoing::Next`](crate::outlet::Outgoing::Next).
@@ -133,6 +136,8 @@ pub(crate) enum Request {
     Closed(ConnectionId),
     /// Comes about once a second.
     Tick(Instant),
+    /// From now on other limits hold.
+    Settings(Arc<MqttSettings>),
 }
 
 /// A channel into the exchange, and its end inside.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use rumqttc::mqttbytes::QoS;
 
+use crate::access::{Refusals, Rights};
 use crate::exchange::publishing::{Copy, lower};
 use crate::exchange::{Exchange, RetainedWanted, Subscribe, Unsubscribe, Wanted};
 use crate::outlet::{Answer, NotSubscribed};
@@ -44,13 +45,14 @@ impl Exchange {
         let Some(client) = self.clients.get(&connection) else {
             return;
         };
-        let session = client.session;
+        let (session, rights) = (client.session, Arc::clone(&client.rights));
         let mut refused = Refused::default();
         let grants: Vec<_> = subscribe
             .filters
             .iter()
             .map(|wanted| {
-                self.grant(session, wanted).inspect_err(|reason| refused.note(&wanted.filter, reason))
+                let grant = self.grant(session, &rights, wanted);
+                grant.inspect_err(|reason| refused.note(&wanted.filter, reason))
             })
             .collect();
         self.log_refused(session, &refused);
@@ -62,7 +64,7 @@ impl Exchange {
         }
     }
 
-    fn grant(&mut self, id: SessionId, wanted: &Wanted) -> Result<Grant, NotSubscribed> {
+    fn grant(&mut self, id: SessionId, rights: &Rights, wanted: &Wanted) -> Result<Grant, NotSubscribed> {
         let Wanted { filter: path, options, retained } = wanted;
         let Some(session) = self.sessions.get_mut(id) else {
             return Err(NotSubscribed::Invalid);
@@ -73,6 +75,10 @@ impl Exchange {
         }
         if !valid_filter(path) {
             return Err(NotSubscribed::Invalid);
+        }
+        if !rights.may_subscribe(path) {
+            Refusals::count(&self.refusals.subscriptions);
+            return Err(NotSubscribed::NotPermitted);
         }
         if !known && session.subscriptions.len() >= self.limits.max_subscriptions {
             return Err(NotSubscribed::TooMany);

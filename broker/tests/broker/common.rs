@@ -94,6 +94,11 @@ impl Client {
         Client { stream, read: BytesMut::new() }
     }
 
+    /// A client over a connection that is there already.
+    pub(crate) fn over(stream: TcpStream) -> Client {
+        Client { stream, read: BytesMut::new() }
+    }
+
     /// Connects; panics unless the broker accepts. The second value is "session present".
     pub(crate) fn connect(address: SocketAddr, connect: Connect) -> (Client, bool) {
         let mut client = Client::raw(address);

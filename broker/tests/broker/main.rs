@@ -1,7 +1,9 @@
 //! The broker as clients see it, over TCP.
 #![allow(clippy::unwrap_used)]
 
+mod access;
 mod bounds;
+mod certificates;
 mod common;
 mod connecting;
 mod disk_full;
@@ -17,5 +19,7 @@ mod retaining;
 mod stopping;
 mod store_file;
 mod subscribing;
+mod tls;
 mod v5;
+mod web_socket;
 mod wills;

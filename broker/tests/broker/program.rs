@@ -136,6 +136,12 @@ impl Running {
         self.child.id()
     }
 
+    /// SIGHUP.
+    pub(crate) fn reload(&self) {
+        let pid = self.child.id().to_string();
+        assert!(Command::new("kill").args(["-HUP", &pid]).status().unwrap().success());
+    }
+
     /// `kill -9`.
     pub(crate) fn kill(mut self) {
         self.child.kill().unwrap();

@@ -8,6 +8,7 @@ use std::path::Path;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use daemon_runtime::MqttSettings;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use meter_ledger::Ledger;
@@ -15,7 +16,7 @@ use meter_messages::{Info, Meter, Minute, PulseCount, PulsesPerKwh};
 use meter_rrd::MeterDatabase;
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
-use web::{MqttSettings, Settings, Web, Zone};
+use web::{Settings, Web, Zone};
 
 pub(crate) const ZONE: &str = "Europe/Berlin";
 
@@ -116,7 +117,7 @@ impl Site {
             ledger: dir.path().join("ledger.sqlite"),
             rrd_dir: dir.path().join("rrd"),
             time_zone: Some(Zone::try_from(ZONE.to_owned()).unwrap()),
-            mqtt: MqttSettings { port: mqtt_port, ..MqttSettings::default() },
+            mqtt: MqttSettings { port: Some(mqtt_port), ..MqttSettings::default() },
             ..Settings::default()
         };
         let shutdown = CancellationToken::new();

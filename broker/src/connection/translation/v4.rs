@@ -9,6 +9,7 @@ use rumqttc::{
     SubscribeReasonCode, UnsubAck,
 };
 
+use crate::access;
 use crate::connection::translation::{FromClient, Introduction, Language};
 use crate::exchange::{
     Control, Incoming, Opening, Publication, RetainedWanted, Subscribe, Unsubscribe, Wanted, Will,
@@ -33,6 +34,7 @@ pub(super) fn introduction(connect: Connect, settings: &MqttSettings) -> Introdu
     });
     Introduction {
         keep_alive: Duration::from_secs(connect.keep_alive.into()),
+        login: connect.login.map(|login| (login.username, login.password)),
         opening: Opening {
             client_id: connect.client_id,
             clean_start: connect.clean_session,
@@ -146,6 +148,11 @@ fn code_of(refusal: Refusal) -> ConnectReturnCode {
         Refusal::TooManySessions | Refusal::TooManyClients => ConnectReturnCode::ServiceUnavailable,
         Refusal::NoClientId | Refusal::ClientIdTooLong => ConnectReturnCode::BadClientId,
         Refusal::AuthenticationMethod => ConnectReturnCode::NotAuthorized,
+        Refusal::Login(access::Refusal::WrongLogin) => ConnectReturnCode::BadUserNamePassword,
+        Refusal::Login(access::Refusal::Anonymous | access::Refusal::Will) => {
+            ConnectReturnCode::NotAuthorized
+        }
+        Refusal::Login(access::Refusal::Busy) => ConnectReturnCode::ServiceUnavailable,
     }
 }
 

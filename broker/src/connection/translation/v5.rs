@@ -13,6 +13,7 @@ use mqtt_proto::v5::{
 };
 use rumqttc::mqttbytes::QoS;
 
+use crate::access;
 use crate::connection::translation::Introduction;
 pub(super) use crate::connection::translation::v5::terms::Terms;
 use crate::exchange::{Opening, Publication, RetainedWanted, Subscribe, Unsubscribe, Wanted, Will};
@@ -31,6 +32,10 @@ pub(super) fn introduction(connect: v5::Connect, settings: &MqttSettings) -> Int
     Introduction {
         wants_other_authentication: properties.auth_method.is_some(),
         keep_alive: Duration::from_secs(connect.keep_alive.into()),
+        login: connect.username.as_ref().map(|user| {
+            let password = connect.password.as_deref().unwrap_or_default();
+            (user.to_string(), String::from_utf8_lossy(password).into_owned())
+        }),
         opening: Opening {
             client_id: connect.client_id.to_string(),
             clean_start: connect.clean_start,
@@ -169,6 +174,7 @@ fn grant_code(grant: &Result<QoS, NotSubscribed>) -> SubscribeReasonCode {
         Ok(QoS::AtMostOnce) => SubscribeReasonCode::GrantedQoS0,
         Ok(QoS::AtLeastOnce) => SubscribeReasonCode::GrantedQoS1,
         Ok(QoS::ExactlyOnce) => SubscribeReasonCode::GrantedQoS2,
+        Err(NotSubscribed::NotPermitted) => SubscribeReasonCode::NotAuthorized,
         Err(NotSubscribed::Invalid) => SubscribeReasonCode::TopicFilterInvalid,
         Err(NotSubscribed::Shared) => SubscribeReasonCode::SharedSubscriptionNotSupported,
         Err(NotSubscribed::TooMany | NotSubscribed::TooManyFilters(_)) => SubscribeReasonCode::QuotaExceeded,
@@ -185,6 +191,11 @@ fn refusal_code(refusal: Refusal) -> ConnectReasonCode {
         Refusal::TooManyClients => ConnectReasonCode::ServerBusy,
         Refusal::NoClientId | Refusal::ClientIdTooLong => ConnectReasonCode::ClientIdentifierNotValid,
         Refusal::AuthenticationMethod => ConnectReasonCode::BadAuthMethod,
+        Refusal::Login(access::Refusal::WrongLogin) => ConnectReasonCode::BadUserNameOrPassword,
+        Refusal::Login(access::Refusal::Anonymous | access::Refusal::Will) => {
+            ConnectReasonCode::NotAuthorized
+        }
+        Refusal::Login(access::Refusal::Busy) => ConnectReasonCode::ServerBusy,
     }
 }
 

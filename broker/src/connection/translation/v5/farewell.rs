@@ -13,10 +13,12 @@ pub(super) fn disconnect_reason(ending: &Ending) -> Option<Reason> {
         Ending::Protocol(error) => protocol_reason(error),
         Ending::Closed(CloseReason::TakenOver) => Reason::SessionTakenOver,
         Ending::Closed(CloseReason::Stalled) => Reason::QuotaExceeded,
+        Ending::NotPermitted(_) => Reason::NotAuthorized,
         Ending::Silent => Reason::KeepAliveTimeout,
         Ending::Stopping => Reason::ServerShuttingDown,
         Ending::Closed(CloseReason::Disconnected | CloseReason::Refused(_)) => return None,
-        Ending::Refused(_) | Ending::NoPlace(_) | Ending::NoConnect => return None,
+        Ending::Refused(_) | Ending::NoPlace(_) | Ending::NoConnect | Ending::NotAdmitted(_) => return None,
+        Ending::Tls(_) | Ending::WebSocket(_) => return None,
         Ending::NotReading | Ending::EndOfStream | Ending::Io(_) => return None,
     };
     Some(reason)

@@ -1,0 +1,130 @@
+//! Writing the users file.
+
+use std::fs::{File, Permissions};
+use std::io::{ErrorKind, Write};
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{Gid, Uid, fchown};
+use toml_edit::{DocumentMut, Item, Table, value};
+
+use crate::name::UserName;
+use crate::password::PasswordHash;
+use crate::role::Role;
+use crate::users::{Users, UsersError};
+
+/// A new file's first lines.
+const HEADING: &str = "# Users of powerpi-broker; `powerpi passwd` writes this file, and you may edit it.\n\
+                       # The broker reads it again on SIGHUP: systemctl reload powerpi-broker\n\n";
+
+/// A users file that is being changed. What a person wrote into it stays: comments, order, filters.
+#[derive(Debug)]
+pub struct UsersFile {
+    path: PathBuf,
+    document: DocumentMut,
+}
+
+impl UsersFile {
+    /// Reads the file, or begins a new one where there is none.
+    ///
+    /// # Errors
+    /// If it cannot be read, or says something wrong: it is not made worse then.
+    pub fn open(path: &Path) -> Result<Self, UsersError> {
+        let text = match std::fs::read_to_string(path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == ErrorKind::NotFound => HEADING.to_owned(),
+            Err(error) => return Err(UsersError::io(path, error)),
+        };
+        Users::parse(&text).map_err(|error| UsersError::wrong(path, &error))?;
+        let document = text.parse().map_err(|error| UsersError::wrong(path, &error))?;
+        Ok(Self { path: path.to_owned(), document })
+    }
+
+    /// The names of all users and their roles.
+    pub fn users(&self) -> Result<Users, UsersError> {
+        Users::parse(&self.document.to_string()).map_err(|error| UsersError::wrong(&self.path, &error))
+    }
+
+    /// Whether the user is there.
+    pub fn contains(&self, name: &UserName) -> bool {
+        self.document.get("user").and_then(|users| users.get(name.as_str())).is_some()
+    }
+
+    /// Sets what is given of a user, who is new or not.
+    pub fn set(&mut self, name: &UserName, password: Option<&PasswordHash>, role: Option<Role>) {
+        let users = self.document.entry("user").or_insert_with(|| {
+            let mut users = Table::new();
+            users.set_implicit(true);
+            Item::Table(users)
+        });
+        let user = &mut users[name.as_str()];
+        if user.is_none() {
+            *user = Item::Table(Table::new());
+        }
+        if let Some(role) = role {
+            user["role"] = value(role.name());
+        }
+        if let Some(password) = password {
+            user["password"] = value(password.as_str());
+        }
+    }
+
+    /// Takes a user out.
+    ///
+    /// # Errors
+    /// If there is no such user.
+    pub fn remove(&mut self, name: &UserName) -> Result<(), UsersError> {
+        let users = self.document.get_mut("user").and_then(Item::as_table_like_mut);
+        let removed = users.and_then(|users| users.remove(name.as_str()));
+        removed.map(drop).ok_or_else(|| UsersError::NoSuchUser(name.clone()))
+    }
+
+    /// Puts the file in the place of the old one, at once or not at all. It keeps owner, group and
+    /// mode; a new one is for its owner only, or also for the group that its folder belongs to.
+    ///
+    /// # Errors
+    /// If it cannot be written; the old one is as it was then.
+    pub fn save(&self) -> Result<(), UsersError> {
+        self.users()?;
+        self.replace().map_err(|error| UsersError::io(&self.path, error))
+    }
+
+    fn replace(&self) -> std::io::Result<()> {
+        // Through a link, so that the link stays one.
+        let path = self.path.canonicalize().unwrap_or_else(|_| self.path.clone());
+        let folder = match path.parent() {
+            Some(folder) if folder != Path::new("") => folder,
+            _ => Path::new("."),
+        };
+        let mut file = tempfile::NamedTempFile::new_in(folder)?;
+        file.write_all(self.document.to_string().as_bytes())?;
+        match std::fs::metadata(&path) {
+            Ok(old) => {
+                give_to(file.as_file(), old.uid(), old.gid())?;
+                file.as_file().set_permissions(Permissions::from_mode(old.mode() & 0o777))?;
+            }
+            Err(_) => share_with_group_of(folder, file.as_file())?,
+        }
+        file.as_file().sync_all()?;
+        file.persist(&path).map_err(|error| error.error)?;
+        File::open(folder)?.sync_all()
+    }
+}
+
+/// Temporary files are for their owner only.
+fn share_with_group_of(folder: &Path, file: &File) -> std::io::Result<()> {
+    let (ours, group) = (file.metadata()?, std::fs::metadata(folder)?.gid());
+    // Who may not give it away keeps it; the broker says so if it cannot read it.
+    if ours.gid() != group && give_to(file, ours.uid(), group).is_ok() {
+        file.set_permissions(Permissions::from_mode(0o640))?;
+    }
+    Ok(())
+}
+
+fn give_to(file: &File, owner: u32, group: u32) -> std::io::Result<()> {
+    let ours = file.metadata()?;
+    if (ours.uid(), ours.gid()) != (owner, group) {
+        fchown(file, Some(Uid::from_raw(owner)), Some(Gid::from_raw(group)))?;
+    }
+    Ok(())
+}

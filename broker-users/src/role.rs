@@ -1,0 +1,92 @@
+//! Ready-made rights.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::Deserialize;
+
+/// What a user is for. `%u` in a role's filters is the user's name, `%c` the client id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Role {
+    /// pi-publisher; the user is named like its site.
+    Publisher,
+    /// powerpi-recorder.
+    Recorder,
+    /// powerpi-web.
+    Web,
+    /// Whoever only looks.
+    Reader,
+    /// Home Assistant, which reads the meters and says when it has started.
+    HomeAssistant,
+    /// Everything.
+    Admin,
+}
+
+impl Role {
+    /// All of them.
+    pub const ALL: [Self; 6] =
+        [Self::Publisher, Self::Recorder, Self::Web, Self::Reader, Self::HomeAssistant, Self::Admin];
+
+    /// What it is called in the users file.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Publisher => "publisher",
+            Self::Recorder => "recorder",
+            Self::Web => "web",
+            Self::Reader => "reader",
+            Self::HomeAssistant => "home-assistant",
+            Self::Admin => "admin",
+        }
+    }
+
+    /// Filters of the topics it may publish under. A `+` behind text stands for the rest of the
+    /// level, as Home Assistant's discovery needs it.
+    pub fn publish(self) -> &'static [&'static str] {
+        match self {
+            Self::Publisher => &[
+                "powerpi/%u/status",
+                "powerpi/%u/+/minute",
+                "powerpi/%u/+/live",
+                "powerpi/%u/+/state",
+                "powerpi/%u/+/info",
+                "powerpi/%u/+/diag",
+                "homeassistant/device/powerpi_%u_+/config",
+            ],
+            Self::Recorder => &["powerpi/+/+/recorded"],
+            Self::Web | Self::Reader => &[],
+            Self::HomeAssistant => &["homeassistant/status"],
+            Self::Admin => &["#", "$+/#"],
+        }
+    }
+
+    /// Filters that cover what it may subscribe to.
+    pub fn subscribe(self) -> &'static [&'static str] {
+        match self {
+            Self::Publisher => &["powerpi/%u/#", "homeassistant/status"],
+            Self::Recorder => &["powerpi/#"],
+            Self::Web | Self::Reader => &["powerpi/#", "$SYS/#"],
+            Self::HomeAssistant => &["powerpi/#", "homeassistant/#"],
+            Self::Admin => &["#", "$+/#"],
+        }
+    }
+}
+
+impl fmt::Display for Role {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// No role has this name.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("there is no role \"{0}\"; there are: publisher, recorder, web, reader, home-assistant, admin")]
+pub struct UnknownRole(String);
+
+impl FromStr for Role {
+    type Err = UnknownRole;
+
+    fn from_str(name: &str) -> Result<Self, UnknownRole> {
+        Self::ALL.into_iter().find(|role| role.name() == name).ok_or_else(|| UnknownRole(name.to_owned()))
+    }
+}

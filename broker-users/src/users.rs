@@ -1,0 +1,102 @@
+//! What stands in the users file.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+use crate::name::UserName;
+use crate::password::PasswordHash;
+use crate::role::Role;
+
+/// Why a users file cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum UsersError {
+    /// It cannot be read or written.
+    #[error("users file {}: {error}", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What the operating system said.
+        error: std::io::Error,
+    },
+    /// It is there but says something wrong.
+    #[error("users file {}: {said}", path.display())]
+    Wrong {
+        /// The file.
+        path: PathBuf,
+        /// In one line.
+        said: String,
+    },
+    /// The user is not in it.
+    #[error("there is no user \"{0}\"")]
+    NoSuchUser(UserName),
+}
+
+impl UsersError {
+    pub(crate) fn io(path: &Path, error: std::io::Error) -> Self {
+        Self::Io { path: path.to_owned(), error }
+    }
+
+    pub(crate) fn wrong(path: &Path, said: &impl std::fmt::Display) -> Self {
+        Self::Wrong { path: path.to_owned(), said: said.to_string().trim_end().replace('\n', " ") }
+    }
+}
+
+/// One user's section, `[user.NAME]`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct User {
+    /// Without one the user can only come with a client certificate.
+    pub password: Option<PasswordHash>,
+    /// Ready-made rights.
+    pub role: Option<Role>,
+    /// Filters of topics the user may publish under, besides the role's.
+    #[serde(default)]
+    pub publish: Vec<String>,
+    /// Filters that cover what the user may subscribe to, besides the role's.
+    #[serde(default)]
+    pub subscribe: Vec<String>,
+}
+
+impl User {
+    /// All filters of topics the user may publish under.
+    pub fn publish_filters(&self) -> impl Iterator<Item = &str> {
+        let role = self.role.map_or(&[][..], Role::publish);
+        role.iter().copied().chain(self.publish.iter().map(String::as_str))
+    }
+
+    /// All filters that cover what the user may subscribe to.
+    pub fn subscribe_filters(&self) -> impl Iterator<Item = &str> {
+        let role = self.role.map_or(&[][..], Role::subscribe);
+        role.iter().copied().chain(self.subscribe.iter().map(String::as_str))
+    }
+}
+
+/// All users of a broker.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Users {
+    /// By name.
+    #[serde(default)]
+    pub user: BTreeMap<UserName, User>,
+}
+
+impl Users {
+    /// Reads a users file.
+    ///
+    /// # Errors
+    /// If it is not there, or says something wrong.
+    pub fn read(path: &Path) -> Result<Self, UsersError> {
+        let text = std::fs::read_to_string(path).map_err(|error| UsersError::io(path, error))?;
+        Self::parse(&text).map_err(|error| UsersError::wrong(path, &error))
+    }
+
+    /// Reads the text of a users file.
+    ///
+    /// # Errors
+    /// If it says something wrong; the error tells where.
+    pub fn parse(text: &str) -> Result<Self, toml_edit::de::Error> {
+        toml_edit::de::from_str(text)
+    }
+}

@@ -1,0 +1,18 @@
+//! A connection before anybody knows who it is.
+
+use std::net::SocketAddr;
+
+use crate::access::Entrance;
+use crate::admission::Place;
+use crate::session::ConnectionId;
+
+/// What is known of a connection besides its bytes.
+#[derive(Debug)]
+pub(crate) struct Visitor {
+    pub(crate) id: ConnectionId,
+    pub(crate) peer: SocketAddr,
+    pub(crate) entrance: Entrance,
+    /// The names in its verified certificate, if it has shown one.
+    pub(crate) certified: Vec<String>,
+    pub(crate) place: Place,
+}

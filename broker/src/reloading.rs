@@ -1,0 +1,98 @@
+//! What SIGHUP changes: users, certificates and limits, for whoever connects from then on.
+//!
+//! All of it or nothing: if one of the files is wrong, everything stays as it was and the log says
+//! what is wrong. Nobody is disconnected.
+
+use std::sync::{Arc, PoisonError, RwLock};
+
+use daemon_runtime::Reloads;
+use tokio::sync::mpsc;
+use tokio_rustls::rustls::ServerConfig;
+
+use crate::access::{Access, Gate};
+use crate::admission::Admission;
+use crate::exchange::Request;
+use crate::settings::{MqttSettings, Settings};
+use crate::tls;
+
+/// What new connections live by.
+#[derive(Debug)]
+pub(crate) struct Current {
+    settings: RwLock<Arc<MqttSettings>>,
+    tls: RwLock<Option<Arc<ServerConfig>>>,
+    pub(crate) gate: Arc<Gate>,
+}
+
+impl Current {
+    /// Reads users and certificates.
+    pub(crate) fn read(settings: &Settings) -> anyhow::Result<Current> {
+        Ok(Current {
+            settings: RwLock::new(Arc::new(settings.mqtt.clone())),
+            tls: RwLock::new(tls::read(&settings.tls)?),
+            gate: Arc::new(Gate::new(Access::read(&settings.access)?)?),
+        })
+    }
+
+    pub(crate) fn settings(&self) -> Arc<MqttSettings> {
+        Arc::clone(&self.settings.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    pub(crate) fn tls(&self) -> Option<Arc<ServerConfig>> {
+        self.tls.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn replace(&self, settings: &Settings) -> anyhow::Result<()> {
+        let (tls, access) = (tls::read(&settings.tls)?, Access::read(&settings.access)?);
+        *self.settings.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(settings.mqtt.clone());
+        *self.tls.write().unwrap_or_else(PoisonError::into_inner) = tls;
+        self.gate.replace(access);
+        Ok(())
+    }
+}
+
+/// Waits for SIGHUP and reloads, again and again.
+pub(crate) async fn reload(
+    mut reloads: Reloads<Settings>,
+    started_with: Settings,
+    current: Arc<Current>,
+    admission: Admission,
+    exchange: mpsc::Sender<Request>,
+) {
+    loop {
+        // Reading files takes no longer than a packet does.
+        let settings = reloads.next().await;
+        let replaced = settings.map_err(Into::into).and_then(|settings| {
+            current.replace(&settings)?;
+            anyhow::Ok(settings)
+        });
+        match replaced {
+            Ok(settings) => {
+                admission.adopt(&settings.mqtt);
+                let _ = exchange.send(Request::Settings(Arc::new(settings.mqtt.clone()))).await;
+                let later = needing_restart(&started_with, &settings);
+                if later.is_empty() {
+                    tracing::info!("reloaded: users, certificates and limits");
+                } else {
+                    tracing::warn!("reloaded; these wait for a restart: {}", later.join(", "));
+                }
+            }
+            Err(error) => tracing::error!("not reloaded, all stays as it was: {error:#}"),
+        }
+    }
+}
+
+/// The keys that are read at the start only, and have changed since.
+fn needing_restart(old: &Settings, new: &Settings) -> Vec<&'static str> {
+    let changed = [
+        ("mqtt.listen", old.mqtt.listen != new.mqtt.listen),
+        ("mqtt.max_filters", old.mqtt.max_filters != new.mqtt.max_filters),
+        ("mqtt.max_topics", old.mqtt.max_topics != new.mqtt.max_topics),
+        ("mqtt.max_retained", old.mqtt.max_retained != new.mqtt.max_retained),
+        ("mqtt.max_retained_bytes", old.mqtt.max_retained_bytes != new.mqtt.max_retained_bytes),
+        ("store", old.store != new.store),
+        ("tls.listen", old.tls.listen != new.tls.listen && old.tls.certificate.is_some()),
+        ("tls.certificate", old.tls.certificate.is_none() && new.tls.certificate.is_some()),
+        ("websocket", old.websocket != new.websocket),
+    ];
+    changed.into_iter().filter_map(|(key, changed)| changed.then_some(key)).collect()
+}

@@ -1,0 +1,75 @@
+//! MQTT over WebSocket: the same bytes in binary messages (MQTT 3.1.1, chapter 6).
+
+use std::io;
+
+use bytes::Bytes;
+use futures_util::future::ready;
+use futures_util::{SinkExt, StreamExt};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio_tungstenite::accept_hdr_async_with_config;
+use tokio_tungstenite::tungstenite::handshake::server::{ErrorResponse, Request, Response};
+use tokio_tungstenite::tungstenite::http::{HeaderValue, StatusCode};
+use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
+use tokio_tungstenite::tungstenite::{Error, Message};
+use tokio_util::io::{CopyToBytes, SinkWriter, StreamReader};
+
+/// The subprotocol that the standard asks clients to offer.
+const SUBPROTOCOL: &str = "mqtt";
+const PROTOCOL_HEADER: &str = "Sec-WebSocket-Protocol";
+/// A message may hold many packets, or a piece of one.
+const SMALLEST_LIMIT: usize = 64 * 1024;
+
+/// A stream of bytes in both directions.
+pub(crate) trait Duplex: AsyncRead + AsyncWrite + Unpin + Send {}
+impl<T: AsyncRead + AsyncWrite + Unpin + Send> Duplex for T {}
+
+/// Takes a client's request to speak MQTT over WebSocket.
+pub(crate) async fn accept(
+    stream: Box<dyn Duplex>,
+    max_packet_bytes: usize,
+) -> Result<Box<dyn Duplex>, Error> {
+    let limit = max_packet_bytes.saturating_add(SMALLEST_LIMIT);
+    let config = WebSocketConfig::default()
+        .read_buffer_size(16 * 1024)
+        .write_buffer_size(16 * 1024)
+        .max_message_size(Some(limit))
+        .max_frame_size(Some(limit));
+    let socket = accept_hdr_async_with_config(stream, answer, Some(config)).await?;
+    let (sink, stream) = socket.split();
+    let read = stream.filter_map(|message| {
+        ready(match message {
+            Ok(Message::Binary(bytes)) => Some(Ok(bytes)),
+            Ok(Message::Text(_)) => Some(Err(io::Error::other("a WebSocket message of text"))),
+            // tungstenite answers pings, and ends the stream after a close.
+            Ok(_) => None,
+            Err(Error::ConnectionClosed | Error::AlreadyClosed) => None,
+            Err(error) => Some(Err(io_error(error))),
+        })
+    });
+    let write =
+        sink.sink_map_err(io_error).with(|bytes: Bytes| ready(Ok::<_, io::Error>(Message::Binary(bytes))));
+    let reader = StreamReader::new(read);
+    let writer = SinkWriter::new(CopyToBytes::new(write));
+    Ok(Box::new(tokio::io::join(reader, writer)))
+}
+
+fn io_error(error: Error) -> io::Error {
+    match error {
+        Error::Io(error) => error,
+        other => io::Error::other(other),
+    }
+}
+
+/// Agrees to the subprotocol `mqtt`, and to nothing else.
+#[allow(clippy::result_large_err)] // tungstenite asks for it.
+fn answer(request: &Request, mut response: Response) -> Result<Response, ErrorResponse> {
+    let offers = request.headers().get_all(PROTOCOL_HEADER).iter();
+    let mut offered = offers.filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(','));
+    if offered.any(|name| name.trim() == SUBPROTOCOL) {
+        response.headers_mut().insert(PROTOCOL_HEADER, HeaderValue::from_static(SUBPROTOCOL));
+        return Ok(response);
+    }
+    let mut refusal = ErrorResponse::new(Some("this is MQTT: offer the subprotocol mqtt\n".to_owned()));
+    *refusal.status_mut() = StatusCode::BAD_REQUEST;
+    Err(refusal)
+}

@@ -1,0 +1,262 @@
+//! Users and their rights, from outside.
+
+use std::net::SocketAddr;
+use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use broker_users::{PasswordHash, Role, UsersFile};
+use rumqttc::mqttbytes::QoS;
+use rumqttc::{ConnAck, Connect, ConnectReturnCode, LastWill, Login, Packet, SubscribeReasonCode};
+
+use crate::common::{Client, qos1, text};
+use crate::program::{Home, Running};
+
+/// How long a reload, or a client that others are to be in the way of, may take.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Adds users to a home's users file; each one's password is "secret of " and the name.
+pub(crate) fn add_users(home: &Home, users: &[(&str, Role)]) {
+    let mut file = UsersFile::open(&home.path().join("users.toml")).unwrap();
+    for (name, role) in users {
+        let password = PasswordHash::of(password(name).as_bytes()).unwrap();
+        file.set(&name.parse().unwrap(), Some(&password), Some(*role));
+    }
+    file.save().unwrap();
+}
+
+pub(crate) fn password(name: &str) -> String {
+    format!("secret of {name}")
+}
+
+/// Settings with a users file.
+pub(crate) fn access_settings(home: &Home) -> String {
+    let folder = home.path().display();
+    format!("[access]\nusers = '{folder}/users.toml'\n[store]\npath = '{folder}/store.sqlite'\n")
+}
+
+fn home_with(users: &[(&str, Role)]) -> (Home, Running) {
+    let home = Home::new();
+    add_users(&home, users);
+    home.write(&access_settings(&home));
+    let running = home.start();
+    (home, running)
+}
+
+pub(crate) fn connect_as(name: &str, client_id: &str) -> Connect {
+    let mut connect = Connect::new(client_id);
+    connect.login = Some(Login { username: name.to_owned(), password: password(name) });
+    connect
+}
+
+fn client(home: &Home, name: &str) -> Client {
+    Client::connect(home.address, connect_as(name, name)).0
+}
+
+/// What the broker answers to a CONNECT.
+fn answer(address: SocketAddr, connect: Connect) -> ConnectReturnCode {
+    let mut client = Client::raw(address);
+    client.send(&Packet::Connect(connect));
+    match client.receive() {
+        Packet::ConnAck(ConnAck { code, .. }) => code,
+        other => panic!("no CONNACK: {other:?}"),
+    }
+}
+
+fn mosquitto(home: &Home, program: &str, user: &str, arguments: &[&str]) -> Output {
+    home.mosquitto(program, arguments).args(["-u", user, "-P", &password(user)]).output().unwrap()
+}
+
+#[test]
+fn who_is_not_known_is_refused() {
+    let (home, _running) = home_with(&[("reader", Role::Reader)]);
+    let publish = ["-t", "a", "-m", "x", "-q", "1"];
+    let wrong = home.mosquitto("mosquitto_pub", &publish).args(["-u", "reader", "-P", "wrong"]).output();
+    let said = String::from_utf8(wrong.unwrap().stderr).unwrap();
+    assert!(said.contains("bad user name or password"), "{said}");
+    let nobody = home.mosquitto("mosquitto_pub", &publish).output().unwrap();
+    assert!(String::from_utf8(nobody.stderr).unwrap().contains("not authorised"));
+    let unknown = connect_as("nobody", "x");
+    assert_eq!(answer(home.address, unknown), ConnectReturnCode::BadUserNamePassword);
+    let seen = mosquitto(&home, "mosquitto_sub", "reader", &["-t", "powerpi/#", "-E"]);
+    assert!(seen.status.success(), "{seen:?}");
+}
+
+#[test]
+fn a_publisher_is_held_to_its_site() {
+    let (home, _running) = home_with(&[("hq", Role::Publisher), ("reader", Role::Reader)]);
+    let mut reader = client(&home, "reader");
+    reader.subscribe("powerpi/#", QoS::AtLeastOnce);
+    for (topic, message) in [("powerpi/other/main/minute", "foreign"), ("powerpi/hq/main/minute", "own")] {
+        mosquitto(&home, "mosquitto_pub", "hq", &["-t", topic, "-m", message, "-q", "0"]);
+    }
+    assert_eq!(text(&reader.receive_message()), "own");
+    // It is told by the end of its connection; what it may do before that counts.
+    let mut publisher = client(&home, "hq");
+    publisher.publish("powerpi/hq/main/minute", "before");
+    publisher.send(&qos1(8, "powerpi/other/main/minute", "x", true));
+    publisher.expect_end();
+    reader.expect_messages(["before"]);
+    // A will is looked at as well.
+    let mut connect = connect_as("hq", "w");
+    connect.last_will = Some(LastWill::new("powerpi/other/status", "x", QoS::AtMostOnce, true));
+    assert_eq!(answer(home.address, connect), ConnectReturnCode::NotAuthorized);
+}
+
+#[test]
+fn a_reader_reads_what_it_may_and_publishes_nothing() {
+    let (home, _running) = home_with(&[("reader", Role::Reader), ("admin", Role::Admin)]);
+    client(&home, "admin").publish_retain("other/secret", "x", true);
+    let all = mosquitto(&home, "mosquitto_sub", "reader", &["-t", "#", "-W", "10"]);
+    let said = String::from_utf8(all.stderr).unwrap();
+    assert!(said.contains("denied") && all.stdout.is_empty(), "{said}");
+    let mut reader = client(&home, "reader");
+    for filter in ["#", "+/secret", "other/secret", "powerpi/../#"] {
+        let expected = match filter.starts_with("powerpi/") {
+            true => SubscribeReasonCode::Success(QoS::AtLeastOnce),
+            false => SubscribeReasonCode::Failure,
+        };
+        assert_eq!(reader.try_subscribe(filter, QoS::AtLeastOnce), expected, "{filter}");
+    }
+    reader.send(&qos1(1, "powerpi/hq/main/minute", "x", false));
+    reader.expect_end();
+    // The figures have counted it.
+    let mut admin = client(&home, "admin");
+    admin.subscribe("$SYS/broker/access/refused/+", QoS::AtMostOnce);
+    let start = Instant::now();
+    let mut counted = std::collections::BTreeMap::new();
+    while counted.get("publishes") != Some(&1) || counted.get("subscriptions") != Some(&4) {
+        assert!(start.elapsed() < Duration::from_secs(30), "{counted:?}");
+        let message = admin.receive_message();
+        let name = message.topic.rsplit('/').next().unwrap().to_owned();
+        counted.insert(name, text(&message).parse::<u64>().unwrap());
+    }
+}
+
+#[test]
+fn own_filters_know_user_and_client() {
+    let (home, running) = home_with(&[("reader", Role::Reader)]);
+    let path = home.path().join("users.toml");
+    let text = std::fs::read_to_string(&path).unwrap();
+    let more = "publish = ['in/%u/%c']\nsubscribe = ['out/%c/#']\n";
+    std::fs::write(&path, format!("{text}{more}")).unwrap();
+    running.reload();
+    let start = Instant::now();
+    while !may_subscribe(&home, "out/one/x", "one") {
+        assert!(start.elapsed() < PATIENCE, "not reloaded");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    assert!(!may_subscribe(&home, "out/one/x", "two"));
+    assert!(!may_subscribe(&home, "out/+/#", "+"));
+    let (mut one, _) = Client::connect(home.address, connect_as("reader", "one"));
+    one.publish("in/reader/one", "x");
+    one.send(&qos1(9, "in/reader/two", "x", false));
+    one.expect_end();
+}
+
+fn may_subscribe(home: &Home, filter: &str, client_id: &str) -> bool {
+    let (mut client, _) = Client::connect(home.address, connect_as("reader", client_id));
+    client.try_subscribe(filter, QoS::AtMostOnce) != SubscribeReasonCode::Failure
+}
+
+#[test]
+fn a_session_belongs_to_its_user() {
+    let (home, _running) =
+        home_with(&[("one", Role::Reader), ("two", Role::Reader), ("hq", Role::Publisher)]);
+    let lasting = |name: &str| {
+        let mut connect = connect_as(name, "recorder");
+        connect.clean_session = false;
+        Client::connect(home.address, connect)
+    };
+    let (mut one, present) = lasting("one");
+    assert!(!present);
+    one.subscribe("powerpi/#", QoS::AtLeastOnce);
+    // The same client id as another user takes nothing away, owed or connected.
+    let (mut two, present) = lasting("two");
+    assert!(!present);
+    one.ping();
+    drop(one);
+    client(&home, "hq").publish("powerpi/hq/main/minute", "owed to one");
+    two.expect_silence();
+    let (mut one, present) = lasting("one");
+    assert!(present);
+    one.expect_messages(["owed to one"]);
+}
+
+#[test]
+fn users_are_reloaded_and_who_is_connected_stays() {
+    let (home, running) = home_with(&[("one", Role::Reader)]);
+    let mut one = client(&home, "one");
+    add_users(&home, &[("two", Role::Reader)]);
+    running.reload();
+    let start = Instant::now();
+    while answer(home.address, connect_as("two", "two")) != ConnectReturnCode::Success {
+        assert!(start.elapsed() < PATIENCE, "not reloaded");
+        std::thread::sleep(Duration::from_millis(200));
+    }
+    // A file that is wrong changes nothing.
+    std::fs::write(home.path().join("users.toml"), "[user.one]\nrole = 'emperor'\n").unwrap();
+    running.reload();
+    std::thread::sleep(Duration::from_millis(500));
+    assert_eq!(answer(home.address, connect_as("two", "two")), ConnectReturnCode::Success);
+    one.ping();
+}
+
+#[test]
+fn limits_are_reloaded() {
+    let home = Home::new();
+    let running = home.start();
+    let mut first = home.client("first");
+    let store = format!("[store]\npath = '{}'\n", home.store().display());
+    home.write(&format!("max_connections = 1\n{store}"));
+    running.reload();
+    let start = Instant::now();
+    while answer(home.address, Connect::new("second")) != ConnectReturnCode::ServiceUnavailable {
+        assert!(start.elapsed() < PATIENCE, "not reloaded");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    first.ping();
+}
+
+#[test]
+fn a_flood_of_wrong_logins_delays_nobody_else() {
+    let (home, _running) = home_with(&[("reader", Role::Reader), ("other", Role::Reader)]);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let mut wrong = connect_as("reader", "x");
+    wrong.login = Some(Login { username: "reader".to_owned(), password: "wrong".to_owned() });
+    let mut flood: Vec<Client> = (0..150)
+        .map(|_| {
+            let socket = tokio::net::TcpSocket::new_v4().unwrap();
+            socket.bind("127.0.0.2:0".parse().unwrap()).unwrap();
+            let stream = runtime.block_on(socket.connect(home.address)).unwrap().into_std().unwrap();
+            stream.set_nonblocking(false).unwrap();
+            let mut client = Client::over(stream);
+            client.send(&Packet::Connect(wrong.clone()));
+            client
+        })
+        .collect();
+    let start = Instant::now();
+    client(&home, "other").ping();
+    let took = start.elapsed();
+    assert!(took < Duration::from_secs(3), "{took:?}");
+    // Meanwhile the flood has been slowed down: a few have their answer, most wait or are sent away.
+    let said = flood.iter_mut().filter_map(|client| client.next_within(Duration::from_millis(1)));
+    let wrong = ConnectReturnCode::BadUserNamePassword;
+    let looked_at = said.filter(|packet| matches!(packet, Packet::ConnAck(ack) if ack.code == wrong)).count();
+    assert!((1..20).contains(&looked_at), "{looked_at} passwords looked at");
+}
+
+#[test]
+fn nobody_could_log_in_is_no_way_to_start() {
+    let home = Home::with("");
+    let settings = home.path().join("open.toml");
+    std::fs::write(&settings, "[mqtt]\nlisten = '0.0.0.0:0'\n[store]\nin_memory = true\n").unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_powerpi-broker"))
+        .arg("--config")
+        .arg(&settings)
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    assert!(said.contains("powerpi passwd") && said.contains("anonymous"), "{said}");
+}

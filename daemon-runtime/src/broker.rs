@@ -1,0 +1,234 @@
+//! How a daemon reaches its broker: address, user, TLS.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use rumqttc::{MqttOptions, NetworkOptions, TlsConfiguration, Transport};
+use rustls::crypto::ring;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::{ClientConfig, RootCertStore};
+use serde::Deserialize;
+
+use crate::settings::SettingsError;
+
+const PLAIN_PORT: u16 = 1883;
+const TLS_PORT: u16 = 8883;
+
+/// The systemd credential that is the password where `password_file` is not set.
+const CREDENTIAL: &str = "mqtt-password";
+
+/// How long a connection to the broker may take to come about, in seconds.
+const CONNECT_WITHIN_S: u64 = 10;
+
+/// The section `[mqtt]` of a daemon that is a client.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct MqttSettings {
+    /// Name or address.
+    pub host: String,
+    /// TCP port; 1883, or 8883 with TLS, where none is given.
+    pub port: Option<u16>,
+    /// Seconds between signs of life.
+    pub keep_alive_s: u16,
+    /// The client's name at the broker; each program has a usual one.
+    pub client_id: Option<String>,
+    /// The user at the broker.
+    pub user: Option<String>,
+    /// The file whose first line is the password. Without it systemd's credential `mqtt-password`
+    /// is taken, if there is one.
+    pub password_file: Option<PathBuf>,
+    /// Whether to speak TLS.
+    pub tls: bool,
+    /// The CAs to trust, in PEM; the system's where none are given.
+    pub ca_file: Option<PathBuf>,
+    /// A client certificate, in PEM.
+    pub certificate_file: Option<PathBuf>,
+    /// Its private key, in PEM.
+    pub key_file: Option<PathBuf>,
+}
+
+impl Default for MqttSettings {
+    fn default() -> Self {
+        Self {
+            host: "127.0.0.1".into(),
+            port: None,
+            keep_alive_s: 20,
+            client_id: None,
+            user: None,
+            password_file: None,
+            tls: false,
+            ca_file: None,
+            certificate_file: None,
+            key_file: None,
+        }
+    }
+}
+
+impl MqttSettings {
+    /// The port to connect to.
+    pub fn port(&self) -> u16 {
+        self.port.unwrap_or(if self.tls { TLS_PORT } else { PLAIN_PORT })
+    }
+
+    /// What serde cannot check.
+    ///
+    /// # Errors
+    /// A [`SettingsError`] that says what to write.
+    pub fn check(&self) -> Result<(), SettingsError> {
+        let refuse = |said: &str| Err(SettingsError::new(format!("mqtt: {said}")));
+        let of_tls = [&self.ca_file, &self.certificate_file, &self.key_file];
+        if !self.tls && of_tls.iter().any(|file| file.is_some()) {
+            return refuse("ca_file, certificate_file and key_file need tls = true");
+        }
+        if self.certificate_file.is_some() != self.key_file.is_some() {
+            return refuse("certificate_file and key_file belong together");
+        }
+        if self.password_file.is_some() && self.user.is_none() {
+            return refuse("password_file needs a user");
+        }
+        if self.client_id.as_deref() == Some("") {
+            return refuse("client_id must not be empty; leave it out for the usual one");
+        }
+        Ok(())
+    }
+
+    /// Options for one connection. Files are read anew each time, so that a changed password or
+    /// certificate counts from the next connection on.
+    ///
+    /// # Errors
+    /// If a file cannot be read or does not hold what it should; the error names it.
+    pub fn options(&self, usual_client_id: &str) -> anyhow::Result<MqttOptions> {
+        let client_id = self.client_id.as_deref().unwrap_or(usual_client_id);
+        let mut options = MqttOptions::new(client_id, &self.host, self.port());
+        options.set_keep_alive(Duration::from_secs(self.keep_alive_s.into()));
+        if let Some(user) = &self.user {
+            options.set_credentials(user, self.password()?);
+        }
+        if self.tls {
+            let config = TlsConfiguration::Rustls(Arc::new(self.tls_config()?));
+            options.set_transport(Transport::Tls(config));
+        }
+        Ok(options)
+    }
+
+    /// Options of the TCP connection.
+    pub fn network_options() -> NetworkOptions {
+        let mut network = NetworkOptions::new();
+        network.set_tcp_nodelay(true);
+        network.set_connection_timeout(CONNECT_WITHIN_S);
+        network
+    }
+
+    fn password(&self) -> anyhow::Result<String> {
+        let credential = std::env::var_os("CREDENTIALS_DIRECTORY")
+            .map(|folder| Path::new(&folder).join(CREDENTIAL))
+            .filter(|path| path.is_file());
+        let Some(path) = self.password_file.clone().or(credential) else {
+            // A client certificate may be enough.
+            return Ok(String::new());
+        };
+        let text = std::fs::read_to_string(&path)
+            .with_context(|| format!("reading the password in {}", path.display()))?;
+        Ok(text.lines().next().unwrap_or_default().to_owned())
+    }
+
+    fn tls_config(&self) -> anyhow::Result<ClientConfig> {
+        let builder = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .context("choosing TLS versions")?
+            .with_root_certificates(self.roots()?);
+        let (Some(certificate), Some(key)) = (&self.certificate_file, &self.key_file) else {
+            return Ok(builder.with_no_client_auth());
+        };
+        let key_der = PrivateKeyDer::from_pem_file(key)
+            .with_context(|| format!("mqtt.key_file {}: no private key in PEM", key.display()))?;
+        builder
+            .with_client_auth_cert(certificates(certificate)?, key_der)
+            .with_context(|| format!("mqtt.certificate_file {}", certificate.display()))
+    }
+
+    fn roots(&self) -> anyhow::Result<RootCertStore> {
+        let found = match &self.ca_file {
+            Some(path) => certificates(path)?,
+            None => rustls_native_certs::load_native_certs().certs,
+        };
+        let mut roots = RootCertStore::empty();
+        // The system's may hold some that nobody can use.
+        let (usable, _) = roots.add_parsable_certificates(found);
+        if usable == 0 {
+            bail!("no CA to trust; install ca-certificates, or set mqtt.ca_file");
+        }
+        Ok(roots)
+    }
+}
+
+fn certificates(path: &Path) -> anyhow::Result<Vec<CertificateDer<'static>>> {
+    let said = || format!("{}: no certificate in PEM", path.display());
+    let chain: Vec<_> = CertificateDer::pem_file_iter(path)
+        .with_context(said)?
+        .collect::<Result<_, _>>()
+        .with_context(said)?;
+    if chain.is_empty() {
+        bail!(said());
+    }
+    Ok(chain)
+}
+
+/// As in "broker server:8883 (TLS)".
+impl fmt::Display for MqttSettings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let tls = if self.tls { " (TLS)" } else { "" };
+        write!(f, "broker {}:{}{tls}", self.host, self.port())
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use std::io::Write;
+
+    #[test]
+    fn what_does_not_go_together_is_refused() {
+        for (toml, says) in [
+            ("ca_file = 'x'", "tls = true"),
+            ("tls = true\ncertificate_file = 'x'", "belong together"),
+            ("password_file = 'x'", "needs a user"),
+            ("client_id = ''", "client_id"),
+        ] {
+            let settings: MqttSettings = crate::parse(toml).unwrap();
+            let said = settings.check().unwrap_err().to_string();
+            assert!(said.contains(says), "{said}");
+        }
+        crate::parse::<MqttSettings>("").unwrap().check().unwrap();
+    }
+
+    #[test]
+    fn the_port_follows_tls() {
+        let port = |toml| crate::parse::<MqttSettings>(toml).unwrap().port();
+        assert_eq!([port(""), port("tls = true"), port("tls = true\nport = 1")], [1883, 8883, 1]);
+    }
+
+    #[test]
+    fn the_password_is_read_and_not_shown() {
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        writeln!(file, "top secret").unwrap();
+        let toml = format!("user = 'me'\npassword_file = '{}'", file.path().display());
+        let settings: MqttSettings = crate::parse(&toml).unwrap();
+        let login = settings.options("x").unwrap().credentials().unwrap();
+        assert_eq!((login.username.as_str(), login.password.as_str()), ("me", "top secret"));
+        assert!(!format!("{settings:?} {settings}").contains("secret"));
+        let missing: MqttSettings = crate::parse("user = 'me'\npassword_file = '/nowhere'").unwrap();
+        assert!(format!("{:#}", missing.options("x").unwrap_err()).contains("/nowhere"));
+    }
+
+    #[test]
+    fn a_file_that_holds_no_certificate_is_named() {
+        let settings: MqttSettings = crate::parse("tls = true\nca_file = '/dev/null'").unwrap();
+        assert!(format!("{:#}", settings.options("x").unwrap_err()).contains("/dev/null"));
+    }
+}

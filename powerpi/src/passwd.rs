@@ -1,0 +1,97 @@
+//! `powerpi passwd`: writes users and their passwords into the broker's users file.
+
+use std::io::{IsTerminal, Read};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+use broker_users::{LONGEST_PASSWORD, PasswordHash, Role, UserName, UsersFile};
+
+/// What can be said on the command line.
+#[derive(clap::Args)]
+pub(crate) struct Options {
+    /// The user; a publisher's is its site
+    #[arg(required_unless_present = "list")]
+    name: Option<UserName>,
+    /// What the user may do: publisher, recorder, web, reader, home-assistant or admin
+    #[arg(long, value_name = "ROLE")]
+    role: Option<Role>,
+    /// The users file
+    #[arg(long, value_name = "FILE", default_value = "/etc/powerpi/users.toml")]
+    file: PathBuf,
+    /// Takes the password from this file instead of asking; "-" for standard input
+    #[arg(long, value_name = "FILE")]
+    password_file: Option<PathBuf>,
+    /// Gives the user no password: it comes with a client certificate only
+    #[arg(long, conflicts_with = "password_file")]
+    no_password: bool,
+    /// Takes the user out
+    #[arg(long, conflicts_with_all = ["role", "password_file", "no_password"])]
+    delete: bool,
+    /// Lists the users and their roles
+    #[arg(long, conflicts_with_all = ["name", "role", "password_file", "no_password", "delete"])]
+    list: bool,
+}
+
+/// Changes one user, or lists all.
+pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
+    let mut file = UsersFile::open(&options.file)?;
+    let Some(name) = &options.name else {
+        return list(&file);
+    };
+    if options.delete {
+        file.remove(name)?;
+    } else {
+        let is_new = !file.contains(name);
+        if is_new && options.role.is_none() {
+            bail!(
+                "user \"{name}\" is new: say --role publisher, recorder, web, reader, home-assistant or admin"
+            );
+        }
+        // Who only changes a role is not asked for a password.
+        let asked = is_new || options.role.is_none() || options.password_file.is_some();
+        let password = match asked && !options.no_password {
+            true => Some(PasswordHash::of(&password(options.password_file.as_deref())?)?),
+            false => None,
+        };
+        file.set(name, password.as_ref(), options.role);
+    }
+    file.save()?;
+    println!("{} is written; `systemctl reload powerpi-broker` makes it count.", options.file.display());
+    Ok(())
+}
+
+fn list(file: &UsersFile) -> anyhow::Result<()> {
+    for (name, user) in file.users()?.user {
+        let role = user.role.map_or("(own filters)", Role::name);
+        let certificate_only = if user.password.is_none() { "  no password" } else { "" };
+        println!("{name}\t{role}{certificate_only}");
+    }
+    Ok(())
+}
+
+fn password(file: Option<&Path>) -> anyhow::Result<Vec<u8>> {
+    match file {
+        Some(path) if path != Path::new("-") => {
+            let file = std::fs::File::open(path).with_context(|| format!("opening {}", path.display()))?;
+            first_line(file)
+        }
+        None if std::io::stdin().is_terminal() => ask(),
+        _ => first_line(std::io::stdin()),
+    }
+}
+
+fn ask() -> anyhow::Result<Vec<u8>> {
+    let password = rpassword::prompt_password("Password: ").context("asking for the password")?;
+    if rpassword::prompt_password("Once more: ")? != password {
+        bail!("the two are not the same; nothing was changed");
+    }
+    Ok(password.into_bytes())
+}
+
+fn first_line(source: impl Read) -> anyhow::Result<Vec<u8>> {
+    let mut text = Vec::new();
+    // A little more than the longest, so that too long a one is noticed.
+    source.take(LONGEST_PASSWORD as u64 + 2).read_to_end(&mut text).context("reading the password")?;
+    let line = text.split(|byte| *byte == b'\n').next().unwrap_or_default();
+    Ok(line.strip_suffix(b"\r").unwrap_or(line).to_vec())
+}
