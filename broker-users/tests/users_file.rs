@@ -26,7 +26,7 @@ fn users_come_and_go_and_comments_stay() {
     assert_eq!(std::fs::metadata(&path).unwrap().mode() & 0o777, 0o640);
     let users = Users::read(&path).unwrap();
     assert!(users.user["web"].password.as_ref().unwrap().verify(b"secret"));
-    assert_eq!(users.user["web"].subscribe_filters().collect::<Vec<_>>(), ["powerpi/#", "x/%u/#"]);
+    assert_eq!(users.user["web"].subscribe_filters().collect::<Vec<_>>(), ["powerpi/#", "$SYS/#", "x/%u/#"]);
     assert_eq!(users.user["größe 1.2"].role, Some(Role::Publisher));
 
     let mut file = UsersFile::open(&path).unwrap();
