@@ -1,11 +1,13 @@
 //! CONNECT, sessions, takeover, keep-alive.
 
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use rumqttc::mqttbytes::QoS;
 use rumqttc::{ConnAck, Connect, ConnectReturnCode, Packet};
 
 use crate::common::{Client, TestBroker};
+use crate::program::{Home, PROGRAM};
 
 fn refusal(code: ConnectReturnCode) -> Packet {
     Packet::ConnAck(ConnAck::new(code, false))
@@ -129,6 +131,16 @@ fn connections_are_limited() {
     drop(first);
     std::thread::sleep(Duration::from_millis(100));
     broker.client("second").ping();
+}
+
+#[test]
+fn the_limit_of_open_files_is_raised_to_what_connections_need() {
+    let home = Home::new();
+    let mut shell = Command::new("sh");
+    shell.args(["-c", r#"ulimit -S -n 128 && exec "$0" "$@""#, PROGRAM]);
+    let _broker = home.start_by(shell);
+    let mut clients: Vec<_> = (0..200).map(|number| home.client(&format!("client {number}"))).collect();
+    clients.iter_mut().for_each(Client::ping);
 }
 
 #[test]

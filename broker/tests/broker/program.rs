@@ -15,6 +15,8 @@ use crate::common::Client;
 /// How long the program may take until it listens, and until it has ended.
 const PATIENCE: Duration = Duration::from_secs(20);
 
+pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_powerpi-broker");
+
 /// The program's settings and store, which last while the program comes and goes.
 pub(crate) struct Home {
     folder: TempDir,
@@ -67,14 +69,14 @@ impl Home {
 
     /// Starts the program and waits until it listens.
     pub(crate) fn start(&self) -> Running {
+        self.start_by(Command::new(PROGRAM))
+    }
+
+    /// Starts the program by a command that takes the program's arguments.
+    pub(crate) fn start_by(&self, mut command: Command) -> Running {
         let log = File::options().create(true).append(true).open(self.path().join("log")).unwrap();
-        let child = Command::new(env!("CARGO_BIN_EXE_powerpi-broker"))
-            .arg("--config")
-            .arg(self.settings())
-            .stdout(Stdio::null())
-            .stderr(log)
-            .spawn()
-            .unwrap();
+        let child =
+            command.arg("--config").arg(self.settings()).stdout(Stdio::null()).stderr(log).spawn().unwrap();
         let running = Running { child };
         let start = Instant::now();
         while TcpStream::connect(self.address).is_err() {
