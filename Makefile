@@ -44,4 +44,22 @@ deny: ## Licences, sources and known advisories of all dependencies (wants the n
 	command -v cargo-deny >/dev/null || cargo install --locked cargo-deny
 	cargo deny check
 
+packages: ## Makes the Debian packages for this machine's architecture, in target/packages
+	deploy/install-packages.sh build
+	cargo build --release --locked --bins
+	rm -rf target/packages
+	for package in powerpi-pi powerpi-server; do \
+	    deploy/packages/build.sh $$package "$$(dpkg --print-architecture)" target/release target/packages || exit 1; done
+
+packages-arm: ## Adds the packages for Raspberry Pis (as root; fetches Debian sid once)
+	deploy/install-packages.sh arm
+	deploy/arm/build.sh
+	deploy/packages/build.sh powerpi-pi armhf target/arm/armv6 target/packages
+	deploy/packages/build.sh powerpi-pi arm64 target/arm/arm64 target/packages
+
+test-packages: packages ## Installs, upgrades and removes the packages in a booted Debian 12 (as root)
+	deploy/install-packages.sh packages
+	deploy/packages/test.sh target/packages
+
+.PHONY: packages packages-arm test-packages
 .PHONY: help demo test gpio screenshots torture bench-broker deny

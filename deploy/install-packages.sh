@@ -1,6 +1,6 @@
 #!/bin/bash
 # Installs what the named steps need and this machine lacks, and says why:
-#   install-packages.sh build|test|gpio ...
+#   install-packages.sh build|test|gpio|arm|packages ...
 # Debian 12 and its relatives; as root, or as a user with sudo.
 set -euo pipefail
 
@@ -25,8 +25,14 @@ declare -A why=(
     [bc]="builds that kernel"
     [xz-utils]="unpacks that kernel"
     [busybox-static]="the commands inside that kernel"
+    [mmdebstrap]="fetches the compilers for ARM"
+    [debootstrap]="a clean Debian 12 to install in"
+    [systemd-container]="starts that Debian 12"
+    [lintian]="looks packages over"
 )
 declare -A packages=(
+    [arm]="mmdebstrap"
+    [packages]="debootstrap systemd-container lintian"
     [build]="gcc pkg-config librrd-dev libclang-dev fonts-inter fonts-dejavu-core"
     [test]="rrdtool mosquitto mosquitto-clients chromium chromium-driver sqlite3 npm"
     [gpio]="linux-source-6.1 make flex bison bc xz-utils busybox-static"
