@@ -26,7 +26,7 @@ struct Secure {
 }
 
 impl Secure {
-    /// A broker's home with a certificate, users and this below `[tls]`.
+    /// A broker's home with a certificate, users and this below `[tls]`, `CA` being its authority's file.
     fn new(until_year: i32, more: &str) -> Secure {
         let home = Home::new();
         let authority = Authority::new(home.path(), "ca");
@@ -35,6 +35,7 @@ impl Secure {
         add_users(&home, &[("hq", Role::Publisher), ("reader", Role::Reader)]);
         let files = format!("certificate = '{}'\nkey = '{}'", certificate.display(), key.display());
         let access = access_settings(&home);
+        let more = more.replace("CA", &authority.pem.display().to_string());
         home.write(&format!("{access}[tls]\nlisten = '{address}'\n{files}\n{more}"));
         Secure { home, authority, address }
     }
@@ -124,12 +125,7 @@ fn an_expired_certificate_is_noticed_and_replaced_without_losing_anybody() {
 
 #[test]
 fn a_client_certificate_names_the_user() {
-    let home_ca = "client_ca = 'CA'";
-    let secure = Secure::new(2099, "");
-    let text = std::fs::read_to_string(secure.home.path().join("powerpi-broker.toml")).unwrap();
-    let ca = secure.authority.pem.display().to_string();
-    let settings = format!("{text}{}\n", home_ca.replace("CA", &ca));
-    std::fs::write(secure.home.path().join("powerpi-broker.toml"), settings).unwrap();
+    let secure = Secure::new(2099, "client_ca = 'CA'");
     let _running = secure.start();
     let publish = |authority: &Authority, name: &str, site: &str| {
         let Certified { certificate, key } = authority.client(secure.home.path(), name);
