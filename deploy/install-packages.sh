@@ -17,6 +17,7 @@ declare -A why=(
     [chromium]="a browser, in tests"
     [chromium-driver]="drives the browser"
     [npm]="fetches axe-core, which looks for barriers on the pages"
+    [python3-aiosmtpd]="a mail server, in tests"
     [sqlite3]="looks into the ledger, in tests"
     [linux-source-6.1]="the kernel that counts in the GPIO test"
     [make]="builds that kernel"
@@ -34,7 +35,7 @@ declare -A packages=(
     [arm]="mmdebstrap"
     [packages]="debootstrap systemd-container lintian"
     [build]="gcc pkg-config librrd-dev libclang-dev fonts-inter fonts-dejavu-core"
-    [test]="rrdtool mosquitto mosquitto-clients chromium chromium-driver sqlite3 npm"
+    [test]="rrdtool mosquitto mosquitto-clients chromium chromium-driver sqlite3 npm python3-aiosmtpd"
     [gpio]="linux-source-6.1 make flex bison bc xz-utils busybox-static"
 )
 

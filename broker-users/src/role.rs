@@ -15,6 +15,8 @@ pub enum Role {
     Recorder,
     /// powerpi-web.
     Web,
+    /// powerpi-alarms.
+    Alarms,
     /// Whoever only looks.
     Reader,
     /// Home Assistant, which reads the meters and says when it has started.
@@ -25,8 +27,15 @@ pub enum Role {
 
 impl Role {
     /// All of them.
-    pub const ALL: [Self; 6] =
-        [Self::Publisher, Self::Recorder, Self::Web, Self::Reader, Self::HomeAssistant, Self::Admin];
+    pub const ALL: [Self; 7] = [
+        Self::Publisher,
+        Self::Recorder,
+        Self::Web,
+        Self::Alarms,
+        Self::Reader,
+        Self::HomeAssistant,
+        Self::Admin,
+    ];
 
     /// What it is called in the users file.
     pub fn name(self) -> &'static str {
@@ -34,6 +43,7 @@ impl Role {
             Self::Publisher => "publisher",
             Self::Recorder => "recorder",
             Self::Web => "web",
+            Self::Alarms => "alarms",
             Self::Reader => "reader",
             Self::HomeAssistant => "home-assistant",
             Self::Admin => "admin",
@@ -54,6 +64,7 @@ impl Role {
                 "homeassistant/device/powerpi_%u_+/config",
             ],
             Self::Recorder => &["powerpi/+/+/recorded"],
+            Self::Alarms => &["powerpi/+/alarm/+/state"],
             Self::Web | Self::Reader => &[],
             Self::HomeAssistant => &["homeassistant/status"],
             Self::Admin => &["#", "$+/#"],
@@ -66,6 +77,7 @@ impl Role {
             Self::Publisher => &["powerpi/%u/#", "homeassistant/status"],
             Self::Recorder => &["powerpi/#"],
             Self::Web | Self::Reader => &["powerpi/#", "$SYS/#"],
+            Self::Alarms => &["powerpi/#"],
             Self::HomeAssistant => &["powerpi/#", "homeassistant/#"],
             Self::Admin => &["#", "$+/#"],
         }
@@ -80,7 +92,9 @@ impl fmt::Display for Role {
 
 /// No role has this name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("there is no role \"{0}\"; there are: publisher, recorder, web, reader, home-assistant, admin")]
+#[error(
+    "there is no role \"{0}\"; there are: publisher, recorder, web, alarms, reader, home-assistant, admin"
+)]
 pub struct UnknownRole(String);
 
 impl FromStr for Role {

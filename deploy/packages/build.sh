@@ -9,7 +9,7 @@ cd "$(dirname "$0")/../.."
 package=$1 architecture=$2 programs=$3 folder=$4
 case $package in
 powerpi-pi) binaries="pi-publisher" ;;
-powerpi-server) binaries="powerpi-broker powerpi-recorder powerpi-web powerpi" ;;
+powerpi-server) binaries="powerpi-broker powerpi-recorder powerpi-web powerpi-alarms powerpi" ;;
 *) echo "There is no package \"$package\"; there are powerpi-pi and powerpi-server." >&2; exit 2 ;;
 esac
 # POWERPI_VERSION: for tests of upgrades.

@@ -12,7 +12,7 @@ pub(crate) struct Options {
     /// The user; a publisher's is its site
     #[arg(required_unless_present = "list")]
     name: Option<UserName>,
-    /// What the user may do: publisher, recorder, web, reader, home-assistant or admin
+    /// What the user may do: publisher, recorder, web, alarms, reader, home-assistant or admin
     #[arg(long, value_name = "ROLE")]
     role: Option<Role>,
     /// The users file
@@ -44,7 +44,7 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
         let is_new = !file.contains(name);
         if is_new && options.role.is_none() {
             bail!(
-                "user \"{name}\" is new: say --role publisher, recorder, web, reader, home-assistant or admin"
+                "user \"{name}\" is new: say --role publisher, recorder, web, alarms, reader, home-assistant or admin"
             );
         }
         // Who only changes a role is not asked for a password.

@@ -1,0 +1,92 @@
+//! Tells when a meter does what it should not: too much power, no pulse, a
+//! budget passed, a publisher that is gone. No cloud: by MQTT, e-mail, webhook.
+//!
+//! [`session`] and [`months`] tell [`watching`] what is known; once a second it
+//! asks each alarm's [`condition`] what it makes of that, and [`alarm`] decides
+//! whether it turned; what turned is on disk ([`record`]) before it is sent
+//! ([`sending`]). Start reading at [`run`].
+
+pub mod alarm;
+pub mod condition;
+pub mod email;
+pub mod months;
+pub mod notice;
+pub mod observed;
+pub mod record;
+pub mod sending;
+pub mod session;
+pub mod settings;
+pub mod texts;
+pub mod watching;
+pub mod webhook;
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio_util::sync::CancellationToken;
+
+use crate::email::Email;
+use crate::record::{Record, Way};
+use crate::settings::Settings;
+use crate::watching::{Setting, Watch};
+use crate::webhook::Webhook;
+
+/// How often the alarms are looked at: as often as values come.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// Watches until `shutdown`.
+///
+/// # Errors
+/// Settings that cannot be; a record that cannot be read.
+pub async fn run(settings: Settings, shutdown: CancellationToken) -> anyhow::Result<()> {
+    settings.mqtt.check()?;
+    let (alarms, zone) = (settings.alarms()?, settings.zone()?);
+    let email = settings.email.as_ref().map(Email::new).transpose()?;
+    let webhook = settings.webhook.as_ref().map(Webhook::new).transpose()?;
+    let record = Record::read(&settings.state_file)?;
+    // Whether it can be written is better known now than at the first alarm.
+    record.write(&settings.state_file)?;
+    if alarms.is_empty() {
+        tracing::warn!("the settings name no [[alarm]]: nothing is watched");
+    }
+    let ways = [email.as_ref().map(|_| Way::Email), webhook.as_ref().map(|_| Way::Webhook)];
+    let setting = Setting {
+        alarms,
+        ways: ways.into_iter().flatten().collect(),
+        language: settings.language,
+        zone: zone.clone(),
+        pages: settings.pages,
+        state_file: settings.state_file,
+    };
+    let watch = Watch::new(setting, record, Timestamp::now());
+    daemon_runtime::ready();
+    tokio::join!(
+        session::run(&settings.mqtt, &watch, &shutdown),
+        months::run(settings.ledger, zone, watch.clone(), shutdown.clone()),
+        look(&watch, &shutdown),
+        async {
+            if let Some(email) = email {
+                sending::run(Way::Email, &watch, &shutdown, async |notice| email.send(notice).await).await;
+            }
+        },
+        async {
+            if let Some(webhook) = webhook {
+                sending::run(Way::Webhook, &watch, &shutdown, async |notice| webhook.send(notice).await)
+                    .await;
+            }
+        },
+    );
+    watch.keep();
+    Ok(())
+}
+
+async fn look(watch: &Watch, shutdown: &CancellationToken) {
+    let mut ticks = tokio::time::interval(LOOK_EVERY);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            () = shutdown.cancelled() => return,
+            _ = ticks.tick() => watch.look(Timestamp::now()),
+        }
+    }
+}

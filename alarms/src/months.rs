@@ -1,0 +1,63 @@
+//! This month's energy, from the ledger, once a minute.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::Context;
+use jiff::tz::TimeZone;
+use jiff::{Timestamp, ZonedDateTime};
+use meter_ledger::Ledger;
+use meter_messages::{Meter, Minute};
+use tokio_util::sync::CancellationToken;
+
+use crate::watching::Watch;
+
+const EVERY: Duration = Duration::from_secs(60);
+
+/// Reads until `shutdown`. A ledger that is not there yet is tried again.
+pub async fn run(ledger: PathBuf, zone: TimeZone, watch: Watch, shutdown: CancellationToken) {
+    let mut refused = false;
+    while !shutdown.is_cancelled() {
+        let (ledger, zone, watch) = (ledger.clone(), zone.clone(), watch.clone());
+        let read = tokio::task::spawn_blocking(move || read(&ledger, &zone, &watch));
+        match read.await.context("reading the ledger").and_then(|read| read) {
+            Ok(()) => refused = false,
+            Err(error) if !std::mem::replace(&mut refused, true) => {
+                tracing::warn!("no budgets: {error:#}; tried again every minute");
+            }
+            Err(_) => {}
+        }
+        tokio::select! {
+            () = shutdown.cancelled() => {}
+            () = tokio::time::sleep(EVERY) => {}
+        }
+    }
+}
+
+fn read(path: &std::path::Path, zone: &TimeZone, watch: &Watch) -> anyhow::Result<()> {
+    let ledger = Ledger::open_read_only(path)?;
+    let now = Timestamp::now();
+    let begins = month_begin(&now.to_zoned_datetime(zone.clone()))?;
+    let until = Minute::containing(now.as_second())?;
+    for meter in watch.meters() {
+        if let Some((name, kwh)) = month(&ledger, &meter, begins..until)? {
+            watch.month(&meter, name, kwh);
+        }
+    }
+    Ok(())
+}
+
+fn month(
+    ledger: &Ledger,
+    meter: &Meter,
+    span: std::ops::Range<Minute>,
+) -> anyhow::Result<Option<(String, f64)>> {
+    let Some(known) = ledger.meter(meter)? else { return Ok(None) };
+    let sum = ledger.sum(&known, span)?;
+    let kwh = known.pulses_per_kwh.energy_kwh(sum.pulses);
+    Ok(Some((known.name, kwh)))
+}
+
+fn month_begin(now: &ZonedDateTime) -> anyhow::Result<Minute> {
+    Ok(Minute::containing(now.first_of_month()?.start_of_day()?.timestamp().as_second())?)
+}

@@ -1,0 +1,58 @@
+//! What is known of a meter, from its messages and the ledger: pure.
+
+use jiff::Timestamp;
+use meter_messages::{Live, Status};
+
+/// Whether a meter's publisher is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Presence {
+    /// It says so.
+    Online,
+    /// It, or its will, says that it is gone; or the broker cannot be reached.
+    Gone {
+        /// Since when, as far as we know.
+        since: Timestamp,
+    },
+}
+
+/// What is known of a meter.
+#[derive(Debug, Clone, PartialEq)]
+pub struct MeterObserved {
+    /// The newest value.
+    pub value: Option<Live>,
+    /// When the last pulse came, as far as we have seen.
+    pub last_pulse: Option<Timestamp>,
+    /// This month's energy in kWh.
+    pub month_kwh: Option<f64>,
+    /// Whether its publisher is there.
+    pub presence: Presence,
+}
+
+impl MeterObserved {
+    /// Nothing is known at `now`.
+    pub fn nothing(now: Timestamp) -> Self {
+        Self { value: None, last_pulse: None, month_kwh: None, presence: Presence::Gone { since: now } }
+    }
+
+    /// Takes a value in; one that is older than what is known is passed over.
+    pub fn take(&mut self, value: Live) {
+        let known = self.value.as_ref();
+        if known.is_some_and(|known| known.at > value.at) {
+            return;
+        }
+        // The first value says nothing of when its last pulse came: at its time, at the latest.
+        if self.last_pulse.is_none() || known.is_some_and(|known| known.total != value.total) {
+            self.last_pulse = Some(value.at);
+        }
+        self.value = Some(value);
+    }
+
+    /// Takes in what the publisher says of itself; `None` is a broker that is away.
+    pub fn hear(&mut self, status: Option<Status>, now: Timestamp) {
+        self.presence = match (status, self.presence) {
+            (Some(Status::Online), _) => Presence::Online,
+            (_, gone @ Presence::Gone { .. }) => gone,
+            (_, Presence::Online) => Presence::Gone { since: now },
+        };
+    }
+}

@@ -1,0 +1,88 @@
+//! What survives a restart: where each alarm stands, and what is still to be sent.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::alarm::Standing;
+use crate::notice::Notice;
+
+/// Notices that wait for one way of sending; beyond, the oldest is given up.
+const MOST_UNSENT: usize = 100;
+
+/// A way of sending that is tried again until it succeeds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Way {
+    /// By e-mail.
+    Email,
+    /// To the web address.
+    Webhook,
+}
+
+/// One alarm's part.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct AlarmRecord {
+    /// Where it stands.
+    pub standing: Standing,
+    /// The last notice: what the retained topic says.
+    pub notice: Option<Notice>,
+    /// The last pulse and the running count after it.
+    pub last_pulse: Option<(Timestamp, u64)>,
+}
+
+/// The file's content.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Record {
+    /// By the alarms' names.
+    pub alarms: BTreeMap<String, AlarmRecord>,
+    /// Notices to send, oldest first.
+    pub unsent: BTreeMap<Way, VecDeque<Notice>>,
+}
+
+impl Record {
+    /// Reads the file; a new one begins where there is none.
+    ///
+    /// # Errors
+    /// A file that cannot be read, or is none of ours.
+    pub fn read(path: &Path) -> anyhow::Result<Self> {
+        match std::fs::read(path) {
+            Ok(json) => serde_json::from_slice(&json)
+                .with_context(|| format!("{} is damaged; remove it to begin anew", path.display())),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Self::default()),
+            Err(error) => Err(error).with_context(|| format!("reading {}", path.display())),
+        }
+    }
+
+    /// Replaces the file; when this returns, it is on disk.
+    ///
+    /// # Errors
+    /// What the file system said.
+    pub fn write(&self, path: &Path) -> anyhow::Result<()> {
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+        let folder = folder.map_or_else(|| PathBuf::from("."), Path::to_owned);
+        let write = || -> anyhow::Result<()> {
+            let mut file = tempfile::NamedTempFile::new_in(&folder)?;
+            file.write_all(&serde_json::to_vec_pretty(self)?)?;
+            file.as_file().sync_all()?;
+            file.persist(path)?;
+            std::fs::File::open(&folder)?.sync_all()?;
+            Ok(())
+        };
+        write().with_context(|| format!("writing {}; may this user do that?", path.display()))
+    }
+
+    /// Queues a notice for a way of sending.
+    pub fn queue(&mut self, way: Way, notice: Notice) {
+        let unsent = self.unsent.entry(way).or_default();
+        if unsent.len() >= MOST_UNSENT {
+            unsent.pop_front();
+            tracing::warn!(?way, "more than {MOST_UNSENT} notices wait; the oldest is given up");
+        }
+        unsent.push_back(notice);
+    }
+}

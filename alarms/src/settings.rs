@@ -1,0 +1,207 @@
+//! The settings of the alarms.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use daemon_runtime::{MqttSettings, SettingsError};
+use jiff::SignedDuration;
+use jiff::tz::TimeZone;
+use meter_messages::{Meter, MeterId};
+use serde::Deserialize;
+
+use crate::condition::Condition;
+use crate::email::EmailSettings;
+use crate::texts::Language;
+use crate::webhook::WebhookSettings;
+
+/// `/etc/powerpi/powerpi-alarms.toml`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Settings {
+    /// The recorder's ledger: budgets are reckoned from it.
+    pub ledger: PathBuf,
+    /// Where the alarms' standing and unsent notices are kept; its folder must be there.
+    pub state_file: PathBuf,
+    /// The language of the notices.
+    pub language: Language,
+    /// The zone of months and times; the system's where none is given.
+    pub time_zone: Option<String>,
+    /// The pages' address, so that a notice can link to its meter.
+    pub pages: Option<String>,
+    /// The broker.
+    pub mqtt: MqttSettings,
+    /// What to watch.
+    pub alarm: Vec<AlarmSettings>,
+    /// Notices by e-mail.
+    pub email: Option<EmailSettings>,
+    /// Notices to a web address.
+    pub webhook: Option<WebhookSettings>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            ledger: "/var/lib/powerpi/recorder/ledger.sqlite".into(),
+            state_file: "/var/lib/powerpi/alarms/alarms.json".into(),
+            language: Language::default(),
+            time_zone: None,
+            pages: None,
+            mqtt: MqttSettings::default(),
+            alarm: Vec::new(),
+            email: None,
+            webhook: None,
+        }
+    }
+}
+
+/// One `[[alarm]]`: a name, a meter, and one of the four conditions.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AlarmSettings {
+    /// Its name, the same shape as a meter's id.
+    pub name: MeterId,
+    /// `<site>/<meter>`.
+    #[serde(deserialize_with = "meter")]
+    pub meter: Meter,
+    /// Power from which it is raised, in W.
+    pub above_w: Option<u32>,
+    /// Power below which it is over, in W; nine tenths of `above_w` where none is given.
+    pub ends_below_w: Option<u32>,
+    /// How long `above_w` has to last; at once where none is given.
+    #[serde(rename = "for")]
+    pub lasting: Option<SignedDuration>,
+    /// How long no pulse may come.
+    pub no_pulse_for: Option<SignedDuration>,
+    /// The budget of a month, in kWh.
+    pub budget_kwh_per_month: Option<f64>,
+    /// How long the publisher may be away.
+    pub offline_for: Option<SignedDuration>,
+}
+
+/// An alarm as it is watched.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Alarm {
+    /// Its name.
+    pub name: MeterId,
+    /// The meter.
+    pub meter: Meter,
+    /// What it watches.
+    pub condition: Condition,
+}
+
+impl Settings {
+    /// The alarms, checked.
+    ///
+    /// # Errors
+    /// Names that are there twice, alarms without a condition or with several, impossible limits.
+    pub fn alarms(&self) -> Result<Vec<Alarm>, SettingsError> {
+        let mut alarms: Vec<Alarm> = Vec::new();
+        for settings in &self.alarm {
+            if alarms.iter().any(|other| other.name == settings.name) {
+                return Err(SettingsError::new(format!("two alarms are called {}", settings.name)));
+            }
+            alarms.push(settings.alarm()?);
+        }
+        Ok(alarms)
+    }
+
+    /// The zone of months and times.
+    ///
+    /// # Errors
+    /// A name that no zone has.
+    pub fn zone(&self) -> Result<TimeZone, SettingsError> {
+        let Some(name) = &self.time_zone else { return Ok(TimeZone::system()) };
+        TimeZone::get(name).map_err(|_| {
+            SettingsError::new(format!("there is no time zone \"{name}\"; write one like Europe/Berlin"))
+        })
+    }
+}
+
+impl AlarmSettings {
+    fn alarm(&self) -> Result<Alarm, SettingsError> {
+        let refuse = |said: &str| SettingsError::new(format!("alarm {}: {said}", self.name));
+        let duration = |given: SignedDuration| {
+            Duration::try_from(given).map_err(|_| refuse("a duration cannot be negative"))
+        };
+        let given = [
+            self.above_w.is_some(),
+            self.no_pulse_for.is_some(),
+            self.budget_kwh_per_month.is_some(),
+            self.offline_for.is_some(),
+        ];
+        if given.into_iter().filter(|given| *given).count() != 1 {
+            return Err(refuse("write one of above_w, no_pulse_for, budget_kwh_per_month, offline_for"));
+        }
+        if self.above_w.is_none() && (self.ends_below_w.is_some() || self.lasting.is_some()) {
+            return Err(refuse("`for` and `ends_below_w` belong to above_w"));
+        }
+        let condition = if let Some(watts) = self.above_w {
+            let ends_below_w = self.ends_below_w.unwrap_or(watts - watts / 10);
+            if ends_below_w > watts {
+                return Err(refuse("ends_below_w lies above above_w"));
+            }
+            let lasting = duration(self.lasting.unwrap_or_default())?;
+            Condition::Above { watts, ends_below_w, lasting }
+        } else if let Some(lasting) = self.no_pulse_for {
+            Condition::NoPulse { lasting: duration(lasting)? }
+        } else if let Some(lasting) = self.offline_for {
+            Condition::Offline { lasting: duration(lasting)? }
+        } else {
+            let kwh_per_month = self.budget_kwh_per_month.unwrap_or_default();
+            if !(kwh_per_month.is_finite() && kwh_per_month > 0.0) {
+                return Err(refuse("a budget is a number of kWh above 0"));
+            }
+            Condition::Budget { kwh_per_month }
+        };
+        Ok(Alarm { name: self.name.clone(), meter: self.meter.clone(), condition })
+    }
+}
+
+fn meter<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Meter, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    text.parse().map_err(|error| serde::de::Error::custom(format!("meter is <site>/<meter>: {error}")))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_sample_in_deploy_is_understood_with_all_it_shows() {
+        let sample = include_str!("../../deploy/powerpi-alarms.toml");
+        assert!(daemon_runtime::parse::<Settings>(sample).unwrap().alarms().unwrap().is_empty());
+        let shown: String = sample
+            .lines()
+            .map(|line| match line.strip_prefix("# ") {
+                Some(rest) if rest.starts_with('[') || rest.contains(" = ") => format!("{rest}\n"),
+                _ => format!("{line}\n"),
+            })
+            .collect();
+        let settings = daemon_runtime::parse::<Settings>(&shown).unwrap();
+        assert_eq!(settings.alarms().unwrap().len(), 4, "{shown}");
+        assert!(settings.email.is_some() && settings.webhook.is_some());
+    }
+
+    #[test]
+    fn what_cannot_be_watched_is_refused_by_name() {
+        let of = |body: &str| {
+            let toml = format!("[[alarm]]\nname = \"oven\"\nmeter = \"hq/main\"\n{body}");
+            daemon_runtime::parse::<Settings>(&toml).and_then(|settings| settings.alarms())
+        };
+        assert!(of("above_w = 5000\nfor = \"10m\"").is_ok());
+        assert!(of("no_pulse_for = \"6h\"").is_ok());
+        for (body, said) in [
+            ("", "write one of"),
+            ("above_w = 1\nno_pulse_for = \"1h\"", "write one of"),
+            ("no_pulse_for = \"1h\"\nfor = \"1h\"", "belong to above_w"),
+            ("above_w = 100\nends_below_w = 101", "lies above"),
+            ("no_pulse_for = \"-1h\"", "negative"),
+            ("budget_kwh_per_month = 0", "above 0"),
+            ("above_kw = 5", "above_kw"),
+        ] {
+            let error = of(body).unwrap_err().to_string();
+            assert!(error.contains(said), "{body}: {error}");
+        }
+    }
+}

@@ -1,0 +1,216 @@
+//! Looks at all alarms once a second and tells what turned.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use meter_messages::{Live, Meter, Status};
+use tokio::sync::Notify;
+use tokio::sync::futures::Notified;
+
+use crate::alarm::Turn;
+use crate::notice::{Notice, State};
+use crate::observed::MeterObserved;
+use crate::record::{Record, Way};
+use crate::settings::Alarm;
+use crate::texts::{Language, sentence};
+
+/// The alarms, what is known of their meters, and what was told; shared by the
+/// broker's session, the ledger's reader and the senders.
+#[derive(Debug, Clone)]
+pub struct Watch {
+    inner: Arc<Mutex<Inner>>,
+    turned: Arc<Notify>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    setting: Setting,
+    observed: BTreeMap<Meter, MeterObserved>,
+    names: BTreeMap<Meter, String>,
+    record: Record,
+    /// Whether the last write of the record failed.
+    refused: bool,
+}
+
+/// What the settings say about it.
+#[derive(Debug)]
+pub struct Setting {
+    /// What to watch.
+    pub alarms: Vec<Alarm>,
+    /// Ways besides MQTT.
+    pub ways: Vec<Way>,
+    /// The language of the notices.
+    pub language: Language,
+    /// The zone of their times.
+    pub zone: TimeZone,
+    /// The pages' address.
+    pub pages: Option<String>,
+    /// Where the record is kept.
+    pub state_file: PathBuf,
+}
+
+impl Watch {
+    /// Goes on where the record ends.
+    pub fn new(setting: Setting, mut record: Record, now: Timestamp) -> Self {
+        record.unsent.retain(|way, _| setting.ways.contains(way));
+        let mut observed = BTreeMap::new();
+        for alarm in &setting.alarms {
+            let of_meter: &mut MeterObserved =
+                observed.entry(alarm.meter.clone()).or_insert_with(|| MeterObserved::nothing(now));
+            if let Some((at, total)) = record.alarms.get(alarm.name.as_str()).and_then(|own| own.last_pulse) {
+                of_meter.take(Live { at, power_w: None, total });
+            }
+        }
+        let inner = Inner { setting, observed, names: BTreeMap::new(), record, refused: false };
+        Self { inner: Arc::new(Mutex::new(inner)), turned: Arc::new(Notify::new()) }
+    }
+
+    /// The meters that are watched.
+    pub fn meters(&self) -> Vec<Meter> {
+        self.with(|inner| inner.observed.keys().cloned().collect())
+    }
+
+    /// A value of a meter.
+    pub fn value(&self, meter: &Meter, value: Live) {
+        self.with(|inner| inner.observed.get_mut(meter).map(|observed| observed.take(value)));
+    }
+
+    /// A site's publisher, or (`None`) the broker that is away.
+    pub fn status(&self, of: impl Fn(&Meter) -> bool, status: Option<Status>, now: Timestamp) {
+        self.with(|inner| {
+            let concerned = inner.observed.iter_mut().filter(|(meter, _)| of(meter));
+            concerned.for_each(|(_, observed)| observed.hear(status, now));
+        });
+    }
+
+    /// What the ledger says of a meter: its name and this month's energy.
+    pub fn month(&self, meter: &Meter, name: String, kwh: f64) {
+        self.with(|inner| {
+            inner.names.insert(meter.clone(), name);
+            if let Some(observed) = inner.observed.get_mut(meter) {
+                observed.month_kwh = Some(kwh);
+            }
+        });
+    }
+
+    /// Looks at all alarms.
+    pub fn look(&self, now: Timestamp) {
+        if self.with(|inner| inner.look(now)) {
+            self.turned.notify_waiters();
+        }
+    }
+
+    /// Waits until something turns after this call, even before it is awaited.
+    pub fn turned(&self) -> Notified<'_> {
+        self.turned.notified()
+    }
+
+    /// What the retained topics are to say: each alarm's last notice.
+    pub fn notices(&self) -> Vec<(Meter, Notice)> {
+        self.with(|inner| {
+            let of = |alarm: &Alarm| {
+                let told = inner.record.alarms.get(alarm.name.as_str()).and_then(|own| own.notice.clone());
+                (alarm.meter.clone(), told.unwrap_or_else(|| quiet(alarm)))
+            };
+            inner.setting.alarms.iter().map(of).collect()
+        })
+    }
+
+    /// The oldest notice that waits for a way of sending.
+    pub fn unsent(&self, way: Way) -> Option<Notice> {
+        self.with(|inner| inner.record.unsent.get(&way).and_then(|unsent| unsent.front().cloned()))
+    }
+
+    /// That one is sent.
+    pub fn sent(&self, way: Way, notice: &Notice) {
+        self.with(|inner| {
+            if let Some(unsent) = inner.record.unsent.get_mut(&way)
+                && unsent.front() == Some(notice)
+            {
+                unsent.pop_front();
+            }
+            inner.keep();
+        });
+    }
+
+    /// Writes down what has not been yet: at the end.
+    pub fn keep(&self) {
+        self.with(Inner::keep);
+    }
+
+    fn with<T>(&self, act: impl FnOnce(&mut Inner) -> T) -> T {
+        act(&mut self.inner.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl Inner {
+    /// Steps all alarms; true if one turned. The record is on disk before
+    /// anything is sent.
+    fn look(&mut self, now: Timestamp) -> bool {
+        let mut turned = false;
+        for alarm in &self.setting.alarms {
+            let Some(observed) = self.observed.get(&alarm.meter) else { continue };
+            let own = self.record.alarms.entry(alarm.name.to_string()).or_default();
+            own.last_pulse = observed.last_pulse.zip(observed.value.as_ref().map(|value| value.total));
+            let finding = alarm.condition.find(observed, now);
+            let Some(turn) = own.standing.step(&alarm.condition, finding, now) else { continue };
+            let name = self.names.get(&alarm.meter).cloned().unwrap_or_else(|| alarm.meter.to_string());
+            let notice = notice(&self.setting, alarm, &name, &turn);
+            tracing::info!(alarm = %alarm.name, "{}", notice.text.as_deref().unwrap_or_default());
+            own.notice = Some(notice.clone());
+            for way in &self.setting.ways {
+                self.record.queue(*way, notice.clone());
+            }
+            turned = true;
+        }
+        if turned {
+            self.keep();
+        }
+        turned
+    }
+
+    /// A disk that refuses is no reason not to tell.
+    fn keep(&mut self) {
+        match self.record.write(&self.setting.state_file) {
+            Ok(()) => self.refused = false,
+            Err(error) if !std::mem::replace(&mut self.refused, true) => {
+                tracing::error!("{error:#}; after a restart alarms may be told again");
+            }
+            Err(_) => {}
+        }
+    }
+}
+
+fn quiet(alarm: &Alarm) -> Notice {
+    Notice {
+        alarm: alarm.name.to_string(),
+        meter: alarm.meter.to_string(),
+        state: State::Quiet,
+        since: None,
+        until: None,
+        highest: None,
+        text: None,
+        page: None,
+    }
+}
+
+fn notice(setting: &Setting, alarm: &Alarm, name: &str, turn: &Turn) -> Notice {
+    let (state, raised, until) = match turn {
+        Turn::Raised(raised) => (State::Raised, raised, None),
+        Turn::Over { was, at } => (State::Over, was, Some(*at)),
+    };
+    let page =
+        setting.pages.as_deref().map(|pages| format!("{}/m/{}", pages.trim_end_matches('/'), alarm.meter));
+    Notice {
+        state,
+        since: Some(raised.since),
+        until,
+        highest: Some(raised.highest),
+        text: Some(sentence(setting.language, name, &alarm.condition, turn, &setting.zone)),
+        page,
+        ..quiet(alarm)
+    }
+}
