@@ -54,7 +54,7 @@ fn month(
 ) -> anyhow::Result<Option<(String, f64)>> {
     let Some(known) = ledger.meter(meter)? else { return Ok(None) };
     let sum = ledger.sum(&known, span)?;
-    let kwh = known.pulses_per_kwh.energy_kwh(sum.pulses);
+    let kwh = sum.kwh();
     Ok(Some((known.name, kwh)))
 }
 

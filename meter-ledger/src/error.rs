@@ -23,6 +23,19 @@ pub enum LedgerError {
         /// The newest format known here.
         known: i64,
     },
+    /// An older PowerPi wrote it, and only a writer brings it up to date.
+    #[error(
+        "the ledger {path} has format {found}, this program reads {known}; start the new powerpi-recorder, \
+         which brings it up to date"
+    )]
+    Older {
+        /// The file.
+        path: PathBuf,
+        /// The format in the file.
+        found: i64,
+        /// The format that is read here.
+        known: i64,
+    },
     /// Not a ledger at all, or one that has no tables yet.
     #[error("{path} is not a PowerPi ledger")]
     Foreign {
@@ -46,6 +59,7 @@ impl LedgerError {
     pub(crate) fn at(self, file: &Path) -> Self {
         match self {
             Self::Newer { found, known, .. } => Self::Newer { path: file.to_owned(), found, known },
+            Self::Older { found, known, .. } => Self::Older { path: file.to_owned(), found, known },
             Self::Foreign { .. } => Self::Foreign { path: file.to_owned() },
             Self::Sqlite(error) => Self::open(file, error),
             other => other,

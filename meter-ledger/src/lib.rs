@@ -5,9 +5,13 @@
 //! WAL mode with `synchronous=FULL`: what [`Batch::commit`] has answered is on
 //! disk. Minutes are kept as they were counted, in whole pulses.
 
+mod constants;
 mod error;
+mod hours;
 mod reading;
 mod schema;
+mod sum;
+mod trust;
 mod writing;
 
 use std::path::Path;
@@ -15,7 +19,9 @@ use std::path::Path;
 use rusqlite::{Connection, OpenFlags};
 
 pub use error::LedgerError;
-pub use reading::{RecordedMeter, RecordedMinute, Sum};
+pub use reading::{RecordedMeter, RecordedMinute};
+pub use sum::Sum;
+pub use trust::{Gap, GapReason, Trust};
 pub use writing::{Batch, Custody, Recording};
 
 /// An open ledger, for one thread.
@@ -27,8 +33,8 @@ pub struct Ledger {
 impl Ledger {
     /// Opens the ledger for writing; makes it (but no folder) where there is none.
     pub fn open(path: &Path) -> Result<Self, LedgerError> {
-        let connection = Connection::open(path).map_err(|error| LedgerError::open(path, error))?;
-        schema::prepare(&connection).map_err(|error| error.at(path))?;
+        let mut connection = Connection::open(path).map_err(|error| LedgerError::open(path, error))?;
+        schema::prepare(&mut connection).map_err(|error| error.at(path))?;
         Ok(Self { connection })
     }
 

@@ -5,19 +5,22 @@ use std::ops::Range;
 use meter_messages::{Meter, Minute, PulsesPerKwh};
 use rusqlite::{OptionalExtension, Row, params};
 
+use crate::constants::Constants;
 use crate::error::damaged;
-use crate::{Ledger, LedgerError};
+use crate::sum::Counted;
+use crate::{Ledger, LedgerError, Sum, hours};
 
 /// A meter that the ledger knows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RecordedMeter {
-    row: i64,
+    pub(crate) row: i64,
     /// Its site and id.
     pub meter: Meter,
     /// Its name for people.
     pub name: String,
-    /// Its meter constant.
+    /// Its meter constant now.
     pub pulses_per_kwh: PulsesPerKwh,
+    constants: Constants,
 }
 
 /// A minute as it was counted. Where two outboxes shared one, their pulses are
@@ -34,25 +37,16 @@ pub struct RecordedMinute {
     pub total: u64,
 }
 
-/// What lies between two minutes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Sum {
-    /// Pulses.
-    pub pulses: u64,
-    /// Minutes that were recorded.
-    pub minutes: u64,
-    /// Seconds during which the line was watched.
-    pub watched_s: u64,
-    /// The most pulses in one minute.
-    pub most_in_a_minute: u32,
-}
+impl RecordedMeter {
+    /// The meter constant in a minute: a meter that was replaced has another one
+    /// since.
+    pub fn constant_at(&self, minute: Minute) -> PulsesPerKwh {
+        self.constants.at(minute)
+    }
 
-impl Sum {
-    fn add(&mut self, minute: &RecordedMinute) {
-        self.pulses += u64::from(minute.pulses);
-        self.minutes += 1;
-        self.watched_s += u64::from(minute.watched_s);
-        self.most_in_a_minute = self.most_in_a_minute.max(minute.pulses);
+    /// When the constant changed, and to what.
+    pub fn constant_changes(&self) -> impl Iterator<Item = (Minute, PulsesPerKwh)> {
+        self.constants.changes()
     }
 }
 
@@ -62,7 +56,7 @@ impl Ledger {
         let mut statement = self
             .connection
             .prepare_cached("SELECT id, site, meter, name, pulses_per_kwh FROM meter ORDER BY site, meter")?;
-        let rows = statement.query_map([], |row| Ok(meter_of(row)))?;
+        let rows = statement.query_map([], |row| Ok(self.meter_of(row)))?;
         rows.map(|row| row?).collect()
     }
 
@@ -72,7 +66,7 @@ impl Ledger {
             "SELECT id, site, meter, name, pulses_per_kwh FROM meter WHERE site = ?1 AND meter = ?2",
         )?;
         statement
-            .query_row(params![meter.site.as_str(), meter.meter.as_str()], |row| Ok(meter_of(row)))
+            .query_row(params![meter.site.as_str(), meter.meter.as_str()], |row| Ok(self.meter_of(row)))
             .optional()?
             .transpose()
     }
@@ -122,20 +116,41 @@ impl Ledger {
     /// Local hours, days and months are such bounds, whatever their length.
     pub fn sums(&self, meter: &RecordedMeter, bounds: &[Minute]) -> Result<Vec<Sum>, LedgerError> {
         let (Some(&first), Some(&last)) = (bounds.first(), bounds.last()) else { return Ok(Vec::new()) };
+        let steps = bounds.len() - 1;
+        if last.epoch_minutes() - first.epoch_minutes() < steps as i64 * hours::MINUTES {
+            return self.sums_of_minutes(meter, bounds, first..last);
+        }
+        bounds.windows(2).map(|pair| self.sum(meter, pair[0]..pair[1])).collect()
+    }
+
+    /// For bounds closer than hours: in one go.
+    fn sums_of_minutes(
+        &self,
+        meter: &RecordedMeter,
+        bounds: &[Minute],
+        span: Range<Minute>,
+    ) -> Result<Vec<Sum>, LedgerError> {
         let mut sums = vec![Sum::default(); bounds.len() - 1];
         let mut step = 0;
-        self.for_each_minute(meter, first..last, |minute| {
+        self.for_each_minute(meter, span, |minute| {
             while minute.minute >= bounds[step + 1] {
                 step += 1;
             }
-            sums[step].add(&minute);
+            let pulses = minute.pulses.into();
+            let counted = Counted { pulses, minutes: 1, watched_s: minute.watched_s.into(), most: pulses };
+            sums[step].add(meter.constant_at(minute.minute), counted);
         })?;
         Ok(sums)
     }
 
     /// The sum of a span.
     pub fn sum(&self, meter: &RecordedMeter, span: Range<Minute>) -> Result<Sum, LedgerError> {
-        Ok(self.sums(meter, &[span.start, span.end])?.pop().unwrap_or_default())
+        let mut sum = Sum::default();
+        for (constant, piece) in meter.constants.pieces(span.start.epoch_minutes()..span.end.epoch_minutes())
+        {
+            sum.add(constant, hours::counted(&self.connection, meter.row, piece)?);
+        }
+        Ok(sum)
     }
 
     /// The first recorded minute.
@@ -156,17 +171,21 @@ impl Ledger {
         let mut rows = statement.query([meter.row])?;
         rows.next()?.map(minute_of).transpose()
     }
-}
 
-fn meter_of(row: &Row<'_>) -> Result<RecordedMeter, LedgerError> {
-    let text = |column: usize| row.get::<_, String>(column);
-    let constant: u64 = row.get(4)?;
-    Ok(RecordedMeter {
-        row: row.get(0)?,
-        meter: Meter { site: text(1)?.parse().map_err(damaged)?, meter: text(2)?.parse().map_err(damaged)? },
-        name: text(3)?,
-        pulses_per_kwh: PulsesPerKwh::try_from(constant).map_err(damaged)?,
-    })
+    fn meter_of(&self, row: &Row<'_>) -> Result<RecordedMeter, LedgerError> {
+        let text = |column: usize| row.get::<_, String>(column);
+        let (id, constant): (i64, u64) = (row.get(0)?, row.get(4)?);
+        Ok(RecordedMeter {
+            row: id,
+            meter: Meter {
+                site: text(1)?.parse().map_err(damaged)?,
+                meter: text(2)?.parse().map_err(damaged)?,
+            },
+            name: text(3)?,
+            pulses_per_kwh: PulsesPerKwh::try_from(constant).map_err(damaged)?,
+            constants: Constants::read(&self.connection, id)?,
+        })
+    }
 }
 
 fn minute_of(row: &Row<'_>) -> Result<RecordedMinute, LedgerError> {

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use rusqlite::Connection;
+use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 use crate::LedgerError;
 
@@ -11,7 +11,7 @@ use crate::LedgerError;
 const APPLICATION_ID: i64 = 0x5077_5069;
 
 /// Counts up with each change of the tables.
-const FORMAT: i64 = 1;
+const FORMAT: i64 = 2;
 
 /// A minute belongs to the outbox it came from: two SD cards that shared a
 /// minute (the Pi was given a new one at 12:34:30) keep both their pulses, and
@@ -47,34 +47,89 @@ const TABLES: &str = "
     ) STRICT, WITHOUT ROWID;
 ";
 
+/// What format 2 has beyond format 1:
+/// a minute's number (NULL for those from before); the meter constants, each
+/// from a minute on (0: from the beginning); the sums of UTC hours since 1970,
+/// written in the transaction of their minutes; the numbers that were given up,
+/// because their outbox no longer held them, and the newest minute there was
+/// then; how often the same minute came again, and came otherwise; outboxes that
+/// were set back to an old copy, and take nothing beyond their mark any more.
+const FORMAT_2: &str = "
+    ALTER TABLE minute ADD COLUMN seq INTEGER;
+    ALTER TABLE meter ADD COLUMN repeated INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE meter ADD COLUMN contradicted INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE outbox ADD COLUMN set_back INTEGER NOT NULL DEFAULT 0;
+    CREATE TABLE constant (
+        meter          INTEGER NOT NULL REFERENCES meter (id),
+        from_minute    INTEGER NOT NULL,
+        pulses_per_kwh INTEGER NOT NULL,
+        PRIMARY KEY (meter, from_minute)
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE hour (
+        meter     INTEGER NOT NULL REFERENCES meter (id),
+        hour      INTEGER NOT NULL,
+        pulses    INTEGER NOT NULL,
+        minutes   INTEGER NOT NULL,
+        watched_s INTEGER NOT NULL,
+        most      INTEGER NOT NULL,
+        PRIMARY KEY (meter, hour)
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE given_up (
+        meter        INTEGER NOT NULL REFERENCES meter (id),
+        after_minute INTEGER NOT NULL,
+        numbers      INTEGER NOT NULL
+    ) STRICT;
+    INSERT INTO constant SELECT id, 0, pulses_per_kwh FROM meter;
+    INSERT INTO hour
+        SELECT meter, minute / 60, sum(pulses), count(*), sum(watched_s), max(pulses)
+        FROM (SELECT meter, minute, sum(pulses) AS pulses, min(sum(watched_s), 60) AS watched_s
+              FROM minute GROUP BY meter, minute)
+        GROUP BY meter, minute / 60;
+";
+
 /// How long to wait for the other process's lock.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Sets a writer's connection up and makes the tables in an empty file.
-pub(crate) fn prepare(connection: &Connection) -> Result<(), LedgerError> {
+/// Sets a writer's connection up, makes the tables in an empty file, and brings
+/// an older file up to date.
+pub(crate) fn prepare(connection: &mut Connection) -> Result<(), LedgerError> {
     connection.busy_timeout(PATIENCE)?;
     connection.pragma_update(None, "journal_mode", "WAL")?;
     connection.pragma_update(None, "synchronous", "FULL")?;
-    let found: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
-    let tables: i64 = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
-    if found == 0 && tables == 0 {
-        connection.execute_batch(&format!(
-            "BEGIN; {TABLES} PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {FORMAT}; COMMIT;"
-        ))?;
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let tables: i64 = transaction.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+    if format_of(&transaction)? == 0 && tables == 0 {
+        transaction.execute_batch(&format!("{TABLES} PRAGMA application_id = {APPLICATION_ID};"))?;
+        update(&transaction)?;
+    } else if format_of(&transaction)? < FORMAT && application_of(&transaction)? == APPLICATION_ID {
+        tracing::info!("the ledger is brought to format {FORMAT}");
+        update(&transaction)?;
     }
+    transaction.commit()?;
     check(connection)
 }
 
-/// Refuses foreign files and newer formats; sets a reader's connection up.
+fn update(transaction: &Transaction<'_>) -> Result<(), LedgerError> {
+    Ok(transaction.execute_batch(&format!("{FORMAT_2} PRAGMA user_version = {FORMAT};"))?)
+}
+
+/// Refuses foreign files and other formats; sets a reader's connection up.
 pub(crate) fn check(connection: &Connection) -> Result<(), LedgerError> {
     connection.busy_timeout(PATIENCE)?;
-    let application: i64 = connection.pragma_query_value(None, "application_id", |row| row.get(0))?;
-    let found: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
-    if application != APPLICATION_ID {
-        return Err(LedgerError::Foreign { path: PathBuf::new() });
+    let (application, found) = (application_of(connection)?, format_of(connection)?);
+    let path = PathBuf::new();
+    match found {
+        _ if application != APPLICATION_ID => Err(LedgerError::Foreign { path }),
+        FORMAT => Ok(()),
+        ..FORMAT => Err(LedgerError::Older { path, found, known: FORMAT }),
+        _ => Err(LedgerError::Newer { path, found, known: FORMAT }),
     }
-    if found > FORMAT {
-        return Err(LedgerError::Newer { path: PathBuf::new(), found, known: FORMAT });
-    }
-    Ok(())
+}
+
+fn format_of(connection: &Connection) -> Result<i64, rusqlite::Error> {
+    connection.pragma_query_value(None, "user_version", |row| row.get(0))
+}
+
+fn application_of(connection: &Connection) -> Result<i64, rusqlite::Error> {
+    connection.pragma_query_value(None, "application_id", |row| row.get(0))
 }

@@ -1,10 +1,14 @@
 //! The recorder's side: minutes in, one commit for many.
 
+use std::collections::BTreeMap;
+
 use meter_messages::{Info, Mark, Meter, Minute, OutboxId, PulseCount};
-use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
+use rusqlite::{Connection, Transaction, TransactionBehavior, params};
 
 use crate::error::damaged;
-use crate::{Ledger, LedgerError};
+use crate::hours::Additions;
+use crate::sum::Counted;
+use crate::{Ledger, LedgerError, constants};
 
 /// Which meter and outbox a minute belongs to, and how far that outbox is
 /// recorded without a gap.
@@ -18,6 +22,9 @@ pub struct Custody {
     pub mark_seq: u64,
     /// The minute of `mark_seq`.
     pub mark_minute: Option<Minute>,
+    /// Whether the outbox was set back to an old copy: it gives numbers anew that
+    /// are recorded under other minutes.
+    pub set_back: bool,
 }
 
 impl Custody {
@@ -34,6 +41,9 @@ pub enum Recording {
     Recorded,
     /// The same was there already.
     AlreadyRecorded,
+    /// The same was there already, of an outbox that the meter filled before: its
+    /// number means nothing in this one.
+    OfAnotherOutbox,
     /// The same outbox counted the same minute otherwise before; what was there
     /// first was kept.
     Contradiction {
@@ -46,13 +56,25 @@ pub enum Recording {
 #[derive(Debug)]
 pub struct Batch<'ledger> {
     transaction: Transaction<'ledger>,
+    hours: Additions,
+    /// By meter: minutes that came again, and that came otherwise.
+    again: BTreeMap<i64, (u64, u64)>,
+}
+
+/// A row of a minute.
+struct Row {
+    outbox_row: i64,
+    pulses: u32,
+    watched_s: u8,
+    total: u64,
+    seq: Option<u64>,
 }
 
 impl Ledger {
     /// Begins a batch.
     pub fn batch(&mut self) -> Result<Batch<'_>, LedgerError> {
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        Ok(Batch { transaction })
+        Ok(Batch { transaction, hours: Additions::default(), again: BTreeMap::new() })
     }
 
     /// Where every meter stands: the account of the outbox it fills now.
@@ -84,19 +106,66 @@ impl Batch<'_> {
         self.transaction
             .prepare_cached("INSERT INTO outbox (meter, name) VALUES (?1, ?2) ON CONFLICT DO NOTHING")?
             .execute(params![meter_row, info.outbox.as_str()])?;
+        self.note_constant(meter_row, info)?;
         let custodies = custodies(&self.transaction, Some(meter_row))?;
         let custody = custodies.into_iter().next().map(|(_, custody)| custody);
         Ok(custody.ok_or(rusqlite::Error::QueryReturnedNoRows)?)
     }
 
-    /// Records a minute unless it is there.
+    /// A constant that changed holds from when the publisher says, or else after
+    /// the newest minute that is recorded.
+    fn note_constant(&mut self, meter_row: i64, info: &Info) -> Result<(), LedgerError> {
+        let known = constants::newest(&self.transaction, meter_row)?;
+        if known.is_none() {
+            let first = info.history.first().map_or(info.pulses_per_kwh, |first| first.pulses_per_kwh);
+            constants::set(&self.transaction, meter_row, 0, first)?;
+        }
+        for from in &info.history {
+            constants::set(&self.transaction, meter_row, from.minute.epoch_minutes(), from.pulses_per_kwh)?;
+        }
+        if info.history.is_empty() && known.is_some_and(|known| known != info.pulses_per_kwh.get()) {
+            let newest: Option<i64> = self
+                .transaction
+                .prepare_cached("SELECT max(minute) FROM minute WHERE meter = ?1")?
+                .query_row([meter_row], |row| row.get(0))?;
+            let from = newest.map_or(0, |newest| newest + 1);
+            constants::set(&self.transaction, meter_row, from, info.pulses_per_kwh)?;
+        }
+        Ok(())
+    }
+
+    /// Records a minute unless it is there. The same content under the same
+    /// number is the same minute, whichever outbox it was booked for: it can be
+    /// delivered again after its meter's outbox has changed.
     pub fn record(&mut self, custody: &Custody, count: &PulseCount) -> Result<Recording, LedgerError> {
         let minute = count.minute.epoch_minutes();
-        let added = self
-            .transaction
+        let rows = self.rows(custody.meter_row, minute)?;
+        let same = rows.iter().find_map(|row| {
+            let content =
+                (row.pulses, row.watched_s, row.total) == (count.pulses, count.watched_s, count.total);
+            if row.outbox_row == custody.outbox_row {
+                let counted = (row.pulses, row.watched_s) == (count.pulses, count.watched_s);
+                let kept = row.pulses;
+                return Some(if counted {
+                    Recording::AlreadyRecorded
+                } else {
+                    Recording::Contradiction { kept }
+                });
+            }
+            (content && row.seq.is_none_or(|seq| seq == count.seq)).then_some(Recording::OfAnotherOutbox)
+        });
+        if let Some(same) = same {
+            let again = self.again.entry(custody.meter_row).or_default();
+            match same {
+                Recording::Contradiction { .. } => again.1 += 1,
+                _ => again.0 += 1,
+            }
+            return Ok(same);
+        }
+        self.transaction
             .prepare_cached(
-                "INSERT INTO minute (meter, minute, outbox, pulses, watched_s, total)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT DO NOTHING",
+                "INSERT INTO minute (meter, minute, outbox, pulses, watched_s, total, seq)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
             )?
             .execute(params![
                 custody.meter_row,
@@ -104,64 +173,101 @@ impl Batch<'_> {
                 custody.outbox_row,
                 count.pulses,
                 count.watched_s,
-                count.total
+                count.total,
+                count.seq
             ])?;
-        if added == 1 {
-            return Ok(Recording::Recorded);
-        }
-        let kept: Option<(u32, u8)> = self
-            .transaction
-            .prepare_cached(
-                "SELECT pulses, watched_s FROM minute WHERE meter = ?1 AND minute = ?2 AND outbox = ?3",
-            )?
-            .query_row(params![custody.meter_row, minute, custody.outbox_row], |row| {
-                Ok((row.get(0)?, row.get(1)?))
-            })
-            .optional()?;
-        match kept {
-            Some(kept) if kept != (count.pulses, count.watched_s) => {
-                Ok(Recording::Contradiction { kept: kept.0 })
-            }
-            _ => Ok(Recording::AlreadyRecorded),
-        }
+        let before = shared(rows.iter().map(|row| (row.pulses, row.watched_s)));
+        let now = shared(
+            rows.iter().map(|row| (row.pulses, row.watched_s)).chain([(count.pulses, count.watched_s)]),
+        );
+        self.hours.minute(custody.meter_row, minute, before, now);
+        Ok(Recording::Recorded)
     }
 
-    /// Keeps how far an outbox is recorded without a gap.
+    fn rows(&self, meter_row: i64, minute: i64) -> Result<Vec<Row>, rusqlite::Error> {
+        let mut statement = self.transaction.prepare_cached(
+            "SELECT outbox, pulses, watched_s, total, seq FROM minute WHERE meter = ?1 AND minute = ?2",
+        )?;
+        let rows = statement.query_map(params![meter_row, minute], |row| {
+            Ok(Row {
+                outbox_row: row.get(0)?,
+                pulses: row.get(1)?,
+                watched_s: row.get(2)?,
+                total: row.get(3)?,
+                seq: row.get(4)?,
+            })
+        })?;
+        rows.collect()
+    }
+
+    /// Keeps that an outbox no longer holds `numbers` minutes that were not
+    /// recorded; nobody need wait for them.
+    pub fn give_up(&mut self, custody: &Custody, numbers: u64) -> Result<(), LedgerError> {
+        let after = custody.mark_minute.map_or(0, Minute::epoch_minutes);
+        self.transaction
+            .prepare_cached("INSERT INTO given_up (meter, after_minute, numbers) VALUES (?1, ?2, ?3)")?
+            .execute(params![custody.meter_row, after, numbers])?;
+        Ok(())
+    }
+
+    /// Keeps how far an outbox is recorded without a gap, and whether it was set
+    /// back.
     pub fn keep_mark(&mut self, custody: &Custody) -> Result<(), LedgerError> {
         self.transaction
-            .prepare_cached("UPDATE outbox SET mark_seq = ?2, mark_minute = ?3 WHERE id = ?1")?
+            .prepare_cached("UPDATE outbox SET mark_seq = ?2, mark_minute = ?3, set_back = ?4 WHERE id = ?1")?
             .execute(params![
-            custody.outbox_row,
-            custody.mark_seq,
-            custody.mark_minute.map(Minute::epoch_minutes)
-        ])?;
+                custody.outbox_row,
+                custody.mark_seq,
+                custody.mark_minute.map(Minute::epoch_minutes),
+                custody.set_back
+            ])?;
         Ok(())
     }
 
     /// Puts the batch on disk; when this returns, it is there.
     pub fn commit(self) -> Result<(), LedgerError> {
+        self.hours.write(&self.transaction)?;
+        for (meter_row, (repeated, contradicted)) in &self.again {
+            self.transaction
+                .prepare_cached(
+                    "UPDATE meter SET repeated = repeated + ?2, contradicted = contradicted + ?3 WHERE id = ?1",
+                )?
+                .execute(params![meter_row, repeated, contradicted])?;
+        }
         Ok(self.transaction.commit()?)
     }
 }
 
 fn custodies(connection: &Connection, meter_row: Option<i64>) -> Result<Vec<(Meter, Custody)>, LedgerError> {
     let mut statement = connection.prepare_cached(
-        "SELECT site, meter.meter, meter.id, outbox.id, outbox.name, mark_seq, mark_minute
+        "SELECT site, meter.meter, meter.id, outbox.id, outbox.name, mark_seq, mark_minute,
+                outbox.set_back
          FROM meter JOIN outbox ON outbox.meter = meter.id AND outbox.name = meter.outbox
          WHERE ?1 IS NULL OR meter.id = ?1",
     )?;
     let rows = statement.query_map([meter_row], |row| {
         let text = |column: usize| row.get::<_, String>(column);
         let (meter_row, outbox_row, mark_seq): (i64, i64, u64) = (row.get(2)?, row.get(3)?, row.get(5)?);
-        let mark_minute: Option<i64> = row.get(6)?;
-        Ok((text(0)?, text(1)?, text(4)?, meter_row, outbox_row, mark_seq, mark_minute))
+        let (mark_minute, set_back): (Option<i64>, bool) = (row.get(6)?, row.get(7)?);
+        Ok((text(0)?, text(1)?, text(4)?, meter_row, outbox_row, mark_seq, mark_minute, set_back))
     })?;
     rows.map(|row| {
-        let (site, meter, outbox, meter_row, outbox_row, mark_seq, mark_minute) = row?;
+        let (site, meter, outbox, meter_row, outbox_row, mark_seq, mark_minute, set_back) = row?;
         let meter = Meter { site: site.parse().map_err(damaged)?, meter: meter.parse().map_err(damaged)? };
         let outbox = outbox.parse().map_err(damaged)?;
         let mark_minute = mark_minute.map(Minute::nearest);
-        Ok((meter, Custody { meter_row, outbox_row, outbox, mark_seq, mark_minute }))
+        Ok((meter, Custody { meter_row, outbox_row, outbox, mark_seq, mark_minute, set_back }))
     })
     .collect()
+}
+
+/// What one minute's outboxes make together.
+fn shared(rows: impl Iterator<Item = (u32, u8)>) -> Counted {
+    let sum = rows.fold(Counted::default(), |sum, (pulses, watched_s)| Counted {
+        pulses: sum.pulses + u64::from(pulses),
+        minutes: 1,
+        watched_s: (sum.watched_s + u64::from(watched_s)).min(60),
+        most: 0,
+    });
+    Counted { most: sum.pulses, ..sum }
 }

@@ -12,6 +12,6 @@ mod units;
 
 pub use id::{IdError, Meter, MeterId, OutboxId, SiteId};
 pub use minute::{Minute, MinuteError};
-pub use payload::{Diag, Info, Live, Mark, PayloadError, PulseCount, State, Status};
+pub use payload::{ConstantFrom, Diag, Info, Live, Mark, PayloadError, PulseCount, State, Status};
 pub use topic::{ALL_METERS, ALL_SITES, Topic, TopicError};
 pub use units::{MAX_COUNT, PulsesPerKwh, Unit, UnitError};

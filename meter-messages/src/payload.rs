@@ -38,6 +38,9 @@ pub enum PayloadError {
         /// The highest value that could be.
         most: u64,
     },
+    /// Constants whose times do not ascend.
+    #[error("history must ascend in t")]
+    Order,
     /// Neither `online` nor `offline`.
     #[error("status must be online or offline")]
     Status,
@@ -154,17 +157,40 @@ pub struct Info {
     /// The lowest `seq` that the outbox still holds: nothing below it will ever
     /// be sent again, so nobody need wait for it.
     pub oldest_seq: u64,
+    /// Since when which constant holds, where it has changed: the meter was
+    /// replaced. Ascending; the first one is the one from before the change.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub history: Vec<ConstantFrom>,
+}
+
+/// A meter constant, and since when it holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConstantFrom {
+    /// The first minute that is counted with it.
+    #[serde(rename = "t")]
+    pub minute: Minute,
+    /// The constant.
+    pub pulses_per_kwh: PulsesPerKwh,
 }
 
 json_payload!(Info, |info| {
     let longest = Info::LONGEST_NAME as u64;
+    let history = info.history.len() as u64;
     within("oldest_seq", info.oldest_seq, 1, MAX_COUNT)
+        .and_then(|()| within("history (its length)", history, 0, Info::LONGEST_HISTORY))
+        .and_then(|()| match info.history.is_sorted_by_key(|from| from.minute) {
+            true => Ok(()),
+            false => Err(PayloadError::Order),
+        })
         .and_then(|()| within("name (its length)", info.name.len() as u64, 1, longest))
 });
 
 impl Info {
     /// The longest name of a meter, in bytes.
     pub const LONGEST_NAME: usize = 200;
+
+    /// The most changes of a meter's constant.
+    pub const LONGEST_HISTORY: u64 = 50;
 }
 
 /// How well the counting goes, once a minute, retained.

@@ -46,6 +46,7 @@ proptest! {
             version: "0.1.0".into(),
             outbox: "9f3a".parse().unwrap(),
             oldest_seq,
+            history: Vec::new(),
         };
         prop_assert_eq!(Info::from_json(&info.to_json()).unwrap(), info);
     }

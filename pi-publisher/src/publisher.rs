@@ -49,6 +49,7 @@ impl Published {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             outbox: self.outbox.clone(),
             oldest_seq: self.extent.borrow().oldest_seq,
+            history: Vec::new(),
         }
     }
 }

@@ -73,7 +73,7 @@ pub struct Bookkeeping {
 impl Bookkeeping {
     /// Goes on where the ledger ends.
     pub fn new(ledger: Ledger, pictures: Sender<Vec<Recorded>>) -> Result<Self, LedgerError> {
-        let account = |(meter, custody)| (meter, Account { custody, asked: None });
+        let account = |(meter, custody)| (meter, Account::new(custody));
         let accounts = ledger.custodies()?.into_iter().map(account).collect();
         Ok(Self { ledger, accounts, nonsense: 0, strangers: HashSet::new(), pictures })
     }
@@ -126,7 +126,10 @@ impl Bookkeeping {
         for input in inputs {
             match input {
                 Input::Message(delivered) => tally.take(&mut batch, &delivered.message)?,
-                Input::Connected => tally.marks.extend(tally.accounts.keys().cloned()),
+                Input::Connected => {
+                    tally.marks.extend(tally.accounts.keys().cloned());
+                    tally.accounts.values_mut().for_each(|account| account.heard = false);
+                }
             }
         }
         let mut moved = Vec::new();

@@ -15,6 +15,17 @@ pub enum Place {
     AfterGap,
 }
 
+/// Whether a minute shows that its outbox was set back to an old copy of itself:
+/// minutes ascend with their numbers, but this one lies beyond the mark under a
+/// number that is taken, or comes after such a one. It must not be booked: it
+/// comes again under a new outbox, which its publisher begins when it sees the
+/// mark.
+pub fn is_set_back(custody: &mut Custody, count: &PulseCount) -> bool {
+    let beyond = custody.mark_minute.is_some_and(|mark| count.minute > mark);
+    custody.set_back |= beyond && count.seq <= custody.mark_seq;
+    custody.set_back && beyond
+}
+
 /// Tells a minute's place and moves the mark if it was the next one.
 pub fn advance(custody: &mut Custody, count: &PulseCount) -> Place {
     if count.seq == custody.mark_seq + 1 {
@@ -65,6 +76,19 @@ mod tests {
         use Place::{AfterGap, Known, Next};
         assert_eq!(places, [Next, Next, AfterGap, Known, Next, Next]);
         assert_eq!((custody.mark_seq, custody.mark_minute), (4, Some(count(4).minute)));
+    }
+
+    #[test]
+    fn an_outbox_that_was_set_back_takes_nothing_beyond_its_mark() {
+        let mut custody = custody();
+        for seq in 1..=5 {
+            advance(&mut custody, &count(seq));
+        }
+        let of_copy = |seq| PulseCount { minute: count(seq + 100).minute, ..count(seq) };
+        assert!(!is_set_back(&mut custody, &count(6)));
+        assert!(is_set_back(&mut custody, &of_copy(3)));
+        assert!(is_set_back(&mut custody, &of_copy(6)), "and nothing after it either");
+        assert!(!is_set_back(&mut custody, &count(4)), "what went before still comes again");
     }
 
     #[test]

@@ -9,7 +9,7 @@ use meter_messages::{Info, Meter, PayloadError, PulseCount, Topic, TopicError};
 use rumqttc::Publish;
 
 use crate::pictures::Recorded;
-use crate::recording::{Place, advance, give_up_below};
+use crate::recording::{Place, advance, give_up_below, is_set_back};
 
 /// A meter with a gap is asked for the missing minutes at most this often.
 const ASK_EVERY: Duration = Duration::from_secs(5);
@@ -26,6 +26,8 @@ enum Nonsense {
     Payload(#[from] PayloadError),
     #[error("a minute of a meter that has not said its info yet")]
     Stranger,
+    #[error("a retained info that is older than what its publisher has said meanwhile")]
+    Outdated,
     #[error("there are {MOST_METERS} meters, which is the limit")]
     TooMany,
 }
@@ -36,6 +38,24 @@ pub(crate) struct Account {
     pub(crate) custody: Custody,
     /// When its publisher was last asked to go back.
     pub(crate) asked: Option<Instant>,
+    /// Whether its `info` came as it was published, over this connection: a
+    /// retained one that comes later is older.
+    pub(crate) heard: bool,
+}
+
+impl Account {
+    pub(crate) fn new(custody: Custody) -> Self {
+        Self { custody, asked: None, heard: false }
+    }
+
+    /// Whether its publisher may be asked to go back now.
+    fn may_ask(&mut self) -> bool {
+        let may = self.asked.is_none_or(|at| at.elapsed() > ASK_EVERY);
+        if may {
+            self.asked = Some(Instant::now());
+        }
+        may
+    }
 }
 
 /// What a batch comes to, before it is committed.
@@ -71,7 +91,8 @@ impl Tally {
                 Ok(_) if self.accounts.len() >= MOST_METERS && !self.accounts.contains_key(&meter) => {
                     Nonsense::TooMany
                 }
-                Ok(info) => return self.info(batch, meter, &info),
+                Ok(info) if message.retain && self.is_outdated(&meter, &info) => Nonsense::Outdated,
+                Ok(info) => return self.info(batch, meter, &info, !message.retain),
                 Err(error) => error.into(),
             },
             Ok(_) => return Ok(()),
@@ -83,14 +104,28 @@ impl Tally {
         Ok(())
     }
 
-    fn info(&mut self, batch: &mut Batch<'_>, meter: Meter, info: &Info) -> Result<(), LedgerError> {
+    /// Whether a retained `info` would take the account back from what was heard.
+    fn is_outdated(&self, meter: &Meter, info: &Info) -> bool {
+        let account = self.accounts.get(meter);
+        account.is_some_and(|account| account.heard && account.custody.outbox != info.outbox)
+    }
+
+    fn info(
+        &mut self,
+        batch: &mut Batch<'_>,
+        meter: Meter,
+        info: &Info,
+        heard: bool,
+    ) -> Result<(), LedgerError> {
         let mut custody = batch.register(&meter, info)?;
-        let before = self.accounts.get(&meter).map(|account| &account.custody);
-        match before {
+        let before = self.accounts.get(&meter);
+        match before.map(|account| &account.custody) {
             // What this batch has moved is not in the ledger yet.
             Some(before) if before.outbox == custody.outbox => custody = before.clone(),
             Some(before) => {
                 tracing::info!(%meter, old = %before.outbox, new = %custody.outbox, "a new outbox");
+                // Its card may come back.
+                batch.keep_mark(before)?;
                 self.marks.push(meter.clone());
             }
             None => {
@@ -98,17 +133,27 @@ impl Tally {
                 self.marks.push(meter.clone());
             }
         }
+        let heard = heard || before.is_some_and(|account| account.heard);
         let given_up = give_up_below(&mut custody, info.oldest_seq);
         if given_up > 0 {
             tracing::warn!(%meter, given_up, "minutes that the outbox no longer holds are not waited for");
+            batch.give_up(&custody, given_up)?;
         }
-        self.accounts.insert(meter, Account { custody, asked: None });
+        self.accounts.insert(meter, Account { heard, ..Account::new(custody) });
         Ok(())
     }
 
     /// Records a minute of a known meter.
     fn minute(&mut self, batch: &mut Batch<'_>, meter: Meter, count: &PulseCount) -> Result<(), LedgerError> {
         let Some(account) = self.accounts.get_mut(&meter) else { return Ok(()) };
+        if is_set_back(&mut account.custody, count) {
+            if account.may_ask() {
+                let (seq, minute) = (count.seq, count.minute);
+                tracing::warn!(%meter, seq, %minute, "the outbox was set back to an old copy; asking for a new one");
+                self.marks.push(meter);
+            }
+            return Ok(());
+        }
         match batch.record(&account.custody, count)? {
             Recording::Recorded => {
                 self.recorded.push(Recorded {
@@ -118,16 +163,14 @@ impl Tally {
                 });
             }
             Recording::AlreadyRecorded => {}
+            Recording::OfAnotherOutbox => return Ok(()),
             Recording::Contradiction { kept } => {
                 tracing::warn!(%meter, minute = %count.minute, kept, refused = count.pulses, "the same minute with another count");
             }
         }
-        if advance(&mut account.custody, count) == Place::AfterGap
-            && account.asked.is_none_or(|at| at.elapsed() > ASK_EVERY)
-        {
+        if advance(&mut account.custody, count) == Place::AfterGap && account.may_ask() {
             let missing = count.seq - account.custody.mark_seq - 1;
             tracing::info!(%meter, missing, "a gap before {}; asking for it", count.minute);
-            account.asked = Some(Instant::now());
             self.marks.push(meter);
         }
         Ok(())

@@ -117,7 +117,7 @@ fn now(presence: &Presence) -> Option<Now> {
 fn figure_set(figures: &Figures, reader: &LedgerReader) -> FigureSet {
     let energy = |sum: &Sum| Energy {
         pulses: sum.pulses,
-        kwh: figures.kwh(sum),
+        kwh: sum.kwh(),
         minutes: sum.minutes,
         watched_s: sum.watched_s,
     };

@@ -9,7 +9,6 @@ use jiff::tz::TimeZone;
 use meter_ledger::{Ledger, LedgerError, RecordedMeter, Sum};
 use meter_messages::Minute;
 
-use crate::measure::{kwh, mean_w};
 use crate::periods::{local, midnight};
 use crate::route::{EnergyRequest, RouteError, Step};
 
@@ -145,8 +144,8 @@ impl Rows {
     fn row(&mut self, start: Minute, sum: &Sum, piece: &mut String) {
         let at = start.timestamp();
         let local = local(at, &self.zone);
-        let kwh = kwh(&self.meter, sum);
-        let mean_w = mean_w(&self.meter, sum).unwrap_or_default();
+        let kwh = sum.kwh();
+        let mean_w = sum.mean_w().unwrap_or_default();
         let Sum { minutes, watched_s, pulses, .. } = sum;
         match self.form {
             Form::Csv => {

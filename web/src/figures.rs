@@ -9,7 +9,6 @@ use meter_ledger::{Ledger, LedgerError, RecordedMeter, RecordedMinute, Sum};
 use meter_messages::Minute;
 
 use crate::calendar::{Kind, Period, pieces};
-use crate::measure::{joined, kwh, mean_w};
 use crate::periods::{Periods, midnight, minute_of};
 
 /// A recording that is at most this old is up to date: days are then compared
@@ -86,9 +85,9 @@ impl Figures {
             today: sum(periods.today)?,
             yesterday: sum(periods.yesterday)?,
             yesterday_by_now: sum(periods.yesterday_by_now)?,
+            month_expected_kwh: month_expected(&month_so_far, &days, until, zone),
             month: month_so_far,
-            month_expected_kwh: month_expected(&meter, &month_so_far, &days, until, zone),
-            base_load_w: base_load(&meter, &hours, until, zone),
+            base_load_w: base_load(&hours, until, zone),
             pictures: [sum(hour)?, sum(day)?, sum(week)?, sum(month)?],
             curve,
             curve_before,
@@ -100,20 +99,10 @@ impl Figures {
         })
     }
 
-    /// A sum in kWh.
-    pub(crate) fn kwh(&self, sum: &Sum) -> f64 {
-        kwh(&self.meter, sum)
-    }
-
-    /// The mean power of a sum's watched time, in W.
-    pub(crate) fn mean_w(&self, sum: &Sum) -> Option<f64> {
-        mean_w(&self.meter, sum)
-    }
-
     /// By how many percent today is above yesterday by this time.
     pub(crate) fn difference_percent(&self) -> Option<f64> {
         let (now, before) = (&self.today, &self.yesterday_by_now);
-        difference_percent((self.kwh(now), now.watched_s), (self.kwh(before), before.watched_s))
+        difference_percent((now.kwh(), now.watched_s), (before.kwh(), before.watched_s))
     }
 }
 
@@ -150,7 +139,7 @@ fn days(hours: &Hours, until: Minute, zone: &TimeZone) -> Vec<(Period, Sum)> {
     let of_day = |day: Period| {
         let mut sum = Sum::default();
         while let Some((_, hour)) = hours.next_if(|(hour, _)| hour.span.start < day.span.end) {
-            sum = joined(&sum, hour);
+            sum = sum.and(hour);
         }
         (day, sum)
     };
@@ -164,41 +153,34 @@ fn is_typical(period: &Period, sum: &Sum) -> bool {
 }
 
 /// The month so far, and its rest as in the last two weeks.
-fn month_expected(
-    meter: &RecordedMeter,
-    so_far: &Sum,
-    days: &[(Period, Sum)],
-    until: Minute,
-    zone: &TimeZone,
-) -> Option<f64> {
+fn month_expected(so_far: &Sum, days: &[(Period, Sum)], until: Minute, zone: &TimeZone) -> Option<f64> {
     let over = days.iter().rev().filter(|(day, _)| day.span.end <= until).take(ESTIMATE_DAYS);
     let typical: Vec<&Sum> = over.filter(|(day, sum)| is_typical(day, sum)).map(|(_, sum)| sum).collect();
     if typical.len() * 2 < ESTIMATE_DAYS {
         return None;
     }
-    let mean_w = mean_w(meter, &typical.into_iter().fold(Sum::default(), |one, other| joined(&one, other)))?;
+    let mean_w = typical.into_iter().fold(Sum::default(), |one, other| one.and(other)).mean_w()?;
     let month = Period::containing(Kind::Month, until, zone);
     let rest_h = (month.span.end.epoch_minutes() - until.epoch_minutes()) as f64 / 60.0;
-    Some(kwh(meter, so_far) + mean_w * rest_h / 1000.0)
+    Some(so_far.kwh() + mean_w * rest_h / 1000.0)
 }
 
 /// The quietest hour of each of the last nights, and of these the middle one: a
 /// night with a guest or a power cut moves it little.
-fn base_load(meter: &RecordedMeter, hours: &Hours, until: Minute, zone: &TimeZone) -> Option<f64> {
+fn base_load(hours: &Hours, until: Minute, zone: &TimeZone) -> Option<f64> {
     let today = until.timestamp().to_zoned_datetime(zone.clone()).date();
-    let mut quietest: Vec<f64> = (0..NIGHTS)
-        .filter_map(|ago| quietest_hour(meter, hours, today.saturating_sub(ago.days()), zone))
-        .collect();
+    let mut quietest: Vec<f64> =
+        (0..NIGHTS).filter_map(|ago| quietest_hour(hours, today.saturating_sub(ago.days()), zone)).collect();
     quietest.sort_by(f64::total_cmp);
     quietest.get(quietest.len() / 2).copied()
 }
 
-fn quietest_hour(meter: &RecordedMeter, hours: &Hours, night: Date, zone: &TimeZone) -> Option<f64> {
+fn quietest_hour(hours: &Hours, night: Date, zone: &TimeZone) -> Option<f64> {
     let of_night = hours.iter().filter(|(hour, sum)| {
         let local = hour.span.start.timestamp().to_zoned_datetime(zone.clone());
         local.date() == night && NIGHT_HOURS.contains(&local.hour()) && is_typical(hour, sum)
     });
-    of_night.filter_map(|(_, sum)| mean_w(meter, sum)).min_by(f64::total_cmp)
+    of_night.filter_map(|(_, sum)| sum.mean_w()).min_by(f64::total_cmp)
 }
 
 type Curve = Vec<Option<f64>>;
@@ -213,7 +195,7 @@ fn curves(
     let start = until.epoch_minutes() - 24 * 60;
     let step = |index: i64| Minute::nearest(start + index * CURVE_STEP);
     let bounds: Vec<Minute> = (0..=CURVE_POINTS).map(step).collect();
-    let watts = |sums: Vec<Sum>| sums.iter().map(|sum| mean_w(meter, sum)).collect();
+    let watts = |sums: Vec<Sum>| sums.iter().map(Sum::mean_w).collect();
     let now = watts(ledger.sums(meter, &bounds)?);
     // Where the clock jumped in between, its day before began an hour off.
     let before = |at: Minute| {

@@ -15,7 +15,6 @@ use tokio::sync::{mpsc, oneshot};
 use crate::calendar::Period;
 use crate::figures;
 use crate::ledger_thread::{LedgerReader, ReadError, minute_in_progress};
-use crate::measure::kwh;
 use crate::periods::Periods;
 use crate::reply::{Prepared, etag};
 use crate::texts::{Language, Texts};
@@ -235,7 +234,7 @@ impl Studio {
                 Span::Year => year,
             };
             let sum = ledger.sum(&meter, shown)?;
-            let kwh = (sum.minutes > 0).then(|| kwh(&meter, &sum));
+            let kwh = (sum.minutes > 0).then(|| sum.kwh());
             Ok(Some((meter, kwh)))
         })
     }

@@ -9,7 +9,6 @@ use meter_messages::Minute;
 use crate::calendar::{Kind, Period, pieces};
 use crate::hours::Hours;
 use crate::ledger_thread::ReadError;
-use crate::measure::{joined, kwh};
 
 /// Days on the list of the strongest.
 const TOP: usize = 10;
@@ -93,7 +92,7 @@ impl History {
             None => None,
         };
         let kind = period.as_ref().map(|period| period.kind);
-        let whole = parts.iter().fold(Sum::default(), |sum, part| joined(&sum, &part.sum));
+        let whole = parts.iter().fold(Sum::default(), |sum, part| sum.and(&part.sum));
         let top = match kind {
             Some(Kind::Hour | Kind::Day | Kind::Week) => Vec::new(),
             _ => top(hours, &meter, &span, until, zone).await?,
@@ -165,7 +164,7 @@ async fn top(
     let days = pieces(Kind::Day, span, zone);
     let sums = hours.sums(meter, &days, until).await?;
     let mut days: Vec<_> = days.into_iter().zip(sums).filter(|(_, sum)| sum.pulses > 0).collect();
-    days.sort_by(|one, other| kwh(meter, &other.1).total_cmp(&kwh(meter, &one.1)));
+    days.sort_by(|one, other| other.1.kwh().total_cmp(&one.1.kwh()));
     days.truncate(TOP);
     Ok(days)
 }

@@ -12,7 +12,6 @@ use meter_messages::{Meter, Minute};
 
 use crate::calendar::{Kind, Period, pieces};
 use crate::ledger_thread::{LedgerReader, ReadError};
-use crate::measure::joined;
 
 /// For how long a month that is over is not read again: a lost ledger may be
 /// filled anew from an outbox, and then its old months change after all.
@@ -82,7 +81,7 @@ impl Hours {
         let sums = parts.iter().map(|part| {
             let mut sum = Sum::default();
             while let Some((_, hour)) = hours.next_if(|(hour, _)| hour.start < part.span.end) {
-                sum = joined(&sum, hour);
+                sum = sum.and(hour);
             }
             sum
         });
@@ -106,12 +105,12 @@ impl Hours {
             return self.ledger.ask(move |ledger| ledger.sum(&meter, edges)).await;
         };
         let hours = self.hours(meter, first..last, until).await?;
-        let inner = hours.iter().fold(Sum::default(), |sum, (_, hour)| joined(&sum, hour));
+        let inner = hours.iter().fold(Sum::default(), |sum, (_, hour)| sum.and(hour));
         let (meter, before, after) = (meter.clone(), span.start..first, last..span.end);
         let edges = move |ledger: &meter_ledger::Ledger| {
-            Ok(joined(&ledger.sum(&meter, before)?, &ledger.sum(&meter, after)?))
+            Ok(ledger.sum(&meter, before)?.and(&ledger.sum(&meter, after)?))
         };
-        Ok(joined(&inner, &self.ledger.ask(edges).await?))
+        Ok(inner.and(&self.ledger.ask(edges).await?))
     }
 
     /// The sums between bounds that need not be hours, of a short time.

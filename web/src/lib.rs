@@ -19,7 +19,6 @@ mod hours;
 mod ledger_thread;
 mod live;
 mod manifest;
-mod measure;
 mod page_cache;
 mod pages;
 mod periods;

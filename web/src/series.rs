@@ -12,7 +12,6 @@ use meter_messages::{Meter, Minute};
 
 use crate::calendar::{Kind, pieces};
 use crate::ledger_thread::{LedgerReader, ReadError};
-use crate::measure::{kwh, minute_w};
 use crate::reply::{Prepared, etag};
 use crate::route::RouteError;
 
@@ -144,7 +143,7 @@ fn add(
 ) -> Result<(), LedgerError> {
     ledger.for_each_minute(meter, span, |minute| {
         if let Some(point) = all.get_mut(wanted.of(minute.minute)) {
-            point.add(&minute, minute_w(meter, minute.pulses));
+            point.add(&minute, meter.constant_at(minute.minute).power_w(minute.pulses.into(), 60.0));
         }
     })
 }
@@ -225,7 +224,7 @@ impl SeriesStore {
             start = end;
         }
         let asked = Minute::nearest(key.0.from.div_euclid(60))..key.1;
-        let sum = self.ledger.ask(move |ledger| Ok(kwh(&meter, &ledger.sum(&meter, asked)?))).await?;
+        let sum = self.ledger.ask(move |ledger| Ok(ledger.sum(&meter, asked)?.kwh())).await?;
         let text = json(&points, &all, sum);
         let tag = etag(text.as_bytes());
         let file = Arc::new(Prepared::text("application/json", text.into_bytes(), tag));

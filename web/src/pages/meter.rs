@@ -41,7 +41,7 @@ pub(crate) struct MeterView {
 impl MeterView {
     /// A meter's figures and value as people of a language read them.
     pub(crate) fn new(figures: &Figures, presence: &Presence, texts: &Texts, zone: &TimeZone) -> Self {
-        let kwh = |sum: &Sum| texts.number(figures.kwh(sum), 3);
+        let kwh = |sum: &Sum| texts.number(sum.kwh(), 3);
         let moment = |at: Timestamp| (at.to_string(), texts.moment(zone.to_datetime(at)));
         let recorded_until = figures.newest.map(|newest| Timestamp::from_second(newest.minute.end()));
         let constant = figures.meter.pulses_per_kwh;
@@ -128,13 +128,13 @@ fn alt(span: Span, figures: &Figures, texts: &Texts) -> String {
     let subject = format!("{subject}, {}", texts.span(span));
     // The year's sum is not worth reading half a million minutes for each page.
     let Some(sum) = figures.pictures.get(span as usize).filter(|sum| sum.minutes > 0) else { return subject };
-    let total = format!("{} {} kWh", words.total, texts.number(figures.kwh(sum), 2));
+    let total = format!("{} {} kWh", words.total, texts.number(sum.kwh(), 2));
     if let Some(days) = span.local_days() {
-        let mean = texts.number(figures.kwh(sum) / f64::from(days), 1);
+        let mean = texts.number(sum.kwh() / f64::from(days), 1);
         return format!("{subject}: {} {mean} {}, {total}", words.mean, words.kwh_per_day);
     }
-    let mean = texts.number(figures.mean_w(sum).unwrap_or_default(), 0);
-    let highest = crate::measure::highest_w(&figures.meter, sum).unwrap_or_default();
+    let mean = texts.number(sum.mean_w().unwrap_or_default(), 0);
+    let highest = sum.highest_w().unwrap_or_default();
     let highest = texts.number(highest, 0);
     format!("{subject}: {} {mean} W, {} {highest} W, {total}", words.mean, words.highest)
 }
@@ -230,7 +230,7 @@ fn days(frame: &Frame, figures: &Figures, path: &str, zone: &TimeZone) -> (Strin
     for (index, (day, sum)) in figures.days.iter().enumerate() {
         let date = day.first_day(zone);
         let label = format!("{} {}", texts.short_weekday(date), texts.short_day(date));
-        let kwh = (sum.minutes > 0).then(|| figures.kwh(sum));
+        let kwh = (sum.minutes > 0).then(|| sum.kwh());
         let shown = kwh.map_or("–".to_owned(), |kwh| rough_kwh(kwh, texts));
         let href = frame.link(&format!("/m/{path}/day/{}", day.name(zone)));
         let ago = figures.days.len() - 1 - index;
@@ -245,7 +245,7 @@ fn days(frame: &Frame, figures: &Figures, path: &str, zone: &TimeZone) -> (Strin
             tick: ago.is_multiple_of(4).then(|| (texts.short_day(date), ago.is_multiple_of(8))),
             ..Bar::default()
         });
-        let mean_w = figures.mean_w(sum).map_or("–".to_owned(), |watts| texts.number(watts, 0));
+        let mean_w = sum.mean_w().map_or("–".to_owned(), |watts| texts.number(watts, 0));
         rows.push(Row { href: Some(href), label, kwh: shown, other: None, mean_w });
     }
     rows.reverse();

@@ -21,7 +21,7 @@ pub(crate) struct SiteView {
 impl SiteView {
     fn new(name: &str, meters: &[(&Figures, &Presence)], views: Vec<MeterView>, texts: &Texts) -> Self {
         let kwh = |of: fn(&Figures) -> &Sum| {
-            let sum: f64 = meters.iter().map(|(figures, _)| figures.kwh(of(figures))).sum();
+            let sum: f64 = meters.iter().map(|(figures, _)| of(figures).kwh()).sum();
             texts.number(sum, 3)
         };
         let live = meters.iter().filter_map(|(_, presence)| {

@@ -13,7 +13,6 @@ use crate::drawing::bars::{self, Bar};
 use crate::drawing::heat::HeatMap;
 use crate::figures::difference_percent;
 use crate::history::{History, Part};
-use crate::measure::{highest_w, kwh, mean_w};
 use crate::texts::Texts;
 
 /// Hours of a day that share a column of the heat map's table.
@@ -174,12 +173,11 @@ fn links(frame: &Frame, history: &History, compared: bool, zone: &TimeZone) -> L
 impl PeriodView {
     fn new(frame: &Frame, history: &History, compared: bool, zone: &TimeZone) -> Self {
         let texts = frame.texts;
-        let meter = &history.meter;
         let local = |at: Minute| at.timestamp().to_zoned_datetime(zone.clone()).datetime();
         let title = |period: &Period| texts.title(period.kind, local(period.span.start));
         let watts = |watts: f64| texts.number(watts, 0);
         let versus = history.other.as_ref().filter(|(_, sum)| sum.minutes > 0).map(|(period, sum)| {
-            let (now, before) = (kwh(meter, &history.whole), kwh(meter, sum));
+            let (now, before) = (history.whole.kwh(), sum.kwh());
             let change = difference_percent((now, history.whole.watched_s), (before, sum.watched_s));
             (title(period), rough_kwh(before, texts), change.map(|percent| Change::new(percent, texts)))
         });
@@ -189,10 +187,10 @@ impl PeriodView {
         let watched = history.whole.watched_s as f64 / 60.0 / over.max(1) as f64 * 100.0;
         Self {
             title: history.period.as_ref().map_or(texts.everything.to_owned(), title),
-            kwh: texts.number(kwh(meter, &history.whole), 3),
+            kwh: texts.number(history.whole.kwh(), 3),
             versus,
-            mean_w: mean_w(meter, &history.whole).map(watts),
-            highest_w: highest_w(meter, &history.whole).map(watts),
+            mean_w: history.whole.mean_w().map(watts),
+            highest_w: history.whole.highest_w().map(watts),
             watched: (history.whole.minutes > 0).then(|| share(watched, texts)),
             in_progress: !history.is_over() && history.whole.minutes > 0,
             bars,
@@ -262,7 +260,7 @@ fn bars_of(frame: &Frame, history: &History, zone: &TimeZone) -> (String, Vec<Ro
     let (mut drawn, mut rows) = (Vec::new(), Vec::new());
     for (index, part) in history.parts.iter().enumerate() {
         let (label, tick) = part_names(part, kind, texts, zone);
-        let energy = |sum: &Sum| (sum.minutes > 0).then(|| kwh(meter, sum));
+        let energy = |sum: &Sum| (sum.minutes > 0).then(|| sum.kwh());
         let shown = |sum: &Sum| energy(sum).map_or("–".to_owned(), |kwh| texts.number(kwh, 3));
         let there = part.span.end > history.first && part.span.start < history.until;
         let href =
@@ -283,7 +281,7 @@ fn bars_of(frame: &Frame, history: &History, zone: &TimeZone) -> (String, Vec<Ro
         if !there && part.other.is_none() {
             continue;
         }
-        let mean_w = mean_w(meter, &part.sum).map_or("–".to_owned(), |watts| texts.number(watts, 0));
+        let mean_w = part.sum.mean_w().map_or("–".to_owned(), |watts| texts.number(watts, 0));
         rows.push(Row { href, label, kwh: shown(&part.sum), other: part.other.as_ref().map(shown), mean_w });
     }
     (bars::svg("parts", &drawn, &|kwh| scale_kwh(kwh, texts)), rows)
@@ -296,7 +294,7 @@ fn top(frame: &Frame, history: &History, zone: &TimeZone) -> Vec<Row> {
         Row {
             href: Some(frame.link(&here(&path, Some(day), zone))),
             label: frame.texts.title(Kind::Day, local.datetime()),
-            kwh: frame.texts.number(kwh(&history.meter, sum), 2),
+            kwh: frame.texts.number(sum.kwh(), 2),
             other: None,
             mean_w: String::new(),
         }
@@ -314,7 +312,7 @@ fn heat(history: &History, texts: &'static Texts, zone: &TimeZone) -> HeatView {
         let cell = watched
             .get_mut(day)
             .and_then(|day| day.get_mut(usize::try_from(local.hour()).unwrap_or_default()));
-        if let (Some(cell), Some(watts)) = (cell, mean_w(&history.meter, sum)) {
+        if let (Some(cell), Some(watts)) = (cell, sum.mean_w()) {
             cell.0 += watts * sum.watched_s as f64;
             cell.1 += sum.watched_s as f64;
         }

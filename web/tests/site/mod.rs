@@ -63,6 +63,7 @@ pub(crate) fn record(dir: &Path, name: &str) -> Vec<Minute> {
         version: "0".into(),
         outbox: "box".parse().unwrap(),
         oldest_seq: 1,
+        history: Vec::new(),
     };
     let mut ledger = Ledger::open(&dir.join("ledger.sqlite")).unwrap();
     let mut batch = ledger.batch().unwrap();

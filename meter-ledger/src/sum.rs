@@ -1,0 +1,76 @@
+//! What lies between two minutes.
+
+use meter_messages::PulsesPerKwh;
+
+/// What lies between two minutes. Pulses are kept apart by meter constant: a
+/// meter that was replaced has more than one.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Sum {
+    /// Pulses.
+    pub pulses: u64,
+    /// Minutes that were recorded.
+    pub minutes: u64,
+    /// Seconds during which the line was watched.
+    pub watched_s: u64,
+    shares: Vec<(PulsesPerKwh, u64)>,
+    highest_w: f64,
+}
+
+/// Minutes under one constant, added up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Counted {
+    pub(crate) pulses: u64,
+    pub(crate) minutes: u64,
+    pub(crate) watched_s: u64,
+    /// The most pulses in one minute.
+    pub(crate) most: u64,
+}
+
+impl Sum {
+    /// The energy in kWh.
+    pub fn kwh(&self) -> f64 {
+        self.shares.iter().map(|(constant, pulses)| constant.energy_kwh(*pulses)).sum()
+    }
+
+    /// The mean power of the watched time in W; `None` where nobody watched.
+    pub fn mean_w(&self) -> Option<f64> {
+        (self.watched_s > 0).then(|| self.kwh() * 3_600_000.0 / self.watched_s as f64)
+    }
+
+    /// The mean power of the strongest minute in W; `None` where nobody watched.
+    pub fn highest_w(&self) -> Option<f64> {
+        (self.minutes > 0).then_some(self.highest_w)
+    }
+
+    /// The pulses under each meter constant.
+    pub fn shares(&self) -> impl Iterator<Item = (PulsesPerKwh, u64)> {
+        self.shares.iter().copied()
+    }
+
+    /// Two sums as one.
+    #[must_use]
+    pub fn and(&self, other: &Self) -> Self {
+        let mut both = self.clone();
+        both.minutes += other.minutes;
+        both.watched_s += other.watched_s;
+        both.highest_w = both.highest_w.max(other.highest_w);
+        other.shares.iter().for_each(|(constant, pulses)| both.count(*constant, *pulses));
+        both
+    }
+
+    pub(crate) fn add(&mut self, constant: PulsesPerKwh, counted: Counted) {
+        self.minutes += counted.minutes;
+        self.watched_s += counted.watched_s;
+        self.highest_w = self.highest_w.max(constant.power_w(counted.most, 60.0));
+        self.count(constant, counted.pulses);
+    }
+
+    fn count(&mut self, constant: PulsesPerKwh, pulses: u64) {
+        self.pulses += pulses;
+        match self.shares.binary_search_by_key(&constant.get(), |(known, _)| known.get()) {
+            Ok(at) => self.shares[at].1 += pulses,
+            Err(_) if pulses == 0 => {}
+            Err(at) => self.shares.insert(at, (constant, pulses)),
+        }
+    }
+}

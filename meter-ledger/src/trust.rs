@@ -1,0 +1,248 @@
+//! How far a meter's record can be trusted: what was never watched, and why.
+//!
+//! Worked out from the sums of hours, so it cannot drift away from the minutes;
+//! only hours that are not whole are looked into.
+
+use std::collections::VecDeque;
+
+use meter_messages::{Minute, OutboxId};
+use rusqlite::{OptionalExtension, params};
+
+use crate::error::damaged;
+use crate::hours::MINUTES;
+use crate::{Ledger, LedgerError, RecordedMeter};
+
+/// The account of a meter, between its first and its newest recorded minute.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Trust {
+    /// Its first minute.
+    pub first: Minute,
+    /// Its newest minute.
+    pub newest: Minute,
+    /// Minutes that were recorded.
+    pub minutes: u64,
+    /// Seconds during which nobody watched the line, the beginning of the first
+    /// minute and the end of the newest one left aside.
+    pub unwatched_s: u64,
+    /// How many gaps these make.
+    pub gaps: u64,
+    /// The newest gaps, the newest first, as many as were asked for.
+    pub newest_gaps: Vec<Gap>,
+    /// Since when nothing has been missing.
+    pub whole_since: Minute,
+    /// Minutes that were delivered again after they had been recorded.
+    pub repeated: u64,
+    /// Minutes that came again with other content; what was there first was kept.
+    pub contradicted: u64,
+    /// Minutes that their outbox no longer held when they were asked for.
+    pub given_up: u64,
+}
+
+/// A time during which the line was not watched, or not all of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Gap {
+    /// The first minute that is not whole.
+    pub from: Minute,
+    /// The first minute after it that is.
+    pub until: Minute,
+    /// Its seconds without watching.
+    pub unwatched_s: u64,
+    /// Why, as far as the ledger can tell.
+    pub reason: GapReason,
+}
+
+/// Why a time was not watched.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum GapReason {
+    /// The publisher did not run: what it sent before and after is complete.
+    NotRunning,
+    /// Another outbox began there: a new SD card, or an older copy of it.
+    NewOutbox,
+    /// The minutes were counted, but their outbox no longer held them.
+    GivenUp,
+    /// Numbers are missing: the minutes were counted and can still come.
+    Awaited,
+    /// Nothing is known.
+    Unknown,
+}
+
+/// The neighbour of a gap.
+struct Neighbour {
+    outbox: i64,
+    seq: Option<u64>,
+}
+
+impl Ledger {
+    /// The account of a meter with its newest `most` gaps; `None` before its
+    /// first minute.
+    pub fn trust(&self, meter: &RecordedMeter, most: usize) -> Result<Option<Trust>, LedgerError> {
+        let (Some(first), Some(newest)) = (self.first(meter)?, self.newest(meter)?) else { return Ok(None) };
+        let mut gaps = Gaps { most, ..Gaps::default() };
+        self.find_gaps(meter, first, newest.minute, &mut gaps)?;
+        gaps.close();
+        let newest_gaps = gaps.found.iter().rev().map(|gap| self.explained(meter, *gap));
+        let newest_gaps = newest_gaps.collect::<Result<Vec<_>, _>>()?;
+        let (repeated, contradicted) = self
+            .connection
+            .prepare_cached("SELECT repeated, contradicted FROM meter WHERE id = ?1")?
+            .query_row([meter.row], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        let count = |sql| self.connection.prepare_cached(sql)?.query_row([meter.row], |row| row.get(0));
+        Ok(Some(Trust {
+            first,
+            newest: newest.minute,
+            minutes: count("SELECT coalesce(sum(minutes), 0) FROM hour WHERE meter = ?1")?,
+            unwatched_s: gaps.unwatched_s,
+            gaps: gaps.count,
+            newest_gaps,
+            whole_since: Minute::nearest(gaps.last_end.unwrap_or(first.epoch_minutes())),
+            repeated,
+            contradicted,
+            given_up: count("SELECT coalesce(sum(numbers), 0) FROM given_up WHERE meter = ?1")?,
+        }))
+    }
+
+    fn find_gaps(
+        &self,
+        meter: &RecordedMeter,
+        first: Minute,
+        newest: Minute,
+        gaps: &mut Gaps,
+    ) -> Result<(), LedgerError> {
+        // The first and the newest minute are where watching began, and where it still goes on.
+        let (begin, end) = (first.epoch_minutes() + 1, newest.epoch_minutes());
+        let mut statement = self.connection.prepare_cached(
+            "SELECT hour, watched_s FROM hour WHERE meter = ?1 AND hour <= ?2 ORDER BY hour",
+        )?;
+        let mut rows = statement.query(params![meter.row, end.div_euclid(MINUTES)])?;
+        let mut next = begin;
+        while let Some(row) = rows.next()? {
+            let (hour, watched_s): (i64, u64) = (row.get(0)?, row.get(1)?);
+            let hour = (hour * MINUTES).max(next)..((hour + 1) * MINUTES).min(end);
+            gaps.lack(next..hour.start);
+            if hour.end - hour.start == MINUTES && watched_s == 3600 {
+                gaps.close();
+            } else {
+                self.look_into(meter, hour.clone(), gaps)?;
+            }
+            next = hour.end.max(next);
+        }
+        Ok(())
+    }
+
+    /// Minute by minute.
+    fn look_into(
+        &self,
+        meter: &RecordedMeter,
+        span: std::ops::Range<i64>,
+        gaps: &mut Gaps,
+    ) -> Result<(), LedgerError> {
+        let mut statement = self.connection.prepare_cached(
+            "SELECT minute, min(sum(watched_s), 60) FROM minute
+             WHERE meter = ?1 AND minute >= ?2 AND minute < ?3 GROUP BY minute ORDER BY minute",
+        )?;
+        let mut rows = statement.query(params![meter.row, span.start, span.end])?;
+        let mut next = span.start;
+        while let Some(row) = rows.next()? {
+            let (minute, watched_s): (i64, u64) = (row.get(0)?, row.get(1)?);
+            gaps.lack(next..minute);
+            gaps.minute(minute, 60 - watched_s);
+            next = minute + 1;
+        }
+        gaps.lack(next..span.end);
+        Ok(())
+    }
+
+    fn explained(&self, meter: &RecordedMeter, gap: Gap) -> Result<Gap, LedgerError> {
+        let (from, until) = (gap.from.epoch_minutes(), gap.until.epoch_minutes());
+        let neighbour = |sql, minute: i64| -> Result<Option<Neighbour>, rusqlite::Error> {
+            let mut statement = self.connection.prepare_cached(sql)?;
+            let row = statement.query_row(params![meter.row, minute], |row| {
+                Ok(Neighbour { outbox: row.get(0)?, seq: row.get(1)? })
+            });
+            row.optional()
+        };
+        let before = neighbour(
+            "SELECT outbox, seq FROM minute WHERE meter = ?1 AND minute < ?2 ORDER BY minute DESC LIMIT 1",
+            from,
+        )?;
+        let after = neighbour(
+            "SELECT outbox, seq FROM minute WHERE meter = ?1 AND minute >= ?2 ORDER BY minute LIMIT 1",
+            until,
+        )?;
+        let given_up: bool = self
+            .connection
+            .prepare_cached(
+                "SELECT EXISTS (SELECT 1 FROM given_up WHERE meter = ?1 AND after_minute >= ?2 - 1
+                                AND after_minute < ?3)",
+            )?
+            .query_row(params![meter.row, from, until], |row| row.get(0))?;
+        let inside: u64 = self
+            .connection
+            .prepare_cached("SELECT count(*) FROM minute WHERE meter = ?1 AND minute >= ?2 AND minute < ?3")?
+            .query_row(params![meter.row, from, until], |row| row.get(0))?;
+        let (Some(before), Some(after)) = (before, after) else { return Ok(gap) };
+        let reason = match (before.seq, after.seq) {
+            _ if given_up => GapReason::GivenUp,
+            _ if before.outbox != after.outbox => GapReason::NewOutbox,
+            (Some(before), Some(after)) if after == before + inside + 1 => GapReason::NotRunning,
+            (Some(before), Some(after)) if after > before + inside + 1 => GapReason::Awaited,
+            _ => GapReason::Unknown,
+        };
+        Ok(Gap { reason, ..gap })
+    }
+
+    /// The outboxes that a meter has filled, the newest last.
+    pub fn outboxes(&self, meter: &RecordedMeter) -> Result<Vec<OutboxId>, LedgerError> {
+        let mut statement =
+            self.connection.prepare_cached("SELECT name FROM outbox WHERE meter = ?1 ORDER BY id")?;
+        let names = statement.query_map([meter.row], |row| row.get::<_, String>(0))?;
+        names.map(|name| name?.parse().map_err(damaged)).collect()
+    }
+}
+
+/// Gaps as they are found, in order.
+#[derive(Default)]
+struct Gaps {
+    most: usize,
+    count: u64,
+    unwatched_s: u64,
+    open: Option<Gap>,
+    found: VecDeque<Gap>,
+    last_end: Option<i64>,
+}
+
+impl Gaps {
+    /// Minutes that are not there at all.
+    fn lack(&mut self, span: std::ops::Range<i64>) {
+        if !span.is_empty() {
+            self.extend(span.start, span.end, 60 * (span.end - span.start) as u64);
+        }
+    }
+
+    /// A minute that is there.
+    fn minute(&mut self, minute: i64, unwatched_s: u64) {
+        match unwatched_s {
+            0 => self.close(),
+            _ => self.extend(minute, minute + 1, unwatched_s),
+        }
+    }
+
+    fn extend(&mut self, from: i64, until: i64, unwatched_s: u64) {
+        self.unwatched_s += unwatched_s;
+        let from = Minute::nearest(from);
+        let gap =
+            self.open.get_or_insert(Gap { from, until: from, unwatched_s: 0, reason: GapReason::Unknown });
+        gap.until = Minute::nearest(until);
+        gap.unwatched_s += unwatched_s;
+    }
+
+    fn close(&mut self) {
+        let Some(gap) = self.open.take() else { return };
+        self.count += 1;
+        self.last_end = Some(gap.until.epoch_minutes());
+        self.found.push_back(gap);
+        if self.found.len() > self.most {
+            self.found.pop_front();
+        }
+    }
+}
