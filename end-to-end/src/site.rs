@@ -37,8 +37,13 @@ impl Site {
 
     /// Writes the publisher's settings anew, for its next start.
     pub fn set_meters(&self, meters: &str) {
+        self.set_publisher(".", meters);
+    }
+
+    /// The same, with the outbox in another folder.
+    pub fn set_publisher(&self, state_dir: &str, meters: &str) {
         let settings = format!(
-            "site = 'hq'\nstate_dir = '.'\nruntime_dir = 'run'\n[mqtt]\nport = {}\n{meters}",
+            "site = 'hq'\nstate_dir = '{state_dir}'\nruntime_dir = 'run'\n[mqtt]\nport = {}\n{meters}",
             self.mqtt
         );
         self.write("pi-publisher", &settings);

@@ -214,8 +214,17 @@ pub struct Diag {
     pub lost_edges: u64,
     /// Minutes in the outbox that no mark covers yet.
     pub outbox_depth: u64,
+    /// Whether the outbox can be written; where it cannot (a full disk), minutes
+    /// wait in memory.
+    #[serde(default = "yes")]
+    pub outbox_writable: bool,
     /// The clock: `synchronised`, `unsynchronised` or `simulated`.
     pub clock: String,
+}
+
+/// What publishers mean that do not say it.
+fn yes() -> bool {
+    true
 }
 
 json_payload!(Diag, |diag| within("outbox_depth", diag.outbox_depth, 0, MAX_COUNT));

@@ -56,7 +56,7 @@ proptest! {
         let width_ms = width.map(f64::from);
         let diag = Diag {
             at, rejected, width_min_ms: width_ms, width_mean_ms: width_ms, width_max_ms: width_ms,
-            lost_edges: 0, outbox_depth: 3, clock: "synchronised".into(),
+            lost_edges: 0, outbox_depth: 3, outbox_writable: true, clock: "synchronised".into(),
         };
         prop_assert_eq!(Diag::from_json(&diag.to_json()).unwrap(), diag);
     }

@@ -250,9 +250,15 @@ async fn chat(publisher: &Publisher, client: &AsyncClient, asked: &Notify) -> an
         ticks
     };
     let (mut live, mut state, mut diag) = (every(1), every(10), every(60));
+    let mut writable = true;
     loop {
         tokio::select! {
-            _ = live.tick() => for meter in &publisher.meters { say_live(meter, client).await? },
+            _ = live.tick() => {
+                for meter in &publisher.meters { say_live(meter, client).await? }
+                let now = publisher.meters.iter().all(|meter| meter.extent.borrow().writable);
+                // A disk that fills up, or has room again, does not wait for its minute.
+                if std::mem::replace(&mut writable, now) != now { diag.reset_immediately() }
+            }
             _ = state.tick() => for meter in &publisher.meters { say_state(meter, client).await? },
             () = asked.notified() => announce(publisher, client).await?,
             _ = diag.tick() => for meter in &publisher.meters { say_diag(meter, client).await? },
@@ -292,6 +298,7 @@ async fn say_diag(meter: &Published, client: &AsyncClient) -> anyhow::Result<()>
         width_max_ms: reading.widths.map(|widths| ms(widths.max_ns)),
         lost_edges: reading.lost_edges,
         outbox_depth: meter.extent.borrow().last_seq.saturating_sub(*meter.mark.borrow()),
+        outbox_writable: meter.extent.borrow().writable,
         clock: reading.clock.to_owned(),
     };
     let topic = Topic::Diag(meter.meter.clone()).to_string();

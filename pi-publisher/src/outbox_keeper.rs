@@ -61,6 +61,8 @@ pub struct Extent {
     pub oldest_seq: u64,
     /// The highest one.
     pub last_seq: u64,
+    /// Whether it can be written: a full disk refuses, and minutes wait in memory.
+    pub writable: bool,
 }
 
 /// The thread's state.
@@ -80,8 +82,11 @@ impl OutboxKeeper {
         accounts: Vec<Account>,
         keep_days: u32,
     ) -> (Self, Vec<watch::Receiver<Extent>>) {
-        let extent =
-            |account: &Account| Extent { oldest_seq: account.oldest_seq, last_seq: account.last_seq };
+        let extent = |account: &Account| Extent {
+            oldest_seq: account.oldest_seq,
+            last_seq: account.last_seq,
+            writable: true,
+        };
         let (extents, newest) = accounts.iter().map(|account| watch::channel(extent(account))).unzip();
         let entries = accounts.into_iter().map(|account| {
             let in_progress = account.in_progress;
@@ -151,6 +156,7 @@ impl OutboxKeeper {
             Err(error) => {
                 if !std::mem::replace(&mut self.refused, true) {
                     tracing::error!(%error, "the outbox cannot be written; counting goes on in memory");
+                    self.publish_extents();
                 }
             }
         }
@@ -175,7 +181,7 @@ impl OutboxKeeper {
     fn publish_extents(&self) {
         for (entry, extent) in self.entries.iter().zip(&self.extents) {
             let Account { oldest_seq, last_seq, .. } = entry.account;
-            extent.send_replace(Extent { oldest_seq, last_seq });
+            extent.send_replace(Extent { oldest_seq, last_seq, writable: !self.refused });
         }
     }
 }
