@@ -1,5 +1,6 @@
 //! Running programs under `write-trace` and reading what it wrote.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -68,6 +69,15 @@ impl Trace {
     /// The disk as it could be if power went at a moment of the monotonic clock, in nanoseconds.
     pub fn image(&self, at_ns: u64, disk: Disk, chance: &mut Chance) -> Image {
         disk::image(&self.events, at_ns, disk, chance)
+    }
+
+    /// Syncs, by file.
+    pub fn syncs(&self) -> BTreeMap<&str, u64> {
+        let mut syncs = BTreeMap::new();
+        for event in self.events.iter().filter(|event| matches!(event.change, event::Change::Synced(_))) {
+            *syncs.entry(event.path.as_str()).or_default() += 1;
+        }
+        syncs
     }
 
     /// Writes and syncs of a file: a database that is checkpointed has its own, besides its
