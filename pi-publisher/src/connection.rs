@@ -1,5 +1,6 @@
 //! One connection to the broker, from CONNECT to its end.
 
+use std::sync::PoisonError;
 use std::time::Duration;
 
 use anyhow::{Context, anyhow, bail};
@@ -15,10 +16,11 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::counting::Reading;
-use crate::delivery::{Delivery, covers};
+use crate::delivery::Delivery;
 use crate::home_assistant;
+use crate::old_copy::shows_old_copy;
 use crate::outbox_keeper::Command;
-use crate::publisher::{Published, Publisher};
+use crate::publisher::{OldCopy, Published, Publisher};
 
 /// Unacknowledged QoS 1 messages at a time.
 const IN_FLIGHT: u16 = 500;
@@ -33,6 +35,9 @@ const READ: u64 = 1000;
 /// How long a full window waits for a mark before sending goes on, and minutes that are sent
 /// before they are sent again.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How long the first mark since the start is waited for before minutes are sent.
+const CONFIRMED_WITHIN: Duration = Duration::from_secs(3);
 
 /// How long the last words may take.
 const FAREWELL: Duration = Duration::from_secs(1);
@@ -176,10 +181,15 @@ async fn listen(
             Ok(mark) if mark.outbox != meter.outbox => {
                 tracing::debug!(outbox = %mark.outbox, "a mark for another outbox");
             }
-            Ok(mark) if !covers(mark.seq, meter.extent.borrow().last_seq) => {
-                tracing::warn!(meter = %meter.meter, mark.seq, "a mark beyond this outbox; is it an old copy?");
+            Ok(mark) if is_old_copy(publisher, meter, &mark).await? => {
+                tracing::warn!(meter = %meter.meter, mark.seq, "the mark speaks of minutes that this outbox does not hold");
+                let meter = meter.meter.meter.clone();
+                let mut old_copies = publisher.old_copies.lock().unwrap_or_else(PoisonError::into_inner);
+                old_copies.push(OldCopy { meter, mark });
+                publisher.stop.cancel();
             }
             Ok(mark) => {
+                meter.confirmed.send_replace(true);
                 // Told even where it repeats: that is what it says then.
                 meter.mark.send_replace(mark.seq);
                 publisher
@@ -192,6 +202,19 @@ async fn listen(
     }
 }
 
+/// Compares a mark with what the outbox holds under its number.
+async fn is_old_copy(publisher: &Publisher, meter: &Published, mark: &Mark) -> anyhow::Result<bool> {
+    let gone = || anyhow!("the outbox's thread is gone");
+    let (reply, answer) = oneshot::channel();
+    let (after, last_seq) = (mark.seq.saturating_sub(1), meter.extent.borrow().last_seq);
+    let read = Command::Read { meter: meter.place, after, limit: 1, reply };
+    publisher.keeper.send(read).map_err(|_| gone())?;
+    let counts = answer.await.map_err(|_| gone())??;
+    let row = counts.first().filter(|row| row.seq == mark.seq);
+    // Without room on the disk nothing can begin anew: the mark comes again.
+    Ok(meter.extent.borrow().writable && shows_old_copy(mark, row, last_seq))
+}
+
 /// Sends one meter's minutes, in order, from the mark on.
 async fn deliver(
     client: AsyncClient,
@@ -199,6 +222,10 @@ async fn deliver(
     keeper: std::sync::mpsc::Sender<Command>,
 ) -> anyhow::Result<()> {
     let topic = Topic::Minute(meter.meter.clone()).to_string();
+    // Numbers of an old copy must not be sent before the mark has shown it. Where
+    // nobody marks anything, they are only waited for.
+    let mut confirmed = meter.confirmed.subscribe();
+    let _ = timeout(CONFIRMED_WITHIN, confirmed.wait_for(|confirmed| *confirmed)).await;
     let mut marks = meter.mark.subscribe();
     let mut delivery = Delivery::from_mark(*marks.borrow_and_update());
     let mut impatient_at = Instant::now() + PATIENCE;
@@ -279,7 +306,7 @@ async fn say_live(meter: &Published, client: &AsyncClient) -> anyhow::Result<()>
 async fn say_state(meter: &Published, client: &AsyncClient) -> anyhow::Result<()> {
     let Reading { live, total, power_w, .. } = *meter.reading.borrow();
     if live {
-        let energy_kwh = meter.pulses_per_kwh.energy_kwh(total);
+        let energy_kwh = meter.constants.energy_kwh(total);
         let state = State { at: now_to_the_second(), power_w, energy_kwh, total };
         let topic = Topic::State(meter.meter.clone()).to_string();
         client.publish(topic, QoS::AtLeastOnce, true, state.to_json()).await?;

@@ -9,10 +9,12 @@ pub mod bounce_filter;
 pub mod check;
 pub mod clock;
 mod connection;
+pub mod constants;
 pub mod counting;
 pub mod delivery;
 pub mod home_assistant;
 pub mod interim;
+mod old_copy;
 pub mod outbox;
 pub mod outbox_keeper;
 pub mod power;
@@ -21,20 +23,24 @@ pub mod pulse_counter;
 pub mod pulse_source;
 pub mod replay;
 pub mod safekeeping;
+pub mod set_reading;
 pub mod settings;
+mod state_lock;
 pub mod watch;
 
-use std::sync::mpsc;
+use std::sync::{Mutex, PoisonError, mpsc};
 use std::thread::JoinHandle;
 
 use anyhow::Context;
 use meter_messages::Meter;
 use tokio_util::sync::CancellationToken;
 
-use crate::counting::{Constants, Counting, Keeping};
+use crate::constants::Constants;
+use crate::counting::{Counting, Keeping};
+use crate::interim::Resumed;
 use crate::outbox::{Account, Outbox};
 use crate::outbox_keeper::{Command, Extent, OutboxKeeper};
-use crate::publisher::{Published, Publisher};
+use crate::publisher::{OldCopy, Published, Publisher};
 use crate::safekeeping::{Newest, Safekeeping};
 use crate::settings::{MeterSettings, Settings};
 
@@ -44,28 +50,45 @@ type Thread<T> = JoinHandle<T>;
 /// it; ends on `shutdown`, or when a line can no longer be read.
 pub async fn run(settings: Settings, shutdown: CancellationToken) -> anyhow::Result<()> {
     settings.check()?;
-    let mut outbox = Outbox::open(&settings.state_dir)?;
-    let accounts = settings
-        .meter
-        .iter()
-        .map(|meter| outbox.account(&meter.id, meter.initial_total))
-        .collect::<Result<Vec<_>, _>>()?;
+    let _alone = state_lock::lock(&settings.state_dir)?;
     if let Err(error) = std::fs::create_dir_all(&settings.runtime_dir) {
         let folder = settings.runtime_dir.display();
         tracing::warn!(%folder, %error, "the minute in progress would not survive a kill; set runtime_dir to a folder in a tmpfs");
     }
-    let (keeper, extents) = OutboxKeeper::new(outbox, accounts.clone(), settings.keep_days);
+    loop {
+        let old_copies = run_until_old_copy(&settings, &shutdown).await?;
+        for OldCopy { meter, mark } in &old_copies {
+            let outbox = old_copy::begin_anew(&settings, meter, mark)?;
+            tracing::warn!(%meter, %outbox, "the outbox is an older copy of one that went on; a new one begins");
+        }
+        if old_copies.is_empty() {
+            return Ok(());
+        }
+    }
+}
+
+/// Runs until `shutdown`, or until marks show outboxes to be older copies.
+async fn run_until_old_copy(
+    settings: &Settings,
+    shutdown: &CancellationToken,
+) -> anyhow::Result<Vec<OldCopy>> {
+    let mut outbox = Outbox::open(&settings.state_dir)?;
+    let mut beginnings = Vec::new();
+    for (place, meter) in settings.meter.iter().enumerate() {
+        beginnings.push(Beginning::prepare(place, settings, meter, &mut outbox)?);
+    }
+    let accounts = beginnings.iter().map(|beginning| beginning.account.clone()).collect();
+    let (keeper, extents) = OutboxKeeper::new(outbox, accounts, settings.keep_days);
     let (commands, keeper) = keeper.spawn().context("starting the outbox's thread")?;
 
-    let mut meters = Vec::new();
-    let mut counting = Vec::new();
-    let mut checkpoints = Vec::new();
-    for (place, ((meter, account), extent)) in settings.meter.iter().zip(&accounts).zip(extents).enumerate() {
+    let stop = shutdown.child_token();
+    let (mut meters, mut counting, mut checkpoints) = (Vec::new(), Vec::new(), Vec::new());
+    for (beginning, extent) in beginnings.into_iter().zip(extents) {
         let newest = Newest::default();
-        checkpoints.push((meter.id.clone(), account.clone(), newest.clone()));
-        let beginning = Beginning { place, settings: &settings, meter, account, extent, newest };
+        let id = beginning.meter.id.clone();
+        checkpoints.push((id.clone(), beginning.account.clone(), newest.clone()));
         let (published, thread) =
-            beginning.begin(&commands, &shutdown).with_context(|| format!("meter {}", meter.id))?;
+            beginning.begin(extent, newest, &commands, &stop).with_context(|| format!("meter {id}"))?;
         meters.push(published);
         counting.push(thread);
     }
@@ -73,18 +96,22 @@ pub async fn run(settings: Settings, shutdown: CancellationToken) -> anyhow::Res
         .context("starting the thread of checkpoints")?;
     daemon_runtime::ready();
     let publisher = Publisher {
-        mqtt: settings.mqtt,
+        mqtt: settings.mqtt.clone(),
         home_assistant: settings.home_assistant,
-        site: settings.site,
+        site: settings.site.clone(),
         meters,
         keeper: commands,
+        old_copies: Mutex::default(),
+        stop: stop.clone(),
     };
-    publisher.run(&shutdown).await;
+    publisher.run(&stop).await;
+    let old_copies =
+        std::mem::take(&mut *publisher.old_copies.lock().unwrap_or_else(PoisonError::into_inner));
     drop((publisher, checkpoints));
     tokio::task::spawn_blocking(|| end(counting, keeper)).await??;
     // A card that takes long does not keep us: the outbox has it all.
     drop(checkpointing);
-    Ok(())
+    Ok(if shutdown.is_cancelled() { Vec::new() } else { old_copies })
 }
 
 /// One meter about to be counted.
@@ -92,27 +119,42 @@ struct Beginning<'a> {
     place: usize,
     settings: &'a Settings,
     meter: &'a MeterSettings,
-    account: &'a Account,
-    extent: tokio::sync::watch::Receiver<Extent>,
-    newest: Newest,
+    account: Account,
+    resumed: Resumed,
+    constants: Constants,
+    boot: String,
 }
 
-impl Beginning<'_> {
-    /// Opens the source, goes on where an earlier run left off, and counts in a
-    /// thread.
+impl<'a> Beginning<'a> {
+    /// Finds out where an earlier run left off.
+    fn prepare(
+        place: usize,
+        settings: &'a Settings,
+        meter: &'a MeterSettings,
+        outbox: &mut Outbox,
+    ) -> anyhow::Result<Self> {
+        let account = outbox.account(&meter.id, meter.initial_total)?;
+        let boot = safekeeping::boot_id();
+        let kept = safekeeping::kept(&settings.runtime_dir, &settings.state_dir, &meter.id, &account);
+        let resumed = interim::resume(&account, &kept, &boot);
+        let newest = resumed.in_progress.map(|now| now.minute).max(resumed.last_minute);
+        let constants = outbox.constants(&account, meter.pulses_per_kwh, newest, resumed.total)?;
+        Ok(Self { place, settings, meter, account, resumed, constants, boot })
+    }
+
+    /// Opens the source, and counts in a thread.
     fn begin(
         self,
+        extent: tokio::sync::watch::Receiver<Extent>,
+        newest: Newest,
         commands: &mpsc::Sender<Command>,
         shutdown: &CancellationToken,
     ) -> anyhow::Result<(Published, Thread<anyhow::Result<()>>)> {
-        let Self { place, settings, meter, account, extent, newest } = self;
-        let boot = safekeeping::boot_id();
-        let kept = safekeeping::kept(&settings.runtime_dir, &settings.state_dir, &meter.id, account);
-        let resumed = interim::resume(account, &kept, &boot);
+        let Self { place, settings, meter, account, resumed, constants, boot } = self;
         let source = pulse_source::open(&meter.source, meter.pulses_per_kwh, resumed.counted_until_utc_ns())?;
         let described = source.describe();
         tracing::info!(meter = %meter.id, source = described, outbox = %account.outbox, total = resumed.total, "counting");
-        let constants = Constants {
+        let of_counting = counting::Constants {
             meter: place,
             pulses_per_kwh: meter.pulses_per_kwh,
             bounce: meter.bounce,
@@ -122,16 +164,19 @@ impl Beginning<'_> {
             outbox: account.outbox.clone(),
             extent: extent.clone(),
             boot,
-            safekeeping: Safekeeping::new(&settings.runtime_dir, &meter.id, account, newest),
+            safekeeping: Safekeeping::new(&settings.runtime_dir, &meter.id, &account, newest),
         };
-        let (counting, reading) = Counting::new(source, resumed, keeping, constants);
+        let (counting, reading) = Counting::new(source, resumed, keeping, of_counting);
         let published = Published {
             place,
             meter: Meter { site: settings.site.clone(), meter: meter.id.clone() },
             name: meter.name.clone().unwrap_or_else(|| meter.id.to_string()),
             pulses_per_kwh: meter.pulses_per_kwh,
+            constants,
             source: described,
-            outbox: account.outbox.clone(),
+            // Before the first minute there is nothing that could be another's.
+            confirmed: tokio::sync::watch::Sender::new(account.last_seq == 0 && account.mark == 0),
+            outbox: account.outbox,
             reading,
             extent,
             mark: tokio::sync::watch::Sender::new(account.mark),

@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use daemon_runtime::{Daemon, exit_code, load};
 use jiff::Timestamp;
+use meter_messages::MeterId;
 use pi_publisher::settings::Settings;
 
 /// Counts the pulses of electricity meters and publishes a count a minute.
@@ -31,6 +32,13 @@ enum Command {
     },
     /// Prints each pulse with its width and the power it means, until Ctrl-C
     Watch,
+    /// Lets a meter's count go on from what the meter itself shows
+    SetReading {
+        /// The meter's id in the settings
+        meter: MeterId,
+        /// What it shows, in kWh
+        kwh: f64,
+    },
     /// Sends kept minutes once more, for a server whose ledger has holes
     Replay {
         /// First minute, like 2026-10-03T12:00:00Z
@@ -65,6 +73,9 @@ impl Command {
         match self {
             Self::Check { seconds } => pi_publisher::check::check(settings, *seconds, out),
             Self::Watch => pi_publisher::watch::watch(settings, out),
+            Self::SetReading { meter, kwh } => {
+                pi_publisher::set_reading::set_reading(settings, meter, *kwh, out)
+            }
             Self::Replay { from, to } => {
                 let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
                 runtime.block_on(pi_publisher::replay::replay(settings, *from, *to, out)).map(drop)

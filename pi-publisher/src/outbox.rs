@@ -9,12 +9,12 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use meter_messages::{MeterId, Minute, OutboxId, PulseCount};
-use rusqlite::{Connection, OpenFlags, OptionalExtension, Row, params};
+use rusqlite::{Connection, OpenFlags, OptionalExtension, Row, TransactionBehavior, params};
 
 use crate::pulse_counter::{FinishedMinute, MinuteInProgress};
 
 const APPLICATION_ID: i64 = 0x5077_4f62; // "PwOb"
-const FORMAT: i64 = 1;
+const FORMAT: i64 = 2;
 
 const TABLES: &str = "
     CREATE TABLE account (
@@ -42,6 +42,20 @@ const TABLES: &str = "
     ) STRICT;
 ";
 
+/// What format 2 has beyond format 1: a total that goes on from somewhere else (the
+/// meter's own reading was set), and the meter constants, each with the first
+/// minute (0: from the beginning) and the running count since which it holds.
+const FORMAT_2: &str = "
+    ALTER TABLE account ADD COLUMN set_total INTEGER;
+    CREATE TABLE constant (
+        account        INTEGER NOT NULL REFERENCES account (id),
+        from_minute    INTEGER NOT NULL,
+        from_total     INTEGER NOT NULL,
+        pulses_per_kwh INTEGER NOT NULL,
+        PRIMARY KEY (account, from_minute)
+    ) STRICT, WITHOUT ROWID;
+";
+
 /// Why the outbox could not do what it was asked.
 #[derive(Debug, thiserror::Error)]
 pub enum OutboxError {
@@ -64,7 +78,7 @@ pub enum OutboxError {
 /// A meter's place in the outbox.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Account {
-    row: i64,
+    pub(crate) row: i64,
     /// The id under which its minutes are numbered.
     pub outbox: OutboxId,
     /// The last `seq` that is in; 0 before the first.
@@ -84,7 +98,7 @@ pub struct Account {
 /// An open outbox, for one thread.
 #[derive(Debug)]
 pub struct Outbox {
-    connection: Connection,
+    pub(crate) connection: Connection,
 }
 
 impl Outbox {
@@ -92,8 +106,8 @@ impl Outbox {
     pub fn open(state_dir: &Path) -> Result<Self, OutboxError> {
         let path = state_dir.join("outbox.sqlite");
         let open = |error| OutboxError::Open { path: path.clone(), error };
-        let connection = Connection::open(&path).map_err(open)?;
-        prepare(&connection).map_err(open)?;
+        let mut connection = Connection::open(&path).map_err(open)?;
+        prepare(&mut connection).map_err(open)?;
         Self::checked(connection, path)
     }
 
@@ -127,11 +141,15 @@ impl Outbox {
     /// A meter's account, if it has one.
     pub fn existing_account(&self, meter: &MeterId) -> Result<Option<Account>, OutboxError> {
         let account = self.connection.query_row(
-            "SELECT id, outbox, initial, mark FROM account WHERE meter = ?1",
+            "SELECT id, outbox, initial, mark, set_total FROM account WHERE meter = ?1",
             [meter.as_str()],
-            |row| Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?, row.get(2)?, row.get(3)?)),
+            |row| {
+                let outbox: String = row.get(1)?;
+                let set_total: Option<u64> = row.get(4)?;
+                Ok((row.get::<_, i64>(0)?, outbox, row.get(2)?, row.get(3)?, set_total))
+            },
         );
-        let Some((row, outbox, initial, mark)) = account.optional()? else { return Ok(None) };
+        let Some((row, outbox, initial, mark, set_total)) = account.optional()? else { return Ok(None) };
         let newest = self.connection.query_row(
             "SELECT minute, watched_s, seq, pulses, total FROM minute WHERE account = ?1 ORDER BY seq DESC LIMIT 1",
             [row],
@@ -146,7 +164,7 @@ impl Outbox {
             outbox: outbox.parse().map_err(|_| rusqlite::Error::InvalidQuery)?,
             last_seq: newest.map_or(0, |newest| newest.seq),
             last_minute: newest.map(|newest| newest.minute),
-            total: newest.map_or(initial, |newest| newest.total),
+            total: set_total.unwrap_or_else(|| newest.map_or(initial, |newest| newest.total)),
             oldest_seq: oldest.unwrap_or(1),
             mark,
             in_progress: self.in_progress(row)?,
@@ -254,23 +272,31 @@ fn enter(transaction: &Connection, entry: &Entry) -> Result<(u64, u64), rusqlite
             .prepare_cached("DELETE FROM in_progress WHERE account = ?1")?
             .execute([account.row])?,
     };
+    // A total that was set goes on in the minutes from now on.
     transaction
-        .prepare_cached("UPDATE account SET mark = ?2 WHERE id = ?1")?
-        .execute(params![account.row, account.mark])?;
+        .prepare_cached(
+            "UPDATE account SET mark = ?2, set_total = CASE WHEN ?3 THEN NULL ELSE set_total END WHERE id = ?1",
+        )?
+        .execute(params![account.row, account.mark, !entry.finished.is_empty()])?;
     Ok((seq, total))
 }
 
-fn prepare(connection: &Connection) -> Result<(), rusqlite::Error> {
+fn prepare(connection: &mut Connection) -> Result<(), rusqlite::Error> {
     connection.busy_timeout(Duration::from_secs(5))?;
     connection.pragma_update(None, "journal_mode", "WAL")?;
     connection.pragma_update(None, "synchronous", "FULL")?;
-    let tables: i64 = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let tables: i64 = transaction.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
     if tables == 0 {
-        connection.execute_batch(&format!(
-            "BEGIN; {TABLES} PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {FORMAT}; COMMIT;"
+        transaction.execute_batch(&format!(
+            "{TABLES} PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = 1;"
         ))?;
     }
-    Ok(())
+    let pragma = |name| transaction.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
+    if pragma("application_id")? == APPLICATION_ID && pragma("user_version")? == 1 {
+        transaction.execute_batch(&format!("{FORMAT_2} PRAGMA user_version = {FORMAT};"))?;
+    }
+    transaction.commit()
 }
 
 fn pulse_count(row: &Row<'_>) -> Result<PulseCount, rusqlite::Error> {

@@ -4,14 +4,15 @@
 //! the last one broke is in the outbox, and the mark tells from where on to
 //! send it again.
 
-use std::sync::mpsc;
+use std::sync::{Mutex, mpsc};
 
 use daemon_runtime::{MqttSettings, reconnect};
-use meter_messages::{Info, Meter, OutboxId, PulsesPerKwh, SiteId};
+use meter_messages::{Info, Mark, Meter, MeterId, OutboxId, PulsesPerKwh, SiteId};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::connection;
+use crate::constants::Constants;
 use crate::counting::Reading;
 use crate::outbox_keeper::{Command, Extent};
 
@@ -26,6 +27,8 @@ pub struct Published {
     pub name: String,
     /// The meter constant.
     pub pulses_per_kwh: PulsesPerKwh,
+    /// That and those before it.
+    pub constants: Constants,
     /// Where its pulses come from.
     pub source: String,
     /// The outbox its minutes lie in.
@@ -36,6 +39,19 @@ pub struct Published {
     pub extent: watch::Receiver<Extent>,
     /// How far the recorder's mark reaches, as far as is known here.
     pub mark: watch::Sender<u64>,
+    /// Whether a mark has shown since the start that the recorder means the same
+    /// minutes by the outbox's numbers.
+    pub confirmed: watch::Sender<bool>,
+}
+
+/// A meter whose outbox is an older copy of one that went on, and the mark that
+/// shows it.
+#[derive(Debug)]
+pub struct OldCopy {
+    /// The meter.
+    pub meter: MeterId,
+    /// The mark.
+    pub mark: Mark,
 }
 
 impl Published {
@@ -49,7 +65,7 @@ impl Published {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             outbox: self.outbox.clone(),
             oldest_seq: self.extent.borrow().oldest_seq,
-            history: Vec::new(),
+            history: self.constants.history(),
         }
     }
 }
@@ -67,6 +83,10 @@ pub struct Publisher {
     pub meters: Vec<Published>,
     /// The outbox's thread.
     pub keeper: mpsc::Sender<Command>,
+    /// Outboxes that turned out to be older copies.
+    pub old_copies: Mutex<Vec<OldCopy>>,
+    /// Ends this run, so that they can begin anew.
+    pub stop: CancellationToken,
 }
 
 impl Publisher {

@@ -1,0 +1,110 @@
+//! The meter constants over time, as the outbox keeps them: a meter that was
+//! replaced has another one since, and minutes from before keep theirs.
+
+use meter_messages::{ConstantFrom, Minute, PulsesPerKwh};
+use rusqlite::params;
+
+use crate::outbox::{Account, Outbox, OutboxError};
+
+/// A constant and since when it holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Since {
+    /// Its first minute.
+    pub minute: Minute,
+    /// The running count, in pulses, when it began.
+    pub total: u64,
+    /// The constant.
+    pub pulses_per_kwh: PulsesPerKwh,
+}
+
+/// A meter's constants, the present one last.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Constants(Vec<Since>);
+
+impl Constants {
+    /// One that always held.
+    pub fn always(pulses_per_kwh: PulsesPerKwh) -> Self {
+        Self(vec![Since { minute: Minute::nearest(0), total: 0, pulses_per_kwh }])
+    }
+
+    /// What the meter shows when it has counted `total` pulses, in kWh.
+    pub fn energy_kwh(&self, total: u64) -> f64 {
+        let ends = self.0.iter().skip(1).map(|since| since.total).chain([total]);
+        let parts = self
+            .0
+            .iter()
+            .zip(ends)
+            .map(|(since, end)| since.pulses_per_kwh.energy_kwh(end.saturating_sub(since.total)));
+        parts.sum()
+    }
+
+    /// The running count at which the meter shows `kwh`, if the present constant
+    /// can lead there.
+    pub fn total_at(&self, kwh: f64) -> Option<u64> {
+        let now = self.0.last()?;
+        let pulses = (kwh - self.energy_kwh(now.total)) * f64::from(now.pulses_per_kwh.get());
+        (pulses >= 0.0).then(|| now.total + pulses.round() as u64)
+    }
+
+    /// What `info` says of them: nothing, unless they changed.
+    pub fn history(&self) -> Vec<ConstantFrom> {
+        let from =
+            |since: &Since| ConstantFrom { minute: since.minute, pulses_per_kwh: since.pulses_per_kwh };
+        if self.0.len() > 1 { self.0.iter().map(from).collect() } else { Vec::new() }
+    }
+}
+
+impl Outbox {
+    /// The constants of a meter whose settings say `present`. Where that is new,
+    /// it holds from the minute after `newest` on, and from `total` pulses.
+    pub fn constants(
+        &mut self,
+        account: &Account,
+        present: PulsesPerKwh,
+        newest: Option<Minute>,
+        total: u64,
+    ) -> Result<Constants, OutboxError> {
+        let mut known = self.known_constants(account)?;
+        if known.last().is_some_and(|last| last.pulses_per_kwh == present) {
+            return Ok(Constants(known));
+        }
+        let since = match newest {
+            Some(newest) if !known.is_empty() => {
+                Since { minute: Minute::nearest(newest.epoch_minutes() + 1), total, pulses_per_kwh: present }
+            }
+            _ => Since { minute: Minute::nearest(0), total: 0, pulses_per_kwh: present },
+        };
+        known.retain(|before| before.minute < since.minute);
+        known.push(since);
+        self.connection.execute(
+            "INSERT OR REPLACE INTO constant (account, from_minute, from_total, pulses_per_kwh)
+             VALUES (?1, ?2, ?3, ?4)",
+            params![account.row, since.minute.epoch_minutes(), since.total, present.get()],
+        )?;
+        Ok(Constants(known))
+    }
+
+    fn known_constants(&self, account: &Account) -> Result<Vec<Since>, OutboxError> {
+        let mut statement = self.connection.prepare(
+            "SELECT from_minute, from_total, pulses_per_kwh FROM constant WHERE account = ?1 ORDER BY from_minute",
+        )?;
+        let rows = statement.query_map([account.row], |row| {
+            let constant: u64 = row.get(2)?;
+            Ok(Since {
+                minute: Minute::nearest(row.get(0)?),
+                total: row.get(1)?,
+                pulses_per_kwh: PulsesPerKwh::try_from(constant)
+                    .map_err(|_| rusqlite::Error::InvalidQuery)?,
+            })
+        })?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// Sets the running count after the newest minute: the meter's own reading
+    /// was looked up. It goes on from there.
+    pub fn set_total(&mut self, account: &Account, total: u64) -> Result<(), OutboxError> {
+        self.connection
+            .execute("UPDATE account SET set_total = ?2 WHERE id = ?1", params![account.row, total])?;
+        Ok(())
+    }
+}

@@ -1,0 +1,136 @@
+//! An outbox that is an older copy of one that went on: its card was set back.
+//!
+//! It gives numbers to new minutes that the recorder has under others already.
+//! The mark shows it: it lies beyond the outbox, or its minute is not the one of
+//! that number here. What was counted since then goes on under a new outbox.
+
+use meter_messages::{Mark, MeterId, Minute, OutboxId, PulseCount};
+use rusqlite::params;
+
+use crate::interim::{Interim, resume};
+use crate::outbox::{Account, Entry, Outbox, OutboxError};
+use crate::safekeeping::{Newest, Safekeeping, boot_id, kept};
+use crate::settings::Settings;
+
+/// Whether a mark speaks of minutes that are not this outbox's. `row` is what
+/// the outbox holds under the mark's number, `last_seq` where it ends.
+pub(crate) fn shows_old_copy(mark: &Mark, row: Option<&PulseCount>, last_seq: u64) -> bool {
+    match (mark.minute, row) {
+        _ if mark.seq > last_seq => true,
+        (Some(minute), Some(row)) => row.minute != minute,
+        // Before the first minute, or dropped since: nothing to compare with.
+        (None, _) | (_, None) => false,
+    }
+}
+
+/// Begins a new outbox with what was counted after the mark.
+///
+/// # Errors
+/// The disk, or what lies on it; then the outbox is what it was.
+pub(crate) fn begin_anew(settings: &Settings, meter: &MeterId, mark: &Mark) -> Result<OutboxId, OutboxError> {
+    let mut outbox = Outbox::open(&settings.state_dir)?;
+    let Some(account) = outbox.existing_account(meter)? else { return Ok(mark.outbox.clone()) };
+    let kept = kept(&settings.runtime_dir, &settings.state_dir, meter, &account);
+    let resumed = resume(&account, &kept, &boot_id());
+    // What the run before could not write any more.
+    let in_progress = resumed.in_progress;
+    outbox.append(&mut [Entry { account: account.clone(), finished: resumed.finished, in_progress }])?;
+    let new = outbox.new_id()?;
+    // Pulses that wait for the clock are nowhere else.
+    let interim =
+        Interim { outbox: new.clone(), finished: Vec::new(), in_progress, waiting: resumed.waiting };
+    let renamed = Account { outbox: new.clone(), ..account };
+    Safekeeping::new(&settings.runtime_dir, meter, &renamed, Newest::default()).keep(&interim);
+    outbox.renumber(&renamed, mark.minute)?;
+    Ok(new)
+}
+
+impl Outbox {
+    fn new_id(&self) -> Result<OutboxId, OutboxError> {
+        let id: String =
+            self.connection.query_row("SELECT lower(hex(randomblob(8)))", [], |row| row.get(0))?;
+        Ok(id.parse().map_err(|_| rusqlite::Error::InvalidQuery)?)
+    }
+
+    /// Gives an account another id, and the minutes after `recorded` numbers from
+    /// 1 on; those up to it are in the ledger.
+    fn renumber(&mut self, renamed: &Account, recorded: Option<Minute>) -> Result<(), OutboxError> {
+        let recorded = recorded.map_or(i64::MIN, Minute::epoch_minutes);
+        let transaction = self.connection.transaction()?;
+        // Without minutes the count goes on from here.
+        transaction.execute(
+            "UPDATE account SET outbox = ?2, mark = 0, initial = coalesce(set_total,
+                 (SELECT total FROM minute WHERE account = ?1 ORDER BY seq DESC LIMIT 1), initial) WHERE id = ?1",
+            params![renamed.row, renamed.outbox.as_str()],
+        )?;
+        transaction.execute(
+            "DELETE FROM minute WHERE account = ?1 AND minute <= ?2",
+            params![renamed.row, recorded],
+        )?;
+        // By way of negative numbers: none is taken twice on the way.
+        transaction.execute(
+            "UPDATE minute SET seq = (SELECT min(seq) FROM minute WHERE account = ?1) - 1 - seq WHERE account = ?1",
+            [renamed.row],
+        )?;
+        transaction.execute("UPDATE minute SET seq = -seq WHERE account = ?1", [renamed.row])?;
+        transaction.commit()?;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::pulse_counter::FinishedMinute;
+
+    fn minute(number: i64) -> Minute {
+        Minute::from_epoch_minutes(29_000_000 + number).unwrap()
+    }
+
+    fn mark(seq: u64, number: i64) -> Mark {
+        Mark { outbox: "a".parse().unwrap(), seq, minute: (seq > 0).then(|| minute(number)) }
+    }
+
+    fn row(seq: u64, number: i64) -> PulseCount {
+        PulseCount { minute: minute(number), watched_s: 60, seq, pulses: 1, total: seq }
+    }
+
+    #[test]
+    fn a_mark_for_other_minutes_shows_an_old_copy() {
+        assert!(shows_old_copy(&mark(11, 11), None, 10), "beyond the end");
+        assert!(shows_old_copy(&mark(5, 5), Some(&row(5, 60)), 10), "another minute");
+        assert!(!shows_old_copy(&mark(5, 5), Some(&row(5, 5)), 10));
+        assert!(!shows_old_copy(&mark(5, 5), None, 10), "dropped since");
+        assert!(!shows_old_copy(&mark(0, 0), None, 0), "nothing is recorded");
+    }
+
+    #[test]
+    fn what_was_counted_since_is_numbered_anew() {
+        let folder = tempfile::TempDir::new().unwrap();
+        let meter: MeterId = "main".parse().unwrap();
+        let settings = Settings {
+            state_dir: folder.path().to_owned(),
+            runtime_dir: folder.path().to_owned(),
+            ..Settings::default()
+        };
+        let mut outbox = Outbox::open(folder.path()).unwrap();
+        let account = outbox.account(&meter, 100).unwrap();
+        let old = account.outbox.clone();
+        let finished =
+            [1, 2, 3, 50, 51].map(|n| FinishedMinute { minute: minute(n), watched_s: 60, pulses: 10 });
+        outbox.append(&mut [Entry { account, finished: finished.into(), in_progress: None }]).unwrap();
+
+        let new = begin_anew(&settings, &meter, &mark(20, 20)).unwrap();
+        let account = outbox.existing_account(&meter).unwrap().unwrap();
+        assert_ne!(new, old);
+        assert_eq!((account.outbox.clone(), account.last_seq, account.mark, account.total), (new, 2, 0, 150));
+        let counts = outbox.after(&account, 0, 10).unwrap();
+        let brief: Vec<_> = counts.iter().map(|count| (count.seq, count.minute, count.total)).collect();
+        assert_eq!(brief, [(1, minute(50), 140), (2, minute(51), 150)]);
+
+        begin_anew(&settings, &meter, &mark(9, 60)).unwrap();
+        let account = outbox.existing_account(&meter).unwrap().unwrap();
+        assert_eq!((account.last_seq, account.total), (0, 150), "nothing is left, the count goes on");
+    }
+}

@@ -1,0 +1,44 @@
+//! `pi-publisher set-reading`: the count goes on from what the meter itself shows.
+
+use std::io::Write;
+
+use anyhow::{Context, bail};
+use meter_messages::{MAX_COUNT, MeterId};
+
+use crate::interim::resume;
+use crate::outbox::Outbox;
+use crate::safekeeping::{boot_id, kept};
+use crate::settings::Settings;
+use crate::state_lock;
+
+/// Sets a meter's running count to a reading in kWh. What is recorded of minutes
+/// stays as it is: only the total that they end with goes on from there.
+///
+/// # Errors
+/// A publisher that runs, a meter that is not in the settings, a reading below
+/// what was counted (a total never goes down).
+pub fn set_reading(
+    settings: &Settings,
+    meter: &MeterId,
+    kwh: f64,
+    said: &mut dyn Write,
+) -> anyhow::Result<()> {
+    let _alone = state_lock::lock(&settings.state_dir)?;
+    let Some(of_settings) = settings.meter.iter().find(|known| known.id == *meter) else {
+        bail!("the settings have no meter \"{meter}\"");
+    };
+    let mut outbox = Outbox::open(&settings.state_dir)?;
+    let account = outbox.account(meter, of_settings.initial_total)?;
+    let kept = kept(&settings.runtime_dir, &settings.state_dir, meter, &account);
+    let resumed = resume(&account, &kept, &boot_id());
+    let newest = resumed.in_progress.map(|now| now.minute).max(resumed.last_minute);
+    let constants = outbox.constants(&account, of_settings.pulses_per_kwh, newest, resumed.total)?;
+    let before = constants.energy_kwh(resumed.total);
+    let total = constants.total_at(kwh).filter(|total| (resumed.total..=MAX_COUNT).contains(total));
+    let total = total.with_context(|| {
+        format!("{meter} stands at {before:.3} kWh already, and a total never goes down; is {kwh} kWh right?")
+    })?;
+    outbox.set_total(&account, account.total + (total - resumed.total))?;
+    writeln!(said, "{meter}: {before:.3} kWh before, {:.3} kWh now", constants.energy_kwh(total))?;
+    Ok(())
+}
