@@ -60,7 +60,10 @@ fn row(f: &mut fmt::Formatter<'_>, part: &Part) -> fmt::Result {
 }
 
 fn memory(f: &mut fmt::Formatter<'_>, programs: &[Memory]) -> fmt::Result {
-    writeln!(f, "\n## Memory in the soak\n\nResident, in KiB; growth is that of the second half.\n")?;
+    writeln!(
+        f,
+        "\n## Memory in the soak\n\nResident, in KiB; growth and swing (what goes up and down by\nitself, whatever the trend) are those of the second half.\n"
+    )?;
     let columns =
         |cell: &dyn Fn(&Memory) -> String| programs.iter().map(cell).collect::<Vec<_>>().join(" | ");
     writeln!(f, "| minute | {} |", columns(&|memory| memory.name.to_owned()))?;
@@ -74,5 +77,7 @@ fn memory(f: &mut fmt::Formatter<'_>, programs: &[Memory]) -> fmt::Result {
         let percent = 100.0 * memory.growth_kib() / memory.level_kib();
         format!("{:+.0} KiB, {percent:+.1} %", memory.growth_kib())
     };
-    writeln!(f, "| growth | {} |", columns(&growth))
+    writeln!(f, "| growth | {} |", columns(&growth))?;
+    let swing = |memory: &Memory| format!("{:.0} KiB", memory.swing_kib());
+    writeln!(f, "| swing | {} |", columns(&swing))
 }
