@@ -153,6 +153,25 @@ impl Ledger {
         Ok(sum)
     }
 
+    /// What the meter shows after its newest minute, in kWh: its running count,
+    /// each part of it under the constant that it had then.
+    pub fn reading_kwh(&self, meter: &RecordedMeter) -> Result<Option<f64>, LedgerError> {
+        let Some(newest) = self.newest(meter)? else { return Ok(None) };
+        let mut before = self.connection.prepare_cached(
+            "SELECT total FROM minute WHERE meter = ?1 AND minute < ?2 ORDER BY minute DESC, total DESC LIMIT 1",
+        )?;
+        let (mut kwh, mut counted) = (0.0, 0);
+        let mut constant = meter.constant_at(Minute::nearest(i64::MIN));
+        for (from, next) in meter.constant_changes() {
+            let total: Option<u64> =
+                before.query_row(params![meter.row, from.epoch_minutes()], |row| row.get(0)).optional()?;
+            let total = total.unwrap_or(counted).max(counted);
+            kwh += constant.energy_kwh(total - counted);
+            (counted, constant) = (total, next);
+        }
+        Ok(Some(kwh + constant.energy_kwh(newest.total.saturating_sub(counted))))
+    }
+
     /// The first recorded minute.
     pub fn first(&self, meter: &RecordedMeter) -> Result<Option<Minute>, LedgerError> {
         let mut statement = self

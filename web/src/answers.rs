@@ -134,6 +134,11 @@ impl Site {
                 let state = api::meter_state(&figures, &self.live.of(&meter), &self.ledger);
                 Ok(reply::json(StatusCode::OK, &state))
             }
+            Route::Trust(meter) => {
+                let figures = self.figures(meter).await?;
+                let trust = figures.trust.as_ref().map(api::TrustState::from);
+                Ok(reply::json(StatusCode::OK, &trust))
+            }
             Route::Energy(request) => self.energy(request, asked).await,
             Route::Series(request) => self.series(request, asked).await,
             Route::Live(meter) => {

@@ -6,7 +6,7 @@ use hyper::StatusCode;
 use hyper::body::Frame;
 use hyper::header::{self, HeaderMap};
 use jiff::Timestamp;
-use meter_ledger::{RecordedMeter, Sum};
+use meter_ledger::{Gap, GapReason, RecordedMeter, RecordedMinute, Sum, Trust};
 use meter_messages::{Meter, Status};
 use serde::Serialize;
 
@@ -121,7 +121,10 @@ fn figure_set(figures: &Figures, reader: &LedgerReader) -> FigureSet {
         minutes: sum.minutes,
         watched_s: sum.watched_s,
     };
-    let constant = figures.meter.pulses_per_kwh;
+    let mean_w = |newest: RecordedMinute| {
+        let constant = figures.meter.constant_at(newest.minute);
+        constant.power_w(newest.pulses.into(), f64::from(newest.watched_s.max(1)))
+    };
     FigureSet {
         today: energy(&figures.today),
         yesterday_by_now: energy(&figures.yesterday_by_now),
@@ -130,12 +133,13 @@ fn figure_set(figures: &Figures, reader: &LedgerReader) -> FigureSet {
         month: energy(&figures.month),
         total: figures
             .newest
-            .map(|newest| Reading { pulses: newest.total, kwh: constant.energy_kwh(newest.total) }),
+            .zip(figures.reading_kwh)
+            .map(|(newest, kwh)| Reading { pulses: newest.total, kwh }),
         last_minute: figures.newest.map(|newest| LastMinute {
             start: newest.minute.timestamp(),
             local: local(newest.minute.timestamp(), reader.zone()).to_string(),
             pulses: newest.pulses,
-            mean_w: constant.power_w(newest.pulses.into(), f64::from(newest.watched_s.max(1))),
+            mean_w: mean_w(newest),
         }),
     }
 }
@@ -147,6 +151,62 @@ pub(crate) fn meter_state(figures: &Figures, presence: &Presence, reader: &Ledge
         time_zone: reader.zone().iana_name().map(str::to_owned),
         presence: presence.into(),
         figures: figure_set(figures, reader),
+    }
+}
+
+/// How far a meter's record can be trusted.
+#[derive(Debug, Serialize)]
+pub(crate) struct TrustState {
+    first: Timestamp,
+    newest: Timestamp,
+    minutes: u64,
+    unwatched_s: u64,
+    whole_since: Timestamp,
+    gaps: u64,
+    newest_gaps: Vec<GapState>,
+    repeated: u64,
+    contradicted: u64,
+    given_up: u64,
+}
+
+/// A time that was not watched.
+#[derive(Debug, Serialize)]
+struct GapState {
+    from: Timestamp,
+    until: Timestamp,
+    unwatched_s: u64,
+    reason: &'static str,
+}
+
+impl From<&Gap> for GapState {
+    fn from(gap: &Gap) -> Self {
+        let reason = match gap.reason {
+            GapReason::NotRunning => "publisher not running",
+            GapReason::NewOutbox => "new outbox",
+            GapReason::GivenUp => "given up",
+            GapReason::Awaited => "awaited",
+            GapReason::Unknown => "unknown",
+        };
+        let (from, until) = (gap.from.timestamp(), gap.until.timestamp());
+        Self { from, until, unwatched_s: gap.unwatched_s, reason }
+    }
+}
+
+/// `/api/v1/meters/<site>/<meter>/trust`
+impl From<&Trust> for TrustState {
+    fn from(trust: &Trust) -> Self {
+        Self {
+            first: trust.first.timestamp(),
+            newest: trust.newest.timestamp(),
+            minutes: trust.minutes,
+            unwatched_s: trust.unwatched_s,
+            whole_since: trust.whole_since.timestamp(),
+            gaps: trust.gaps,
+            newest_gaps: trust.newest_gaps.iter().map(Into::into).collect(),
+            repeated: trust.repeated,
+            contradicted: trust.contradicted,
+            given_up: trust.given_up,
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use std::ops::Range;
 use jiff::ToSpan;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
-use meter_ledger::{Ledger, LedgerError, RecordedMeter, RecordedMinute, Sum};
+use meter_ledger::{Ledger, LedgerError, RecordedMeter, RecordedMinute, Sum, Trust};
 use meter_messages::Minute;
 
 use crate::calendar::{Kind, Period, pieces};
@@ -24,6 +24,9 @@ pub(crate) const CURVE_STEP: i64 = 5;
 /// Points of that curve.
 const CURVE_POINTS: i64 = 24 * 60 / CURVE_STEP;
 
+/// Gaps that are told one by one.
+const GAPS: usize = 20;
+
 /// The nights, and the hours of each, among which the base load is sought.
 const NIGHTS: i64 = 7;
 const NIGHT_HOURS: Range<i8> = 0..6;
@@ -40,6 +43,10 @@ pub(crate) struct Figures {
     pub(crate) until: Minute,
     /// The newest recorded minute, which has the running count.
     pub(crate) newest: Option<RecordedMinute>,
+    /// What the meter shows after that, in kWh.
+    pub(crate) reading_kwh: Option<f64>,
+    /// How far all of it can be trusted.
+    pub(crate) trust: Option<Trust>,
     /// The first recorded minute.
     pub(crate) first: Option<Minute>,
     /// Since the local midnight.
@@ -93,6 +100,8 @@ impl Figures {
             curve_before,
             days,
             first: ledger.first(&meter)?,
+            reading_kwh: ledger.reading_kwh(&meter)?,
+            trust: ledger.trust(&meter, GAPS)?,
             until,
             newest,
             meter,

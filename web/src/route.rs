@@ -34,6 +34,8 @@ pub(crate) enum Route {
     Meters,
     /// `/api/v1/meters/<site>/<meter>`
     Figures(Meter),
+    /// `/api/v1/meters/<site>/<meter>/trust`
+    Trust(Meter),
     /// `/api/v1/meters/<site>/<meter>/energy`, also with `.csv`.
     Energy(EnergyRequest),
     /// `/api/v1/meters/<site>/<meter>/series`: data of the interactive chart.
@@ -209,6 +211,7 @@ impl Route {
             ["api", "v1", "live"] => lives(query).map(Self::Lives),
             ["api", "v1", "meters"] => Ok(Self::Meters),
             ["api", "v1", "meters", site, id] => Ok(Self::Figures(meter(site, id)?)),
+            ["api", "v1", "meters", site, id, "trust"] => Ok(Self::Trust(meter(site, id)?)),
             ["api", "v1", "meters", site, id, "series"] => series(meter(site, id)?, query).map(Self::Series),
             ["api", "v1", "meters", site, id, "live"] => Ok(Self::Live(meter(site, id)?)),
             ["api", "v1", "meters", site, id, what] => {

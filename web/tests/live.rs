@@ -115,7 +115,10 @@ fn values_come_as_they_are_published() {
     broker.publish("powerpi/hq/status", "online", true);
     broker.state(333);
     let site = Site::with("Hauptzähler", broker.port);
-    until("the retained value", || site.json("/api/v1/meters/hq/main")["now"]["power_w"] == 333);
+    until("the retained values", || {
+        let state = site.json("/api/v1/meters/hq/main");
+        state["now"]["power_w"] == 333 && state["online"] == true
+    });
 
     let mut events = Events::open(&site);
     let all = events.next("state");

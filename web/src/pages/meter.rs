@@ -7,6 +7,7 @@ use meter_ledger::Sum;
 use meter_messages::Minute;
 use meter_rrd::{Size, Span};
 
+use super::trust::TrustView;
 use super::{Change, Frame, Row, rough_kwh, scale_kwh};
 use crate::calendar::{Kind, Period};
 use crate::drawing::bars::{self, Bar};
@@ -34,6 +35,8 @@ pub(crate) struct MeterView {
     pub(crate) base_load: Option<String>,
     pub(crate) reading: Option<String>,
     pub(crate) recorded_until: Option<(String, String)>,
+    /// How far all of it can be trusted.
+    pub(crate) trust: Option<TrustView>,
     /// The last 24 hours, small.
     pub(crate) spark: String,
 }
@@ -44,7 +47,6 @@ impl MeterView {
         let kwh = |sum: &Sum| texts.number(sum.kwh(), 3);
         let moment = |at: Timestamp| (at.to_string(), texts.moment(zone.to_datetime(at)));
         let recorded_until = figures.newest.map(|newest| Timestamp::from_second(newest.minute.end()));
-        let constant = figures.meter.pulses_per_kwh;
         let value = presence.value.as_ref();
         Self {
             name: figures.meter.name.clone(),
@@ -59,7 +61,8 @@ impl MeterView {
             month: kwh(&figures.month),
             month_expected: figures.month_expected_kwh.map(|kwh| texts.number(kwh, 0)),
             base_load: figures.base_load_w.map(|watts| texts.number(watts, 0)),
-            reading: figures.newest.map(|newest| texts.number(constant.energy_kwh(newest.total), 3)),
+            reading: figures.reading_kwh.map(|kwh| texts.number(kwh, 3)),
+            trust: figures.trust.as_ref().map(|trust| TrustView::new(trust, texts, zone)),
             recorded_until: recorded_until.and_then(Result::ok).map(moment),
             spark: curve::sparkline(&thinned(&figures.curve)),
         }

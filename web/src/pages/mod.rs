@@ -7,6 +7,7 @@ mod meter;
 mod overview;
 mod period;
 mod status;
+mod trust;
 
 use askama::Template;
 

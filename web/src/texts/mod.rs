@@ -6,6 +6,7 @@ mod english;
 mod german;
 
 use jiff::civil::{Date, DateTime};
+use meter_ledger::GapReason;
 use meter_rrd::{Span, Words};
 
 use crate::calendar::Kind;
@@ -104,6 +105,20 @@ pub(crate) struct Texts {
     pub(crate) recorded_until: &'static str,
     /// Where nothing is.
     pub(crate) nothing_recorded: &'static str,
+    /// Before the time since which nothing is missing.
+    pub(crate) whole_since: &'static str,
+    /// Counted: one gap, and more.
+    pub(crate) gaps: (&'static str, &'static str),
+    /// Between the number of gaps and the first day.
+    pub(crate) gaps_since: &'static str,
+    /// Before the length of the newest gap.
+    pub(crate) newest_gap: &'static str,
+    /// Why the line was not watched, in [`reason`](Texts::reason)'s order.
+    pub(crate) reasons: [&'static str; 5],
+    /// Column.
+    pub(crate) reason: &'static str,
+    /// Column, and heading of the table of gaps.
+    pub(crate) not_watched: &'static str,
     /// Heading of the curve.
     pub(crate) last_day: &'static str,
     /// Legend of the curve behind it.
@@ -259,6 +274,7 @@ pub(crate) struct Texts {
 struct Patterns {
     day: &'static str,
     short_day: &'static str,
+    date: &'static str,
     week: &'static str,
     month: &'static str,
 }
@@ -286,6 +302,27 @@ impl Texts {
     }
 
     /// A day and a time of day.
+    pub(crate) fn gap_reason(&self, reason: GapReason) -> &'static str {
+        self.reasons[match reason {
+            GapReason::NotRunning => 0,
+            GapReason::NewOutbox => 1,
+            GapReason::GivenUp => 2,
+            GapReason::Awaited => 3,
+            GapReason::Unknown => 4,
+        }]
+    }
+
+    /// A length of time, in its two largest units.
+    pub(crate) fn length(seconds: u64) -> String {
+        let (days, hours, minutes) = (seconds / 86_400, seconds / 3600 % 24, seconds / 60 % 60);
+        match (days, hours, minutes) {
+            (0, 0, 0) => format!("{seconds}\u{a0}s"),
+            (0, 0, minutes) => format!("{minutes}\u{a0}min"),
+            (0, hours, minutes) => format!("{hours}\u{a0}h {minutes}\u{a0}min"),
+            (days, hours, _) => format!("{days}\u{a0}d {hours}\u{a0}h"),
+        }
+    }
+
     pub(crate) fn moment(&self, at: DateTime) -> String {
         jiff::fmt::strtime::format(self.moment, at).unwrap_or_default()
     }
@@ -331,6 +368,11 @@ impl Texts {
     /// A day in few letters.
     pub(crate) fn short_day(&self, date: Date) -> String {
         self.date(self.patterns.short_day, date)
+    }
+
+    /// A day of any year, without its weekday.
+    pub(crate) fn short_date(&self, date: Date) -> String {
+        self.date(self.patterns.date, date)
     }
 
     fn date(&self, pattern: &str, date: Date) -> String {
