@@ -85,10 +85,23 @@ async fn every_page_is_for_everybody() {
             );
         }
     }
+    the_wall_has_room(&site, &browser).await;
     without_javascript(&site, &browser).await;
     values_move(&site, &browser).await;
     the_chart_answers(&site, &browser).await;
     browser.close().await;
+}
+
+/// For five figures of power, beside another meter.
+async fn the_wall_has_room(site: &Site, browser: &Browser) {
+    for width in [390, 1280] {
+        browser.resize(width, 900).await;
+        browser.page.goto(&site.url("/kiosk?lang=en")).await.unwrap();
+        browser.wait_for("document.readyState === 'complete'").await;
+        let most = "document.querySelectorAll('[data-power]').forEach(it => it.textContent = '88,888')";
+        browser.evaluate(most).await;
+        assert_eq!(browser.evaluate(FITS).await, true, "88,888 W on a wall of {width} px");
+    }
 }
 
 async fn without_javascript(site: &Site, browser: &Browser) {
