@@ -3,7 +3,8 @@
 //! Pulses are stamped by `CLOCK_MONOTONIC`, which nobody sets. What that is in
 //! UTC is `CLOCK_REALTIME` minus it, and worth something only while the clock
 //! is synchronised: a Pi has no clock chip, so after a power cut its time is
-//! wrong until NTP has answered.
+//! wrong until NTP has answered. Which UTC is believed is
+//! [`crate::trusted_clock`]'s affair.
 
 use std::io;
 
@@ -19,9 +20,11 @@ const LARGEST_ERROR_US: i64 = 16_000_000;
 pub struct Clocks {
     /// `CLOCK_MONOTONIC`.
     pub monotonic: SourceTime,
+    /// `CLOCK_BOOTTIME` at that moment, in nanoseconds: it runs through a suspend.
+    pub boot_ns: i64,
     /// Added to a monotonic time, gives nanoseconds of UTC since 1970.
     pub utc_offset_ns: i64,
-    /// Whether that UTC can be trusted.
+    /// Whether the kernel holds that UTC for right.
     pub synchronised: bool,
 }
 
@@ -31,7 +34,9 @@ impl Clocks {
     /// # Errors
     /// Only a kernel that refuses `adjtimex` (a strict seccomp filter) fails.
     pub fn now() -> io::Result<Self> {
-        Ok(Self { monotonic: monotonic_now(), utc_offset_ns: utc_offset_ns(), synchronised: synchronised()? })
+        let monotonic = monotonic_now();
+        let boot_ns = monotonic.0 + offset_ns(libc::CLOCK_BOOTTIME);
+        Ok(Self { monotonic, boot_ns, utc_offset_ns: utc_offset_ns(), synchronised: synchronised()? })
     }
 }
 
@@ -42,12 +47,17 @@ pub fn monotonic_now() -> SourceTime {
 
 /// `CLOCK_REALTIME` minus `CLOCK_MONOTONIC`, in nanoseconds.
 pub fn utc_offset_ns() -> i64 {
+    offset_ns(libc::CLOCK_REALTIME)
+}
+
+/// A clock minus `CLOCK_MONOTONIC`, in nanoseconds.
+fn offset_ns(clock: libc::clockid_t) -> i64 {
     // The tightest of a few readings: we may be put aside between two calls.
     let reading = || {
         let before = monotonic_now();
-        let utc = system_call::clock_ns(libc::CLOCK_REALTIME);
+        let there = system_call::clock_ns(clock);
         let took = monotonic_now().since(before);
-        (took, utc - before.plus_ns(took / 2).0)
+        (took, there - before.plus_ns(took / 2).0)
     };
     let readings = [reading(), reading(), reading()];
     readings.into_iter().min_by_key(|(took, _)| *took).map_or(0, |(_, offset)| offset)
@@ -71,7 +81,7 @@ mod system_call {
         let mut now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
         // SAFETY: `now` is a valid timespec for the call to fill in.
         let outcome = unsafe { libc::clock_gettime(clock, &raw mut now) };
-        // It fails only for a clock that does not exist; these two always do.
+        // It fails only for a clock that does not exist; these always do.
         debug_assert_eq!(outcome, 0);
         now.tv_sec as i64 * 1_000_000_000 + now.tv_nsec as i64
     }

@@ -16,6 +16,7 @@ use crate::power::PulseSpacing;
 use crate::pulse_counter::{FinishedMinute, PulseCounter};
 use crate::pulse_source::{PulseSource, SourceClock, SourceTime, Watched};
 use crate::safekeeping::Safekeeping;
+use crate::trusted_clock::TrustedClock;
 
 /// A source that is further behind than this runs through its past, and has no
 /// live value.
@@ -73,9 +74,7 @@ pub struct Counting {
     counter: PulseCounter,
     spacing: PulseSpacing,
     constant: PulsesPerKwh,
-    /// Whether UTC is believed: once the clock was synchronised it stays good
-    /// enough for minutes, however long NTP is away after that.
-    clock_trusted: bool,
+    clock: TrustedClock,
     /// Widths of the minute that is not over yet.
     widths: Option<Widths>,
     interim: Interim,
@@ -143,7 +142,7 @@ impl Counting {
             counter,
             spacing: PulseSpacing::default(),
             constant: constants.pulses_per_kwh,
-            clock_trusted: !constants.wait_for_sync,
+            clock: TrustedClock::new(constants.wait_for_sync),
             widths: None,
             interim,
             boot: keeping.boot,
@@ -255,8 +254,7 @@ impl Counting {
         Ok(match self.source.clock() {
             SourceClock::Utc => (Some(0), "simulated", clocks.monotonic.plus_ns(clocks.utc_offset_ns)),
             SourceClock::Monotonic => {
-                self.clock_trusted |= clocks.synchronised;
-                let utc_offset_ns = self.clock_trusted.then_some(clocks.utc_offset_ns);
+                let utc_offset_ns = self.clock.utc_offset_ns(&clocks);
                 let clock = if clocks.synchronised { "synchronised" } else { "unsynchronised" };
                 (utc_offset_ns, clock, clocks.monotonic)
             }

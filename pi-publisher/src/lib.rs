@@ -26,6 +26,7 @@ pub mod safekeeping;
 pub mod set_reading;
 pub mod settings;
 mod state_lock;
+pub mod trusted_clock;
 pub mod watch;
 
 use std::sync::{Mutex, PoisonError, mpsc};
