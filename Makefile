@@ -18,10 +18,10 @@ test: ## Checks everything: format, lints, docs, unit, property and end-to-end t
 	cargo build --workspace --locked
 	deploy/run-tests.sh
 
-gpio: ## Counts real pulses in a real Linux kernel (User-mode Linux with gpio-sim)
+test-gpio: ## Counts real pulses in a real Linux kernel (User-mode Linux with gpio-sim)
 	deploy/install-packages.sh build test gpio
 	cargo build --workspace --bins --locked
-	end-to-end/gpio/count-on-real-kernel.sh
+	end-to-end/gpio/count-on-real-kernel.sh faults
 
 screenshots: ## Takes the pictures in docs/ anew
 	deploy/install-packages.sh build test
@@ -34,6 +34,12 @@ torture: ## Breaks things for an hour: kills, power cuts, a soak (KILLS=1000 SOA
 	deploy/install-packages.sh build test
 	cargo build --release --workspace --locked
 	cargo run --release --locked --package end-to-end --example torture -- --kills $(KILLS) --soak-minutes $(SOAK_MINUTES)
+
+MINUTES ?= 10
+bench-sd-card: ## What the publisher writes to its SD card in a day (as root)
+	deploy/install-packages.sh build test
+	cargo build --release --locked --workspace
+	cargo run --release --locked --package end-to-end --example sd_card -- $(MINUTES)
 
 bench-broker: ## Measures the broker against mosquitto, in turns, and its PUBACK against fdatasync
 	deploy/install-packages.sh build test
@@ -62,4 +68,4 @@ test-packages: packages ## Installs, upgrades and removes the packages in a boot
 	deploy/packages/test.sh target/packages
 
 .PHONY: packages packages-arm test-packages
-.PHONY: help demo test gpio screenshots torture bench-broker deny
+.PHONY: help demo test test-gpio screenshots torture bench-broker bench-sd-card deny

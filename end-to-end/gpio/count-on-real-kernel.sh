@@ -47,6 +47,8 @@ if [ "${1:-}" = faults ]; then
     on_the_pi faults.sh "$out"
 fi
 on_the_pi count.sh "$out"
+mkdir "$out/keep"
+on_the_pi keep.sh "$out/keep"
 
 # What was recorded is looked at outside, with other people's tools.
 wrong=0
@@ -62,4 +64,17 @@ for meter in cdev sysfs; do
         wrong=1
     fi
 done
+
+counted=$(sqlite3 "$out/keep/ledger.sqlite" 'SELECT sum(pulses) FROM minute')
+# The first minute began before the publisher, the last one went on after it.
+unwatched=$(sqlite3 "$out/keep/ledger.sqlite" '
+    SELECT coalesce(sum(60 - watched_s), 0) FROM minute
+    WHERE minute > (SELECT min(minute) FROM minute) AND minute < (SELECT max(minute) FROM minute)')
+restarts=$(grep -c "start with 1 descriptors" "$out/keep/service.log") || true
+echo "cdev, over $restarts restarts of the publisher: 3000 pulses in, $counted counted, $unwatched s unwatched"
+if [ "$counted" != 3000 ] || [ "$unwatched" != 0 ] || [ "$restarts" != 10 ]; then
+    cat "$out/keep/service.log" >&2
+    tail -n 40 "$out/keep/publisher.log" >&2
+    wrong=1
+fi
 exit $wrong

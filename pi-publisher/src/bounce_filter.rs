@@ -5,9 +5,16 @@
 //! has then stayed closed for a while, after it had stayed open for a while.
 //! Decided by the edges' stamps alone, so a busy machine changes nothing.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::pulse_source::{Contact, Edge, SourceTime};
+
+impl FilterState {
+    /// The contact as the edges tell it.
+    pub fn contact(&self) -> Contact {
+        self.contact
+    }
+}
 
 /// What a pulse must look like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -78,6 +85,12 @@ pub struct Filtered {
 #[derive(Debug)]
 pub struct BounceFilter {
     settings: BounceSettings,
+    state: FilterState,
+}
+
+/// What a filter knows of its contact; it can go on in another process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FilterState {
     /// The state that counts.
     accepted: Contact,
     /// When the pulse that is on began; none in a state that was not counted.
@@ -94,7 +107,18 @@ impl BounceFilter {
     /// Begins with the contact as found. One that is closed already is not a
     /// pulse: it was counted when it closed, or nobody saw it close.
     pub fn new(settings: BounceSettings, began: SourceTime, contact: Contact) -> Self {
-        Self { settings, accepted: contact, pulse_began: None, contact, since: began, until: began }
+        let state = FilterState { accepted: contact, pulse_began: None, contact, since: began, until: began };
+        Self { settings, state }
+    }
+
+    /// Goes on where another one left off.
+    pub fn resume(settings: BounceSettings, state: FilterState) -> Self {
+        Self { settings, state }
+    }
+
+    /// Where it stands.
+    pub fn state(&self) -> FilterState {
+        self.state
     }
 
     /// Takes the next edges, and that the line was watched until `until`.
@@ -106,33 +130,33 @@ impl BounceFilter {
             widths: Vec::new(),
             rejected: 0,
             lost_edges: 0,
-            settled: self.until,
+            settled: self.state.until,
         };
         for edge in edges {
             self.take_edge(*edge, &mut filtered);
         }
-        self.until = self.until.max(until);
-        self.settle(self.until, &mut filtered);
-        filtered.settled = if self.is_closing() { self.since } else { self.until };
+        self.state.until = self.state.until.max(until);
+        self.settle(self.state.until, &mut filtered);
+        filtered.settled = if self.is_closing() { self.state.since } else { self.state.until };
         filtered
     }
 
     /// Whether a pulse may be in the making.
     pub fn is_closing(&self) -> bool {
-        self.contact == Contact::Closed && self.accepted == Contact::Open
+        self.state.contact == Contact::Closed && self.state.accepted == Contact::Open
     }
 
     fn take_edge(&mut self, edge: Edge, filtered: &mut Filtered) {
         // An edge may come late, when this process was put aside between two
         // looks: its width counts all the same.
-        let at = edge.at.max(self.since);
-        self.until = self.until.max(at);
+        let at = edge.at.max(self.state.since);
+        self.state.until = self.state.until.max(at);
         self.settle(at, filtered);
         filtered.lost_edges += edge.lost_before;
 
         // Edges alternate, so whether an even or odd number is missing shows in
         // the contact. Where it does not fit, the kernel saw two edges as one.
-        let fits = edge.lost_before.is_multiple_of(2) == (edge.contact != self.contact);
+        let fits = edge.lost_before.is_multiple_of(2) == (edge.contact != self.state.contact);
         match (edge.lost_before, fits) {
             // There and back before the kernel could look: a spike.
             (0, false) => filtered.rejected += 1,
@@ -145,9 +169,9 @@ impl BounceFilter {
     fn change(&mut self, contact: Contact, at: SourceTime, filtered: &mut Filtered) {
         // What ends here did not last. Closed: that closing was no pulse. Open:
         // this closing still belongs to the pulse before.
-        filtered.rejected += u32::from(self.contact != self.accepted);
-        self.contact = contact;
-        self.since = at;
+        filtered.rejected += u32::from(self.state.contact != self.state.accepted);
+        self.state.contact = contact;
+        self.state.since = at;
     }
 
     /// The contact changed after `lost` unseen changes. They are taken for
@@ -155,33 +179,35 @@ impl BounceFilter {
     /// interference must not become energy.
     fn change_after_loss(&mut self, lost: u32, contact: Contact, at: SourceTime, filtered: &mut Filtered) {
         let unsettled = u32::from(self.is_closing());
-        let closings = unsettled + (lost + u32::from(self.contact == Contact::Open)) / 2;
+        let closings = unsettled + (lost + u32::from(self.state.contact == Contact::Open)) / 2;
         let shortest = self.settings.least_ns(Contact::Closed) + self.settings.least_ns(Contact::Open);
-        let most = at.since(self.since).checked_div(shortest).unwrap_or(i64::MAX);
+        let most = at.since(self.state.since).checked_div(shortest).unwrap_or(i64::MAX);
         let counted = closings.min(u32::try_from(most).unwrap_or(u32::MAX));
 
         filtered.pulses.extend((0..counted).map(|_| Pulse { at, stamped: false }));
         filtered.rejected += closings - counted;
-        self.accepted = contact.opposite();
-        self.pulse_began = None;
-        self.contact = contact;
-        self.since = at;
+        self.state.accepted = contact.opposite();
+        self.state.pulse_began = None;
+        self.state.contact = contact;
+        self.state.since = at;
     }
 
     /// Lets the contact count if it has lasted by `now`.
     fn settle(&mut self, now: SourceTime, filtered: &mut Filtered) {
-        if self.contact == self.accepted || now.since(self.since) < self.settings.least_ns(self.contact) {
+        if self.state.contact == self.state.accepted
+            || now.since(self.state.since) < self.settings.least_ns(self.state.contact)
+        {
             return;
         }
-        self.accepted = self.contact;
-        match self.contact {
+        self.state.accepted = self.state.contact;
+        match self.state.contact {
             Contact::Closed => {
-                filtered.pulses.push(Pulse { at: self.since, stamped: true });
-                self.pulse_began = Some(self.since);
+                filtered.pulses.push(Pulse { at: self.state.since, stamped: true });
+                self.state.pulse_began = Some(self.state.since);
             }
             Contact::Open => {
-                let began = self.pulse_began.take();
-                filtered.widths.extend(began.map(|began| Width { began, ns: self.since.since(began) }));
+                let began = self.state.pulse_began.take();
+                filtered.widths.extend(began.map(|began| Width { began, ns: self.state.since.since(began) }));
             }
         }
     }

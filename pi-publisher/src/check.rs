@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use meter_messages::PulsesPerKwh;
 
 use crate::bounce_filter::{BounceFilter, Pulse};
-use crate::pulse_source::{self, Contact, SourceError, SourceTime, Watched};
+use crate::pulse_source::{self, Contact, Kept, SourceError, SourceTime, Watched};
 use crate::settings::{MeterSettings, Settings};
 
 /// S0 (EN 62053-31) promises pulses of 30 ms, give or take what stamps are off.
@@ -111,7 +111,7 @@ impl Seen {
 }
 
 fn look(meter: &MeterSettings, at_least: Duration) -> Result<Seen, SourceError> {
-    let mut source = pulse_source::open(&meter.source, meter.pulses_per_kwh, None)?;
+    let mut source = pulse_source::open(&meter.source, meter.pulses_per_kwh, Kept::default())?;
     let (began, contact) = source.began();
     let mut filter = BounceFilter::new(meter.bounce, began, contact);
     let mut seen = Seen::begin(source.describe(), (began, contact));

@@ -1,6 +1,7 @@
 //! From a source to the outbox: one thread a meter, because waiting for a line
 //! blocks.
 
+use std::os::fd::BorrowedFd;
 use std::sync::mpsc;
 use std::thread;
 
@@ -10,11 +11,11 @@ use tokio_util::sync::CancellationToken;
 
 use crate::bounce_filter::{BounceFilter, BounceSettings, Filtered};
 use crate::clock::Clocks;
-use crate::interim::{Interim, MOST_FINISHED, Resumed, Waiting};
+use crate::interim::{Interim, KnownClock, LineProgress, MOST_FINISHED, Resumed, Waiting};
 use crate::outbox_keeper::{Command, Counted, Extent};
 use crate::power::PulseSpacing;
 use crate::pulse_counter::{FinishedMinute, PulseCounter};
-use crate::pulse_source::{PulseSource, SourceClock, SourceTime, Watched};
+use crate::pulse_source::{LineRequest, PulseSource, SourceClock, SourceTime, Watched};
 use crate::safekeeping::Safekeeping;
 use crate::trusted_clock::TrustedClock;
 
@@ -122,9 +123,16 @@ impl Counting {
         constants: Constants,
     ) -> (Self, watch::Receiver<Reading>) {
         let (began, contact) = source.began();
+        let kept =
+            resumed.line.filter(|line| source.request().is_some_and(|request| request.id == line.request.id));
+        let watched_from = kept.as_ref().map_or(began, |line| line.counted_until);
+        let filter = match kept {
+            Some(line) => BounceFilter::resume(constants.bounce, line.filter),
+            None => BounceFilter::new(constants.bounce, began, contact),
+        };
         let reading = Reading { total: resumed.total, ..Reading::default() };
         let (readings, newest) = watch::channel(reading.clone());
-        let mut counter = PulseCounter::new(began, resumed.last_minute, resumed.in_progress);
+        let mut counter = PulseCounter::new(watched_from, resumed.last_minute, resumed.in_progress);
         if let Some(waiting) = resumed.waiting {
             counter = counter.after(waiting.stretches);
         }
@@ -134,15 +142,17 @@ impl Counting {
             finished: resumed.finished,
             in_progress: resumed.in_progress,
             waiting: None,
+            line: None,
+            clock: None,
         };
-        let counting = Self {
+        let mut counting = Self {
             meter: constants.meter,
             source,
-            filter: BounceFilter::new(constants.bounce, began, contact),
+            filter,
             counter,
             spacing: PulseSpacing::default(),
             constant: constants.pulses_per_kwh,
-            clock: TrustedClock::new(constants.wait_for_sync),
+            clock: TrustedClock::new(constants.wait_for_sync, resumed.utc_of_boot_ns),
             widths: None,
             interim,
             boot: keeping.boot,
@@ -152,7 +162,15 @@ impl Counting {
             reading,
             readings,
         };
+        // Before anybody else gets to know the line's request.
+        counting.keep(&[]);
         (counting, newest)
+    }
+
+    /// The line's request and its descriptor, where they can be kept for the next
+    /// run.
+    pub fn line(&self) -> Option<(LineRequest, BorrowedFd<'_>)> {
+        self.source.request().zip(self.source.descriptor())
     }
 
     /// Counts in a thread of its own until `shutdown`, or until the source
@@ -227,6 +245,15 @@ impl Counting {
         let stretches = self.counter.waiting();
         self.interim.waiting =
             (!stretches.is_empty()).then(|| Waiting { boot: self.boot.clone(), stretches });
+        self.interim.line = self.source.request().map(|request| LineProgress {
+            boot: self.boot.clone(),
+            request,
+            filter: self.filter.state(),
+            counted_until: self.counter.watched_until(),
+        });
+        let utc_of_boot_ns = self.clock.utc_of_boot_ns();
+        self.interim.clock =
+            utc_of_boot_ns.map(|utc_of_boot_ns| KnownClock { boot: self.boot.clone(), utc_of_boot_ns });
         // Of a past that runs by in leaps, or while the disk takes nothing for an
         // hour, an older version stays: it holds all but the newest minutes.
         if self.interim.finished.len() <= MOST_FINISHED {

@@ -5,8 +5,10 @@
 use meter_messages::{Minute, OutboxId};
 use serde::{Deserialize, Serialize};
 
+use crate::bounce_filter::FilterState;
 use crate::outbox::Account;
 use crate::pulse_counter::{FinishedMinute, MinuteInProgress, Stretch};
+use crate::pulse_source::{LineRequest, SourceTime};
 
 /// So many minutes may wait for the outbox's disk and be kept here meanwhile: an
 /// hour. Beyond that the last version stays as it is.
@@ -23,6 +25,34 @@ pub struct Interim {
     pub in_progress: Option<MinuteInProgress>,
     /// What waits for the first synchronisation of a boot.
     pub waiting: Option<Waiting>,
+    /// The line's request and how far it is counted.
+    #[serde(default)]
+    pub line: Option<LineProgress>,
+    /// What was believed of UTC.
+    #[serde(default)]
+    pub clock: Option<KnownClock>,
+}
+
+/// How far a line's request is counted: whoever gets its descriptor goes on there.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LineProgress {
+    /// The kernel's id of the boot.
+    pub boot: String,
+    /// The request.
+    pub request: LineRequest,
+    /// Where the bounce filter stands.
+    pub filter: FilterState,
+    /// Counted into minutes up to here.
+    pub counted_until: SourceTime,
+}
+
+/// UTC as it was believed in a boot.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KnownClock {
+    /// The kernel's id of the boot.
+    pub boot: String,
+    /// UTC minus `CLOCK_BOOTTIME`.
+    pub utc_of_boot_ns: i64,
 }
 
 /// What has no UTC yet. Its clock begins anew with each boot.
@@ -47,6 +77,10 @@ pub struct Resumed {
     pub total: u64,
     /// What waits for the clock.
     pub waiting: Option<Waiting>,
+    /// The line's request, where nothing is counted beyond it.
+    pub line: Option<LineProgress>,
+    /// What was believed of UTC in this boot: UTC minus `CLOCK_BOOTTIME`.
+    pub utc_of_boot_ns: Option<i64>,
 }
 
 impl Resumed {
@@ -68,13 +102,21 @@ pub fn resume(account: &Account, kept: &[Interim], boot: &str) -> Resumed {
         finished: Vec::new(),
         last_minute: account.last_minute,
         in_progress: account.in_progress,
-        total: 0,
-        waiting: None,
+        ..Resumed::default()
     };
     let ours = kept.iter().filter(|interim| interim.outbox == account.outbox);
     let mut resumed = ours.map(|interim| interim.beyond(account)).fold(of_outbox, |reached, candidate| {
         if candidate.counted_until_utc_ns() > reached.counted_until_utc_ns() { candidate } else { reached }
     });
+    let reached = resumed.counted_until_utc_ns();
+    let newest = kept.iter().find(|interim| interim.outbox == account.outbox);
+    resumed.line = newest
+        .filter(|interim| interim.beyond(account).counted_until_utc_ns() >= reached)
+        .and_then(|interim| interim.line.clone())
+        .filter(|line| line.boot == boot);
+    let clocks = kept.iter().filter_map(|interim| interim.clock.as_ref());
+    resumed.utc_of_boot_ns =
+        clocks.into_iter().find(|known| known.boot == boot).map(|known| known.utc_of_boot_ns);
     resumed.waiting = kept
         .iter()
         .filter(|interim| interim.outbox == account.outbox)
@@ -99,7 +141,7 @@ impl Interim {
         let finished: Vec<_> = self.finished.iter().copied().filter(|minute| is_new(minute.minute)).collect();
         let last_minute = finished.last().map(|minute| minute.minute).max(account.last_minute);
         let in_progress = self.in_progress.filter(|minute| is_new(minute.minute));
-        Resumed { finished, last_minute, in_progress, total: 0, waiting: None }
+        Resumed { finished, last_minute, in_progress, ..Resumed::default() }
     }
 }
 
@@ -108,7 +150,6 @@ impl Interim {
 mod tests {
     use super::*;
     use crate::outbox::{Entry, Outbox};
-    use crate::pulse_source::SourceTime;
 
     fn minute(number: i64) -> Minute {
         Minute::from_epoch_minutes(29_000_000 + number).unwrap()
@@ -139,6 +180,8 @@ mod tests {
             finished: finished.to_vec(),
             in_progress: now,
             waiting: None,
+            line: None,
+            clock: None,
         }
     }
 

@@ -26,14 +26,16 @@ pub mod safekeeping;
 pub mod set_reading;
 pub mod settings;
 mod state_lock;
+mod stored_lines;
 pub mod trusted_clock;
 pub mod watch;
+mod watchdog;
 
 use std::sync::{Mutex, PoisonError, mpsc};
 use std::thread::JoinHandle;
 
 use anyhow::Context;
-use meter_messages::Meter;
+use meter_messages::{Meter, MeterId};
 use tokio_util::sync::CancellationToken;
 
 use crate::constants::Constants;
@@ -42,8 +44,10 @@ use crate::interim::Resumed;
 use crate::outbox::{Account, Outbox};
 use crate::outbox_keeper::{Command, Extent, OutboxKeeper};
 use crate::publisher::{OldCopy, Published, Publisher};
+use crate::pulse_source::{Kept, KeptLine, LineRequest};
 use crate::safekeeping::{Newest, Safekeeping};
 use crate::settings::{MeterSettings, Settings};
+use crate::stored_lines::StoredLines;
 
 type Thread<T> = JoinHandle<T>;
 
@@ -56,8 +60,9 @@ pub async fn run(settings: Settings, shutdown: CancellationToken) -> anyhow::Res
         let folder = settings.runtime_dir.display();
         tracing::warn!(%folder, %error, "the minute in progress would not survive a kill; set runtime_dir to a folder in a tmpfs");
     }
+    let mut stored = StoredLines::from_systemd();
     loop {
-        let old_copies = run_until_old_copy(&settings, &shutdown).await?;
+        let old_copies = run_until_old_copy(&settings, &mut stored, &shutdown).await?;
         for OldCopy { meter, mark } in &old_copies {
             let outbox = old_copy::begin_anew(&settings, meter, mark)?;
             tracing::warn!(%meter, %outbox, "the outbox is an older copy of one that went on; a new one begins");
@@ -71,6 +76,7 @@ pub async fn run(settings: Settings, shutdown: CancellationToken) -> anyhow::Res
 /// Runs until `shutdown`, or until marks show outboxes to be older copies.
 async fn run_until_old_copy(
     settings: &Settings,
+    stored: &mut StoredLines,
     shutdown: &CancellationToken,
 ) -> anyhow::Result<Vec<OldCopy>> {
     let mut outbox = Outbox::open(&settings.state_dir)?;
@@ -78,6 +84,9 @@ async fn run_until_old_copy(
     for (place, meter) in settings.meter.iter().enumerate() {
         beginnings.push(Beginning::prepare(place, settings, meter, &mut outbox)?);
     }
+    // A line that is kept and not wanted would be in use when it is requested anew.
+    let wanted: Vec<String> = beginnings.iter().filter_map(Beginning::line_name).collect();
+    stored.keep_only(&wanted);
     let accounts = beginnings.iter().map(|beginning| beginning.account.clone()).collect();
     let (keeper, extents) = OutboxKeeper::new(outbox, accounts, settings.keep_days);
     let (commands, keeper) = keeper.spawn().context("starting the outbox's thread")?;
@@ -88,8 +97,9 @@ async fn run_until_old_copy(
         let newest = Newest::default();
         let id = beginning.meter.id.clone();
         checkpoints.push((id.clone(), beginning.account.clone(), newest.clone()));
-        let (published, thread) =
-            beginning.begin(extent, newest, &commands, &stop).with_context(|| format!("meter {id}"))?;
+        let (published, thread) = beginning
+            .begin(extent, newest, stored, &commands, &stop)
+            .with_context(|| format!("meter {id}"))?;
         meters.push(published);
         counting.push(thread);
     }
@@ -105,7 +115,11 @@ async fn run_until_old_copy(
         old_copies: Mutex::default(),
         stop: stop.clone(),
     };
-    publisher.run(&stop).await;
+    let readings = publisher.meters.iter().map(|meter| meter.reading.clone()).collect();
+    tokio::select! {
+        () = publisher.run(&stop) => {}
+        () = watchdog::watch_over(readings) => {}
+    }
     let old_copies =
         std::mem::take(&mut *publisher.old_copies.lock().unwrap_or_else(PoisonError::into_inner));
     drop((publisher, checkpoints));
@@ -137,10 +151,18 @@ impl<'a> Beginning<'a> {
         let account = outbox.account(&meter.id, meter.initial_total)?;
         let boot = safekeeping::boot_id();
         let kept = safekeeping::kept(&settings.runtime_dir, &settings.state_dir, &meter.id, &account);
-        let resumed = interim::resume(&account, &kept, &boot);
+        let mut resumed = interim::resume(&account, &kept, &boot);
         let newest = resumed.in_progress.map(|now| now.minute).max(resumed.last_minute);
         let constants = outbox.constants(&account, meter.pulses_per_kwh, newest, resumed.total)?;
+        // With other settings the line is another one.
+        let settings_of_line = pulse_source::line_settings(&meter.source);
+        resumed.line = resumed.line.filter(|line| Some(&line.request.settings) == settings_of_line.as_ref());
         Ok(Self { place, settings, meter, account, resumed, constants, boot })
+    }
+
+    /// The name under which systemd keeps the line that an earlier run requested.
+    fn line_name(&self) -> Option<String> {
+        self.resumed.line.as_ref().map(|line| line_name(&self.meter.id, &line.request))
     }
 
     /// Opens the source, and counts in a thread.
@@ -148,13 +170,27 @@ impl<'a> Beginning<'a> {
         self,
         extent: tokio::sync::watch::Receiver<Extent>,
         newest: Newest,
+        stored: &mut StoredLines,
         commands: &mpsc::Sender<Command>,
         shutdown: &CancellationToken,
     ) -> anyhow::Result<(Published, Thread<anyhow::Result<()>>)> {
+        let descriptor = self.line_name().and_then(|name| stored.find(&name));
         let Self { place, settings, meter, account, resumed, constants, boot } = self;
-        let source = pulse_source::open(&meter.source, meter.pulses_per_kwh, resumed.counted_until_utc_ns())?;
+        let line = resumed.line.as_ref().zip(descriptor).map(|(line, descriptor)| KeptLine {
+            descriptor,
+            request: line.request.clone(),
+            until: line.counted_until,
+            contact: line.filter.contact(),
+        });
+        let goes_on = line.is_some();
+        let kept = Kept {
+            counted_until_utc_ns: resumed.counted_until_utc_ns(),
+            edges: Some(settings.runtime_dir.join(format!("{}.edges", meter.id))),
+            line,
+        };
+        let source = pulse_source::open(&meter.source, meter.pulses_per_kwh, kept)?;
         let described = source.describe();
-        tracing::info!(meter = %meter.id, source = described, outbox = %account.outbox, total = resumed.total, "counting");
+        tracing::info!(meter = %meter.id, source = described, outbox = %account.outbox, total = resumed.total, goes_on, "counting");
         let of_counting = counting::Constants {
             meter: place,
             pulses_per_kwh: meter.pulses_per_kwh,
@@ -168,6 +204,9 @@ impl<'a> Beginning<'a> {
             safekeeping: Safekeeping::new(&settings.runtime_dir, &meter.id, &account, newest),
         };
         let (counting, reading) = Counting::new(source, resumed, keeping, of_counting);
+        if let Some((request, descriptor)) = counting.line() {
+            stored.keep(&line_name(&meter.id, &request), descriptor);
+        }
         let published = Published {
             place,
             meter: Meter { site: settings.site.clone(), meter: meter.id.clone() },
@@ -184,6 +223,10 @@ impl<'a> Beginning<'a> {
         };
         Ok((published, counting.spawn(commands.clone(), shutdown.clone())?))
     }
+}
+
+fn line_name(meter: &MeterId, request: &LineRequest) -> String {
+    format!("{meter}-{}", request.id)
 }
 
 /// Waits until everything that was counted is in the outbox.

@@ -37,8 +37,14 @@ pub(crate) fn begin_anew(settings: &Settings, meter: &MeterId, mark: &Mark) -> R
     outbox.append(&mut [Entry { account: account.clone(), finished: resumed.finished, in_progress }])?;
     let new = outbox.new_id()?;
     // Pulses that wait for the clock are nowhere else.
-    let interim =
-        Interim { outbox: new.clone(), finished: Vec::new(), in_progress, waiting: resumed.waiting };
+    let interim = Interim {
+        outbox: new.clone(),
+        finished: Vec::new(),
+        in_progress,
+        waiting: resumed.waiting,
+        line: resumed.line,
+        clock: None,
+    };
     let renamed = Account { outbox: new.clone(), ..account };
     Safekeeping::new(&settings.runtime_dir, meter, &renamed, Newest::default()).keep(&interim);
     outbox.renumber(&renamed, mark.minute)?;

@@ -114,6 +114,11 @@ impl PulseCounter {
         stretches
     }
 
+    /// Up to here everything is counted, or waits for the clock.
+    pub fn watched_until(&self) -> SourceTime {
+        self.watched_until
+    }
+
     /// The minute that is not over yet.
     pub fn in_progress(&self) -> Option<MinuteInProgress> {
         self.current

@@ -138,6 +138,7 @@ impl Checkpoint {
         let Some(mut newest) = newest else { return };
         // After a power cut nobody knows when that was.
         newest.waiting = None;
+        (newest.line, newest.clock) = (None, None);
         let same = |written: &Interim| {
             let counted = |interim: &Interim| {
                 (interim.finished.clone(), interim.in_progress.map(|now| (now.minute, now.pulses)))
@@ -225,6 +226,8 @@ mod tests {
             finished: Vec::new(),
             in_progress: Some(now),
             waiting: None,
+            line: None,
+            clock: None,
         }
     }
 

@@ -16,9 +16,15 @@ pub struct TrustedClock {
 }
 
 impl TrustedClock {
-    /// Believes a synchronised clock only, or (`wait_for_sync` is false) any.
-    pub fn new(wait_for_sync: bool) -> Self {
-        Self { always: !wait_for_sync, utc_of_boot_ns: None }
+    /// Believes a synchronised clock only, or (`wait_for_sync` is false) any; and
+    /// what an earlier run of this boot believed.
+    pub fn new(wait_for_sync: bool, utc_of_boot_ns: Option<i64>) -> Self {
+        Self { always: !wait_for_sync, utc_of_boot_ns }
+    }
+
+    /// UTC minus `CLOCK_BOOTTIME`, as far as it is known.
+    pub fn utc_of_boot_ns(&self) -> Option<i64> {
+        self.utc_of_boot_ns
     }
 
     /// What to add to `CLOCK_MONOTONIC` for UTC, in nanoseconds; nothing before
@@ -63,14 +69,14 @@ mod tests {
 
     #[test]
     fn nothing_is_believed_before_the_first_synchronisation() {
-        let mut clock = TrustedClock::new(true);
+        let mut clock = TrustedClock::new(true, None);
         assert_eq!(clock.utc_offset_ns(&clocks(10, 0, -BOOT_UTC_S, false)), None, "1970");
         assert_eq!(error_s(&mut clock, &clocks(600, 0, 0, true), 600), Some(0));
     }
 
     #[test]
     fn a_clock_set_by_hand_moves_nothing_and_a_suspend_is_time() {
-        let mut clock = TrustedClock::new(true);
+        let mut clock = TrustedClock::new(true, None);
         clock.utc_offset_ns(&clocks(10, 0, 0, true));
         assert_eq!(error_s(&mut clock, &clocks(20, 0, 3600, false), 20), Some(0));
         assert_eq!(error_s(&mut clock, &clocks(7200, 5000, -86_400, false), 7200), Some(0));
@@ -79,7 +85,7 @@ mod tests {
 
     #[test]
     fn a_clock_that_is_believed_anyway_is_followed() {
-        let mut clock = TrustedClock::new(false);
+        let mut clock = TrustedClock::new(false, None);
         assert_eq!(error_s(&mut clock, &clocks(10, 0, 0, false), 10), Some(0));
         assert_eq!(error_s(&mut clock, &clocks(20, 0, 3600, false), 20), Some(3600));
     }
@@ -91,7 +97,7 @@ mod tests {
         fn clocks_that_lie_and_jump_lose_no_pulse(
             steps in proptest::collection::vec((1i64..50, -4000i64..4000, any::<bool>(), 0i64..3), 1..300)
         ) {
-            let mut clock = TrustedClock::new(true);
+            let mut clock = TrustedClock::new(true, None);
             let mut counter = PulseCounter::new(SourceTime(0), None, None);
             let (mut up_s, mut suspended_s, mut pulses) = (0, 0, 0_u64);
             let mut finished = Vec::new();

@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use crate::bounce_filter::{BounceFilter, Filtered, Pulse};
 use crate::clock;
 use crate::power::PulseSpacing;
-use crate::pulse_source::{self, SourceClock, SourceError, SourceTime};
+use crate::pulse_source::{self, Kept, SourceClock, SourceError, SourceTime};
 use crate::settings::{MeterSettings, Settings};
 
 /// A pulse that lasts longer is shown before it is over.
@@ -58,7 +58,7 @@ fn follow(
     lines: &Sender<String>,
     stop: &CancellationToken,
 ) -> Result<(), SourceError> {
-    let mut source = pulse_source::open(&meter.source, meter.pulses_per_kwh, None)?;
+    let mut source = pulse_source::open(&meter.source, meter.pulses_per_kwh, Kept::default())?;
     let (began, contact) = source.began();
     let mut filter = BounceFilter::new(meter.bounce, began, contact);
     let mut shown = Shown::new(meter.pulses_per_kwh);

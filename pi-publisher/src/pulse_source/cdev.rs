@@ -4,20 +4,23 @@
 //! highest rate S0 allows. When the queue is full it drops the oldest, and the
 //! running number of the next tells how many. Nothing is lost unseen.
 
+use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::Duration;
 
 use gpiocdev::Request;
-use gpiocdev::line::{EdgeDetection, EdgeEvent, EdgeKind, EventClock, Value};
+use gpiocdev::line::{EdgeDetection, EventClock, Value};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use serde::Deserialize;
 
 use super::chips::{self, FoundLine, io_error, said};
 use super::line::Line;
-use super::{Contact, Edge, PulseSource, SourceClock, SourceError, SourceTime, Watched};
+use super::open::{Kept, KeptLine};
+use super::records::{self, Record, Records};
+use super::{Contact, Edge, LineRequest, PulseSource, SourceClock, SourceError, SourceTime, Watched};
 use crate::clock::monotonic_now;
 
-/// The most the kernel lets us have.
-const QUEUED_EDGES: u32 = 1024;
 /// How long a quiet line is waited for.
 const WAIT: Duration = Duration::from_millis(500);
 /// An edge is stamped in the interrupt and queued by a thread of the kernel a
@@ -73,30 +76,58 @@ impl From<Bias> for gpiocdev::line::Bias {
 /// A requested line: nobody else can have it while this lives.
 #[derive(Debug)]
 pub struct CharacterDevice {
-    request: Request,
+    line: OwnedFd,
+    records: Records,
     described: String,
     began: (SourceTime, Contact),
-    /// The number of the last edge that was read.
+    request: LineRequest,
+    /// The number of the last edge that was read; the request's is that of the last
+    /// one that was handed out.
     last_number: u32,
-    /// Edges read while the first contact was being found out.
+    /// Edges read before the first look.
     ahead: Vec<Edge>,
-    /// Room for all that can be queued.
-    records: Vec<u64>,
 }
 
 impl CharacterDevice {
-    /// Finds the line and requests it.
-    pub fn open(settings: &CdevSettings) -> Result<Self, SourceError> {
-        let line = chips::find(settings.chip.as_deref(), &settings.line)?;
-        let described = describe(&line);
+    /// Goes on with the request of an earlier run, or finds the line and requests
+    /// it.
+    pub fn open(settings: &CdevSettings, kept: Kept) -> Result<Self, SourceError> {
+        let found = chips::find(settings.chip.as_deref(), &settings.line)?;
+        let described = describe(&found);
+        let records = |goes_on| match &kept.edges {
+            // Whether runtime_dir is of use is said elsewhere.
+            Some(file) => Records::in_file(file, goes_on).or_else(|_| Records::in_memory()),
+            None => Records::in_memory(),
+        };
+        let failed =
+            |error| SourceError::Io { doing: format!("making room for edges of {described}"), error };
+        if let Some(KeptLine { descriptor: line, request, until, contact }) = kept.line {
+            let records = records(true).map_err(failed)?;
+            let (began, last_number) = ((until, contact), request.last_number);
+            let mut device =
+                Self { line, records, described, began, request, last_number, ahead: Vec::new() };
+            // Read by the run before, and not counted by it any more.
+            let left = device.records.after(last_number);
+            device.ahead = device.edges(&left);
+            return Ok(device);
+        }
+        let id = format!("{:016x}", RandomState::new().build_hasher().finish());
+        let records = records(false).map_err(failed)?;
         let began = monotonic_now();
-        let request = request(settings, &line).map_err(|error| refused(&line, &described, &error))?;
+        let request = request(settings, &found).map_err(|error| refused(&found, &described, &error))?;
         let level = request.lone_value().map_err(|error| said(format!("reading {described}"), &error))?;
-
-        let records = vec![0; request.edge_event_u64_size() * QUEUED_EDGES as usize];
+        let line = request.as_fd().try_clone_to_owned().map_err(failed)?;
         let contact = if level == Value::Active { Contact::Closed } else { Contact::Open };
-        let began = (began, contact);
-        let mut device = Self { request, described, began, last_number: 0, ahead: Vec::new(), records };
+        let request = LineRequest { id, settings: line_settings(settings), last_number: 0 };
+        let mut device = Self {
+            line,
+            records,
+            described,
+            began: (began, contact),
+            request,
+            last_number: 0,
+            ahead: Vec::new(),
+        };
         // An edge may have come between the request and the look at the line.
         if device.wait(Duration::ZERO)? {
             device.ahead = device.read()?;
@@ -106,25 +137,38 @@ impl CharacterDevice {
     }
 
     fn wait(&self, at_most: Duration) -> Result<bool, SourceError> {
-        match self.request.wait_edge_event(at_most) {
+        let at_most = Timespec { tv_sec: 0, tv_nsec: at_most.subsec_nanos().into() };
+        let mut ready = [PollFd::new(&self.line, PollFlags::IN)];
+        match poll(&mut ready, Some(&at_most)) {
             // A signal: whoever it was for will stop asking us.
-            Err(error) if io_error(&error).kind() == io::ErrorKind::Interrupted => Ok(false),
-            outcome => outcome.map_err(|error| said(format!("waiting for {}", self.described), &error)),
+            Err(rustix::io::Errno::INTR) => Ok(false),
+            Err(error) => Err(self.failed("waiting for", error.into())),
+            Ok(ready) => Ok(ready > 0),
         }
     }
 
     /// Reads all that is queued; waits where nothing is.
     fn read(&mut self) -> Result<Vec<Edge>, SourceError> {
-        let failed = |error| said(format!("reading {}", self.described), &error);
-        let filled = self.request.read_edge_events_into_slice(&mut self.records).map_err(failed)?;
-        let records = self.records[..filled].chunks_exact(self.request.edge_event_u64_size());
-        let mut edges = Vec::with_capacity(records.len());
-        for record in records {
-            let event = self.request.edge_event_from_slice(record).map_err(failed)?;
-            edges.push(edge(&event, self.last_number));
-            self.last_number = event.line_seqno;
-        }
-        Ok(edges)
+        let records = self.records.read(&self.line).map_err(|error| self.failed("reading", error))?;
+        Ok(self.edges(&records))
+    }
+
+    fn failed(&self, doing: &str, error: io::Error) -> SourceError {
+        SourceError::Io { doing: format!("{doing} {}", self.described), error }
+    }
+
+    fn edges(&mut self, records: &[Record]) -> Vec<Edge> {
+        let edge = |record: &Record| {
+            let edge = edge(record, self.last_number);
+            self.last_number = record.number;
+            edge
+        };
+        records.iter().map(edge).collect()
+    }
+
+    fn hand_out(&mut self, edges: Vec<Edge>, until: SourceTime) -> Watched {
+        self.request.last_number = self.last_number;
+        Watched { edges, until }
     }
 }
 
@@ -137,7 +181,7 @@ impl PulseSource for CharacterDevice {
         if !self.ahead.is_empty() {
             let edges = std::mem::take(&mut self.ahead);
             let until = edges.last().map_or(self.began.0, |edge| edge.at);
-            return Ok(Watched { edges, until });
+            return Ok(self.hand_out(edges, until));
         }
         let waiting = self.wait(WAIT)?;
         let now = monotonic_now();
@@ -148,10 +192,10 @@ impl PulseSource for CharacterDevice {
         // needs for queueing is in; else only what was read.
         let last = edges.last().map(|edge| edge.at);
         let until = match last {
-            Some(last) if edges.len() >= QUEUED_EDGES as usize => last,
+            Some(last) if edges.len() >= records::MOST => last,
             _ => now.plus_ns(-QUEUED_WITHIN_NS).max(last.unwrap_or(self.began.0)),
         };
-        Ok(Watched { edges, until })
+        Ok(self.hand_out(edges, until))
     }
 
     fn clock(&self) -> SourceClock {
@@ -161,6 +205,20 @@ impl PulseSource for CharacterDevice {
     fn describe(&self) -> String {
         self.described.clone()
     }
+
+    fn request(&self) -> Option<LineRequest> {
+        Some(self.request.clone())
+    }
+
+    fn descriptor(&self) -> Option<BorrowedFd<'_>> {
+        Some(self.line.as_fd())
+    }
+}
+
+/// What a request is made with: another line, resistor or level is another
+/// request.
+pub(super) fn line_settings(settings: &CdevSettings) -> String {
+    format!("{settings:?}")
 }
 
 fn describe(line: &FoundLine) -> String {
@@ -179,7 +237,7 @@ fn request(settings: &CdevSettings, line: &FoundLine) -> gpiocdev::Result<Reques
         .with_bias(gpiocdev::line::Bias::from(settings.bias))
         .with_edge_detection(EdgeDetection::BothEdges)
         .with_event_clock(EventClock::Monotonic)
-        .with_kernel_event_buffer_size(QUEUED_EDGES);
+        .with_kernel_event_buffer_size(records::MOST as u32);
     if settings.active_low {
         builder.as_active_low();
     }
@@ -205,15 +263,12 @@ fn refused(line: &FoundLine, what: &str, error: &gpiocdev::Error) -> SourceError
 }
 
 /// Rising is towards active, whatever the level of that.
-fn edge(event: &EdgeEvent, last_number: u32) -> Edge {
+fn edge(record: &Record, last_number: u32) -> Edge {
     Edge {
-        at: SourceTime(i64::try_from(event.timestamp_ns).unwrap_or(i64::MAX)),
-        contact: match event.kind {
-            EdgeKind::Rising => Contact::Closed,
-            EdgeKind::Falling => Contact::Open,
-        },
+        at: SourceTime(i64::try_from(record.timestamp_ns).unwrap_or(i64::MAX)),
+        contact: if record.rising { Contact::Closed } else { Contact::Open },
         // The numbers begin at 1 and go around after 2³².
-        lost_before: event.line_seqno.wrapping_sub(last_number).wrapping_sub(1),
+        lost_before: record.number.wrapping_sub(last_number).wrapping_sub(1),
     }
 }
 
@@ -242,13 +297,7 @@ mod tests {
 
     #[test]
     fn a_gap_in_the_numbers_is_the_number_of_lost_edges() {
-        let numbered = |line_seqno| EdgeEvent {
-            timestamp_ns: 5,
-            kind: EdgeKind::Rising,
-            offset: 17,
-            seqno: line_seqno,
-            line_seqno,
-        };
+        let numbered = |number| Record { timestamp_ns: 5, rising: true, number };
         assert_eq!(edge(&numbered(1), 0).lost_before, 0);
         assert_eq!(edge(&numbered(12), 9).lost_before, 2);
         assert_eq!(edge(&numbered(1), u32::MAX).lost_before, 1);

@@ -5,11 +5,14 @@ mod chips;
 mod exported_pin;
 mod line;
 mod open;
+mod records;
 pub mod simulated;
 pub mod sysfs;
 
 pub use line::Line;
-pub use open::open;
+pub use open::{Kept, KeptLine, line_settings, open};
+use std::os::fd::BorrowedFd;
+
 use serde::{Deserialize, Serialize};
 
 /// A point on the source's own clock, in nanoseconds.
@@ -36,7 +39,8 @@ impl SourceTime {
 }
 
 /// The meter's S0 output: a transistor that closes for each pulse.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Contact {
     /// Conducting: a pulse is on. With a pull-up the line is low.
     Closed,
@@ -91,6 +95,27 @@ pub trait PulseSource: Send {
 
     /// For people: `cdev gpiochip0 line 17`.
     fn describe(&self) -> String;
+
+    /// The kernel's request of the line, where one can outlive this process.
+    fn request(&self) -> Option<LineRequest> {
+        None
+    }
+
+    /// Its descriptor.
+    fn descriptor(&self) -> Option<BorrowedFd<'_>> {
+        None
+    }
+}
+
+/// A request of a line that goes on over restarts of the publisher.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LineRequest {
+    /// A random name of its own.
+    pub id: String,
+    /// What was requested; with other settings it is of no use.
+    pub settings: String,
+    /// The number of the last edge that was handed out.
+    pub last_number: u32,
 }
 
 /// What a [`SourceTime`] counts.

@@ -1,11 +1,38 @@
 //! Opens the source that the settings name.
 
+use std::os::fd::OwnedFd;
+use std::path::PathBuf;
+
 use meter_messages::PulsesPerKwh;
 
-use super::cdev::CharacterDevice;
+use super::cdev::{self, CharacterDevice};
 use super::sysfs::ExportedLine;
-use super::{PulseSource, SourceError, SourceTime, simulated};
+use super::{Contact, LineRequest, PulseSource, SourceError, SourceTime, simulated};
 use crate::settings::SourceSettings;
+
+/// What earlier runs left for a source.
+#[derive(Debug, Default)]
+pub struct Kept {
+    /// Up to where is counted, in nanoseconds of UTC since 1970.
+    pub counted_until_utc_ns: Option<i64>,
+    /// A file in a tmpfs for edges that are read and not counted yet.
+    pub edges: Option<PathBuf>,
+    /// The line itself, in which the kernel goes on queueing edges.
+    pub line: Option<KeptLine>,
+}
+
+/// A line that was requested by an earlier run.
+#[derive(Debug)]
+pub struct KeptLine {
+    /// Its descriptor.
+    pub descriptor: OwnedFd,
+    /// The request.
+    pub request: LineRequest,
+    /// Counted up to here.
+    pub until: SourceTime,
+    /// What the contact was then.
+    pub contact: Contact,
+}
 
 /// Opens a meter's source.
 ///
@@ -14,13 +41,21 @@ use crate::settings::SourceSettings;
 pub fn open(
     settings: &SourceSettings,
     pulses_per_kwh: PulsesPerKwh,
-    counted_until_utc_ns: Option<i64>,
+    kept: Kept,
 ) -> Result<Box<dyn PulseSource>, SourceError> {
     Ok(match settings {
-        SourceSettings::Cdev(settings) => Box::new(CharacterDevice::open(settings)?),
+        SourceSettings::Cdev(settings) => Box::new(CharacterDevice::open(settings, kept)?),
         SourceSettings::Sysfs(settings) => Box::new(ExportedLine::open(settings)?),
         SourceSettings::Simulated(settings) => {
-            Box::new(simulated::open(settings, pulses_per_kwh, counted_until_utc_ns.map(SourceTime))?)
+            Box::new(simulated::open(settings, pulses_per_kwh, kept.counted_until_utc_ns.map(SourceTime))?)
         }
     })
+}
+
+/// What a line that can be kept is requested with.
+pub fn line_settings(settings: &SourceSettings) -> Option<String> {
+    match settings {
+        SourceSettings::Cdev(settings) => Some(cdev::line_settings(settings)),
+        SourceSettings::Sysfs(_) | SourceSettings::Simulated(_) => None,
+    }
 }
