@@ -49,6 +49,8 @@ fi
 on_the_pi count.sh "$out"
 mkdir "$out/keep"
 on_the_pi keep.sh "$out/keep"
+mkdir "$out/clock"
+on_the_pi clock.sh "$out/clock"
 
 # What was recorded is looked at outside, with other people's tools.
 wrong=0
@@ -75,6 +77,15 @@ echo "cdev, over $restarts restarts of the publisher: 3000 pulses in, $counted c
 if [ "$counted" != 3000 ] || [ "$unwatched" != 0 ] || [ "$restarts" != 10 ]; then
     cat "$out/keep/service.log" >&2
     tail -n 40 "$out/keep/publisher.log" >&2
+    wrong=1
+fi
+
+counted=$(sqlite3 -separator ' ' "$out/clock/ledger.sqlite" 'SELECT minute, pulses FROM minute WHERE pulses > 0')
+if [ "$counted" = "$(cat "$out/clock/pulsed")" ]; then
+    echo "a clock of 1970, of NTP, and set by hand: all $(wc -l < "$out/clock/pulsed") minutes with pulses are right"
+else
+    echo "a clock of 1970, of NTP, and set by hand: minute and pulses, as they fell and as they were counted:" >&2
+    diff "$out/clock/pulsed" - <<< "$counted" >&2
     wrong=1
 fi
 exit $wrong
