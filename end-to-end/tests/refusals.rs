@@ -73,7 +73,7 @@ fn a_folder_that_cannot_be_written_is_named() {
     let store = "[mqtt]\nlisten = '127.0.0.1:0'\n[store]\npath = '/proc/store.sqlite'";
     assert_refused("powerpi-broker", store, 1, &["/proc/store.sqlite"]);
     let outbox = format!("state_dir = '/proc'\n{METER}");
-    assert_refused("pi-publisher", &outbox, 1, &["/proc/outbox.sqlite", "state_dir"]);
+    assert_refused("pi-publisher", &outbox, 1, &["/proc/lock", "state_dir"]);
     assert_refused(
         "powerpi-recorder",
         "ledger = '/proc/ledger.sqlite'",

@@ -12,6 +12,10 @@ use crate::daemons::Daemons;
 use crate::history;
 use crate::span::History;
 
+/// What the household pays: less by night, and a base fee.
+const TARIFF: &str = "[[tariff]]\nprice_per_kwh = 0.27\nbase_fee_per_month = 9.90\nvat_percent = 19\n\
+                      co2_g_per_kwh = 363\n[[tariff.time]]\nhours = \"22-6\"\nprice_per_kwh = 0.21\n";
+
 /// What can be said on the command line.
 #[derive(clap::Args)]
 pub(crate) struct Options {
@@ -105,7 +109,7 @@ fn write_settings(
         ("powerpi-recorder", format!("ledger = {ledger}\nrrd_dir = {rrd_dir}\n{mqtt}")),
         (
             "powerpi-web",
-            format!("listen = \"{}\"\nledger = {ledger}\nrrd_dir = {rrd_dir}\n{mqtt}", options.web),
+            format!("listen = \"{}\"\nledger = {ledger}\nrrd_dir = {rrd_dir}\n{mqtt}{TARIFF}", options.web),
         ),
         (
             "pi-publisher",

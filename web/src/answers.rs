@@ -204,7 +204,7 @@ impl Site {
         let meters: Vec<(&Figures, &Presence)> =
             meters.iter().map(|(figures, it)| (figures.as_ref(), it)).collect();
         let view = |(figures, presence): &(&Figures, &Presence)| {
-            MeterView::new(figures, presence, frame.texts, self.ledger.zone())
+            MeterView::new(figures, presence, frame.texts, &self.ledger)
         };
         let views = meters.iter().map(view).collect();
         filled(&OverviewPage::new(frame, &meters, views))
@@ -213,7 +213,7 @@ impl Site {
     async fn kiosk(&self, asked: &Asked<'_>) -> Result<String, Refusal> {
         let (meters, frame, zone) = (self.everything().await?, asked.frame(), self.ledger.zone());
         let view = |(figures, presence): &(Arc<Figures>, Presence)| {
-            MeterView::new(figures, presence, frame.texts, zone)
+            MeterView::new(figures, presence, frame.texts, &self.ledger)
         };
         let views = meters.iter().map(view).collect();
         let figures: Vec<&Figures> = meters.iter().map(|(figures, _)| figures.as_ref()).collect();
@@ -249,7 +249,7 @@ impl Site {
         let figures = self.figures(meter.clone()).await?;
         let others = self.ledger.ask(|ledger| ledger.meters()).await?.len() > 1;
         let (frame, zone) = (asked.frame(), self.ledger.zone());
-        let view = MeterView::new(&figures, &self.live.of(&meter), frame.texts, zone);
+        let view = MeterView::new(&figures, &self.live.of(&meter), frame.texts, &self.ledger);
         filled(&MeterPage::new(frame, view, &figures, zone, others))
     }
 
@@ -278,9 +278,23 @@ impl Site {
         let compared = with.is_some();
         let question = Question { meter, period, with, first, until };
         let history = History::read(&self.hours, question, zone).await?;
+        let cost = match &history.period {
+            Some(_) => self.cost(&history).await?,
+            None => None,
+        };
         let drawable = history.span.start.epoch_minutes() > until.epoch_minutes() - DRAWN_MINUTES;
         let drawable = drawable && history.period.is_some() && history.whole.minutes > 0;
-        filled(&PeriodPage::new(asked.frame(), &history, compared, drawable, zone))
+        filled(&PeriodPage::new(asked.frame(), &history, compared, drawable, cost, zone))
+    }
+
+    /// What a period costs, in words that are the same in each language but for the
+    /// number; `None` without a tariff.
+    async fn cost(&self, history: &History) -> Result<Option<(f64, String)>, Refusal> {
+        let (zone, tariffs) = (self.ledger.zone(), self.ledger.tariffs());
+        let hours = self.hours.hours(&history.meter, history.span.clone(), history.until).await?;
+        let cost = tariffs.cost(hours.iter().map(|(hour, sum)| (hour, sum)), history.until, zone);
+        let known = cost.filter(|_| history.whole.minutes > 0);
+        Ok(known.map(|cost| (cost.total(), tariffs.currency().to_owned())))
     }
 
     /// From what a date picker says to the page that it means.

@@ -61,6 +61,8 @@ struct FigureSet {
     /// Today against yesterday by this time, in percent.
     difference_percent: Option<f64>,
     month: Energy,
+    /// What they cost, where a tariff is known.
+    cost: Option<CostState>,
     total: Option<Reading>,
     last_minute: Option<LastMinute>,
 }
@@ -92,6 +94,20 @@ struct Energy {
     kwh: f64,
     minutes: u64,
     watched_s: u64,
+}
+
+#[derive(Debug, Serialize)]
+struct CostState {
+    currency: String,
+    today: f64,
+    month: f64,
+    month_expected: Option<f64>,
+    month_co2_kg: f64,
+}
+
+/// An amount to the cent, as pages show it.
+fn cents(amount: f64) -> f64 {
+    (amount * 100.0).round() / 100.0
 }
 
 #[derive(Debug, Serialize)]
@@ -131,6 +147,13 @@ fn figure_set(figures: &Figures, reader: &LedgerReader) -> FigureSet {
         yesterday: energy(&figures.yesterday),
         difference_percent: figures.difference_percent().map(|percent| (percent * 10.0).round() / 10.0),
         month: energy(&figures.month),
+        cost: figures.costs.map(|costs| CostState {
+            currency: reader.tariffs().currency().to_owned(),
+            today: cents(costs.today.total()),
+            month: cents(costs.month.total()),
+            month_expected: costs.month_expected.map(cents),
+            month_co2_kg: costs.month.co2_g.round() / 1000.0,
+        }),
         total: figures
             .newest
             .zip(figures.reading_kwh)

@@ -10,6 +10,7 @@ use meter_messages::Minute;
 
 use crate::calendar::{Kind, Period, pieces};
 use crate::periods::{Periods, midnight, minute_of};
+use crate::tariff::{Cost, Tariffs};
 
 /// A recording that is at most this old is up to date: days are then compared
 /// up to its end, not up to a minute that is still on its way.
@@ -60,6 +61,8 @@ pub(crate) struct Figures {
     /// The energy of the whole month in kWh if it goes on as in the last two
     /// weeks; `None` where these are not known well enough.
     pub(crate) month_expected_kwh: Option<f64>,
+    /// What today and the month cost so far, where a tariff is known.
+    pub(crate) costs: Option<Costs>,
     /// The power in W that is drawn even in quiet hours of the night.
     pub(crate) base_load_w: Option<f64>,
     /// What the pictures of hour, day, week and month show.
@@ -72,6 +75,38 @@ pub(crate) struct Figures {
     pub(crate) days: Vec<(Period, Sum)>,
 }
 
+/// What today and the month cost so far.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Costs {
+    /// Since the local midnight.
+    pub(crate) today: Cost,
+    /// Since the beginning of the local month.
+    pub(crate) month: Cost,
+    /// The whole month, if it goes on as in the last two weeks.
+    pub(crate) month_expected: Option<f64>,
+}
+
+impl Costs {
+    fn read(
+        ledger: &Ledger,
+        meter: &RecordedMeter,
+        until: Minute,
+        (zone, tariffs): (&TimeZone, &Tariffs),
+    ) -> Result<Option<Self>, LedgerError> {
+        // The minute before: at midnight the day that is over counts.
+        let at = Minute::nearest(until.epoch_minutes() - 1);
+        let of = |kind: Kind| -> Result<Option<Cost>, LedgerError> {
+            let hours = pieces(Kind::Hour, &Period::containing(kind, at, zone).span, zone);
+            let mut bounds: Vec<Minute> = hours.iter().map(|hour| hour.span.start).collect();
+            bounds.extend(hours.last().map(|hour| hour.span.end));
+            let sums = ledger.sums(meter, &bounds)?;
+            Ok(tariffs.cost(hours.iter().map(|hour| &hour.span).zip(&sums), until, zone))
+        };
+        let (today, month) = (of(Kind::Day)?, of(Kind::Month)?);
+        Ok(today.zip(month).map(|(today, month)| Self { today, month, month_expected: None }))
+    }
+}
+
 impl Figures {
     /// Reads the ledger. `now` is the minute in progress.
     pub(crate) fn read(
@@ -79,7 +114,7 @@ impl Figures {
         meter: RecordedMeter,
         newest: Option<RecordedMinute>,
         until: Minute,
-        zone: &TimeZone,
+        (zone, tariffs): (&TimeZone, &Tariffs),
     ) -> Result<Self, LedgerError> {
         let periods = Periods::until(until, zone);
         let sum = |span: Range<Minute>| ledger.sum(&meter, span);
@@ -87,12 +122,19 @@ impl Figures {
         let hours = last_hours(ledger, &meter, until, zone)?;
         let days = days(&hours, until, zone);
         let (curve, curve_before) = curves(ledger, &meter, until, zone)?;
-        let month_so_far = sum(periods.month)?;
+        let month_so_far = sum(periods.month.clone())?;
+        let month_expected_kwh = month_expected(&month_so_far, &days, until, zone);
+        let costs = Costs::read(ledger, &meter, until, (zone, tariffs))?.map(|mut costs| {
+            let known = month_expected_kwh.map(|expected| (expected, month_so_far.kwh()));
+            costs.month_expected = known.and_then(|kwh| tariffs.expected(&costs.month, kwh, until, zone));
+            costs
+        });
         Ok(Self {
             today: sum(periods.today)?,
             yesterday: sum(periods.yesterday)?,
             yesterday_by_now: sum(periods.yesterday_by_now)?,
-            month_expected_kwh: month_expected(&month_so_far, &days, until, zone),
+            month_expected_kwh,
+            costs,
             month: month_so_far,
             base_load_w: base_load(&hours, until, zone),
             pictures: [sum(hour)?, sum(day)?, sum(week)?, sum(month)?],

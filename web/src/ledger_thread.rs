@@ -12,6 +12,7 @@ use meter_messages::{Meter, Minute};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::figures::{self, Figures};
+use crate::tariff::Tariffs;
 
 /// Questions that may wait; who has more waits with them.
 const QUEUE: usize = 64;
@@ -34,12 +35,13 @@ type Question = Box<dyn FnOnce(&mut Reader) + Send>;
 pub(crate) struct LedgerReader {
     questions: mpsc::Sender<Question>,
     zone: TimeZone,
+    tariffs: Arc<Tariffs>,
 }
 
 impl LedgerReader {
     /// Starts the thread; it ends when the last handle is gone. The ledger need
     /// not be there yet.
-    pub(crate) fn start(path: PathBuf, zone: TimeZone) -> std::io::Result<Self> {
+    pub(crate) fn start(path: PathBuf, zone: TimeZone, tariffs: Tariffs) -> std::io::Result<Self> {
         let (questions, mut incoming) = mpsc::channel::<Question>(QUEUE);
         thread::Builder::new().name("ledger".into()).spawn(move || {
             let mut reader = Reader { path, ledger: None, figures: HashMap::new() };
@@ -47,12 +49,17 @@ impl LedgerReader {
                 question(&mut reader);
             }
         })?;
-        Ok(Self { questions, zone })
+        Ok(Self { questions, zone, tariffs: Arc::new(tariffs) })
     }
 
     /// The zone of days and months.
     pub(crate) fn zone(&self) -> &TimeZone {
         &self.zone
+    }
+
+    /// What energy costs.
+    pub(crate) fn tariffs(&self) -> &Tariffs {
+        &self.tariffs
     }
 
     /// Asks the ledger and waits for its answer.
@@ -78,10 +85,10 @@ impl LedgerReader {
     /// A meter's figures of this minute; `None` for a meter that nobody recorded.
     /// Worked out once a minute, however many ask.
     pub(crate) async fn figures(&self, meter: Meter) -> Result<Option<Arc<Figures>>, ReadError> {
-        let zone = self.zone.clone();
+        let (zone, tariffs) = (self.zone.clone(), self.tariffs.clone());
         let (answer, figures) = oneshot::channel();
         let question: Question = Box::new(move |reader| {
-            let _ = answer.send(reader.figures(&meter, &zone).map_err(ReadError::from));
+            let _ = answer.send(reader.figures(&meter, &zone, &tariffs).map_err(ReadError::from));
         });
         self.questions.send(question).await.map_err(|_| ReadError::Stopped)?;
         figures.await.map_err(|_| ReadError::Stopped)?
@@ -122,7 +129,12 @@ impl Reader {
         Ok(answer)
     }
 
-    fn figures(&mut self, meter: &Meter, zone: &TimeZone) -> Result<Option<Arc<Figures>>, LedgerError> {
+    fn figures(
+        &mut self,
+        meter: &Meter,
+        zone: &TimeZone,
+        tariffs: &Tariffs,
+    ) -> Result<Option<Arc<Figures>>, LedgerError> {
         let found = self.read(|ledger| {
             let Some(known) = ledger.meter(meter)? else { return Ok(None) };
             let newest = ledger.newest(&known)?;
@@ -135,7 +147,7 @@ impl Reader {
         {
             return Ok(Some(figures.clone()));
         }
-        let figures = self.read(|ledger| Figures::read(ledger, known, newest, until, zone))?;
+        let figures = self.read(|ledger| Figures::read(ledger, known, newest, until, (zone, tariffs)))?;
         let figures = Arc::new(figures);
         self.figures.insert(meter.clone(), (newest, figures.clone()));
         Ok(Some(figures))

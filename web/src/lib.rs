@@ -28,6 +28,7 @@ mod series;
 mod server;
 mod settings;
 mod stall_guard;
+mod tariff;
 mod texts;
 mod time_zone;
 
@@ -38,6 +39,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 pub use settings::{Settings, Zone};
+pub use tariff::{TariffSettings, TimeSettings};
 pub use time_zone::adopt_time_zone;
 
 /// Serves until `shutdown`.
@@ -78,7 +80,8 @@ impl Web {
         let Self { settings, listener, .. } = self;
         let zone = settings.zone();
         let disk = settings.ledger.clone();
-        let ledger = ledger_thread::LedgerReader::start(settings.ledger, zone)
+        let tariffs = tariff::Tariffs::new(&settings.currency, &settings.tariff)?;
+        let ledger = ledger_thread::LedgerReader::start(settings.ledger, zone, tariffs)
             .context("starting the ledger's thread")?;
         let graphs = graphs::Graphs::start(settings.rrd_dir, ledger.clone()).context("preparing to draw")?;
         let live = live::LiveValues::default();

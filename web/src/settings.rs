@@ -7,6 +7,8 @@ use daemon_runtime::MqttSettings;
 use jiff::tz::TimeZone;
 use serde::Deserialize;
 
+use crate::tariff::TariffSettings;
+
 /// `/etc/powerpi/powerpi-web.toml`.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -19,6 +21,10 @@ pub struct Settings {
     pub rrd_dir: PathBuf,
     /// The zone of the site's days and months; the system's where none is given.
     pub time_zone: Option<Zone>,
+    /// The currency of prices.
+    pub currency: String,
+    /// What energy costs.
+    pub tariff: Vec<TariffSettings>,
     /// Browsers connected at the same time; more wait.
     pub max_connections: usize,
     /// The broker.
@@ -32,6 +38,8 @@ impl Default for Settings {
             ledger: "/var/lib/powerpi/recorder/ledger.sqlite".into(),
             rrd_dir: "/var/lib/powerpi/recorder/rrd".into(),
             time_zone: None,
+            currency: "EUR".into(),
+            tariff: Vec::new(),
             max_connections: 2_000,
             mqtt: MqttSettings::default(),
         }

@@ -12,7 +12,8 @@ use super::{Change, Frame, Row, rough_kwh, scale_kwh};
 use crate::calendar::{Kind, Period};
 use crate::drawing::bars::{self, Bar};
 use crate::drawing::curve::{self, Curve};
-use crate::figures::{CURVE_STEP, Figures};
+use crate::figures::{CURVE_STEP, Costs, Figures};
+use crate::ledger_thread::LedgerReader;
 use crate::live::{Freshness, Presence};
 use crate::route::span_name;
 use crate::texts::Texts;
@@ -35,15 +36,40 @@ pub(crate) struct MeterView {
     pub(crate) base_load: Option<String>,
     pub(crate) reading: Option<String>,
     pub(crate) recorded_until: Option<(String, String)>,
+    /// What today and the month cost so far, and the whole month.
+    pub(crate) cost: Option<CostView>,
     /// How far all of it can be trusted.
     pub(crate) trust: Option<TrustView>,
     /// The last 24 hours, small.
     pub(crate) spark: String,
 }
 
+/// Amounts with their currency.
+pub(crate) struct CostView {
+    pub(crate) today: String,
+    pub(crate) month: String,
+    pub(crate) month_expected: Option<String>,
+    /// Carbon dioxide of the month in kg, where it is known.
+    pub(crate) co2: Option<String>,
+}
+
+impl CostView {
+    fn new(costs: &Costs, texts: &Texts, currency: &str) -> Self {
+        let amount = |amount: f64| texts.amount(amount, currency);
+        let co2 = (costs.month.co2_g > 0.0).then(|| texts.number(costs.month.co2_g / 1000.0, 0));
+        Self {
+            today: amount(costs.today.total()),
+            month: amount(costs.month.total()),
+            month_expected: costs.month_expected.map(amount),
+            co2: co2.map(|kg| format!("{kg}\u{a0}kg\u{a0}CO₂")),
+        }
+    }
+}
+
 impl MeterView {
     /// A meter's figures and value as people of a language read them.
-    pub(crate) fn new(figures: &Figures, presence: &Presence, texts: &Texts, zone: &TimeZone) -> Self {
+    pub(crate) fn new(figures: &Figures, presence: &Presence, texts: &Texts, ledger: &LedgerReader) -> Self {
+        let zone = ledger.zone();
         let kwh = |sum: &Sum| texts.number(sum.kwh(), 3);
         let moment = |at: Timestamp| (at.to_string(), texts.moment(zone.to_datetime(at)));
         let recorded_until = figures.newest.map(|newest| Timestamp::from_second(newest.minute.end()));
@@ -62,6 +88,10 @@ impl MeterView {
             month_expected: figures.month_expected_kwh.map(|kwh| texts.number(kwh, 0)),
             base_load: figures.base_load_w.map(|watts| texts.number(watts, 0)),
             reading: figures.reading_kwh.map(|kwh| texts.number(kwh, 3)),
+            cost: figures
+                .costs
+                .as_ref()
+                .map(|costs| CostView::new(costs, texts, ledger.tariffs().currency())),
             trust: figures.trust.as_ref().map(|trust| TrustView::new(trust, texts, zone)),
             recorded_until: recorded_until.and_then(Result::ok).map(moment),
             spark: curve::sparkline(&thinned(&figures.curve)),

@@ -22,6 +22,8 @@ const HOURS_TOGETHER: usize = 3;
 pub(crate) struct PeriodView {
     title: String,
     kwh: String,
+    /// What it costs, with its currency.
+    cost: Option<String>,
     /// Against which period, by how much it had then, and the change.
     versus: Option<(String, String, Option<Change>)>,
     mean_w: Option<String>,
@@ -85,6 +87,7 @@ impl PeriodPage {
         history: &History,
         compared: bool,
         picture: bool,
+        cost: Option<(f64, String)>,
         zone: &TimeZone,
     ) -> Self {
         let meter = &history.meter;
@@ -93,7 +96,7 @@ impl PeriodPage {
         let here = here(&path, history.period.as_ref(), zone);
         let end = history.span.end.min(history.until).max(history.span.start);
         Self {
-            view: PeriodView::new(&frame, history, compared, zone),
+            view: PeriodView::new(&frame, history, compared, cost, zone),
             links: links(&frame, history, compared, zone),
             kind: history.period.as_ref().map_or("all", |period| period.kind.name()),
             dates: (date(history.span.start), date(history.first), date(history.until)),
@@ -171,7 +174,13 @@ fn links(frame: &Frame, history: &History, compared: bool, zone: &TimeZone) -> L
 }
 
 impl PeriodView {
-    fn new(frame: &Frame, history: &History, compared: bool, zone: &TimeZone) -> Self {
+    fn new(
+        frame: &Frame,
+        history: &History,
+        compared: bool,
+        cost: Option<(f64, String)>,
+        zone: &TimeZone,
+    ) -> Self {
         let texts = frame.texts;
         let local = |at: Minute| at.timestamp().to_zoned_datetime(zone.clone()).datetime();
         let title = |period: &Period| texts.title(period.kind, local(period.span.start));
@@ -188,6 +197,7 @@ impl PeriodView {
         Self {
             title: history.period.as_ref().map_or(texts.everything.to_owned(), title),
             kwh: texts.number(history.whole.kwh(), 3),
+            cost: cost.map(|(amount, currency)| texts.amount(amount, &currency)),
             versus,
             mean_w: history.whole.mean_w().map(watts),
             highest_w: history.whole.highest_w().map(watts),

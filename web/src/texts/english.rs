@@ -75,6 +75,7 @@ pub(super) static TEXTS: Texts = Texts {
     base_load_means: "in a quiet night hour",
     recorded_until: "until",
     nothing_recorded: "Nothing recorded yet",
+    cost: "Cost",
     whole_since: "Every pulse recorded since",
     gaps: ("gap", "gaps"),
     gaps_since: "since",

@@ -75,6 +75,7 @@ pub(super) static TEXTS: Texts = Texts {
     base_load_means: "in stiller Stunde",
     recorded_until: "bis",
     nothing_recorded: "Noch nichts aufgezeichnet",
+    cost: "Kosten",
     whole_since: "Lückenlos seit",
     gaps: ("Lücke", "Lücken"),
     gaps_since: "seit",

@@ -105,6 +105,8 @@ pub(crate) struct Texts {
     pub(crate) recorded_until: &'static str,
     /// Where nothing is.
     pub(crate) nothing_recorded: &'static str,
+    /// Figure: what energy costs.
+    pub(crate) cost: &'static str,
     /// Before the time since which nothing is missing.
     pub(crate) whole_since: &'static str,
     /// Counted: one gap, and more.
@@ -302,6 +304,11 @@ impl Texts {
     }
 
     /// A day and a time of day.
+    /// An amount of money, to the cent.
+    pub(crate) fn amount(&self, amount: f64, currency: &str) -> String {
+        format!("{}\u{a0}{currency}", self.number(amount, 2))
+    }
+
     pub(crate) fn gap_reason(&self, reason: GapReason) -> &'static str {
         self.reasons[match reason {
             GapReason::NotRunning => 0,

@@ -113,7 +113,14 @@ impl Site {
 
     /// Over a folder in which there may be nothing yet.
     pub(crate) fn over(dir: TempDir, mqtt_port: u16) -> Self {
+        Self::at_cost(dir, mqtt_port, "")
+    }
+
+    /// With tariffs, in TOML.
+    pub(crate) fn at_cost(dir: TempDir, mqtt_port: u16, tariffs: &str) -> Self {
+        let of_tariffs: Settings = daemon_runtime::parse(tariffs).unwrap();
         let settings = Settings {
+            tariff: of_tariffs.tariff,
             listen: "127.0.0.1:0".parse().unwrap(),
             ledger: dir.path().join("ledger.sqlite"),
             rrd_dir: dir.path().join("rrd"),

@@ -1,0 +1,318 @@
+//! What energy costs: by date, day of the week and time of day. Pure.
+//!
+//! Prices change on full local hours, so the cost of a time follows from its
+//! hours. The base fee is spread over the hours of its month, watched or not.
+
+use std::ops::Range;
+
+use daemon_runtime::SettingsError;
+use jiff::ToSpan;
+use jiff::civil::{Date, DateTime};
+use jiff::tz::TimeZone;
+use meter_ledger::Sum;
+use meter_messages::Minute;
+use serde::Deserialize;
+
+use crate::periods::midnight;
+
+/// One `[[tariff]]`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TariffSettings {
+    /// Its first day; without it, it held always.
+    pub from: Option<Date>,
+    /// The price of a kWh, without VAT.
+    pub price_per_kwh: f64,
+    /// The fee of a month, without VAT.
+    #[serde(default)]
+    pub base_fee_per_month: f64,
+    /// Value-added tax on all of it.
+    #[serde(default)]
+    pub vat_percent: f64,
+    /// Carbon dioxide per kWh, in grams.
+    pub co2_g_per_kwh: Option<f64>,
+    /// Other prices at some times; the first that fits holds.
+    #[serde(default)]
+    pub time: Vec<TimeSettings>,
+}
+
+/// One `[[tariff.time]]`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TimeSettings {
+    /// From one full hour to another, `"22-6"`; all of the day without it.
+    pub hours: Option<String>,
+    /// Days of the week, `"mon-fri"` or `"sat,sun"`; all without it. After midnight it is the
+    /// next day.
+    pub days: Option<String>,
+    /// The price of a kWh then, without VAT.
+    pub price_per_kwh: f64,
+}
+
+/// All tariffs of a site.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct Tariffs {
+    currency: String,
+    /// Ascending.
+    tariffs: Vec<Tariff>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+struct Tariff {
+    from: Date,
+    /// With VAT, as the rest.
+    price: f64,
+    fee_per_month: f64,
+    co2_g_per_kwh: f64,
+    times: Vec<Time>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+struct Time {
+    hours: [bool; 24],
+    /// From Monday on.
+    days: [bool; 7],
+    price: f64,
+}
+
+/// What some time costs, with VAT.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub(crate) struct Cost {
+    /// The energy.
+    pub(crate) energy: f64,
+    /// The base fee.
+    pub(crate) fee: f64,
+    /// Carbon dioxide in g.
+    pub(crate) co2_g: f64,
+}
+
+impl Cost {
+    /// All of it.
+    pub(crate) fn total(&self) -> f64 {
+        self.energy + self.fee
+    }
+}
+
+impl Tariffs {
+    /// Checks what the settings say.
+    pub(crate) fn new(currency: &str, settings: &[TariffSettings]) -> Result<Self, SettingsError> {
+        let mut tariffs = settings.iter().map(Tariff::new).collect::<Result<Vec<_>, _>>()?;
+        tariffs.sort_by_key(|tariff| tariff.from);
+        if let Some(two) = tariffs.windows(2).find(|two| two[0].from == two[1].from) {
+            return Err(SettingsError::new(format!("two tariffs begin on {}", two[0].from)));
+        }
+        let currency = if currency == "EUR" { "€" } else { currency };
+        Ok(Self { currency: currency.to_owned(), tariffs })
+    }
+
+    /// What stands behind an amount.
+    pub(crate) fn currency(&self) -> &str {
+        &self.currency
+    }
+
+    /// What hours cost; `None` where no tariff is known for one of them. Hours from
+    /// `until` on are still to come.
+    pub(crate) fn cost<'sums>(
+        &self,
+        hours: impl IntoIterator<Item = (&'sums Range<Minute>, &'sums Sum)>,
+        until: Minute,
+        zone: &TimeZone,
+    ) -> Option<Cost> {
+        let mut cost = Cost::default();
+        let mut month: Option<(Date, f64)> = None;
+        for (hour, sum) in hours.into_iter().filter(|(hour, _)| hour.start < until) {
+            let local = hour.start.timestamp().to_zoned_datetime(zone.clone()).datetime();
+            let tariff = self.tariffs.iter().rev().find(|tariff| tariff.from <= local.date())?;
+            let first = local.date().first_of_month();
+            let of_month =
+                month.filter(|(known, _)| *known == first).unwrap_or_else(|| (first, hours_of(first, zone)));
+            month = Some(of_month);
+            cost.energy += sum.kwh() * tariff.price_at(local);
+            cost.co2_g += sum.kwh() * tariff.co2_g_per_kwh;
+            let length_h = (hour.end.epoch_minutes() - hour.start.epoch_minutes()) as f64 / 60.0;
+            cost.fee += tariff.fee_per_month * length_h / of_month.1;
+        }
+        (!self.tariffs.is_empty()).then_some(cost)
+    }
+
+    /// What a month costs that will use `kwh`, of which `so_far` are known: the rest
+    /// at the mean price until now.
+    pub(crate) fn expected(
+        &self,
+        so_far: &Cost,
+        (kwh, known_kwh): (f64, f64),
+        at: Minute,
+        zone: &TimeZone,
+    ) -> Option<f64> {
+        let date = at.timestamp().to_zoned_datetime(zone.clone()).date();
+        let tariff = self.tariffs.iter().rev().find(|tariff| tariff.from <= date)?;
+        (known_kwh > 0.0).then(|| so_far.energy * kwh / known_kwh + tariff.fee_per_month)
+    }
+}
+
+fn hours_of(first: Date, zone: &TimeZone) -> f64 {
+    let (start, end) = (midnight(first, zone), midnight(first.saturating_add(1.month()), zone));
+    (end.epoch_minutes() - start.epoch_minutes()) as f64 / 60.0
+}
+
+impl Tariff {
+    fn new(settings: &TariffSettings) -> Result<Self, SettingsError> {
+        let from = settings.from.unwrap_or(Date::constant(2000, 1, 1));
+        let refuse = |said: String| SettingsError::new(format!("tariff from {from}: {said}"));
+        let amounts = [settings.price_per_kwh, settings.base_fee_per_month, settings.vat_percent];
+        let amounts = amounts.into_iter().chain(settings.co2_g_per_kwh);
+        let amounts = amounts.chain(settings.time.iter().map(|time| time.price_per_kwh));
+        for amount in amounts {
+            if !(amount.is_finite() && amount.abs() < 1e6) {
+                return Err(refuse(format!("{amount} is no price")));
+            }
+        }
+        let taxed = |amount: f64| amount * (1.0 + settings.vat_percent / 100.0);
+        let time = |time: &TimeSettings| -> Result<Time, SettingsError> {
+            Ok(Time {
+                hours: hours(time.hours.as_deref()).ok_or_else(|| {
+                    refuse("hours are two full hours from 0 to 24, like \"22-6\"".to_owned())
+                })?,
+                days: days(time.days.as_deref())
+                    .ok_or_else(|| refuse("days are like \"mon-fri\" or \"sat,sun\"".to_owned()))?,
+                price: taxed(time.price_per_kwh),
+            })
+        };
+        Ok(Self {
+            from,
+            price: taxed(settings.price_per_kwh),
+            fee_per_month: taxed(settings.base_fee_per_month),
+            co2_g_per_kwh: settings.co2_g_per_kwh.unwrap_or_default(),
+            times: settings.time.iter().map(time).collect::<Result<_, _>>()?,
+        })
+    }
+
+    fn price_at(&self, local: DateTime) -> f64 {
+        let (hour, day) = (local.hour() as usize, local.date().weekday().to_monday_zero_offset() as usize);
+        let fits = self.times.iter().find(|time| time.hours[hour % 24] && time.days[day % 7]);
+        fits.map_or(self.price, |time| time.price)
+    }
+}
+
+fn hours(text: Option<&str>) -> Option<[bool; 24]> {
+    let Some(text) = text else { return Some([true; 24]) };
+    let (from, to) = text.split_once('-')?;
+    let hour = |text: &str| text.trim().parse::<usize>().ok().filter(|hour| *hour <= 24);
+    let (from, to) = (hour(from)?, hour(to)?);
+    let mut hours = [false; 24];
+    let mut at = from % 24;
+    loop {
+        hours[at] = true;
+        at = (at + 1) % 24;
+        if at == to % 24 {
+            return Some(hours);
+        }
+    }
+}
+
+fn days(text: Option<&str>) -> Option<[bool; 7]> {
+    let Some(text) = text else { return Some([true; 7]) };
+    let day = |text: &str| {
+        let names = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
+        names.iter().position(|name| *name == text.trim().to_lowercase())
+    };
+    let mut days = [false; 7];
+    for part in text.split(',') {
+        let (from, to) = part.split_once('-').unwrap_or((part, part));
+        let (from, to) = (day(from)?, day(to)?);
+        let mut at = from;
+        days[at] = true;
+        while at != to {
+            at = (at + 1) % 7;
+            days[at] = true;
+        }
+    }
+    Some(days)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn tariffs(toml: &str) -> Result<Tariffs, String> {
+        #[derive(Deserialize)]
+        struct All {
+            tariff: Vec<TariffSettings>,
+        }
+        let all: All = daemon_runtime::parse(toml).map_err(|error| error.to_string())?;
+        Tariffs::new("EUR", &all.tariff).map_err(|error| error.to_string())
+    }
+
+    const NIGHT: &str = "[[tariff]]\nfrom = '2025-01-01'\nprice_per_kwh = 0.30\nvat_percent = 20\n\
+                         [[tariff.time]]\nhours = '22-6'\ndays = 'mon-fri'\nprice_per_kwh = 0.20\n\
+                         [[tariff]]\nfrom = '2026-01-01'\nprice_per_kwh = 0.40\n";
+
+    fn price(tariffs: &Tariffs, local: &str) -> f64 {
+        let local: DateTime = local.parse().unwrap();
+        let tariff = tariffs.tariffs.iter().rev().find(|tariff| tariff.from <= local.date()).unwrap();
+        (tariff.price_at(local) * 1000.0).round() / 1000.0
+    }
+
+    #[test]
+    fn prices_follow_date_day_and_hour() {
+        let tariffs = tariffs(NIGHT).unwrap();
+        for (at, expected) in [
+            ("2025-06-12T21:59", 0.36),
+            ("2025-06-12T22:00", 0.24),
+            ("2025-06-13T05:00", 0.24),
+            ("2025-06-13T06:00", 0.36),
+            ("2025-06-14T23:00", 0.36), // Saturday
+            ("2025-12-31T23:00", 0.24),
+            ("2026-01-01T00:00", 0.40),
+        ] {
+            assert_eq!(price(&tariffs, at), expected, "{at}");
+        }
+    }
+
+    #[test]
+    fn nonsense_is_refused_by_name() {
+        for (toml, said) in [
+            ("[[tariff]]\nprice_per_kwh = 0.3\n[[tariff.time]]\nhours = '22'\nprice_per_kwh = 1", "22-6"),
+            ("[[tariff]]\nprice_per_kwh = 0.3\n[[tariff.time]]\nhours = '5-25'\nprice_per_kwh = 1", "22-6"),
+            (
+                "[[tariff]]\nprice_per_kwh = 0.3\n[[tariff.time]]\ndays = 'someday'\nprice_per_kwh = 1",
+                "mon-fri",
+            ),
+            ("[[tariff]]\nprice_per_kwh = inf", "no price"),
+            ("[[tariff]]\nprice_per_kwh = 1\n[[tariff]]\nprice_per_kwh = 2", "two tariffs"),
+            ("[[tariff]]\nprice = 1", "price"),
+        ] {
+            let error = tariffs(toml).unwrap_err();
+            assert!(error.contains(said), "{toml}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_month_of_any_length_has_the_whole_fee() {
+        let zone = TimeZone::get("Europe/Berlin").unwrap();
+        let tariffs =
+            tariffs("[[tariff]]\nprice_per_kwh = 0.3\nbase_fee_per_month = 12\nvat_percent = 19").unwrap();
+        // February of a leap year, and the months with 23 and 25 hours in a day.
+        for first in ["2024-02-01", "2025-03-01", "2025-10-01"] {
+            let first: Date = first.parse().unwrap();
+            let end = midnight(first.saturating_add(1.month()), &zone);
+            let hours: Vec<_> = (midnight(first, &zone).epoch_minutes()..end.epoch_minutes())
+                .step_by(60)
+                .map(|at| (Minute::nearest(at)..Minute::nearest(at + 60), Sum::default()))
+                .collect();
+            let cost = tariffs.cost(hours.iter().map(|(hour, sum)| (hour, sum)), end, &zone).unwrap();
+            assert!((cost.total() - 12.0 * 1.19).abs() < 1e-9, "{first}: {cost:?}");
+        }
+    }
+
+    #[test]
+    fn without_a_tariff_there_is_no_cost() {
+        let zone = TimeZone::UTC;
+        let hour = (Minute::nearest(29_000_040)..Minute::nearest(29_000_100), Sum::default());
+        let of = |tariffs: &Tariffs| tariffs.cost([(&hour.0, &hour.1)], hour.0.end, &zone);
+        assert_eq!(of(&Tariffs::default()), None);
+        let later = tariffs("[[tariff]]\nfrom = '2090-01-01'\nprice_per_kwh = 1").unwrap();
+        assert_eq!(of(&later), None, "before the first one");
+    }
+}

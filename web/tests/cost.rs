@@ -1,0 +1,114 @@
+//! What energy costs: pages, API and a reckoning minute by minute say the same, on
+//! awkward days too.
+#![allow(clippy::unwrap_used)]
+
+mod site;
+
+use jiff::civil::Date;
+use jiff::{Timestamp, ToSpan};
+use meter_messages::Minute;
+use site::{Site, berlin, pulses, record};
+use tempfile::TempDir;
+
+/// Another price by night, and from the first of November 2025 on.
+const TARIFFS: &str = "[[tariff]]\nprice_per_kwh = 0.30\nbase_fee_per_month = 9.3\nvat_percent = 19\n\
+                       [[tariff.time]]\nhours = '22-6'\nprice_per_kwh = 0.20\n\
+                       [[tariff]]\nfrom = '2025-11-01'\nprice_per_kwh = 0.40\nco2_g_per_kwh = 400\n";
+
+fn site() -> Site {
+    let dir = TempDir::new().unwrap();
+    let minutes = record(dir.path(), "Haus");
+    let mut site = Site::at_cost(dir, 1, TARIFFS);
+    site.minutes = minutes;
+    site
+}
+
+fn local(at: Minute) -> jiff::civil::DateTime {
+    at.timestamp().to_zoned_datetime(berlin()).datetime()
+}
+
+/// Minute by minute, with the fee of each day that is over.
+fn naive(minutes: &[Minute], first: Date, last: Date) -> f64 {
+    let energy: f64 = minutes
+        .iter()
+        .filter(|at| (first..=last).contains(&local(**at).date()))
+        .map(|at| {
+            let (date, hour) = (local(*at).date(), local(*at).hour());
+            let kwh = f64::from(pulses(*at)) / 1000.0;
+            match date < Date::constant(2025, 11, 1) {
+                true if !(6..22).contains(&hour) => kwh * 0.20 * 1.19,
+                true => kwh * 0.30 * 1.19,
+                false => kwh * 0.40,
+            }
+        })
+        .sum();
+    let mut fee = 0.0;
+    let mut day = first;
+    while day <= last {
+        if day < Date::constant(2025, 11, 1) {
+            let hours = |date: Date| {
+                let midnight = |date: Date| date.to_zoned_datetime(berlin()).unwrap().timestamp();
+                midnight(date.saturating_add(1.day())).duration_since(midnight(date)).as_secs_f64() / 3600.0
+            };
+            let begin = day.first_of_month();
+            let of_month: f64 =
+                (0..i64::from(day.days_in_month())).map(|n| hours(begin.saturating_add(n.days()))).sum();
+            fee += 9.3 * 1.19 * hours(day) / of_month;
+        }
+        day = day.saturating_add(1.day());
+    }
+    energy + fee
+}
+
+#[test]
+fn awkward_days_and_a_changed_price_cost_what_their_minutes_cost() {
+    let site = site();
+    let day = |text: &str| text.parse::<Date>().unwrap();
+    for (path, first, last) in [
+        ("day/2024-02-29", "2024-02-29", "2024-02-29"), // a leap day
+        ("day/2025-03-30", "2025-03-30", "2025-03-30"), // 23 hours
+        ("day/2025-10-26", "2025-10-26", "2025-10-26"), // 25 hours
+        ("day/2025-06-10", "2025-06-10", "2025-06-10"), // a gap before midnight
+        ("week/2025-W44", "2025-10-27", "2025-11-02"),  // another price from Saturday on
+        ("month/2025-10", "2025-10-01", "2025-10-31"),
+        ("year/2024", "2024-01-01", "2024-12-31"),
+    ] {
+        let expected = naive(&site.minutes, day(first), day(last));
+        for (language, decimal) in [("en", '.'), ("de", ',')] {
+            let page = site.get(&format!("/m/hq/main/{path}?lang={language}")).text();
+            let (_, card) = page.split_once("id=\"cost\"").unwrap_or_else(|| panic!("no cost on {path}"));
+            let shown = format!("{expected:.2}").replace('.', &decimal.to_string());
+            assert!(
+                card[..200].contains(&format!(">{shown}\u{a0}€<")),
+                "{path}: {shown} in {}",
+                &card[..200]
+            );
+        }
+    }
+}
+
+#[test]
+fn today_costs_the_same_on_the_page_and_for_programs() {
+    let site = site();
+    let state = site.json("/api/v1/meters/hq/main");
+    let cost = &state["cost"];
+    assert_eq!(cost["currency"], "€");
+    let (kwh, today) = (state["today"]["kwh"].as_f64().unwrap(), cost["today"].as_f64().unwrap());
+    // The tests' clock may stand at midnight: then nothing is there yet.
+    if Timestamp::now().to_zoned_datetime(berlin()).hour() > 0 {
+        assert!((today - kwh * 0.40).abs() < 0.0051, "{today} of {kwh} kWh");
+    }
+    let page = site.get("/m/hq/main?lang=en").text();
+    let month = cost["month"].as_f64().unwrap();
+    let (_, card) = page.split_once("id=\"cost\"").unwrap();
+    let shown = card.split("class=\"value\">").nth(1).unwrap().split('<').next().unwrap();
+    assert_eq!(shown.replace(',', ""), format!("{month:.2}\u{a0}€"));
+    assert!(card[..500].contains("CO₂"), "{}", &card[..500]);
+}
+
+#[test]
+fn without_a_tariff_no_cost_is_shown() {
+    let site = Site::start();
+    assert!(!site.get("/m/hq/main").text().contains("id=\"cost\""));
+    assert!(site.json("/api/v1/meters/hq/main")["cost"].is_null());
+}
