@@ -38,7 +38,7 @@ pub(crate) struct DayBar {
     pub(crate) start: i64,
     pub(crate) end: i64,
     pub(crate) date: Date,
-    /// Pulses, if a minute of it was recorded.
+    /// Pulses by the constant of now, if a minute of it was recorded.
     pub(crate) pulses: Option<f64>,
     /// The mean of the typical ones among the last 14 days with it; `None`
     /// where these are fewer than half.
@@ -47,12 +47,14 @@ pub(crate) struct DayBar {
     typical: bool,
 }
 
-/// The last `days` local days up to the one in which `now` lies.
+/// The last `days` local days up to the one in which `now` lies. `worth` tells how
+/// many pulses of now one of a minute is.
 pub(crate) fn day_bars(
     database: &MeterDatabase,
     zone: &TimeZone,
     days: u16,
     now: Minute,
+    worth: impl Fn(Minute) -> f64,
 ) -> Result<Vec<DayBar>, DatabaseError> {
     let mut bars = empty_days(zone, days + TREND_DAYS - 1, now);
     let (Some(first), Some(last)) = (bars.first(), bars.last()) else { return Ok(bars) };
@@ -60,8 +62,8 @@ pub(crate) fn day_bars(
     let mut minutes = minutes.iter().peekable();
     for bar in &mut bars {
         let mut recorded = 0;
-        while let Some((_, pulses)) = minutes.next_if(|(minute, _)| minute.start() < bar.end) {
-            bar.pulses = Some(bar.pulses.unwrap_or_default() + pulses);
+        while let Some((minute, pulses)) = minutes.next_if(|(minute, _)| minute.start() < bar.end) {
+            bar.pulses = Some(bar.pulses.unwrap_or_default() + pulses * worth(*minute));
             recorded += Minute::SECONDS;
         }
         bar.typical = recorded * 10 >= (bar.end - bar.start) * 9;
@@ -172,7 +174,7 @@ mod tests {
         let dir = TempDir::new().unwrap();
         let (database, now) = database(&dir, first, end);
         let zone = TimeZone::get("Europe/Berlin").unwrap();
-        let bars = day_bars(&database, &zone, days, now).unwrap();
+        let bars = day_bars(&database, &zone, days, now, |_| 1.0).unwrap();
         bars.iter().map(|bar| bar.pulses).collect()
     }
 
@@ -188,7 +190,7 @@ mod tests {
     fn the_trend_wants_a_week_of_whole_days() {
         let dir = TempDir::new().unwrap();
         let (database, now) = database(&dir, "2026-06-01T22:00:00Z", "2026-06-12T10:00:00Z");
-        let bars = day_bars(&database, &TimeZone::get("Europe/Berlin").unwrap(), 12, now).unwrap();
+        let bars = day_bars(&database, &TimeZone::get("Europe/Berlin").unwrap(), 12, now, |_| 1.0).unwrap();
         let known: Vec<_> = bars.iter().map(|bar| (bar.date.day(), bar.trend)).collect();
         for (day, trend) in known {
             let expected = if day >= 8 { Some(1440.0) } else { None };
@@ -200,7 +202,7 @@ mod tests {
     fn a_file_of_days_is_as_librrd_reads_it() {
         let dir = TempDir::new().unwrap();
         let (database, now) = database(&dir, "2026-06-01T22:00:00Z", "2026-06-04T10:00:00Z");
-        let bars = day_bars(&database, &TimeZone::get("Europe/Berlin").unwrap(), 4, now).unwrap();
+        let bars = day_bars(&database, &TimeZone::get("Europe/Berlin").unwrap(), 4, now, |_| 1.0).unwrap();
         let path = dir.path().join("days.rrd");
         write(&path, &bars, 0, now).unwrap();
         let at = |seconds: i64| UNIX_EPOCH + Duration::from_secs(seconds as u64);

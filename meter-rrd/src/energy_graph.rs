@@ -23,7 +23,7 @@ pub(crate) fn drawing(
 ) -> Result<Drawing, DatabaseError> {
     let last = graph.range.map_or(graph.now, |(_, end)| Minute::nearest(end.epoch_minutes() - 1));
     let days = graph.range.map_or(days, |(start, end)| day_bars::local_days(start, end, zone));
-    let bars = day_bars::day_bars(database, zone, days, last)?;
+    let bars = day_bars::day_bars(database, zone, days, last, |minute| graph.worth(minute))?;
     // The bars of a year are too thin to stand apart.
     let space = if graph.span == Span::Month { 18 } else { 0 };
     day_bars::write(scratch, &bars, space, graph.now)?;

@@ -129,8 +129,11 @@ pub struct Graph<'a> {
     pub words: &'a Words,
     /// What stands above it: any text, shown as it is. Empty for none.
     pub title: &'a str,
-    /// The meter constant.
+    /// The meter constant now.
     pub pulses_per_kwh: PulsesPerKwh,
+    /// Constants that the meter had before, each with the first minute in which it
+    /// held no more, ascending.
+    pub earlier: &'a [(Minute, PulsesPerKwh)],
     /// The energy of the span in kWh, from the ledger: librrd's own sums are
     /// up to 0.4 % off. `None` where there is nothing to sum up.
     pub total_kwh: Option<f64>,
@@ -139,4 +142,69 @@ pub struct Graph<'a> {
     /// From this minute up to that one, where it is not the time up to now. For
     /// a month or a year these are local midnights.
     pub range: Option<(Minute, Minute)>,
+}
+
+impl Graph<'_> {
+    /// How many pulses of now a pulse of that minute is worth.
+    pub(crate) fn worth(&self, minute: Minute) -> f64 {
+        let earlier = self.earlier.iter().find(|(until, _)| minute < *until);
+        earlier.map_or(1.0, |(_, constant)| self.worth_of(*constant))
+    }
+
+    /// The same as an RPN expression; a value covers the minute before its stamp.
+    pub(crate) fn worth_rpn(&self) -> String {
+        self.earlier.iter().rev().fold("1".to_owned(), |later, (until, constant)| {
+            format!("TIME,{},LE,{},{later},IF", until.start(), self.worth_of(*constant))
+        })
+    }
+
+    fn worth_of(&self, constant: PulsesPerKwh) -> f64 {
+        f64::from(self.pulses_per_kwh.get()) / f64::from(constant.get())
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pulses_from_before_a_change_are_worth_what_they_were() {
+        let constant = |number: u64| PulsesPerKwh::try_from(number).unwrap();
+        let minute = |number: i64| Minute::nearest(29_000_000 + number);
+        let words = Words {
+            power: "",
+            peak: "",
+            latest: "",
+            mean: "",
+            highest: "",
+            total: "",
+            day: "",
+            today: "",
+            trend: "",
+            kwh_per_day: "",
+            number: |_, _| String::new(),
+            weekday_format: "",
+            day_format: "",
+            month_format: "",
+        };
+        let earlier = [(minute(10), constant(1000)), (minute(20), constant(250))];
+        let graph = Graph {
+            span: Span::Hour,
+            theme: Theme::Light,
+            size: Size::Wide,
+            picture: Picture::Svg,
+            words: &words,
+            title: "",
+            pulses_per_kwh: constant(500),
+            earlier: &earlier,
+            total_kwh: None,
+            now: minute(60),
+            range: None,
+        };
+        assert_eq!([9, 10, 19, 20].map(|at| graph.worth(minute(at))), [0.5, 2.0, 2.0, 1.0]);
+        let (first, second) = (minute(10).start(), minute(20).start());
+        assert_eq!(graph.worth_rpn(), format!("TIME,{first},LE,0.5,TIME,{second},LE,2,1,IF,IF"));
+        assert_eq!(Graph { earlier: &[], ..graph }.worth_rpn(), "1");
+    }
 }

@@ -79,6 +79,8 @@ fn axis(graph: &Graph<'_>) -> XAxisGrid {
 
 fn figures(minutes: &[(Minute, f64)], end: Minute, graph: &Graph<'_>) -> Figures {
     let watts = |pulses: f64| pulses * 60_000.0 / f64::from(graph.pulses_per_kwh.get());
+    let minutes: Vec<_> =
+        minutes.iter().map(|(minute, pulses)| (*minute, pulses * graph.worth(*minute))).collect();
     let sum: f64 = minutes.iter().map(|(_, pulses)| pulses).sum();
     let newest = minutes.last().filter(|(minute, _)| end.epoch_minutes() - minute.epoch_minutes() == 1);
     Figures {
@@ -95,14 +97,14 @@ fn draw(
 ) -> Result<(), rrd::error::RrdError> {
     let palette = Palette::of(graph.theme);
     let source = (database.file(), DATA_SOURCE);
-    let watts = 60_000.0 / f64::from(graph.pulses_per_kwh.get());
+    let watts = format!("{},*,{},*", 60_000.0 / f64::from(graph.pulses_per_kwh.get()), graph.worth_rpn());
     drawing.read("pulses", source, ConsolidationFn::Avg)?;
-    drawing.work_out("power", format!("pulses,{watts},*"))?;
+    drawing.work_out("power", format!("pulses,{watts}"))?;
     drawing.hatch("pulses", palette)?;
     drawing.area("power", palette.fill, "", false)?;
     if drawing.step > 60 {
         drawing.read("most", source, ConsolidationFn::Max)?;
-        drawing.work_out("above", format!("most,{watts},*,power,-"))?;
+        drawing.work_out("above", format!("most,{watts},power,-"))?;
         drawing.area("above", palette.peak, graph.words.peak, true)?;
     }
     drawing.line("power", 1.6, palette.line, graph.words.power)

@@ -50,6 +50,7 @@ fn graph(span: Span, picture: Picture) -> Graph<'static> {
         words: &WORDS,
         title: "",
         pulses_per_kwh: PulsesPerKwh::try_from(1000).unwrap(),
+        earlier: &[],
         total_kwh: Some(15.648),
         now: now(),
         range: None,
@@ -176,5 +177,20 @@ fn a_time_that_is_over_has_its_own_picture() {
         // SVG would not do: cairo numbers its surfaces. It does not change with the time.
         let later = Graph { now: Minute::nearest(now().epoch_minutes() + 1), ..of_range };
         assert_eq!(renderer.render(&database, &later).unwrap(), drawn, "{span:?} {range:?}");
+    }
+}
+
+#[test]
+fn the_time_before_another_meter_is_drawn_with_its_constant() {
+    let folder = TempDir::new().unwrap();
+    let database = database(folder.path());
+    let drawn = |graph: Graph<'_>| renderer().render(&database, &graph).unwrap();
+    let half = [(Minute::nearest(now().epoch_minutes() - 30), PulsesPerKwh::try_from(500).unwrap())];
+    let long_ago = [(Minute::nearest(29_000_000), PulsesPerKwh::try_from(500).unwrap())];
+    for span in Span::ALL {
+        let plain = graph(span, Picture::Png);
+        assert!(drawn(plain) == drawn(plain), "{span:?}");
+        assert!(drawn(plain) != drawn(Graph { earlier: &half, ..plain }), "{span:?}");
+        assert!(drawn(plain) == drawn(Graph { earlier: &long_ago, ..plain }), "{span:?}");
     }
 }

@@ -8,7 +8,7 @@ use std::thread;
 use bytes::Bytes;
 use jiff::Timestamp;
 use meter_ledger::RecordedMeter;
-use meter_messages::Meter;
+use meter_messages::{Meter, Minute};
 use meter_rrd::{DatabaseError, Graph, GraphRenderer, MeterDatabase, Picture, Size, Span, Theme};
 use tokio::sync::{mpsc, oneshot};
 
@@ -188,7 +188,13 @@ impl Studio {
             Picture::Svg => String::new(),
             Picture::Png => format!("{} · {}", meter.name, self.title(key, texts)),
         };
+        let mut constant = meter.constant_at(Minute::nearest(i64::MIN));
+        let earlier: Vec<_> = meter
+            .constant_changes()
+            .map(|(from, next)| (from, std::mem::replace(&mut constant, next)))
+            .collect();
         let graph = Graph {
+            earlier: &earlier,
             span: key.span,
             theme: key.theme,
             size: key.size,
@@ -214,11 +220,7 @@ impl Studio {
     }
 
     /// The meter and the energy of what the picture shows.
-    fn sum(
-        &self,
-        key: &PictureKey,
-        now: meter_messages::Minute,
-    ) -> Result<Option<(RecordedMeter, Option<f64>)>, ReadError> {
+    fn sum(&self, key: &PictureKey, now: Minute) -> Result<Option<(RecordedMeter, Option<f64>)>, ReadError> {
         let (meter, span, zone) = (key.meter.clone(), key.span, self.ledger.zone().clone());
         let period = key.period.as_ref().map(|period| period.span.clone());
         self.ledger.ask_blocking(move |ledger| {
