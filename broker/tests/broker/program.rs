@@ -5,6 +5,7 @@ use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
 
 use rumqttc::Connect;
@@ -24,6 +25,19 @@ pub(crate) struct Home {
     health: SocketAddr,
 }
 
+/// Below the range from which the kernel takes ports for connections, and no two of one process
+/// alike: what is free now has to be free a moment later.
+fn free_address() -> SocketAddr {
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let first = (std::process::id() % 1000) as u16 * 11;
+    loop {
+        let port = 20_000 + (first + NEXT.fetch_add(1, Ordering::Relaxed)) % 12_000;
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return SocketAddr::from(([127, 0, 0, 1], port));
+        }
+    }
+}
+
 impl Home {
     /// With the store in the same folder, and nothing else set.
     pub(crate) fn new() -> Home {
@@ -36,9 +50,7 @@ impl Home {
     /// With these settings behind `[mqtt] listen`.
     pub(crate) fn with(settings: &str) -> Home {
         let folder = TempDir::new().unwrap();
-        // Both at once, so that they differ.
-        let ports = [(); 2].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
-        let [address, health] = ports.map(|port| port.local_addr().unwrap());
+        let [address, health] = [(); 2].map(|()| free_address());
         let home = Home { folder, address, health };
         home.write(settings);
         home
