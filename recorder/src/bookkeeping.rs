@@ -188,3 +188,82 @@ fn collect(inputs: &Receiver<Input>) -> Option<Vec<Input>> {
     }
     Some(batch)
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use std::path::Path;
+
+    use meter_messages::Minute;
+    use rumqttc::QoS;
+    use tempfile::TempDir;
+
+    use super::*;
+
+    fn bookkeeping(folder: &Path) -> Bookkeeping {
+        let ledger = Ledger::open(&folder.join("ledger.sqlite")).unwrap();
+        Bookkeeping::new(ledger, std::sync::mpsc::channel().0).unwrap()
+    }
+
+    fn message(what: &str, payload: &str, retain: bool) -> Input {
+        let message = Publish::new(format!("powerpi/hq/main/{what}"), QoS::AtLeastOnce, payload);
+        Input::Message(Delivered { connection: 1, message: Publish { retain, ..message } })
+    }
+
+    fn info(outbox: &str, retain: bool) -> Input {
+        let json = format!(
+            r#"{{"name":"x","pulses_per_kwh":1000,"source":"x","version":"1","outbox":"{outbox}","oldest_seq":1}}"#
+        );
+        message("info", &json, retain)
+    }
+
+    fn minute(number: i64, seq: u64, total: u64) -> Input {
+        let t = Minute::nearest(29_000_000 + number);
+        message("minute", &format!(r#"{{"t":"{t}","s":60,"seq":{seq},"pulses":5,"total":{total}}}"#), false)
+    }
+
+    /// The outbox that the meter fills now, and the last number that it has.
+    fn account(folder: &Path) -> (String, u64) {
+        let (_, custody) =
+            Ledger::open(&folder.join("ledger.sqlite")).unwrap().custodies().unwrap().remove(0);
+        (custody.outbox.to_string(), custody.mark_seq)
+    }
+
+    fn pulses(folder: &Path) -> u64 {
+        let ledger = Ledger::open(&folder.join("ledger.sqlite")).unwrap();
+        let meter = ledger.meters().unwrap().remove(0);
+        ledger.sum(&meter, Minute::nearest(0)..Minute::nearest(i64::MAX)).unwrap().pulses
+    }
+
+    #[test]
+    fn a_batch_over_a_changed_card_that_comes_again_after_a_kill_is_booked_once() {
+        let folder = TempDir::new().unwrap();
+        let batch = || {
+            let before = [info("a", false), minute(1, 1, 5), minute(2, 2, 10)];
+            let after = [info("b", false), minute(3, 1, 15), minute(4, 2, 20)];
+            before.into_iter().chain(after).collect::<Vec<_>>()
+        };
+        bookkeeping(folder.path()).record(&batch()).unwrap();
+        assert_eq!((account(folder.path()), pulses(folder.path())), (("b".to_owned(), 2), 20));
+        // Killed before it acknowledged: all of it again, while the account says b.
+        let mut next = bookkeeping(folder.path());
+        next.record(&batch()).unwrap();
+        assert_eq!((account(folder.path()), pulses(folder.path())), (("b".to_owned(), 2), 20));
+        // The old card comes back: what the batch had moved is there.
+        next.record(&[info("a", false)]).unwrap();
+        assert_eq!(account(folder.path()), ("a".to_owned(), 2));
+    }
+
+    #[test]
+    fn a_retained_info_does_not_take_back_what_was_heard() {
+        let folder = TempDir::new().unwrap();
+        let mut bookkeeping = bookkeeping(folder.path());
+        bookkeeping.record(&[Input::Connected, info("a", true)]).unwrap();
+        assert_eq!(account(folder.path()).0, "a");
+        bookkeeping.record(&[info("b", false), minute(1, 1, 5), info("a", true), minute(2, 2, 10)]).unwrap();
+        assert_eq!(account(folder.path()), ("b".to_owned(), 2));
+        // Over another connection it is the newest there is.
+        bookkeeping.record(&[Input::Connected, info("a", true)]).unwrap();
+        assert_eq!(account(folder.path()).0, "a");
+    }
+}
