@@ -10,7 +10,7 @@ use meter_messages::{Meter, Minute};
 use tokio_util::sync::CancellationToken;
 
 use crate::calendar::Period;
-use crate::energy::{self, Rows};
+use crate::energy::{self, Rows, Text};
 use crate::figures::Figures;
 use crate::graphs::{CLOSED_S, Graphs, PictureError, PictureKey};
 use crate::history::{History, Question};
@@ -277,24 +277,10 @@ impl Site {
             period.as_ref().zip(request.with).map(|(period, day)| Period::with_day(period.kind, day, zone));
         let compared = with.is_some();
         let question = Question { meter, period, with, first, until };
-        let history = History::read(&self.hours, question, zone).await?;
-        let cost = match &history.period {
-            Some(_) => self.cost(&history).await?,
-            None => None,
-        };
+        let history = History::read(&self.hours, question, &self.ledger).await?;
         let drawable = history.span.start.epoch_minutes() > until.epoch_minutes() - DRAWN_MINUTES;
         let drawable = drawable && history.period.is_some() && history.whole.minutes > 0;
-        filled(&PeriodPage::new(asked.frame(), &history, compared, drawable, cost, zone))
-    }
-
-    /// What a period costs, in words that are the same in each language but for the
-    /// number; `None` without a tariff.
-    async fn cost(&self, history: &History) -> Result<Option<(f64, String)>, Refusal> {
-        let (zone, tariffs) = (self.ledger.zone(), self.ledger.tariffs());
-        let hours = self.hours.hours(&history.meter, history.span.clone(), history.until).await?;
-        let cost = tariffs.cost(hours.iter().map(|(hour, sum)| (hour, sum)), history.until, zone);
-        let known = cost.filter(|_| history.whole.minutes > 0);
-        Ok(known.map(|cost| (cost.total(), tariffs.currency().to_owned())))
+        filled(&PeriodPage::new(asked.frame(), &history, compared, drawable, &self.ledger))
     }
 
     /// From what a date picker says to the page that it means.
@@ -353,12 +339,13 @@ impl Site {
     async fn energy(&self, request: EnergyRequest, asked: &Asked<'_>) -> Result<Reply, Refusal> {
         let zone = self.ledger.zone().clone();
         let span = energy::span(&request, minute_in_progress(), &zone)?;
-        let meter = request.meter.clone();
-        let known = self.ledger.ask(move |ledger| ledger.meter(&meter)).await?;
-        let known = known.ok_or(Refusal::UnknownMeter)?;
-        let form = api::form(&request, asked.headers);
-        let rows = Rows::new(known, request.step, form, span, zone);
-        Ok(api::rows(rows, form, &request.meter, self.ledger.clone()))
+        let notation = api::notation(&request, asked.headers);
+        let file = energy::file_name(&request, &span, &zone);
+        let (meter, first, until) = self.reach(request.meter).await?;
+        let first = request.step.beginning(first, &zone);
+        let rest = span.start.max(first)..span.end;
+        let rows = Rows { meter, step: request.step, zone, tariffs: self.ledger.tariffs(), rest, until };
+        Ok(api::rows(Text::new(rows, notation), &file, notation, self.ledger.clone()))
     }
 
     async fn series(&self, request: SeriesRequest, asked: &Asked<'_>) -> Result<Reply, Refusal> {

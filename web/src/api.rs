@@ -7,10 +7,10 @@ use hyper::body::Frame;
 use hyper::header::{self, HeaderMap};
 use jiff::Timestamp;
 use meter_ledger::{Gap, GapReason, RecordedMeter, RecordedMinute, Sum, Trust};
-use meter_messages::{Meter, Status};
+use meter_messages::Status;
 use serde::Serialize;
 
-use crate::energy::{Form, Rows};
+use crate::energy::{Notation, Text};
 use crate::figures::Figures;
 use crate::ledger_thread::{LedgerReader, ReadError};
 use crate::live::{Freshness, Presence};
@@ -242,32 +242,41 @@ pub(crate) fn error(status: StatusCode, parameter: Option<&str>, said: &str) -> 
     reply::json(status, &value)
 }
 
-/// Whether rows are wanted as CSV: by the address, else by `Accept`.
-pub(crate) fn form(request: &EnergyRequest, headers: &HeaderMap) -> Form {
+/// How rows are wanted: by the address, else by `Accept`.
+pub(crate) fn notation(request: &EnergyRequest, headers: &HeaderMap) -> Notation {
     let accept = headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or_default();
     let csv = request.csv.unwrap_or_else(|| accept.starts_with("text/csv"));
-    if csv { Form::Csv } else { Form::Json }
+    if csv { Notation::Csv } else { Notation::Json }
 }
 
 /// Rows of energy, read as fast as they are taken.
-pub(crate) fn rows(rows: Rows, form: Form, meter: &Meter, reader: LedgerReader) -> Reply {
-    let pieces = stream::try_unfold((rows, reader), |(mut rows, reader)| async move {
-        let (piece, rows) = reader
-            .ask(move |ledger| {
-                let piece = rows.next(ledger)?;
-                Ok((piece, rows))
-            })
-            .await?;
-        Ok::<_, ReadError>(piece.map(|piece| (Frame::data(piece), (rows, reader))))
+pub(crate) fn rows(text: Text, file: &str, notation: Notation, reader: LedgerReader) -> Reply {
+    let pieces = stream::try_unfold((text, reader), |(mut text, reader)| async move {
+        loop {
+            let (piece, rest) = reader
+                .ask(move |ledger| {
+                    let piece = text.next(ledger)?;
+                    Ok((piece, text))
+                })
+                .await?;
+            text = rest;
+            match piece {
+                None => return Ok::<_, ReadError>(None),
+                Some(piece) if piece.is_empty() => {}
+                Some(piece) => return Ok(Some((Frame::data(piece), (text, reader)))),
+            }
+        }
     });
     let mut reply = reply::streamed(StatusCode::OK, StreamBody::new(pieces).boxed_unsync());
-    let content_type = if form == Form::Csv { "text/csv; charset=utf-8" } else { "application/json" };
-    reply::set(&mut reply, header::CONTENT_TYPE, content_type);
     reply::set(&mut reply, header::CACHE_CONTROL, "no-cache");
     reply::set(&mut reply, header::VARY, "accept");
-    if form == Form::Csv {
-        let name = format!("attachment; filename=\"{}-{}.csv\"", meter.site, meter.meter);
-        reply::set(&mut reply, header::CONTENT_DISPOSITION, &name);
+    match notation {
+        Notation::Json => reply::set(&mut reply, header::CONTENT_TYPE, "application/json"),
+        Notation::Csv => {
+            reply::set(&mut reply, header::CONTENT_TYPE, "text/csv; charset=utf-8");
+            let name = format!("attachment; filename=\"{file}.csv\"");
+            reply::set(&mut reply, header::CONTENT_DISPOSITION, &name);
+        }
     }
     reply
 }

@@ -8,7 +8,8 @@ use meter_messages::Minute;
 
 use crate::calendar::{Kind, Period, pieces};
 use crate::hours::Hours;
-use crate::ledger_thread::ReadError;
+use crate::ledger_thread::{LedgerReader, ReadError};
+use crate::tariff::Cost;
 
 /// Days on the list of the strongest.
 const TOP: usize = 10;
@@ -44,6 +45,9 @@ pub(crate) struct History {
     pub(crate) parts: Vec<Part>,
     /// What it is compared with, up to the same time where it is not over.
     pub(crate) other: Option<(Period, Sum)>,
+    /// What it costs so far, and what the other one cost by then, where tariffs are
+    /// known and something was recorded.
+    pub(crate) costs: (Option<Cost>, Option<Cost>),
     /// Its strongest days, the first of them first.
     pub(crate) top: Vec<(Period, Sum)>,
     /// The hours of a year.
@@ -70,8 +74,9 @@ pub(crate) struct Question {
 
 impl History {
     /// Reads all of it.
-    pub(crate) async fn read(hours: &Hours, asked: Question, zone: &TimeZone) -> Result<Self, ReadError> {
+    pub(crate) async fn read(hours: &Hours, asked: Question, site: &LedgerReader) -> Result<Self, ReadError> {
         let Question { meter, period, with, first, until } = asked;
+        let zone = site.zone();
         let span =
             period.as_ref().map_or_else(|| everything(first, until, zone), |period| period.span.clone());
         let mut parts = parts(period.as_ref(), &span, zone);
@@ -82,11 +87,14 @@ impl History {
             let others = others.into_iter().map(|part| Some(part.sum)).chain(std::iter::repeat(None));
             parts.iter_mut().zip(others).for_each(|(part, other)| part.other = other);
         }
+        let mut costs = (None, None);
         let other = match period.as_ref() {
             Some(period) => {
                 let other = with.unwrap_or_else(|| period.previous(zone));
                 let by_then = other.by_the_time_of(period, until, zone);
-                let sum = hours.sum(&meter, by_then, until).await?;
+                let sum = hours.sum(&meter, by_then.clone(), until).await?;
+                let cost = async |span| cost(hours, &meter, span, until, site).await;
+                costs = (cost(span.clone()).await?, cost(by_then).await?);
                 Some((other, sum))
             }
             None => None,
@@ -101,7 +109,7 @@ impl History {
             Some(Kind::Year) => hours.hours(&meter, span.clone(), until).await?,
             _ => Vec::new(),
         };
-        Ok(Self { meter, period, span, whole, parts, other, top, hours: by_hour, first, until })
+        Ok(Self { meter, period, span, whole, parts, other, costs, top, hours: by_hour, first, until })
     }
 
     /// Whether nothing of it can change any more, as far as anybody knows: the
@@ -109,6 +117,30 @@ impl History {
     pub(crate) fn is_over(&self) -> bool {
         self.until >= self.span.end
     }
+}
+
+/// What a span costs that begins with an hour; where it ends within one, the hour's
+/// fee belongs to it as to one that has begun.
+async fn cost(
+    hours: &Hours,
+    meter: &RecordedMeter,
+    span: Range<Minute>,
+    until: Minute,
+    site: &LedgerReader,
+) -> Result<Option<Cost>, ReadError> {
+    let (zone, tariffs) = (site.zone(), site.tariffs());
+    if tariffs.is_empty() {
+        return Ok(None);
+    }
+    let last = Period::containing(Kind::Hour, span.end, zone).span;
+    let mut read = hours.hours(meter, span.start..last.start, until).await?;
+    if last.start < span.end {
+        let part = hours.exact(meter, vec![last.start, span.end]).await?;
+        read.extend(part.into_iter().map(|sum| (last.clone(), sum)));
+    }
+    let recorded = read.iter().any(|(_, sum)| sum.minutes > 0);
+    let cost = tariffs.cost(read.iter().map(|(hour, sum)| (hour, sum)), until, zone);
+    Ok(cost.filter(|_| recorded))
 }
 
 fn everything(first: Minute, until: Minute, zone: &TimeZone) -> Range<Minute> {

@@ -58,8 +58,8 @@ impl LedgerReader {
     }
 
     /// What energy costs.
-    pub(crate) fn tariffs(&self) -> &Tariffs {
-        &self.tariffs
+    pub(crate) fn tariffs(&self) -> Arc<Tariffs> {
+        self.tariffs.clone()
     }
 
     /// Asks the ledger and waits for its answer.

@@ -108,6 +108,21 @@ pub(crate) enum Step {
     Month,
 }
 
+impl Step {
+    /// All of them, the shortest first.
+    pub(crate) const ALL: [Self; 4] = [Self::Minute, Self::Hour, Self::Day, Self::Month];
+
+    /// Its name in addresses.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Minute => "minute",
+            Self::Hour => "hour",
+            Self::Day => "day",
+            Self::Month => "month",
+        }
+    }
+}
+
 /// A time as people write it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Moment {
@@ -308,7 +323,7 @@ fn energy(meter: Meter, what: &str, query: Query<'_>) -> Result<EnergyRequest, R
         "energy.json" => Some(false),
         _ => return Err(RouteError::NotFound),
     };
-    let steps = [("minute", Step::Minute), ("hour", Step::Hour), ("day", Step::Day), ("month", Step::Month)];
+    let steps = Step::ALL.map(|step| (step.name(), step));
     Ok(EnergyRequest {
         meter,
         from: moment("from", query)?,

@@ -13,6 +13,7 @@ use meter_ledger::Sum;
 use meter_messages::Minute;
 use serde::Deserialize;
 
+use crate::calendar::{Kind, Period};
 use crate::periods::midnight;
 
 /// One `[[tariff]]`.
@@ -86,6 +87,16 @@ pub(crate) struct Cost {
     pub(crate) co2_g: f64,
 }
 
+impl std::iter::Sum for Cost {
+    fn sum<I: Iterator<Item = Self>>(costs: I) -> Self {
+        costs.fold(Self::default(), |all, one| Self {
+            energy: all.energy + one.energy,
+            fee: all.fee + one.fee,
+            co2_g: all.co2_g + one.co2_g,
+        })
+    }
+}
+
 impl Cost {
     /// All of it.
     pub(crate) fn total(&self) -> f64 {
@@ -110,6 +121,11 @@ impl Tariffs {
         &self.currency
     }
 
+    /// What holds at each time, for those who ask in the order of time.
+    pub(crate) fn prices<'site>(&'site self, zone: &'site TimeZone) -> Prices<'site> {
+        Prices { tariffs: &self.tariffs, zone, month: None, hour: None }
+    }
+
     /// What hours cost; `None` where no tariff is known for one of them. Hours from
     /// `until` on are still to come.
     pub(crate) fn cost<'sums>(
@@ -118,21 +134,16 @@ impl Tariffs {
         until: Minute,
         zone: &TimeZone,
     ) -> Option<Cost> {
-        let mut cost = Cost::default();
-        let mut month: Option<(Date, f64)> = None;
-        for (hour, sum) in hours.into_iter().filter(|(hour, _)| hour.start < until) {
-            let local = hour.start.timestamp().to_zoned_datetime(zone.clone()).datetime();
-            let tariff = self.tariffs.iter().rev().find(|tariff| tariff.from <= local.date())?;
-            let first = local.date().first_of_month();
-            let of_month =
-                month.filter(|(known, _)| *known == first).unwrap_or_else(|| (first, hours_of(first, zone)));
-            month = Some(of_month);
-            cost.energy += sum.kwh() * tariff.price_at(local);
-            cost.co2_g += sum.kwh() * tariff.co2_g_per_kwh;
-            let length_h = (hour.end.epoch_minutes() - hour.start.epoch_minutes()) as f64 / 60.0;
-            cost.fee += tariff.fee_per_month * length_h / of_month.1;
-        }
-        (!self.tariffs.is_empty()).then_some(cost)
+        let mut prices = self.prices(zone);
+        let begun = hours.into_iter().filter(|(hour, _)| hour.start < until);
+        let costs = begun.map(|(hour, sum)| prices.cost(hour, sum));
+        let cost = costs.sum::<Option<Cost>>()?;
+        (!self.is_empty()).then_some(cost)
+    }
+
+    /// Whether nothing is known about prices.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.tariffs.is_empty()
     }
 
     /// What a month costs that will use `kwh`, of which `so_far` are known: the rest
@@ -147,6 +158,61 @@ impl Tariffs {
         let date = at.timestamp().to_zoned_datetime(zone.clone()).date();
         let tariff = self.tariffs.iter().rev().find(|tariff| tariff.from <= date)?;
         (known_kwh > 0.0).then(|| so_far.energy * kwh / known_kwh + tariff.fee_per_month)
+    }
+}
+
+/// Prices as time goes on. What holds in an hour and how long its month is are
+/// worked out once.
+#[derive(Debug)]
+pub(crate) struct Prices<'site> {
+    tariffs: &'site [Tariff],
+    zone: &'site TimeZone,
+    month: Option<(Date, f64)>,
+    hour: Option<(Range<Minute>, Option<Price>)>,
+}
+
+/// What holds in an hour.
+#[derive(Debug, Clone, Copy)]
+struct Price {
+    per_kwh: f64,
+    fee_per_hour: f64,
+    co2_g_per_kwh: f64,
+}
+
+impl Prices<'_> {
+    /// What a local hour, or a part of one, costs; `None` before the first tariff.
+    pub(crate) fn cost(&mut self, span: &Range<Minute>, sum: &Sum) -> Option<Cost> {
+        let price = self.at(span.start)?;
+        let hours = (span.end.epoch_minutes() - span.start.epoch_minutes()) as f64 / 60.0;
+        Some(Cost {
+            energy: sum.kwh() * price.per_kwh,
+            fee: price.fee_per_hour * hours,
+            co2_g: sum.kwh() * price.co2_g_per_kwh,
+        })
+    }
+
+    fn at(&mut self, minute: Minute) -> Option<Price> {
+        if let Some((_, price)) = self.hour.as_ref().filter(|(hour, _)| hour.contains(&minute)) {
+            return *price;
+        }
+        let hour = Period::containing(Kind::Hour, minute, self.zone).span;
+        let price = self.looked_up(minute);
+        self.hour = Some((hour, price));
+        price
+    }
+
+    fn looked_up(&mut self, minute: Minute) -> Option<Price> {
+        let local = minute.timestamp().to_zoned_datetime(self.zone.clone()).datetime();
+        let tariff = self.tariffs.iter().rev().find(|tariff| tariff.from <= local.date())?;
+        let first = local.date().first_of_month();
+        let known = self.month.filter(|(month, _)| *month == first);
+        let (_, hours_of_month) =
+            *self.month.insert(known.unwrap_or_else(|| (first, hours_of(first, self.zone))));
+        Some(Price {
+            per_kwh: tariff.price_at(local),
+            fee_per_hour: tariff.fee_per_month / hours_of_month,
+            co2_g_per_kwh: tariff.co2_g_per_kwh,
+        })
     }
 }
 

@@ -88,6 +88,34 @@ fn awkward_days_and_a_changed_price_cost_what_their_minutes_cost() {
 }
 
 #[test]
+fn compared_periods_show_both_costs_and_co2_where_a_tariff_has_it() {
+    let site = site();
+    let day = |text: &str| text.parse::<Date>().unwrap();
+    let card = |path: &str| {
+        let page = site.get(&format!("/m/hq/main/{path}lang=en")).text();
+        let (_, card) = page.split_once("id=\"cost\"").unwrap_or_else(|| panic!("no cost on {path}"));
+        card.split("</div>").next().unwrap().to_owned()
+    };
+    let saturday = naive(&site.minutes, day("2025-11-01"), day("2025-11-01"));
+    let sunday = naive(&site.minutes, day("2025-10-26"), day("2025-10-26"));
+    let one = card("day/2025-11-01?with=2025-10-26&");
+    assert!(one.contains(&format!(">{saturday:.2}\u{a0}€<")), "{saturday:.2}: {one}");
+    assert!(one.contains(&format!("Sunday, 26 October 2025: {sunday:.2}\u{a0}€<")), "{sunday:.2}: {one}");
+    let kwh = site::kwh(&site.minutes, |at| local(at).date() == day("2025-11-01"));
+    assert!(one.contains(&format!(">{:.0}\u{a0}kg\u{a0}CO₂<", kwh * 0.4)), "{kwh}: {one}");
+    let other = card("day/2025-10-26?with=2025-11-01&");
+    assert!(other.contains(&format!("Saturday, 1 November 2025: {saturday:.2}\u{a0}€<")), "{other}");
+    assert!(!other.contains("CO₂"), "this tariff has none: {other}");
+    let week = card("week/2025-W44?");
+    let before = naive(&site.minutes, day("2025-10-20"), day("2025-10-26"));
+    assert!(
+        week.contains(&format!("Week 43, from 20 October 2025: {before:.2}\u{a0}€<")),
+        "{before}: {week}"
+    );
+    assert!(week.contains("CO₂"), "of the two days that have a tariff with it: {week}");
+}
+
+#[test]
 fn today_costs_the_same_on_the_page_and_for_programs() {
     let site = site();
     let state = site.json("/api/v1/meters/hq/main");

@@ -56,12 +56,12 @@ pub(crate) struct CostView {
 impl CostView {
     fn new(costs: &Costs, texts: &Texts, currency: &str) -> Self {
         let amount = |amount: f64| texts.amount(amount, currency);
-        let co2 = (costs.month.co2_g > 0.0).then(|| texts.number(costs.month.co2_g / 1000.0, 0));
+        let co2 = (costs.month.co2_g > 0.0).then(|| texts.co2(costs.month.co2_g));
         Self {
             today: amount(costs.today.total()),
             month: amount(costs.month.total()),
             month_expected: costs.month_expected.map(amount),
-            co2: co2.map(|kg| format!("{kg}\u{a0}kg\u{a0}CO₂")),
+            co2,
         }
     }
 }

@@ -13,6 +13,7 @@ use crate::drawing::bars::{self, Bar};
 use crate::drawing::heat::HeatMap;
 use crate::figures::difference_percent;
 use crate::history::{History, Part};
+use crate::ledger_thread::LedgerReader;
 use crate::texts::Texts;
 
 /// Hours of a day that share a column of the heat map's table.
@@ -22,8 +23,7 @@ const HOURS_TOGETHER: usize = 3;
 pub(crate) struct PeriodView {
     title: String,
     kwh: String,
-    /// What it costs, with its currency.
-    cost: Option<String>,
+    cost: Option<CostView>,
     /// Against which period, by how much it had then, and the change.
     versus: Option<(String, String, Option<Change>)>,
     mean_w: Option<String>,
@@ -37,6 +37,16 @@ pub(crate) struct PeriodView {
     compared: Option<String>,
     top: Vec<Row>,
     heat: Option<HeatView>,
+}
+
+/// What a period costs.
+struct CostView {
+    /// With its currency.
+    amount: String,
+    /// What the other one cost, and the change.
+    versus: Option<(String, Option<Change>)>,
+    /// Carbon dioxide, where a tariff has it.
+    co2: Option<String>,
 }
 
 /// The map of a year, and the table behind it.
@@ -87,16 +97,16 @@ impl PeriodPage {
         history: &History,
         compared: bool,
         picture: bool,
-        cost: Option<(f64, String)>,
-        zone: &TimeZone,
+        site: &LedgerReader,
     ) -> Self {
+        let zone = site.zone();
         let meter = &history.meter;
         let path = meter.meter.to_string();
         let date = |at: Minute| at.timestamp().to_zoned_datetime(zone.clone()).date().to_string();
         let here = here(&path, history.period.as_ref(), zone);
         let end = history.span.end.min(history.until).max(history.span.start);
         Self {
-            view: PeriodView::new(&frame, history, compared, cost, zone),
+            view: PeriodView::new(&frame, history, compared, site),
             links: links(&frame, history, compared, zone),
             kind: history.period.as_ref().map_or("all", |period| period.kind.name()),
             dates: (date(history.span.start), date(history.first), date(history.until)),
@@ -174,14 +184,8 @@ fn links(frame: &Frame, history: &History, compared: bool, zone: &TimeZone) -> L
 }
 
 impl PeriodView {
-    fn new(
-        frame: &Frame,
-        history: &History,
-        compared: bool,
-        cost: Option<(f64, String)>,
-        zone: &TimeZone,
-    ) -> Self {
-        let texts = frame.texts;
+    fn new(frame: &Frame, history: &History, compared: bool, site: &LedgerReader) -> Self {
+        let (texts, zone) = (frame.texts, site.zone());
         let local = |at: Minute| at.timestamp().to_zoned_datetime(zone.clone()).datetime();
         let title = |period: &Period| texts.title(period.kind, local(period.span.start));
         let watts = |watts: f64| texts.number(watts, 0);
@@ -197,7 +201,7 @@ impl PeriodView {
         Self {
             title: history.period.as_ref().map_or(texts.everything.to_owned(), title),
             kwh: texts.number(history.whole.kwh(), 3),
-            cost: cost.map(|(amount, currency)| texts.amount(amount, &currency)),
+            cost: CostView::new(history, texts, site.tariffs().currency()),
             versus,
             mean_w: history.whole.mean_w().map(watts),
             highest_w: history.whole.highest_w().map(watts),
@@ -209,6 +213,19 @@ impl PeriodView {
             top: top(frame, history, zone),
             heat: (!history.hours.is_empty()).then(|| heat(history, texts, zone)),
         }
+    }
+}
+
+impl CostView {
+    fn new(history: &History, texts: &Texts, currency: &str) -> Option<Self> {
+        let cost = history.costs.0?;
+        let versus = history.other.as_ref().zip(history.costs.1).map(|((_, sum), other)| {
+            let (now, before) = (cost.total(), other.total());
+            let change = difference_percent((now, history.whole.watched_s), (before, sum.watched_s));
+            (texts.amount(before, currency), change.map(|percent| Change::new(percent, texts)))
+        });
+        let co2 = (cost.co2_g > 0.0).then(|| texts.co2(cost.co2_g));
+        Some(Self { amount: texts.amount(cost.total(), currency), versus, co2 })
     }
 }
 

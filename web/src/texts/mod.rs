@@ -303,12 +303,18 @@ impl Texts {
         text
     }
 
-    /// A day and a time of day.
     /// An amount of money, to the cent.
     pub(crate) fn amount(&self, amount: f64, currency: &str) -> String {
         format!("{}\u{a0}{currency}", self.number(amount, 2))
     }
 
+    /// Carbon dioxide, given in grams.
+    pub(crate) fn co2(&self, g: f64) -> String {
+        let kg = g / 1000.0;
+        format!("{}\u{a0}kg\u{a0}CO₂", self.number(kg, if kg < 10.0 { 1 } else { 0 }))
+    }
+
+    /// Why a time was not watched.
     pub(crate) fn gap_reason(&self, reason: GapReason) -> &'static str {
         self.reasons[match reason {
             GapReason::NotRunning => 0,
@@ -330,6 +336,7 @@ impl Texts {
         }
     }
 
+    /// A day and a time of day.
     pub(crate) fn moment(&self, at: DateTime) -> String {
         jiff::fmt::strtime::format(self.moment, at).unwrap_or_default()
     }

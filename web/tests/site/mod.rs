@@ -52,10 +52,9 @@ pub(crate) fn minutes() -> Vec<Minute> {
     past.chain(recent).map(Minute::nearest).collect()
 }
 
-/// Writes the ledger and the RRD as the recorder does.
-pub(crate) fn record(dir: &Path, name: &str) -> Vec<Minute> {
-    let minutes = minutes();
-    let info = Info {
+/// What a meter says of itself.
+pub(crate) fn info(name: &str) -> Info {
+    Info {
         name: name.into(),
         pulses_per_kwh: PulsesPerKwh::try_from(1000).unwrap(),
         unit: Default::default(),
@@ -64,17 +63,27 @@ pub(crate) fn record(dir: &Path, name: &str) -> Vec<Minute> {
         outbox: "box".parse().unwrap(),
         oldest_seq: 1,
         history: Vec::new(),
-    };
+    }
+}
+
+/// Writes minutes into the ledger as the recorder does.
+pub(crate) fn record_minutes(dir: &Path, info: &Info, minutes: &[Minute]) {
     let mut ledger = Ledger::open(&dir.join("ledger.sqlite")).unwrap();
     let mut batch = ledger.batch().unwrap();
-    let custody = batch.register(&meter(), &info).unwrap();
+    let custody = batch.register(&meter(), info).unwrap();
     let mut total = 10_000_000;
-    for (seq, minute) in (1..).zip(&minutes) {
+    for (seq, minute) in (1..).zip(minutes) {
         let pulses = pulses(*minute);
         total += u64::from(pulses);
         batch.record(&custody, &PulseCount { minute: *minute, watched_s: 60, seq, pulses, total }).unwrap();
     }
     batch.commit().unwrap();
+}
+
+/// Writes the ledger and the RRD as the recorder does.
+pub(crate) fn record(dir: &Path, name: &str) -> Vec<Minute> {
+    let minutes = minutes();
+    record_minutes(dir, &info(name), &minutes);
     let recent = &minutes[minutes.partition_point(|at| *at < minute("2025-11-03T00:00:00Z"))..];
     let counted = recent.iter().map(|minute| (*minute, pulses(*minute)));
     MeterDatabase::rebuild(&dir.join("rrd"), &meter(), recent[0], counted).unwrap();
@@ -121,6 +130,7 @@ impl Site {
         let of_tariffs: Settings = daemon_runtime::parse(tariffs).unwrap();
         let settings = Settings {
             tariff: of_tariffs.tariff,
+            currency: of_tariffs.currency,
             listen: "127.0.0.1:0".parse().unwrap(),
             ledger: dir.path().join("ledger.sqlite"),
             rrd_dir: dir.path().join("rrd"),

@@ -1,0 +1,248 @@
+//! Exports say what the ledger has, minute by minute: on a leap day, on days of 23
+//! and 25 hours, over another meter constant at noon and other prices at New Year.
+#![allow(clippy::unwrap_used)]
+
+mod site;
+
+use jiff::Timestamp;
+use jiff::civil::{Date, DateTime};
+use meter_messages::{ConstantFrom, Info, Minute, PulsesPerKwh};
+use site::{Site, berlin, info, minute, pulses, record_minutes};
+use tempfile::TempDir;
+
+const ENERGY: &str = "/api/v1/meters/hq/main/energy";
+
+/// Cheaper by night until 2026; then dearer, without a fee, and CO₂ is known.
+const TARIFFS: &str = "currency = 'CHF'\n\
+                       [[tariff]]\nprice_per_kwh = 0.30\nbase_fee_per_month = 9.3\nvat_percent = 19\n\
+                       [[tariff.time]]\nhours = '22-6'\nprice_per_kwh = 0.20\n\
+                       [[tariff]]\nfrom = '2026-01-01'\nprice_per_kwh = 0.40\nco2_g_per_kwh = 400\n";
+
+/// From noon of the day of 25 hours on a pulse is twice as much.
+const OTHER_METER: &str = "2025-10-26T11:00:00Z";
+
+/// Days with a gap in one, and the local days that are asked for.
+const RECORDED: [(&str, &str); 5] = [
+    ("2024-02-28T20:00:00Z", "2024-03-01T02:00:00Z"),
+    ("2025-03-29T20:00:00Z", "2025-03-31T02:00:00Z"),
+    ("2025-10-25T20:00:00Z", "2025-10-26T15:00:00Z"),
+    ("2025-10-26T15:37:00Z", "2025-10-27T02:00:00Z"),
+    ("2025-12-30T20:00:00Z", "2026-01-02T02:00:00Z"),
+];
+const ASKED: [(&str, &str); 5] = [
+    ("2024-02-29", "2024-03-01"),
+    ("2025-03-30", "2025-03-31"),
+    ("2025-10-26", "2025-10-27"),
+    ("2025-12-31", "2026-01-02"),
+    ("2025-10-01", "2026-01-01"),
+];
+
+fn recorded() -> Vec<Minute> {
+    let span = |(from, to): (&str, &str)| minute(from).epoch_minutes()..minute(to).epoch_minutes();
+    RECORDED.into_iter().flat_map(span).map(Minute::nearest).collect()
+}
+
+fn site() -> Site {
+    let dir = TempDir::new().unwrap();
+    let minutes = recorded();
+    let other = PulsesPerKwh::try_from(500).unwrap();
+    let history = [("2020-01-01T00:00:00Z", 1000), (OTHER_METER, 500)];
+    let history = history.map(|(from, constant)| ConstantFrom {
+        minute: minute(from),
+        pulses_per_kwh: PulsesPerKwh::try_from(constant).unwrap(),
+    });
+    let info = Info { pulses_per_kwh: other, history: history.into(), ..info("Haus") };
+    record_minutes(dir.path(), &info, &minutes);
+    let mut site = Site::at_cost(dir, 1, TARIFFS);
+    site.minutes = minutes;
+    site
+}
+
+fn local(at: Minute) -> DateTime {
+    at.timestamp().to_zoned_datetime(berlin()).datetime()
+}
+
+/// What rows must come to: pulses, kWh, what the kWh cost, and g of CO₂.
+#[derive(Debug, Default, Clone, Copy)]
+struct Reckoned {
+    pulses: u64,
+    kwh: f64,
+    energy_cost: f64,
+    co2_g: f64,
+}
+
+/// A minute, by hand.
+fn reckoned(at: Minute) -> Reckoned {
+    let pulses = pulses(at).into();
+    let kwh = pulses as f64 / if at < minute(OTHER_METER) { 1000.0 } else { 500.0 };
+    let (price, co2_g) = match (local(at).date() < Date::constant(2026, 1, 1), local(at).hour()) {
+        (true, 6..22) => (0.30 * 1.19, 0.0),
+        (true, _) => (0.20 * 1.19, 0.0),
+        (false, _) => (0.40, 400.0),
+    };
+    Reckoned { pulses, kwh, energy_cost: kwh * price, co2_g: kwh * co2_g }
+}
+
+fn sum(all: impl Iterator<Item = Reckoned>) -> Reckoned {
+    all.fold(Reckoned::default(), |sum, one| Reckoned {
+        pulses: sum.pulses + one.pulses,
+        kwh: sum.kwh + one.kwh,
+        energy_cost: sum.energy_cost + one.energy_cost,
+        co2_g: sum.co2_g + one.co2_g,
+    })
+}
+
+/// The minutes of local days, by hand.
+fn minutes_of(site: &Site, (from, to): (&str, &str)) -> Vec<Minute> {
+    let (from, to): (Date, Date) = (from.parse().unwrap(), to.parse().unwrap());
+    site.minutes.iter().copied().filter(|at| (from..to).contains(&local(*at).date())).collect()
+}
+
+/// A row of an export.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Row {
+    start: Minute,
+    minutes: u64,
+    pulses: u64,
+    kwh: f64,
+    cost: f64,
+    fee: f64,
+    co2_g: f64,
+}
+
+fn by_csv(site: &Site, (from, to): (&str, &str), step: &str) -> Vec<Row> {
+    let answer = site.get(&format!("{ENERGY}.csv?from={from}&to={to}&step={step}"));
+    let text = answer.text();
+    let names: Vec<&str> = text.lines().next().unwrap().split(',').collect();
+    let row = |line: &str| {
+        let fields: Vec<&str> = line.split(',').collect();
+        let field = |name: &str| fields[names.iter().position(|is| *is == name).unwrap()];
+        let number = |name: &str| field(name).parse::<f64>().unwrap();
+        let start: Timestamp = field("start").parse().unwrap();
+        // The local time is the same one, with its offset.
+        assert_eq!(field("local").parse::<Timestamp>().unwrap(), start);
+        Row {
+            start: Minute::containing(start.as_second()).unwrap(),
+            minutes: field("minutes").parse().unwrap(),
+            pulses: field("pulses").parse().unwrap(),
+            kwh: number("kwh"),
+            cost: number("cost"),
+            fee: number("fee"),
+            co2_g: number("co2_g"),
+        }
+    };
+    text.lines().skip(1).map(row).collect()
+}
+
+fn by_json(site: &Site, (from, to): (&str, &str), step: &str) -> Vec<Row> {
+    let answer = site.json(&format!("{ENERGY}.json?from={from}&to={to}&step={step}"));
+    assert_eq!(answer["currency"], "CHF");
+    let row = |row: &serde_json::Value| Row {
+        start: minute(row["start"].as_str().unwrap()),
+        minutes: row["minutes"].as_u64().unwrap(),
+        pulses: row["pulses"].as_u64().unwrap(),
+        kwh: row["kwh"].as_f64().unwrap(),
+        cost: row["cost"].as_f64().unwrap(),
+        fee: row["fee"].as_f64().unwrap(),
+        co2_g: row["co2_g"].as_f64().unwrap(),
+    };
+    answer["rows"].as_array().unwrap().iter().map(row).collect()
+}
+
+#[track_caller]
+fn assert_near(one: f64, other: f64, within: f64, what: &str) {
+    assert!((one - other).abs() <= within, "{what}: {one} instead of {other}");
+}
+
+/// Rows of any step are the minutes that the ledger has, and cost what they cost.
+fn assert_as_reckoned(site: &Site, asked: (&str, &str), step: &str, rows: &[Row]) {
+    let what = format!("{asked:?} by {step}");
+    let minutes = minutes_of(site, asked);
+    let expected = sum(minutes.iter().map(|at| reckoned(*at)));
+    let total = |of: fn(&Row) -> f64| rows.iter().map(of).sum::<f64>();
+    assert_eq!(rows.iter().map(|row| row.minutes).sum::<u64>(), minutes.len() as u64, "{what}");
+    assert_eq!(rows.iter().map(|row| row.pulses).sum::<u64>(), expected.pulses, "{what}");
+    assert_near(total(|row| row.kwh), expected.kwh, 1e-6, &what);
+    // Each row is rounded to a ten-thousandth of a cent.
+    let rounding = 2e-6 * rows.len() as f64;
+    assert_near(total(|row| row.cost - row.fee), expected.energy_cost, rounding, &what);
+    assert_near(total(|row| row.co2_g), expected.co2_g, 1e-3 * rows.len() as f64, &what);
+}
+
+#[test]
+fn rows_of_awkward_days_are_their_minutes() {
+    let site = site();
+    for asked in ASKED {
+        for step in ["minute", "hour", "day", "month"] {
+            // A month is always whole; these days are in no month alone.
+            if step == "month" && asked.0 != "2025-10-01" {
+                continue;
+            }
+            let rows = by_csv(&site, asked, step);
+            assert_as_reckoned(&site, asked, step, &rows);
+            assert_eq!(by_json(&site, asked, step), rows, "{asked:?} by {step}");
+        }
+        let minutes = minutes_of(&site, asked);
+        for (row, at) in by_csv(&site, asked, "minute").iter().zip(&minutes) {
+            let expected = reckoned(*at);
+            assert_eq!((row.start, row.pulses, row.kwh), (*at, expected.pulses, expected.kwh));
+            assert_near(row.cost - row.fee, expected.energy_cost, 2e-6, &at.to_string());
+        }
+    }
+    let hours = |asked| by_csv(&site, asked, "hour").len();
+    assert_eq!([hours(ASKED[0]), hours(ASKED[1]), hours(ASKED[2])], [24, 23, 25]);
+    // Prices change with the local year, an hour before that of UTC.
+    let new_year = by_csv(&site, ASKED[3], "hour");
+    let first = new_year.iter().find(|row| row.start == minute("2025-12-31T23:00:00Z")).unwrap();
+    assert_near(first.cost, first.kwh * 0.40, 1e-6, "the first hour of 2026");
+    assert_eq!(first.fee, 0.0);
+}
+
+#[test]
+fn the_fee_is_spread_over_the_hours_of_its_month() {
+    let site = site();
+    for (asked, hours, of_month) in [
+        (ASKED[0], 24.0, 29.0 * 24.0),
+        (ASKED[1], 23.0, 31.0 * 24.0 - 1.0),
+        (ASKED[2], 25.0, 31.0 * 24.0 + 1.0),
+    ] {
+        let expected = 9.3 * 1.19 * hours / of_month;
+        for step in ["hour", "day"] {
+            let fee: f64 = by_csv(&site, asked, step).iter().map(|row| row.fee).sum();
+            assert_near(fee, expected, 3e-5, &format!("{asked:?} by {step}"));
+        }
+    }
+}
+
+#[test]
+fn a_day_costs_the_same_in_its_row_and_on_its_page() {
+    let site = site();
+    for asked in &ASKED[..3] {
+        let [row] = by_csv(&site, *asked, "day")[..] else { panic!("one day") };
+        let page = site.get(&format!("/m/hq/main/day/{}?lang=en", asked.0)).text();
+        let (_, card) = page.split_once("id=\"cost\"").unwrap();
+        let shown = format!(">{:.2}\u{a0}CHF<", row.cost);
+        assert!(card[..200].contains(&shown), "{shown} in {}", &card[..200]);
+    }
+}
+
+#[test]
+fn without_a_tariff_rows_have_no_cost() {
+    let site = Site::start();
+    let csv = site.get(&format!("{ENERGY}.csv?from=2025-10-26&to=2025-10-27")).text();
+    assert!(!csv.contains("cost"), "{}", csv.lines().next().unwrap());
+    let json = site.json(&format!("{ENERGY}?from=2025-10-26&to=2025-10-27"));
+    assert!(json["currency"].is_null() && json["rows"][0]["cost"].is_null());
+}
+
+#[test]
+fn before_the_first_tariff_the_cost_is_unknown() {
+    let dir = TempDir::new().unwrap();
+    record_minutes(dir.path(), &info("Haus"), &recorded());
+    let site = Site::at_cost(dir, 1, "[[tariff]]\nfrom = '2026-01-01'\nprice_per_kwh = 0.4\n");
+    let csv = site.get(&format!("{ENERGY}.csv?from=2025-12-31&to=2026-01-02&step=day")).text();
+    let days: Vec<&str> = csv.lines().skip(1).collect();
+    assert!(days.len() == 2 && days[0].ends_with(",,,") && !days[1].ends_with(','), "{csv}");
+    let json = site.json(&format!("{ENERGY}?from=2025-12-31&to=2026-01-02&step=day"));
+    assert!(json["rows"][0]["cost"].is_null() && json["rows"][1]["cost"].is_f64(), "{json}");
+}
