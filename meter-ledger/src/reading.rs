@@ -153,23 +153,31 @@ impl Ledger {
         Ok(sum)
     }
 
-    /// What the meter shows after its newest minute, in kWh: its running count,
-    /// each part of it under the constant that it had then.
+    /// What the meter shows after its newest minute, in kWh.
     pub fn reading_kwh(&self, meter: &RecordedMeter) -> Result<Option<f64>, LedgerError> {
-        let Some(newest) = self.newest(meter)? else { return Ok(None) };
-        let mut before = self.connection.prepare_cached(
-            "SELECT total FROM minute WHERE meter = ?1 AND minute < ?2 ORDER BY minute DESC, total DESC LIMIT 1",
-        )?;
+        self.reading_kwh_at(meter, Minute::nearest(i64::MAX))
+    }
+
+    /// What the meter showed at the beginning of a minute, in kWh: its running
+    /// count, each part of it under the constant that it had then.
+    pub fn reading_kwh_at(&self, meter: &RecordedMeter, at: Minute) -> Result<Option<f64>, LedgerError> {
+        let Some(shown) = self.total_at(meter, at)? else { return Ok(None) };
         let (mut kwh, mut counted) = (0.0, 0);
         let mut constant = meter.constant_at(Minute::nearest(i64::MIN));
-        for (from, next) in meter.constant_changes() {
-            let total: Option<u64> =
-                before.query_row(params![meter.row, from.epoch_minutes()], |row| row.get(0)).optional()?;
-            let total = total.unwrap_or(counted).max(counted);
+        for (from, next) in meter.constant_changes().take_while(|(from, _)| *from < at) {
+            let total = self.total_at(meter, from)?.unwrap_or(counted).max(counted);
             kwh += constant.energy_kwh(total - counted);
             (counted, constant) = (total, next);
         }
-        Ok(Some(kwh + constant.energy_kwh(newest.total.saturating_sub(counted))))
+        Ok(Some(kwh + constant.energy_kwh(shown.saturating_sub(counted))))
+    }
+
+    /// The running count at the beginning of a minute.
+    fn total_at(&self, meter: &RecordedMeter, at: Minute) -> Result<Option<u64>, LedgerError> {
+        let mut before = self.connection.prepare_cached(
+            "SELECT total FROM minute WHERE meter = ?1 AND minute < ?2 ORDER BY minute DESC, total DESC LIMIT 1",
+        )?;
+        Ok(before.query_row(params![meter.row, at.epoch_minutes()], |row| row.get(0)).optional()?)
     }
 
     /// The first recorded minute.

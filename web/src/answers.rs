@@ -5,12 +5,13 @@ use std::sync::Arc;
 
 use askama::Template;
 use hyper::{HeaderMap, StatusCode, Uri, header};
+use jiff::tz::TimeZone;
 use meter_ledger::RecordedMeter;
 use meter_messages::{Meter, Minute};
 use tokio_util::sync::CancellationToken;
 
 use crate::calendar::Period;
-use crate::energy::{self, Rows, Text};
+use crate::energy::{self, Rows, StatisticId, Statistics, Text};
 use crate::figures::Figures;
 use crate::graphs::{CLOSED_S, Graphs, PictureError, PictureKey};
 use crate::history::{History, Question};
@@ -23,7 +24,9 @@ use crate::pages::{
     StatusPage,
 };
 use crate::reply::{self, Reply};
-use crate::route::{EnergyRequest, PeriodRequest, PictureRequest, Query, Route, RouteError};
+use crate::route::{
+    EnergyRequest, PeriodRequest, PictureRequest, Query, Route, RouteError, StatisticsRequest, Step,
+};
 use crate::series::{SeriesRequest, SeriesStore};
 use crate::texts::Language;
 use crate::{api, assets, disk, events, manifest};
@@ -140,6 +143,7 @@ impl Site {
                 Ok(reply::json(StatusCode::OK, &trust))
             }
             Route::Energy(request) => self.energy(request, asked).await,
+            Route::Statistics(request) => self.statistics(request).await,
             Route::Series(request) => self.series(request, asked).await,
             Route::Live(meter) => {
                 self.figures(meter.clone()).await?;
@@ -346,6 +350,23 @@ impl Site {
         let rest = span.start.max(first)..span.end;
         let rows = Rows { meter, step: request.step, zone, tariffs: self.ledger.tariffs(), rest, until };
         Ok(api::rows(Text::new(rows, notation), &file, notation, self.ledger.clone()))
+    }
+
+    /// All hours that are over, unless others are asked for.
+    async fn statistics(&self, request: StatisticsRequest) -> Result<Reply, Refusal> {
+        let zone = self.ledger.zone();
+        let (meter, first, until) = self.reach(request.meter).await?;
+        let from = request.from.map_or(first, |from| from.minute(zone));
+        let to = request.to.map_or(until, |to| to.minute(zone));
+        if request.from.is_some() && to < from {
+            return Err(RouteError::parameter("to", "must not lie before from").into());
+        }
+        let (from, to) = (from.max(first), to.min(until));
+        let hour = |at: Minute| Step::Hour.beginning(at, &TimeZone::UTC);
+        let id = request.id.unwrap_or_else(|| StatisticId::of(&meter.meter));
+        let file = format!("{}-{}-statistics", meter.meter.site, meter.meter.meter);
+        let text = Statistics::new(meter, hour(from)..hour(to), id);
+        Ok(api::csv(text, &file, self.ledger.clone()))
     }
 
     async fn series(&self, request: SeriesRequest, asked: &Asked<'_>) -> Result<Reply, Refusal> {

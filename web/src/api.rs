@@ -10,7 +10,7 @@ use meter_ledger::{Gap, GapReason, RecordedMeter, RecordedMinute, Sum, Trust};
 use meter_messages::Status;
 use serde::Serialize;
 
-use crate::energy::{Notation, Text};
+use crate::energy::{Notation, Pieces, Text};
 use crate::figures::Figures;
 use crate::ledger_thread::{LedgerReader, ReadError};
 use crate::live::{Freshness, Presence};
@@ -249,8 +249,25 @@ pub(crate) fn notation(request: &EnergyRequest, headers: &HeaderMap) -> Notation
     if csv { Notation::Csv } else { Notation::Json }
 }
 
-/// Rows of energy, read as fast as they are taken.
+/// Rows of energy as CSV to be kept as a file, or as JSON.
 pub(crate) fn rows(text: Text, file: &str, notation: Notation, reader: LedgerReader) -> Reply {
+    let mut reply = match notation {
+        Notation::Csv => csv(text, file, reader),
+        Notation::Json => pieces(text, "application/json", reader),
+    };
+    reply::set(&mut reply, header::VARY, "accept");
+    reply
+}
+
+/// A CSV file.
+pub(crate) fn csv(text: impl Pieces, file: &str, reader: LedgerReader) -> Reply {
+    let mut reply = pieces(text, "text/csv; charset=utf-8", reader);
+    reply::attach(&mut reply, &format!("{file}.csv"));
+    reply
+}
+
+/// A text, read as fast as it is taken.
+fn pieces(text: impl Pieces, content_type: &str, reader: LedgerReader) -> Reply {
     let pieces = stream::try_unfold((text, reader), |(mut text, reader)| async move {
         loop {
             let (piece, rest) = reader
@@ -269,14 +286,6 @@ pub(crate) fn rows(text: Text, file: &str, notation: Notation, reader: LedgerRea
     });
     let mut reply = reply::streamed(StatusCode::OK, StreamBody::new(pieces).boxed_unsync());
     reply::set(&mut reply, header::CACHE_CONTROL, "no-cache");
-    reply::set(&mut reply, header::VARY, "accept");
-    match notation {
-        Notation::Json => reply::set(&mut reply, header::CONTENT_TYPE, "application/json"),
-        Notation::Csv => {
-            reply::set(&mut reply, header::CONTENT_TYPE, "text/csv; charset=utf-8");
-            let name = format!("attachment; filename=\"{file}.csv\"");
-            reply::set(&mut reply, header::CONTENT_DISPOSITION, &name);
-        }
-    }
+    reply::set(&mut reply, header::CONTENT_TYPE, content_type);
     reply
 }

@@ -141,6 +141,11 @@ pub(crate) fn json(status: StatusCode, value: &impl serde::Serialize) -> Reply {
     reply
 }
 
+/// Has it kept as a file of that name.
+pub(crate) fn attach(reply: &mut Reply, file: &str) {
+    set(reply, header::CONTENT_DISPOSITION, &format!("attachment; filename=\"{file}\""));
+}
+
 /// Sets a header whose value is known to be one.
 pub(crate) fn set(reply: &mut Reply, name: header::HeaderName, value: &str) {
     if let Ok(value) = HeaderValue::from_str(value) {

@@ -8,6 +8,7 @@ use meter_messages::Meter;
 use meter_rrd::{Picture, Size, Span, Theme};
 
 use crate::calendar::Kind;
+use crate::energy::StatisticId;
 use crate::series::SeriesRequest;
 use crate::texts::Language;
 
@@ -38,6 +39,8 @@ pub(crate) enum Route {
     Trust(Meter),
     /// `/api/v1/meters/<site>/<meter>/energy`, also with `.csv`.
     Energy(EnergyRequest),
+    /// `/api/v1/meters/<site>/<meter>/statistics.csv`
+    Statistics(StatisticsRequest),
     /// `/api/v1/meters/<site>/<meter>/series`: data of the interactive chart.
     Series(SeriesRequest),
     /// `/api/v1/meters/<site>/<meter>/live`: server-sent events.
@@ -93,6 +96,19 @@ pub(crate) struct EnergyRequest {
     pub(crate) step: Step,
     /// Whether the address asks for CSV; `None` where it does not say.
     pub(crate) csv: Option<bool>,
+}
+
+/// The hours of a time for Home Assistant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct StatisticsRequest {
+    /// Of which meter.
+    pub(crate) meter: Meter,
+    /// From then on; from the first minute where it is not said.
+    pub(crate) from: Option<Moment>,
+    /// Up to then; up to the last whole hour where it is not said.
+    pub(crate) to: Option<Moment>,
+    /// What they are called there; by the meter's name where it is not said.
+    pub(crate) id: Option<StatisticId>,
 }
 
 /// The length of a row.
@@ -227,6 +243,9 @@ impl Route {
             ["api", "v1", "meters"] => Ok(Self::Meters),
             ["api", "v1", "meters", site, id] => Ok(Self::Figures(meter(site, id)?)),
             ["api", "v1", "meters", site, id, "trust"] => Ok(Self::Trust(meter(site, id)?)),
+            ["api", "v1", "meters", site, id, "statistics.csv"] => {
+                statistics(meter(site, id)?, query).map(Self::Statistics)
+            }
             ["api", "v1", "meters", site, id, "series"] => series(meter(site, id)?, query).map(Self::Series),
             ["api", "v1", "meters", site, id, "live"] => Ok(Self::Live(meter(site, id)?)),
             ["api", "v1", "meters", site, id, what] => {
@@ -330,6 +349,19 @@ fn energy(meter: Meter, what: &str, query: Query<'_>) -> Result<EnergyRequest, R
         to: moment("to", query)?,
         step: query.word("step", &steps)?.unwrap_or(Step::Hour),
         csv,
+    })
+}
+
+fn statistics(meter: Meter, query: Query<'_>) -> Result<StatisticsRequest, RouteError> {
+    let id = |text: Cow<'_, str>| {
+        let said = "must be like sensor.haus_energy or powerpi:haus";
+        text.parse().map_err(|()| RouteError::parameter("statistic_id", said))
+    };
+    Ok(StatisticsRequest {
+        meter,
+        from: moment("from", query)?,
+        to: moment("to", query)?,
+        id: query.get("statistic_id").map(id).transpose()?,
     })
 }
 

@@ -2,18 +2,28 @@
 //! by piece: a year of minutes is never in memory.
 
 mod rows;
+mod statistics;
 mod text;
 
 use std::ops::Range;
 
+use bytes::Bytes;
 use jiff::tz::TimeZone;
+use meter_ledger::{Ledger, LedgerError};
 use meter_messages::Minute;
 
 pub(crate) use rows::{Row, Rows};
+pub(crate) use statistics::{StatisticId, Statistics};
 pub(crate) use text::{Notation, Text};
 
 use crate::periods::midnight;
 use crate::route::{EnergyRequest, RouteError, Step};
+
+/// A text that the ledger's thread writes a piece at a time.
+pub(crate) trait Pieces: Sized + Send + 'static {
+    /// The next piece, perhaps an empty one; `None` after the last.
+    fn next(&mut self, ledger: &Ledger) -> Result<Option<Bytes>, LedgerError>;
+}
 
 /// The longest time that may be asked for, in days.
 fn most_days(step: Step) -> i64 {

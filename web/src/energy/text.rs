@@ -5,7 +5,7 @@ use std::fmt::Write;
 use bytes::Bytes;
 use meter_ledger::{Ledger, LedgerError, Sum};
 
-use super::{Row, Rows};
+use super::{Pieces, Row, Rows};
 use crate::periods::local;
 
 /// How rows are written down.
@@ -32,20 +32,6 @@ impl Text {
     /// Rows of whole steps.
     pub(crate) fn new(rows: Rows, notation: Notation) -> Self {
         Self { rows, notation, begun: false, ended: false, comma: "" }
-    }
-
-    /// The next piece, perhaps an empty one; `None` after the last.
-    pub(crate) fn next(&mut self, ledger: &Ledger) -> Result<Option<Bytes>, LedgerError> {
-        let mut piece = String::new();
-        if !std::mem::replace(&mut self.begun, true) {
-            self.begin(&mut piece);
-        }
-        match self.rows.next(ledger)? {
-            Some(rows) => rows.iter().for_each(|row| self.row(row, &mut piece)),
-            None if std::mem::replace(&mut self.ended, true) => return Ok(None),
-            None => self.end(&mut piece),
-        }
-        Ok(Some(piece.into()))
     }
 
     fn is_priced(&self) -> bool {
@@ -124,6 +110,21 @@ impl Text {
         if self.notation == Notation::Json {
             piece.push_str("\n]}\n");
         }
+    }
+}
+
+impl Pieces for Text {
+    fn next(&mut self, ledger: &Ledger) -> Result<Option<Bytes>, LedgerError> {
+        let mut piece = String::new();
+        if !std::mem::replace(&mut self.begun, true) {
+            self.begin(&mut piece);
+        }
+        match self.rows.next(ledger)? {
+            Some(rows) => rows.iter().for_each(|row| self.row(row, &mut piece)),
+            None if std::mem::replace(&mut self.ended, true) => return Ok(None),
+            None => self.end(&mut piece),
+        }
+        Ok(Some(piece.into()))
     }
 }
 
