@@ -6,21 +6,36 @@ use std::io::Write;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use meter_messages::PulsesPerKwh;
+use serde_json::json;
 
-use crate::bounce_filter::{BounceFilter, Pulse};
-use crate::pulse_source::{self, Contact, Kept, SourceError, SourceTime, Watched};
+use self::findings::findings;
+use self::seen::Seen;
+use crate::bounce_filter::BounceFilter;
+use crate::pulse_source::{self, Contact, Kept, SourceError, SourceTime};
 use crate::settings::{MeterSettings, Settings};
 
-/// S0 (EN 62053-31) promises pulses of 30 ms, give or take what stamps are off.
-const S0_WIDTH_NS: i64 = 29 * SourceTime::MS;
+mod findings;
+mod seen;
 
-/// Looks at every meter's line for `seconds` and writes a report to `out`.
+/// How a report is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// For people.
+    Text,
+    /// For programs: one JSON object a line.
+    Json,
+}
+
+/// Looks at every meter's line for `seconds` and writes a report to `out`: as JSON
+/// an object for each meter, with `error`, or with what was seen and its
+/// `findings` (`code` and `text`).
 ///
 /// # Errors
 /// A line that cannot be opened or read; the others are reported all the same.
-pub fn check(settings: &Settings, seconds: u64, out: &mut dyn Write) -> anyhow::Result<()> {
-    writeln!(out, "Looking for {seconds} s at {} …", listed(&settings.meter))?;
+pub fn check(settings: &Settings, seconds: u64, form: Form, out: &mut dyn Write) -> anyhow::Result<()> {
+    if form == Form::Text {
+        writeln!(out, "Looking for {seconds} s at {} …", listed(&settings.meter))?;
+    }
     let looks: Vec<_> = thread::scope(|scope| {
         let look = |meter| scope.spawn(move || look(meter, Duration::from_secs(seconds)));
         let threads: Vec<_> = settings.meter.iter().map(look).collect();
@@ -28,11 +43,14 @@ pub fn check(settings: &Settings, seconds: u64, out: &mut dyn Write) -> anyhow::
     });
     let mut unreadable = 0;
     for (meter, seen) in settings.meter.iter().zip(looks) {
-        match seen.map_err(|_| anyhow::anyhow!("the thread looking at {} panicked", meter.id))? {
-            Ok(seen) => write!(out, "\n{}", report(meter, &seen))?,
-            Err(error) => {
-                unreadable += 1;
-                writeln!(out, "\n{}: {error}", meter.id)?;
+        let seen = seen.map_err(|_| anyhow::anyhow!("the thread looking at {} panicked", meter.id))?;
+        unreadable += usize::from(seen.is_err());
+        match (form, &seen) {
+            (Form::Text, Ok(seen)) => write!(out, "\n{}", report(meter, seen))?,
+            (Form::Text, Err(error)) => writeln!(out, "\n{}: {error}", meter.id)?,
+            (Form::Json, Ok(seen)) => writeln!(out, "{}", as_json(meter, seen))?,
+            (Form::Json, Err(error)) => {
+                writeln!(out, "{}", json!({"meter": meter.id, "error": error.to_string()}))?;
             }
         }
     }
@@ -42,72 +60,6 @@ pub fn check(settings: &Settings, seconds: u64, out: &mut dyn Write) -> anyhow::
 
 fn listed(meters: &[MeterSettings]) -> String {
     meters.iter().map(|meter| meter.id.as_str()).collect::<Vec<_>>().join(", ")
-}
-
-/// What was seen of one line.
-#[derive(Debug)]
-struct Seen {
-    source: String,
-    /// The contact when the look began, and when it was over.
-    contacts: [Contact; 2],
-    edges: usize,
-    lost_edges: u32,
-    pulses: Vec<Pulse>,
-    widths_ns: Vec<i64>,
-    rejected: u32,
-    /// Time the contact was closed, and time looked at, in nanoseconds.
-    closed_ns: i64,
-    looked_ns: i64,
-    /// Since when the contact is as it is.
-    since: SourceTime,
-}
-
-impl Seen {
-    fn begin(source: String, (began, contact): (SourceTime, Contact)) -> Self {
-        Self {
-            source,
-            contacts: [contact; 2],
-            edges: 0,
-            lost_edges: 0,
-            pulses: Vec::new(),
-            widths_ns: Vec::new(),
-            rejected: 0,
-            closed_ns: 0,
-            looked_ns: 0,
-            since: began,
-        }
-    }
-
-    fn take(&mut self, watched: &Watched, filter: &mut BounceFilter) {
-        for edge in &watched.edges {
-            self.pass_to(edge.at);
-            self.contacts[1] = edge.contact;
-        }
-        self.pass_to(watched.until);
-        let filtered = filter.take(&watched.edges, watched.until);
-        self.edges += watched.edges.len();
-        self.lost_edges += filtered.lost_edges;
-        self.pulses.extend(filtered.pulses);
-        self.widths_ns.extend(filtered.widths.iter().map(|width| width.ns));
-        self.rejected += filtered.rejected;
-    }
-
-    fn pass_to(&mut self, now: SourceTime) {
-        let passed = now.since(self.since).max(0);
-        self.looked_ns += passed;
-        if self.contacts[1] == Contact::Closed {
-            self.closed_ns += passed;
-        }
-        self.since = self.since.max(now);
-    }
-
-    /// The mean power from the first pulse to the last.
-    fn power_w(&self, constant: PulsesPerKwh) -> Option<f64> {
-        let first = self.pulses.iter().position(|pulse| pulse.stamped)?;
-        let last = self.pulses.iter().rposition(|pulse| pulse.stamped)?;
-        let seconds = self.pulses[last].at.since(self.pulses[first].at) as f64 / 1e9;
-        (seconds > 0.0).then(|| constant.power_w((last - first) as u64, seconds))
-    }
 }
 
 fn look(meter: &MeterSettings, at_least: Duration) -> Result<Seen, SourceError> {
@@ -122,8 +74,35 @@ fn look(meter: &MeterSettings, at_least: Duration) -> Result<Seen, SourceError> 
     Ok(seen)
 }
 
+fn word(contact: Contact) -> &'static str {
+    if contact == Contact::Closed { "closed" } else { "open" }
+}
+
+/// The shortest pulse, the longest and the mean, in milliseconds.
+fn widths_ms(seen: &Seen) -> Option<[f64; 3]> {
+    let ms = |ns: i64| ns as f64 / SourceTime::MS as f64;
+    let (shortest, longest) = (seen.widths_ns.iter().min()?, seen.widths_ns.iter().max()?);
+    let mean = seen.widths_ns.iter().sum::<i64>() / seen.widths_ns.len() as i64;
+    Some([ms(*shortest), ms(*longest), ms(mean)])
+}
+
+fn as_json(meter: &MeterSettings, seen: &Seen) -> serde_json::Value {
+    json!({
+        "meter": meter.id,
+        "source": seen.source,
+        "contact": {"first": word(seen.contacts[0]), "last": word(seen.contacts[1])},
+        "edges": seen.edges,
+        "lost_edges": seen.lost_edges,
+        "unwatched_s": seen.unwatched_ns as f64 / 1e9,
+        "pulses": seen.pulses.len(),
+        "rejected": seen.rejected,
+        "width_ms": widths_ms(seen).map(|[min, max, mean]| json!({"min": min, "max": max, "mean": mean})),
+        "power_w": seen.power_w(meter.pulses_per_kwh).map(f64::round),
+        "findings": findings(meter, seen),
+    })
+}
+
 fn report(meter: &MeterSettings, seen: &Seen) -> String {
-    let word = |contact| if contact == Contact::Closed { "closed" } else { "open" };
     let lost = if seen.lost_edges > 0 { format!(", {} lost", seen.lost_edges) } else { String::new() };
     let mut text = format!("{}: {}\n", meter.id, seen.source);
     // Writing to a String cannot fail.
@@ -131,11 +110,8 @@ fn report(meter: &MeterSettings, seen: &Seen) -> String {
     line("contact", format!("{} at first, {} at last", word(seen.contacts[0]), word(seen.contacts[1])));
     line("edges", format!("{}{lost}", seen.edges));
     line("pulses", format!("{} counted, {} rejected", seen.pulses.len(), seen.rejected));
-    if let (Some(shortest), Some(longest)) = (seen.widths_ns.iter().min(), seen.widths_ns.iter().max()) {
-        let ms = |ns: i64| ns as f64 / SourceTime::MS as f64;
-        let mean = seen.widths_ns.iter().sum::<i64>() / seen.widths_ns.len() as i64;
-        let widths = format!("{:.1} to {:.1} ms, {:.1} ms on average", ms(*shortest), ms(*longest), ms(mean));
-        line("width", widths);
+    if let Some([shortest, longest, mean]) = widths_ms(seen) {
+        line("width", format!("{shortest:.1} to {longest:.1} ms, {mean:.1} ms on average"));
     }
     if let Some(power) = seen.power_w(meter.pulses_per_kwh) {
         line("power", format!("{power:.0} W on average"));
@@ -145,66 +121,24 @@ fn report(meter: &MeterSettings, seen: &Seen) -> String {
         line("verdict", "this looks right".into());
     }
     for finding in findings {
-        line("verdict", finding);
+        line("verdict", finding.text);
     }
     text
-}
-
-/// What is likely wrong, in plain words; nothing if all is well.
-fn findings(meter: &MeterSettings, seen: &Seen) -> Vec<String> {
-    let mut findings = Vec::new();
-    let mostly_closed = seen.closed_ns > seen.looked_ns / 2;
-    if seen.edges == 0 && mostly_closed {
-        findings.push(
-            "closed all the time: the wires touch, S0+ and S0− are swapped, there is no pull-up, \
-             or the polarity is the other way round (active_low)"
-                .into(),
-        );
-    } else if seen.edges == 0 {
-        findings.push(format!(
-            "no pulse: nothing is switched on (at 100 W one comes every {:.0} s), a wire is loose or on \
-             another line, or S0+ and S0− are swapped",
-            36_000.0 / f64::from(meter.pulses_per_kwh.get())
-        ));
-    } else if mostly_closed {
-        findings
-            .push("closed most of the time: the polarity is likely the other way round (active_low)".into());
-    }
-    if seen.rejected > 0 && seen.pulses.is_empty() {
-        findings.push(format!(
-            "every closing was too short for a pulse: interference on a long wire, or a meter whose pulses \
-             are shorter than bounce.min_closed_ms = {}",
-            meter.bounce.min_closed_ms
-        ));
-    } else if seen.rejected > 0 {
-        findings.push(
-            "the contact bounces, or the wire picks up interference; this is filtered out, but if there is \
-             much of it, twist or shield the wire, or put 100 nF across it"
-                .into(),
-        );
-    }
-    if seen.widths_ns.iter().any(|width| *width < S0_WIDTH_NS) {
-        findings.push("pulses shorter than the 30 ms of S0: is this the meter's pulse output?".into());
-    }
-    if seen.lost_edges > 0 {
-        findings.push("more edges than the kernel can queue: this machine is too busy".into());
-    }
-    findings
 }
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
-    use crate::pulse_source::Edge;
+    use crate::pulse_source::{Edge, Watched};
 
     use super::*;
 
     /// The report on a line that was open for a second and then did this, each
     /// state for some milliseconds.
-    fn report_on(contact: Contact, phases_ms: &[i64]) -> String {
-        let meter: MeterSettings = daemon_runtime::parse(
-            "id = \"main\"\npulses_per_kwh = 1000\nsource = { kind = \"cdev\", line = 17 }",
-        )
+    fn look_at(contact: Contact, phases_ms: &[i64], source: &str) -> (MeterSettings, Seen) {
+        let meter: MeterSettings = daemon_runtime::parse(&format!(
+            "id = \"main\"\npulses_per_kwh = 1000\nsource = {{ kind = \"cdev\", line = 17{source} }}"
+        ))
         .unwrap();
         let began = (SourceTime(0), contact);
         let (mut at, mut contact, mut edges) = (SourceTime(1_000 * SourceTime::MS), contact, vec![]);
@@ -214,7 +148,13 @@ mod tests {
             at = at.plus_ns(phase * SourceTime::MS);
         }
         let mut seen = Seen::begin("line".into(), began);
-        seen.take(&Watched { edges, until: at }, &mut BounceFilter::new(meter.bounce, began.0, began.1));
+        let watched = Watched { edges, until: at, unwatched: vec![] };
+        seen.take(&watched, &mut BounceFilter::new(meter.bounce, began.0, began.1));
+        (meter, seen)
+    }
+
+    fn report_on(contact: Contact, phases_ms: &[i64]) -> String {
+        let (meter, seen) = look_at(contact, phases_ms, "");
         report(&meter, &seen)
     }
 
@@ -242,5 +182,49 @@ mod tests {
             assert!(report.contains(said), "{report}");
             assert!(!report.contains("looks right"), "{report}");
         }
+    }
+
+    /// Phases that come again and again.
+    fn repeated(phases_ms: &[i64], times: usize) -> Vec<i64> {
+        phases_ms.repeat(times)
+    }
+
+    #[test]
+    fn what_a_person_with_a_screwdriver_can_do_is_said() {
+        let said = |contact, phases: &[i64], source: &str| {
+            let (meter, seen) = look_at(contact, phases, source);
+            findings(&meter, &seen)
+                .into_iter()
+                .map(|finding| (finding.code, finding.text))
+                .collect::<Vec<_>>()
+        };
+        let hum = said(Contact::Open, &repeated(&[10, 10], 500), "");
+        assert_eq!(hum[0].0, "floating", "{hum:?}");
+        let bounces = said(Contact::Open, &repeated(&[3, 5, 60, 1_000], 10), "");
+        assert_eq!(bounces[0].0, "bounces");
+        // Between 3 and 60 ms; and 5 and 1,000 ms, but not beyond S0.
+        assert!(bounces[0].1.contains("min_closed_ms = 14, min_open_ms = 25"), "{bounces:?}");
+        let short = said(Contact::Open, &repeated(&[8, 1_000], 10), "");
+        assert!(short[0].1.contains("try bounce = { min_closed_ms = 4, min_open_ms = 4 }"), "{short:?}");
+        // A pulse of 30 ms each 60 ms is 60 kW.
+        let fast = said(Contact::Open, &repeated(&[30, 30], 10), "");
+        assert_eq!(fast.iter().map(|(code, _)| *code).collect::<Vec<_>>(), ["impossible_power"], "{fast:?}");
+        let pulled = |source| said(Contact::Closed, &[], source)[0].0;
+        assert_eq!(pulled(", bias = \"pull-down\""), "wrong_pull");
+        assert_eq!(pulled(", active_low = false"), "wrong_pull");
+        assert_eq!(pulled(""), "always_closed");
+    }
+
+    #[test]
+    fn programs_read_the_same() {
+        let (meter, seen) = look_at(Contact::Open, &[30, 3570, 90, 3510], "");
+        let json = as_json(&meter, &seen);
+        assert_eq!(json["pulses"], 2);
+        assert_eq!(json["power_w"], 1000.0);
+        assert_eq!(json["width_ms"], json!({"min": 30.0, "max": 90.0, "mean": 60.0}));
+        assert_eq!(json["contact"], json!({"first": "open", "last": "open"}));
+        assert_eq!(json["findings"], json!([]));
+        let (meter, seen) = look_at(Contact::Open, &[25, 1000], "");
+        assert_eq!(as_json(&meter, &seen)["findings"][0]["code"], "shorter_than_s0");
     }
 }

@@ -223,8 +223,17 @@ impl Counting {
         let filtered = self.filter.take(&watched.edges, watched.until);
         let (utc_offset_ns, clock, now) = self.time()?;
         let pulses: Vec<SourceTime> = filtered.pulses.iter().map(|pulse| pulse.at).collect();
-        let finished = self.counter.count(&pulses, filtered.settled, utc_offset_ns);
+        let mut pulses = pulses.as_slice();
+        for unwatched in &watched.unwatched {
+            let before = pulses.partition_point(|pulse| *pulse < unwatched.start);
+            self.counter.pass_over(&pulses[..before], unwatched);
+            pulses = &pulses[before..];
+        }
+        let finished = self.counter.count(pulses, filtered.settled, utc_offset_ns);
         self.keep(&finished);
+        if !watched.unwatched.is_empty() {
+            self.spacing.interrupt();
+        }
         self.note(&filtered, !finished.is_empty());
         self.reading.clock = clock;
         self.reading.live = now.since(watched.until) < LIVE_WITHIN_NS;

@@ -9,6 +9,7 @@ use clap::Parser;
 use daemon_runtime::{Daemon, exit_code, load};
 use jiff::Timestamp;
 use meter_messages::MeterId;
+use pi_publisher::check::Form;
 use pi_publisher::settings::Settings;
 
 /// Counts the pulses of electricity meters and publishes a count a minute.
@@ -29,9 +30,16 @@ enum Command {
         /// How long to look
         #[arg(long, default_value_t = 10, value_name = "N")]
         seconds: u64,
+        /// One JSON object for each meter
+        #[arg(long)]
+        json: bool,
     },
     /// Prints each pulse with its width and the power it means, until Ctrl-C
-    Watch,
+    Watch {
+        /// One JSON object for each pulse
+        #[arg(long)]
+        json: bool,
+    },
     /// Lets a meter's count go on from what the meter itself shows
     SetReading {
         /// The meter's id in the settings
@@ -48,6 +56,10 @@ enum Command {
         #[arg(long, value_name = "TIME")]
         to: Timestamp,
     },
+}
+
+fn form(json: bool) -> Form {
+    if json { Form::Json } else { Form::Text }
 }
 
 fn main() -> ExitCode {
@@ -71,8 +83,8 @@ impl Command {
     fn carry_out(&self, settings: &Settings) -> anyhow::Result<()> {
         let out = &mut std::io::stdout();
         match self {
-            Self::Check { seconds } => pi_publisher::check::check(settings, *seconds, out),
-            Self::Watch => pi_publisher::watch::watch(settings, out),
+            Self::Check { seconds, json } => pi_publisher::check::check(settings, *seconds, form(*json), out),
+            Self::Watch { json } => pi_publisher::watch::watch(settings, form(*json), out),
             Self::SetReading { meter, kwh } => {
                 pi_publisher::set_reading::set_reading(settings, meter, *kwh, out)
             }

@@ -1,6 +1,8 @@
 //! Closes minutes: takes pulses and how far the line was watched, returns
 //! finished minutes. Pure; what the clocks say is an argument.
 
+use std::ops::Range;
+
 use meter_messages::Minute;
 use serde::{Deserialize, Serialize};
 
@@ -149,6 +151,16 @@ impl PulseCounter {
         finished
     }
 
+    /// Takes the pulses up to a time in which nobody watched, and goes on after it.
+    pub fn pass_over(&mut self, before: &[SourceTime], unwatched: &Range<SourceTime>) {
+        self.waiting.extend_from_slice(before);
+        self.watched_until = self.watched_until.max(unwatched.start);
+        self.earlier = self.waiting();
+        self.waiting.clear();
+        self.watched_from = self.watched_until.max(unwatched.end);
+        self.watched_until = self.watched_from;
+    }
+
     /// Books a stretch whose UTC is known.
     fn book(&mut self, stretch: &Stretch, offset: i64, finished: &mut Vec<FinishedMinute>) {
         let span = (utc_ns(stretch.from, offset), utc_ns(stretch.until, offset));
@@ -271,6 +283,18 @@ mod tests {
         assert_eq!(counter.count(&[at(1.0), at(61.0)], at(70.0), None), []);
         let finished = counter.count(&[at(121.0)], at(130.0), Some(START));
         assert_eq!(brief(&finished), [(0, 60, 1), (1, 60, 1)]);
+    }
+
+    #[test]
+    fn a_time_that_nobody_watched_is_not_watched() {
+        for offset in [Some(START), None] {
+            let mut counter = PulseCounter::new(at(0.0), None, None);
+            counter.pass_over(&[at(1.0)], &(at(10.0)..at(15.0)));
+            // One that was in the making when the reader was put aside.
+            let mut finished = counter.count(&[at(9.99), at(50.0)], at(61.0), offset);
+            finished.extend(counter.count(&[], at(62.0), Some(START)));
+            assert_eq!(brief(&finished), [(0, 55, 3)]);
+        }
     }
 
     #[test]

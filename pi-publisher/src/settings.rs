@@ -90,11 +90,20 @@ pub struct MeterSettings {
     /// new outbox.
     #[serde(default)]
     pub initial_total: u64,
+    /// The highest power that can flow through the meter, in W. Nothing is done with
+    /// more but told by `check`: it is interference, or a wrong meter constant.
+    #[serde(default = "three_phases_of_63_a")]
+    pub max_power_w: u32,
     /// What a pulse must look like.
     #[serde(default)]
     pub bounce: BounceSettings,
     /// Where its pulses come from.
     pub source: SourceSettings,
+}
+
+/// A house connection in Europe: 3 × 63 A at 230 V.
+fn three_phases_of_63_a() -> u32 {
+    43_470
 }
 
 impl MeterSettings {

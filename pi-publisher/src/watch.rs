@@ -7,10 +7,12 @@ use std::thread;
 use anyhow::Context;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use meter_messages::PulsesPerKwh;
+use meter_messages::{MeterId, PulsesPerKwh};
+use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
 use crate::bounce_filter::{BounceFilter, Filtered, Pulse};
+use crate::check::Form;
 use crate::clock;
 use crate::power::PulseSpacing;
 use crate::pulse_source::{self, Kept, SourceClock, SourceError, SourceTime};
@@ -20,11 +22,12 @@ use crate::settings::{MeterSettings, Settings};
 const LONG_NS: i64 = 1_000 * SourceTime::MS;
 
 /// Writes a line for each pulse of every meter to `out` until SIGINT or
-/// SIGTERM.
+/// SIGTERM: as JSON an object with `t`, `meter`, `width_ms` (null of a pulse that
+/// lasts, or whose edges were lost: `stamped` is false then) and `power_w`.
 ///
 /// # Errors
 /// A line that cannot be opened or read.
-pub fn watch(settings: &Settings, out: &mut dyn Write) -> anyhow::Result<()> {
+pub fn watch(settings: &Settings, form: Form, out: &mut dyn Write) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
     let stop =
         runtime.block_on(async { daemon_runtime::on_signal() }).context("installing signal handlers")?;
@@ -38,7 +41,7 @@ pub fn watch(settings: &Settings, out: &mut dyn Write) -> anyhow::Result<()> {
                 scope.spawn(move || {
                     // One line that fails ends them all: its error must be seen.
                     let _stop = stop.clone().drop_guard();
-                    follow(meter, &lines, &stop).with_context(|| format!("meter {}", meter.id))
+                    follow(meter, form, &lines, &stop).with_context(|| format!("meter {}", meter.id))
                 })
             })
             .collect();
@@ -55,6 +58,7 @@ pub fn watch(settings: &Settings, out: &mut dyn Write) -> anyhow::Result<()> {
 /// Follows one meter until `stop`.
 fn follow(
     meter: &MeterSettings,
+    form: Form,
     lines: &Sender<String>,
     stop: &CancellationToken,
 ) -> Result<(), SourceError> {
@@ -63,7 +67,10 @@ fn follow(
     let mut filter = BounceFilter::new(meter.bounce, began, contact);
     let mut shown = Shown::new(meter.pulses_per_kwh);
     // Nobody reads any more where sending fails; the signal comes as well.
-    let _ = lines.send(format!("{}: {}, {contact:?} now", meter.id, source.describe()));
+    let _ = lines.send(match form {
+        Form::Text => format!("{}: {}, {contact:?} now", meter.id, source.describe()),
+        Form::Json => json!({"meter": meter.id, "source": source.describe(), "contact": contact}).to_string(),
+    });
     while !stop.is_cancelled() {
         let watched = source.watch()?;
         let filtered = filter.take(&watched.edges, watched.until);
@@ -72,19 +79,14 @@ fn follow(
             SourceClock::Utc => 0,
         };
         for line in shown.take(&filtered) {
-            let at = time_of_day(line.at.plus_ns(offset));
-            let power = line.power_w.map(|watts| format!("{watts} W")).unwrap_or_default();
-            let _ = lines.send(format!("{at}  {:12} {:>10} {power:>8}", meter.id.as_str(), line.lasted()));
+            let utc = Timestamp::from_nanosecond(line.at.plus_ns(offset).0.into()).ok();
+            let _ = lines.send(match form {
+                Form::Text => line.text(&meter.id, utc),
+                Form::Json => line.json(&meter.id, utc).to_string(),
+            });
         }
     }
     Ok(())
-}
-
-fn time_of_day(utc: SourceTime) -> String {
-    match Timestamp::from_nanosecond(utc.0.into()) {
-        Ok(time) => time.to_zoned_datetime(TimeZone::system()).strftime("%H:%M:%S.%3f").to_string(),
-        Err(_) => "--:--:--".into(),
-    }
 }
 
 /// A pulse as it is shown.
@@ -99,6 +101,25 @@ struct Line {
 }
 
 impl Line {
+    fn text(&self, meter: &MeterId, utc: Option<Timestamp>) -> String {
+        let at = match utc {
+            Some(time) => time.to_zoned_datetime(TimeZone::system()).strftime("%H:%M:%S.%3f").to_string(),
+            None => "--:--:--".into(),
+        };
+        let power = self.power_w.map(|watts| format!("{watts} W")).unwrap_or_default();
+        format!("{at}  {:12} {:>10} {power:>8}", meter.as_str(), self.lasted())
+    }
+
+    fn json(&self, meter: &MeterId, utc: Option<Timestamp>) -> serde_json::Value {
+        json!({
+            "t": utc.map(|time| format!("{time:.3}")),
+            "meter": meter,
+            "width_ms": self.width_ns.map(|ns| ns as f64 / SourceTime::MS as f64),
+            "power_w": self.power_w,
+            "stamped": self.stamped,
+        })
+    }
+
     fn lasted(&self) -> String {
         match self.width_ns {
             Some(ns) => format!("{:.1} ms", ns as f64 / SourceTime::MS as f64),
@@ -196,6 +217,17 @@ mod tests {
         assert_eq!(
             take(filtered(&[(30_000, false), (30_000, false)], &[], 32_000)),
             [(30_000, "lost".into(), None), (30_000, "lost".into(), None)]
+        );
+    }
+
+    #[test]
+    fn programs_read_the_same() {
+        let line =
+            Line { at: at(1_500), stamped: true, width_ns: Some(30 * SourceTime::MS), power_w: Some(1000) };
+        let utc = Timestamp::from_nanosecond(line.at.0.into()).ok();
+        assert_eq!(
+            line.json(&"main".parse().unwrap(), utc),
+            json!({"t": "1970-01-01T00:00:01.500Z", "meter": "main", "width_ms": 30.0, "power_w": 1000, "stamped": true})
         );
     }
 }

@@ -35,7 +35,8 @@ pub struct CdevSettings {
     /// `pinctrl-bcm2711`; the one behind a Pi's header where none is given.
     #[serde(default)]
     pub chip: Option<String>,
-    /// The line: a BCM number or a name, `17` or `"GPIO17"`.
+    /// The line: a BCM number, a name or a pin of the header: `17`, `"GPIO17"`,
+    /// `"pin 11"`.
     pub line: Line,
     /// The resistor inside the chip.
     #[serde(default)]
@@ -168,7 +169,7 @@ impl CharacterDevice {
 
     fn hand_out(&mut self, edges: Vec<Edge>, until: SourceTime) -> Watched {
         self.request.last_number = self.last_number;
-        Watched { edges, until }
+        Watched { edges, until, unwatched: Vec::new() }
     }
 }
 

@@ -9,9 +9,11 @@ mod records;
 pub mod simulated;
 pub mod sysfs;
 
+use std::ops::Range;
+use std::os::fd::BorrowedFd;
+
 pub use line::Line;
 pub use open::{Kept, KeptLine, line_settings, open};
-use std::os::fd::BorrowedFd;
 
 use serde::{Deserialize, Serialize};
 
@@ -76,6 +78,9 @@ pub struct Watched {
     pub edges: Vec<Edge>,
     /// The line has been watched up to here, and every edge before it is in.
     pub until: SourceTime,
+    /// Times before `until` in which nobody looked, and what happened is not
+    /// known; ascending, nearly always none.
+    pub unwatched: Vec<Range<SourceTime>>,
 }
 
 /// Something that watches a contact.

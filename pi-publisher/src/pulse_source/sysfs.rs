@@ -1,11 +1,14 @@
 //! A line by `/sys/class/gpio`, for kernels without the character device.
 //!
 //! The lossy source: the kernel keeps one flag here and no queue, so what
-//! changes while nobody reads is gone, unnoticed, and an edge is stamped when
-//! it is read. So a thread does nothing but read. There is no resistor to
+//! changes while nobody reads is gone, and an edge is stamped when it is read. So
+//! a thread does nothing but read, twice a second at least; where it could not,
+//! the time is reported as not watched. A shorter delay, in which a pulse can be
+//! lost all the same, goes unnoticed. There is no resistor to
 //! switch on either: the line needs one outside, or `gpio=17=pu` in the Pi's
 //! `config.txt`.
 
+use std::ops::Range;
 use std::path::Path;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread::JoinHandle;
@@ -23,6 +26,8 @@ use crate::clock::monotonic_now;
 
 /// How long a quiet line is waited for.
 const WAIT: Duration = Duration::from_millis(500);
+/// How much later than [`WAIT`] a look may come on a busy machine.
+const LATE: Duration = Duration::from_millis(250);
 const FIRST_EVENT_WITHIN: Duration = Duration::from_millis(100);
 /// Where the kernel shows its chips.
 const CLASS: &str = "/sys/class/gpio";
@@ -34,8 +39,8 @@ pub struct SysfsSettings {
     /// The chip's label; the one behind a Pi's header where none is given.
     #[serde(default)]
     pub chip: Option<String>,
-    /// The line's number on the chip, on a Pi the BCM number: `17` or
-    /// `"GPIO17"`. Sysfs knows no other names.
+    /// The line's number on the chip, on a Pi the BCM number: `17`, `"GPIO17"` or
+    /// `"pin 11"`. Sysfs knows no other names.
     #[serde(default)]
     pub line: Option<Line>,
     /// The kernel's number over all chips, which may change with the kernel.
@@ -100,12 +105,15 @@ impl PulseSource for ExportedLine {
         // The thread says something twice a second, edges or none.
         let mut watched = match self.read.recv_timeout(2 * WAIT) {
             Ok(watched) => watched?,
-            Err(RecvTimeoutError::Timeout) => Watched { edges: Vec::new(), until: self.until },
+            Err(RecvTimeoutError::Timeout) => {
+                Watched { edges: Vec::new(), until: self.until, unwatched: Vec::new() }
+            }
             Err(RecvTimeoutError::Disconnected) => return Err(ended(&self.described)),
         };
         for more in self.read.try_iter() {
             let more = more?;
             watched.edges.extend(more.edges);
+            watched.unwatched.extend(more.unwatched);
             watched.until = more.until;
         }
         self.until = watched.until;
@@ -163,24 +171,41 @@ async fn read(
     if begins.send((began, contact)).is_err() {
         return Ok(());
     }
+    let mut looked = monotonic_now();
     while let Some(watched) = stop.run_until_cancelled(next(&mut stream, pin)).await {
-        if writes.send(Ok(watched?)).is_err() {
+        let mut watched = watched?;
+        let now = monotonic_now();
+        watched.unwatched = unwatched(looked, now);
+        looked = now;
+        if let Some(missed) = watched.unwatched.first() {
+            let seconds = missed.end.since(missed.start) as f64 / 1e9;
+            tracing::warn!(%pin, seconds, "nobody read the line; pulses of this time are lost");
+            watched.until = watched.until.max(missed.end);
+        }
+        if writes.send(Ok(watched)).is_err() {
             break;
         }
     }
     Ok(())
 }
 
+/// The time between two looks, where it is longer than a quiet line explains: this
+/// process was stopped, or the machine was too busy to run it.
+fn unwatched(looked: SourceTime, now: SourceTime) -> Vec<Range<SourceTime>> {
+    let longest = i64::try_from((WAIT + LATE).as_nanos()).unwrap_or(i64::MAX);
+    if now.since(looked) > longest { vec![looked..now] } else { Vec::new() }
+}
+
 async fn next(stream: &mut PinValueStream, pin: &ExportedPin) -> Result<Watched, SourceError> {
     let before = monotonic_now();
     let Ok(value) = tokio::time::timeout(WAIT, stream.next()).await else {
         // Quiet all the while: nothing from before it can still come.
-        return Ok(Watched { edges: Vec::new(), until: before });
+        return Ok(Watched { edges: Vec::new(), until: before, unwatched: Vec::new() });
     };
     let value = value.transpose().map_err(|error| said(format!("reading {pin}"), error))?;
     let at = monotonic_now();
     let contact = value.map_or_else(|| pin.contact(), |value| Ok(ExportedPin::contact_of(value)))?;
-    Ok(Watched { edges: vec![Edge { at, contact, lost_before: 0 }], until: at })
+    Ok(Watched { edges: vec![Edge { at, contact, lost_before: 0 }], until: at, unwatched: Vec::new() })
 }
 
 /// The kernel's number over all chips: the chip's first one plus the line's.
@@ -255,6 +280,13 @@ mod tests {
 
     fn settings(toml: &str) -> SysfsSettings {
         daemon_runtime::parse(toml).unwrap()
+    }
+
+    #[test]
+    fn a_reader_that_was_put_aside_says_so() {
+        let at = |ms: i64| SourceTime(ms * SourceTime::MS);
+        assert_eq!(unwatched(at(0), at(750)), []);
+        assert_eq!(unwatched(at(0), at(5_200)), [at(0)..at(5_200)]);
     }
 
     /// `/sys/class/gpio` of a Pi 4 since Linux 6.6.

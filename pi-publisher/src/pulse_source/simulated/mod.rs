@@ -166,7 +166,7 @@ impl PulseSource for Simulated {
         let until = until.max(self.position);
         let edges = self.household.edges(self.position..until);
         self.position = until;
-        Ok(Watched { edges, until })
+        Ok(Watched { edges, until, unwatched: Vec::new() })
     }
 
     fn clock(&self) -> SourceClock {

@@ -238,7 +238,7 @@ fn at_its_end_it_is_quiet_without_turning_in_circles() {
     let end = source.watch().unwrap().until;
     assert_eq!(end, source.end);
     let began = Instant::now();
-    assert_eq!(source.watch().unwrap(), Watched { edges: vec![], until: end });
+    assert_eq!(source.watch().unwrap(), Watched { edges: vec![], until: end, unwatched: vec![] });
     assert!((900..10_000).contains(&began.elapsed().as_millis()));
 }
 
