@@ -1,7 +1,7 @@
 # A Pi whose clock begins in 1970, is set by NTP after ten minutes, and is set
-# wrong by hand afterwards, while pulses fall. Leaves the ledger in /run/out, and
-# in /run/out/pulsed how many pulses fell in which true minute of UTC.
-. "$(dirname "$0")/line.sh"
+# wrong by hand afterwards, while pulses fall. Leaves in /run/out/pulsed how many
+# pulses fell in which true minute of UTC.
+. "$(dirname "$0")/chain.sh"
 
 # uptime: whole seconds since the boot.
 uptime() {
@@ -20,39 +20,24 @@ fall() {
     echo "$((now / 60)) $1" >> /run/out/pulsed
 }
 
-start() {
-    "$BIN/pi-publisher" --config /run/publisher.toml 2>> /run/out/publisher.log &
-    publisher=$!
-    sleep 3
-}
-
 date -s '1970-01-01 00:00:30' > /dev/null
-mkdir /run/state/publisher
-printf '[store]\npath = "/run/state/broker.sqlite"\n' > /run/broker.toml
-printf 'ledger = "/run/state/ledger.sqlite"\nrrd_dir = "/run/state/rrd"\n' > /run/recorder.toml
 {
-    echo 'site = "pi"'
-    echo 'state_dir = "/run/state/publisher"'
-    echo 'runtime_dir = "/run/publisher"'
+    site
     meter cdev 'kind = "cdev", line = "GPIO17"'
 } > /run/publisher.toml
-"$BIN/powerpi-broker" --config /run/broker.toml 2> /run/out/broker.log &
-broker=$!
-sleep 1
-"$BIN/powerpi-recorder" --config /run/recorder.toml 2> /run/out/recorder.log &
-recorder=$!
+server
 
 # Ten minutes of 1970, with a kill and a stop in them.
-start
+publisher
 fall 3
 fall 5
 kill -9 $publisher
 wait $publisher 2> /dev/null
-start
+publisher
 fall 7
 kill $publisher
 wait $publisher
-start
+publisher
 fall 2
 sleep $((true_uptime - $(uptime)))
 
@@ -69,7 +54,7 @@ fall 19
 # The publisher starts anew with a clock that nobody believes.
 kill $publisher
 wait $publisher
-start
+publisher
 fall 23
 # NTP sets it right.
 date -s "@$((true_utc + $(uptime) - true_uptime))" > /dev/null
@@ -77,10 +62,4 @@ date -s "@$((true_utc + $(uptime) - true_uptime))" > /dev/null
 fall 29
 sleep 130
 
-failed=0
-for program in $publisher $recorder $broker; do
-    kill $program
-    wait $program || failed=1
-done
-cp -r /run/state/ledger.sqlite* /run/out/
-exit $failed
+leave $publisher

@@ -1,6 +1,6 @@
 # What hangs on the simulated lines; read by the other scripts here.
 
-
+HERE=$(dirname "$0")
 mkdir -p /run/state
 
 # level LINE up|down: with pull-down the contact is closed (active_low).
@@ -10,14 +10,12 @@ level() {
 
 # pulses LINE COUNT CLOSED_MS OPEN_MS: a meter's S0 output.
 pulses() {
-    left=$2
-    while [ "$left" -gt 0 ]; do
-        level "$1" down
-        usleep "${3}000"
-        level "$1" up
-        usleep "${4}000"
-        left=$((left - 1))
-    done
+    /usr/bin/python3 "$HERE/pulses.py" "$LINES/sim_gpio$1/pull" train "$2" "$3" "$4" > /dev/null
+}
+
+# household LINE SECONDS SEED: pulses as they come; prints how many.
+household() {
+    /usr/bin/python3 "$HERE/pulses.py" "$LINES/sim_gpio$1/pull" household "$2" "$3"
 }
 
 # meter ID SOURCE: a [[meter]] with 1000 pulses per kWh.
@@ -26,5 +24,4 @@ meter() {
 }
 
 # Sysfs has no pull-up to switch on: there is one on the line.
-level 17 up
-level 27 up
+for number in 17 22 27; do level $number up; done
