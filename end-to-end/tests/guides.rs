@@ -1,0 +1,60 @@
+//! The guides in both languages give the same commands, and link to what is there.
+//! Whether the commands work is tried by `make test-packages`.
+#![allow(clippy::unwrap_used)]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+fn docs() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs")
+}
+
+fn read(name: &str) -> String {
+    fs::read_to_string(docs().join(name)).unwrap()
+}
+
+/// Blocks of commands, each with the comment before it that says where they run.
+fn commands(guide: &str) -> Vec<&str> {
+    guide.split("<!-- on ").skip(1).map(|rest| rest.split("\n```\n").next().unwrap()).collect()
+}
+
+/// What stands in brackets after `](`.
+fn links(text: &str) -> impl Iterator<Item = &str> {
+    text.split("](").skip(1).map(|rest| rest.split(')').next().unwrap())
+}
+
+#[test]
+fn both_languages_give_the_same_commands() {
+    let (english, german) = (read("GUIDE.md"), read("ANLEITUNG.md"));
+    assert!(commands(&english).len() > 10);
+    assert_eq!(commands(&english), commands(&german));
+    // Every block of commands says where it runs.
+    assert_eq!(english.matches("```sh").count(), commands(&english).len());
+    for (english, german) in [("GUIDE.md", "ANLEITUNG.md"), ("WIRING.md", "VERDRAHTUNG.md")] {
+        let headings = |name| read(name).lines().filter(|line| line.starts_with("## ")).count();
+        assert_eq!(headings(english), headings(german), "{english}");
+    }
+}
+
+#[test]
+fn links_lead_somewhere() {
+    for guide in ["GUIDE.md", "ANLEITUNG.md", "WIRING.md", "VERDRAHTUNG.md", "ACCESS.md"] {
+        let text = read(guide);
+        for link in links(&text).filter(|link| !link.contains("://")) {
+            assert!(docs().join(link).exists(), "{guide}: {link}");
+        }
+    }
+}
+
+/// The pins that the wiring guide recommends are lines that the settings know.
+#[test]
+fn recommended_pins_are_lines() {
+    let text = read("WIRING.md");
+    let pins = text.split("Good ones are ").nth(1).unwrap().split(':').next().unwrap();
+    let pins: Vec<&str> = pins.split([',', ' ']).filter(|word| word.parse::<u32>().is_ok()).collect();
+    assert_eq!(pins.len(), 10, "{pins:?}");
+    for pin in pins {
+        let line: pi_publisher::pulse_source::Line = serde_json::from_str(&format!("\"pin {pin}\"")).unwrap();
+        assert!(line.to_string().contains("GPIO"), "{line}");
+    }
+}
