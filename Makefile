@@ -11,7 +11,8 @@ demo: ## Builds PowerPi and shows it on this machine, with a simulated household
 	target/release/powerpi demo $(DEMO)
 
 test: ## Checks everything: format, lints, docs, unit, property and end-to-end tests
-	deploy/install-packages.sh build test
+	deploy/install-packages.sh build test gpio
+	end-to-end/gpio/build-kernel.sh > /dev/null
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --document-private-items --locked --quiet
@@ -21,7 +22,7 @@ test: ## Checks everything: format, lints, docs, unit, property and end-to-end t
 test-gpio: ## Counts real pulses in a real Linux kernel (User-mode Linux with gpio-sim)
 	deploy/install-packages.sh build test gpio
 	cargo build --workspace --bins --locked
-	end-to-end/gpio/count-on-real-kernel.sh faults
+	BIN=target/debug end-to-end/gpio/count-on-real-kernel.sh
 
 screenshots: ## Takes the pictures in docs/ anew
 	deploy/install-packages.sh build test

@@ -18,6 +18,10 @@ declare -A why=(
     [chromium-driver]="drives the browser"
     [npm]="fetches axe-core, which looks for barriers on the pages"
     [python3-aiosmtpd]="a mail server, in tests"
+    [nginx-light]="a proxy before the pages, in tests"
+    [apache2-bin]="another one"
+    [caddy]="and a third"
+    [curl]="a client that speaks TLS, in tests"
     [sqlite3]="looks into the ledger, in tests"
     [linux-source-6.1]="the kernel that counts in the GPIO test"
     [make]="builds that kernel"
@@ -35,7 +39,7 @@ declare -A packages=(
     [arm]="mmdebstrap"
     [packages]="debootstrap systemd-container lintian"
     [build]="gcc pkg-config librrd-dev libclang-dev fonts-inter fonts-dejavu-core"
-    [test]="rrdtool mosquitto mosquitto-clients chromium chromium-driver sqlite3 npm python3-aiosmtpd"
+    [test]="rrdtool mosquitto mosquitto-clients chromium chromium-driver sqlite3 npm python3-aiosmtpd nginx-light apache2-bin caddy curl"
     [gpio]="linux-source-6.1 make flex bison bc xz-utils busybox-static"
 )
 
@@ -60,7 +64,9 @@ as_root=()
 [ "$(id -u)" -eq 0 ] || as_root=(sudo)
 "${as_root[@]}" apt-get update -qq
 "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}"
-# Its package starts mosquitto at once, on the port of our own broker.
-case " ${missing[*]} " in
-*" mosquitto "*) [ ! -d /run/systemd/system ] || "${as_root[@]}" systemctl disable --now mosquitto ;;
-esac
+# Their packages start them at once, on the ports of our own broker and of others.
+for service in mosquitto nginx caddy; do
+    case " ${missing[*]} " in
+    *" $service "* | *" $service-light "*) [ ! -d /run/systemd/system ] || "${as_root[@]}" systemctl disable --now $service ;;
+    esac
+done

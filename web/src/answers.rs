@@ -1,5 +1,6 @@
 //! From a route to its answer.
 
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -23,6 +24,7 @@ use crate::pages::{
     self, Address, Frame, KioskPage, Machine, MessagePage, MeterPage, MeterView, OverviewPage, PeriodPage,
     StatusPage,
 };
+use crate::proxies::{Proxies, Visit};
 use crate::reply::{self, Reply};
 use crate::route::{
     EnergyRequest, PeriodRequest, PictureRequest, Query, Route, RouteError, StatisticsRequest, Step,
@@ -47,6 +49,8 @@ pub(crate) struct Site {
     pub(crate) graphs: Graphs,
     /// What the meters say of now.
     pub(crate) live: LiveValues,
+    /// How browsers come here.
+    pub(crate) proxies: Proxies,
     /// Pages of this second.
     pub(crate) pages: PageCache,
     /// The ledger's file, on the disk that people worry about.
@@ -73,6 +77,7 @@ struct Asked<'a> {
     path: &'a str,
     query: Query<'a>,
     headers: &'a HeaderMap,
+    visit: Visit,
 }
 
 impl Asked<'_> {
@@ -93,12 +98,12 @@ impl Asked<'_> {
         if !query.is_empty() {
             query.push('&');
         }
-        let host = self.text(header::HOST);
         let address = Address {
             path: self.path.to_owned(),
             query,
             chosen: self.query.language(),
-            origin: format!("http://{host}"),
+            origin: self.visit.origin.clone(),
+            base_path: self.visit.base_path.clone(),
         };
         Frame::new(self.language(), &address)
     }
@@ -110,8 +115,10 @@ impl Asked<'_> {
 
 impl Site {
     /// The answer to a request of an address.
-    pub(crate) async fn answer(&self, uri: &Uri, headers: &HeaderMap) -> Reply {
-        let asked = Asked { path: uri.path(), query: Query(uri.query().unwrap_or_default()), headers };
+    pub(crate) async fn answer(&self, peer: IpAddr, uri: &Uri, headers: &HeaderMap) -> Reply {
+        let visit = self.proxies.visit(peer, headers);
+        let path = visit.base_path.strip(uri.path());
+        let asked = Asked { path, query: Query(uri.query().unwrap_or_default()), headers, visit };
         let answer = match Route::parse(asked.path, asked.query) {
             Ok(route) => self.route(route, &asked).await,
             Err(error) => Err(error.into()),
@@ -131,10 +138,11 @@ impl Site {
             }
             Route::Go(request) => self.go(request, asked).await,
             Route::Picture(picture) => self.picture(picture, asked).await,
-            Route::Meters => self.meters().await,
+            Route::Meters => self.meters(asked).await,
             Route::Figures(meter) => {
                 let figures = self.figures(meter.clone()).await?;
-                let state = api::meter_state(&figures, &self.live.of(&meter), &self.ledger);
+                let state =
+                    api::meter_state(&figures, &self.live.of(&meter), &self.ledger, &asked.visit.base_path);
                 Ok(reply::json(StatusCode::OK, &state))
             }
             Route::Trust(meter) => {
@@ -148,7 +156,13 @@ impl Site {
             Route::Live(meter) => {
                 self.figures(meter.clone()).await?;
                 let presence = self.live.watch(&meter);
-                Ok(events::events(meter, presence, self.ledger.clone(), self.shutdown.clone()))
+                Ok(events::events(
+                    meter,
+                    presence,
+                    self.ledger.clone(),
+                    asked.visit.base_path.clone(),
+                    self.shutdown.clone(),
+                ))
             }
             Route::Lives(meter) => self.lives(meter).await,
             Route::Health => Ok(self.health().await),
@@ -162,7 +176,7 @@ impl Site {
     /// A page, made once a second however many ask.
     async fn page(&self, route: Route, asked: &Asked<'_>) -> Result<Reply, Refusal> {
         let address = format!("{}?{}", asked.path, asked.query.0);
-        let key = (address, asked.language(), asked.text(header::HOST).to_owned());
+        let key = (address, asked.language(), asked.frame().plain_for_others("/"));
         let page = match self.pages.get(&key) {
             Some(page) => page,
             None => {
@@ -334,9 +348,10 @@ impl Site {
         }
     }
 
-    async fn meters(&self) -> Result<Reply, Refusal> {
+    async fn meters(&self, asked: &Asked<'_>) -> Result<Reply, Refusal> {
         let meters = self.ledger.ask(|ledger| ledger.meters()).await?;
-        let entries: Vec<api::MeterEntry> = meters.iter().map(Into::into).collect();
+        let entry = |known| api::MeterEntry::new(known, &asked.visit.base_path);
+        let entries: Vec<api::MeterEntry> = meters.iter().map(entry).collect();
         Ok(reply::json(StatusCode::OK, &serde_json::json!({ "meters": entries })))
     }
 

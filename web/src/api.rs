@@ -15,6 +15,7 @@ use crate::figures::Figures;
 use crate::ledger_thread::{LedgerReader, ReadError};
 use crate::live::{Freshness, Presence};
 use crate::periods::local;
+use crate::proxies::BasePath;
 use crate::reply::{self, Reply};
 use crate::route::EnergyRequest;
 
@@ -28,14 +29,14 @@ pub(crate) struct MeterEntry {
     href: String,
 }
 
-impl From<&RecordedMeter> for MeterEntry {
-    fn from(known: &RecordedMeter) -> Self {
+impl MeterEntry {
+    pub(crate) fn new(known: &RecordedMeter, base_path: &BasePath) -> Self {
         Self {
             site: known.meter.site.to_string(),
             meter: known.meter.meter.to_string(),
             name: known.name.clone(),
             pulses_per_kwh: known.pulses_per_kwh.get(),
-            href: format!("/api/v1/meters/{}", known.meter),
+            href: format!("{}/api/v1/meters/{}", base_path.as_str(), known.meter),
         }
     }
 }
@@ -168,9 +169,14 @@ fn figure_set(figures: &Figures, reader: &LedgerReader) -> FigureSet {
 }
 
 /// `/api/v1/meters/<site>/<meter>`
-pub(crate) fn meter_state(figures: &Figures, presence: &Presence, reader: &LedgerReader) -> MeterState {
+pub(crate) fn meter_state(
+    figures: &Figures,
+    presence: &Presence,
+    reader: &LedgerReader,
+    base_path: &BasePath,
+) -> MeterState {
     MeterState {
-        entry: MeterEntry::from(&figures.meter),
+        entry: MeterEntry::new(&figures.meter, base_path),
         time_zone: reader.zone().iana_name().map(str::to_owned),
         presence: presence.into(),
         figures: figure_set(figures, reader),

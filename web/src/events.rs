@@ -20,6 +20,7 @@ use tokio_util::sync::CancellationToken;
 use crate::api::{PresenceState, meter_state};
 use crate::ledger_thread::{LedgerReader, ReadError};
 use crate::live::Presence;
+use crate::proxies::BasePath;
 use crate::reply::{self, Reply};
 
 /// Seconds into a minute at which the last one is surely recorded.
@@ -88,6 +89,7 @@ struct Watcher {
     meter: Meter,
     presence: watch::Receiver<Presence>,
     reader: LedgerReader,
+    base_path: BasePath,
     shutdown: CancellationToken,
     /// When all is to be sent (again).
     due: Instant,
@@ -100,9 +102,10 @@ pub(crate) fn events(
     meter: Meter,
     presence: watch::Receiver<Presence>,
     reader: LedgerReader,
+    base_path: BasePath,
     shutdown: CancellationToken,
 ) -> Reply {
-    let watcher = Watcher { meter, presence, reader, shutdown, due: Instant::now() };
+    let watcher = Watcher { meter, presence, reader, base_path, shutdown, due: Instant::now() };
     let events = stream::unfold(watcher, |mut watcher| async move {
         let event = watcher.next().await?;
         Some((Ok::<_, ReadError>(Frame::data(event)), watcher))
@@ -126,7 +129,7 @@ impl Watcher {
         self.due = Instant::now() + until_settled();
         let figures = self.reader.figures(self.meter.clone()).await.ok()??;
         let presence = self.presence.borrow_and_update().clone();
-        Some(event("state", &meter_state(&figures, &presence, &self.reader)))
+        Some(event("state", &meter_state(&figures, &presence, &self.reader, &self.base_path)))
     }
 
     fn now(&mut self) -> PresenceState {

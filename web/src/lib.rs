@@ -22,6 +22,7 @@ mod manifest;
 mod page_cache;
 mod pages;
 mod periods;
+mod proxies;
 mod reply;
 mod route;
 mod series;
@@ -38,6 +39,7 @@ use anyhow::Context;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+pub use proxies::{BasePath, Network};
 pub use settings::{Settings, Zone};
 pub use tariff::{TariffSettings, TimeSettings};
 pub use time_zone::adopt_time_zone;
@@ -89,6 +91,7 @@ impl Web {
         let site = answers::Site {
             hours: hours::Hours::new(ledger.clone()),
             series: series::SeriesStore::new(ledger.clone()),
+            proxies: proxies::Proxies { base_path: settings.base_path, trusted: settings.trusted_proxies },
             pages: page_cache::PageCache::default(),
             disk,
             ledger,

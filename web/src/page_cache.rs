@@ -14,7 +14,8 @@ const FRESH: Duration = Duration::from_secs(1);
 /// Pages kept: addresses are the browsers' choice, our memory is not.
 const MOST: usize = 256;
 
-/// What a page depends on: address, language, and the host it is asked by.
+/// What a page depends on: address, language, and where the site lies for this
+/// browser.
 pub(crate) type Key = (String, Language, String);
 
 /// The pages of the last second.

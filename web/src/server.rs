@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::io;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -42,11 +43,11 @@ pub(crate) async fn serve(
     let site = Arc::new(site);
     let places = Arc::new(Semaphore::new(max_connections));
     let connections = GracefulShutdown::new();
-    while let Some((stream, place)) = accepted(&listener, &places, &shutdown).await {
+    while let Some((stream, peer, place)) = accepted(&listener, &places, &shutdown).await {
         let site = site.clone();
         let service = service_fn(move |request| {
             let site = site.clone();
-            async move { Ok::<_, Infallible>(answer(&site, request).await) }
+            async move { Ok::<_, Infallible>(answer(&site, peer, request).await) }
         });
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
@@ -73,12 +74,12 @@ async fn accepted(
     listener: &TcpListener,
     places: &Arc<Semaphore>,
     shutdown: &CancellationToken,
-) -> Option<(TcpStream, OwnedSemaphorePermit)> {
+) -> Option<(TcpStream, IpAddr, OwnedSemaphorePermit)> {
     let next = async {
         let place = places.clone().acquire_owned().await.ok()?;
         loop {
             match listener.accept().await {
-                Ok((stream, _)) => return Some((small_packets_at_once(stream), place)),
+                Ok((stream, peer)) => return Some((small_packets_at_once(stream), peer.ip(), place)),
                 Err(error) => {
                     tracing::warn!(%error, "a connection could not be accepted");
                     tokio::time::sleep(BREATH).await;
@@ -98,10 +99,10 @@ fn small_packets_at_once(stream: TcpStream) -> TcpStream {
     stream
 }
 
-async fn answer(site: &Site, request: Request<Incoming>) -> Reply {
+async fn answer(site: &Site, peer: IpAddr, request: Request<Incoming>) -> Reply {
     match *request.method() {
         // hyper leaves the body of an answer to HEAD away.
-        Method::GET | Method::HEAD => site.answer(request.uri(), request.headers()).await,
+        Method::GET | Method::HEAD => site.answer(peer, request.uri(), request.headers()).await,
         _ => {
             let mut reply =
                 reply::reply(StatusCode::METHOD_NOT_ALLOWED, "Only GET and HEAD are served here.\n");

@@ -1,12 +1,13 @@
 //! The settings of the web server.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 
 use daemon_runtime::MqttSettings;
 use jiff::tz::TimeZone;
 use serde::Deserialize;
 
+use crate::proxies::{BasePath, Network};
 use crate::tariff::TariffSettings;
 
 /// `/etc/powerpi/powerpi-web.toml`.
@@ -15,6 +16,11 @@ use crate::tariff::TariffSettings;
 pub struct Settings {
     /// Address and port to listen on.
     pub listen: SocketAddr,
+    /// The sub-path that a proxy serves the site under, like `/power`; it may be
+    /// taken off by the proxy or not.
+    pub base_path: BasePath,
+    /// Proxies whose `X-Forwarded-For`, `-Host`, `-Proto` and `-Prefix` are believed.
+    pub trusted_proxies: Vec<Network>,
     /// The recorder's ledger.
     pub ledger: PathBuf,
     /// The recorder's folder of RRD files.
@@ -35,6 +41,11 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
+            base_path: BasePath::default(),
+            trusted_proxies: vec![
+                IpAddr::from(Ipv4Addr::LOCALHOST).into(),
+                IpAddr::from(Ipv6Addr::LOCALHOST).into(),
+            ],
             ledger: "/var/lib/powerpi/recorder/ledger.sqlite".into(),
             rrd_dir: "/var/lib/powerpi/recorder/rrd".into(),
             time_zone: None,

@@ -1,6 +1,7 @@
 //! What every page has around its content.
 
 use crate::assets;
+use crate::proxies::BasePath;
 use crate::texts::{Language, Texts};
 
 /// How a browser came to a page.
@@ -14,6 +15,8 @@ pub(crate) struct Address {
     pub(crate) chosen: Option<Language>,
     /// Scheme and host, for links that leave the site.
     pub(crate) origin: String,
+    /// The sub-path that a proxy serves this under.
+    pub(crate) base_path: BasePath,
 }
 
 /// What every page has around its content, and the one place where links are
@@ -32,7 +35,7 @@ pub(crate) struct Frame {
 impl Frame {
     /// For a page in a language.
     pub(crate) fn new(language: Language, address: &Address) -> Self {
-        let root = String::new();
+        let root = address.base_path.as_str().to_owned();
         let this = |texts: &'static Texts| {
             let query = &address.query;
             (texts, format!("{root}{}?{query}lang={}", address.path, texts.code))
@@ -56,6 +59,11 @@ impl Frame {
     /// A page of ours that speaks no language.
     pub(crate) fn plain(&self, path: &str) -> String {
         format!("{}{path}", self.root)
+    }
+
+    /// As [`plain`](Self::plain), with scheme and host.
+    pub(crate) fn plain_for_others(&self, path: &str) -> String {
+        format!("{}{}{path}", self.origin, self.root)
     }
 
     /// A file under `/assets`.
