@@ -159,13 +159,12 @@ fn recorded_site() -> (Site, [end_to_end::Program; 3]) {
     (site, programs)
 }
 
-/// Every address of ours that a page names.
+/// Every address of ours that a page names; a form's with a day that was picked.
 fn addresses(page: &str) -> Vec<String> {
     let quoted = |mark: &'static str| page.split(mark).skip(1).filter_map(|rest| rest.split('"').next());
-    let all = quoted("href=\"").chain(quoted("src=\"")).chain(quoted("action=\""));
-    all.filter(|address| !address.starts_with('#'))
-        .map(|address| address.replace("&amp;", "&").replace("&#38;", "&"))
-        .collect()
+    let links = quoted("href=\"").chain(quoted("src=\"")).filter(|address| !address.starts_with('#'));
+    let picked = quoted("action=\"").map(|form| format!("{form}?kind=day&date=2026-03-01"));
+    links.map(|address| address.replace("&amp;", "&").replace("&#38;", "&")).chain(picked).collect()
 }
 
 /// Follows every link of the first pages, and looks for the site's own name in
