@@ -39,7 +39,10 @@ fi
 doc=$root/usr/share/doc/$package
 install -d "$doc"
 cat deploy/packages/copyright LICENSE-MIT > "$doc/copyright"
-gzip -9n < CHANGELOG.md > "$doc/changelog.gz"
+gzip -9n < CHANGELOG.md > "$doc/CHANGELOG.md.gz"
+printf '%s (%s) stable; urgency=medium\n\n  * What is new stands in CHANGELOG.md.gz.\n\n -- PowerPi <powerpi@example.org>  %s\n' \
+    "$package" "$version" "$(LC_ALL=C date --utc --date="@$SOURCE_DATE_EPOCH" --rfc-email)" | gzip -9n > "$doc/changelog.gz"
+install -D -m 644 "deploy/packages/$package/lintian-overrides" "$root/usr/share/lintian/overrides/$package"
 [ ! -d "deploy/packages/$package/doc" ] || cp -r "deploy/packages/$package/doc/." "$doc/"
 for guide in docs/*.md docs/*.svg; do
     [ ! -e "$guide" ] || install -m 644 "$guide" "$doc/"

@@ -1,118 +1,122 @@
 #!/bin/bash
-# Installs the packages in a clean Debian 12, starts it with its real systemd,
-# and looks whether they do what they should: deploy/packages/test.sh FOLDER
-# As root, on amd64; FOLDER holds what `make packages` made. Debian 12 is fetched
-# once, into .cache/roots.
+# Looks the packages over, installs them in a clean Debian 12 that runs its real
+# systemd, and looks whether they do what they should: deploy/packages/test.sh FOLDER
+# As root, on amd64; FOLDER holds what `make packages` made.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
-
 folder=$(readlink -f "$1")
-cache=$PWD/.cache/roots
-clean=$cache/debian12
-root=$cache/under-test
-mkdir -p "$cache"
-if [ ! -e "$clean/made" ]; then
-    rm -rf "$clean"
-    debootstrap --variant=minbase --include=systemd,systemd-sysv,udev,dbus,ca-certificates,curl,iproute2,procps bookworm "$clean" >/dev/null
-    touch "$clean/made"
-fi
-rm -rf "$root"
-cp -a "$clean" "$root"
-
-fail() { echo "FAILED: $*" >&2; exit 1; }
-passed() { echo "ok: $*"; }
-
-newer=$(mktemp -d)
-machine=
-stop() {
-    [ -z "$machine" ] || { kill "$machine" 2>/dev/null || true; wait "$machine" 2>/dev/null || true; }
-    rm -rf "$newer" "$root"
-}
-trap stop EXIT
+# shellcheck source=deploy/packages/machine.sh
+. deploy/packages/machine.sh
 
 version=$(basename "$folder"/powerpi-pi_*_amd64.deb | cut -d_ -f2)
+debs=("/debs/powerpi-server_${version}_amd64.deb" "/debs/powerpi-pi_${version}_amd64.deb")
+
+lintian --allow-root --fail-on error --tag-display-limit 0 "$folder"/powerpi-*_"$version"_*.deb ||
+    fail "lintian finds errors"
+passed "lintian finds no error"
+
+# sqlite3 and mosquitto_sub are for looking.
+make_machine librrd8 fonts-dejavu-core sqlite3 mosquitto-clients
 install -d "$root/debs"
 cp "$folder"/powerpi-{pi,server}_"$version"_amd64.deb "$root/debs/"
-programs=$newer/programs
-install -d "$programs"
-for deb in "$root"/debs/*.deb; do dpkg-deb -x "$deb" "$newer/x"; done
-cp "$newer"/x/usr/bin/* "$programs/"
+# The same programs, packed under a lower number, to upgrade from.
+for deb in "$root"/debs/*.deb; do dpkg-deb -x "$deb" "$work/unpacked"; done
 for package in powerpi-pi powerpi-server; do
-    POWERPI_VERSION=99 deploy/packages/build.sh "$package" amd64 "$programs" "$root/debs" >/dev/null
+    POWERPI_VERSION=0.0.1 deploy/packages/build.sh "$package" amd64 "$work/unpacked/usr/bin" "$root/debs" >/dev/null
 done
+boot_machine
 
-# Dependencies come from Debian; in a running machine without network the rest follows.
-cp -L /etc/resolv.conf "$root/etc/"
-printf '#!/bin/sh\nexit 101\n' > "$root/usr/sbin/policy-rc.d"
-chmod +x "$root/usr/sbin/policy-rc.d"
-chroot "$root" env DEBIAN_FRONTEND=noninteractive bash -euc '
-    apt-get update -qq
-    apt-get install -y -qq --no-install-recommends librrd8 fonts-dejavu-core >/dev/null' 2>/dev/null
-rm "$root/usr/sbin/policy-rc.d"
+install_packages() { inside dpkg -i "$@" >"$work/dpkg" 2>&1 || { cat "$work/dpkg"; fail "dpkg -i $*"; }; }
+server="powerpi-broker powerpi-recorder powerpi-web"
+all="pi-publisher $server powerpi-alarms"
+ledger=/var/lib/powerpi/recorder/ledger.sqlite
 
-systemd-nspawn --quiet --directory="$root" --boot --register=no --keep-unit --private-network \
-    --console=pipe </dev/null >"$newer/console" 2>&1 &
-machine=$!
-leader=
-inside() { nsenter --target "$leader" --all env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin "$@"; }
-wait_until() {
-    local what=$1 begin=$SECONDS
-    shift
-    until "$@" >/dev/null 2>&1; do
-        [ $((SECONDS - begin)) -lt 120 ] || { inside journalctl --no-pager -n 40 || true; fail "waited for: $what"; }
-        sleep 0.5
-    done
-}
-booted() {
-    leader=$(pgrep -P "$machine" | head -1)
-    [ -n "$leader" ] && inside systemctl is-system-running | grep -qE 'running|degraded'
-}
-wait_until "Debian 12 to be up" booted
-inside ip link set lo up 2>/dev/null || true
-
-inside dpkg -i "/debs/powerpi-server_${version}_amd64.deb" "/debs/powerpi-pi_${version}_amd64.deb" >"$newer/install" 2>&1 ||
-    { cat "$newer/install"; fail "dpkg -i"; }
-for unit in powerpi-broker powerpi-recorder powerpi-web; do
-    wait_until "$unit to run" inside systemctl is-active "$unit"
-done
+install_packages /debs/powerpi-server_0.0.1_amd64.deb /debs/powerpi-pi_0.0.1_amd64.deb
+for unit in $server; do wait_until "$unit to run" inside systemctl is-active "$unit"; done
 [ "$(inside systemctl is-enabled pi-publisher)" = enabled ] || fail "pi-publisher is not enabled"
 ! inside systemctl is-active --quiet pi-publisher || fail "pi-publisher started before anybody described the meters"
+! inside systemctl is-enabled --quiet powerpi-alarms || fail "powerpi-alarms is enabled before anybody wants alarms"
 passed "installed; the server's programs say that they are ready, each in its sandbox"
 
-# A household on paper, whose clock nobody sets.
-inside bash -c 'sed -i -e "s/^wait_for_clock.*/wait_for_clock = false/" \
-    -e "s/^source = .*/source = { kind = \"simulated\", seed = 1, kwh_per_year = 3500.0 }/" /etc/powerpi/pi-publisher.toml
-    systemctl start pi-publisher'
-recorded() { inside curl -sf http://127.0.0.1:8080/api/v1/meters | grep -q '"meter":"main"'; }
-wait_until "the meter to be recorded" recorded
-inside curl -sf http://127.0.0.1:8080/ | grep 'Main meter' >/dev/null || fail "the page does not show the meter"
-passed "from simulated pulses to the page"
+publisher() { inside setpriv --reuid powerpi-publisher --regid powerpi-publisher --init-groups "$@"; }
+! publisher pi-publisher check --seconds 1 >"$work/check" 2>&1 || fail "pi-publisher check sees a line where none is"
+grep -q 'this machine has no GPIO chip' "$work/check" || { cat "$work/check"; fail "pi-publisher check does not say why"; }
+inside systemctl start pi-publisher 2>/dev/null || true
+no_chip() { inside journalctl --unit pi-publisher --output cat | grep -q 'this machine has no GPIO chip'; }
+wait_until "pi-publisher to say that there is no GPIO chip" no_chip
+inside systemctl stop pi-publisher
+passed "without a GPIO chip, check and log say so"
 
-for unit in pi-publisher powerpi-broker powerpi-recorder powerpi-web; do
+# A household on paper, whose clock nobody sets, since six hours ago.
+inside bash -c 'since=$(date --utc --date="6 hours ago" +%Y-%m-%dT%H:%M:00Z)
+    sed -i -e "s/^wait_for_clock.*/wait_for_clock = false/" \
+    -e "s/^source = .*/source = { kind = \"simulated\", kwh_per_year = 40000.0, from = \"$since\" }/" /etc/powerpi/pi-publisher.toml
+    printf "[[alarm]]\nname = \"any\"\nmeter = \"home/main\"\nabove_w = 1\n" >> /etc/powerpi/powerpi-alarms.toml
+    systemctl start pi-publisher && systemctl enable --quiet --now powerpi-alarms'
+recorded() { inside sqlite3 -readonly "$ledger" "SELECT minute, pulses, total FROM minute ORDER BY minute" 2>/dev/null; }
+hours() { [ "$(recorded | wc -l)" -ge 359 ]; }
+wait_until "six hours to be recorded" hours
+page() { inside curl -sf http://127.0.0.1:8080/ | grep 'Main meter'; }
+wait_until "the page to show the meter" page
+raised() { inside mosquitto_sub -h 127.0.0.1 -t powerpi/home/alarm/any/state -C 1 -W 2 | grep '"raised"'; }
+wait_until "the alarm to be raised" raised
+passed "from simulated pulses to the page, and to an alarm"
+
+process() { inside systemctl show -p MainPID --value "$1"; }
+for unit in $all; do
     user=$(inside systemctl show -p User --value "$unit")
-    pid=$(inside systemctl show -p MainPID --value "$unit")
-    [ "$(inside stat -c %U "/proc/$pid")" = "$user" ] && [ "$user" != root ] || fail "$unit runs as $user"
+    [ "$(inside stat -c %U "/proc/$(process "$unit")")" = "$user" ] && [ "$user" != root ] || fail "$unit runs as $user"
 done
-web() { inside setpriv --reuid powerpi-web --regid powerpi-web --init-groups "$@"; }
-web head -c 16 /var/lib/powerpi/recorder/ledger.sqlite | grep -q SQLite || fail "powerpi-web cannot read the ledger"
-! web touch /var/lib/powerpi/recorder/x 2>/dev/null || fail "powerpi-web can write beside the ledger"
-! web test -w /var/lib/powerpi/recorder/ledger.sqlite || fail "powerpi-web can write the ledger"
-! web ls /var/lib/powerpi/broker 2>/dev/null || fail "powerpi-web can read the broker's store"
-passed "each program has its own user; the pages' reads the ledger and writes nothing"
+as() { local user=$1; shift; inside setpriv --reuid "$user" --regid "$user" --init-groups "$@"; }
+for user in powerpi-web powerpi-alarms; do
+    as $user head -c 16 $ledger | grep -q SQLite || fail "$user cannot read the ledger"
+    ! as $user touch /var/lib/powerpi/recorder/x 2>/dev/null || fail "$user can write beside the ledger"
+    ! as $user test -w $ledger || fail "$user can write the ledger"
+    ! as $user ls /var/lib/powerpi/broker 2>/dev/null || fail "$user can read the broker's store"
+done
+passed "each program has its own user; pages and alarms read the ledger and write nothing there"
 
-inside dpkg -i /debs/powerpi-server_99_amd64.deb /debs/powerpi-pi_99_amd64.deb >"$newer/upgrade" 2>&1 ||
-    { cat "$newer/upgrade"; fail "upgrade"; }
-wait_until "the meter to be there after the upgrade" recorded
+recorded > "$work/before"
+declare -A was
+for unit in $all; do was[$unit]=$(process "$unit"); done
+install_packages "${debs[@]}"
+for unit in $all; do
+    wait_until "$unit to run after the upgrade" inside systemctl is-active "$unit"
+    [ "$(process "$unit")" != "${was[$unit]}" ] || fail "$unit was not restarted"
+    ! inside readlink "/proc/$(process "$unit")/exe" | grep deleted || fail "$unit is still the old program"
+done
 inside grep -q simulated /etc/powerpi/pi-publisher.toml || fail "the upgrade changed the settings"
-wait_until "pi-publisher to run after the upgrade" inside systemctl is-active pi-publisher
-passed "upgraded; data and settings kept"
+more() { [ "$(recorded | wc -l)" -gt "$(wc -l < "$work/before")" ]; }
+wait_until "a minute more" more
+recorded > "$work/after"
+head -n "$(wc -l < "$work/before")" "$work/after" | cmp - "$work/before" || fail "the upgrade changed recorded minutes"
+# Each minute's total is the one before and its own pulses: none was lost, none twice.
+awk 'BEGIN { FS = "|" } NR > 1 && ($1 != minute + 1 || $3 != total + $2) { print; wrong = 1 } { minute = $1; total = $3 }
+    END { exit wrong }' "$work/after" || fail "minutes or pulses are missing after the upgrade"
+wait_until "the alarm to be there after the upgrade" raised
+passed "upgraded: every service restarted, settings kept, no minute and no pulse missing"
 
 inside dpkg --remove powerpi-pi powerpi-server >/dev/null 2>&1 || fail "dpkg --remove"
-inside test -s /var/lib/powerpi/recorder/ledger.sqlite || fail "removing took the ledger along"
+inside test -s $ledger || fail "removing took the ledger along"
 inside test -e /etc/powerpi/powerpi-web.toml || fail "removing took the settings along"
-! inside pgrep -f powerpi- >/dev/null || fail "something still runs after removing"
-inside dpkg --purge powerpi-pi powerpi-server >/dev/null 2>&1 || fail "dpkg --purge"
-remains=$(inside find / -xdev \( -name '*powerpi*' -o -name 'pi-publisher*' \) -not -path '/debs/*' -not -path '/proc/*')
-[ -z "$remains" ] || fail "purging left behind: $remains"
-! inside getent passwd powerpi-web powerpi-broker powerpi-recorder powerpi-publisher || fail "purging left users behind"
-passed "removed with data kept, purged without remains"
+! inside pgrep -f 'powerpi-|pi-publisher' >/dev/null || fail "something still runs after removing"
+inside dpkg --purge powerpi-pi powerpi-server >"$work/purge" 2>&1 || fail "dpkg --purge"
+grep -q 'rm -r /var/lib/powerpi/recorder' "$work/purge" && grep -q 'rm -r /var/lib/powerpi/publisher' "$work/purge" ||
+    { cat "$work/purge"; fail "purging does not say what stays"; }
+remains() { inside find / -xdev \( -name '*powerpi*' -o -name 'pi-publisher*' \) -not -path '/debs/*' -not -path '/proc/*' -not -path '/var/lib/powerpi'; }
+[ -z "$(remains)" ] || fail "purging left behind: $(remains)"
+[ "$(inside ls /var/lib/powerpi | xargs)" = "publisher recorder" ] || fail "more than ledger and outbox is left"
+! inside getent passwd powerpi-web powerpi-broker powerpi-alarms || fail "purging left users behind"
+passed "removed with data and settings kept; purged, and only ledger and outbox stay"
+
+install_packages "${debs[@]}"
+wait_until "powerpi-recorder to run again" inside systemctl is-active powerpi-recorder
+recorded | head -n "$(wc -l < "$work/after")" | cmp - "$work/after" || fail "a new installation does not find the ledger"
+wait_until "the page to show the meter again" page
+passed "installed again, everything that was recorded is there"
+
+# What the purge said, done.
+inside bash -c 'dpkg --purge powerpi-pi powerpi-server >/dev/null 2>&1
+    rm -r /var/lib/powerpi && userdel powerpi-recorder && userdel powerpi-publisher'
+[ -z "$(remains)" ] && ! inside test -e /var/lib/powerpi && ! inside grep powerpi /etc/passwd /etc/group || fail "something remains: $(remains)"
+passed "nothing remains where nobody wants the data"
