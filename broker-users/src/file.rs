@@ -14,8 +14,8 @@ use crate::role::Role;
 use crate::users::{Users, UsersError};
 
 /// A new file's first lines.
-const HEADING: &str = "# Users of powerpi-broker; `powerpi passwd` writes this file, and you may edit it.\n\
-                       # The broker reads it again on SIGHUP: systemctl reload powerpi-broker\n\n";
+const HEADING: &str = "# Users of powerpi-broker or powerpi-web; `powerpi passwd` writes this file, and you may edit it.\n\
+                       # They read it again on SIGHUP: systemctl reload powerpi-broker powerpi-web\n\n";
 
 /// A users file that is being changed. What a person wrote into it stays: comments, order, filters.
 #[derive(Debug)]

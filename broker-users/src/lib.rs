@@ -1,16 +1,23 @@
-//! The contract `powerpi passwd` → broker: the users file.
+//! The contract `powerpi passwd` → broker and pages: the users file.
 //!
 //! A TOML file that a person can read and edit; passwords stand in it as argon2id hashes in the
-//! PHC format. [`UsersFile`] writes it, [`Users`] is what the broker reads.
+//! PHC format. [`UsersFile`] writes it, [`Users`] is what broker and pages read. With the feature
+//! `logins`, `Logins` is how both of them look at a password.
 
 mod file;
+#[cfg(feature = "logins")]
+mod logins;
 mod name;
 mod password;
 mod role;
+#[cfg(feature = "logins")]
+mod slowing;
 mod users;
 
 pub use file::UsersFile;
+#[cfg(feature = "logins")]
+pub use logins::{LoginError, Logins, NoRandomness, Pace, network};
 pub use name::{BadUserName, UserName};
 pub use password::{LONGEST_PASSWORD, PasswordError, PasswordHash};
-pub use role::{Role, UnknownRole};
+pub use role::{PagesRight, Role, UnknownRole};
 pub use users::{User, Users, UsersError};

@@ -21,19 +21,34 @@ pub enum Role {
     Reader,
     /// Home Assistant, which reads the meters and says when it has started.
     HomeAssistant,
+    /// Somebody who looks at the pages.
+    Look,
+    /// The same, who also types in what a meter shows.
+    EnterReadings,
     /// Everything.
     Admin,
 }
 
+/// What a role may do at the pages; each right includes those before it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum PagesRight {
+    /// See every meter.
+    Look,
+    /// Type in what a meter shows.
+    EnterReadings,
+}
+
 impl Role {
     /// All of them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 9] = [
         Self::Publisher,
         Self::Recorder,
         Self::Web,
         Self::Alarms,
         Self::Reader,
         Self::HomeAssistant,
+        Self::Look,
+        Self::EnterReadings,
         Self::Admin,
     ];
 
@@ -46,6 +61,8 @@ impl Role {
             Self::Alarms => "alarms",
             Self::Reader => "reader",
             Self::HomeAssistant => "home-assistant",
+            Self::Look => "look",
+            Self::EnterReadings => "enter-readings",
             Self::Admin => "admin",
         }
     }
@@ -65,7 +82,8 @@ impl Role {
             ],
             Self::Recorder => &["powerpi/+/+/recorded"],
             Self::Alarms => &["powerpi/+/alarm/+/state"],
-            Self::Web | Self::Reader => &[],
+            Self::Web => &["powerpi/+/+/reading"],
+            Self::Reader | Self::Look | Self::EnterReadings => &[],
             Self::HomeAssistant => &["homeassistant/status"],
             Self::Admin => &["#", "$+/#"],
         }
@@ -79,7 +97,17 @@ impl Role {
             Self::Web | Self::Reader => &["powerpi/#", "$SYS/#"],
             Self::Alarms => &["powerpi/#"],
             Self::HomeAssistant => &["powerpi/#", "homeassistant/#"],
+            Self::Look | Self::EnterReadings => &[],
             Self::Admin => &["#", "$+/#"],
+        }
+    }
+
+    /// What it may do at the pages. Who reads all meters' messages may see their pages.
+    pub fn pages(self) -> Option<PagesRight> {
+        match self {
+            Self::Look | Self::Reader => Some(PagesRight::Look),
+            Self::EnterReadings | Self::Admin => Some(PagesRight::EnterReadings),
+            Self::Publisher | Self::Recorder | Self::Web | Self::Alarms | Self::HomeAssistant => None,
         }
     }
 }
@@ -93,7 +121,8 @@ impl fmt::Display for Role {
 /// No role has this name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "there is no role \"{0}\"; there are: publisher, recorder, web, alarms, reader, home-assistant, admin"
+    "there is no role \"{0}\"; there are: publisher, recorder, web, alarms, reader, home-assistant, look, \
+     enter-readings, admin"
 )]
 pub struct UnknownRole(String);
 

@@ -3,7 +3,6 @@
 mod gate;
 mod refusals;
 mod rights;
-mod slowing;
 
 use std::net::SocketAddr;
 

@@ -12,6 +12,7 @@ use std::collections::{HashMap, VecDeque};
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use broker_users::network;
 use tokio_util::sync::CancellationToken;
 
 use crate::settings::MqttSettings;
@@ -176,17 +177,6 @@ impl Places {
 impl Address {
     fn is_empty(&self) -> bool {
         self.clients == 0 && self.half_open.is_empty()
-    }
-}
-
-/// What one customer of a provider has: an IPv4 address, or 64 bits of IPv6.
-pub(crate) fn network(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V6(v6) => {
-            let [a, b, c, d, ..] = v6.segments();
-            [a, b, c, d, 0, 0, 0, 0].into()
-        }
-        v4 => v4,
     }
 }
 

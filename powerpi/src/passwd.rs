@@ -1,4 +1,4 @@
-//! `powerpi passwd`: writes users and their passwords into the broker's users file.
+//! `powerpi passwd`: writes users and their passwords into the users file of the broker or of the pages.
 
 use std::io::{IsTerminal, Read};
 use std::path::{Path, PathBuf};
@@ -12,7 +12,8 @@ pub(crate) struct Options {
     /// The user; a publisher's is its site
     #[arg(required_unless_present = "list")]
     name: Option<UserName>,
-    /// What the user may do: publisher, recorder, web, alarms, reader, home-assistant or admin
+    /// What the user may do: at the broker publisher, recorder, web, alarms, reader, home-assistant
+    /// or admin; at the pages look or enter-readings
     #[arg(long, value_name = "ROLE")]
     role: Option<Role>,
     /// The users file
@@ -44,7 +45,8 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
         let is_new = !file.contains(name);
         if is_new && options.role.is_none() {
             bail!(
-                "user \"{name}\" is new: say --role publisher, recorder, web, alarms, reader, home-assistant or admin"
+                "user \"{name}\" is new: say --role publisher, recorder, web, alarms, reader, home-assistant, look, \
+                 enter-readings or admin"
             );
         }
         // Who only changes a role is not asked for a password.
@@ -56,7 +58,8 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
         file.set(name, password.as_ref(), options.role);
     }
     file.save()?;
-    println!("{} is written; `systemctl reload powerpi-broker` makes it count.", options.file.display());
+    let file = options.file.display();
+    println!("{file} is written; `systemctl reload` of powerpi-broker or powerpi-web makes it count.");
     Ok(())
 }
 

@@ -217,6 +217,18 @@ mod tests {
         assert!(reader.may_subscribe("powerpi/#") && reader.may_subscribe("powerpi/+/+/+"));
         assert!(!reader.may_subscribe("#") && !reader.may_subscribe("+/x"));
         assert!(!reader.may_publish("powerpi/me/main/minute"));
+        let web = rights(Role::Web, "web", "x");
+        assert!(web.may_publish("powerpi/home/main/reading") && web.may_subscribe("powerpi/#"));
+        for other in ["powerpi/home/main/minute", "powerpi/home/main/recorded", "powerpi/home/reading"] {
+            assert!(!web.may_publish(other), "{other}");
+        }
+        assert!(!rights(Role::Publisher, "home", "x").may_publish("powerpi/home/main/reading"));
+        for of_pages in [Role::Look, Role::EnterReadings] {
+            let of_pages = rights(of_pages, "anna", "x");
+            assert!(
+                !of_pages.may_publish("powerpi/home/main/reading") && !of_pages.may_subscribe("powerpi/#")
+            );
+        }
         let recorder = rights(Role::Recorder, "recorder", "x");
         assert!(recorder.may_publish("powerpi/home/main/recorded"));
         assert!(!recorder.may_publish("powerpi/home/main/minute"));

@@ -1,7 +1,7 @@
 //! Slows logins down, address by address. Pure: time is an argument.
 //!
 //! The more logins of an address have failed, the longer it waits before its next password is
-//! looked at; and its passwords are looked at one after the other.
+//! looked at, or it is told when to come again; and its passwords are looked at one after the other.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -16,6 +16,8 @@ const ADDRESSES: usize = 4_096;
 const WAITING: usize = 64;
 /// Failures without a consequence: everybody mistypes.
 const FREE: u32 = 3;
+/// With so many failures an address is turned away, where that is how it is slowed down.
+const TURNED_AWAY_FROM: u32 = 10;
 /// More failures than this are not counted: it is forgiven some day.
 const MOST: u32 = 20;
 const SHORTEST: Duration = Duration::from_millis(100);
@@ -65,6 +67,19 @@ impl Slowing {
             None | Some(0) => Duration::ZERO,
             Some(counted) => (SHORTEST * 2u32.pow(counted - 1)).min(LONGEST),
         }
+    }
+
+    /// For how long the address is not listened to, if it is to be turned away.
+    pub(super) fn turned_away_for(&mut self, address: IpAddr, now: Instant) -> Option<Duration> {
+        let known = self.addresses.get_mut(&address)?;
+        known.forgive(now);
+        let since = now.duration_since(known.counted_at);
+        (known.failures >= TURNED_AWAY_FROM).then(|| FORGIVEN_AFTER.saturating_sub(since))
+    }
+
+    /// Whether nothing is held against the address.
+    pub(super) fn is_trusted(&self, address: IpAddr) -> bool {
+        self.addresses.get(&address).is_none_or(|known| known.failures == 0)
     }
 
     /// A login has come to its end.
@@ -130,6 +145,23 @@ mod tests {
         slowing.enter(one, later).unwrap();
         slowing.leave(one, false, later);
         assert!(slowing.addresses.is_empty());
+    }
+
+    #[test]
+    fn who_failed_too_often_is_turned_away_until_one_failure_is_forgiven() {
+        let (mut slowing, now) = (Slowing::default(), Instant::now());
+        let (one, other) = ("10.0.0.1".parse().unwrap(), "10.0.0.2".parse().unwrap());
+        assert!(slowing.is_trusted(one));
+        for _ in 0..TURNED_AWAY_FROM {
+            assert_eq!(slowing.turned_away_for(one, now), None);
+            fail(&mut slowing, one, now);
+        }
+        assert_eq!(slowing.turned_away_for(one, now), Some(FORGIVEN_AFTER));
+        let soon = now + Duration::from_secs(10);
+        assert_eq!(slowing.turned_away_for(one, soon), Some(FORGIVEN_AFTER - Duration::from_secs(10)));
+        assert_eq!(slowing.turned_away_for(one, now + FORGIVEN_AFTER), None);
+        assert_eq!(slowing.turned_away_for(other, now), None);
+        assert!(!slowing.is_trusted(one) && slowing.is_trusted(other));
     }
 
     #[test]

@@ -1,0 +1,248 @@
+//! Logins by password, as the broker and the pages check them.
+//!
+//! Checking an argon2id hash is meant to be expensive: some ten milliseconds and 19 MiB. So it
+//! happens outside the async threads, at most two at a time, and for one address one after the
+//! other ([`Slowing`]). A password that fitted before is recognised by a keyed digest, so that
+//! all clients can come back at once after a restart of the network; but no earlier than its
+//! address may try, or trying would be free.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
+
+use ring::hmac;
+use ring::rand::SystemRandom;
+use tokio::sync::Semaphore;
+
+use crate::password::PasswordHash;
+use crate::slowing::Slowing;
+
+/// Hashes checked at a time.
+const CHECKS: usize = 2;
+/// How long a login may wait for its turn.
+const PATIENCE: Duration = Duration::from_secs(15);
+
+/// What becomes of an address whose logins failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pace {
+    /// It waits before its next password is looked at.
+    Waits,
+    /// After too many failures it is told when to come again.
+    IsTurnedAway,
+}
+
+/// Why somebody does not come in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum LoginError {
+    /// There is no such user, or the password is another one.
+    #[error("wrong user name or password")]
+    Wrong,
+    /// Others of the same address are to be looked at first.
+    #[error("too many logins wait for their turn")]
+    Busy,
+    /// Too many have failed.
+    #[error("too many logins failed; the next one in {} s", .0.as_secs())]
+    TooMany(Duration),
+}
+
+/// The system gives no random numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the system gives no random numbers")]
+pub struct NoRandomness;
+
+/// Who has tried lately, and which passwords fitted.
+#[derive(Debug)]
+pub struct Logins {
+    pace: Pace,
+    /// How long a password that fitted is recognised without its hash.
+    recognised_for: Duration,
+    slowing: Mutex<Slowing>,
+    checks: Arc<Semaphore>,
+    /// Digests of the passwords that fitted and since when, by the hash that they fit: no more
+    /// than there are users.
+    fitting: Mutex<HashMap<String, (hmac::Tag, Instant)>>,
+    key: hmac::Key,
+    /// A hash that nobody knows the password of, for names that nobody has.
+    nobodys: Arc<OnceLock<Option<PasswordHash>>>,
+}
+
+impl Logins {
+    /// Nobody has come yet.
+    ///
+    /// # Errors
+    /// If there is no randomness for the digests' key.
+    pub fn new(pace: Pace, recognised_for: Duration) -> Result<Self, NoRandomness> {
+        let key = hmac::Key::generate(hmac::HMAC_SHA256, &SystemRandom::new()).map_err(|_| NoRandomness)?;
+        Ok(Self {
+            pace,
+            recognised_for,
+            slowing: Mutex::default(),
+            checks: Arc::new(Semaphore::new(CHECKS)),
+            fitting: Mutex::default(),
+            key,
+            nobodys: Arc::default(),
+        })
+    }
+
+    /// The hashes may be others now: what fitted is forgotten.
+    pub fn forget(&self) {
+        lock(&self.fitting).clear();
+    }
+
+    /// Whether a password is the one of the hash; without one, takes as long and says no.
+    ///
+    /// # Errors
+    /// If it is another one, or cannot be looked at now.
+    pub async fn check(
+        &self,
+        address: IpAddr,
+        hash: Option<PasswordHash>,
+        password: &str,
+    ) -> Result<(), LoginError> {
+        let address = network(address);
+        let trusted = lock(&self.slowing).is_trusted(address);
+        if trusted && hash.as_ref().is_some_and(|hash| self.recognises(hash, password)) {
+            return Ok(());
+        }
+        let turn = lock(&self.slowing).enter(address, Instant::now()).ok_or(LoginError::Busy)?;
+        let mut attempt = Attempt { logins: self, address, failed: false };
+        let checked = async {
+            let _turn = turn.lock().await;
+            self.slow_down(address).await?;
+            // Whoever does not wait for the answer has failed.
+            attempt.failed = true;
+            self.fits(hash, password).await.then_some(()).ok_or(LoginError::Wrong)
+        };
+        let checked = tokio::time::timeout(PATIENCE, checked).await.unwrap_or(Err(LoginError::Busy));
+        attempt.failed = checked == Err(LoginError::Wrong);
+        checked
+    }
+
+    async fn slow_down(&self, address: IpAddr) -> Result<(), LoginError> {
+        let now = Instant::now();
+        match self.pace {
+            Pace::Waits => {
+                let pause = lock(&self.slowing).pause(address, now);
+                tokio::time::sleep(pause).await;
+                Ok(())
+            }
+            Pace::IsTurnedAway => match lock(&self.slowing).turned_away_for(address, now) {
+                Some(pause) => Err(LoginError::TooMany(pause)),
+                None => Ok(()),
+            },
+        }
+    }
+
+    fn recognises(&self, hash: &PasswordHash, password: &str) -> bool {
+        let fitting = lock(&self.fitting);
+        let known = fitting.get(hash.as_str()).filter(|(_, since)| since.elapsed() < self.recognised_for);
+        known.is_some_and(|(tag, _)| hmac::verify(&self.key, &material(hash, password), tag.as_ref()).is_ok())
+    }
+
+    async fn fits(&self, hash: Option<PasswordHash>, password: &str) -> bool {
+        if hash.as_ref().is_some_and(|hash| self.recognises(hash, password)) {
+            return true;
+        }
+        let Ok(permit) = Arc::clone(&self.checks).acquire_owned().await else { return false };
+        let (nobodys, tried) = (Arc::clone(&self.nobodys), password.to_owned());
+        let known = hash.clone();
+        let fits = tokio::task::spawn_blocking(move || {
+            // Held to the end, even if nobody waits for it any more.
+            let _permit = permit;
+            match known {
+                Some(hash) => hash.verify(tried.as_bytes()),
+                // As long as for a name that is known, so that names cannot be found out.
+                None => {
+                    let hash = nobodys.get_or_init(|| PasswordHash::of(b"nobody").ok());
+                    let _ = hash.as_ref().map(|hash| hash.verify(tried.as_bytes()));
+                    false
+                }
+            }
+        });
+        let fits = fits.await.unwrap_or(false);
+        if let Some(hash) = hash.filter(|_| fits) {
+            let tag = hmac::sign(&self.key, &material(&hash, password));
+            lock(&self.fitting).insert(hash.as_str().to_owned(), (tag, Instant::now()));
+        }
+        fits
+    }
+}
+
+/// What one customer of a provider has: an IPv4 address, or 64 bits of IPv6.
+pub fn network(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(v6) => {
+            let [a, b, c, d, ..] = v6.segments();
+            [a, b, c, d, 0, 0, 0, 0].into()
+        }
+        v4 => v4,
+    }
+}
+
+fn material(hash: &PasswordHash, password: &str) -> Vec<u8> {
+    // The hash has no NUL, so no two pairs look alike.
+    [hash.as_str().as_bytes(), b"\0", password.as_bytes()].concat()
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A login under way; however it ends, its address hears of it.
+struct Attempt<'a> {
+    logins: &'a Logins,
+    address: IpAddr,
+    failed: bool,
+}
+
+impl Drop for Attempt<'_> {
+    fn drop(&mut self) {
+        lock(&self.logins.slowing).leave(self.address, self.failed, Instant::now());
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_password_that_fitted_is_recognised_for_a_while() {
+        let (address, hash) = ("10.0.0.1".parse().unwrap(), PasswordHash::of(b"secret").unwrap());
+        let logins = Logins::new(Pace::IsTurnedAway, Duration::from_secs(600)).unwrap();
+        assert!(!logins.recognises(&hash, "secret"));
+        assert_eq!(logins.check(address, Some(hash.clone()), "secret").await, Ok(()));
+        assert!(logins.recognises(&hash, "secret") && !logins.recognises(&hash, "other"));
+        logins.forget();
+        assert!(!logins.recognises(&hash, "secret"));
+        let brief = Logins::new(Pace::IsTurnedAway, Duration::ZERO).unwrap();
+        assert_eq!(brief.check(address, Some(hash.clone()), "secret").await, Ok(()));
+        assert!(!brief.recognises(&hash, "secret"));
+    }
+
+    #[tokio::test]
+    async fn who_failed_too_often_is_turned_away_whatever_comes_next() {
+        let [one, other] = ["10.0.0.1", "10.0.0.2"].map(|address| address.parse().unwrap());
+        let hash = PasswordHash::of(b"secret").unwrap();
+        let logins = Logins::new(Pace::IsTurnedAway, Duration::from_secs(600)).unwrap();
+        let check = |address, password: &'static str| logins.check(address, Some(hash.clone()), password);
+        assert_eq!(check(one, "secret").await, Ok(()));
+        let mut wrong = 0;
+        while check(one, "guess").await == Err(LoginError::Wrong) {
+            wrong += 1;
+        }
+        assert_eq!(wrong, 10);
+        let refused = check(one, "secret").await;
+        assert!(matches!(refused, Err(LoginError::TooMany(pause)) if pause <= Duration::from_secs(30)));
+        assert_eq!(check(other, "secret").await, Ok(()));
+        assert_eq!(logins.check(other, None, "secret").await, Err(LoginError::Wrong));
+    }
+
+    #[test]
+    fn a_customer_of_a_provider_has_one_address() {
+        let of = |text: &str| network(text.parse().unwrap()).to_string();
+        assert_eq!(of("2001:db8:1:2:3:4:5:6"), "2001:db8:1:2::");
+        assert_eq!(of("::ffff:10.0.0.1"), "10.0.0.1");
+    }
+}
