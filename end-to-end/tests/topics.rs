@@ -34,6 +34,8 @@ fn every_documented_topic_carries_its_payload() {
             Topic::Info(_) => seen.insert("info") | Info::from_json(bytes).is_ok(),
             Topic::Diag(_) => seen.insert("diag") | Diag::from_json(bytes).is_ok(),
             Topic::Recorded(_) => seen.insert("recorded") | Mark::from_json(bytes).is_ok(),
+            // Only where somebody types one in.
+            Topic::Reading(_) => false,
         };
         assert!(understood, "{topic} {payload}");
     }

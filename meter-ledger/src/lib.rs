@@ -8,6 +8,7 @@
 mod constants;
 mod error;
 mod hours;
+mod meter_readings;
 mod reading;
 mod schema;
 mod sum;
@@ -19,6 +20,7 @@ use std::path::Path;
 use rusqlite::{Connection, OpenFlags};
 
 pub use error::LedgerError;
+pub use meter_readings::{EnteredReading, Entering};
 pub use reading::{RecordedMeter, RecordedMinute};
 pub use sum::Sum;
 pub use trust::{Gap, GapReason, Trust};

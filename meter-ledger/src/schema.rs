@@ -12,7 +12,7 @@ use crate::LedgerError;
 const APPLICATION_ID: i64 = 0x5077_5069;
 
 /// Counts up with each change of the tables.
-const FORMAT: i64 = 2;
+const FORMAT: i64 = 3;
 
 /// A minute belongs to the outbox it came from: two SD cards that shared a
 /// minute (the Pi was given a new one at 12:34:30) keep both their pulses, and
@@ -88,6 +88,19 @@ const FORMAT_2: &str = "
         GROUP BY meter, minute / 60;
 ";
 
+/// What format 3 has beyond format 2: what people read off the meter itself. Nothing is worked
+/// out from it but how far the pulses are off.
+const FORMAT_3: &str = "
+    CREATE TABLE reading (
+        meter   INTEGER NOT NULL REFERENCES meter (id),
+        read_at INTEGER NOT NULL,
+        kwh     REAL NOT NULL,
+        by      TEXT NOT NULL,
+        entered INTEGER NOT NULL,
+        PRIMARY KEY (meter, read_at)
+    ) STRICT, WITHOUT ROWID;
+";
+
 /// How long to wait for the other process's lock.
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -102,19 +115,25 @@ pub(crate) fn prepare(connection: &mut Connection) -> Result<(), LedgerError> {
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let tables: i64 = transaction.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
-    if format_of(&transaction)? == 0 && tables == 0 {
+    let found = format_of(&transaction)?;
+    if found == 0 && tables == 0 {
         transaction.execute_batch(&format!("{TABLES} PRAGMA application_id = {APPLICATION_ID};"))?;
-        update(&transaction)?;
-    } else if format_of(&transaction)? < FORMAT && application_of(&transaction)? == APPLICATION_ID {
-        tracing::info!("the ledger is brought to format {FORMAT}");
-        update(&transaction)?;
+        update(&transaction, 1)?;
+    } else if found < FORMAT && application_of(&transaction)? == APPLICATION_ID {
+        tracing::info!("the ledger is brought from format {found} to {FORMAT}");
+        update(&transaction, found)?;
     }
     transaction.commit()?;
     check(connection)
 }
 
-fn update(transaction: &Transaction<'_>) -> Result<(), LedgerError> {
-    Ok(transaction.execute_batch(&format!("{FORMAT_2} PRAGMA user_version = {FORMAT};"))?)
+fn update(transaction: &Transaction<'_>, from: i64) -> Result<(), LedgerError> {
+    for (format, changes) in [(2, FORMAT_2), (3, FORMAT_3)] {
+        if format > from {
+            transaction.execute_batch(changes)?;
+        }
+    }
+    Ok(transaction.pragma_update(None, "user_version", FORMAT)?)
 }
 
 /// Refuses foreign files and other formats; sets a reader's connection up.

@@ -84,6 +84,10 @@ impl Ledger {
 }
 
 impl Batch<'_> {
+    pub(crate) fn transaction(&self) -> &Transaction<'_> {
+        &self.transaction
+    }
+
     /// Takes note of what a meter says of itself and opens its outbox's account.
     pub fn register(&mut self, meter: &Meter, info: &Info) -> Result<Custody, LedgerError> {
         let meter_row: i64 = self

@@ -12,6 +12,8 @@ mod units;
 
 pub use id::{IdError, Meter, MeterId, OutboxId, SiteId};
 pub use minute::{Minute, MinuteError};
-pub use payload::{ConstantFrom, Diag, Info, Live, Mark, PayloadError, PulseCount, State, Status};
+pub use payload::{
+    ConstantFrom, Diag, Info, Live, Mark, MeterReading, PayloadError, PulseCount, State, Status,
+};
 pub use topic::{ALL_METERS, ALL_SITES, Topic, TopicError};
 pub use units::{MAX_COUNT, PulsesPerKwh, Unit, UnitError};

@@ -41,6 +41,9 @@ pub enum PayloadError {
     /// Constants whose times do not ascend.
     #[error("history must ascend in t")]
     Order,
+    /// A reading that no meter can show, or that was read before or after PowerPi's time.
+    #[error("kwh must lie between 0 and {}, and t in the years 2000 to 2099", MeterReading::MOST_KWH)]
+    Reading,
     /// Neither `online` nor `offline`.
     #[error("status must be online or offline")]
     Status,
@@ -243,6 +246,36 @@ pub struct Mark {
 }
 
 json_payload!(Mark, |mark| within("seq", mark.seq, 0, MAX_COUNT));
+
+/// What somebody read off the meter itself: a check of the pulses, which changes none of them.
+/// The same `t` again corrects it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct MeterReading {
+    /// When it was read, to the second.
+    #[serde(rename = "t")]
+    pub at: Timestamp,
+    /// What the meter showed, in kWh.
+    pub kwh: f64,
+    /// Who read it.
+    pub by: String,
+}
+
+json_payload!(MeterReading, |reading| {
+    let longest = MeterReading::LONGEST_NAME as u64;
+    within("by (its length)", reading.by.len() as u64, 1, longest).and_then(|()| {
+        let shown = (0.0..=MeterReading::MOST_KWH).contains(&reading.kwh);
+        let ours = Minute::containing(reading.at.as_second()).is_ok();
+        (shown && ours).then_some(()).ok_or(PayloadError::Reading)
+    })
+});
+
+impl MeterReading {
+    /// The longest name of who read it, in bytes.
+    pub const LONGEST_NAME: usize = 64;
+
+    /// More than any meter shows, in kWh.
+    pub const MOST_KWH: f64 = 1e9;
+}
 
 /// Whether a publisher is there; its will says `offline` for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

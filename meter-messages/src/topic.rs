@@ -40,6 +40,8 @@ pub enum Topic {
     Diag(Meter),
     /// [`crate::Mark`], QoS 1, retained, from the recorder.
     Recorded(Meter),
+    /// [`crate::MeterReading`], QoS 1, not retained, from the pages.
+    Reading(Meter),
 }
 
 impl fmt::Display for Topic {
@@ -52,6 +54,7 @@ impl fmt::Display for Topic {
             Self::Info(meter) => (meter, "info"),
             Self::Diag(meter) => (meter, "diag"),
             Self::Recorded(meter) => (meter, "recorded"),
+            Self::Reading(meter) => (meter, "reading"),
         };
         write!(f, "powerpi/{meter}/{what}")
     }
@@ -78,6 +81,7 @@ impl FromStr for Topic {
             "info" => Self::Info,
             "diag" => Self::Diag,
             "recorded" => Self::Recorded,
+            "reading" => Self::Reading,
             _ => return Err(TopicError::Foreign),
         };
         Ok(of_meter(Meter { site: site.parse()?, meter: second.parse()? }))
@@ -95,8 +99,15 @@ mod tests {
     fn every_topic_round_trips() {
         let meter: Meter = "hq/main".parse().unwrap();
         let site = meter.site.clone();
-        let meter_topics =
-            [Topic::Minute, Topic::Live, Topic::State, Topic::Info, Topic::Diag, Topic::Recorded];
+        let meter_topics = [
+            Topic::Minute,
+            Topic::Live,
+            Topic::State,
+            Topic::Info,
+            Topic::Diag,
+            Topic::Recorded,
+            Topic::Reading,
+        ];
         for topic in meter_topics.map(|of| of(meter.clone())).into_iter().chain([Topic::Status(site)]) {
             assert_eq!(topic.to_string().parse::<Topic>().unwrap(), topic);
         }

@@ -3,7 +3,8 @@
 
 use jiff::Timestamp;
 use meter_messages::{
-    Diag, Info, Live, MAX_COUNT, Mark, Minute, PayloadError, PulseCount, PulsesPerKwh, State, Status,
+    Diag, Info, Live, MAX_COUNT, Mark, MeterReading, Minute, PayloadError, PulseCount, PulsesPerKwh, State,
+    Status,
 };
 use proptest::prelude::*;
 
@@ -81,6 +82,29 @@ fn a_count_looks_as_documented() {
     let count = PulseCount::from_json(documented.as_bytes()).unwrap();
     assert_eq!(String::from_utf8(count.to_json()).unwrap(), documented);
     assert_eq!((count.pulses, count.total), (17, 12_345_678));
+}
+
+#[test]
+fn a_reading_looks_as_documented_and_is_what_a_meter_can_show() {
+    let documented = r#"{"t":"2026-11-25T17:30:00Z","kwh":12345.6,"by":"anna"}"#;
+    let reading = MeterReading::from_json(documented.as_bytes()).unwrap();
+    assert_eq!(String::from_utf8(reading.to_json()).unwrap(), documented);
+    let with = |field: &str, value: serde_json::Value| {
+        let mut json: serde_json::Value = serde_json::from_str(documented).unwrap();
+        json[field] = value;
+        MeterReading::from_json(json.to_string().as_bytes()).map(drop).map_err(|error| error.to_string())
+    };
+    assert!(with("kwh", 0.into()).is_ok() && with("kwh", 1e9.into()).is_ok());
+    for (field, value) in
+        [("kwh", serde_json::json!(-0.1)), ("kwh", 1.1e9.into()), ("t", "1999-12-31T23:59:59Z".into())]
+    {
+        assert!(with(field, value).unwrap_err().contains("must lie between"), "{field}");
+    }
+    for (field, value) in [("kwh", "12345".into()), ("t", "today".into()), ("by", serde_json::Value::Null)] {
+        assert!(with(field, value).unwrap_err().starts_with("payload: "), "{field}");
+    }
+    assert!(with("by", "".into()).unwrap_err().contains("by (its length)"));
+    assert!(with("by", "x".repeat(65).into()).unwrap_err().contains("by (its length)"));
 }
 
 #[test]

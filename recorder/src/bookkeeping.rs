@@ -222,6 +222,18 @@ mod tests {
         message("minute", &format!(r#"{{"t":"{t}","s":60,"seq":{seq},"pulses":5,"total":{total}}}"#), false)
     }
 
+    fn reading(kwh: &str, by: &str, retain: bool) -> Input {
+        message("reading", &format!(r#"{{"t":"2026-11-25T17:30:00Z","kwh":{kwh},"by":"{by}"}}"#), retain)
+    }
+
+    /// What the ledger holds of readings: what was read, and by whom.
+    fn readings(folder: &Path) -> Vec<(f64, String)> {
+        let ledger = Ledger::open(&folder.join("ledger.sqlite")).unwrap();
+        let meter = ledger.meters().unwrap().remove(0);
+        let readings = ledger.readings(&meter, 100).unwrap().into_iter();
+        readings.map(|entered| (entered.reading.kwh, entered.reading.by)).collect()
+    }
+
     /// The outbox that the meter fills now, and the last number that it has.
     fn account(folder: &Path) -> (String, u64) {
         let (_, custody) =
@@ -252,6 +264,46 @@ mod tests {
         // The old card comes back: what the batch had moved is there.
         next.record(&[info("a", false)]).unwrap();
         assert_eq!(account(folder.path()), ("a".to_owned(), 2));
+    }
+
+    #[test]
+    fn a_reading_is_entered_and_bad_ones_are_passed_over() {
+        let folder = TempDir::new().unwrap();
+        let mut bookkeeping = bookkeeping(folder.path());
+        bookkeeping.record(&[info("a", false), minute(1, 1, 5)]).unwrap();
+        bookkeeping.record(&[reading("12345.6", "anna", false)]).unwrap();
+        // Again after a kill, corrected, and what no meter shows.
+        let bad =
+            [reading("-1", "anna", false), reading("1e10", "anna", false), message("reading", "{", false)];
+        let good = [reading("12345.6", "anna", false), reading("12346", "ernst", false)];
+        bookkeeping.record(&good.into_iter().chain(bad).collect::<Vec<_>>()).unwrap();
+        assert_eq!(bookkeeping.nonsense, 3);
+        assert_eq!(readings(folder.path()), [(12346.0, "ernst".to_owned())]);
+        // One that a broker has kept may be the one that was corrected.
+        bookkeeping.record(&[reading("12345.6", "anna", true)]).unwrap();
+        assert_eq!(readings(folder.path()), [(12346.0, "ernst".to_owned())]);
+        assert_eq!((account(folder.path()), pulses(folder.path())), (("a".to_owned(), 1), 5));
+    }
+
+    #[test]
+    fn a_reading_is_acknowledged_only_once_it_is_in_the_ledger() {
+        let folder = TempDir::new().unwrap();
+        let path = folder.path().join("ledger.sqlite");
+        let mut bookkeeping = bookkeeping(folder.path());
+        bookkeeping.record(&[info("a", false)]).unwrap();
+        let (output, mut said) = tokio::sync::mpsc::unbounded_channel();
+        let (inputs, ledger_thread) = bookkeeping.spawn(output).unwrap();
+        // Somebody else writes: the commit has to wait.
+        let other = rusqlite::Connection::open(&path).unwrap();
+        other.execute_batch("BEGIN IMMEDIATE").unwrap();
+        inputs.send(reading("1", "anna", false)).unwrap();
+        thread::sleep(Duration::from_millis(1500));
+        assert!(said.try_recv().is_err(), "acknowledged before it is kept");
+        other.execute_batch("COMMIT").unwrap();
+        let acknowledged = said.blocking_recv().unwrap().acknowledge;
+        assert_eq!((acknowledged.len(), readings(folder.path())), (1, vec![(1.0, "anna".to_owned())]));
+        drop(inputs);
+        ledger_thread.join().unwrap();
     }
 
     #[test]

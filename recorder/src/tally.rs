@@ -4,8 +4,9 @@
 use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
 
-use meter_ledger::{Batch, Custody, LedgerError, Recording};
-use meter_messages::{Info, Meter, PayloadError, PulseCount, Topic, TopicError};
+use jiff::Timestamp;
+use meter_ledger::{Batch, Custody, Entering, LedgerError, Recording};
+use meter_messages::{Info, Meter, MeterReading, PayloadError, PulseCount, Topic, TopicError};
 use rumqttc::Publish;
 
 use crate::pictures::Recorded;
@@ -30,6 +31,12 @@ enum Nonsense {
     Outdated,
     #[error("there are {MOST_METERS} meters, which is the limit")]
     TooMany,
+    #[error("a reading of a meter that nobody has recorded")]
+    UnknownMeter,
+    #[error("the meter has as many readings as are kept")]
+    TooManyReadings,
+    #[error("a retained reading: it may be older than its correction")]
+    RetainedReading,
 }
 
 /// One meter's account while it is worked on.
@@ -94,6 +101,14 @@ impl Tally {
                 Ok(info) if message.retain && self.is_outdated(&meter, &info) => Nonsense::Outdated,
                 Ok(info) => return self.info(batch, meter, &info, !message.retain),
                 Err(error) => error.into(),
+            },
+            Ok(Topic::Reading(meter)) => match reading(batch, &meter, message)? {
+                Ok(()) => return Ok(()),
+                Err(nonsense) => {
+                    // Somebody typed it in and waits for it.
+                    tracing::warn!(%meter, %nonsense, "a reading is not entered");
+                    nonsense
+                }
             },
             Ok(_) => return Ok(()),
             Err(error) => Nonsense::from(error),
@@ -175,4 +190,32 @@ impl Tally {
         }
         Ok(())
     }
+}
+
+/// Enters what somebody read off the meter itself. It says nothing of minutes or pulses.
+fn reading(
+    batch: &mut Batch<'_>,
+    meter: &Meter,
+    message: &Publish,
+) -> Result<Result<(), Nonsense>, LedgerError> {
+    if message.retain {
+        return Ok(Err(Nonsense::RetainedReading));
+    }
+    let reading = match MeterReading::from_json(&message.payload) {
+        Ok(reading) => reading,
+        Err(error) => return Ok(Err(error.into())),
+    };
+    let (at, kwh, by) = (reading.at, reading.kwh, &reading.by);
+    Ok(match batch.enter(meter, &reading, Timestamp::now())? {
+        Entering::Entered | Entering::AlreadyEntered => {
+            tracing::info!(%meter, %at, kwh, by, "a reading is entered");
+            Ok(())
+        }
+        Entering::Corrected => {
+            tracing::info!(%meter, %at, kwh, by, "a reading is corrected");
+            Ok(())
+        }
+        Entering::UnknownMeter => Err(Nonsense::UnknownMeter),
+        Entering::TooMany => Err(Nonsense::TooManyReadings),
+    })
 }

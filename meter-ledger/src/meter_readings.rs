@@ -1,0 +1,98 @@
+//! What people read off the meter itself. It stands beside the pulses and changes none of them.
+
+use jiff::Timestamp;
+use meter_messages::{Meter, MeterReading};
+use rusqlite::{OptionalExtension, params};
+
+use crate::error::damaged;
+use crate::{Batch, Ledger, LedgerError, RecordedMeter};
+
+/// So many readings are kept of a meter: one a day for 27 years. Made-up ones must not fill the disk.
+const MOST: i64 = 10_000;
+
+/// A reading, and when it came to the ledger.
+#[derive(Debug, Clone, PartialEq)]
+pub struct EnteredReading {
+    /// The reading.
+    pub reading: MeterReading,
+    /// When it was entered, or corrected for the last time.
+    pub entered: Timestamp,
+}
+
+/// What became of a reading.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Entering {
+    /// It is in the ledger with this batch.
+    Entered,
+    /// It takes the place of another one of the same time.
+    Corrected,
+    /// The same was there already.
+    AlreadyEntered,
+    /// Nobody has recorded this meter.
+    UnknownMeter,
+    /// The meter has as many as are kept.
+    TooMany,
+}
+
+impl Batch<'_> {
+    /// Enters a reading at `now`.
+    pub fn enter(
+        &mut self,
+        meter: &Meter,
+        reading: &MeterReading,
+        now: Timestamp,
+    ) -> Result<Entering, LedgerError> {
+        let transaction = self.transaction();
+        let known: Option<i64> = transaction
+            .prepare_cached("SELECT id FROM meter WHERE site = ?1 AND meter = ?2")?
+            .query_row(params![meter.site.as_str(), meter.meter.as_str()], |row| row.get(0))
+            .optional()?;
+        let Some(meter_row) = known else { return Ok(Entering::UnknownMeter) };
+        let read_at = reading.at.as_second();
+        let before: Option<(f64, String)> = transaction
+            .prepare_cached("SELECT kwh, by FROM reading WHERE meter = ?1 AND read_at = ?2")?
+            .query_row([meter_row, read_at], |row| Ok((row.get(0)?, row.get(1)?)))
+            .optional()?;
+        let entering = match before {
+            Some((kwh, by)) if kwh == reading.kwh && by == reading.by => return Ok(Entering::AlreadyEntered),
+            Some(_) => Entering::Corrected,
+            None => {
+                let kept: i64 = transaction
+                    .prepare_cached("SELECT count(*) FROM reading WHERE meter = ?1")?
+                    .query_row([meter_row], |row| row.get(0))?;
+                if kept >= MOST {
+                    return Ok(Entering::TooMany);
+                }
+                Entering::Entered
+            }
+        };
+        transaction
+            .prepare_cached(
+                "INSERT OR REPLACE INTO reading (meter, read_at, kwh, by, entered) VALUES (?1, ?2, ?3, ?4, ?5)",
+            )?
+            .execute(params![meter_row, read_at, reading.kwh, reading.by, now.as_second()])?;
+        Ok(entering)
+    }
+}
+
+impl Ledger {
+    /// The newest readings of a meter, at most so many, in the order in which they were read.
+    pub fn readings(&self, meter: &RecordedMeter, most: usize) -> Result<Vec<EnteredReading>, LedgerError> {
+        let mut statement = self.connection.prepare_cached(
+            "SELECT read_at, kwh, by, entered FROM reading WHERE meter = ?1 ORDER BY read_at DESC LIMIT ?2",
+        )?;
+        let rows = statement.query_map(params![meter.row, most], |row| {
+            Ok((row.get::<_, i64>(0)?, row.get(1)?, row.get(2)?, row.get::<_, i64>(3)?))
+        })?;
+        let time = |second| Timestamp::from_second(second).map_err(damaged);
+        let mut readings = rows
+            .map(|row| {
+                let (at, kwh, by, entered) = row?;
+                let reading = MeterReading { at: time(at)?, kwh, by };
+                Ok(EnteredReading { reading, entered: time(entered)? })
+            })
+            .collect::<Result<Vec<_>, LedgerError>>()?;
+        readings.reverse();
+        Ok(readings)
+    }
+}

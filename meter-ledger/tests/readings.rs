@@ -1,0 +1,132 @@
+//! What people read off the meter stands beside the pulses, and changes none of them.
+#![allow(clippy::unwrap_used)]
+
+use std::path::Path;
+
+use jiff::Timestamp;
+use meter_ledger::{Entering, Ledger};
+use meter_messages::{Info, Meter, MeterReading, Minute, PulseCount};
+use tempfile::TempDir;
+
+fn meter() -> Meter {
+    "hq/main".parse().unwrap()
+}
+
+fn time(second: i64) -> Timestamp {
+    Timestamp::from_second(1_740_000_000 + second).unwrap()
+}
+
+fn reading(second: i64, kwh: f64, by: &str) -> MeterReading {
+    MeterReading { at: time(second), kwh, by: by.into() }
+}
+
+fn recorded(path: &Path) -> Ledger {
+    let json =
+        br#"{"name":"x","pulses_per_kwh":1000,"source":"x","version":"1","outbox":"a","oldest_seq":1}"#;
+    let mut ledger = Ledger::open(path).unwrap();
+    let mut batch = ledger.batch().unwrap();
+    let custody = batch.register(&meter(), &Info::from_json(json).unwrap()).unwrap();
+    for seq in 1..=200u64 {
+        let minute = Minute::nearest(29_000_000 + seq as i64);
+        batch
+            .record(&custody, &PulseCount { minute, watched_s: 60, seq, pulses: 3, total: 3 * seq })
+            .unwrap();
+    }
+    batch.commit().unwrap();
+    ledger
+}
+
+fn enter(ledger: &mut Ledger, entered: &[(MeterReading, i64)]) -> Vec<Entering> {
+    let mut batch = ledger.batch().unwrap();
+    let became = entered.iter().map(|(reading, now)| batch.enter(&meter(), reading, time(*now)).unwrap());
+    let became = became.collect();
+    batch.commit().unwrap();
+    became
+}
+
+/// All rows of all tables but that of readings.
+fn rest(path: &Path) -> Vec<String> {
+    let connection = rusqlite::Connection::open(path).unwrap();
+    let mut rows = Vec::new();
+    for table in ["meter", "outbox", "minute", "hour", "constant", "given_up"] {
+        let mut statement = connection.prepare(&format!("SELECT * FROM {table} ORDER BY 1, 2, 3")).unwrap();
+        let columns = statement.column_count();
+        let found = statement.query_map([], |row| {
+            let cells = (0..columns).map(|column| row.get::<_, rusqlite::types::Value>(column).unwrap());
+            Ok(format!("{table} {:?}", cells.collect::<Vec<_>>()))
+        });
+        rows.extend(found.unwrap().map(Result::unwrap));
+    }
+    rows
+}
+
+#[test]
+fn a_reading_is_kept_and_the_same_time_corrects_it() {
+    let folder = TempDir::new().unwrap();
+    let mut ledger = recorded(&folder.path().join("ledger.sqlite"));
+    use Entering::{AlreadyEntered, Corrected, Entered};
+    let first = reading(60, 12345.6, "anna");
+    let became =
+        enter(&mut ledger, &[(reading(0, 12340.0, "anna"), 100), (first.clone(), 100), (first, 200)]);
+    assert_eq!(became, [Entered, Entered, AlreadyEntered]);
+    let corrected = enter(&mut ledger, &[(reading(60, 12346.0, "ernst"), 300)]);
+    assert_eq!(corrected, [Corrected]);
+    let known = ledger.meter(&meter()).unwrap().unwrap();
+    let kept = ledger.readings(&known, 10).unwrap();
+    let said: Vec<_> = kept.iter().map(|it| (it.reading.clone(), it.entered)).collect();
+    assert_eq!(said, [(reading(0, 12340.0, "anna"), time(100)), (reading(60, 12346.0, "ernst"), time(300))]);
+    assert_eq!(ledger.readings(&known, 1).unwrap(), kept[1..]);
+}
+
+#[test]
+fn pulses_minutes_and_marks_are_as_they_were() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("ledger.sqlite");
+    let mut ledger = recorded(&path);
+    let before = rest(&path);
+    assert!(before.len() > 200, "{before:?}");
+    enter(&mut ledger, &[(reading(0, 1.0, "a"), 0), (reading(60, 1e9, "a"), 0), (reading(0, 0.0, "b"), 1)]);
+    assert_eq!(rest(&path), before);
+}
+
+#[test]
+fn a_meter_that_nobody_recorded_has_no_readings_and_a_batch_that_was_dropped_none_either() {
+    let folder = TempDir::new().unwrap();
+    let mut ledger = recorded(&folder.path().join("ledger.sqlite"));
+    let mut batch = ledger.batch().unwrap();
+    let other: Meter = "hq/other".parse().unwrap();
+    assert_eq!(batch.enter(&other, &reading(0, 1.0, "a"), time(0)).unwrap(), Entering::UnknownMeter);
+    assert_eq!(batch.enter(&meter(), &reading(0, 1.0, "a"), time(0)).unwrap(), Entering::Entered);
+    drop(batch);
+    let known = ledger.meter(&meter()).unwrap().unwrap();
+    assert!(ledger.readings(&known, 10).unwrap().is_empty());
+}
+
+#[test]
+fn readings_cannot_fill_the_disk() {
+    let folder = TempDir::new().unwrap();
+    let mut ledger = recorded(&folder.path().join("ledger.sqlite"));
+    let many: Vec<_> = (0..10_001).map(|second| (reading(second, 1.0, "a"), 0)).collect();
+    let became = enter(&mut ledger, &many);
+    assert_eq!((became[9_999], became[10_000]), (Entering::Entered, Entering::TooMany));
+    assert_eq!(enter(&mut ledger, &[(reading(5, 2.0, "a"), 0)]), [Entering::Corrected]);
+}
+
+#[test]
+fn a_ledger_of_the_second_format_gets_a_place_for_readings() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("ledger.sqlite");
+    drop(recorded(&path));
+    // As it was before there were readings.
+    let old = rusqlite::Connection::open(&path).unwrap();
+    old.execute_batch("DROP TABLE reading; PRAGMA user_version = 2;").unwrap();
+    drop(old);
+    let before = rest(&path);
+    let said = Ledger::open_read_only(&path).unwrap_err().to_string();
+    assert!(said.contains("format 2") && said.contains("start the new powerpi-recorder"), "{said}");
+    let mut ledger = Ledger::open(&path).unwrap();
+    assert_eq!(enter(&mut ledger, &[(reading(0, 1.0, "a"), 0)]), [Entering::Entered]);
+    drop(ledger);
+    assert_eq!(rest(&path), before);
+    assert!(Ledger::open_read_only(&path).is_ok());
+}
