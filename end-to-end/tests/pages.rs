@@ -40,6 +40,7 @@ fn pages() -> Vec<(String, &'static str)> {
         (format!("/m/hq/main/month/{year}-{month:02}"), ".top"),
         (format!("/m/hq/main/year/{year}"), ".heat"),
         ("/m/hq/main/all".into(), ".bars"),
+        ("/m/hq/main/readings".into(), ".panel"),
         ("/kiosk".into(), ".wall .curve"),
         ("/status".into(), ".machine"),
         ("/m/hq/nobody".into(), ".message"),

@@ -102,8 +102,9 @@ id! {
     OutboxId, "outbox"
 }
 
-/// A meter of a site: what a topic names.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+/// A meter of a site: what a topic names. Written `site/meter`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
+#[serde(try_from = "String")]
 pub struct Meter {
     /// The publisher it hangs on.
     pub site: SiteId,
@@ -123,6 +124,13 @@ impl FromStr for Meter {
     fn from_str(value: &str) -> Result<Self, IdError> {
         let (site, meter) = value.split_once('/').unwrap_or((value, ""));
         Ok(Self { site: site.parse()?, meter: meter.parse()? })
+    }
+}
+
+impl TryFrom<String> for Meter {
+    type Error = IdError;
+    fn try_from(value: String) -> Result<Self, IdError> {
+        value.parse()
     }
 }
 

@@ -1,16 +1,20 @@
 //! From a route to its answer.
 
+mod readings;
+
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use askama::Template;
+use daemon_runtime::MqttSettings;
 use hyper::{HeaderMap, StatusCode, Uri, header};
 use jiff::tz::TimeZone;
 use meter_ledger::RecordedMeter;
 use meter_messages::{Meter, Minute};
 use tokio_util::sync::CancellationToken;
 
+use crate::access::{Access, Denied, Visitor};
 use crate::calendar::Period;
 use crate::energy::{self, Rows, StatisticId, Statistics, Text};
 use crate::figures::Figures;
@@ -30,7 +34,7 @@ use crate::route::{
     EnergyRequest, PeriodRequest, PictureRequest, Query, Route, RouteError, StatisticsRequest, Step,
 };
 use crate::series::{SeriesRequest, SeriesStore};
-use crate::texts::Language;
+use crate::texts::{Language, Texts};
 use crate::{api, assets, disk, events, manifest};
 
 /// The oldest minute that pictures can show: RRD files hold a leap year.
@@ -39,6 +43,10 @@ const DRAWN_MINUTES: i64 = 366 * 1440;
 /// Everything answers are made from.
 #[derive(Debug)]
 pub(crate) struct Site {
+    /// Who may see what.
+    pub(crate) access: Arc<Access>,
+    /// Where readings go that somebody types in.
+    pub(crate) mqtt: MqttSettings,
     /// What was recorded.
     pub(crate) ledger: LedgerReader,
     /// Sums of it that are asked for often.
@@ -64,6 +72,17 @@ pub(crate) struct Site {
 enum Refusal {
     #[error(transparent)]
     Route(#[from] RouteError),
+    #[error(transparent)]
+    Denied(#[from] Denied),
+    /// The same whether there is such a meter or not.
+    #[error("only users see what is here")]
+    LoginNeeded,
+    #[error("this visitor may not enter readings")]
+    NoRight,
+    #[error("this form does not come from a page of this server")]
+    Foreign,
+    #[error("this is no form of ours: {0}")]
+    Form(StatusCode),
     #[error("nobody recorded this meter")]
     UnknownMeter,
     #[error(transparent)]
@@ -72,8 +91,9 @@ enum Refusal {
     Unfilled,
 }
 
-/// A request: its address and what its browser can do.
+/// A request: its address, who sends it and what their browser can do.
 struct Asked<'a> {
+    visitor: Visitor,
     path: &'a str,
     query: Query<'a>,
     headers: &'a HeaderMap,
@@ -104,6 +124,7 @@ impl Asked<'_> {
             chosen: self.query.language(),
             origin: self.visit.origin.clone(),
             base_path: self.visit.base_path.clone(),
+            login: (&self.visitor).into(),
         };
         Frame::new(self.language(), &address)
     }
@@ -117,25 +138,70 @@ impl Site {
     /// The answer to a request of an address.
     pub(crate) async fn answer(&self, peer: IpAddr, uri: &Uri, headers: &HeaderMap) -> Reply {
         let visit = self.proxies.visit(peer, headers);
-        let path = visit.base_path.strip(uri.path());
-        let asked = Asked { path, query: Query(uri.query().unwrap_or_default()), headers, visit };
-        let answer = match Route::parse(asked.path, asked.query) {
-            Ok(route) => self.route(route, &asked).await,
-            Err(error) => Err(error.into()),
+        let (path, query) = (visit.base_path.strip(uri.path()), Query(uri.query().unwrap_or_default()));
+        let mut asked = Asked { path, query, headers, visit, visitor: self.access.stranger() };
+        let route = Route::parse(path, query);
+        if route.as_ref().is_ok_and(Route::is_for_everybody) {
+            let answer = async { self.route(route?, &asked).await };
+            return answer.await.unwrap_or_else(|refusal| refused(&refusal, &asked));
+        }
+        let answer = match self.access.visitor(headers, asked.visit.address).await {
+            Ok(visitor) => {
+                asked.visitor = visitor;
+                self.permitted(route, &asked).await
+            }
+            Err(denied) => Err(denied.into()),
         };
-        answer.unwrap_or_else(|refusal| refused(&refusal, &asked))
+        self.finished(answer, &asked)
+    }
+
+    /// The answer, or why there is none; where there are users it is for nobody else.
+    fn finished(&self, answer: Result<Reply, Refusal>, asked: &Asked<'_>) -> Reply {
+        let mut reply = answer.unwrap_or_else(|refusal| refused(&refusal, asked));
+        if self.access.is_restricted() {
+            reply::keep_private(&mut reply);
+        }
+        reply
+    }
+
+    /// The answer to those who may have it. A meter that a visitor may not see is answered
+    /// before anybody looks whether it is there.
+    async fn permitted(&self, route: Result<Route, RouteError>, asked: &Asked<'_>) -> Result<Reply, Refusal> {
+        let route = route?;
+        let visitor = &asked.visitor;
+        let permitted = match route.meter() {
+            Some(meter) => visitor.may_see(meter),
+            None => visitor.may_see_some(),
+        };
+        if !permitted {
+            return Err(Refusal::LoginNeeded);
+        }
+        self.route(route, asked).await
+    }
+
+    /// The meters that the visitor may see.
+    async fn known(&self, asked: &Asked<'_>) -> Result<Vec<RecordedMeter>, Refusal> {
+        let mut meters = self.ledger.ask(|ledger| ledger.meters()).await?;
+        meters.retain(|known| asked.visitor.may_see(&known.meter));
+        Ok(meters)
     }
 
     async fn route(&self, route: Route, asked: &Asked<'_>) -> Result<Reply, Refusal> {
         match route {
-            Route::Start | Route::Kiosk | Route::Status | Route::Meter(_) | Route::Period(_) => {
-                self.page(route, asked).await
-            }
+            Route::Login if !asked.visitor.may_see_all() => Err(Refusal::LoginNeeded),
+            Route::Login => Ok(reply::see_other(&asked.frame().link("/"))),
+            Route::Start
+            | Route::Kiosk
+            | Route::Status
+            | Route::Meter(_)
+            | Route::Readings(_)
+            | Route::Period(_) => self.page(route, asked).await,
             Route::Manifest => {
                 let mut reply = reply::json(StatusCode::OK, &manifest::manifest(&asked.frame()));
                 reply::set(&mut reply, header::CONTENT_TYPE, "application/manifest+json");
                 Ok(reply)
             }
+            Route::ReadingsData(meter) => self.readings_data(meter, asked).await,
             Route::Go(request) => self.go(request, asked).await,
             Route::Picture(picture) => self.picture(picture, asked).await,
             Route::Meters => self.meters(asked).await,
@@ -164,7 +230,7 @@ impl Site {
                     self.shutdown.clone(),
                 ))
             }
-            Route::Lives(meter) => self.lives(meter).await,
+            Route::Lives(meter) => self.lives(meter, asked).await,
             Route::Health => Ok(self.health().await),
             Route::Asset(name) => {
                 let version = asked.query.get("v");
@@ -176,7 +242,8 @@ impl Site {
     /// A page, made once a second however many ask.
     async fn page(&self, route: Route, asked: &Asked<'_>) -> Result<Reply, Refusal> {
         let address = format!("{}?{}", asked.path, asked.query.0);
-        let key = (address, asked.language(), asked.frame().plain_for_others("/"));
+        let place = asked.frame().plain_for_others("/");
+        let key = (address, asked.language(), place, asked.visitor.clone());
         let page = match self.pages.get(&key) {
             Some(page) => page,
             None => {
@@ -193,6 +260,7 @@ impl Site {
             Route::Kiosk => self.kiosk(asked).await,
             Route::Status => self.status(asked).await,
             Route::Meter(meter) => self.meter(meter, asked).await,
+            Route::Readings(meter) => self.readings(meter, asked).await,
             Route::Period(request) => self.period(request, asked).await,
             _ => self.start(asked).await,
         }
@@ -202,10 +270,10 @@ impl Site {
         self.ledger.figures(meter).await?.ok_or(Refusal::UnknownMeter)
     }
 
-    /// Every meter's figures and value of now.
-    async fn everything(&self) -> Result<Vec<(Arc<Figures>, Presence)>, Refusal> {
+    /// Figures and value of now of every meter that the visitor may see.
+    async fn everything(&self, asked: &Asked<'_>) -> Result<Vec<(Arc<Figures>, Presence)>, Refusal> {
         let mut all = Vec::new();
-        for known in self.ledger.ask(|ledger| ledger.meters()).await? {
+        for known in self.known(asked).await? {
             let presence = self.live.of(&known.meter);
             all.push((self.figures(known.meter).await?, presence));
         }
@@ -214,7 +282,7 @@ impl Site {
 
     /// All meters; or the only one, at once.
     async fn start(&self, asked: &Asked<'_>) -> Result<String, Refusal> {
-        let meters = self.everything().await?;
+        let meters = self.everything(asked).await?;
         if let [(only, _)] = meters.as_slice() {
             return self.meter(only.meter.meter.clone(), asked).await;
         }
@@ -229,7 +297,7 @@ impl Site {
     }
 
     async fn kiosk(&self, asked: &Asked<'_>) -> Result<String, Refusal> {
-        let (meters, frame, zone) = (self.everything().await?, asked.frame(), self.ledger.zone());
+        let (meters, frame, zone) = (self.everything(asked).await?, asked.frame(), self.ledger.zone());
         let view = |(figures, presence): &(Arc<Figures>, Presence)| {
             MeterView::new(figures, presence, frame.texts, &self.ledger)
         };
@@ -246,7 +314,14 @@ impl Site {
             let (status, machine) = (self.live.status(&meter.site), self.live.machine(meter));
             Machine::new(figures, status, machine.info.as_ref(), machine.diag.as_ref(), texts, zone)
         };
-        let machines = self.everything().await?.iter().map(machine).collect();
+        let machines = self.everything(asked).await?.iter().map(machine).collect();
+        // Of the server as of all meters, or not at all.
+        let server = if asked.visitor.may_see_all() { self.server(texts) } else { Vec::new() };
+        filled(&StatusPage { frame, machines, server })
+    }
+
+    /// What is known of the server: names and values.
+    fn server(&self, texts: &'static Texts) -> Vec<(&'static str, String)> {
         let broker = self.live.broker();
         let connected = if self.live.is_connected() { texts.connected } else { texts.away };
         let space = disk::Space::around(&self.disk);
@@ -260,12 +335,12 @@ impl Site {
         server.extend(space.ledger_bytes.map(|bytes| (texts.ledger, megabytes(bytes))));
         server.extend(space.free_bytes.map(|bytes| (texts.disk_free, gigabytes(bytes))));
         server.push((texts.version, format!("powerpi-web {}", env!("CARGO_PKG_VERSION"))));
-        filled(&StatusPage { frame, machines, server })
+        server
     }
 
     async fn meter(&self, meter: Meter, asked: &Asked<'_>) -> Result<String, Refusal> {
         let figures = self.figures(meter.clone()).await?;
-        let others = self.ledger.ask(|ledger| ledger.meters()).await?.len() > 1;
+        let others = self.known(asked).await?.len() > 1;
         let (frame, zone) = (asked.frame(), self.ledger.zone());
         let view = MeterView::new(&figures, &self.live.of(&meter), frame.texts, &self.ledger);
         filled(&MeterPage::new(frame, view, &figures, zone, others))
@@ -349,7 +424,7 @@ impl Site {
     }
 
     async fn meters(&self, asked: &Asked<'_>) -> Result<Reply, Refusal> {
-        let meters = self.ledger.ask(|ledger| ledger.meters()).await?;
+        let meters = self.known(asked).await?;
         let entry = |known| api::MeterEntry::new(known, &asked.visit.base_path);
         let entries: Vec<api::MeterEntry> = meters.iter().map(entry).collect();
         Ok(reply::json(StatusCode::OK, &serde_json::json!({ "meters": entries })))
@@ -393,8 +468,8 @@ impl Site {
         Ok(file.reply(asked.headers, &cache))
     }
 
-    async fn lives(&self, only: Option<Meter>) -> Result<Reply, Refusal> {
-        let meters = self.ledger.ask(|ledger| ledger.meters()).await?;
+    async fn lives(&self, only: Option<Meter>, asked: &Asked<'_>) -> Result<Reply, Refusal> {
+        let meters = self.known(asked).await?;
         let wanted = meters
             .into_iter()
             .map(|known| known.meter)
@@ -426,24 +501,48 @@ fn refused(refusal: &Refusal, asked: &Asked<'_>) -> Reply {
     let status = match refusal {
         Refusal::Route(RouteError::Parameter { .. }) => StatusCode::BAD_REQUEST,
         Refusal::Route(RouteError::NotFound) | Refusal::UnknownMeter => StatusCode::NOT_FOUND,
+        Refusal::LoginNeeded | Refusal::Denied(Denied::WrongLogin) => StatusCode::UNAUTHORIZED,
+        Refusal::Denied(Denied::TooMany(_)) => StatusCode::TOO_MANY_REQUESTS,
+        Refusal::Denied(Denied::NoRight) | Refusal::NoRight | Refusal::Foreign => StatusCode::FORBIDDEN,
+        Refusal::Form(status) => *status,
         Refusal::Ledger(_) => StatusCode::SERVICE_UNAVAILABLE,
         Refusal::Unfilled => StatusCode::INTERNAL_SERVER_ERROR,
     };
     if let Refusal::Ledger(error) = refusal {
         tracing::warn!(%error, path = asked.path, "the ledger could not be read");
     }
-    if asked.by_a_program() {
+    let mut reply = if asked.by_a_program() {
         let parameter = match refusal {
             Refusal::Route(RouteError::Parameter { parameter, .. }) => Some(*parameter),
             _ => None,
         };
-        return api::error(status, parameter, &refusal.to_string());
+        api::error(status, parameter, &refusal.to_string())
+    } else {
+        message(refusal, status, asked)
+    };
+    match refusal {
+        Refusal::LoginNeeded | Refusal::Denied(Denied::WrongLogin) => {
+            reply::set(&mut reply, header::WWW_AUTHENTICATE, "Basic realm=\"PowerPi\", charset=\"UTF-8\"");
+        }
+        Refusal::Denied(Denied::TooMany(pause)) => {
+            reply::set(&mut reply, header::RETRY_AFTER, &(pause.as_secs() + 1).to_string());
+        }
+        _ => {}
     }
+    reply
+}
+
+/// A page that says why there is no other.
+fn message(refusal: &Refusal, status: StatusCode, asked: &Asked<'_>) -> Reply {
     let page = match refusal {
         Refusal::Route(error @ RouteError::Parameter { .. }) => {
             MessagePage::refused(asked.frame(), error.to_string())
         }
         Refusal::Ledger(_) => MessagePage::not_yet(asked.frame()),
+        Refusal::LoginNeeded | Refusal::Denied(Denied::WrongLogin) => MessagePage::log_in(asked.frame()),
+        Refusal::Denied(Denied::TooMany(_)) => MessagePage::too_many_logins(asked.frame()),
+        Refusal::Denied(Denied::NoRight) | Refusal::NoRight => MessagePage::no_right(asked.frame()),
+        Refusal::Foreign | Refusal::Form(_) => MessagePage::refused(asked.frame(), refusal.to_string()),
         _ => MessagePage::not_found(asked.frame()),
     };
     let mut headers = asked.headers.clone();

@@ -14,6 +14,7 @@ use crate::energy::{Notation, Pieces, Text};
 use crate::figures::Figures;
 use crate::ledger_thread::{LedgerReader, ReadError};
 use crate::live::{Freshness, Presence};
+use crate::meter_readings::CheckedReading;
 use crate::periods::local;
 use crate::proxies::BasePath;
 use crate::reply::{self, Reply};
@@ -235,6 +236,47 @@ impl From<&Trust> for TrustState {
             repeated: trust.repeated,
             contradicted: trust.contradicted,
             given_up: trust.given_up,
+        }
+    }
+}
+
+/// What somebody read off the meter.
+#[derive(Debug, Serialize)]
+pub(crate) struct ReadingState {
+    t: Timestamp,
+    kwh: f64,
+    by: Option<String>,
+    entered: Timestamp,
+    since_previous: Option<ComparisonState>,
+}
+
+/// What it says of the pulses.
+#[derive(Debug, Serialize)]
+struct ComparisonState {
+    kwh_by_meter: f64,
+    kwh_by_pulses: f64,
+    drift_kwh: f64,
+    drift_percent: Option<f64>,
+    unwatched_s: u64,
+}
+
+impl ReadingState {
+    /// One of `/api/v1/meters/<site>/<meter>/readings`, with or without who read it.
+    pub(crate) fn new(checked: &CheckedReading, names: bool) -> Self {
+        let thousandths = |value: f64| (value * 1000.0).round() / 1000.0;
+        let reading = &checked.entered.reading;
+        Self {
+            t: reading.at,
+            kwh: reading.kwh,
+            by: names.then(|| reading.by.clone()),
+            entered: checked.entered.entered,
+            since_previous: checked.since.map(|since| ComparisonState {
+                kwh_by_meter: thousandths(since.meter_kwh),
+                kwh_by_pulses: thousandths(since.pulses_kwh),
+                drift_kwh: thousandths(since.drift_kwh()),
+                drift_percent: since.drift_percent().map(thousandths),
+                unwatched_s: since.unwatched_s,
+            }),
         }
     }
 }

@@ -4,6 +4,7 @@
 //! goes from `server.rs` through `route.rs` to `answers.rs`; two threads own what
 //! blocks, the ledger and librrd.
 
+mod access;
 mod answers;
 mod api;
 mod assets;
@@ -19,10 +20,13 @@ mod hours;
 mod ledger_thread;
 mod live;
 mod manifest;
+mod meter_readings;
 mod page_cache;
 mod pages;
 mod periods;
 mod proxies;
+mod reading_form;
+mod reading_sender;
 mod reply;
 mod route;
 mod series;
@@ -34,23 +38,34 @@ mod texts;
 mod time_zone;
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use anyhow::Context;
+use daemon_runtime::Reloads;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+pub use access::AccessSettings;
 pub use proxies::{BasePath, Network};
 pub use settings::{Settings, Zone};
 pub use tariff::{TariffSettings, TimeSettings};
 pub use time_zone::adopt_time_zone;
 
-/// Serves until `shutdown`.
-pub async fn run(settings: Settings, shutdown: CancellationToken) -> anyhow::Result<()> {
+/// Serves until `shutdown`; users are read again at each reload.
+pub async fn run(
+    settings: Settings,
+    reloads: Reloads<Settings>,
+    shutdown: CancellationToken,
+) -> anyhow::Result<()> {
     settings.mqtt.check()?;
     let web = Web::bind(settings).await?;
     tracing::info!("open http://{}/", web.address());
     daemon_runtime::ready();
-    web.serve(shutdown).await
+    let reloading = access::reload(reloads, web.access.clone());
+    tokio::select! {
+        served = web.serve(shutdown) => served,
+        never = reloading => never,
+    }
 }
 
 /// A server that listens but does not answer yet.
@@ -59,17 +74,19 @@ pub struct Web {
     settings: Settings,
     listener: TcpListener,
     address: SocketAddr,
+    access: Arc<access::Access>,
 }
 
 impl Web {
     /// Takes the address of the settings; port 0 is any free one.
     pub async fn bind(settings: Settings) -> anyhow::Result<Self> {
+        let access = Arc::new(access::Access::read(&settings.access)?);
         let listen = settings.listen;
         let listener = TcpListener::bind(listen)
             .await
             .with_context(|| format!("listening on {listen}; is another program using it?"))?;
         let address = listener.local_addr().context("asking for the address listened on")?;
-        Ok(Self { settings, listener, address })
+        Ok(Self { settings, listener, address, access })
     }
 
     /// Where it listens.
@@ -79,7 +96,7 @@ impl Web {
 
     /// Answers until `shutdown`.
     pub async fn serve(self, shutdown: CancellationToken) -> anyhow::Result<()> {
-        let Self { settings, listener, .. } = self;
+        let Self { settings, listener, access, .. } = self;
         let zone = settings.zone();
         let disk = settings.ledger.clone();
         let tariffs = tariff::Tariffs::new(&settings.currency, &settings.tariff)?;
@@ -87,6 +104,7 @@ impl Web {
             .context("starting the ledger's thread")?;
         let graphs = graphs::Graphs::start(settings.rrd_dir, ledger.clone()).context("preparing to draw")?;
         let live = live::LiveValues::default();
+        let mqtt = settings.mqtt.clone();
         let listening = live::listen(settings.mqtt, live.clone(), shutdown.clone());
         let site = answers::Site {
             hours: hours::Hours::new(ledger.clone()),
@@ -94,6 +112,8 @@ impl Web {
             proxies: proxies::Proxies { base_path: settings.base_path, trusted: settings.trusted_proxies },
             pages: page_cache::PageCache::default(),
             disk,
+            access,
+            mqtt,
             ledger,
             graphs,
             live,

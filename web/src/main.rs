@@ -20,11 +20,14 @@ struct Arguments {
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     web::adopt_time_zone(arguments.config.as_deref());
-    Daemon {
+    let daemon = Daemon {
         name: "powerpi-web",
         version: env!("CARGO_PKG_VERSION"),
         config: arguments.config.as_deref(),
         worker_threads: 2,
-    }
-    .run(web::run)
+    };
+    daemon.run(|settings, shutdown| async {
+        let reloads = daemon.reloads()?;
+        web::run(settings, reloads, shutdown).await
+    })
 }

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use crate::access::Visitor;
 use crate::reply::Prepared;
 use crate::texts::Language;
 
@@ -14,9 +15,9 @@ const FRESH: Duration = Duration::from_secs(1);
 /// Pages kept: addresses are the browsers' choice, our memory is not.
 const MOST: usize = 256;
 
-/// What a page depends on: address, language, and where the site lies for this
-/// browser.
-pub(crate) type Key = (String, Language, String);
+/// What a page depends on: address, language, where the site lies for this
+/// browser, and who asks.
+pub(crate) type Key = (String, Language, String, Visitor);
 
 /// The pages of the last second.
 #[derive(Debug, Default)]

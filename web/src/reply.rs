@@ -132,6 +132,14 @@ pub(crate) fn see_other(address: &str) -> Reply {
     reply
 }
 
+/// There is no such thing to be done at this address.
+pub(crate) fn not_allowed() -> Reply {
+    let mut reply = reply(StatusCode::METHOD_NOT_ALLOWED, "Only GET and HEAD are served here.\n");
+    set(&mut reply, header::ALLOW, "GET, HEAD");
+    set(&mut reply, header::CONTENT_TYPE, "text/plain; charset=utf-8");
+    reply
+}
+
 /// Something for programs.
 pub(crate) fn json(status: StatusCode, value: &impl serde::Serialize) -> Reply {
     // Fails only for maps with keys that are not text; there are none here.
@@ -144,6 +152,15 @@ pub(crate) fn json(status: StatusCode, value: &impl serde::Serialize) -> Reply {
 /// Has it kept as a file of that name.
 pub(crate) fn attach(reply: &mut Reply, file: &str) {
     set(reply, header::CONTENT_DISPOSITION, &format!("attachment; filename=\"{file}\""));
+}
+
+/// Says that an answer is for the one who asked: nobody between may keep it for others.
+pub(crate) fn keep_private(reply: &mut Reply) {
+    let said = reply.headers().get(header::CACHE_CONTROL).and_then(|value| value.to_str().ok());
+    let said = said.unwrap_or("no-cache");
+    let private = format!("private, {}", said.strip_prefix("public, ").unwrap_or(said));
+    set(reply, header::CACHE_CONTROL, &private);
+    reply.headers_mut().append(header::VARY, HeaderValue::from_static("authorization"));
 }
 
 /// Sets a header whose value is known to be one.

@@ -21,6 +21,8 @@ pub(crate) enum Route {
     Kiosk,
     /// `/status`: how the machinery does.
     Status,
+    /// `/login`: has the browser ask for name and password.
+    Login,
     /// `/manifest.webmanifest`: makes it installable.
     Manifest,
     /// `/m/<site>/<meter>`: a meter's page.
@@ -31,6 +33,10 @@ pub(crate) enum Route {
     Go(PeriodRequest),
     /// `/m/<site>/<meter>/<span>.svg` or `.png`, or the same of a period.
     Picture(PictureRequest),
+    /// `/m/<site>/<meter>/readings`: what people read off the meter, and the form for it.
+    Readings(Meter),
+    /// `/api/v1/meters/<site>/<meter>/readings`: the same for programs.
+    ReadingsData(Meter),
     /// `/api/v1/meters`
     Meters,
     /// `/api/v1/meters/<site>/<meter>`
@@ -219,9 +225,11 @@ impl Route {
             ["assets", name] => Ok(Self::Asset((*name).to_owned())),
             ["kiosk"] => Ok(Self::Kiosk),
             ["status"] => Ok(Self::Status),
+            ["login"] => Ok(Self::Login),
             ["manifest.webmanifest"] => Ok(Self::Manifest),
             ["m", site, id] => Ok(Self::Meter(meter(site, id)?)),
             ["m", site, id, "go"] => go(meter(site, id)?, query).map(Self::Go),
+            ["m", site, id, "readings"] => Ok(Self::Readings(meter(site, id)?)),
             ["m", site, id, "all"] => Ok(Self::Period(PeriodRequest {
                 meter: meter(site, id)?,
                 kind: None,
@@ -242,6 +250,7 @@ impl Route {
             ["api", "v1", "live"] => lives(query).map(Self::Lives),
             ["api", "v1", "meters"] => Ok(Self::Meters),
             ["api", "v1", "meters", site, id] => Ok(Self::Figures(meter(site, id)?)),
+            ["api", "v1", "meters", site, id, "readings"] => Ok(Self::ReadingsData(meter(site, id)?)),
             ["api", "v1", "meters", site, id, "trust"] => Ok(Self::Trust(meter(site, id)?)),
             ["api", "v1", "meters", site, id, "statistics.csv"] => {
                 statistics(meter(site, id)?, query).map(Self::Statistics)
@@ -253,6 +262,37 @@ impl Route {
             }
             _ => Err(RouteError::NotFound),
         }
+    }
+
+    /// The one meter that it is about.
+    pub(crate) fn meter(&self) -> Option<&Meter> {
+        match self {
+            Self::Meter(meter)
+            | Self::Readings(meter)
+            | Self::ReadingsData(meter)
+            | Self::Figures(meter)
+            | Self::Trust(meter)
+            | Self::Live(meter) => Some(meter),
+            Self::Period(request) | Self::Go(request) => Some(&request.meter),
+            Self::Picture(request) => Some(&request.meter),
+            Self::Energy(request) => Some(&request.meter),
+            Self::Statistics(request) => Some(&request.meter),
+            Self::Series(request) => Some(&request.meter),
+            Self::Lives(meter) => meter.as_ref(),
+            Self::Start
+            | Self::Kiosk
+            | Self::Status
+            | Self::Login
+            | Self::Manifest
+            | Self::Meters
+            | Self::Health
+            | Self::Asset(_) => None,
+        }
+    }
+
+    /// Whether it says nothing of any meter, so that it is for everybody.
+    pub(crate) fn is_for_everybody(&self) -> bool {
+        matches!(self, Self::Manifest | Self::Health | Self::Asset(_))
     }
 }
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper::{Method, Request, StatusCode, header};
+use hyper::{Method, Request};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use tokio::net::{TcpListener, TcpStream};
@@ -103,12 +103,7 @@ async fn answer(site: &Site, peer: IpAddr, request: Request<Incoming>) -> Reply 
     match *request.method() {
         // hyper leaves the body of an answer to HEAD away.
         Method::GET | Method::HEAD => site.answer(peer, request.uri(), request.headers()).await,
-        _ => {
-            let mut reply =
-                reply::reply(StatusCode::METHOD_NOT_ALLOWED, "Only GET and HEAD are served here.\n");
-            reply::set(&mut reply, header::ALLOW, "GET, HEAD");
-            reply::set(&mut reply, header::CONTENT_TYPE, "text/plain; charset=utf-8");
-            reply
-        }
+        Method::POST => site.take(peer, request).await,
+        _ => reply::not_allowed(),
     }
 }

@@ -7,6 +7,7 @@ use daemon_runtime::MqttSettings;
 use jiff::tz::TimeZone;
 use serde::Deserialize;
 
+use crate::access::AccessSettings;
 use crate::proxies::{BasePath, Network};
 use crate::tariff::TariffSettings;
 
@@ -33,6 +34,8 @@ pub struct Settings {
     pub tariff: Vec<TariffSettings>,
     /// Browsers connected at the same time; more wait.
     pub max_connections: usize,
+    /// Who may see what.
+    pub access: AccessSettings,
     /// The broker.
     pub mqtt: MqttSettings,
 }
@@ -52,6 +55,7 @@ impl Default for Settings {
             currency: "EUR".into(),
             tariff: Vec::new(),
             max_connections: 2_000,
+            access: AccessSettings::default(),
             mqtt: MqttSettings::default(),
         }
     }

@@ -1,81 +1,16 @@
 //! Live values through a real broker.
 #![allow(clippy::unwrap_used)]
 
+mod mosquitto;
 mod site;
 
 use std::io::{BufRead, BufReader};
-use std::net::{TcpListener, TcpStream};
-use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicU16, Ordering};
+use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
-use jiff::Timestamp;
+use mosquitto::{Broker, free_port};
 use serde_json::Value;
 use site::Site;
-
-/// Debian's mosquitto.
-struct Broker {
-    port: u16,
-    process: Child,
-}
-
-impl Broker {
-    fn on(port: u16) -> Self {
-        let process = Command::new("mosquitto")
-            .args(["-p", &port.to_string()])
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let deadline = Instant::now() + Duration::from_secs(10);
-        while TcpStream::connect(("127.0.0.1", port)).is_err() {
-            assert!(Instant::now() < deadline, "mosquitto does not listen");
-            std::thread::sleep(Duration::from_millis(20));
-        }
-        Self { port, process }
-    }
-
-    fn publish(&self, topic: &str, payload: &str, retain: bool) {
-        let mut command = Command::new("mosquitto_pub");
-        command.args(["-p", &self.port.to_string(), "-t", topic, "-m", payload]);
-        if retain {
-            command.arg("-r");
-        }
-        assert!(command.status().unwrap().success());
-    }
-
-    fn live(&self, watts: u32, total: u64) {
-        let payload = format!("{{\"t\":\"{}\",\"w\":{watts},\"total\":{total}}}", Timestamp::now());
-        self.publish("powerpi/hq/main/live", &payload, false);
-    }
-
-    /// A value that is there for whoever subscribes later.
-    fn state(&self, watts: u32) {
-        let now = Timestamp::now();
-        let payload = format!("{{\"t\":\"{now}\",\"power_w\":{watts},\"energy_kwh\":0.005,\"total\":5}}");
-        self.publish("powerpi/hq/main/state", &payload, true);
-    }
-}
-
-impl Drop for Broker {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
-
-fn free_port() -> u16 {
-    // Below the range from which the kernel takes ports for connections, and no two
-    // of one process alike: what is free now has to be free a moment later.
-    static NEXT: AtomicU16 = AtomicU16::new(0);
-    let first = (std::process::id() % 1000) as u16 * 11;
-    loop {
-        let port = 20_000 + (first + NEXT.fetch_add(1, Ordering::Relaxed)) % 12_000;
-        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
-            return port;
-        }
-    }
-}
 
 /// A browser's stream of events.
 struct Events(BufReader<TcpStream>);

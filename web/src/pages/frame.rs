@@ -1,5 +1,6 @@
 //! What every page has around its content.
 
+use crate::access::Visitor;
 use crate::assets;
 use crate::proxies::BasePath;
 use crate::texts::{Language, Texts};
@@ -17,6 +18,30 @@ pub(crate) struct Address {
     pub(crate) origin: String,
     /// The sub-path that a proxy serves this under.
     pub(crate) base_path: BasePath,
+    /// Who looks at it.
+    pub(crate) login: LoginState,
+}
+
+/// What a page says of logging in.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) enum LoginState {
+    /// Nothing: there is nothing to be seen by it.
+    #[default]
+    NotNeeded,
+    /// How to.
+    Possible,
+    /// As whom.
+    As(String),
+}
+
+impl From<&Visitor> for LoginState {
+    fn from(visitor: &Visitor) -> Self {
+        match visitor.name() {
+            Some(name) => Self::As(name.to_string()),
+            None if visitor.may_see_all() => Self::NotNeeded,
+            None => Self::Possible,
+        }
+    }
 }
 
 /// What every page has around its content, and the one place where links are
@@ -25,6 +50,7 @@ pub(crate) struct Frame {
     pub(crate) texts: &'static Texts,
     /// Addresses of this page in every language.
     pub(crate) languages: Vec<(&'static Texts, String)>,
+    login: LoginState,
     /// Before every path: empty, or the sub-path that a proxy serves this under.
     root: String,
     /// Carried along in links, if the reader chose a language.
@@ -45,8 +71,22 @@ impl Frame {
             languages: Language::all().map(|language| this(language.texts())).collect(),
             chosen: address.chosen.map(|language| language.texts().code),
             origin: address.origin.clone(),
+            login: address.login.clone(),
             root,
         }
+    }
+
+    /// The user who looks.
+    pub(crate) fn user(&self) -> Option<&str> {
+        match &self.login {
+            LoginState::As(name) => Some(name),
+            LoginState::NotNeeded | LoginState::Possible => None,
+        }
+    }
+
+    /// Whether logging in would show more.
+    pub(crate) fn offers_login(&self) -> bool {
+        self.login == LoginState::Possible
     }
 
     /// A page of ours, in the language that was chosen.

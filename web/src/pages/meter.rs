@@ -67,6 +67,11 @@ impl CostView {
 }
 
 impl MeterView {
+    /// Where what people read off the meter stands.
+    fn readings(&self) -> String {
+        format!("/m/{}/readings", self.path)
+    }
+
     /// A meter's figures and value as people of a language read them.
     pub(crate) fn new(figures: &Figures, presence: &Presence, texts: &Texts, ledger: &LedgerReader) -> Self {
         let zone = ledger.zone();

@@ -6,6 +6,7 @@ mod message;
 mod meter;
 mod overview;
 mod period;
+mod readings;
 mod status;
 mod trust;
 
@@ -17,6 +18,7 @@ pub(crate) use message::MessagePage;
 pub(crate) use meter::{MeterPage, MeterView};
 pub(crate) use overview::OverviewPage;
 pub(crate) use period::PeriodPage;
+pub(crate) use readings::{Outcome, Reader, ReadingsPage};
 pub(crate) use status::{Machine, StatusPage};
 
 use crate::texts::Texts;

@@ -249,6 +249,56 @@ pub(crate) struct Texts {
     pub(crate) language: &'static str,
     /// First link of a page, for keyboards.
     pub(crate) skip: &'static str,
+    /// Page of what people read off the meter, and the link to it.
+    pub(crate) readings: &'static str,
+    /// Heading of the form for it.
+    pub(crate) enter_reading: &'static str,
+    /// Label.
+    pub(crate) reading_time: &'static str,
+    /// Label.
+    pub(crate) reading_kwh: &'static str,
+    /// Button.
+    pub(crate) enter: &'static str,
+    /// What readings are for.
+    pub(crate) readings_why: &'static str,
+    /// Where there are none.
+    pub(crate) no_readings: &'static str,
+    /// Column: energy between two readings.
+    pub(crate) by_meter: &'static str,
+    /// Column: the same by the pulses.
+    pub(crate) by_pulses: &'static str,
+    /// Column: how much the pulses are off.
+    pub(crate) drift: &'static str,
+    /// Column.
+    pub(crate) read_by: &'static str,
+    /// Column.
+    pub(crate) entered_at: &'static str,
+    /// After a reading was entered.
+    pub(crate) reading_entered: &'static str,
+    /// While the recorder has not entered it.
+    pub(crate) reading_under_way: &'static str,
+    /// The broker has not taken it.
+    pub(crate) reading_not_sent: &'static str,
+    /// What was typed in is no time.
+    pub(crate) reading_no_time: &'static str,
+    /// It is still to come.
+    pub(crate) reading_in_future: &'static str,
+    /// What was typed in is no number.
+    pub(crate) reading_no_number: &'static str,
+    /// Link, and title of the page for those who have not logged in.
+    pub(crate) log_in: &'static str,
+    /// And what to do then.
+    pub(crate) log_in_advice: &'static str,
+    /// Before the name of who has.
+    pub(crate) logged_in_as: &'static str,
+    /// Title of the page after too many wrong passwords.
+    pub(crate) too_many_logins: &'static str,
+    /// And what to do then.
+    pub(crate) too_many_logins_advice: &'static str,
+    /// Title of the page for users without the right.
+    pub(crate) no_right: &'static str,
+    /// And what to do then.
+    pub(crate) no_right_advice: &'static str,
     /// Title of the page for what does not exist.
     pub(crate) not_found: &'static str,
     /// And what to do then.

@@ -68,9 +68,13 @@ pub(crate) fn info(name: &str) -> Info {
 
 /// Writes minutes into the ledger as the recorder does.
 pub(crate) fn record_minutes(dir: &Path, info: &Info, minutes: &[Minute]) {
+    record_minutes_of(&meter(), dir, info, minutes);
+}
+
+fn record_minutes_of(meter: &Meter, dir: &Path, info: &Info, minutes: &[Minute]) {
     let mut ledger = Ledger::open(&dir.join("ledger.sqlite")).unwrap();
     let mut batch = ledger.batch().unwrap();
-    let custody = batch.register(&meter(), info).unwrap();
+    let custody = batch.register(meter, info).unwrap();
     let mut total = 10_000_000;
     for (seq, minute) in (1..).zip(minutes) {
         let pulses = pulses(*minute);
@@ -82,11 +86,16 @@ pub(crate) fn record_minutes(dir: &Path, info: &Info, minutes: &[Minute]) {
 
 /// Writes the ledger and the RRD as the recorder does.
 pub(crate) fn record(dir: &Path, name: &str) -> Vec<Minute> {
+    record_meter(dir, &meter(), name)
+}
+
+/// The same of another meter.
+pub(crate) fn record_meter(dir: &Path, meter: &Meter, name: &str) -> Vec<Minute> {
     let minutes = minutes();
-    record_minutes(dir, &info(name), &minutes);
+    record_minutes_of(meter, dir, &info(name), &minutes);
     let recent = &minutes[minutes.partition_point(|at| *at < minute("2025-11-03T00:00:00Z"))..];
     let counted = recent.iter().map(|minute| (*minute, pulses(*minute)));
-    MeterDatabase::rebuild(&dir.join("rrd"), &meter(), recent[0], counted).unwrap();
+    MeterDatabase::rebuild(&dir.join("rrd"), meter, recent[0], counted).unwrap();
     minutes
 }
 
@@ -127,16 +136,19 @@ impl Site {
 
     /// With tariffs, in TOML.
     pub(crate) fn at_cost(dir: TempDir, mqtt_port: u16, tariffs: &str) -> Self {
-        let of_tariffs: Settings = daemon_runtime::parse(tariffs).unwrap();
+        Self::set_up(dir, mqtt_port, tariffs)
+    }
+
+    /// With more settings, in TOML.
+    pub(crate) fn set_up(dir: TempDir, mqtt_port: u16, more: &str) -> Self {
+        let settings: Settings = daemon_runtime::parse(more).unwrap();
         let settings = Settings {
-            tariff: of_tariffs.tariff,
-            currency: of_tariffs.currency,
             listen: "127.0.0.1:0".parse().unwrap(),
             ledger: dir.path().join("ledger.sqlite"),
             rrd_dir: dir.path().join("rrd"),
             time_zone: Some(Zone::try_from(ZONE.to_owned()).unwrap()),
             mqtt: MqttSettings { port: Some(mqtt_port), ..MqttSettings::default() },
-            ..Settings::default()
+            ..settings
         };
         let shutdown = CancellationToken::new();
         let token = shutdown.clone();
@@ -162,6 +174,22 @@ impl Site {
         let mut raw = Vec::new();
         stream.read_to_end(&mut raw).unwrap();
         Answer::parse(&raw, method)
+    }
+
+    /// Sends a form.
+    pub(crate) fn post(&self, path: &str, headers: &[(&str, &str)], form: &str) -> Answer {
+        let length = form.len().to_string();
+        let mut all = vec![("Content-Length", length.as_str())];
+        if !headers.iter().any(|(name, _)| *name == "Content-Type") {
+            all.push(("Content-Type", "application/x-www-form-urlencoded"));
+        }
+        all.extend(headers);
+        let mut stream = self.send("POST", path, &all);
+        // A server that does not want it may have closed the connection.
+        let _ = stream.write_all(form.as_bytes());
+        let mut raw = Vec::new();
+        stream.read_to_end(&mut raw).unwrap();
+        Answer::parse(&raw, "POST")
     }
 
     /// Sends a request and leaves the answer to be read.

@@ -1,0 +1,193 @@
+//! Who may see which meter, and who may type in readings: the users, and the meters that are
+//! public. Without users everybody sees everything.
+//!
+//! There are no cookies: a browser sends name and password with each request (HTTP basic
+//! authentication), and a password that fitted is recognised for some minutes without its hash.
+
+mod credentials;
+mod origin;
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use broker_users::{LoginError, Logins, Pace, PagesRight, UserName, Users};
+use daemon_runtime::{Reloads, SettingsError};
+use hyper::HeaderMap;
+use meter_messages::Meter;
+use serde::Deserialize;
+
+use crate::access::credentials::Credentials;
+pub(crate) use crate::access::origin::is_ours as comes_from_our_page;
+use crate::settings::Settings;
+
+/// How long a password that fitted is recognised without its hash.
+const RECOGNISED_FOR: Duration = Duration::from_secs(600);
+
+/// `[access]`
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct AccessSettings {
+    /// The users file; without one everybody sees everything.
+    pub users: Option<PathBuf>,
+    /// The meters that everybody may see all the same, as `site/meter`.
+    pub public_meters: Vec<Meter>,
+}
+
+/// Who asks, and what that lets them see and do.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct Visitor {
+    user: Option<(UserName, PagesRight)>,
+    /// The meters there are for a visitor who has not said who they are; `None` for all.
+    only: Option<Arc<BTreeSet<Meter>>>,
+}
+
+impl Visitor {
+    /// Whether a meter is there for this visitor.
+    pub(crate) fn may_see(&self, meter: &Meter) -> bool {
+        self.only.as_ref().is_none_or(|only| only.contains(meter))
+    }
+
+    /// Whether any meter could be.
+    pub(crate) fn may_see_some(&self) -> bool {
+        self.only.as_ref().is_none_or(|only| !only.is_empty())
+    }
+
+    /// Whether every meter is, and what is said of the server.
+    pub(crate) fn may_see_all(&self) -> bool {
+        self.only.is_none()
+    }
+
+    /// The name of a user who may type in readings.
+    pub(crate) fn may_enter(&self) -> Option<&UserName> {
+        let (name, right) = self.user.as_ref()?;
+        (*right >= PagesRight::EnterReadings).then_some(name)
+    }
+
+    /// The user's name, if the visitor has said who they are.
+    pub(crate) fn name(&self) -> Option<&UserName> {
+        self.user.as_ref().map(|(name, _)| name)
+    }
+}
+
+/// Why a visitor does not come in at all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Denied {
+    /// Name or password.
+    #[error("wrong user name or password")]
+    WrongLogin,
+    /// Too many logins of the address have failed.
+    #[error("too many logins failed")]
+    TooMany(Duration),
+    /// The user is one of the broker's only.
+    #[error("this user may not look at pages")]
+    NoRight,
+}
+
+/// What the settings and the users file say.
+#[derive(Debug, Default)]
+struct Rules {
+    users: Option<Users>,
+    public: Arc<BTreeSet<Meter>>,
+}
+
+impl Rules {
+    fn read(settings: &AccessSettings) -> anyhow::Result<Self> {
+        let public: Arc<BTreeSet<Meter>> = Arc::new(settings.public_meters.iter().cloned().collect());
+        let Some(path) = &settings.users else {
+            if !public.is_empty() {
+                let said = "access: without users every meter is public; public_meters needs users";
+                return Err(SettingsError::new(said.to_owned()).into());
+            }
+            return Ok(Self::default());
+        };
+        let users = Users::read(path)?;
+        let may_come = |user: &broker_users::User| user.password.is_some() && right_of(user).is_some();
+        if public.is_empty() && !users.user.values().any(may_come) {
+            let said = format!(
+                "access: nobody in {} may see a page; `powerpi passwd --file {} --role look NAME` adds a user",
+                path.display(),
+                path.display()
+            );
+            return Err(SettingsError::new(said).into());
+        }
+        Ok(Self { users: Some(users), public })
+    }
+}
+
+fn right_of(user: &broker_users::User) -> Option<PagesRight> {
+    user.role?.pages()
+}
+
+/// The door.
+#[derive(Debug)]
+pub(crate) struct Access {
+    rules: RwLock<Arc<Rules>>,
+    logins: Logins,
+}
+
+impl Access {
+    /// Reads the users file, if one is set.
+    pub(crate) fn read(settings: &AccessSettings) -> anyhow::Result<Self> {
+        let rules = RwLock::new(Arc::new(Rules::read(settings)?));
+        Ok(Self { rules, logins: Logins::new(Pace::IsTurnedAway, RECOGNISED_FOR)? })
+    }
+
+    /// From now on other users may come in. After an error those who could still can.
+    fn replace(&self, settings: &AccessSettings) -> anyhow::Result<()> {
+        let rules = Arc::new(Rules::read(settings)?);
+        *self.rules.write().unwrap_or_else(PoisonError::into_inner) = rules;
+        self.logins.forget();
+        Ok(())
+    }
+
+    fn rules(&self) -> Arc<Rules> {
+        Arc::clone(&self.rules.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Whether not everybody sees everything.
+    pub(crate) fn is_restricted(&self) -> bool {
+        self.rules().users.is_some()
+    }
+
+    /// Who has not said who they are.
+    pub(crate) fn stranger(&self) -> Visitor {
+        let rules = self.rules();
+        Visitor { user: None, only: rules.users.as_ref().map(|_| rules.public.clone()) }
+    }
+
+    /// Who sends a request.
+    pub(crate) async fn visitor(&self, headers: &HeaderMap, address: IpAddr) -> Result<Visitor, Denied> {
+        let rules = self.rules();
+        // Without users a name is none of our business: a proxy may ask for one.
+        let (Some(users), Some(credentials)) = (&rules.users, Credentials::of(headers)) else {
+            return Ok(self.stranger());
+        };
+        let known = users.user.get_key_value(credentials.name.as_str());
+        let hash = known.and_then(|(_, user)| user.password.clone());
+        self.logins.check(address, hash, &credentials.password).await.map_err(|error| {
+            tracing::debug!(%address, %error, "a login was refused");
+            match error {
+                LoginError::Wrong => Denied::WrongLogin,
+                LoginError::Busy => Denied::TooMany(Duration::from_secs(1)),
+                LoginError::TooMany(pause) => Denied::TooMany(pause),
+            }
+        })?;
+        let (name, user) = known.ok_or(Denied::WrongLogin)?;
+        let right = right_of(user).ok_or(Denied::NoRight)?;
+        Ok(Visitor { user: Some((name.clone(), right)), only: None })
+    }
+}
+
+/// Reads users and public meters again at each SIGHUP. Who is connected stays so.
+pub(crate) async fn reload(mut reloads: Reloads<Settings>, access: Arc<Access>) -> ! {
+    loop {
+        let settings = reloads.next().await;
+        match settings.map_err(Into::into).and_then(|settings| access.replace(&settings.access)) {
+            Ok(()) => tracing::info!("reloaded: users and public meters; the rest waits for a restart"),
+            Err(error) => tracing::error!("not reloaded, all stays as it was: {error:#}"),
+        }
+    }
+}

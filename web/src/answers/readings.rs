@@ -1,0 +1,164 @@
+//! Readings: their page, and the form by which somebody types one in.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use hyper::body::Incoming;
+use hyper::{Request, StatusCode, header};
+use jiff::Timestamp;
+use meter_ledger::RecordedMeter;
+use meter_messages::{Meter, MeterReading};
+
+use super::{Asked, Refusal, Site, filled};
+use crate::access::comes_from_our_page;
+use crate::meter_readings::{self, CheckedReading};
+use crate::pages::{Outcome, Reader, ReadingsPage};
+use crate::reading_form::Fields;
+use crate::reply::{self, Reply};
+use crate::route::{Query, Route};
+use crate::{api, reading_sender};
+
+/// The longest form, in bytes.
+const LONGEST_FORM: usize = 4096;
+/// How long it may take to arrive.
+const ARRIVES_WITHIN: Duration = Duration::from_secs(10);
+/// How long to look whether the recorder has entered a reading, and how often.
+const ENTERED_WITHIN: Duration = Duration::from_secs(3);
+const LOOK_EVERY: Duration = Duration::from_millis(100);
+
+impl Site {
+    /// The answer to a form.
+    pub(crate) async fn take(&self, peer: IpAddr, request: Request<Incoming>) -> Reply {
+        let (head, form) = request.into_parts();
+        let visit = self.proxies.visit(peer, &head.headers);
+        let path = visit.base_path.strip(head.uri.path());
+        let query = Query(head.uri.query().unwrap_or_default());
+        let Ok(Route::Readings(meter)) = Route::parse(path, query) else {
+            return reply::not_allowed();
+        };
+        let visitor = self.access.stranger();
+        let mut asked = Asked { path, query, headers: &head.headers, visit, visitor };
+        let answer = self.enter(meter, &mut asked, form).await;
+        self.finished(answer, &asked)
+    }
+
+    async fn enter(&self, meter: Meter, asked: &mut Asked<'_>, form: Incoming) -> Result<Reply, Refusal> {
+        asked.visitor = self.access.visitor(asked.headers, asked.visit.address).await?;
+        let Some(by) = asked.visitor.may_enter() else {
+            // Who has not said who they are can do so.
+            let login = asked.visitor.name().is_none() && self.access.is_restricted();
+            return Err(if login { Refusal::LoginNeeded } else { Refusal::NoRight });
+        };
+        if !comes_from_our_page(asked.headers, &asked.visit.origin) {
+            return Err(Refusal::Foreign);
+        }
+        let fields = Fields::of(&body(asked, form).await?);
+        let (known, ..) = self.reach(meter).await?;
+        let reading = match fields.reading(by.as_str(), self.ledger.zone(), Timestamp::now()) {
+            Ok(reading) => reading,
+            Err(wrong) => return self.again(&known, asked, fields, Outcome::Wrong(wrong)).await,
+        };
+        if let Err(error) = reading_sender::send(&self.mqtt, &known.meter, &reading).await {
+            tracing::warn!("a reading of {} is not sent: {error:#}", known.meter);
+            return self.again(&known, asked, fields, Outcome::NotSent).await;
+        }
+        let path = format!("/m/{}/readings?entered={}", known.meter, reading.at);
+        self.await_entry(known, reading).await?;
+        Ok(reply::see_other(&asked.frame().link(&path)))
+    }
+
+    /// The form with what was typed in, and what is wrong with it.
+    async fn again(
+        &self,
+        known: &RecordedMeter,
+        asked: &Asked<'_>,
+        fields: Fields,
+        outcome: Outcome,
+    ) -> Result<Reply, Refusal> {
+        let readings = self.checked(known.clone()).await?;
+        let page = self.readings_page(known, &readings, asked, Some((outcome, Some(fields))))?;
+        let mut reply = reply::html(page).reply(asked.headers, "no-store");
+        *reply.status_mut() = match outcome {
+            Outcome::NotSent => StatusCode::SERVICE_UNAVAILABLE,
+            _ => StatusCode::BAD_REQUEST,
+        };
+        Ok(reply)
+    }
+
+    /// Waits for the recorder, but not for long: the broker owes it the reading.
+    async fn await_entry(&self, known: RecordedMeter, reading: MeterReading) -> Result<(), Refusal> {
+        let began = std::time::Instant::now();
+        while began.elapsed() < ENTERED_WITHIN {
+            let there = self.checked(known.clone()).await?;
+            if there.iter().any(|checked| checked.entered.reading == reading) {
+                break;
+            }
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+        Ok(())
+    }
+
+    async fn checked(&self, known: RecordedMeter) -> Result<Vec<CheckedReading>, Refusal> {
+        Ok(self.ledger.ask(move |ledger| meter_readings::read(ledger, &known)).await?)
+    }
+
+    /// The page of a meter's readings.
+    pub(super) async fn readings(&self, meter: Meter, asked: &Asked<'_>) -> Result<String, Refusal> {
+        let (known, ..) = self.reach(meter).await?;
+        let readings = self.checked(known.clone()).await?;
+        let entered: Option<Timestamp> = asked.query.get("entered").and_then(|at| at.parse().ok());
+        let outcome = entered.map(|at| {
+            let there = readings.iter().any(|checked| checked.entered.reading.at == at);
+            (if there { Outcome::Entered } else { Outcome::UnderWay }, None)
+        });
+        self.readings_page(&known, &readings, asked, outcome)
+    }
+
+    fn readings_page(
+        &self,
+        known: &RecordedMeter,
+        readings: &[CheckedReading],
+        asked: &Asked<'_>,
+        outcome: Option<(Outcome, Option<Fields>)>,
+    ) -> Result<String, Refusal> {
+        let zone = self.ledger.zone();
+        let (outcome, typed) = outcome.map_or((None, None), |(outcome, typed)| (Some(outcome), typed));
+        let form = asked.visitor.may_enter().map(|_| {
+            let now = zone.to_datetime(Timestamp::now());
+            typed.unwrap_or_else(|| Fields {
+                time: now.strftime("%Y-%m-%dT%H:%M").to_string(),
+                kwh: String::new(),
+            })
+        });
+        let outcome = outcome.filter(|_| form.is_some());
+        let reader = Reader { sees_names: asked.visitor.may_see_all(), form, outcome };
+        let meter = (known.name.clone(), known.meter.to_string());
+        filled(&ReadingsPage::new(asked.frame(), meter, readings, reader, zone))
+    }
+
+    /// The same for programs.
+    pub(super) async fn readings_data(&self, meter: Meter, asked: &Asked<'_>) -> Result<Reply, Refusal> {
+        let (known, ..) = self.reach(meter).await?;
+        let readings = self.checked(known).await?;
+        let names = asked.visitor.may_see_all();
+        let readings: Vec<_> =
+            readings.iter().map(|checked| api::ReadingState::new(checked, names)).collect();
+        Ok(reply::json(StatusCode::OK, &serde_json::json!({ "readings": readings })))
+    }
+}
+
+/// A form's body; a longer or a slower one than ours is none.
+async fn body(asked: &Asked<'_>, form: Incoming) -> Result<Bytes, Refusal> {
+    if !asked.text(header::CONTENT_TYPE).starts_with("application/x-www-form-urlencoded") {
+        return Err(Refusal::Form(StatusCode::UNSUPPORTED_MEDIA_TYPE));
+    }
+    let whole = tokio::time::timeout(ARRIVES_WITHIN, Limited::new(form, LONGEST_FORM).collect()).await;
+    match whole {
+        Ok(Ok(whole)) => Ok(whole.to_bytes()),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(Refusal::Form(StatusCode::PAYLOAD_TOO_LARGE)),
+        Ok(Err(_)) => Err(Refusal::Form(StatusCode::BAD_REQUEST)),
+        Err(_) => Err(Refusal::Form(StatusCode::REQUEST_TIMEOUT)),
+    }
+}

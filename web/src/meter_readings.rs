@@ -1,0 +1,85 @@
+//! What people read off a meter, beside what its pulses say of the same time.
+
+use meter_ledger::{EnteredReading, Ledger, LedgerError, RecordedMeter};
+use meter_messages::Minute;
+
+/// So many readings are shown.
+const SHOWN: usize = 200;
+
+/// A reading, and what it says of the pulses.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct CheckedReading {
+    /// The reading.
+    pub(crate) entered: EnteredReading,
+    /// The time since the reading before it; `None` for the first.
+    pub(crate) since: Option<Comparison>,
+}
+
+/// The energy between two readings, both ways.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Comparison {
+    /// By the meter.
+    pub(crate) meter_kwh: f64,
+    /// By the pulses.
+    pub(crate) pulses_kwh: f64,
+    /// Seconds of it in which nobody counted: what is missing of the pulses, they may explain.
+    pub(crate) unwatched_s: u64,
+}
+
+impl Comparison {
+    /// By how much the pulses are off, in kWh.
+    pub(crate) fn drift_kwh(&self) -> f64 {
+        self.pulses_kwh - self.meter_kwh
+    }
+
+    /// The same in percent; `None` where the meter did not go forward: it was replaced, or
+    /// misread.
+    pub(crate) fn drift_percent(&self) -> Option<f64> {
+        (self.meter_kwh > 0.0).then(|| (self.pulses_kwh / self.meter_kwh - 1.0) * 100.0)
+    }
+}
+
+/// The newest readings of a meter, the newest first.
+pub(crate) fn read(ledger: &Ledger, meter: &RecordedMeter) -> Result<Vec<CheckedReading>, LedgerError> {
+    let mut readings = ledger.readings(meter, SHOWN + 1)?;
+    let mut checked = Vec::with_capacity(readings.len());
+    while let Some(entered) = readings.pop() {
+        let since = readings.last().map(|before| compare(ledger, meter, before, &entered)).transpose()?;
+        checked.push(CheckedReading { entered, since });
+    }
+    checked.truncate(SHOWN);
+    Ok(checked)
+}
+
+fn compare(
+    ledger: &Ledger,
+    meter: &RecordedMeter,
+    before: &EnteredReading,
+    after: &EnteredReading,
+) -> Result<Comparison, LedgerError> {
+    let minute = |entered: &EnteredReading| {
+        Minute::nearest(entered.reading.at.as_second().div_euclid(Minute::SECONDS))
+    };
+    let span = minute(before)..minute(after);
+    let length_s = (span.end.start() - span.start.start()).max(0).unsigned_abs();
+    let sum = ledger.sum(meter, span)?;
+    Ok(Comparison {
+        meter_kwh: after.reading.kwh - before.reading.kwh,
+        pulses_kwh: sum.kwh(),
+        unwatched_s: length_s.saturating_sub(sum.watched_s),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn drift_is_what_the_pulses_have_too_much() {
+        let between = |meter_kwh, pulses_kwh| Comparison { meter_kwh, pulses_kwh, unwatched_s: 0 };
+        assert_eq!(between(200.0, 150.0).drift_kwh(), -50.0);
+        assert_eq!(between(200.0, 150.0).drift_percent(), Some(-25.0));
+        assert_eq!(between(0.0, 1.0).drift_percent(), None);
+        assert_eq!(between(-5.0, 1.0).drift_percent(), None);
+    }
+}

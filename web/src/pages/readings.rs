@@ -1,0 +1,176 @@
+//! What people read off a meter, and the form to type it in.
+
+use askama::Template;
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+
+use super::Frame;
+use crate::meter_readings::{CheckedReading, Comparison};
+use crate::reading_form::{FieldError, Fields};
+use crate::texts::Texts;
+
+/// A reading in words.
+pub(crate) struct ReadingRow {
+    at: (String, String),
+    kwh: String,
+    by: Option<String>,
+    entered: (String, String),
+    since: Option<ComparisonView>,
+}
+
+/// What a reading says of the pulses, in words.
+struct ComparisonView {
+    meter_kwh: String,
+    pulses_kwh: String,
+    drift_kwh: String,
+    drift_percent: Option<String>,
+    unwatched: Option<String>,
+}
+
+impl ReadingRow {
+    fn new(checked: &CheckedReading, names: bool, texts: &Texts, zone: &TimeZone) -> Self {
+        let moment = |at: Timestamp| (at.to_string(), texts.moment(zone.to_datetime(at)));
+        let reading = &checked.entered.reading;
+        Self {
+            at: moment(reading.at),
+            kwh: texts.number(reading.kwh, decimals(reading.kwh)),
+            by: names.then(|| reading.by.clone()),
+            entered: moment(checked.entered.entered),
+            since: checked.since.as_ref().map(|since| ComparisonView::new(since, texts)),
+        }
+    }
+}
+
+impl ComparisonView {
+    fn new(since: &Comparison, texts: &Texts) -> Self {
+        let signed = |value: f64, decimals| {
+            let text = texts.number(value, decimals);
+            if value > 0.0 { format!("+{text}") } else { text }
+        };
+        let drift_percent = since.drift_percent();
+        Self {
+            meter_kwh: texts.number(since.meter_kwh, 3),
+            pulses_kwh: texts.number(since.pulses_kwh, 3),
+            drift_kwh: signed(since.drift_kwh(), 3),
+            drift_percent: drift_percent.map(|percent| format!("{}\u{a0}%", signed(percent, 2))),
+            unwatched: (since.unwatched_s > 0).then(|| Texts::length(since.unwatched_s)),
+        }
+    }
+}
+
+/// As many decimals as were read, at most three.
+fn decimals(kwh: f64) -> usize {
+    let whole = |decimals: i32| {
+        let scaled = kwh * 10f64.powi(decimals);
+        (scaled - scaled.round()).abs() < 0.01
+    };
+    (0..3).find(|decimals| whole(*decimals)).unwrap_or(3) as usize
+}
+
+/// What became of what was typed in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// It is in the ledger.
+    Entered,
+    /// The broker has it, the recorder not yet.
+    UnderWay,
+    /// The broker has not taken it.
+    NotSent,
+    /// A field is wrong.
+    Wrong(FieldError),
+}
+
+impl Outcome {
+    fn said(self, texts: &Texts) -> &'static str {
+        match self {
+            Self::Entered => texts.reading_entered,
+            Self::UnderWay => texts.reading_under_way,
+            Self::NotSent => texts.reading_not_sent,
+            Self::Wrong(FieldError::Time) => texts.reading_no_time,
+            Self::Wrong(FieldError::Future) => texts.reading_in_future,
+            Self::Wrong(FieldError::Kwh) => texts.reading_no_number,
+        }
+    }
+
+    fn is_bad(self) -> bool {
+        matches!(self, Self::NotSent | Self::Wrong(_))
+    }
+
+    fn field(self) -> Option<FieldError> {
+        match self {
+            Self::Wrong(field) => Some(field),
+            _ => None,
+        }
+    }
+}
+
+/// Whom the page is for.
+pub(crate) struct Reader {
+    /// Whether names of users are for them.
+    pub(crate) sees_names: bool,
+    /// What stands in the form; `None` where they may not enter anything.
+    pub(crate) form: Option<Fields>,
+    /// What became of what they typed in.
+    pub(crate) outcome: Option<Outcome>,
+}
+
+/// The page.
+#[derive(Template)]
+#[template(path = "readings.html")]
+pub(crate) struct ReadingsPage {
+    frame: Frame,
+    name: String,
+    path: String,
+    form: Option<Fields>,
+    /// What to say, and whether it is bad news.
+    notice: Option<(&'static str, bool)>,
+    /// Which field is wrong: the time, the number.
+    wrong: (bool, bool),
+    rows: Vec<ReadingRow>,
+}
+
+impl ReadingsPage {
+    /// Where the form goes.
+    fn address(&self) -> String {
+        format!("/m/{}/readings", self.path)
+    }
+
+    /// The page of a meter's readings, the newest first.
+    pub(crate) fn new(
+        frame: Frame,
+        (name, path): (String, String),
+        readings: &[CheckedReading],
+        reader: Reader,
+        zone: &TimeZone,
+    ) -> Self {
+        let texts = frame.texts;
+        let row = |checked| ReadingRow::new(checked, reader.sees_names, texts, zone);
+        let wrong = reader.outcome.and_then(Outcome::field);
+        Self {
+            rows: readings.iter().map(row).collect(),
+            form: reader.form,
+            notice: reader.outcome.map(|outcome| (outcome.said(texts), outcome.is_bad())),
+            wrong: (
+                matches!(wrong, Some(FieldError::Time | FieldError::Future)),
+                wrong == Some(FieldError::Kwh),
+            ),
+            name,
+            path,
+            frame,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reading_has_the_decimals_that_were_read() {
+        for (kwh, expected) in
+            [(12345.0, 0), (12345.6, 1), (0.25, 2), (98765.432, 3), (1.0 / 3.0, 3), (0.0, 0)]
+        {
+            assert_eq!(decimals(kwh), expected, "{kwh}");
+        }
+    }
+}

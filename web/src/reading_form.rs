@@ -1,0 +1,110 @@
+//! What somebody typed into the form of a meter reading. Pure.
+
+use jiff::Timestamp;
+use jiff::civil::DateTime;
+use jiff::tz::TimeZone;
+use meter_messages::{MeterReading, Minute};
+
+/// A clock may be so much ahead of ours, in seconds.
+const AHEAD_S: i64 = 60;
+
+/// The fields as they were sent.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Fields {
+    /// A local time as in `2026-11-25T18:30`.
+    pub(crate) time: String,
+    /// What the meter shows, with comma or point.
+    pub(crate) kwh: String,
+}
+
+/// What is wrong with a field.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum FieldError {
+    /// No time.
+    Time,
+    /// A time that is still to come.
+    Future,
+    /// No number that a meter can show.
+    Kwh,
+}
+
+impl Fields {
+    /// Those of a form's body; what is not there is empty.
+    pub(crate) fn of(body: &[u8]) -> Self {
+        let mut fields = Self::default();
+        for (name, value) in form_urlencoded::parse(body) {
+            match name.as_ref() {
+                "time" => fields.time = value.into_owned(),
+                "kwh" => fields.kwh = value.into_owned(),
+                _ => {}
+            }
+        }
+        fields
+    }
+
+    /// The reading. Of an hour that the clock shows twice it is the first.
+    pub(crate) fn reading(
+        &self,
+        by: &str,
+        zone: &TimeZone,
+        now: Timestamp,
+    ) -> Result<MeterReading, FieldError> {
+        let local: DateTime = self.time.trim().parse().map_err(|_| FieldError::Time)?;
+        let at = zone.to_ambiguous_timestamp(local).compatible().map_err(|_| FieldError::Time)?;
+        if !self.time.contains(['T', ' ']) || Minute::containing(at.as_second()).is_err() {
+            return Err(FieldError::Time);
+        }
+        if at.as_second() > now.as_second() + AHEAD_S {
+            return Err(FieldError::Future);
+        }
+        Ok(MeterReading { at, kwh: kwh(&self.kwh).ok_or(FieldError::Kwh)?, by: by.to_owned() })
+    }
+}
+
+/// Digits with at most one comma or point. Thousands are not parted: nobody could tell `12.345`
+/// from `12,345`.
+fn kwh(text: &str) -> Option<f64> {
+    let text = text.trim().replace(',', ".");
+    let is_number = text.starts_with(|first: char| first.is_ascii_digit())
+        && text.chars().all(|digit| digit.is_ascii_digit() || digit == '.');
+    let kwh: f64 = text.parse().ok().filter(|_| is_number)?;
+    (kwh <= MeterReading::MOST_KWH).then_some(kwh)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn read(body: &str) -> Result<(String, f64), FieldError> {
+        let zone = TimeZone::get("Europe/Berlin").unwrap();
+        let now = "2026-11-25T17:30:00Z".parse().unwrap();
+        let reading = Fields::of(body.as_bytes()).reading("anna", &zone, now)?;
+        assert_eq!(reading.by, "anna");
+        Ok((reading.at.to_string(), reading.kwh))
+    }
+
+    #[test]
+    fn a_reading_is_a_local_time_and_a_number() {
+        let now = Ok(("2026-11-25T17:30:00Z".to_owned(), 12345.6));
+        assert_eq!(read("time=2026-11-25T18%3A30&kwh=12345%2C6&x=y"), now);
+        assert_eq!(read("kwh=+12345.6+&time=2026-11-25T18:30:00"), now);
+        assert_eq!(read("time=2026-11-25T18:31&kwh=0").unwrap().1, 0.0);
+        // The clock went back from three to two, and forward from two to three.
+        assert_eq!(read("time=2026-10-25T02:30&kwh=1").unwrap().0, "2026-10-25T00:30:00Z");
+        assert_eq!(read("time=2026-03-29T02:30&kwh=1").unwrap().0, "2026-03-29T01:30:00Z");
+    }
+
+    #[test]
+    fn what_is_wrong_is_told() {
+        for time in
+            ["", "yesterday", "2026-11-25", "2026-13-01T00:00", "1999-12-31T12:00", "2026-11-25T18:30Z"]
+        {
+            assert_eq!(read(&format!("time={time}&kwh=1")), Err(FieldError::Time), "{time}");
+        }
+        assert_eq!(read("time=2026-11-25T18:32&kwh=1"), Err(FieldError::Future));
+        for kwh in ["", "-1", "x", "1.2.3", "1.234,5", "1e5", "inf", "1000000001", ".5", "0x1", "1'000"] {
+            assert_eq!(read(&format!("time=2026-11-25T18:30&kwh={kwh}")), Err(FieldError::Kwh), "{kwh}");
+        }
+    }
+}

@@ -1,0 +1,203 @@
+//! Readings that somebody types in: who may, what is sent, and what the page makes of them.
+#![allow(clippy::unwrap_used)]
+
+mod mosquitto;
+mod site;
+
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use broker_users::{PasswordHash, Role, UsersFile};
+use jiff::Timestamp;
+use meter_ledger::{Entering, Ledger};
+use meter_messages::MeterReading;
+use mosquitto::{Broker, free_port};
+use site::{Answer, Site, kwh, meter, minute, record};
+use tempfile::TempDir;
+
+const PAGE: &str = "/m/hq/main/readings";
+const GOOD: &str = "time=2025-10-26T12%3A00&kwh=12345%2C6";
+
+fn site(mqtt_port: u16) -> Site {
+    let dir = TempDir::new().unwrap();
+    record(dir.path(), "Hauptzähler");
+    let path = dir.path().join("users.toml");
+    let mut file = UsersFile::open(&path).unwrap();
+    for (name, role) in [("anna", Role::Look), ("ernst", Role::EnterReadings)] {
+        let hash = PasswordHash::of(format!("of {name}").as_bytes()).unwrap();
+        file.set(&name.parse().unwrap(), Some(&hash), Some(role));
+    }
+    file.save().unwrap();
+    let more = format!("[access]\nusers = '{}'\npublic_meters = ['hq/main']", path.display());
+    Site::set_up(dir, mqtt_port, &more)
+}
+
+fn basic(user: &str) -> String {
+    format!("Basic {}", STANDARD.encode(format!("{user}:of {user}")))
+}
+
+fn post(site: &Site, user: Option<&str>, more: &[(&str, &str)], form: &str) -> Answer {
+    let login = user.map(basic);
+    let mut headers: Vec<(&str, &str)> = login.iter().map(|it| ("Authorization", it.as_str())).collect();
+    headers.extend(more);
+    site.post(PAGE, &headers, form)
+}
+
+fn get(site: &Site, user: Option<&str>, path: &str) -> String {
+    let login = user.map(basic);
+    let headers: Vec<(&str, &str)> = login.iter().map(|it| ("Authorization", it.as_str())).collect();
+    let answer = site.ask("GET", path, &headers);
+    assert_eq!(answer.status, 200, "{path}");
+    answer.text()
+}
+
+const OURS: (&str, &str) = ("Origin", "http://test");
+
+#[test]
+fn only_users_with_the_right_enter_readings_and_only_from_our_page() {
+    let site = site(1);
+    assert_eq!(post(&site, None, &[OURS], GOOD).status, 401);
+    let refused = post(&site, Some("anna"), &[OURS], GOOD);
+    assert_eq!((refused.status, refused.header("www-authenticate")), (403, ""));
+    for foreign in [
+        vec![],
+        vec![("Origin", "http://evil")],
+        vec![("Origin", "null")],
+        vec![OURS, ("Sec-Fetch-Site", "cross-site")],
+        vec![OURS, ("Sec-Fetch-Site", "same-site")],
+    ] {
+        let refused = post(&site, Some("ernst"), &foreign, GOOD);
+        assert_eq!(refused.status, 403, "{foreign:?}");
+    }
+    // No broker is there: but that far only these come.
+    for ours in [
+        vec![OURS],
+        vec![("Sec-Fetch-Site", "same-origin"), ("Origin", "https://outside")],
+        vec![("Origin", "https://outside"), ("X-Forwarded-Host", "outside")],
+    ] {
+        assert_eq!(post(&site, Some("ernst"), &ours, GOOD).status, 503, "{ours:?}");
+    }
+    assert!(!get(&site, None, PAGE).contains("<form"));
+    assert!(!get(&site, Some("anna"), PAGE).contains("<form"));
+    assert!(get(&site, Some("ernst"), PAGE).contains("method=\"post\""));
+    // Without users nobody is known, so nobody enters anything.
+    let open = Site::start();
+    assert_eq!(open.post(PAGE, &[OURS], GOOD).status, 403);
+    assert!(!open.get(PAGE).text().contains("<form"));
+}
+
+#[test]
+fn what_cannot_be_entered_is_told_and_what_was_typed_in_stays() {
+    let site = site(1);
+    for (form, said) in [
+        ("time=soon&kwh=5", "That is not a time."),
+        ("time=2099-01-01T12%3A00&kwh=5", "still to come"),
+        ("time=2025-10-26T12%3A00&kwh=12.345%2C6", "at most one decimal point"),
+        ("", "That is not a time."),
+    ] {
+        let answer = post(&site, Some("ernst"), &[OURS], form);
+        let page = answer.text();
+        assert_eq!(answer.status, 400, "{form}");
+        assert!(page.contains(said) && page.contains("role=\"alert\""), "{form}: {page}");
+        assert!(page.contains("aria-invalid=\"true\""), "{form}");
+    }
+    let typed = post(&site, Some("ernst"), &[OURS], "time=2025-10-26T12%3A00&kwh=%22%3E1").text();
+    assert!(
+        typed.contains("value=\"2025-10-26T12:00\"") && typed.contains("value=\"&#34;&#62;1\""),
+        "{typed}"
+    );
+
+    let away = post(&site, Some("ernst"), &[OURS, ("Accept-Language", "de")], GOOD);
+    let page = away.text();
+    assert!(away.status == 503 && page.contains("konnte nicht übergeben werden"), "{page}");
+    assert!(page.contains("value=\"12345,6\""), "{page}");
+
+    let json = ("Content-Type", "application/json");
+    assert_eq!(post(&site, Some("ernst"), &[OURS, json], "{}").status, 415);
+    assert_eq!(post(&site, Some("ernst"), &[OURS], &"x".repeat(5000)).status, 413);
+    let login = basic("ernst");
+    let nobody = site.post("/m/hq/nobody/readings", &[OURS, ("Authorization", &login)], GOOD);
+    assert_eq!(nobody.status, 404);
+    for elsewhere in ["/", "/m/hq/main", "/api/v1/meters/hq/main/readings", "/m/hq/main/readings/x"] {
+        let refused = site.post(elsewhere, &[OURS, ("Authorization", &login)], GOOD);
+        assert_eq!((refused.status, refused.header("allow")), (405, "GET, HEAD"), "{elsewhere}");
+    }
+}
+
+#[test]
+fn the_broker_gets_it_with_qos_1_and_it_is_under_way_until_the_recorder_has_it() {
+    let broker = Broker::on(free_port());
+    let port = broker.port.to_string();
+    let heard = Command::new("mosquitto_sub")
+        .args(["-p", &port, "-q", "1", "-t", "powerpi/#", "-C", "1", "-W", "30", "-F", "%t %q %r %p"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    std::thread::sleep(Duration::from_millis(700));
+    let site = site(broker.port);
+    let sent = post(&site, Some("ernst"), &[OURS], GOOD);
+    assert_eq!(sent.status, 303, "{}", sent.text());
+    let heard = String::from_utf8(heard.wait_with_output().unwrap().stdout).unwrap();
+    let payload = r#"{"t":"2025-10-26T11:00:00Z","kwh":12345.6,"by":"ernst"}"#;
+    assert_eq!(heard.trim(), format!("powerpi/hq/main/reading 1 0 {payload}"));
+    let page = get(&site, Some("ernst"), sent.header("location"));
+    assert!(page.contains("The reading is under way") && page.contains("No reading yet"), "{page}");
+}
+
+fn enter(site: &Site, at: &str, kwh: f64, by: &str) {
+    let mut ledger = Ledger::open(&site.dir.path().join("ledger.sqlite")).unwrap();
+    let mut batch = ledger.batch().unwrap();
+    let reading = MeterReading { at: at.parse().unwrap(), kwh, by: by.into() };
+    assert_ne!(batch.enter(&meter(), &reading, Timestamp::now()).unwrap(), Entering::UnknownMeter);
+    batch.commit().unwrap();
+}
+
+#[test]
+fn the_page_says_how_far_the_pulses_are_off() {
+    let mut site = site(1);
+    site.minutes = site::minutes();
+    // Over the night in which the clock went back; the meter counts a hundredth more than its pulses.
+    let (from, to) = ("2025-10-25T10:00:00Z", "2025-10-26T12:00:00Z");
+    let pulses = kwh(&site.minutes, |at| (minute(from)..minute(to)).contains(&at));
+    assert!(pulses > 30.0, "{pulses}");
+    enter(&site, to, 5000.0 + pulses / 0.99, "<ernst>");
+    enter(&site, from, 5000.0, "anna");
+    let data = |user: Option<&str>| -> serde_json::Value {
+        serde_json::from_str(&get(&site, user, "/api/v1/meters/hq/main/readings")).unwrap()
+    };
+    let readings = data(Some("anna"))["readings"].clone();
+    let since = &readings[0]["since_previous"];
+    let close = |value: &serde_json::Value, expected: f64| {
+        assert!((value.as_f64().unwrap() - expected).abs() < 0.000_51, "{value} instead of {expected}");
+    };
+    close(&since["kwh_by_pulses"], pulses);
+    close(&since["kwh_by_meter"], pulses / 0.99);
+    close(&since["drift_kwh"], pulses - pulses / 0.99);
+    close(&since["drift_percent"], -1.0);
+    assert_eq!((&readings[0]["by"], &since["unwatched_s"]), (&"<ernst>".into(), &0.into()));
+    assert!(readings[1]["since_previous"].is_null() && readings[1]["kwh"] == 5000.0);
+
+    let page = get(&site, Some("anna"), &format!("{PAGE}?lang=de"));
+    let german = format!("{pulses:.3}").replace('.', ",");
+    for shown in ["−1,00\u{a0}%", &format!("<td>{german}</td>"), "&#60;ernst&#62;", "Abweichung", ">5.000<"]
+    {
+        assert!(page.contains(shown), "{shown} is not on {page}");
+    }
+    assert!(get(&site, Some("anna"), &format!("{PAGE}?lang=en")).contains("−1.00\u{a0}%"));
+    // Users' names are for users.
+    assert!(!get(&site, None, PAGE).contains("ernst"));
+    assert!(data(None)["readings"][0]["by"].is_null());
+    assert!(get(&site, None, "/m/hq/main?lang=en").contains(&format!("href=\"{PAGE}?lang=en\"")));
+
+    // Corrected, it is the same reading; another meter's begins anew; a gap is told.
+    enter(&site, to, 5000.0 + pulses, "ernst");
+    enter(&site, "2025-11-01T00:00:00Z", 7.0, "ernst");
+    let readings = data(Some("anna"))["readings"].clone();
+    close(&readings[1]["since_previous"]["drift_percent"], 0.0);
+    assert!(readings[0]["since_previous"]["drift_percent"].is_null());
+    enter(&site, "2025-11-03T00:00:00Z", 27.0, "ernst");
+    assert_eq!(data(Some("anna"))["readings"][0]["since_previous"]["unwatched_s"], 86_400);
+    assert_eq!(data(Some("anna"))["readings"].as_array().unwrap().len(), 4);
+}
