@@ -53,10 +53,10 @@ deny: ## Licences, sources and known advisories of all dependencies (wants the n
 
 packages: ## Makes the Debian packages for this machine's architecture, in target/packages
 	deploy/install-packages.sh build
-	cargo build --release --locked --bins
+	deploy/packages/build-programs.sh target/packaged
 	rm -rf target/packages
 	for package in powerpi-pi powerpi-server; do \
-	    deploy/packages/build.sh $$package "$$(dpkg --print-architecture)" target/release target/packages || exit 1; done
+	    deploy/packages/build.sh $$package "$$(dpkg --print-architecture)" target/packaged/release target/packages || exit 1; done
 
 packages-arm: ## Adds the packages for Raspberry Pis (as root; fetches Debian sid once)
 	deploy/install-packages.sh arm
@@ -64,9 +64,15 @@ packages-arm: ## Adds the packages for Raspberry Pis (as root; fetches Debian si
 	deploy/packages/build.sh powerpi-pi armhf target/arm/armv6 target/packages
 	deploy/packages/build.sh powerpi-pi arm64 target/arm/arm64 target/packages
 
-test-packages: packages ## Installs, upgrades and removes the packages in a booted Debian 12 (as root)
+test-packages: packages ## Makes the packages twice and compares; installs, upgrades and removes them in a booted Debian 12 (as root)
 	deploy/install-packages.sh packages
+	deploy/packages/reproducible.sh target/packages target/packaged/release
 	deploy/packages/test.sh target/packages
 
-.PHONY: packages packages-arm test-packages
+test-container: ## Builds the image of the server's programs and runs compose.yaml with podman (as root)
+	deploy/install-packages.sh build container
+	cargo build --release --locked --bins
+	deploy/container/test.sh target/release/pi-publisher
+
+.PHONY: packages packages-arm test-packages test-container
 .PHONY: help demo test test-gpio screenshots torture bench-broker bench-sd-card deny

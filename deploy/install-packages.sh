@@ -1,6 +1,6 @@
 #!/bin/bash
 # Installs what the named steps need and this machine lacks, and says why:
-#   install-packages.sh build|test|gpio|arm|packages ...
+#   install-packages.sh build|test|gpio|arm|packages|container ...
 # Debian 12 and its relatives; as root, or as a user with sudo.
 set -euo pipefail
 
@@ -34,9 +34,16 @@ declare -A why=(
     [debootstrap]="a clean Debian 12 to install in"
     [systemd-container]="starts that Debian 12"
     [lintian]="looks packages over"
+    [podman]="builds and runs containers"
+    [buildah]="builds them for podman"
+    [runc]="starts them"
+    [containernetworking-plugins]="their network"
+    [iptables]="their ports"
+    [python3-pip]="fetches podman-compose"
 )
 declare -A packages=(
     [arm]="mmdebstrap"
+    [container]="mmdebstrap podman buildah runc containernetworking-plugins iptables python3-pip curl"
     [packages]="debootstrap systemd-container lintian"
     [build]="gcc pkg-config librrd-dev libclang-dev fonts-inter fonts-dejavu-core"
     [test]="rrdtool mosquitto mosquitto-clients chromium chromium-driver sqlite3 npm python3-aiosmtpd nginx-light apache2-bin caddy curl"
