@@ -12,11 +12,12 @@ use hyper::{HeaderMap, StatusCode, Uri, header};
 use jiff::tz::TimeZone;
 use meter_ledger::RecordedMeter;
 use meter_messages::{Meter, Minute};
+use tokio::sync::{Semaphore, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use crate::access::{Access, Denied, Visitor};
 use crate::calendar::Period;
-use crate::energy::{self, Rows, StatisticId, Statistics, Text};
+use crate::energy::{self, Notation, Rows, StatisticId, Statistics, Text, WorkbookError};
 use crate::figures::Figures;
 use crate::graphs::{CLOSED_S, Graphs, PictureError, PictureKey};
 use crate::history::{History, Question};
@@ -31,7 +32,7 @@ use crate::pages::{
 use crate::proxies::{Proxies, Visit};
 use crate::reply::{self, Reply};
 use crate::route::{
-    EnergyRequest, PeriodRequest, PictureRequest, Query, Route, RouteError, StatisticsRequest, Step,
+    EnergyRequest, Form, PeriodRequest, PictureRequest, Query, Route, RouteError, StatisticsRequest, Step,
 };
 use crate::series::{SeriesRequest, SeriesStore};
 use crate::texts::{Language, Texts};
@@ -61,6 +62,8 @@ pub(crate) struct Site {
     pub(crate) proxies: Proxies,
     /// Pages of this second.
     pub(crate) pages: PageCache,
+    /// Whose turn it is to have a workbook written.
+    pub(crate) workbooks: Arc<Semaphore>,
     /// The ledger's file, on the disk that people worry about.
     pub(crate) disk: PathBuf,
     /// Ends streams of events.
@@ -87,6 +90,8 @@ enum Refusal {
     UnknownMeter,
     #[error(transparent)]
     Ledger(#[from] ReadError),
+    #[error(transparent)]
+    Workbook(#[from] WorkbookError),
     #[error("a page could not be filled")]
     Unfilled,
 }
@@ -433,13 +438,33 @@ impl Site {
     async fn energy(&self, request: EnergyRequest, asked: &Asked<'_>) -> Result<Reply, Refusal> {
         let zone = self.ledger.zone().clone();
         let span = energy::span(&request, minute_in_progress(), &zone)?;
-        let notation = api::notation(&request, asked.headers);
+        let form = api::form(&request, asked.headers);
         let file = energy::file_name(&request, &span, &zone);
         let (meter, first, until) = self.reach(request.meter).await?;
         let first = request.step.beginning(first, &zone);
         let rest = span.start.max(first)..span.end;
         let rows = Rows { meter, step: request.step, zone, tariffs: self.ledger.tariffs(), rest, until };
+        let notation = match form {
+            Form::Csv => Notation::Csv,
+            Form::Json => Notation::Json,
+            Form::Xlsx => return self.workbook(rows, &file, asked).await,
+        };
         Ok(api::rows(Text::new(rows, notation), &file, notation, self.ledger.clone()))
+    }
+
+    /// One at a time: each keeps a processor busy for seconds, if it is large.
+    async fn workbook(&self, rows: Rows, file: &str, asked: &Asked<'_>) -> Result<Reply, Refusal> {
+        // Never closed.
+        let turn = self.workbooks.clone().acquire_owned().await.map_err(|_| ReadError::Stopped)?;
+        let (answer, written) = oneshot::channel();
+        let (texts, ledger) = (asked.language().texts(), self.ledger.clone());
+        tokio::task::spawn_blocking(move || {
+            let workbook = energy::workbook(rows, texts, &ledger, || !answer.is_closed());
+            drop(turn);
+            let _ = answer.send(workbook);
+        });
+        let workbook = written.await.map_err(|_| ReadError::Stopped)??;
+        Ok(api::workbook(workbook, file))
     }
 
     /// All hours that are over, unless others are asked for.
@@ -505,11 +530,13 @@ fn refused(refusal: &Refusal, asked: &Asked<'_>) -> Reply {
         Refusal::Denied(Denied::TooMany(_)) => StatusCode::TOO_MANY_REQUESTS,
         Refusal::Denied(Denied::NoRight) | Refusal::NoRight | Refusal::Foreign => StatusCode::FORBIDDEN,
         Refusal::Form(status) => *status,
-        Refusal::Ledger(_) => StatusCode::SERVICE_UNAVAILABLE,
+        Refusal::Ledger(_) | Refusal::Workbook(_) => StatusCode::SERVICE_UNAVAILABLE,
         Refusal::Unfilled => StatusCode::INTERNAL_SERVER_ERROR,
     };
-    if let Refusal::Ledger(error) = refusal {
-        tracing::warn!(%error, path = asked.path, "the ledger could not be read");
+    match refusal {
+        Refusal::Ledger(error) => tracing::warn!(%error, path = asked.path, "the ledger could not be read"),
+        Refusal::Workbook(error) => tracing::warn!(%error, path = asked.path, "there is no workbook"),
+        _ => {}
     }
     let mut reply = if asked.by_a_program() {
         let parameter = match refusal {

@@ -1,5 +1,7 @@
 //! The interface for programs: the page's figures as JSON, and rows of energy.
 
+use std::fs::File;
+
 use futures_util::stream;
 use http_body_util::{BodyExt, StreamBody};
 use hyper::StatusCode;
@@ -18,7 +20,7 @@ use crate::meter_readings::CheckedReading;
 use crate::periods::local;
 use crate::proxies::BasePath;
 use crate::reply::{self, Reply};
-use crate::route::EnergyRequest;
+use crate::route::{EnergyRequest, Form};
 
 /// One meter of `/api/v1/meters`.
 #[derive(Debug, Serialize)]
@@ -291,10 +293,10 @@ pub(crate) fn error(status: StatusCode, parameter: Option<&str>, said: &str) -> 
 }
 
 /// How rows are wanted: by the address, else by `Accept`.
-pub(crate) fn notation(request: &EnergyRequest, headers: &HeaderMap) -> Notation {
+pub(crate) fn form(request: &EnergyRequest, headers: &HeaderMap) -> Form {
     let accept = headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or_default();
-    let csv = request.csv.unwrap_or_else(|| accept.starts_with("text/csv"));
-    if csv { Notation::Csv } else { Notation::Json }
+    let accepted = if accept.starts_with("text/csv") { Form::Csv } else { Form::Json };
+    request.form.unwrap_or(accepted)
 }
 
 /// Rows of energy as CSV to be kept as a file, or as JSON.
@@ -311,6 +313,17 @@ pub(crate) fn rows(text: Text, file: &str, notation: Notation, reader: LedgerRea
 pub(crate) fn csv(text: impl Pieces, file: &str, reader: LedgerReader) -> Reply {
     let mut reply = pieces(text, "text/csv; charset=utf-8", reader);
     reply::attach(&mut reply, &format!("{file}.csv"));
+    reply
+}
+
+/// A workbook.
+pub(crate) fn workbook(file: File, name: &str) -> Reply {
+    let mut reply = reply::file(file);
+    let content_type = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet";
+    reply::set(&mut reply, header::CONTENT_TYPE, content_type);
+    reply::set(&mut reply, header::CACHE_CONTROL, "no-cache");
+    reply::set(&mut reply, header::VARY, "accept-language");
+    reply::attach(&mut reply, &format!("{name}.xlsx"));
     reply
 }
 

@@ -23,6 +23,9 @@ pub(crate) enum ReadError {
     /// The ledger has none.
     #[error(transparent)]
     Ledger(#[from] LedgerError),
+    /// A file that was made from it.
+    #[error("a file could not be read")]
+    File(#[from] std::io::Error),
     /// This server is stopping.
     #[error("the ledger's thread has stopped")]
     Stopped,

@@ -43,6 +43,7 @@ use std::sync::Arc;
 use anyhow::Context;
 use daemon_runtime::Reloads;
 use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 pub use access::AccessSettings;
@@ -111,6 +112,7 @@ impl Web {
             series: series::SeriesStore::new(ledger.clone()),
             proxies: proxies::Proxies { base_path: settings.base_path, trusted: settings.trusted_proxies },
             pages: page_cache::PageCache::default(),
+            workbooks: Arc::new(Semaphore::new(1)),
             disk,
             access,
             mqtt,

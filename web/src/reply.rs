@@ -3,13 +3,16 @@
 use std::hash::{DefaultHasher, Hasher};
 use std::io::Write;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use flate2::Compression;
 use flate2::write::GzEncoder;
+use futures_util::stream;
 use http_body_util::combinators::UnsyncBoxBody;
-use http_body_util::{BodyExt, Full};
+use http_body_util::{BodyExt, Full, StreamBody};
+use hyper::body::Frame;
 use hyper::header::{self, HeaderMap, HeaderValue};
 use hyper::{Response, StatusCode};
+use tokio::io::AsyncReadExt;
 
 use crate::ledger_thread::ReadError;
 
@@ -19,6 +22,9 @@ pub(crate) type Body = UnsyncBoxBody<Bytes, ReadError>;
 
 /// An answer.
 pub(crate) type Reply = Response<Body>;
+
+/// How much of a file is read at once, in bytes.
+const PIECE: usize = 64 * 1024;
 
 /// Nothing from elsewhere, nothing inline.
 const POLICY: &str =
@@ -116,6 +122,17 @@ pub(crate) fn streamed(status: StatusCode, body: Body) -> Reply {
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("same-origin"));
     reply
+}
+
+/// An answer with a file, read as fast as it is taken.
+pub(crate) fn file(file: std::fs::File) -> Reply {
+    let file = tokio::fs::File::from_std(file);
+    let pieces = stream::try_unfold(file, |mut file| async move {
+        let mut piece = BytesMut::with_capacity(PIECE);
+        let read = file.read_buf(&mut piece).await?;
+        Ok::<_, ReadError>((read > 0).then(|| (Frame::data(piece.freeze()), file)))
+    });
+    streamed(StatusCode::OK, StreamBody::new(pieces).boxed_unsync())
 }
 
 /// A page.

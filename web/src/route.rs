@@ -43,7 +43,7 @@ pub(crate) enum Route {
     Figures(Meter),
     /// `/api/v1/meters/<site>/<meter>/trust`
     Trust(Meter),
-    /// `/api/v1/meters/<site>/<meter>/energy`, also with `.csv`.
+    /// `/api/v1/meters/<site>/<meter>/energy`, also with `.csv`, `.json` or `.xlsx`.
     Energy(EnergyRequest),
     /// `/api/v1/meters/<site>/<meter>/statistics.csv`
     Statistics(StatisticsRequest),
@@ -100,8 +100,8 @@ pub(crate) struct EnergyRequest {
     pub(crate) to: Option<Moment>,
     /// The length of a row.
     pub(crate) step: Step,
-    /// Whether the address asks for CSV; `None` where it does not say.
-    pub(crate) csv: Option<bool>,
+    /// What the address asks for; `None` where it does not say.
+    pub(crate) form: Option<Form>,
 }
 
 /// The hours of a time for Home Assistant.
@@ -115,6 +115,17 @@ pub(crate) struct StatisticsRequest {
     pub(crate) to: Option<Moment>,
     /// What they are called there; by the meter's name where it is not said.
     pub(crate) id: Option<StatisticId>,
+}
+
+/// The form of rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// Comma-separated values.
+    Csv,
+    /// One object.
+    Json,
+    /// A workbook.
+    Xlsx,
 }
 
 /// The length of a row.
@@ -376,10 +387,11 @@ fn picture(
 }
 
 fn energy(meter: Meter, what: &str, query: Query<'_>) -> Result<EnergyRequest, RouteError> {
-    let csv = match what {
+    let form = match what {
         "energy" => None,
-        "energy.csv" => Some(true),
-        "energy.json" => Some(false),
+        "energy.csv" => Some(Form::Csv),
+        "energy.json" => Some(Form::Json),
+        "energy.xlsx" => Some(Form::Xlsx),
         _ => return Err(RouteError::NotFound),
     };
     let steps = Step::ALL.map(|step| (step.name(), step));
@@ -388,7 +400,7 @@ fn energy(meter: Meter, what: &str, query: Query<'_>) -> Result<EnergyRequest, R
         from: moment("from", query)?,
         to: moment("to", query)?,
         step: query.word("step", &steps)?.unwrap_or(Step::Hour),
-        csv,
+        form,
     })
 }
 
@@ -450,7 +462,7 @@ mod tests {
         };
         assert_eq!(request.from, Some(Moment::Day("2026-10-03".parse().unwrap())));
         assert_eq!(request.to, Some(Moment::At("2026-10-03T22:00:00Z".parse().unwrap())));
-        assert_eq!((request.step, request.csv), (Step::Minute, Some(true)));
+        assert_eq!((request.step, request.form), (Step::Minute, Some(Form::Csv)));
         for bad in
             ["from=yesterday", "to=2026-13-01", "from=2026-10-03T12:00:00", "step=week", "from=", "to=%00"]
         {

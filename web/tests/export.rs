@@ -4,13 +4,19 @@
 
 mod site;
 
-use jiff::Timestamp;
+use std::io::Cursor;
+
+use calamine::{Data, DataType, Reader, Xlsx};
 use jiff::civil::{Date, DateTime};
+use jiff::tz::TimeZone;
+use jiff::{Timestamp, ToSpan};
 use meter_messages::{ConstantFrom, Info, Minute, PulsesPerKwh};
 use site::{Site, berlin, info, minute, pulses, record_minutes};
 use tempfile::TempDir;
 
 const ENERGY: &str = "/api/v1/meters/hq/main/energy";
+
+const XLSX: &str = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet";
 
 /// Cheaper by night until 2026; then dearer, without a fee, and CO₂ is known.
 const TARIFFS: &str = "currency = 'CHF'\n\
@@ -149,6 +155,26 @@ fn by_json(site: &Site, (from, to): (&str, &str), step: &str) -> Vec<Row> {
     answer["rows"].as_array().unwrap().iter().map(row).collect()
 }
 
+/// The first line of a workbook, and the numbers below it.
+fn by_workbook(site: &Site, (from, to): (&str, &str), step: &str) -> (Vec<String>, Vec<Vec<Data>>) {
+    let answer = site.get(&format!("{ENERGY}.xlsx?from={from}&to={to}&step={step}&lang=de"));
+    assert_eq!((answer.status, answer.header("content-type")), (200, XLSX));
+    let name = format!("attachment; filename=\"hq-main-{step}-{from}.xlsx\"");
+    assert_eq!(answer.header("content-disposition"), name);
+    let mut workbook: Xlsx<_> = calamine::open_workbook_from_rs(Cursor::new(answer.body)).unwrap();
+    let range = workbook.worksheet_range("Energie").unwrap();
+    let mut rows = range.rows();
+    let names = rows.next().unwrap().iter().map(|cell| cell.as_string().unwrap()).collect();
+    (names, rows.map(<[Data]>::to_vec).collect())
+}
+
+/// What a date-time of a workbook shows.
+fn shown(cell: &Data) -> DateTime {
+    let Data::DateTime(at) = cell else { panic!("{cell:?} is no date-time") };
+    let minutes = ((at.as_f64() - 25_569.0) * 1440.0).round() as i64;
+    DateTime::constant(1970, 1, 1, 0, 0, 0, 0) + minutes.minutes()
+}
+
 #[track_caller]
 fn assert_near(one: f64, other: f64, within: f64, what: &str) {
     assert!((one - other).abs() <= within, "{what}: {one} instead of {other}");
@@ -227,12 +253,50 @@ fn a_day_costs_the_same_in_its_row_and_on_its_page() {
 }
 
 #[test]
+fn workbooks_have_the_same_numbers_and_the_clock_s_time() {
+    let site = site();
+    for (asked, step) in [(ASKED[0], "hour"), (ASKED[1], "hour"), (ASKED[2], "minute"), (ASKED[3], "day")] {
+        let (names, lines) = by_workbook(&site, asked, step);
+        let expected = [
+            "Beginn (Europe/Berlin)",
+            "Beginn (UTC)",
+            "Erfasst (min)",
+            "Beobachtet (s)",
+            "Impulse",
+            "Energie (kWh)",
+            "Mittlere Leistung (W)",
+            "Kosten (CHF)",
+            "davon Grundgebühr (CHF)",
+            "CO₂ (g)",
+        ];
+        assert_eq!(names, expected);
+        let rows = by_csv(&site, asked, step);
+        assert_eq!(lines.len(), rows.len(), "{asked:?} by {step}");
+        for (cells, row) in lines.iter().zip(&rows) {
+            let what = row.start.to_string();
+            assert_eq!(shown(&cells[0]), local(row.start), "{what}");
+            assert_eq!(shown(&cells[1]), row.start.timestamp().to_zoned_datetime(TimeZone::UTC).datetime());
+            let number = |column: usize| cells[column].get_float().unwrap_or_else(|| panic!("{cells:?}"));
+            let figures = (number(2) as u64, number(4) as u64, number(5));
+            assert_eq!(figures, (row.minutes, row.pulses, row.kwh), "{what}");
+            assert_near(number(7), row.cost, 1e-6, &what);
+            assert_near(number(8), row.fee, 1e-6, &what);
+            assert_near(number(9), row.co2_g, 1e-3, &what);
+        }
+    }
+    let (_, nothing) = by_workbook(&site, ("2001-01-01", "2001-02-01"), "hour");
+    assert!(nothing.is_empty());
+}
+
+#[test]
 fn without_a_tariff_rows_have_no_cost() {
     let site = Site::start();
     let csv = site.get(&format!("{ENERGY}.csv?from=2025-10-26&to=2025-10-27")).text();
     assert!(!csv.contains("cost"), "{}", csv.lines().next().unwrap());
     let json = site.json(&format!("{ENERGY}?from=2025-10-26&to=2025-10-27"));
     assert!(json["currency"].is_null() && json["rows"][0]["cost"].is_null());
+    let (names, lines) = by_workbook(&site, ("2025-10-26", "2025-10-27"), "hour");
+    assert_eq!((names.len(), lines.len()), (7, 25));
 }
 
 #[test]
@@ -245,4 +309,64 @@ fn before_the_first_tariff_the_cost_is_unknown() {
     assert!(days.len() == 2 && days[0].ends_with(",,,") && !days[1].ends_with(','), "{csv}");
     let json = site.json(&format!("{ENERGY}?from=2025-12-31&to=2026-01-02&step=day"));
     assert!(json["rows"][0]["cost"].is_null() && json["rows"][1]["cost"].is_f64(), "{json}");
+    let (_, lines) = by_workbook(&site, ("2025-12-31", "2026-01-02"), "day");
+    assert!(lines[0][7] == Data::Empty && lines[1][7].is_float(), "{lines:?}");
+}
+
+/// What a page offers to download: addresses and their names for those who do not see them.
+fn offered(site: &Site, path: &str) -> Vec<(String, String)> {
+    let page = site.get(path).text();
+    let (_, links) = page.split_once("id=\"downloads\"").unwrap_or_else(|| panic!("nothing on {path}"));
+    let links = links.split("</section>").next().unwrap().split("<a href=\"").skip(1);
+    let link = |link: &str| {
+        let (address, rest) = link.split_once('"').unwrap();
+        let name = rest.split_once("aria-label=\"").and_then(|(_, name)| name.split_once('"'));
+        (address.replace("&#38;", "&"), name.map_or("", |(name, _)| name).to_owned())
+    };
+    links.map(link).collect()
+}
+
+#[test]
+fn every_period_is_offered_as_files_that_hold_it() {
+    let site = site();
+    for (page, rows) in [
+        ("hour/2025-10-26T02+01", vec![60]),
+        ("day/2025-10-26", vec![25, 1500 - 37]),
+        ("week/2025-W43", vec![2, 27, 1560 + 60 - 37]),
+        ("month/2025-03", vec![3, 30, 1800]),
+        ("year/2025", vec![3, 8, 87, 30 * 60 + 30 * 60 - 37 + 27 * 60]),
+    ] {
+        let offered = offered(&site, &format!("/m/hq/main/{page}?lang=en"));
+        assert_eq!(offered.len(), 3 * rows.len(), "{page}: {offered:?}");
+        let shown = site.get(&format!("/m/hq/main/{page}?lang=en")).text();
+        let (_, kwh) = shown.split_once("data-kwh=\"whole\">").unwrap();
+        let kwh: f64 = kwh.split('<').next().unwrap().replace(',', "").parse().unwrap();
+        for (files, expected) in offered.chunks(3).zip(rows) {
+            assert!(files[0].1.starts_with("CSV: ") && files[1].1.starts_with("Excel: "), "{files:?}");
+            let csv = site.get(&files[0].0).text();
+            assert_eq!(csv.lines().count() - 1, expected, "{}", files[0].0);
+            let total: f64 =
+                csv.lines().skip(1).map(|row| row.split(',').nth(5).unwrap().parse::<f64>().unwrap()).sum();
+            assert_near(total, kwh, 0.0006, &files[0].0);
+            let mut workbook: Xlsx<_> =
+                calamine::open_workbook_from_rs(Cursor::new(site.get(&files[1].0).body)).unwrap();
+            assert_eq!(workbook.worksheet_range("Energy").unwrap().height() - 1, expected);
+            assert_eq!(site.json(&files[2].0)["rows"].as_array().unwrap().len(), expected);
+        }
+    }
+}
+
+#[test]
+fn everything_is_offered_too_and_names_speak_the_page_s_language() {
+    let site = site();
+    let offered = offered(&site, "/m/hq/main/all?lang=de");
+    let names: Vec<&str> = offered.iter().map(|(_, name)| name.as_str()).collect();
+    // From 2024 on, minutes would be more than a year of them.
+    let expected = ["CSV: Alles, jeder Monat", "Excel: Alles, jeder Monat", "JSON: Alles, jeder Monat"];
+    assert_eq!((&names[..3], names.len()), (&expected[..], 3 * 3 + 2), "{names:?}");
+    let all = site.json(&offered[8].0);
+    let pulses: u64 = all["rows"].as_array().unwrap().iter().map(|row| row["pulses"].as_u64().unwrap()).sum();
+    assert_eq!(pulses, site.minutes.iter().map(|at| u64::from(site::pulses(*at))).sum::<u64>());
+    assert_eq!(names[9], "CSV: Statistik für Home Assistant");
+    assert!(site.get(&offered[9].0).text().starts_with("statistic_id,"));
 }

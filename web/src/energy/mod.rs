@@ -4,6 +4,7 @@
 mod rows;
 mod statistics;
 mod text;
+mod workbook;
 
 use std::ops::Range;
 
@@ -15,6 +16,7 @@ use meter_messages::Minute;
 pub(crate) use rows::{Row, Rows};
 pub(crate) use statistics::{StatisticId, Statistics};
 pub(crate) use text::{Notation, Text};
+pub(crate) use workbook::{WorkbookError, workbook};
 
 use crate::periods::midnight;
 use crate::route::{EnergyRequest, RouteError, Step};
@@ -26,7 +28,7 @@ pub(crate) trait Pieces: Sized + Send + 'static {
 }
 
 /// The longest time that may be asked for, in days.
-fn most_days(step: Step) -> i64 {
+pub(crate) fn most_days(step: Step) -> i64 {
     match step {
         Step::Minute => 366,
         Step::Hour => 10 * 366,
@@ -78,7 +80,7 @@ mod tests {
             Some(at.unwrap_or_else(|_| Moment::Day(text.parse().unwrap())))
         };
         let meter = "hq/main".parse().unwrap();
-        let request = EnergyRequest { meter, from: moment(from), to: moment(to), step, csv: None };
+        let request = EnergyRequest { meter, from: moment(from), to: moment(to), step, form: None };
         let zone = TimeZone::get("Europe/Berlin").unwrap();
         let span = span(&request, "2026-11-23T17:23:00Z".parse().unwrap(), &zone)?;
         Ok((span.start.to_string(), span.end.to_string()))

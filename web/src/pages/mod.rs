@@ -1,5 +1,6 @@
 //! The pages: what their templates are filled with.
 
+mod downloads;
 mod frame;
 mod kiosk;
 mod message;

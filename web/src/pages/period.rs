@@ -6,8 +6,9 @@ use meter_ledger::Sum;
 use meter_messages::Minute;
 use meter_rrd::Size;
 
+use super::downloads::Download;
 use super::meter::{Chart, is_partly};
-use super::{Change, Frame, Row, rough_kwh, scale_kwh};
+use super::{Change, Frame, Row, downloads, rough_kwh, scale_kwh};
 use crate::calendar::{Kind, Period};
 use crate::drawing::bars::{self, Bar};
 use crate::drawing::heat::HeatMap;
@@ -78,6 +79,7 @@ pub(crate) struct PeriodPage {
     path: String,
     view: PeriodView,
     links: Links,
+    downloads: Vec<Download>,
     /// This page's own path.
     here: String,
     kind: &'static str,
@@ -108,6 +110,7 @@ impl PeriodPage {
         Self {
             view: PeriodView::new(&frame, history, compared, site),
             links: links(&frame, history, compared, zone),
+            downloads: downloads::downloads(&frame, history, zone),
             kind: history.period.as_ref().map_or("all", |period| period.kind.name()),
             dates: (date(history.span.start), date(history.first), date(history.until)),
             picture: picture.then(|| frame.plain(&here)),

@@ -107,6 +107,14 @@ pub(crate) struct Texts {
     pub(crate) nothing_recorded: &'static str,
     /// Figure: what energy costs.
     pub(crate) cost: &'static str,
+    /// Column: of the cost, the base fee.
+    pub(crate) base_fee: &'static str,
+    /// Column: when a step begins.
+    pub(crate) begin: &'static str,
+    /// Column: how much of a step was recorded.
+    pub(crate) recorded: &'static str,
+    /// Column.
+    pub(crate) pulses: &'static str,
     /// Before the time since which nothing is missing.
     pub(crate) whole_since: &'static str,
     /// Counted: one gap, and more.
@@ -241,6 +249,14 @@ pub(crate) struct Texts {
     pub(crate) disk_free: &'static str,
     /// Figure: the broker's report of its store.
     pub(crate) broker_store: &'static str,
+    /// Heading of the links to files.
+    pub(crate) downloads: &'static str,
+    /// Rows of a file: each minute, hour, day, month.
+    pub(crate) steps: [&'static str; 4],
+    /// What the file for Home Assistant has.
+    pub(crate) home_assistant: &'static str,
+    /// Link to how that is taken in there.
+    pub(crate) home_assistant_how: &'static str,
     /// Names the charts.
     pub(crate) history: &'static str,
     /// Before the alternatives to a page.
