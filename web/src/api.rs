@@ -65,6 +65,8 @@ struct FigureSet {
     /// Today against yesterday by this time, in percent.
     difference_percent: Option<f64>,
     month: Energy,
+    /// What the whole month may take, where the settings say so.
+    month_budget_kwh: Option<f64>,
     /// What they cost, where a tariff is known.
     cost: Option<CostState>,
     total: Option<Reading>,
@@ -151,6 +153,7 @@ fn figure_set(figures: &Figures, reader: &LedgerReader) -> FigureSet {
         yesterday: energy(&figures.yesterday),
         difference_percent: figures.difference_percent().map(|percent| (percent * 10.0).round() / 10.0),
         month: energy(&figures.month),
+        month_budget_kwh: reader.budget_kwh(&figures.meter.meter),
         cost: figures.costs.map(|costs| CostState {
             currency: reader.tariffs().currency().to_owned(),
             today: cents(costs.today.total()),

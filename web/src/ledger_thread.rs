@@ -11,6 +11,7 @@ use meter_ledger::{Ledger, LedgerError, RecordedMinute};
 use meter_messages::{Meter, Minute};
 use tokio::sync::{mpsc, oneshot};
 
+use crate::budgets::Budgets;
 use crate::figures::{self, Figures};
 use crate::tariff::Tariffs;
 
@@ -39,12 +40,18 @@ pub(crate) struct LedgerReader {
     questions: mpsc::Sender<Question>,
     zone: TimeZone,
     tariffs: Arc<Tariffs>,
+    budgets: Arc<Budgets>,
 }
 
 impl LedgerReader {
     /// Starts the thread; it ends when the last handle is gone. The ledger need
     /// not be there yet.
-    pub(crate) fn start(path: PathBuf, zone: TimeZone, tariffs: Tariffs) -> std::io::Result<Self> {
+    pub(crate) fn start(
+        path: PathBuf,
+        zone: TimeZone,
+        tariffs: Tariffs,
+        budgets: Budgets,
+    ) -> std::io::Result<Self> {
         let (questions, mut incoming) = mpsc::channel::<Question>(QUEUE);
         thread::Builder::new().name("ledger".into()).spawn(move || {
             let mut reader = Reader { path, ledger: None, figures: HashMap::new() };
@@ -52,7 +59,7 @@ impl LedgerReader {
                 question(&mut reader);
             }
         })?;
-        Ok(Self { questions, zone, tariffs: Arc::new(tariffs) })
+        Ok(Self { questions, zone, tariffs: Arc::new(tariffs), budgets: Arc::new(budgets) })
     }
 
     /// The zone of days and months.
@@ -63,6 +70,11 @@ impl LedgerReader {
     /// What energy costs.
     pub(crate) fn tariffs(&self) -> Arc<Tariffs> {
         self.tariffs.clone()
+    }
+
+    /// What a month of a meter may take, in kWh.
+    pub(crate) fn budget_kwh(&self, meter: &Meter) -> Option<f64> {
+        self.budgets.of(meter)
     }
 
     /// Asks the ledger and waits for its answer.

@@ -8,6 +8,7 @@ mod access;
 mod answers;
 mod api;
 mod assets;
+mod budgets;
 mod calendar;
 mod disk;
 mod drawing;
@@ -47,6 +48,7 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 pub use access::AccessSettings;
+pub use budgets::MeterSettings;
 pub use proxies::{BasePath, Network};
 pub use settings::{Settings, Zone};
 pub use tariff::{TariffSettings, TimeSettings};
@@ -101,7 +103,8 @@ impl Web {
         let zone = settings.zone();
         let disk = settings.ledger.clone();
         let tariffs = tariff::Tariffs::new(&settings.currency, &settings.tariff)?;
-        let ledger = ledger_thread::LedgerReader::start(settings.ledger, zone, tariffs)
+        let budgets = budgets::Budgets::new(&settings.meter)?;
+        let ledger = ledger_thread::LedgerReader::start(settings.ledger, zone, tariffs, budgets)
             .context("starting the ledger's thread")?;
         let graphs = graphs::Graphs::start(settings.rrd_dir, ledger.clone()).context("preparing to draw")?;
         let live = live::LiveValues::default();

@@ -8,6 +8,7 @@ use jiff::tz::TimeZone;
 use serde::Deserialize;
 
 use crate::access::AccessSettings;
+use crate::budgets::MeterSettings;
 use crate::proxies::{BasePath, Network};
 use crate::tariff::TariffSettings;
 
@@ -32,6 +33,8 @@ pub struct Settings {
     pub currency: String,
     /// What energy costs.
     pub tariff: Vec<TariffSettings>,
+    /// What is to be said of meters.
+    pub meter: Vec<MeterSettings>,
     /// Browsers connected at the same time; more wait.
     pub max_connections: usize,
     /// Who may see what.
@@ -54,6 +57,7 @@ impl Default for Settings {
             time_zone: None,
             currency: "EUR".into(),
             tariff: Vec::new(),
+            meter: Vec::new(),
             max_connections: 2_000,
             access: AccessSettings::default(),
             mqtt: MqttSettings::default(),

@@ -33,6 +33,8 @@ pub(crate) struct MeterView {
     pub(crate) change: Option<Change>,
     pub(crate) month: String,
     pub(crate) month_expected: Option<String>,
+    /// How much of what the month may take is taken.
+    pub(crate) budget: Option<BudgetView>,
     pub(crate) base_load: Option<String>,
     pub(crate) reading: Option<String>,
     pub(crate) recorded_until: Option<(String, String)>,
@@ -42,6 +44,29 @@ pub(crate) struct MeterView {
     pub(crate) trust: Option<TrustView>,
     /// The last 24 hours, small.
     pub(crate) spark: String,
+}
+
+/// A month against its budget.
+pub(crate) struct BudgetView {
+    /// `62 % of 200 kWh`
+    pub(crate) words: String,
+    /// In percent, for the bar: at most 100.
+    pub(crate) percent: u8,
+    pub(crate) is_over: bool,
+}
+
+impl BudgetView {
+    fn new(taken_kwh: f64, budget_kwh: f64, texts: &Texts) -> Self {
+        let percent = taken_kwh / budget_kwh * 100.0;
+        let budget = rough_kwh(budget_kwh, texts);
+        // Never "100 %" before it is.
+        let shown = texts.number(if percent < 100.0 { percent.floor() } else { percent }, 0);
+        Self {
+            words: format!("{shown}\u{a0}% {} {budget}\u{a0}kWh", texts.of_budget),
+            percent: percent.clamp(0.0, 100.0) as u8,
+            is_over: taken_kwh > budget_kwh,
+        }
+    }
 }
 
 /// Amounts with their currency.
@@ -91,6 +116,9 @@ impl MeterView {
             change: figures.difference_percent().map(|percent| Change::new(percent, texts)),
             month: kwh(&figures.month),
             month_expected: figures.month_expected_kwh.map(|kwh| texts.number(kwh, 0)),
+            budget: ledger
+                .budget_kwh(&figures.meter.meter)
+                .map(|budget| BudgetView::new(figures.month.kwh(), budget, texts)),
             base_load: figures.base_load_w.map(|watts| texts.number(watts, 0)),
             reading: figures.reading_kwh.map(|kwh| texts.number(kwh, 3)),
             cost: figures

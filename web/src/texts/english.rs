@@ -70,6 +70,8 @@ pub(super) static TEXTS: Texts = Texts {
     than_yesterday: "vs yesterday",
     month: "This month",
     month_expected: "expected",
+    budget: "Budget of the month",
+    of_budget: "of the budget of",
     reading: "Meter reading",
     base_load: "Base load",
     base_load_means: "in a quiet night hour",

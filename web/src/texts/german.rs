@@ -70,6 +70,8 @@ pub(super) static TEXTS: Texts = Texts {
     than_yesterday: "zu gestern",
     month: "Dieser Monat",
     month_expected: "erwartet",
+    budget: "Budget des Monats",
+    of_budget: "vom Budget von",
     reading: "Zählerstand",
     base_load: "Grundlast",
     base_load_means: "in stiller Stunde",

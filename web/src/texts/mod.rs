@@ -95,6 +95,10 @@ pub(crate) struct Texts {
     pub(crate) month: &'static str,
     /// Before what the month will come to.
     pub(crate) month_expected: &'static str,
+    /// Names the bar of a month against what it may take.
+    pub(crate) budget: &'static str,
+    /// Between its percent and the budget.
+    pub(crate) of_budget: &'static str,
     /// The running count.
     pub(crate) reading: &'static str,
     /// What is drawn even at night.
