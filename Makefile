@@ -69,10 +69,16 @@ test-packages: packages ## Makes the packages twice and compares; installs, upgr
 	deploy/packages/reproducible.sh target/packages target/packaged/release
 	deploy/packages/test.sh target/packages
 
+test-arm: ## Runs the programs for Raspberry Pis, emulated, against this machine's broker and recorder (as root)
+	deploy/install-packages.sh build arm test-arm
+	deploy/arm/build.sh
+	cargo build --release --locked --bins
+	deploy/arm/test.sh target/release
+
 test-container: ## Builds the image of the server's programs and runs compose.yaml with podman (as root)
 	deploy/install-packages.sh build container
 	cargo build --release --locked --bins
 	deploy/container/test.sh target/release/pi-publisher
 
-.PHONY: packages packages-arm test-packages test-container
+.PHONY: packages packages-arm test-packages test-arm test-container
 .PHONY: help demo test test-gpio screenshots torture bench-broker bench-sd-card deny

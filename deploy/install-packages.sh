@@ -1,6 +1,6 @@
 #!/bin/bash
 # Installs what the named steps need and this machine lacks, and says why:
-#   install-packages.sh build|test|gpio|arm|packages|container ...
+#   install-packages.sh build|test|gpio|arm|test-arm|packages|container ...
 # Debian 12 and its relatives; as root, or as a user with sudo.
 set -euo pipefail
 
@@ -34,6 +34,8 @@ declare -A why=(
     [debootstrap]="a clean Debian 12 to install in"
     [systemd-container]="starts that Debian 12"
     [lintian]="looks packages over"
+    [qemu-user-static]="a Raspberry Pi's processor, in tests"
+    [binutils-arm-linux-gnueabihf]="looks which instructions a program for ARM has"
     [podman]="builds and runs containers"
     [buildah]="builds them for podman"
     [runc]="starts them"
@@ -43,6 +45,7 @@ declare -A why=(
 )
 declare -A packages=(
     [arm]="mmdebstrap"
+    [test-arm]="mmdebstrap qemu-user-static binutils-arm-linux-gnueabihf sqlite3"
     [container]="mmdebstrap podman buildah runc containernetworking-plugins iptables python3-pip curl"
     [packages]="debootstrap systemd-container lintian"
     [build]="gcc pkg-config librrd-dev libclang-dev fonts-inter fonts-dejavu-core"

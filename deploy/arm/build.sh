@@ -9,7 +9,8 @@
 # delete it to have a newer one). The C compiler and linker is Zig, because it
 # links against an older glibc than the folder's, and for ARMv6, which Debian's
 # own ARM compiler cannot; Debian has no Rust libraries for ARMv6 either, so
-# they are compiled along.
+# they are compiled along. APT_OPTION passes one on to apt, for a mirror that
+# stands still: APT_OPTION='Acquire::Check-Valid-Until "false"'.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -32,6 +33,7 @@ make_root() {
     command -v mmdebstrap >/dev/null || { echo "mmdebstrap is missing: deploy/install-packages.sh arm" >&2; exit 1; }
     rm -rf "$root"
     mmdebstrap --variant=minbase --architectures=amd64,armhf,arm64 --aptopt='APT::Install-Recommends "false"' \
+        ${APT_OPTION:+--aptopt="$APT_OPTION"} \
         --include="$PACKAGES" sid "$root"
     mkdir -p "$root/powerpi"
     # Whatever certificates this machine trusts for crates.io and PyPI.
