@@ -7,8 +7,10 @@ set -euo pipefail
 target=$(readlink -m "$1")
 cd "$(dirname "$0")/../.."
 
-# The last that fits counts, so what lies inside another comes after it.
-folders=("${CARGO_HOME:-$HOME/.cargo}=/cargo" "$PWD=/powerpi" "$target=/target")
+# The last that fits counts, so what lies inside another comes after it. Crates may
+# lie behind a link, which cargo follows.
+home=${CARGO_HOME:-$HOME/.cargo}
+folders=("$home=/cargo" "$(readlink -m "$home/registry")=/cargo/registry" "$PWD=/powerpi" "$target=/target")
 flags=("${folders[@]/#/--remap-path-prefix=}")
 # C parts, such as SQLite, name their files as well.
 export CFLAGS="${CFLAGS:-} ${folders[*]/#/-ffile-prefix-map=}"
