@@ -68,6 +68,9 @@ test-packages: packages ## Makes the packages twice and compares; installs, upgr
 	deploy/install-packages.sh packages
 	deploy/packages/reproducible.sh target/packages target/packaged/release
 	deploy/packages/test.sh target/packages
+	deploy/packages/guide.sh target/packages
+	deploy/install-packages.sh gpio test
+	end-to-end/gpio/boot-debian.sh target/packages
 
 test-arm: ## Runs the programs for Raspberry Pis, emulated, against this machine's broker and recorder (as root)
 	deploy/install-packages.sh build arm test-arm

@@ -43,7 +43,7 @@ sed -i '/^config HZ$/,/default/ s/default 100$/default 1000/' arch/um/Kconfig
     for option in $(grep -o '^CONFIG_[A-Z0-9_]*=y' "$here/kernel.config"); do
         grep -qx "$option" .config || { echo "this source does not have $option"; exit 1; }
     done
-    nice make ARCH=um -j"$(nproc)" linux
+    make ARCH=um -j"$(nproc)" linux
 } > "$cache/build.log" 2>&1 || { tail -n 20 "$cache/build.log" >&2; exit 1; }
 strip -o "$kernel" linux
 echo "$kernel"

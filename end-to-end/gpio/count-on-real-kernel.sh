@@ -105,7 +105,7 @@ looked_rates() {
 }
 
 looked_clock() {
-    expect "a clock of 1970, of NTP, and set by hand: minutes and their pulses" \
+    expect "a clock of 1970, of NTP, set by hand, and a leap second: minutes and their pulses" \
         "$(tr '\n' ' ' < "$out/clock/pulsed")" \
         "$(ledger clock 'SELECT minute, pulses FROM minute WHERE pulses > 0' | tr '\n' ' ')"
 }

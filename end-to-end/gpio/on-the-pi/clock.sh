@@ -62,4 +62,20 @@ date -s "@$((true_utc + $(uptime) - true_uptime))" > /dev/null
 fall 29
 sleep 130
 
+# The year ends with a leap second: after 23:59:59 it is that again.
+date -s '2026-12-31 23:58:50' > /dev/null
+/usr/bin/python3 "$(dirname "$0")/synchronised.py" leap || exit 1
+sleep 12
+last=
+for _ in $(seq 40); do
+    minute=$(($(date +%s) / 60))
+    pulses 17 1 40 40
+    [ "$minute" = "${last:-$minute}" ] || { echo "$last $count" >> /run/out/pulsed; count=0; }
+    last=$minute
+    count=$((${count:-0} + 1))
+    usleep 3920000
+done
+echo "$last $count" >> /run/out/pulsed
+sleep 130
+
 leave $publisher
