@@ -41,8 +41,6 @@ Type=oneshot
 ExecStart=/bin/bash /booted.sh
 StandardOutput=file:/out/said
 StandardError=inherit
-SuccessAction=poweroff-force
-FailureAction=poweroff-force
 
 [Install]
 WantedBy=multi-user.target

@@ -25,6 +25,8 @@ fail() { echo "FAILED: $*"; exit 1; }
 finish() {
     journalctl --no-pager > /out/journal || true
     cp /var/lib/powerpi/publisher/outbox.sqlite* /out/ || true
+    # systemd would first wait for what User-mode Linux does not have.
+    busybox poweroff -f
 }
 trap finish EXIT
 
