@@ -72,7 +72,16 @@ fn addresses_of(meter: &str) -> Vec<String> {
         "/day.svg",
         "/day/2025-10-26.png",
     ];
-    let data = ["", "/trust", "/energy", "/energy.csv", "/statistics.csv", "/series?from=0&to=60", "/live"];
+    let data = [
+        "",
+        "/trust",
+        "/energy",
+        "/energy.csv",
+        "/energy.xlsx",
+        "/statistics.csv",
+        "/series?from=0&to=60",
+        "/live",
+    ];
     let pages = pages.iter().map(|rest| format!("/m/{meter}{rest}"));
     let data = data.iter().map(|rest| format!("/api/v1/meters/{meter}{rest}"));
     pages.chain(data).chain([format!("/api/v1/live?meter={meter}")]).collect()

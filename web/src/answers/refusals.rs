@@ -1,0 +1,97 @@
+//! Why there is no proper answer, and what is said then.
+
+use hyper::{StatusCode, header};
+
+use super::Asked;
+use crate::access::Denied;
+use crate::api;
+use crate::energy::WorkbookError;
+use crate::ledger_thread::ReadError;
+use crate::pages::{self, MessagePage};
+use crate::reply::{self, Reply};
+use crate::route::RouteError;
+
+/// Why there is no proper answer.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Refusal {
+    #[error(transparent)]
+    Route(#[from] RouteError),
+    #[error(transparent)]
+    Denied(#[from] Denied),
+    /// The same whether there is such a meter or not.
+    #[error("only users see what is here")]
+    LoginNeeded,
+    #[error("this visitor may not enter readings")]
+    NoRight,
+    #[error("this form does not come from a page of this server")]
+    Foreign,
+    #[error("this is no form of ours: {0}")]
+    Form(StatusCode),
+    #[error("nobody recorded this meter")]
+    UnknownMeter,
+    #[error(transparent)]
+    Ledger(#[from] ReadError),
+    #[error(transparent)]
+    Workbook(#[from] WorkbookError),
+    #[error("a page could not be filled")]
+    Unfilled,
+}
+
+/// The answer that says it.
+pub(super) fn refused(refusal: &Refusal, asked: &Asked<'_>) -> Reply {
+    let status = match refusal {
+        Refusal::Route(RouteError::Parameter { .. }) => StatusCode::BAD_REQUEST,
+        Refusal::Route(RouteError::NotFound) | Refusal::UnknownMeter => StatusCode::NOT_FOUND,
+        Refusal::LoginNeeded | Refusal::Denied(Denied::WrongLogin) => StatusCode::UNAUTHORIZED,
+        Refusal::Denied(Denied::TooMany(_)) => StatusCode::TOO_MANY_REQUESTS,
+        Refusal::Denied(Denied::NoRight) | Refusal::NoRight | Refusal::Foreign => StatusCode::FORBIDDEN,
+        Refusal::Form(status) => *status,
+        Refusal::Ledger(_) | Refusal::Workbook(_) => StatusCode::SERVICE_UNAVAILABLE,
+        Refusal::Unfilled => StatusCode::INTERNAL_SERVER_ERROR,
+    };
+    match refusal {
+        Refusal::Ledger(error) => tracing::warn!(%error, path = asked.path, "the ledger could not be read"),
+        Refusal::Workbook(error) => tracing::warn!(%error, path = asked.path, "there is no workbook"),
+        _ => {}
+    }
+    let mut reply = if asked.by_a_program() {
+        let parameter = match refusal {
+            Refusal::Route(RouteError::Parameter { parameter, .. }) => Some(*parameter),
+            _ => None,
+        };
+        api::error(status, parameter, &refusal.to_string())
+    } else {
+        message(refusal, status, asked)
+    };
+    match refusal {
+        Refusal::LoginNeeded | Refusal::Denied(Denied::WrongLogin) => {
+            reply::set(&mut reply, header::WWW_AUTHENTICATE, "Basic realm=\"PowerPi\", charset=\"UTF-8\"");
+        }
+        Refusal::Denied(Denied::TooMany(pause)) => {
+            reply::set(&mut reply, header::RETRY_AFTER, &(pause.as_secs() + 1).to_string());
+        }
+        _ => {}
+    }
+    reply
+}
+
+/// A page that says why there is no other.
+fn message(refusal: &Refusal, status: StatusCode, asked: &Asked<'_>) -> Reply {
+    let page = match refusal {
+        Refusal::Route(error @ RouteError::Parameter { .. }) => {
+            MessagePage::refused(asked.frame(), error.to_string())
+        }
+        Refusal::Ledger(_) => MessagePage::not_yet(asked.frame()),
+        Refusal::LoginNeeded | Refusal::Denied(Denied::WrongLogin) => MessagePage::log_in(asked.frame()),
+        Refusal::Denied(Denied::TooMany(_)) => MessagePage::too_many_logins(asked.frame()),
+        Refusal::Denied(Denied::NoRight) | Refusal::NoRight => MessagePage::no_right(asked.frame()),
+        Refusal::Foreign | Refusal::Form(_) => MessagePage::refused(asked.frame(), refusal.to_string()),
+        _ => MessagePage::not_found(asked.frame()),
+    };
+    let mut headers = asked.headers.clone();
+    // It is no page that a browser may have kept.
+    headers.remove(header::IF_NONE_MATCH);
+    let mut reply = reply::html(pages::filled(&page).unwrap_or_default()).reply(&headers, "no-cache");
+    *reply.status_mut() = status;
+    reply
+}
