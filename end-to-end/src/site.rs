@@ -32,7 +32,8 @@ impl Site {
         site.write("powerpi-recorder", &format!("{files}{connect}"));
         let web = format!("listen = '127.0.0.1:{}'\ntime_zone = 'Europe/Berlin'\n{files}{connect}", site.web);
         let tariff = "[[tariff]]\nprice_per_kwh = 0.31\nbase_fee_per_month = 11.9\nco2_g_per_kwh = 363\n";
-        site.write("powerpi-web", &(web + tariff));
+        let budget = "[[meter]]\nid = 'hq/main'\nbudget_kwh_per_month = 250\n";
+        site.write("powerpi-web", &(web + tariff + budget));
         site.set_meters(meters);
         site
     }
