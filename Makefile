@@ -42,6 +42,12 @@ bench-sd-card: ## What the publisher writes to its SD card in a day (as root)
 	cargo build --release --locked --workspace
 	cargo run --release --locked --package end-to-end --example sd_card -- $(MINUTES)
 
+SECONDS_EACH ?= 60
+bench-publisher: ## What the publisher costs: size, memory, CPU for each pulse and minute
+	deploy/install-packages.sh build test
+	cargo build --release --locked --bins
+	cargo run --release --locked --package end-to-end --example publisher -- $(SECONDS_EACH)
+
 bench-broker: ## Measures the broker against mosquitto, in turns, and its PUBACK against fdatasync
 	deploy/install-packages.sh build test
 	cargo build --release --locked --package powerpi-broker --bins --examples
@@ -84,4 +90,4 @@ test-container: ## Builds the image of the server's programs and runs compose.ya
 	deploy/container/test.sh target/release/pi-publisher
 
 .PHONY: packages packages-arm test-packages test-arm test-container
-.PHONY: help demo test test-gpio screenshots torture bench-broker bench-sd-card deny
+.PHONY: help demo test test-gpio screenshots torture bench-broker bench-publisher bench-sd-card deny

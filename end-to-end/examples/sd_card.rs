@@ -62,17 +62,6 @@ impl Drop for Card {
     }
 }
 
-/// CPU time of a process so far, and its resident memory in KiB.
-fn burden(process: u32) -> (Duration, u64) {
-    let stat = fs::read_to_string(format!("/proc/{process}/stat")).unwrap();
-    let fields: Vec<&str> = stat.rsplit_once(')').unwrap().1.split_whitespace().collect();
-    // utime and stime are the 14th and 15th field, in hundredths of a second.
-    let ticks: u64 = [11, 12].map(|field: usize| fields[field].parse::<u64>().unwrap()).iter().sum();
-    let status = fs::read_to_string(format!("/proc/{process}/status")).unwrap();
-    let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
-    (Duration::from_millis(10 * ticks), resident.trim().trim_end_matches(" kB").parse().unwrap())
-}
-
 fn main() {
     let minutes: u64 =
         std::env::args().nth(1).map_or(10, |minutes| minutes.parse().expect("a number of minutes"));
@@ -84,15 +73,15 @@ fn main() {
     let publisher = Program::start_with("pi-publisher", site.path(), &logs.environment()).unwrap();
     wait_until("the first minute is recorded", || !site.recorded("hq/main").is_empty());
 
-    let (began, before, cpu) = (Instant::now(), card.written(), burden(publisher.id()).0);
+    let (began, before, cpu) = (Instant::now(), card.written(), publisher.burden().cpu);
     for minute in 1..=minutes {
         std::thread::sleep(Duration::from_secs(60));
         eprintln!("{minute} of {minutes} minutes, {} bytes", card.written() - before);
     }
     let a_day = |figure: f64| figure * 86_400.0 / began.elapsed().as_secs_f64();
     let bytes = a_day((card.written() - before) as f64);
-    let (after, resident) = burden(publisher.id());
-    let cpu = a_day((after - cpu).as_secs_f64());
+    let burden = publisher.burden();
+    let (cpu, resident) = (a_day((burden.cpu - cpu).as_secs_f64()), burden.resident_kib);
     let pulses: u32 = site.recorded("hq/main").iter().map(|(_, pulses)| pulses).sum();
     publisher.stop();
 

@@ -7,12 +7,14 @@
 
 mod axe;
 mod browser;
+mod burden;
 mod eyes;
 mod program;
 mod site;
 pub mod torture;
 
 pub use browser::{Browser, Theme};
+pub use burden::Burden;
 pub use eyes::{http_get, mosquitto_pub, mosquitto_sub, rrd_minutes};
 pub use program::{Program, binary, run_to_end};
 pub use site::{Site, free_port, wait_until};

@@ -68,7 +68,13 @@ fn offset_ns(clock: libc::clockid_t) -> i64 {
 /// # Errors
 /// Only where `adjtimex` is refused (a strict seccomp filter).
 pub fn synchronised() -> io::Result<bool> {
-    Ok(system_call::largest_clock_error_us()? < LARGEST_ERROR_US)
+    let error_us = system_call::largest_clock_error_us().map_err(|error| {
+        let said = format!(
+            "asking whether the clock is synchronised (adjtimex): {error}; a container may forbid it"
+        );
+        io::Error::new(error.kind(), said)
+    })?;
+    Ok(error_us < LARGEST_ERROR_US)
 }
 
 #[allow(unsafe_code)]

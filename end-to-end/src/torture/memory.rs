@@ -1,7 +1,8 @@
 //! How much memory a process has over time, and whether that is flat.
 
-use std::fs;
 use std::time::Duration;
+
+use crate::burden::resident_kib;
 
 /// More growth than this over the second half of a soak is a leak, in percent of what the
 /// process has. Below it lies what an allocator does by itself.
@@ -96,12 +97,6 @@ fn slope(samples: &[(Duration, u64)]) -> f64 {
 fn median(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
     values.get(values.len() / 2).copied().unwrap_or_default()
-}
-
-fn resident_kib(process: u32) -> Option<u64> {
-    let status = fs::read_to_string(format!("/proc/{process}/status")).ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
-    line.trim().trim_end_matches(" kB").parse().ok()
 }
 
 #[cfg(test)]
