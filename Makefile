@@ -53,6 +53,11 @@ bench-broker: ## Measures the broker against mosquitto, in turns, and its PUBACK
 	cargo build --release --locked --package powerpi-broker --bins --examples
 	target/release/examples/benchmark $(BENCH)
 
+bench-web: ## Measures the pages against nginx and rrdtool, in turns (BENCH='ROUNDS SECONDS')
+	deploy/install-packages.sh build test bench
+	cargo build --release --locked --package powerpi-web --bins --examples
+	target/release/examples/bench_web $(BENCH)
+
 deny: ## Licences, sources and known advisories of all dependencies (wants the network)
 	command -v cargo-deny >/dev/null || cargo install --locked cargo-deny
 	cargo deny check
@@ -90,4 +95,4 @@ test-container: ## Builds the image of the server's programs and runs compose.ya
 	deploy/container/test.sh target/release/pi-publisher
 
 .PHONY: packages packages-arm test-packages test-arm test-container
-.PHONY: help demo test test-gpio screenshots torture bench-broker bench-publisher bench-sd-card deny
+.PHONY: help demo test test-gpio screenshots torture bench-broker bench-publisher bench-web bench-sd-card deny

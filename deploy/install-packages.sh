@@ -1,6 +1,6 @@
 #!/bin/bash
 # Installs what the named steps need and this machine lacks, and says why:
-#   install-packages.sh build|test|gpio|arm|test-arm|packages|container ...
+#   install-packages.sh build|test|bench|gpio|arm|test-arm|packages|container ...
 # Debian 12 and its relatives; as root, or as a user with sudo.
 set -euo pipefail
 
@@ -42,6 +42,7 @@ declare -A why=(
     [containernetworking-plugins]="their network"
     [iptables]="their ports"
     [python3-pip]="fetches podman-compose"
+    [wrk]="asks for pages as fast as they come, in benchmarks"
 )
 declare -A packages=(
     [arm]="mmdebstrap"
@@ -50,6 +51,7 @@ declare -A packages=(
     [packages]="debootstrap systemd-container lintian"
     [build]="gcc pkg-config librrd-dev libclang-dev fonts-inter fonts-dejavu-core"
     [test]="rrdtool mosquitto mosquitto-clients chromium chromium-driver sqlite3 npm python3-aiosmtpd nginx-light apache2-bin caddy curl"
+    [bench]="wrk nginx-light"
     [gpio]="linux-source-6.1 make flex bison bc xz-utils busybox-static"
 )
 

@@ -22,7 +22,6 @@ mod exchange;
 mod health;
 mod listener;
 mod message;
-mod open_files;
 mod outlet;
 mod owed;
 mod packets;
@@ -153,7 +152,7 @@ impl Broker {
     /// If the router does not start, or the settings have no room for the subscriptions kept.
     pub async fn run(self, shutdown: CancellationToken) -> anyhow::Result<()> {
         let mqtt = &self.settings.mqtt;
-        open_files::allow(mqtt.max_connections + mqtt.max_half_open);
+        daemon_runtime::allow_open_files(mqtt.max_connections + mqtt.max_half_open, "[mqtt] max_connections");
         let (exchange, requests) = exchange::requests();
         let refusals = Arc::clone(&self.current.gate.refusals);
         let (traffic, now, stop) = (Arc::new(Traffic::default()), Instant::now(), shutdown.clone());

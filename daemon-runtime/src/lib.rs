@@ -8,6 +8,7 @@ mod daemon;
 #[cfg(feature = "health")]
 mod health;
 mod logging;
+mod open_files;
 mod reconnect;
 mod reloads;
 mod settings;
@@ -17,6 +18,7 @@ pub use broker::MqttSettings;
 pub use daemon::{Daemon, EXIT_FAILURE, EXIT_SETTINGS, exit_code, ready};
 #[cfg(feature = "health")]
 pub use health::{Health, HealthEndpoint, HealthSettings};
+pub use open_files::allow_open_files;
 pub use reconnect::reconnect;
 pub use reloads::Reloads;
 pub use settings::{SettingsError, load, parse};

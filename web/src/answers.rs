@@ -21,12 +21,12 @@ use crate::answers::refusals::{Refusal, refused};
 use crate::calendar::Period;
 use crate::energy::{self, Notation, Rows, StatisticId, Statistics, Text};
 use crate::figures::Figures;
-use crate::graphs::{CLOSED_S, Graphs, PictureError, PictureKey};
+use crate::finished::{Finished, Key, Lasts};
+use crate::graphs::{Graphs, PictureError, PictureKey};
 use crate::history::{History, Question};
 use crate::hours::Hours;
 use crate::ledger_thread::{LedgerReader, ReadError, minute_in_progress};
 use crate::live::{LiveValues, Presence};
-use crate::page_cache::PageCache;
 use crate::pages::{
     self, Address, Frame, KioskPage, Machine, MeterPage, MeterView, OverviewPage, PeriodPage, StatusPage,
 };
@@ -61,8 +61,8 @@ pub(crate) struct Site {
     pub(crate) live: LiveValues,
     /// How browsers come here.
     pub(crate) proxies: Proxies,
-    /// Pages of this second.
-    pub(crate) pages: PageCache,
+    /// What is finished and still true.
+    pub(crate) kept: Finished,
     /// Whose turn it is to have a workbook written.
     pub(crate) workbooks: Arc<Semaphore>,
     /// The ledger's file, on the disk that people worry about.
@@ -74,6 +74,10 @@ pub(crate) struct Site {
 /// A request: its address, who sends it and what their browser can do.
 struct Asked<'a> {
     visitor: Visitor,
+    /// Their turns to have something worked out.
+    turns: &'a Semaphore,
+    /// Path and query.
+    address: &'a str,
     path: &'a str,
     query: Query<'a>,
     headers: &'a HeaderMap,
@@ -88,6 +92,22 @@ impl Asked<'_> {
     fn language(&self) -> Language {
         let preferred = || Language::preferred(self.text(header::ACCEPT_LANGUAGE));
         self.query.language().unwrap_or_else(preferred)
+    }
+
+    /// What a finished answer depends on. Data and pictures are the same for all who may see them.
+    fn key(&self) -> Key<'_> {
+        let (address, language) = (self.address, self.language());
+        let drawn = self.by_a_program() || self.path.ends_with(".svg") || self.path.ends_with(".png");
+        match drawn {
+            true => Key { address, language, origin: "", base_path: "", visitor: None },
+            false => Key {
+                address,
+                language,
+                origin: &self.visit.origin,
+                base_path: self.visit.base_path.as_str(),
+                visitor: Some(&self.visitor),
+            },
+        }
     }
 
     fn frame(&self) -> Frame {
@@ -115,11 +135,20 @@ impl Asked<'_> {
 }
 
 impl Site {
-    /// The answer to a request of an address.
-    pub(crate) async fn answer(&self, peer: IpAddr, uri: &Uri, headers: &HeaderMap) -> Reply {
+    /// The answer to a request of an address; what is not finished waits for one of the `turns`
+    /// of who asks.
+    pub(crate) async fn answer(
+        &self,
+        peer: IpAddr,
+        uri: &Uri,
+        headers: &HeaderMap,
+        turns: &Semaphore,
+    ) -> Reply {
         let visit = self.proxies.visit(peer, headers);
         let (path, query) = (visit.base_path.strip(uri.path()), Query(uri.query().unwrap_or_default()));
-        let mut asked = Asked { path, query, headers, visit, visitor: self.access.stranger() };
+        let address = uri.path_and_query().map_or("/", |address| address.as_str());
+        let visitor = self.access.stranger();
+        let mut asked = Asked { visitor, turns, address, path, query, headers, visit };
         let route = Route::parse(path, query);
         if route.as_ref().is_ok_and(Route::is_for_everybody) {
             let answer = async { self.route(route?, &asked).await };
@@ -156,7 +185,16 @@ impl Site {
         if !permitted {
             return Err(Refusal::LoginNeeded);
         }
-        self.route(route, asked).await
+        if let Some(reply) = self.kept.reply(asked.key(), asked.headers) {
+            return Ok(reply);
+        }
+        // Never closed.
+        let _turn = asked.turns.acquire().await;
+        // Somebody else may have asked for the same meanwhile.
+        match self.kept.reply(asked.key(), asked.headers) {
+            Some(reply) => Ok(reply),
+            None => self.route(route, asked).await,
+        }
     }
 
     /// The meters that the visitor may see.
@@ -221,18 +259,8 @@ impl Site {
 
     /// A page, made once a second however many ask.
     async fn page(&self, route: Route, asked: &Asked<'_>) -> Result<Reply, Refusal> {
-        let address = format!("{}?{}", asked.path, asked.query.0);
-        let place = asked.frame().plain_for_others("/");
-        let key = (address, asked.language(), place, asked.visitor.clone());
-        let page = match self.pages.get(&key) {
-            Some(page) => page,
-            None => {
-                let page = Arc::new(reply::html(self.filled(route, asked).await?));
-                self.pages.keep(key, page.clone());
-                page
-            }
-        };
-        Ok(page.reply(asked.headers, "no-cache"))
+        let page = Arc::new(reply::html(self.filled(route, asked).await?));
+        Ok(self.kept.keep(asked.key(), page, Lasts::a_moment(), asked.headers))
     }
 
     async fn filled(&self, route: Route, asked: &Asked<'_>) -> Result<String, Refusal> {
@@ -389,10 +417,7 @@ impl Site {
         };
         let key = PictureKey { meter, span, period, picture, theme, size, language: asked.language() };
         match self.graphs.picture(key).await {
-            Ok(drawn) => {
-                let cache = format!("public, max-age={}", drawn.max_age_s());
-                Ok(drawn.file.reply(asked.headers, &cache))
-            }
+            Ok(drawn) => Ok(self.kept.keep(asked.key(), drawn.file.clone(), drawn.lasts(), asked.headers)),
             Err(error) if matches!(*error, PictureError::NotFound) => Err(Refusal::UnknownMeter),
             Err(error) => {
                 tracing::warn!(%error, path = asked.path, "a picture could not be drawn");
@@ -464,8 +489,8 @@ impl Site {
         let points = request.points(until, self.ledger.zone())?;
         let over = request.to <= until.start();
         let file = self.series.answer(request, meter, points, until).await?;
-        let cache = if over { format!("public, max-age={CLOSED_S}") } else { "no-cache".to_owned() };
-        Ok(file.reply(asked.headers, &cache))
+        let lasts = if over { Lasts::closed() } else { Lasts::a_moment() };
+        Ok(self.kept.keep(asked.key(), file, lasts, asked.headers))
     }
 
     async fn lives(&self, only: Option<Meter>, asked: &Asked<'_>) -> Result<Reply, Refusal> {

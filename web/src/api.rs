@@ -335,7 +335,7 @@ fn pieces(text: impl Pieces, content_type: &str, reader: LedgerReader) -> Reply 
     let pieces = stream::try_unfold((text, reader), |(mut text, reader)| async move {
         loop {
             let (piece, rest) = reader
-                .ask(move |ledger| {
+                .ask_much(move |ledger| {
                     let piece = text.next(ledger)?;
                     Ok((piece, text))
                 })

@@ -3,8 +3,9 @@
 use std::sync::LazyLock;
 
 use hyper::HeaderMap;
+use hyper::header::HeaderValue;
 
-use crate::reply::{Prepared, Reply, etag};
+use crate::reply::{ASK_AGAIN, Effort, Prepared, Reply};
 
 /// A file under `/assets`.
 struct Asset {
@@ -15,10 +16,8 @@ struct Asset {
 
 impl Asset {
     fn new(name: &'static str, content_type: &'static str, content: impl Into<String>) -> Self {
-        let content = content.into();
-        let etag = etag(content.as_bytes());
-        let version = etag.chars().filter(char::is_ascii_hexdigit).collect();
-        Self { name, version, file: Prepared::text(content_type, content, etag) }
+        let file = Prepared::text(content_type, content.into(), Effort::Thorough);
+        Self { name, version: file.version(), file }
     }
 }
 
@@ -49,5 +48,6 @@ pub(crate) fn address(name: &str) -> String {
 pub(crate) fn reply(name: &str, version: Option<&str>, headers: &HeaderMap) -> Option<Reply> {
     let asset = ASSETS.iter().find(|asset| asset.name == name)?;
     let for_ever = version == Some(asset.version.as_str());
-    Some(asset.file.reply(headers, if for_ever { "public, max-age=31536000, immutable" } else { "no-cache" }))
+    let ever = HeaderValue::from_static("public, max-age=31536000, immutable");
+    Some(asset.file.reply(headers, if for_ever { ever } else { ASK_AGAIN }))
 }

@@ -19,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::api::{PresenceState, meter_state};
 use crate::ledger_thread::{LedgerReader, ReadError};
-use crate::live::Presence;
+use crate::live::{News, Presence};
 use crate::proxies::BasePath;
 use crate::reply::{self, Reply};
 
@@ -33,9 +33,9 @@ const SILENCE: Duration = Duration::from_secs(20);
 /// all ask for the page then.
 const SPREAD_MS: u64 = 3_000;
 
-/// The value of now of one of several meters.
+/// The value of now of a meter.
 #[derive(Serialize)]
-struct OneOfAll {
+struct ValueOfNow {
     meter: String,
     #[serde(flatten)]
     presence: PresenceState,
@@ -43,14 +43,18 @@ struct OneOfAll {
 
 /// `/api/v1/live`: the values of meters as they come, each with its meter, and
 /// once a minute the word that the page has changed.
-pub(crate) fn of_all(watched: Vec<(Meter, watch::Receiver<Presence>)>, shutdown: CancellationToken) -> Reply {
+pub(crate) fn of_all(watched: Vec<(Meter, watch::Receiver<News>)>, shutdown: CancellationToken) -> Reply {
     let values = watched.into_iter().map(|(meter, receiver)| {
-        let next = |(meter, mut receiver, begun): (Meter, watch::Receiver<Presence>, bool)| async move {
+        let next = |(meter, mut receiver, begun): (Meter, watch::Receiver<News>, bool)| async move {
             if begun {
                 receiver.changed().await.ok()?;
             }
-            let presence = PresenceState::from(&*receiver.borrow_and_update());
-            let event = event("live", &OneOfAll { meter: meter.to_string(), presence });
+            let put = |presence: &Presence| live_event(&meter, presence);
+            let event = match &*receiver.borrow_and_update() {
+                news if begun => news.event(put),
+                // What was fresh when it was put into words need not be any more.
+                news => put(&news.presence),
+            };
             Some((event, (meter, receiver, true)))
         };
         Box::pin(stream::unfold((meter, receiver, false), next))
@@ -87,7 +91,7 @@ fn event_stream(events: impl Stream<Item = Result<Frame<Bytes>, ReadError>> + Se
 /// One browser's stream of events.
 struct Watcher {
     meter: Meter,
-    presence: watch::Receiver<Presence>,
+    presence: watch::Receiver<News>,
     reader: LedgerReader,
     base_path: BasePath,
     shutdown: CancellationToken,
@@ -100,7 +104,7 @@ struct Watcher {
 /// not all he missed.
 pub(crate) fn events(
     meter: Meter,
-    presence: watch::Receiver<Presence>,
+    presence: watch::Receiver<News>,
     reader: LedgerReader,
     base_path: BasePath,
     shutdown: CancellationToken,
@@ -120,7 +124,7 @@ impl Watcher {
             biased;
             () = self.shutdown.cancelled() => None,
             () = tokio::time::sleep_until(self.due) => self.state().await,
-            Ok(()) = self.presence.changed() => Some(event("live", &self.now())),
+            Ok(()) = self.presence.changed() => Some(self.now()),
             () = tokio::time::sleep(SILENCE) => Some(Bytes::from_static(b":\n\n")),
         }
     }
@@ -128,12 +132,12 @@ impl Watcher {
     async fn state(&mut self) -> Option<Bytes> {
         self.due = Instant::now() + until_settled();
         let figures = self.reader.figures(self.meter.clone()).await.ok()??;
-        let presence = self.presence.borrow_and_update().clone();
+        let presence = self.presence.borrow_and_update().presence.clone();
         Some(event("state", &meter_state(&figures, &presence, &self.reader, &self.base_path)))
     }
 
-    fn now(&mut self) -> PresenceState {
-        PresenceState::from(&*self.presence.borrow_and_update())
+    fn now(&mut self) -> Bytes {
+        self.presence.borrow_and_update().event(|presence| live_event(&self.meter, presence))
     }
 }
 
@@ -141,6 +145,10 @@ impl Watcher {
 fn until_settled() -> Duration {
     let into_minute = Timestamp::now().as_second().rem_euclid(60);
     Duration::from_secs(((SETTLED_S - into_minute - 1).rem_euclid(60) + 1) as u64)
+}
+
+fn live_event(meter: &Meter, presence: &Presence) -> Bytes {
+    event("live", &ValueOfNow { meter: meter.to_string(), presence: presence.into() })
 }
 
 fn event(name: &str, data: &impl Serialize) -> Bytes {

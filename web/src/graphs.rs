@@ -5,7 +5,6 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
-use bytes::Bytes;
 use jiff::Timestamp;
 use meter_ledger::RecordedMeter;
 use meter_messages::{Meter, Minute};
@@ -14,9 +13,10 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::calendar::Period;
 use crate::figures;
+use crate::finished::Lasts;
 use crate::ledger_thread::{LedgerReader, ReadError, minute_in_progress};
 use crate::periods::Periods;
-use crate::reply::{Prepared, etag};
+use crate::reply::{Effort, Prepared};
 use crate::texts::{Language, Texts};
 
 /// Pictures that may wait to be drawn; who wants more waits with them.
@@ -27,10 +27,6 @@ const MOST: usize = 300;
 
 /// Seconds after a minute's end until it is surely recorded: pictures change then.
 const SETTLED_S: i64 = 8;
-
-/// For how many seconds a browser may keep what shows a time that is over. It
-/// will not change; only a ledger that was lost and is filled anew still grows.
-pub(crate) const CLOSED_S: i64 = 86_400;
 
 /// For how many rounds we keep such a picture ourselves.
 const CLOSED_ROUNDS: i64 = 10;
@@ -58,7 +54,7 @@ pub(crate) struct PictureKey {
 #[derive(Debug)]
 pub(crate) struct Drawn {
     /// The file.
-    pub(crate) file: Prepared,
+    pub(crate) file: Arc<Prepared>,
     /// The minute (by its pictures, not the clock) it belongs to.
     round: i64,
     /// Whether it shows a time that is over.
@@ -66,16 +62,14 @@ pub(crate) struct Drawn {
 }
 
 impl Drawn {
-    /// Seconds for which nobody need ask again.
-    pub(crate) fn max_age_s(&self) -> i64 {
-        if self.over {
-            return CLOSED_S;
+    /// Until when nobody need ask again.
+    pub(crate) fn lasts(&self) -> Lasts {
+        match self.over {
+            true => Lasts::closed(),
+            false => Lasts::until((self.round + 1) * 60 + SETTLED_S),
         }
-        ((self.round + 1) * 60 + SETTLED_S - Timestamp::now().as_second()).clamp(0, 60)
     }
-}
 
-impl Drawn {
     /// Whether it need not be drawn anew in a round.
     fn is_good(&self, round: i64) -> bool {
         round - self.round < if self.over { CLOSED_ROUNDS } else { 1 }
@@ -162,11 +156,10 @@ impl Studio {
         let started = std::time::Instant::now();
         let image = self.draw(key)?;
         tracing::debug!(?key, bytes = image.len(), elapsed = ?started.elapsed(), "drew a picture");
-        let etag = etag(&image);
-        let file = match key.picture {
-            Picture::Svg => Prepared::text("image/svg+xml", image, etag),
-            Picture::Png => Prepared::binary("image/png", Bytes::from(image), etag),
-        };
+        let file = Arc::new(match key.picture {
+            Picture::Svg => Prepared::text("image/svg+xml", image, Effort::Quick),
+            Picture::Png => Prepared::binary("image/png", image),
+        });
         let over = key.period.as_ref().is_some_and(|period| period.span.end <= minute_in_progress());
         let drawn = Arc::new(Drawn { file, round, over });
         let mut cache = self.cache.lock().unwrap_or_else(PoisonError::into_inner);

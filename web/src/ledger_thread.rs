@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use meter_ledger::{Ledger, LedgerError, RecordedMinute};
 use meter_messages::{Meter, Minute};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Semaphore, mpsc, oneshot};
 
 use crate::budgets::Budgets;
 use crate::figures::{self, Figures};
@@ -38,6 +38,8 @@ type Question = Box<dyn FnOnce(&mut Reader) + Send>;
 #[derive(Debug, Clone)]
 pub(crate) struct LedgerReader {
     questions: mpsc::Sender<Question>,
+    /// Held by one of those who read much.
+    much: Arc<Semaphore>,
     zone: TimeZone,
     tariffs: Arc<Tariffs>,
     budgets: Arc<Budgets>,
@@ -59,7 +61,8 @@ impl LedgerReader {
                 question(&mut reader);
             }
         })?;
-        Ok(Self { questions, zone, tariffs: Arc::new(tariffs), budgets: Arc::new(budgets) })
+        let (much, tariffs, budgets) = (Arc::new(Semaphore::new(1)), Arc::new(tariffs), Arc::new(budgets));
+        Ok(Self { questions, much, zone, tariffs, budgets })
     }
 
     /// The zone of days and months.
@@ -85,6 +88,16 @@ impl LedgerReader {
         let (question, answer) = posed(question);
         self.questions.send(question).await.map_err(|_| ReadError::Stopped)?;
         answer.await.map_err(|_| ReadError::Stopped)?
+    }
+
+    /// Asks for a part of something long. However many want such parts, others wait for one of
+    /// them at most.
+    pub(crate) async fn ask_much<T: Send + 'static>(
+        &self,
+        question: impl FnOnce(&Ledger) -> Result<T, LedgerError> + Send + 'static,
+    ) -> Result<T, ReadError> {
+        let _one = self.much.acquire().await.map_err(|_| ReadError::Stopped)?;
+        self.ask(question).await
     }
 
     /// Asks the ledger from a thread that may block.

@@ -15,6 +15,7 @@ mod drawing;
 mod energy;
 mod events;
 mod figures;
+mod finished;
 mod graphs;
 mod history;
 mod hours;
@@ -22,9 +23,9 @@ mod ledger_thread;
 mod live;
 mod manifest;
 mod meter_readings;
-mod page_cache;
 mod pages;
 mod periods;
+mod places;
 mod proxies;
 mod reading_form;
 mod reading_sender;
@@ -37,13 +38,14 @@ mod stall_guard;
 mod tariff;
 mod texts;
 mod time_zone;
+mod while_sent;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 
 use anyhow::Context;
 use daemon_runtime::Reloads;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
@@ -71,6 +73,17 @@ pub async fn run(
     }
 }
 
+/// How many may knock before they are let in: a flood shall not keep others waiting for their
+/// second try. The kernel may hold fewer to be enough.
+const KNOCKING: u32 = 4_096;
+
+fn listening(address: SocketAddr) -> std::io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(KNOCKING)
+}
+
 /// A server that listens but does not answer yet.
 #[derive(Debug)]
 pub struct Web {
@@ -85,8 +98,10 @@ impl Web {
     pub async fn bind(settings: Settings) -> anyhow::Result<Self> {
         let access = Arc::new(access::Access::read(&settings.access)?);
         let listen = settings.listen;
-        let listener = TcpListener::bind(listen)
-            .await
+        // Some more: who was displaced may take a moment to go.
+        let connections = settings.max_connections + settings.max_connections / 4;
+        daemon_runtime::allow_open_files(connections, "max_connections");
+        let listener = listening(listen)
             .with_context(|| format!("listening on {listen}; is another program using it?"))?;
         let address = listener.local_addr().context("asking for the address listened on")?;
         Ok(Self { settings, listener, address, access })
@@ -114,7 +129,7 @@ impl Web {
             hours: hours::Hours::new(ledger.clone()),
             series: series::SeriesStore::new(ledger.clone()),
             proxies: proxies::Proxies { base_path: settings.base_path, trusted: settings.trusted_proxies },
-            pages: page_cache::PageCache::default(),
+            kept: finished::Finished::default(),
             workbooks: Arc::new(Semaphore::new(1)),
             disk,
             access,

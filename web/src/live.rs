@@ -3,9 +3,10 @@
 use std::collections::HashMap;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
+use bytes::Bytes;
 use daemon_runtime::MqttSettings;
 use jiff::Timestamp;
 use meter_messages::{ALL_SITES, Diag, Info, Live, Meter, SiteId, State, Status, Topic};
@@ -51,6 +52,27 @@ pub(crate) struct Presence {
     pub(crate) status: Option<Status>,
 }
 
+/// A meter's presence, and the event that tells it to those who watch: put into words once,
+/// however many they are.
+#[derive(Debug, Default)]
+pub(crate) struct News {
+    /// What is known now.
+    pub(crate) presence: Presence,
+    event: OnceLock<Bytes>,
+}
+
+impl News {
+    /// The event of this change.
+    pub(crate) fn event(&self, put: impl FnOnce(&Presence) -> Bytes) -> Bytes {
+        self.event.get_or_init(|| put(&self.presence)).clone()
+    }
+
+    fn change(&mut self, change: impl FnOnce(&mut Presence)) {
+        change(&mut self.presence);
+        self.event = OnceLock::new();
+    }
+}
+
 /// How far a value can be trusted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Freshness {
@@ -79,7 +101,7 @@ impl Presence {
 /// Everything heard so far.
 #[derive(Debug, Default)]
 struct Heard {
-    meters: HashMap<Meter, watch::Sender<Presence>>,
+    meters: HashMap<Meter, watch::Sender<News>>,
     sites: HashMap<SiteId, Status>,
     machines: HashMap<Meter, Machine>,
     broker: BrokerSays,
@@ -105,13 +127,14 @@ pub(crate) struct BrokerSays {
 
 impl Heard {
     /// The channel of a meter; `None` where there are too many.
-    fn meter(&mut self, meter: &Meter) -> Option<&watch::Sender<Presence>> {
+    fn meter(&mut self, meter: &Meter) -> Option<&watch::Sender<News>> {
         if !self.meters.contains_key(meter) {
             if self.meters.len() >= MOST {
                 return None;
             }
             let presence = Presence { value: None, status: self.sites.get(&meter.site).copied() };
-            self.meters.insert(meter.clone(), watch::Sender::new(presence));
+            let news = News { presence, event: OnceLock::new() };
+            self.meters.insert(meter.clone(), watch::Sender::new(news));
         }
         self.meters.get(meter)
     }
@@ -123,7 +146,8 @@ impl Heard {
 
     fn say(&mut self, site: SiteId, status: Status) {
         let of_site = self.meters.iter().filter(|(meter, _)| meter.site == site);
-        of_site.for_each(|(_, channel)| channel.send_modify(|presence| presence.status = Some(status)));
+        let say = |news: &mut News| news.change(|presence| presence.status = Some(status));
+        of_site.for_each(|(_, channel)| channel.send_modify(say));
         if self.sites.contains_key(&site) || self.sites.len() < MOST {
             self.sites.insert(site, status);
         }
@@ -140,7 +164,7 @@ pub(crate) struct LiveValues {
 impl LiveValues {
     /// What is known of a meter now.
     pub(crate) fn of(&self, meter: &Meter) -> Presence {
-        self.heard().meters.get(meter).map(|channel| channel.borrow().clone()).unwrap_or_default()
+        self.heard().meters.get(meter).map(|channel| channel.borrow().presence.clone()).unwrap_or_default()
     }
 
     /// What a meter's publisher says of itself.
@@ -160,9 +184,9 @@ impl LiveValues {
 
     /// Each new value of a meter, the newest first. Only for meters of the
     /// ledger: each one watched is kept in mind.
-    pub(crate) fn watch(&self, meter: &Meter) -> watch::Receiver<Presence> {
+    pub(crate) fn watch(&self, meter: &Meter) -> watch::Receiver<News> {
         let watched = self.heard().meter(meter).map(watch::Sender::subscribe);
-        watched.unwrap_or_else(|| watch::Sender::new(Presence::default()).subscribe())
+        watched.unwrap_or_else(|| watch::Sender::new(News::default()).subscribe())
     }
 
     /// Whether the broker is there.
@@ -221,10 +245,10 @@ impl LiveValues {
     fn take_value(&self, meter: &Meter, live: Option<Live>, replaces: fn(&Live, &Live) -> bool) {
         let Some(live) = live else { return };
         if let Some(channel) = self.heard().meter(meter) {
-            channel.send_if_modified(|presence| {
-                let taken = presence.value.as_ref().is_none_or(|known| replaces(known, &live));
+            channel.send_if_modified(|news| {
+                let taken = news.presence.value.as_ref().is_none_or(|known| replaces(known, &live));
                 if taken {
-                    presence.value = Some(live);
+                    news.change(|presence| presence.value = Some(live));
                 }
                 taken
             });

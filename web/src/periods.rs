@@ -64,7 +64,9 @@ pub(crate) fn midnight(date: Date, zone: &TimeZone) -> Minute {
 /// The minute in which the site's clock says so; where it says so twice the
 /// first, where it never does (it jumped) the one it jumped to.
 pub(crate) fn minute_of(local: DateTime, zone: &TimeZone) -> Minute {
-    let at = zone.to_timestamp(local).unwrap_or_default();
+    // The ends of the calendar are held within the minutes there are.
+    let end = if local.year() > 0 { Timestamp::MAX } else { Timestamp::MIN };
+    let at = zone.to_timestamp(local).unwrap_or(end);
     Minute::nearest(at.as_second().div_euclid(Minute::SECONDS))
 }
 

@@ -2,7 +2,10 @@
 
 use std::hash::{DefaultHasher, Hasher};
 use std::io::Write;
+use std::sync::OnceLock;
 
+use brotli::BrotliCompress;
+use brotli::enc::BrotliEncoderParams;
 use bytes::{Bytes, BytesMut};
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -30,81 +33,157 @@ const PIECE: usize = 64 * 1024;
 const POLICY: &str =
     "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'self'; object-src 'none'";
 
-/// A file that is sent often: compressed once.
+/// A file that is sent often: compressed at most once, when the first who takes it so asks.
 #[derive(Debug)]
 pub(crate) struct Prepared {
     content_type: &'static str,
     plain: Bytes,
-    gzip: Option<Bytes>,
-    etag: String,
+    shrinks: bool,
+    gzip: OnceLock<Bytes>,
+    brotli: OnceLock<Bytes>,
+    etag: HeaderValue,
+    effort: Effort,
+}
+
+/// How hard a file is compressed.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Effort {
+    /// It is new every minute.
+    Quick,
+    /// It is the same until the next version.
+    Thorough,
+}
+
+/// How a body may be packed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Coding {
+    Brotli,
+    Gzip,
+}
+
+impl Coding {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Brotli => "br",
+            Self::Gzip => "gzip",
+        }
+    }
 }
 
 impl Prepared {
     /// One that shrinks.
-    pub(crate) fn text(content_type: &'static str, plain: impl Into<Bytes>, etag: String) -> Self {
-        let plain = plain.into();
-        Self { content_type, gzip: Some(gzip(&plain)), plain, etag }
+    pub(crate) fn text(content_type: &'static str, plain: impl Into<Bytes>, effort: Effort) -> Self {
+        Self { shrinks: true, effort, ..Self::binary(content_type, plain) }
     }
 
     /// One that is dense already.
-    pub(crate) fn binary(content_type: &'static str, plain: Bytes, etag: String) -> Self {
-        Self { content_type, plain, gzip: None, etag }
+    pub(crate) fn binary(content_type: &'static str, plain: impl Into<Bytes>) -> Self {
+        let plain = plain.into();
+        let etag = etag(&plain);
+        let (gzip, brotli) = (OnceLock::new(), OnceLock::new());
+        Self { content_type, plain, shrinks: false, gzip, brotli, etag, effort: Effort::Quick }
+    }
+
+    /// Bytes that it holds, about: packed or not.
+    pub(crate) fn weight(&self) -> usize {
+        self.plain.len() + if self.shrinks { self.plain.len() / 2 } else { 0 }
+    }
+
+    /// What changes with its content.
+    pub(crate) fn version(&self) -> String {
+        let etag = self.etag.to_str().unwrap_or_default();
+        etag.chars().filter(char::is_ascii_hexdigit).collect()
     }
 
     /// The answer with it, or the word that the browser has it already.
-    pub(crate) fn reply(&self, request: &HeaderMap, cache_control: &str) -> Reply {
+    pub(crate) fn reply(&self, request: &HeaderMap, cache_control: HeaderValue) -> Reply {
         let known = request.get(header::IF_NONE_MATCH).and_then(|value| value.to_str().ok());
         if known.is_some_and(|known| matches_etag(known, &self.etag)) {
             let mut reply = reply(StatusCode::NOT_MODIFIED, Bytes::new());
             self.describe(&mut reply, cache_control);
             return reply;
         }
-        let gzip = self.gzip.as_ref().filter(|_| accepts_gzip(request));
-        let mut reply = reply(StatusCode::OK, gzip.unwrap_or(&self.plain).clone());
+        let coding = if self.shrinks { accepted_coding(request) } else { None };
+        let body = match coding {
+            Some(Coding::Brotli) => self.brotli.get_or_init(|| brotli(&self.plain, self.effort)),
+            Some(Coding::Gzip) => self.gzip.get_or_init(|| gzip(&self.plain, self.effort)),
+            None => &self.plain,
+        };
+        let mut reply = reply(StatusCode::OK, body.clone());
         self.describe(&mut reply, cache_control);
         let headers = reply.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(self.content_type));
-        if gzip.is_some() {
-            headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+        if let Some(coding) = coding {
+            headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static(coding.name()));
         }
         reply
     }
 
-    fn describe(&self, reply: &mut Reply, cache_control: &str) {
-        set(reply, header::ETAG, &self.etag);
-        set(reply, header::CACHE_CONTROL, cache_control);
-        let vary = if self.gzip.is_some() { "accept-encoding, accept-language" } else { "accept-language" };
-        set(reply, header::VARY, vary);
+    fn describe(&self, reply: &mut Reply, cache_control: HeaderValue) {
+        let vary = if self.shrinks { "accept-encoding, accept-language" } else { "accept-language" };
+        let headers = reply.headers_mut();
+        headers.insert(header::ETAG, self.etag.clone());
+        headers.insert(header::CACHE_CONTROL, cache_control);
+        headers.insert(header::VARY, HeaderValue::from_static(vary));
     }
+}
+
+/// A browser may keep it, but has to ask whether it is still so.
+pub(crate) const ASK_AGAIN: HeaderValue = HeaderValue::from_static("no-cache");
+
+/// Everybody may keep it for so many seconds.
+pub(crate) fn keep_for(seconds: i64) -> HeaderValue {
+    // These letters are a value.
+    HeaderValue::from_str(&format!("public, max-age={seconds}")).unwrap_or(ASK_AGAIN)
 }
 
 /// A tag that changes with the content. Weak, because compressed or not it is
 /// the same.
-pub(crate) fn etag(content: &[u8]) -> String {
+fn etag(content: &[u8]) -> HeaderValue {
     let mut hasher = DefaultHasher::new();
     hasher.write(content);
-    format!("W/\"{:016x}\"", hasher.finish())
+    // These letters are a value.
+    HeaderValue::from_str(&format!("W/\"{:016x}\"", hasher.finish())).unwrap_or(ASK_AGAIN)
 }
 
-fn matches_etag(known: &str, etag: &str) -> bool {
-    known.split(',').any(|one| one.trim() == etag || one.trim() == "*")
+fn matches_etag(known: &str, etag: &HeaderValue) -> bool {
+    known.split(',').any(|one| one.trim().as_bytes() == etag.as_bytes() || one.trim() == "*")
 }
 
-/// Whether a browser takes gzip.
-pub(crate) fn accepts_gzip(request: &HeaderMap) -> bool {
+/// The best packing that a browser takes.
+fn accepted_coding(request: &HeaderMap) -> Option<Coding> {
     let accepted = request.get_all(header::ACCEPT_ENCODING).iter().filter_map(|value| value.to_str().ok());
-    accepted.flat_map(|value| value.split(',')).any(|choice| {
+    let codings = accepted.flat_map(|value| value.split(',')).filter_map(|choice| {
         let (name, weight) = choice.split_once(";q=").unwrap_or((choice, "1"));
-        name.trim().eq_ignore_ascii_case("gzip")
-            && weight.trim().parse().is_ok_and(|weight: f32| weight > 0.0)
-    })
+        let taken = weight.trim().parse().is_ok_and(|weight: f32| weight > 0.0);
+        let named = |coding: &Coding| name.trim().eq_ignore_ascii_case(coding.name());
+        [Coding::Brotli, Coding::Gzip].into_iter().find(named).filter(|_| taken)
+    });
+    codings.min_by_key(|coding| *coding == Coding::Gzip)
 }
 
-fn gzip(plain: &[u8]) -> Bytes {
-    let mut encoder = GzEncoder::new(Vec::new(), Compression::new(6));
+fn gzip(plain: &[u8], effort: Effort) -> Bytes {
+    let level = match effort {
+        Effort::Quick => 6,
+        Effort::Thorough => 9,
+    };
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::new(level));
     // Writing into memory does not fail.
     let _ = encoder.write_all(plain);
     encoder.finish().unwrap_or_default().into()
+}
+
+fn brotli(plain: &[u8], effort: Effort) -> Bytes {
+    let quality = match effort {
+        Effort::Quick => 5,
+        Effort::Thorough => 10,
+    };
+    // Smaller windows need less memory, and no file here is larger.
+    let params = BrotliEncoderParams { quality, lgwin: 18, size_hint: plain.len(), ..Default::default() };
+    let mut packed = Vec::new();
+    // Writing into memory does not fail.
+    let _ = BrotliCompress(&mut &plain[..], &mut packed, &params);
+    packed.into()
 }
 
 /// An answer with a whole body and without special headers.
@@ -118,6 +197,8 @@ pub(crate) fn streamed(status: StatusCode, body: Body) -> Reply {
     let mut reply = Response::new(body);
     *reply.status_mut() = status;
     let headers = reply.headers_mut();
+    // What most answers have, so that it does not grow.
+    headers.reserve(10);
     headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("same-origin"));
@@ -137,8 +218,7 @@ pub(crate) fn file(file: std::fs::File) -> Reply {
 
 /// A page.
 pub(crate) fn html(page: String) -> Prepared {
-    let tag = etag(page.as_bytes());
-    Prepared::text("text/html; charset=utf-8", page.into_bytes(), tag)
+    Prepared::text("text/html; charset=utf-8", page, Effort::Quick)
 }
 
 /// The way to another page.
@@ -146,6 +226,14 @@ pub(crate) fn see_other(address: &str) -> Reply {
     let mut reply = reply(StatusCode::SEE_OTHER, Bytes::new());
     set(&mut reply, header::LOCATION, address);
     set(&mut reply, header::CACHE_CONTROL, "no-cache");
+    reply
+}
+
+/// The request is wrong, whatever its address; nothing more is read from its connection.
+pub(crate) fn bad_request(said: &'static str) -> Reply {
+    let mut reply = reply(StatusCode::BAD_REQUEST, said);
+    set(&mut reply, header::CONNECTION, "close");
+    set(&mut reply, header::CONTENT_TYPE, "text/plain; charset=utf-8");
     reply
 }
 
@@ -188,7 +276,10 @@ pub(crate) fn set(reply: &mut Reply, name: header::HeaderName, value: &str) {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
+    use std::io::Read;
+
     use super::*;
 
     fn headers(name: header::HeaderName, value: &'static str) -> HeaderMap {
@@ -196,28 +287,41 @@ mod tests {
     }
 
     #[test]
-    fn gzip_is_for_those_who_ask() {
+    fn a_body_is_packed_for_those_who_ask() {
         for (accept, taken) in [
-            ("gzip, br", true),
-            ("br;q=1, GZIP;q=0.5", true),
-            ("gzip;q=0", false),
-            ("br", false),
-            ("", false),
+            ("gzip, deflate, br, zstd", Some(Coding::Brotli)),
+            ("br;q=1, GZIP;q=0.5", Some(Coding::Brotli)),
+            ("br;q=0, gzip", Some(Coding::Gzip)),
+            ("gzip;q=0", None),
+            ("deflate", None),
+            ("", None),
         ] {
-            assert_eq!(accepts_gzip(&headers(header::ACCEPT_ENCODING, accept)), taken, "{accept}");
+            assert_eq!(accepted_coding(&headers(header::ACCEPT_ENCODING, accept)), taken, "{accept}");
         }
-        assert!(!accepts_gzip(&HeaderMap::new()));
+        assert_eq!(accepted_coding(&HeaderMap::new()), None);
+    }
+
+    #[test]
+    fn packed_it_is_the_same() {
+        let plain = "<g>a picture, line by line</g>\n".repeat(3_000);
+        for effort in [Effort::Quick, Effort::Thorough] {
+            let (mut of_brotli, mut of_gzip) = (Vec::new(), String::new());
+            let (small, smaller) = (gzip(plain.as_bytes(), effort), brotli(plain.as_bytes(), effort));
+            assert!(small.len() < 1_000 && smaller.len() < 1_000);
+            brotli::BrotliDecompress(&mut &smaller[..], &mut of_brotli).unwrap();
+            flate2::read::GzDecoder::new(&small[..]).read_to_string(&mut of_gzip).unwrap();
+            assert_eq!((of_brotli.as_slice(), of_gzip.as_str()), (plain.as_bytes(), plain.as_str()));
+        }
     }
 
     #[test]
     fn what_a_browser_has_is_not_sent_again() {
-        let file = Prepared::text("text/css", "a { color: red }", etag(b"a"));
-        let first = file.reply(&HeaderMap::new(), "no-cache");
+        let file = Prepared::text("text/css", "a { color: red }", Effort::Thorough);
+        let first = file.reply(&HeaderMap::new(), ASK_AGAIN);
         assert_eq!(first.status(), StatusCode::OK);
-        let tag = format!("\"x\", {}", etag(b"a"));
-        let tag = HeaderValue::from_str(&tag).unwrap_or(HeaderValue::from_static(""));
-        let request = HeaderMap::from_iter([(header::IF_NONE_MATCH, tag)]);
-        assert_eq!(file.reply(&request, "no-cache").status(), StatusCode::NOT_MODIFIED);
+        let tag = format!("\"x\", {}", file.etag.to_str().unwrap());
+        let request = HeaderMap::from_iter([(header::IF_NONE_MATCH, HeaderValue::from_str(&tag).unwrap())]);
+        assert_eq!(file.reply(&request, ASK_AGAIN).status(), StatusCode::NOT_MODIFIED);
         assert_ne!(etag(b"a"), etag(b"b"));
     }
 }

@@ -12,7 +12,7 @@ use meter_messages::{Meter, Minute};
 
 use crate::calendar::{Kind, pieces};
 use crate::ledger_thread::{LedgerReader, ReadError};
-use crate::reply::{Prepared, etag};
+use crate::reply::{Effort, Prepared};
 use crate::route::RouteError;
 
 /// The most points of an answer.
@@ -186,13 +186,15 @@ type Key = (SeriesRequest, Minute, i64);
 #[derive(Debug, Clone)]
 pub(crate) struct SeriesStore {
     ledger: LedgerReader,
+    /// Held while an answer is worked out: many who ask for the same let one do it.
+    turn: Arc<tokio::sync::Mutex<()>>,
     kept: Arc<Mutex<HashMap<Key, Arc<Prepared>>>>,
 }
 
 impl SeriesStore {
     /// Nothing given yet.
     pub(crate) fn new(ledger: LedgerReader) -> Self {
-        Self { ledger, kept: Arc::default() }
+        Self { ledger, turn: Arc::default(), kept: Arc::default() }
     }
 
     /// The answer to a request; made once for everybody until a minute is added.
@@ -210,6 +212,10 @@ impl SeriesStore {
         if let Some(kept) = self.kept().get(&key) {
             return Ok(kept.clone());
         }
+        let _turn = self.turn.lock().await;
+        if let Some(kept) = self.kept().get(&key) {
+            return Ok(kept.clone());
+        }
         let wanted = points.span();
         let points = Arc::new(points);
         let mut all = vec![Point::default(); points.len()];
@@ -219,15 +225,14 @@ impl SeriesStore {
             let (meter, points, span) = (meter.clone(), points.clone(), start..end);
             all = self
                 .ledger
-                .ask(move |ledger| add(ledger, &meter, &points, span, &mut all).map(|()| all))
+                .ask_much(move |ledger| add(ledger, &meter, &points, span, &mut all).map(|()| all))
                 .await?;
             start = end;
         }
         let asked = Minute::nearest(key.0.from.div_euclid(60))..key.1;
         let sum = self.ledger.ask(move |ledger| Ok(ledger.sum(&meter, asked)?.kwh())).await?;
         let text = json(&points, &all, sum);
-        let tag = etag(text.as_bytes());
-        let file = Arc::new(Prepared::text("application/json", text.into_bytes(), tag));
+        let file = Arc::new(Prepared::text("application/json", text, Effort::Quick));
         let mut kept = self.kept();
         if kept.len() >= MOST_KEPT {
             kept.clear();

@@ -3,22 +3,25 @@
 use std::convert::Infallible;
 use std::io;
 use std::net::IpAddr;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hyper::body::Incoming;
+use hyper::body::{Body as _, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper::{Method, Request};
+use hyper::{Method, Request, Version, header};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::graceful::GracefulShutdown;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use crate::answers::Site;
+use crate::places::{Place, Places};
 use crate::reply::{self, Reply};
 use crate::stall_guard::StallGuard;
+use crate::while_sent::WhileSent;
 
 /// How long the lines before a request's body may take; also how long a
 /// connection may idle.
@@ -33,6 +36,11 @@ const FINISH_WITHIN: Duration = Duration::from_secs(3);
 /// Pause after a failed accept: too many open files, mostly.
 const BREATH: Duration = Duration::from_millis(100);
 
+/// What is said where there is no place, before any request was read.
+const CROWDED: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\ncontent-type: text/plain; charset=utf-8\r\n\
+    retry-after: 5\r\nconnection: close\r\ncontent-length: 46\r\n\r\n\
+    There are too many connections; try again soon";
+
 /// Serves until `shutdown`; then lets requests in work finish.
 pub(crate) async fn serve(
     listener: TcpListener,
@@ -41,45 +49,31 @@ pub(crate) async fn serve(
     shutdown: CancellationToken,
 ) {
     let site = Arc::new(site);
-    let places = Arc::new(Semaphore::new(max_connections));
-    let connections = GracefulShutdown::new();
+    let places = Places::new(max_connections);
+    let connections = TaskTracker::new();
     while let Some((stream, peer, place)) = accepted(&listener, &places, &shutdown).await {
-        let site = site.clone();
-        let service = service_fn(move |request| {
-            let site = site.clone();
-            async move { Ok::<_, Infallible>(answer(&site, peer, request).await) }
-        });
-        let connection = http1::Builder::new()
-            .timer(TokioTimer::new())
-            .header_read_timeout(HEAD_WITHIN)
-            .max_buf_size(LONGEST_HEAD)
-            .serve_connection(TokioIo::new(StallGuard::new(stream)), service);
-        let connection = connections.watch(connection);
-        tokio::spawn(async move {
-            // Browsers go away in all ways there are: no news.
-            if let Err(error) = connection.await {
-                tracing::debug!(%error, "a connection broke");
-            }
-            drop(place);
-        });
+        connections.spawn(attend(stream, peer, place, site.clone(), shutdown.clone()));
     }
     drop(listener);
-    if tokio::time::timeout(FINISH_WITHIN, connections.shutdown()).await.is_err() {
+    connections.close();
+    if tokio::time::timeout(FINISH_WITHIN, connections.wait()).await.is_err() {
         tracing::warn!("some connections did not finish within {FINISH_WITHIN:?}");
     }
 }
 
-/// The next connection, as soon as there is a place for it.
+/// The next connection that gets a place.
 async fn accepted(
     listener: &TcpListener,
-    places: &Arc<Semaphore>,
+    places: &Places,
     shutdown: &CancellationToken,
-) -> Option<(TcpStream, IpAddr, OwnedSemaphorePermit)> {
+) -> Option<(TcpStream, IpAddr, Place)> {
     let next = async {
-        let place = places.clone().acquire_owned().await.ok()?;
         loop {
             match listener.accept().await {
-                Ok((stream, peer)) => return Some((small_packets_at_once(stream), peer.ip(), place)),
+                Ok((stream, peer)) => match places.enter(peer.ip()) {
+                    Some(place) => return (small_packets_at_once(stream), peer.ip(), place),
+                    None => crowded(&stream),
+                },
                 Err(error) => {
                     tracing::warn!(%error, "a connection could not be accepted");
                     tokio::time::sleep(BREATH).await;
@@ -88,7 +82,7 @@ async fn accepted(
         }
     };
     tokio::select! {
-        next = next => next,
+        next = next => Some(next),
         () = shutdown.cancelled() => None,
     }
 }
@@ -99,11 +93,73 @@ fn small_packets_at_once(stream: TcpStream) -> TcpStream {
     stream
 }
 
-async fn answer(site: &Site, peer: IpAddr, request: Request<Incoming>) -> Reply {
+/// Says so, to who is there to hear it: a new connection takes that much at once.
+fn crowded(stream: &TcpStream) {
+    let _ = stream.try_write(CROWDED);
+}
+
+/// Answers a connection's requests until it ends, is displaced, or all shall end.
+async fn attend(stream: TcpStream, peer: IpAddr, place: Place, site: Arc<Site>, shutdown: CancellationToken) {
+    let service = service_fn(|request| {
+        let in_work = place.in_work();
+        let (site, turns) = (&site, place.turns());
+        // In a box, or each idle connection would have room for it.
+        Box::pin(async move {
+            let reply = answer(site, peer, request, turns).await;
+            Ok::<_, Infallible>(reply.map(|body| WhileSent { body, _in_work: in_work }))
+        })
+    });
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_WITHIN)
+        .max_buf_size(LONGEST_HEAD)
+        .serve_connection(TokioIo::new(StallGuard::new(stream)), service);
+    let mut connection = pin!(connection);
+    let ordered = async {
+        tokio::select! {
+            () = shutdown.cancelled() => {}
+            () = place.displaced() => {}
+        }
+        place.has_asked()
+    };
+    let ended = tokio::select! {
+        ended = connection.as_mut() => ended,
+        // Who is being sent an answer gets the rest of it; who said nothing yet, nothing.
+        has_asked = ordered => match has_asked {
+            true => {
+                connection.as_mut().graceful_shutdown();
+                tokio::time::timeout(FINISH_WITHIN, connection).await.unwrap_or(Ok(()))
+            }
+            false => Ok(()),
+        },
+    };
+    // Browsers go away in all ways there are: no news.
+    if let Err(error) = ended {
+        tracing::debug!(%error, "a connection broke");
+    }
+}
+
+async fn answer(site: &Site, peer: IpAddr, request: Request<Incoming>, turns: &Semaphore) -> Reply {
+    if let Some(refused) = refused(&request) {
+        return refused;
+    }
     match *request.method() {
         // hyper leaves the body of an answer to HEAD away.
-        Method::GET | Method::HEAD => site.answer(peer, request.uri(), request.headers()).await,
-        Method::POST => site.take(peer, request).await,
+        Method::GET | Method::HEAD => site.answer(peer, request.uri(), request.headers(), turns).await,
+        Method::POST => site.take(peer, request, turns).await,
         _ => reply::not_allowed(),
     }
+}
+
+/// What is wrong with a request, whatever its address.
+fn refused(request: &Request<Incoming>) -> Option<Reply> {
+    // Nothing here reads one, and where it ends is what smugglers of requests lie about.
+    if matches!(*request.method(), Method::GET | Method::HEAD) && !request.body().is_end_stream() {
+        return Some(reply::bad_request("A GET or HEAD has no body here.\n"));
+    }
+    let hosts = request.headers().get_all(header::HOST).iter().count();
+    if hosts > 1 || (hosts == 0 && request.version() == Version::HTTP_11) {
+        return Some(reply::bad_request("A request names one host.\n"));
+    }
+    None
 }

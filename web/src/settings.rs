@@ -35,7 +35,7 @@ pub struct Settings {
     pub tariff: Vec<TariffSettings>,
     /// What is to be said of meters.
     pub meter: Vec<MeterSettings>,
-    /// Browsers connected at the same time; more wait.
+    /// Browsers connected at the same time; a further one gets the place of one that is idle.
     pub max_connections: usize,
     /// Who may see what.
     pub access: AccessSettings,

@@ -4,13 +4,14 @@
 mod mosquitto;
 mod site;
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 use mosquitto::{Broker, free_port};
 use serde_json::Value;
 use site::Site;
+use site::program::{Server, raise_open_files};
 
 /// A browser's stream of events.
 struct Events(BufReader<TcpStream>);
@@ -113,13 +114,17 @@ fn it_comes_back_when_the_broker_does() {
 }
 
 #[test]
-fn however_many_watch_each_gets_the_value() {
+fn a_thousand_streams_all_get_the_value_and_slow_ones_cost_nobody() {
+    raise_open_files();
     let broker = Broker::on(free_port());
     broker.state(333);
-    let site = Site::with("Hauptzähler", broker.port);
-    until("the retained value", || site.json("/api/v1/meters/hq/main")["now"]["power_w"] == 333);
-    let open = |_| BufReader::new(site.send("GET", "/api/v1/live", &[]));
-    let mut watchers: Vec<BufReader<TcpStream>> = (0..300).map(open).collect();
+    let server = Server::start_with("", broker.port);
+    let open = |_| {
+        let mut stream = TcpStream::connect(server.address()).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+        stream.write_all(b"GET /api/v1/live HTTP/1.1\r\nHost: test\r\n\r\n").unwrap();
+        BufReader::new(stream)
+    };
     let wait_for = |watcher: &mut BufReader<TcpStream>, wanted: &str| {
         let mut line = String::new();
         while !line.contains(wanted) {
@@ -128,8 +133,27 @@ fn however_many_watch_each_gets_the_value() {
         }
         assert!(line.starts_with("data: {\"meter\":\"hq/main\","), "{line}");
     };
+    wait_for(&mut open(0), "\"power_w\":333");
+    let before = server.memory_kib();
+    let mut watchers: Vec<BufReader<TcpStream>> = (0..1000).map(open).collect();
+    // They never take anything.
+    let _slow: Vec<BufReader<TcpStream>> = (0..200).map(open).collect();
     watchers.iter_mut().for_each(|watcher| wait_for(watcher, "\"power_w\":333"));
+    for watts in 1000..1010 {
+        broker.live(watts, 6);
+    }
+    let began = Instant::now();
     broker.live(444, 6);
     watchers.iter_mut().for_each(|watcher| wait_for(watcher, "\"power_w\":444"));
+    println!("all had it after {:?}", began.elapsed());
+    assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
+    let each = (server.memory_kib() - before) / 1200;
+    println!("{each} KiB a stream");
+    assert!(each < 64, "{each} KiB a stream");
+}
+
+#[test]
+fn a_stream_of_a_meter_that_nobody_recorded_is_not_there() {
+    let site = Site::with("Hauptzähler", 1);
     assert_eq!(site.get("/api/v1/live?meter=hq/other").status, 404);
 }

@@ -6,10 +6,12 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::Incoming;
+use hyper::header::HeaderValue;
 use hyper::{Request, StatusCode, header};
 use jiff::Timestamp;
 use meter_ledger::RecordedMeter;
 use meter_messages::{Meter, MeterReading};
+use tokio::sync::Semaphore;
 
 use super::{Asked, Refusal, Site, filled};
 use crate::access::comes_from_our_page;
@@ -30,7 +32,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 impl Site {
     /// The answer to a form.
-    pub(crate) async fn take(&self, peer: IpAddr, request: Request<Incoming>) -> Reply {
+    pub(crate) async fn take(&self, peer: IpAddr, request: Request<Incoming>, turns: &Semaphore) -> Reply {
         let (head, form) = request.into_parts();
         let visit = self.proxies.visit(peer, &head.headers);
         let path = visit.base_path.strip(head.uri.path());
@@ -38,8 +40,9 @@ impl Site {
         let Ok(Route::Readings(meter)) = Route::parse(path, query) else {
             return reply::not_allowed();
         };
+        let address = head.uri.path_and_query().map_or("/", |address| address.as_str());
         let visitor = self.access.stranger();
-        let mut asked = Asked { path, query, headers: &head.headers, visit, visitor };
+        let mut asked = Asked { visitor, turns, address, path, query, headers: &head.headers, visit };
         let answer = self.enter(meter, &mut asked, form).await;
         self.finished(answer, &asked)
     }
@@ -79,7 +82,7 @@ impl Site {
     ) -> Result<Reply, Refusal> {
         let readings = self.checked(known.clone()).await?;
         let page = self.readings_page(known, &readings, asked, Some((outcome, Some(fields))))?;
-        let mut reply = reply::html(page).reply(asked.headers, "no-store");
+        let mut reply = reply::html(page).reply(asked.headers, HeaderValue::from_static("no-store"));
         *reply.status_mut() = match outcome {
             Outcome::NotSent => StatusCode::SERVICE_UNAVAILABLE,
             _ => StatusCode::BAD_REQUEST,

@@ -91,7 +91,7 @@ fn message(refusal: &Refusal, status: StatusCode, asked: &Asked<'_>) -> Reply {
     let mut headers = asked.headers.clone();
     // It is no page that a browser may have kept.
     headers.remove(header::IF_NONE_MATCH);
-    let mut reply = reply::html(pages::filled(&page).unwrap_or_default()).reply(&headers, "no-cache");
+    let mut reply = reply::html(pages::filled(&page).unwrap_or_default()).reply(&headers, reply::ASK_AGAIN);
     *reply.status_mut() = status;
     reply
 }

@@ -101,11 +101,6 @@ impl Frame {
         format!("{}{path}", self.root)
     }
 
-    /// As [`plain`](Self::plain), with scheme and host.
-    pub(crate) fn plain_for_others(&self, path: &str) -> String {
-        format!("{}{}{path}", self.origin, self.root)
-    }
-
     /// A file under `/assets`.
     pub(crate) fn asset(&self, name: &str) -> String {
         format!("{}{}", self.root, assets::address(name))

@@ -1,6 +1,8 @@
 //! A real server over a ledger and an RRD of made-up minutes.
 #![allow(dead_code, reason = "each test file uses its part of it")]
 
+pub(crate) mod program;
+
 use std::collections::HashMap;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};

@@ -2,11 +2,12 @@
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-/// What the broker opens besides connections: the store, its log, sockets, pipes.
+/// What a daemon opens besides connections: files, their logs, sockets, pipes.
 const OTHERS: u64 = 64;
 
-/// Raises the process's limit of open files so that `connections` fit, or warns.
-pub(crate) fn allow(connections: usize) {
+/// Raises the process's limit of open files so that `connections` fit, or warns; `setting` is what
+/// allows so many.
+pub fn allow_open_files(connections: usize, setting: &str) {
     let wanted = connections as u64 + OTHERS;
     let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
     if current.is_none_or(|current| current >= wanted) {
@@ -20,8 +21,7 @@ pub(crate) fn allow(connections: usize) {
         tracing::warn!(
             wanted,
             possible,
-            "fewer open files are allowed than [mqtt] max_connections needs; \
-             raise LimitNOFILE, or lower max_connections"
+            "fewer open files are allowed than {setting} needs; raise LimitNOFILE, or lower it"
         );
     }
 }

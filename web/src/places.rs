@@ -1,0 +1,246 @@
+//! Who may be connected: places for connections, of which one address gets three quarters.
+//!
+//! When they are taken, a newcomer gets the place of the connection that has been idle for longest,
+//! of the address that has most of them. So a flood of connections that ask nothing, or ask slowly,
+//! displaces its own; a request in work is never displaced.
+//!
+//! Of what has to be worked out, an address gets a few answers at a time. However much it asks
+//! for, others wait for no more than these. Pure but for the lock.
+
+use std::cmp::Reverse;
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+
+/// Answers that are worked out for an address at a time.
+const TURNS: usize = 8;
+
+/// The places of all connections.
+#[derive(Debug, Clone)]
+pub(crate) struct Places(Arc<Mutex<Taken>>);
+
+/// One connection's place, until it is dropped.
+#[derive(Debug)]
+pub(crate) struct Place {
+    places: Places,
+    address: IpAddr,
+    tenant: Arc<Tenant>,
+    turns: Arc<Semaphore>,
+}
+
+/// A request in work, until it is dropped: its connection keeps its place.
+#[derive(Debug)]
+pub(crate) struct InWork(Arc<Tenant>);
+
+/// Who has a place.
+#[derive(Debug)]
+struct Tenant {
+    number: u64,
+    came: Instant,
+    displaced: CancellationToken,
+    in_work: AtomicBool,
+    /// When it went idle, in milliseconds since it came; 0 before its first request.
+    idle_since_ms: AtomicU64,
+}
+
+#[derive(Debug)]
+struct Taken {
+    most: usize,
+    most_of_address: usize,
+    count: usize,
+    by_address: HashMap<IpAddr, Address>,
+    last: u64,
+}
+
+/// What one address has.
+#[derive(Debug)]
+struct Address {
+    tenants: Vec<Arc<Tenant>>,
+    turns: Arc<Semaphore>,
+}
+
+impl Default for Address {
+    fn default() -> Self {
+        Self { tenants: Vec::new(), turns: Arc::new(Semaphore::new(TURNS)) }
+    }
+}
+
+impl Places {
+    /// So many.
+    pub(crate) fn new(most: usize) -> Self {
+        let most = most.max(1);
+        let most_of_address = (most - most / 4).max(1);
+        let by_address = HashMap::new();
+        Self(Arc::new(Mutex::new(Taken { most, most_of_address, count: 0, by_address, last: 0 })))
+    }
+
+    /// A place for a new connection; `None` where all are in work.
+    pub(crate) fn enter(&self, address: IpAddr) -> Option<Place> {
+        let address = network(address);
+        let mut taken = self.taken();
+        let of_address = taken.by_address.get(&address).map_or(0, |held| held.tenants.len());
+        if of_address >= taken.most_of_address {
+            taken.displace(Some(address))?;
+        } else if taken.count >= taken.most {
+            taken.displace(None)?;
+        }
+        taken.last += 1;
+        taken.count += 1;
+        let tenant = Arc::new(Tenant {
+            number: taken.last,
+            came: Instant::now(),
+            displaced: CancellationToken::new(),
+            in_work: AtomicBool::new(false),
+            idle_since_ms: AtomicU64::new(0),
+        });
+        let held = taken.by_address.entry(address).or_default();
+        held.tenants.push(tenant.clone());
+        Some(Place { places: self.clone(), address, tenant, turns: held.turns.clone() })
+    }
+
+    fn taken(&self) -> MutexGuard<'_, Taken> {
+        // Nothing here panics half-way.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Place {
+    /// Waits until another connection gets this place.
+    pub(crate) async fn displaced(&self) {
+        self.tenant.displaced.cancelled().await;
+    }
+
+    /// Whether it ever asked for anything.
+    pub(crate) fn has_asked(&self) -> bool {
+        self.tenant.in_work.load(Ordering::Relaxed) || self.tenant.idle_since_ms.load(Ordering::Relaxed) > 0
+    }
+
+    /// Its address's turns to have something worked out.
+    pub(crate) fn turns(&self) -> &Semaphore {
+        &self.turns
+    }
+
+    /// Notes that a request is in work.
+    pub(crate) fn in_work(&self) -> InWork {
+        self.tenant.in_work.store(true, Ordering::Relaxed);
+        InWork(self.tenant.clone())
+    }
+}
+
+impl Drop for InWork {
+    fn drop(&mut self) {
+        let now = self.0.came.elapsed().as_millis().max(1);
+        self.0.idle_since_ms.store(u64::try_from(now).unwrap_or(u64::MAX), Ordering::Relaxed);
+        self.0.in_work.store(false, Ordering::Relaxed);
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.places.taken().remove(self.address, self.tenant.number);
+    }
+}
+
+impl Tenant {
+    fn idle_since(&self) -> Option<Instant> {
+        let idle = !self.in_work.load(Ordering::Relaxed);
+        let since = Duration::from_millis(self.idle_since_ms.load(Ordering::Relaxed));
+        idle.then(|| self.came + since)
+    }
+}
+
+impl Taken {
+    /// Frees the place that has been idle for longest: of this address, or of the one that has
+    /// most places.
+    fn displace(&mut self, address: Option<IpAddr>) -> Option<()> {
+        let longest_idle = |held: &Address| {
+            let idle = held.tenants.iter().filter_map(|it| Some((it.idle_since()?, it.number, it.clone())));
+            idle.min_by_key(|(since, number, _)| (*since, *number))
+        };
+        let addresses = self.by_address.iter().filter(|(of, _)| address.is_none_or(|only| only == **of));
+        let found = addresses.filter_map(|(of, held)| Some((held.tenants.len(), *of, longest_idle(held)?)));
+        let (_, of, (_, _, tenant)) =
+            found.max_by_key(|(count, _, (since, number, _))| (*count, Reverse((*since, *number))))?;
+        tenant.displaced.cancel();
+        self.remove(of, tenant.number);
+        Some(())
+    }
+
+    fn remove(&mut self, address: IpAddr, number: u64) {
+        let Some(held) = self.by_address.get_mut(&address) else { return };
+        let Some(index) = held.tenants.iter().position(|tenant| tenant.number == number) else { return };
+        held.tenants.swap_remove(index);
+        self.count -= 1;
+        if held.tenants.is_empty() {
+            self.by_address.remove(&address);
+        }
+    }
+}
+
+/// What one customer of a provider has: an IPv4 address, or 64 bits of IPv6.
+fn network(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(v6) => {
+            let [a, b, c, d, ..] = v6.segments();
+            [a, b, c, d, 0, 0, 0, 0].into()
+        }
+        v4 => v4,
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn enter(places: &Places, address: &str) -> Option<Place> {
+        places.enter(address.parse().unwrap())
+    }
+
+    fn stays(place: &Place) -> bool {
+        !place.tenant.displaced.is_cancelled()
+    }
+
+    #[test]
+    fn a_flood_displaces_its_own_oldest() {
+        let places = Places::new(8);
+        let honest = enter(&places, "10.0.0.1").unwrap();
+        let flood: Vec<_> = (0..100).map(|_| enter(&places, "10.0.0.2").unwrap()).collect();
+        assert!(stays(&honest));
+        assert_eq!(flood.iter().filter(|place| stays(place)).count(), 6, "three quarters");
+        assert!(flood[94..].iter().all(stays), "the newest");
+        drop((honest, flood));
+        let taken = places.taken();
+        assert_eq!((taken.count, taken.by_address.len()), (0, 0));
+    }
+
+    #[test]
+    fn many_addresses_do_not_displace_who_is_in_work() {
+        let places = Places::new(4);
+        let busy = enter(&places, "10.0.0.1").unwrap();
+        let in_work = busy.in_work();
+        let flood: Vec<_> = (2..200).map(|host| enter(&places, &format!("10.0.0.{host}")).unwrap()).collect();
+        assert!(stays(&busy) && flood[195..].iter().all(stays));
+        drop(in_work);
+        assert!(busy.has_asked() && !flood[0].has_asked());
+    }
+
+    #[test]
+    fn where_all_are_in_work_nobody_comes_in() {
+        let places = Places::new(4);
+        let busy: Vec<_> = (0..3).map(|_| enter(&places, "10.0.0.1").unwrap()).collect();
+        let in_work: Vec<_> = busy.iter().map(Place::in_work).collect();
+        assert!(enter(&places, "10.0.0.1").is_none(), "its address has three quarters");
+        let other = enter(&places, "10.0.0.2").unwrap();
+        let other_in_work = other.in_work();
+        assert!(enter(&places, "10.0.0.3").is_none());
+        drop((in_work, other_in_work));
+        assert!(enter(&places, "10.0.0.3").is_some());
+        assert!(!stays(&busy[0]) && busy[1..].iter().all(stays) && stays(&other));
+    }
+}
