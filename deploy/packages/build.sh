@@ -53,7 +53,8 @@ if [ "$package" = powerpi-server ] && [ -d deploy/proxies ]; then
 fi
 
 libgcc=", libgcc-s1"
-objdump -p "$root/usr/bin/pi-publisher" 2>/dev/null | grep -q libgcc_s || libgcc=""
+# To its end: with -q objdump could die of a closed pipe, and the dependency be missing.
+objdump -p "$root/usr/bin/pi-publisher" 2>/dev/null | grep libgcc_s >/dev/null || libgcc=""
 install -d "$root/DEBIAN"
 size=$(du -k --apparent-size --summarize --exclude=DEBIAN "$root" | cut -f1)
 sed -e "s/@VERSION@/$version/" -e "s/@ARCHITECTURE@/$architecture/" -e "s/@SIZE@/$size/" -e "s/@LIBGCC@/$libgcc/" \
