@@ -101,7 +101,7 @@ wait_for_minutes() {
 # A program for ARMv7 has tens of thousands.
 only_armv6() {
     local program=target/arm/armv6/pi-publisher newer
-    readelf --arch-specific "$program" | grep -q 'Tag_CPU_arch: v6' || fail "$program is not for ARMv6"
+    readelf --arch-specific "$program" | grep 'Tag_CPU_arch: v6' >/dev/null || fail "$program is not for ARMv6"
     newer=$(arm-linux-gnueabihf-objdump --disassemble --section=.text "$program" |
         awk -F'\t' '$3 ~ /^(movw|movt|dmb|dsb|isb|bfi|bfc|ubfx|sbfx|rbit|mls|udiv|sdiv)$/' | wc -l)
     [ "$newer" -lt 20 ] || fail "$program has $newer instructions of ARMv7"

@@ -43,7 +43,7 @@ follow() {
 
 packages_of 0.0.1
 follow "the server" server
-inside ss -Hltn | grep -q ':8080 ' || fail "nothing listens on port 8080"
+inside ss -Hltn | grep ':8080 ' >/dev/null || fail "nothing listens on port 8080"
 cp "$root/root/server/ca.pem" "$root/root/server/home.password" "$root/root/pi/"
 follow "the Pi" pi
 minutes() { inside sqlite3 -readonly "$1" "SELECT minute, pulses, total FROM minute ORDER BY minute"; }
