@@ -1,6 +1,7 @@
 //! The web server: pages, pictures, an interface for programs and live values.
 //!
-//! It only reads: the ledger and the RRD files are the recorder's. A request
+//! It only reads: the ledger and the RRD files are the recorder's, and so is a reading of
+//! the meter that somebody types in: it goes there by MQTT. A request
 //! goes from `server.rs` through `route.rs` to `answers.rs`; two threads own what
 //! blocks, the ledger and librrd.
 

@@ -14,6 +14,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use broker_users::network;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
@@ -179,17 +180,6 @@ impl Taken {
         if held.tenants.is_empty() {
             self.by_address.remove(&address);
         }
-    }
-}
-
-/// What one customer of a provider has: an IPv4 address, or 64 bits of IPv6.
-fn network(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V6(v6) => {
-            let [a, b, c, d, ..] = v6.segments();
-            [a, b, c, d, 0, 0, 0, 0].into()
-        }
-        v4 => v4,
     }
 }
 

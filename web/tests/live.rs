@@ -8,10 +8,10 @@ use std::io::{BufRead, BufReader, Write};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
-use mosquitto::{Broker, free_port};
+use mosquitto::Broker;
 use serde_json::Value;
 use site::Site;
-use site::program::{Server, raise_open_files};
+use site::program::{Server, free_port, raise_open_files};
 
 /// A browser's stream of events.
 struct Events(BufReader<TcpStream>);

@@ -13,7 +13,8 @@ use broker_users::{PasswordHash, Role, UsersFile};
 use jiff::Timestamp;
 use meter_ledger::{Entering, Ledger};
 use meter_messages::MeterReading;
-use mosquitto::{Broker, free_port};
+use mosquitto::Broker;
+use site::program::free_port;
 use site::{Answer, Site, kwh, meter, minute, record};
 use tempfile::TempDir;
 

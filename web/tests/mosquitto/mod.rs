@@ -1,9 +1,8 @@
 //! A real broker: Debian's.
 #![allow(dead_code, reason = "each test file uses its part of it")]
 
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
@@ -56,19 +55,5 @@ impl Drop for Broker {
     fn drop(&mut self) {
         let _ = self.process.kill();
         let _ = self.process.wait();
-    }
-}
-
-/// A port that nobody uses now.
-pub(crate) fn free_port() -> u16 {
-    // Below the range from which the kernel takes ports for connections, and no two
-    // of one process alike: what is free now has to be free a moment later.
-    static NEXT: AtomicU16 = AtomicU16::new(0);
-    let first = (std::process::id() % 1000) as u16 * 11;
-    loop {
-        let port = 20_000 + (first + NEXT.fetch_add(1, Ordering::Relaxed)) % 12_000;
-        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
-            return port;
-        }
     }
 }
