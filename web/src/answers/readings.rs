@@ -13,7 +13,8 @@ use meter_ledger::RecordedMeter;
 use meter_messages::{Meter, MeterReading};
 use tokio::sync::Semaphore;
 
-use super::{Asked, Refusal, Site, filled};
+use super::pages::filled;
+use super::{Asked, Refusal, Site};
 use crate::access::comes_from_our_page;
 use crate::meter_readings::{self, CheckedReading};
 use crate::pages::{Outcome, Reader, ReadingsPage};

@@ -1,0 +1,116 @@
+//! Pages of what there is now: all meters, one of them, a wall, the machinery.
+
+use std::sync::Arc;
+
+use askama::Template;
+use meter_messages::Meter;
+
+use super::{Asked, Refusal, Site};
+use crate::disk;
+use crate::figures::Figures;
+use crate::finished::Lasts;
+use crate::live::Presence;
+use crate::pages::{self, KioskPage, Machine, MeterPage, MeterView, OverviewPage, StatusPage};
+use crate::reply::{self, Reply};
+use crate::route::Route;
+use crate::texts::Texts;
+
+impl Site {
+    /// A page, made once a second however many ask.
+    pub(super) async fn page(&self, route: Route, asked: &Asked<'_>) -> Result<Reply, Refusal> {
+        let page = Arc::new(reply::html(self.filled(route, asked).await?));
+        Ok(self.kept.keep(asked.key(), page, Lasts::a_moment(), asked.headers))
+    }
+
+    async fn filled(&self, route: Route, asked: &Asked<'_>) -> Result<String, Refusal> {
+        match route {
+            Route::Kiosk => self.kiosk(asked).await,
+            Route::Status => self.status(asked).await,
+            Route::Meter(meter) => self.meter(meter, asked).await,
+            Route::Readings(meter) => self.readings(meter, asked).await,
+            Route::Period(request) => self.period(request, asked).await,
+            _ => self.start(asked).await,
+        }
+    }
+
+    /// Figures and value of now of every meter that the visitor may see.
+    async fn everything(&self, asked: &Asked<'_>) -> Result<Vec<(Arc<Figures>, Presence)>, Refusal> {
+        let mut all = Vec::new();
+        for known in self.known(asked).await? {
+            let presence = self.live.of(&known.meter);
+            all.push((self.figures(known.meter).await?, presence));
+        }
+        Ok(all)
+    }
+
+    /// All meters; or the only one, at once.
+    async fn start(&self, asked: &Asked<'_>) -> Result<String, Refusal> {
+        let meters = self.everything(asked).await?;
+        if let [(only, _)] = meters.as_slice() {
+            return self.meter(only.meter.meter.clone(), asked).await;
+        }
+        let frame = asked.frame();
+        let meters: Vec<(&Figures, &Presence)> =
+            meters.iter().map(|(figures, it)| (figures.as_ref(), it)).collect();
+        let view = |(figures, presence): &(&Figures, &Presence)| {
+            MeterView::new(figures, presence, frame.texts, &self.ledger)
+        };
+        let views = meters.iter().map(view).collect();
+        filled(&OverviewPage::new(frame, &meters, views))
+    }
+
+    async fn kiosk(&self, asked: &Asked<'_>) -> Result<String, Refusal> {
+        let (meters, frame, zone) = (self.everything(asked).await?, asked.frame(), self.ledger.zone());
+        let view = |(figures, presence): &(Arc<Figures>, Presence)| {
+            MeterView::new(figures, presence, frame.texts, &self.ledger)
+        };
+        let views = meters.iter().map(view).collect();
+        let figures: Vec<&Figures> = meters.iter().map(|(figures, _)| figures.as_ref()).collect();
+        filled(&KioskPage::new(frame, &figures, views, zone))
+    }
+
+    async fn status(&self, asked: &Asked<'_>) -> Result<String, Refusal> {
+        let (frame, zone) = (asked.frame(), self.ledger.zone());
+        let texts = frame.texts;
+        let machine = |(figures, _): &(Arc<Figures>, Presence)| {
+            let meter = &figures.meter.meter;
+            let (status, machine) = (self.live.status(&meter.site), self.live.machine(meter));
+            Machine::new(figures, status, machine.info.as_ref(), machine.diag.as_ref(), texts, zone)
+        };
+        let machines = self.everything(asked).await?.iter().map(machine).collect();
+        // Of the server as of all meters, or not at all.
+        let server = if asked.visitor.may_see_all() { self.server(texts) } else { Vec::new() };
+        filled(&StatusPage { frame, machines, server })
+    }
+
+    /// What is known of the server: names and values.
+    fn server(&self, texts: &'static Texts) -> Vec<(&'static str, String)> {
+        let broker = self.live.broker();
+        let connected = if self.live.is_connected() { texts.connected } else { texts.away };
+        let space = disk::Space::around(&self.disk);
+        let gigabytes = |bytes: u64| format!("{}\u{a0}GB", texts.number(bytes as f64 / 1e9, 1));
+        let megabytes = |bytes: u64| format!("{}\u{a0}MB", texts.number(bytes as f64 / 1e6, 1));
+        let mut server = vec![(texts.broker, connected.to_owned())];
+        if let Some(version) = broker.version {
+            server.push((texts.broker, version));
+        }
+        server.extend(broker.store.map(|store| (texts.broker_store, store)));
+        server.extend(space.ledger_bytes.map(|bytes| (texts.ledger, megabytes(bytes))));
+        server.extend(space.free_bytes.map(|bytes| (texts.disk_free, gigabytes(bytes))));
+        server.push((texts.version, format!("powerpi-web {}", env!("CARGO_PKG_VERSION"))));
+        server
+    }
+
+    async fn meter(&self, meter: Meter, asked: &Asked<'_>) -> Result<String, Refusal> {
+        let figures = self.figures(meter.clone()).await?;
+        let others = self.known(asked).await?.len() > 1;
+        let (frame, zone) = (asked.frame(), self.ledger.zone());
+        let view = MeterView::new(&figures, &self.live.of(&meter), frame.texts, &self.ledger);
+        filled(&MeterPage::new(frame, view, &figures, zone, others))
+    }
+}
+
+/// A template with its values.
+pub(super) fn filled(page: &impl Template) -> Result<String, Refusal> {
+    pages::filled(page).ok_or(Refusal::Unfilled)
+}

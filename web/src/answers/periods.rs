@@ -1,0 +1,84 @@
+//! Pages of periods, and the pictures of meters and of their periods.
+
+use hyper::{StatusCode, header};
+use meter_messages::Minute;
+
+use super::pages::filled;
+use super::{Asked, Refusal, Site};
+use crate::calendar::{Kind, Period};
+use crate::graphs::{PictureError, PictureKey};
+use crate::history::{History, Question};
+use crate::ledger_thread::minute_in_progress;
+use crate::pages::PeriodPage;
+use crate::reply::{self, Reply};
+use crate::route::{self, PeriodRequest, PictureRequest, RouteError};
+
+/// The oldest minute that pictures can show: RRD files hold a leap year.
+const DRAWN_MINUTES: i64 = 366 * 1440;
+
+impl Site {
+    pub(super) async fn period(&self, request: PeriodRequest, asked: &Asked<'_>) -> Result<String, Refusal> {
+        let zone = self.ledger.zone();
+        let (meter, first, until) = self.reach(request.meter).await?;
+        let period = match (request.kind, &request.name) {
+            (Some(kind), Some(name)) => Some(Period::parse(kind, name, zone).ok_or(RouteError::NotFound)?),
+            _ => None,
+        };
+        let with =
+            period.as_ref().zip(request.with).map(|(period, day)| Period::with_day(period.kind, day, zone));
+        let compared = with.is_some();
+        let question = Question { meter, period, with, first, until };
+        let history = History::read(&self.hours, question, &self.ledger).await?;
+        let drawable = history.span.start.epoch_minutes() > until.epoch_minutes() - DRAWN_MINUTES;
+        let drawable = drawable && history.period.is_some() && history.whole.minutes > 0;
+        filled(&PeriodPage::new(asked.frame(), &history, compared, drawable, &self.ledger))
+    }
+
+    /// From what a date picker says to the page that it means.
+    pub(super) async fn go(&self, request: PeriodRequest, asked: &Asked<'_>) -> Result<Reply, Refusal> {
+        let zone = self.ledger.zone();
+        let (meter, _, until) = self.reach(request.meter).await?;
+        let path = meter.meter;
+        let Some(kind) = request.kind else {
+            return Ok(reply::see_other(&asked.frame().link(&format!("/m/{path}/all"))));
+        };
+        let day = request.name.and_then(|name| name.parse().ok());
+        let period = match day {
+            Some(day) => Period::with_day(kind, day, zone),
+            None => Period::containing(kind, Minute::nearest(until.epoch_minutes() - 1), zone),
+        };
+        let address = format!("/m/{path}/{}/{}", kind.name(), period.name(zone));
+        Ok(reply::see_other(&asked.frame().link(&address)))
+    }
+
+    pub(super) async fn picture(
+        &self,
+        asked_for: PictureRequest,
+        asked: &Asked<'_>,
+    ) -> Result<Reply, Refusal> {
+        let PictureRequest { meter, span, period, picture, theme, size } = asked_for;
+        let period = match period {
+            Some(name) => {
+                let kind = Kind::of_name(route::span_name(span));
+                let period = kind.and_then(|kind| Period::parse(kind, &name, self.ledger.zone()));
+                Some(
+                    period
+                        .filter(|period| period.span.start < minute_in_progress())
+                        .ok_or(RouteError::NotFound)?,
+                )
+            }
+            None => None,
+        };
+        let key = PictureKey { meter, span, period, picture, theme, size, language: asked.language() };
+        match self.graphs.picture(key).await {
+            Ok(drawn) => Ok(self.kept.keep(asked.key(), drawn.file.clone(), drawn.lasts(), asked.headers)),
+            Err(error) if matches!(*error, PictureError::NotFound) => Err(Refusal::UnknownMeter),
+            Err(error) => {
+                tracing::warn!(%error, path = asked.path, "a picture could not be drawn");
+                let mut reply = reply::reply(StatusCode::SERVICE_UNAVAILABLE, "");
+                reply::set(&mut reply, header::RETRY_AFTER, "60");
+                Ok(reply)
+            }
+        }
+    }
+}

@@ -1,0 +1,55 @@
+//! Below `/api/v1/`: what programs ask for.
+
+use std::borrow::Cow;
+
+use meter_messages::Meter;
+
+use super::{EnergyRequest, Query, Route, RouteError, StatisticsRequest, meter};
+use crate::series::SeriesRequest;
+
+impl Route {
+    /// Reads what stands after `/api/v1/`.
+    pub(super) fn of_api(parts: &[&str], query: Query<'_>) -> Result<Self, RouteError> {
+        match parts {
+            ["live"] => lives(query).map(Self::Lives),
+            ["meters"] => Ok(Self::Meters),
+            ["meters", site, id, rest @ ..] => Self::of_meters_data(meter(site, id)?, rest, query),
+            _ => Err(RouteError::NotFound),
+        }
+    }
+
+    fn of_meters_data(meter: Meter, rest: &[&str], query: Query<'_>) -> Result<Self, RouteError> {
+        match rest {
+            [] => Ok(Self::Figures(meter)),
+            ["readings"] => Ok(Self::ReadingsData(meter)),
+            ["trust"] => Ok(Self::Trust(meter)),
+            ["statistics.csv"] => StatisticsRequest::parse(meter, query).map(Self::Statistics),
+            ["series"] => series(meter, query).map(Self::Series),
+            ["live"] => Ok(Self::Live(meter)),
+            [what] => EnergyRequest::parse(meter, what, query).map(Self::Energy),
+            _ => Err(RouteError::NotFound),
+        }
+    }
+}
+
+fn series(meter: Meter, query: Query<'_>) -> Result<SeriesRequest, RouteError> {
+    let time = |name: &'static str| {
+        let text = query.get(name).unwrap_or_default();
+        let seconds = text.parse::<i64>().ok().filter(|seconds| (0..=253_402_300_799).contains(seconds));
+        seconds.ok_or_else(|| RouteError::parameter(name, "must be a Unix time in seconds"))
+    };
+    let points = query.get("points").map_or(Ok(1000), |text| {
+        text.parse()
+            .ok()
+            .filter(|points| *points > 0)
+            .ok_or_else(|| RouteError::parameter("points", "must be a number above 0"))
+    })?;
+    Ok(SeriesRequest { meter, from: time("from")?, to: time("to")?, points })
+}
+
+fn lives(query: Query<'_>) -> Result<Option<Meter>, RouteError> {
+    let read = |text: Cow<'_, str>| {
+        text.parse().map_err(|_| RouteError::parameter("meter", "must be like site/meter"))
+    };
+    query.get("meter").map(read).transpose()
+}
