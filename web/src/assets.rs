@@ -16,12 +16,19 @@ struct Asset {
 
 impl Asset {
     fn new(name: &'static str, content_type: &'static str, content: impl Into<String>) -> Self {
-        let file = Prepared::text(content_type, content.into(), Effort::Thorough);
+        Self::of(name, Prepared::text(content_type, content.into(), Effort::Thorough))
+    }
+
+    fn png(name: &'static str, content: &'static [u8]) -> Self {
+        Self::of(name, Prepared::binary("image/png", content))
+    }
+
+    fn of(name: &'static str, file: Prepared) -> Self {
         Self { name, version: file.version(), file }
     }
 }
 
-static ASSETS: LazyLock<[Asset; 5]> = LazyLock::new(|| {
+static ASSETS: LazyLock<[Asset; 9]> = LazyLock::new(|| {
     // One request for both.
     let style = [include_str!("../assets/style.css"), include_str!("../assets/uplot/uPlot.min.css")].concat();
     [
@@ -34,6 +41,10 @@ static ASSETS: LazyLock<[Asset; 5]> = LazyLock::new(|| {
             include_str!("../assets/uplot/uPlot.iife.min.js"),
         ),
         Asset::new("icon.svg", "image/svg+xml", include_str!("../assets/icon.svg")),
+        Asset::png("icon-192.png", include_bytes!("../assets/icon-192.png")),
+        Asset::png("icon-512.png", include_bytes!("../assets/icon-512.png")),
+        Asset::png("icon-maskable.png", include_bytes!("../assets/icon-maskable.png")),
+        Asset::png("icon-touch.png", include_bytes!("../assets/icon-touch.png")),
     ]
 });
 

@@ -19,7 +19,9 @@ pub(crate) fn manifest(frame: &Frame) -> Value {
         "theme_color": "#0b7a70",
         "icons": [
             icon("icon.svg", "any", "image/svg+xml", "any"),
-            icon("icon.svg", "any", "image/svg+xml", "maskable"),
+            icon("icon-192.png", "192x192", "image/png", "any"),
+            icon("icon-512.png", "512x512", "image/png", "any"),
+            icon("icon-maskable.png", "512x512", "image/png", "maskable"),
         ],
     })
 }

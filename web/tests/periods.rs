@@ -242,14 +242,3 @@ fn the_first_view_weighs_at_most_sixty_kilobytes() {
     println!("{total} bytes: {said}");
     assert!(total <= 60 * 1024, "{total} bytes: {said}");
 }
-
-#[test]
-fn it_can_be_installed() {
-    let site = Site::start();
-    let manifest = site.json("/manifest.webmanifest?lang=de");
-    assert_eq!((&manifest["lang"], &manifest["display"]), (&"de".into(), &"standalone".into()));
-    assert_eq!(
-        site.get(manifest["icons"][0]["src"].as_str().unwrap()).header("content-type"),
-        "image/svg+xml"
-    );
-}
