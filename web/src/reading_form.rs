@@ -29,6 +29,11 @@ pub(crate) enum FieldError {
 }
 
 impl Fields {
+    /// Before anything was typed in.
+    pub(crate) fn at(now: DateTime) -> Self {
+        Self { time: now.strftime("%Y-%m-%dT%H:%M").to_string(), kwh: String::new() }
+    }
+
     /// Those of a form's body; what is not there is empty.
     pub(crate) fn of(body: &[u8]) -> Self {
         let mut fields = Self::default();

@@ -80,13 +80,48 @@ fn only_users_with_the_right_enter_readings_and_only_from_our_page() {
     ] {
         assert_eq!(post(&site, Some("ernst"), &ours, GOOD).status, 503, "{ours:?}");
     }
-    assert!(!get(&site, None, PAGE).contains("<form"));
-    assert!(!get(&site, Some("anna"), PAGE).contains("<form"));
-    assert!(get(&site, Some("ernst"), PAGE).contains("method=\"post\""));
+}
+
+#[test]
+fn where_there_is_no_form_the_page_says_what_is_lacking() {
+    let site = site(1);
+    for (user, said) in [(None, "please log in first"), (Some("anna"), "the role enter-readings")] {
+        let page = get(&site, user, PAGE);
+        assert!(!page.contains("<form") && page.contains(said), "{page}");
+    }
+    let page = get(&site, Some("ernst"), PAGE);
+    assert!(page.contains("method=\"post\"") && !page.contains("id=\"no-form\""), "{page}");
     // Without users nobody is known, so nobody enters anything.
     let open = Site::start();
-    assert_eq!(open.post(PAGE, &[OURS], GOOD).status, 403);
-    assert!(!open.get(PAGE).text().contains("<form"));
+    let refused = open.post(PAGE, &[OURS], GOOD);
+    assert_eq!(refused.status, 403);
+    for page in [refused.text(), open.get(PAGE).text()] {
+        assert!(!page.contains("<form") && page.contains("under [access]"), "{page}");
+    }
+}
+
+#[test]
+fn a_form_that_is_not_taken_is_refused_in_the_language_of_the_page() {
+    let site = site(1);
+    let (german, login) = (("Accept-Language", "de"), basic("ernst"));
+    let foreign = ("Origin", "http://evil");
+    let json = ("Content-Type", "application/json");
+    let long = "x".repeat(5000);
+    for (headers, form, status, said) in [
+        (vec![foreign], GOOD, 403, "Es kommt nicht von einer Seite dieses Servers"),
+        (vec![OURS, json], "{}", 415, "Es lässt sich nicht lesen"),
+        (vec![OURS], long.as_str(), 413, "Es ist zu lang"),
+    ] {
+        let answer = post(&site, Some("ernst"), &[headers, vec![german]].concat(), form);
+        let page = answer.text();
+        assert_eq!(answer.status, status, "{said}");
+        assert!(
+            page.contains("<h1>Das Formular wurde nicht angenommen</h1>") && page.contains(said),
+            "{page}"
+        );
+    }
+    let english = site.post(PAGE, &[foreign, ("Authorization", &login)], GOOD).text();
+    assert!(english.contains("<h1>The form was not taken</h1>"), "{english}");
 }
 
 #[test]
@@ -115,9 +150,6 @@ fn what_cannot_be_entered_is_told_and_what_was_typed_in_stays() {
     assert!(away.status == 503 && page.contains("konnte nicht übergeben werden"), "{page}");
     assert!(page.contains("value=\"12345,6\""), "{page}");
 
-    let json = ("Content-Type", "application/json");
-    assert_eq!(post(&site, Some("ernst"), &[OURS, json], "{}").status, 415);
-    assert_eq!(post(&site, Some("ernst"), &[OURS], &"x".repeat(5000)).status, 413);
     let login = basic("ernst");
     let nobody = site.post("/m/hq/nobody/readings", &[OURS, ("Authorization", &login)], GOOD);
     assert_eq!(nobody.status, 404);

@@ -17,7 +17,7 @@ use super::pages::filled;
 use super::{Asked, Refusal, Site};
 use crate::access::comes_from_our_page;
 use crate::meter_readings::{self, CheckedReading};
-use crate::pages::{Outcome, Reader, ReadingsPage};
+use crate::pages::{Lacking, Outcome, Reader, ReadingsPage};
 use crate::reading_form::Fields;
 use crate::reply::{self, Reply};
 use crate::route::{Query, Route};
@@ -129,14 +129,13 @@ impl Site {
     ) -> Result<String, Refusal> {
         let zone = self.ledger.zone();
         let (outcome, typed) = outcome.map_or((None, None), |(outcome, typed)| (Some(outcome), typed));
-        let form = asked.visitor.may_enter().map(|_| {
-            let now = zone.to_datetime(Timestamp::now());
-            typed.unwrap_or_else(|| Fields {
-                time: now.strftime("%Y-%m-%dT%H:%M").to_string(),
-                kwh: String::new(),
-            })
-        });
-        let outcome = outcome.filter(|_| form.is_some());
+        let form = match asked.visitor.may_enter() {
+            Some(_) => Ok(typed.unwrap_or_else(|| Fields::at(zone.to_datetime(Timestamp::now())))),
+            None if asked.visitor.name().is_some() => Err(Lacking::Right),
+            None if self.access.is_restricted() => Err(Lacking::Login),
+            None => Err(Lacking::Users),
+        };
+        let outcome = outcome.filter(|_| form.is_ok());
         let reader = Reader { sees_names: asked.visitor.may_see_all(), form, outcome };
         let meter = (known.name.clone(), known.meter.to_string());
         filled(&ReadingsPage::new(asked.frame(), meter, readings, reader, zone))

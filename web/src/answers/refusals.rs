@@ -84,8 +84,10 @@ fn message(refusal: &Refusal, status: StatusCode, asked: &Asked<'_>) -> Reply {
         Refusal::Ledger(_) => MessagePage::not_yet(asked.frame()),
         Refusal::LoginNeeded | Refusal::Denied(Denied::WrongLogin) => MessagePage::log_in(asked.frame()),
         Refusal::Denied(Denied::TooMany(_)) => MessagePage::too_many_logins(asked.frame()),
+        Refusal::NoRight if asked.visitor.name().is_none() => MessagePage::no_users(asked.frame()),
         Refusal::Denied(Denied::NoRight) | Refusal::NoRight => MessagePage::no_right(asked.frame()),
-        Refusal::Foreign | Refusal::Form(_) => MessagePage::refused(asked.frame(), refusal.to_string()),
+        Refusal::Foreign => MessagePage::foreign_form(asked.frame()),
+        Refusal::Form(status) => MessagePage::malformed_form(asked.frame(), *status),
         _ => MessagePage::not_found(asked.frame()),
     };
     let mut headers = asked.headers.clone();

@@ -1,6 +1,7 @@
 //! Something is not there.
 
 use askama::Template;
+use hyper::StatusCode;
 
 use super::Frame;
 
@@ -39,6 +40,29 @@ impl MessagePage {
     pub(crate) fn no_right(frame: Frame) -> Self {
         let texts = frame.texts;
         Self { frame, title: texts.no_right.into(), advice: texts.no_right_advice.into(), retry: false }
+    }
+
+    /// Only users may do that, and there are none.
+    pub(crate) fn no_users(frame: Frame) -> Self {
+        let texts = frame.texts;
+        Self { frame, title: texts.no_right.into(), advice: texts.entering_needs_users.into(), retry: false }
+    }
+
+    /// A form comes from elsewhere.
+    pub(crate) fn foreign_form(frame: Frame) -> Self {
+        let (title, advice) = (frame.texts.form_refused.into(), frame.texts.form_foreign.into());
+        Self { frame, title, advice, retry: false }
+    }
+
+    /// A form is none of ours.
+    pub(crate) fn malformed_form(frame: Frame, status: StatusCode) -> Self {
+        let texts = frame.texts;
+        let advice = match status {
+            StatusCode::PAYLOAD_TOO_LARGE => texts.form_too_long,
+            StatusCode::REQUEST_TIMEOUT => texts.form_too_slow,
+            _ => texts.form_unreadable,
+        };
+        Self { frame, title: texts.form_refused.into(), advice: advice.into(), retry: false }
     }
 
     /// The ledger is not there (yet).

@@ -19,7 +19,7 @@ pub(crate) use message::MessagePage;
 pub(crate) use meter::{MeterPage, MeterView};
 pub(crate) use overview::OverviewPage;
 pub(crate) use period::PeriodPage;
-pub(crate) use readings::{Outcome, Reader, ReadingsPage};
+pub(crate) use readings::{Lacking, Outcome, Reader, ReadingsPage};
 pub(crate) use status::{Machine, StatusPage};
 
 use crate::texts::Texts;

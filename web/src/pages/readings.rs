@@ -104,12 +104,33 @@ impl Outcome {
     }
 }
 
+/// What somebody lacks who may not enter readings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Lacking {
+    /// There are none here.
+    Users,
+    /// They have not said who they are.
+    Login,
+    /// They may only look.
+    Right,
+}
+
+impl Lacking {
+    fn said(self, texts: &Texts) -> &'static str {
+        match self {
+            Self::Users => texts.entering_needs_users,
+            Self::Login => texts.entering_needs_login,
+            Self::Right => texts.entering_needs_right,
+        }
+    }
+}
+
 /// Whom the page is for.
 pub(crate) struct Reader {
     /// Whether names of users are for them.
     pub(crate) sees_names: bool,
-    /// What stands in the form; `None` where they may not enter anything.
-    pub(crate) form: Option<Fields>,
+    /// What stands in the form, or what they lack to be shown one.
+    pub(crate) form: Result<Fields, Lacking>,
     /// What became of what they typed in.
     pub(crate) outcome: Option<Outcome>,
 }
@@ -121,7 +142,8 @@ pub(crate) struct ReadingsPage {
     frame: Frame,
     name: String,
     path: String,
-    form: Option<Fields>,
+    /// What stands in the form, or why there is none.
+    form: Result<Fields, &'static str>,
     /// What to say, and whether it is bad news.
     notice: Option<(&'static str, bool)>,
     /// Which field is wrong: the time, the number.
@@ -148,7 +170,7 @@ impl ReadingsPage {
         let wrong = reader.outcome.and_then(Outcome::field);
         Self {
             rows: readings.iter().map(row).collect(),
-            form: reader.form,
+            form: reader.form.map_err(|lacking| lacking.said(texts)),
             notice: reader.outcome.map(|outcome| (outcome.said(texts), outcome.is_bad())),
             wrong: (
                 matches!(wrong, Some(FieldError::Time | FieldError::Future)),

@@ -319,6 +319,22 @@ pub(crate) struct Texts {
     pub(crate) no_right: &'static str,
     /// And what to do then.
     pub(crate) no_right_advice: &'static str,
+    /// Where no form for readings is: there are no users.
+    pub(crate) entering_needs_users: &'static str,
+    /// The same: the visitor has not logged in.
+    pub(crate) entering_needs_login: &'static str,
+    /// The same: the user may only look.
+    pub(crate) entering_needs_right: &'static str,
+    /// Title of the page for a form that is not taken.
+    pub(crate) form_refused: &'static str,
+    /// It comes from another site's page, or from no page.
+    pub(crate) form_foreign: &'static str,
+    /// It cannot be read.
+    pub(crate) form_unreadable: &'static str,
+    /// It is longer than any of ours.
+    pub(crate) form_too_long: &'static str,
+    /// It did not arrive in time.
+    pub(crate) form_too_slow: &'static str,
     /// Title of the page for what does not exist.
     pub(crate) not_found: &'static str,
     /// And what to do then.
