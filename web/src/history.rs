@@ -26,6 +26,8 @@ pub(crate) struct Part {
     pub(crate) period: Option<Period>,
     /// What was recorded in it.
     pub(crate) sum: Sum,
+    /// What it costs so far, where tariffs are known and it has whole hours.
+    pub(crate) cost: Option<Cost>,
     /// The same piece of the period that is compared.
     pub(crate) other: Option<Sum>,
 }
@@ -87,20 +89,27 @@ impl History {
             let others = others.into_iter().map(|part| Some(part.sum)).chain(std::iter::repeat(None));
             parts.iter_mut().zip(others).for_each(|(part, other)| part.other = other);
         }
-        let mut costs = (None, None);
+        // Before its first month a meter has cost no fee.
+        let from = Period::containing(Kind::Month, first, zone).span.start;
+        read_costs(hours, &meter, &mut parts, from..until, site).await?;
+        let mut then = None;
         let other = match period.as_ref() {
             Some(period) => {
                 let other = with.unwrap_or_else(|| period.previous(zone));
                 let by_then = other.by_the_time_of(period, until, zone);
                 let sum = hours.sum(&meter, by_then.clone(), until).await?;
-                let cost = async |span| cost(hours, &meter, span, until, site).await;
-                costs = (cost(span.clone()).await?, cost(by_then).await?);
+                then = cost(hours, &meter, by_then.start.max(from)..by_then.end, until, site).await?;
                 Some((other, sum))
             }
             None => None,
         };
         let kind = period.as_ref().map(|period| period.kind);
         let whole = parts.iter().fold(Sum::default(), |sum, part| sum.and(&part.sum));
+        let cost = match kind {
+            Some(Kind::Hour) => cost(hours, &meter, span.clone(), until, site).await?,
+            _ => parts.iter().map(|part| part.cost).sum::<Option<Cost>>().filter(|_| whole.minutes > 0),
+        };
+        let costs = (cost, then);
         let top = match kind {
             Some(Kind::Hour | Kind::Day | Kind::Week) => Vec::new(),
             _ => top(hours, &meter, &span, until, zone).await?,
@@ -153,6 +162,7 @@ fn parts(period: Option<&Period>, span: &Range<Minute>, zone: &TimeZone) -> Vec<
         span: period.span.clone(),
         period: Some(period),
         sum: Sum::default(),
+        cost: None,
         other: None,
     };
     let years = || pieces(Kind::Year, span, zone);
@@ -160,7 +170,7 @@ fn parts(period: Option<&Period>, span: &Range<Minute>, zone: &TimeZone) -> Vec<
         Some(period) if period.kind == Kind::Hour => (span.start.epoch_minutes()..span.end.epoch_minutes())
             .step_by(5)
             .map(|at| Minute::nearest(at)..Minute::nearest(at + 5).min(span.end))
-            .map(|span| Part { span, period: None, sum: Sum::default(), other: None })
+            .map(|span| Part { span, period: None, sum: Sum::default(), cost: None, other: None })
             .collect(),
         Some(period) => period.parts(zone).into_iter().map(part).collect(),
         None if years().len() > MOST_YEARS_IN_MONTHS => years().into_iter().map(part).collect(),
@@ -183,6 +193,26 @@ async fn read_sums(
         hours.sums(meter, &periods, until).await?
     };
     parts.iter_mut().zip(sums).for_each(|(part, sum)| part.sum = sum);
+    Ok(())
+}
+
+/// What each piece costs that is a period; of the time before `recorded` there is nothing to pay.
+async fn read_costs(
+    hours: &Hours,
+    meter: &RecordedMeter,
+    parts: &mut [Part],
+    recorded: Range<Minute>,
+    site: &LedgerReader,
+) -> Result<(), ReadError> {
+    let (zone, tariffs) = (site.zone(), site.tariffs());
+    if tariffs.is_empty() {
+        return Ok(());
+    }
+    for part in parts.iter_mut().filter(|part| part.period.is_some()) {
+        let span = part.span.start.max(recorded.start)..part.span.end;
+        let read = hours.hours(meter, span, recorded.end).await?;
+        part.cost = tariffs.cost(read.iter().map(|(hour, sum)| (hour, sum)), recorded.end, zone);
+    }
     Ok(())
 }
 

@@ -27,6 +27,10 @@ fn local(at: Minute) -> jiff::civil::DateTime {
     at.timestamp().to_zoned_datetime(berlin()).datetime()
 }
 
+fn day(text: &str) -> Date {
+    text.parse().unwrap()
+}
+
 /// Minute by minute, with the fee of each day that is over.
 fn naive(minutes: &[Minute], first: Date, last: Date) -> f64 {
     let energy: f64 = minutes
@@ -63,7 +67,6 @@ fn naive(minutes: &[Minute], first: Date, last: Date) -> f64 {
 #[test]
 fn awkward_days_and_a_changed_price_cost_what_their_minutes_cost() {
     let site = site();
-    let day = |text: &str| text.parse::<Date>().unwrap();
     for (path, first, last) in [
         ("day/2024-02-29", "2024-02-29", "2024-02-29"), // a leap day
         ("day/2025-03-30", "2025-03-30", "2025-03-30"), // 23 hours
@@ -71,7 +74,7 @@ fn awkward_days_and_a_changed_price_cost_what_their_minutes_cost() {
         ("day/2025-06-10", "2025-06-10", "2025-06-10"), // a gap before midnight
         ("week/2025-W44", "2025-10-27", "2025-11-02"),  // another price from Saturday on
         ("month/2025-10", "2025-10-01", "2025-10-31"),
-        ("year/2024", "2024-01-01", "2024-12-31"),
+        ("year/2024", "2024-02-01", "2024-12-31"), // the meter's first month
     ] {
         let expected = naive(&site.minutes, day(first), day(last));
         for (language, decimal) in [("en", '.'), ("de", ',')] {
@@ -90,7 +93,6 @@ fn awkward_days_and_a_changed_price_cost_what_their_minutes_cost() {
 #[test]
 fn compared_periods_show_both_costs_and_co2_where_a_tariff_has_it() {
     let site = site();
-    let day = |text: &str| text.parse::<Date>().unwrap();
     let card = |path: &str| {
         let page = site.get(&format!("/m/hq/main/{path}lang=en")).text();
         let (_, card) = page.split_once("id=\"cost\"").unwrap_or_else(|| panic!("no cost on {path}"));
@@ -113,6 +115,78 @@ fn compared_periods_show_both_costs_and_co2_where_a_tariff_has_it() {
         "{before}: {week}"
     );
     assert!(week.contains("CO₂"), "of the two days that have a tariff with it: {week}");
+}
+
+/// The cost card's amount and the rows of the table: what each is called, its kWh and its cost.
+fn costs(site: &Site, path: &str) -> (Option<String>, Vec<[String; 3]>) {
+    let page = site.get(&format!("/m/hq/main/{path}?lang=en")).text();
+    let card = page.split_once("id=\"cost\"").map(|(_, card)| card);
+    let amount = card.map(|card| card.split("class=\"value\">").nth(1).unwrap().split('<').next().unwrap());
+    let table = page.split_once("id=\"parts-card\"").unwrap().1.split("</figure>").next().unwrap();
+    let plain = |cell: &str| cell.rsplit_once("</").map_or(cell, |(text, _)| text).to_owned();
+    let text = |cell: &str| plain(cell).trim_end_matches("</a>").rsplit('>').next().unwrap().to_owned();
+    let row = |row: &str| {
+        let cells: Vec<&str> = row.split("</tr>").next().unwrap().split("<td>").collect();
+        [text(cells[0]), text(cells[1]), text(cells[2])]
+    };
+    (amount.map(str::to_owned), table.split("<tr><th scope=\"row\">").skip(1).map(row).collect())
+}
+
+fn euros(amount: f64) -> String {
+    format!("{amount:.2}\u{a0}€")
+}
+
+#[test]
+fn everything_costs_what_its_minutes_cost_from_the_first_month_on() {
+    let site = site();
+    let (from, today) = (Date::constant(2024, 2, 1), Timestamp::now().to_zoned_datetime(berlin()).date());
+    let (amount, rows) = costs(&site, "all");
+    let expected = naive(&site.minutes, from, today);
+    assert_eq!(amount.unwrap().replace(',', ""), euros(expected));
+
+    // Each month as on its own page and in the rows for programs; without minutes it has none.
+    let data = site.json("/api/v1/meters/hq/main/energy.json?from=2024-01-01&step=month");
+    let mut exported = data["rows"].as_array().unwrap().iter();
+    assert!(rows.len() > 12, "{rows:?}");
+    for [name, kwh, cost] in &rows {
+        if kwh == "–" {
+            assert_eq!(cost, "–", "{name}");
+            continue;
+        }
+        let said = exported.next().unwrap()["cost"].as_f64().unwrap();
+        assert_eq!(cost.replace(',', ""), euros(said), "{name}");
+    }
+    assert!(exported.next().is_none());
+    assert_eq!(costs(&site, "year/2024").1[0][2], costs(&site, "month/2024-02").0.unwrap());
+    let october = costs(&site, "year/2025").1.into_iter().find(|row| row[0].starts_with("October")).unwrap();
+    assert_eq!(october[2], euros(naive(&site.minutes, day("2025-10-01"), day("2025-10-31"))));
+}
+
+#[test]
+fn many_years_have_a_row_each_and_what_no_tariff_covers_has_no_cost() {
+    let old = site::minute("2021-05-10T08:00:00Z");
+    let mut minutes: Vec<Minute> = (0..600).map(|at| Minute::nearest(old.epoch_minutes() + at)).collect();
+    minutes.extend(site::minutes());
+    let over = |tariffs: &str| {
+        let dir = TempDir::new().unwrap();
+        site::record_minutes(dir.path(), &site::info("Haus"), &minutes);
+        Site::at_cost(dir, 1, tariffs)
+    };
+    let site = over(TARIFFS);
+    let (amount, rows) = costs(&site, "all");
+    let today = Timestamp::now().to_zoned_datetime(berlin()).date();
+    assert_eq!(amount.unwrap().replace(',', ""), euros(naive(&minutes, day("2021-05-01"), today)));
+    assert_eq!(rows[0][0], "2021");
+    assert_eq!(rows[0][2], euros(naive(&minutes, day("2021-05-01"), day("2021-12-31"))));
+    assert_eq!((rows[1][0].as_str(), rows[1][2].as_str()), ("2022", "–"), "nothing was counted");
+
+    let later = over("[[tariff]]\nfrom = '2025-01-01'\nprice_per_kwh = 0.5\n");
+    let (amount, rows) = costs(&later, "all");
+    assert_eq!(amount, None, "nobody knows what 2021 and 2024 cost");
+    let row = |year: &str| rows.iter().find(|row| row[0] == year).unwrap()[2].clone();
+    assert_eq!((row("2021"), row("2024")), ("–".into(), "–".into()));
+    let of_2025 = site::kwh(&minutes, |at| local(at).date().year() == 2025);
+    assert_eq!(row("2025"), euros(of_2025 * 0.5));
 }
 
 #[test]

@@ -312,7 +312,7 @@ fn days(frame: &Frame, figures: &Figures, path: &str, zone: &TimeZone) -> (Strin
             ..Bar::default()
         });
         let mean_w = sum.mean_w().map_or("–".to_owned(), |watts| texts.number(watts, 0));
-        rows.push(Row { href: Some(href), label, kwh: shown, other: None, mean_w });
+        rows.push(Row { href: Some(href), label, kwh: shown, cost: None, other: None, mean_w });
     }
     rows.reverse();
     (bars::svg("days", &drawn, &|kwh| scale_kwh(kwh, texts)), rows)
@@ -344,6 +344,7 @@ fn curve_rows(figures: &Figures, texts: &Texts, zone: &TimeZone) -> Vec<Row> {
             href: None,
             label: format!("{:02}:{:02}", at.hour(), at.minute()),
             kwh: String::new(),
+            cost: None,
             other: Some(mean(before.get(hour).copied())),
             mean_w: mean(Some(points)),
         }

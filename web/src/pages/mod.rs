@@ -58,6 +58,8 @@ pub(crate) struct Row {
     pub(crate) label: String,
     /// Energy in kWh; a dash where nobody watched.
     pub(crate) kwh: String,
+    /// What that costs, with its currency, where a tariff is known.
+    pub(crate) cost: Option<String>,
     /// What it is compared with.
     pub(crate) other: Option<String>,
     /// Mean power in W.

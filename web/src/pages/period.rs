@@ -33,6 +33,8 @@ pub(crate) struct PeriodView {
     watched: Option<String>,
     in_progress: bool,
     bars: String,
+    /// Whether any row has a cost.
+    priced: bool,
     rows: Vec<Row>,
     /// The title of what it is compared with.
     compared: Option<String>,
@@ -197,7 +199,7 @@ impl PeriodView {
             let change = difference_percent((now, history.whole.watched_s), (before, sum.watched_s));
             (title(period), rough_kwh(before, texts), change.map(|percent| Change::new(percent, texts)))
         });
-        let (bars, rows) = bars_of(frame, history, zone);
+        let (bars, rows) = bars_of(frame, history, site);
         let over = history.span.end.min(history.until).epoch_minutes()
             - history.span.start.max(history.first).epoch_minutes();
         let watched = history.whole.watched_s as f64 / 60.0 / over.max(1) as f64 * 100.0;
@@ -211,6 +213,7 @@ impl PeriodView {
             watched: (history.whole.minutes > 0).then(|| share(watched, texts)),
             in_progress: !history.is_over() && history.whole.minutes > 0,
             bars,
+            priced: rows.iter().any(|row| row.cost.is_some()),
             rows,
             compared: history.other.as_ref().filter(|_| compared).map(|(period, _)| title(period)),
             top: top(frame, history, zone),
@@ -281,8 +284,8 @@ fn label_every(kind: Option<Kind>, count: usize) -> usize {
     }
 }
 
-fn bars_of(frame: &Frame, history: &History, zone: &TimeZone) -> (String, Vec<Row>) {
-    let texts = frame.texts;
+fn bars_of(frame: &Frame, history: &History, site: &LedgerReader) -> (String, Vec<Row>) {
+    let (texts, zone, tariffs) = (frame.texts, site.zone(), site.tariffs());
     let meter = &history.meter;
     let kind = history.period.as_ref().map(|period| period.kind);
     let path = meter.meter.to_string();
@@ -312,7 +315,10 @@ fn bars_of(frame: &Frame, history: &History, zone: &TimeZone) -> (String, Vec<Ro
             continue;
         }
         let mean_w = part.sum.mean_w().map_or("–".to_owned(), |watts| texts.number(watts, 0));
-        rows.push(Row { href, label, kwh: shown(&part.sum), other: part.other.as_ref().map(shown), mean_w });
+        let cost = part.cost.filter(|_| part.sum.minutes > 0);
+        let cost = cost.map(|cost| texts.amount(cost.total(), tariffs.currency()));
+        let other = part.other.as_ref().map(shown);
+        rows.push(Row { href, label, kwh: shown(&part.sum), cost, other, mean_w });
     }
     (bars::svg("parts", &drawn, &|kwh| scale_kwh(kwh, texts)), rows)
 }
@@ -325,6 +331,7 @@ fn top(frame: &Frame, history: &History, zone: &TimeZone) -> Vec<Row> {
             href: Some(frame.link(&here(&path, Some(day), zone))),
             label: frame.texts.title(Kind::Day, local.datetime()),
             kwh: frame.texts.number(sum.kwh(), 2),
+            cost: None,
             other: None,
             mean_w: String::new(),
         }
