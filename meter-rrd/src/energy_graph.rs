@@ -56,7 +56,7 @@ fn axis(graph: &Graph<'_>) -> XAxisGrid {
 }
 
 fn draw(drawing: &mut Drawing, graph: &Graph<'_>, scratch: &Path) -> Result<(), rrd::error::RrdError> {
-    let palette = Palette::of(graph.theme);
+    let palette = Palette::of(graph.theme, graph.colour);
     let kwh = 1.0 / f64::from(graph.pulses_per_kwh.get());
     for (name, source) in [("p", COMPLETE), ("q", UNFINISHED), ("t", TREND), ("w", WATCHED)] {
         drawing.read(name, (scratch, source), ConsolidationFn::Avg)?;
@@ -64,10 +64,10 @@ fn draw(drawing: &mut Drawing, graph: &Graph<'_>, scratch: &Path) -> Result<(), 
     drawing.work_out("day", format!("p,{kwh},*"))?;
     drawing.work_out("today", format!("q,{kwh},*"))?;
     drawing.work_out("trend", format!("t,{kwh},*"))?;
-    drawing.hatch("w", palette)?;
-    drawing.area("day", palette.bar, graph.words.day, false)?;
-    drawing.area("today", palette.unfinished, graph.words.today, false)?;
-    drawing.line("trend", 1.8, palette.trend, graph.words.trend)
+    drawing.hatch("w", &palette)?;
+    drawing.area("day", palette.shades.bar.into(), graph.words.day, false)?;
+    drawing.area("today", palette.shades.unfinished.into(), graph.words.today, false)?;
+    drawing.line("trend", 1.8, palette.shades.trend.into(), graph.words.trend)
 }
 
 fn say(drawing: &mut Drawing, graph: &Graph<'_>, bars: &[DayBar]) {

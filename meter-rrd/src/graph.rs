@@ -2,6 +2,8 @@
 
 use meter_messages::{Minute, PulsesPerKwh};
 
+use crate::colour::Colour;
+
 /// How much time a graph shows. Up to a week it shows power, beyond that the
 /// energy of each local day.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -121,6 +123,8 @@ pub struct Graph<'a> {
     pub span: Span,
     /// Its colours.
     pub theme: Theme,
+    /// The meter's own one.
+    pub colour: Colour,
     /// Its layout.
     pub size: Size,
     /// Its format.
@@ -192,6 +196,7 @@ mod tests {
         let graph = Graph {
             span: Span::Hour,
             theme: Theme::Light,
+            colour: Colour::default(),
             size: Size::Wide,
             picture: Picture::Svg,
             words: &words,

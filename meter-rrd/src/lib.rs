@@ -5,6 +5,7 @@
 //! An RRD is derived from the ledger and never the truth: on any doubt the
 //! recorder makes it anew with [`MeterDatabase::rebuild`].
 
+mod colour;
 mod database;
 mod day_bars;
 mod drawing;
@@ -17,6 +18,7 @@ mod palette;
 mod power_graph;
 mod renderer;
 
+pub use colour::{Colour, Rgba, Shades, UnknownColour};
 pub use database::{Appended, MeterDatabase};
 pub use error::DatabaseError;
 pub use graph::{Graph, Picture, Size, Span, Theme, Words};

@@ -1,8 +1,9 @@
-//! The colours of graphs; the pages' style sheet uses the same ones.
+//! The colours of graphs; those of paper and ink are the style sheet's of the pages, too.
 
 use rrd::ops::graph::Color;
 use rrd::ops::graph::props::ColorTag;
 
+use crate::colour::{Colour, Rgba, Shades};
 use crate::graph::Theme;
 
 /// One theme's colours.
@@ -14,18 +15,8 @@ pub(crate) struct Palette {
     axis: Color,
     minor_grid: Color,
     major_grid: Color,
-    /// The line of power.
-    pub(crate) line: Color,
-    /// Below the line.
-    pub(crate) fill: Color,
-    /// What single minutes reached.
-    pub(crate) peak: Color,
-    /// A day's bar.
-    pub(crate) bar: Color,
-    /// The bar of a day that is not over.
-    pub(crate) unfinished: Color,
-    /// The mean of 14 days.
-    pub(crate) trend: Color,
+    /// What belongs to the meter.
+    pub(crate) shades: Shades,
     /// Time that nobody watched: ground and stripes.
     pub(crate) gap: (Color, Color),
 }
@@ -36,41 +27,42 @@ const fn rgba(value: u32) -> Color {
     Color { red, green, blue, alpha: Some(alpha) }
 }
 
-const LIGHT: Palette = Palette {
-    paper: rgba(0xFFFF_FFFF),
-    ink: rgba(0x4A56_54FF),
-    axis: rgba(0xC9D2_CFFF),
-    minor_grid: rgba(0x1027_2308),
-    major_grid: rgba(0x1027_2314),
-    line: rgba(0x0B7A_70FF),
-    fill: rgba(0x14A8_9A33),
-    peak: rgba(0xF0A0_2066),
-    bar: rgba(0x2BA8_9CFF),
-    unfinished: rgba(0xA5DB_D5FF),
-    trend: rgba(0xC264_0AFF),
-    gap: (rgba(0x5A6B_6814), rgba(0x5A6B_6818)),
-};
+impl From<Rgba> for Color {
+    fn from(Rgba(bytes): Rgba) -> Self {
+        rgba(u32::from_be_bytes(bytes))
+    }
+}
 
-const DARK: Palette = Palette {
-    paper: rgba(0x151D_1CFF),
-    ink: rgba(0xB4C4_C0FF),
-    axis: rgba(0x3E4C_49FF),
-    minor_grid: rgba(0xFFFF_FF07),
-    major_grid: rgba(0xFFFF_FF12),
-    line: rgba(0x3FD6_C4FF),
-    fill: rgba(0x2DC9_B633),
-    peak: rgba(0xFBBF_2454),
-    bar: rgba(0x24A3_95FF),
-    unfinished: rgba(0x1B5F_58FF),
-    trend: rgba(0xFBBF_24FF),
-    gap: (rgba(0xA8BD_B814), rgba(0xA8BD_B812)),
-};
+fn light(shades: Shades) -> Palette {
+    Palette {
+        paper: rgba(0xFFFF_FFFF),
+        ink: rgba(0x4A56_54FF),
+        axis: rgba(0xC9D2_CFFF),
+        minor_grid: rgba(0x1027_2308),
+        major_grid: rgba(0x1027_2314),
+        shades,
+        gap: (rgba(0x5A6B_6814), rgba(0x5A6B_6818)),
+    }
+}
+
+fn dark(shades: Shades) -> Palette {
+    Palette {
+        paper: rgba(0x151D_1CFF),
+        ink: rgba(0xB4C4_C0FF),
+        axis: rgba(0x3E4C_49FF),
+        minor_grid: rgba(0xFFFF_FF07),
+        major_grid: rgba(0xFFFF_FF12),
+        shades,
+        gap: (rgba(0xA8BD_B814), rgba(0xA8BD_B812)),
+    }
+}
 
 impl Palette {
-    pub(crate) fn of(theme: Theme) -> &'static Self {
+    pub(crate) fn of(theme: Theme, colour: Colour) -> Self {
+        let shades = colour.shades(theme);
         match theme {
-            Theme::Light => &LIGHT,
-            Theme::Dark => &DARK,
+            Theme::Light => light(shades),
+            Theme::Dark => dark(shades),
         }
     }
 

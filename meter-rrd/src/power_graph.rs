@@ -95,19 +95,19 @@ fn draw(
     database: &MeterDatabase,
     graph: &Graph<'_>,
 ) -> Result<(), rrd::error::RrdError> {
-    let palette = Palette::of(graph.theme);
+    let palette = Palette::of(graph.theme, graph.colour);
     let source = (database.file(), DATA_SOURCE);
     let watts = format!("{},*,{},*", 60_000.0 / f64::from(graph.pulses_per_kwh.get()), graph.worth_rpn());
     drawing.read("pulses", source, ConsolidationFn::Avg)?;
     drawing.work_out("power", format!("pulses,{watts}"))?;
-    drawing.hatch("pulses", palette)?;
-    drawing.area("power", palette.fill, "", false)?;
+    drawing.hatch("pulses", &palette)?;
+    drawing.area("power", palette.shades.fill.into(), "", false)?;
     if drawing.step > 60 {
         drawing.read("most", source, ConsolidationFn::Max)?;
         drawing.work_out("above", format!("most,{watts},power,-"))?;
-        drawing.area("above", palette.peak, graph.words.peak, true)?;
+        drawing.area("above", palette.shades.peak.into(), graph.words.peak, true)?;
     }
-    drawing.line("power", 1.6, palette.line, graph.words.power)
+    drawing.line("power", 1.6, palette.shades.line.into(), graph.words.power)
 }
 
 fn say(drawing: &mut Drawing, graph: &Graph<'_>, figures: &Figures) {

@@ -109,7 +109,7 @@ fn props(graph: &Graph<'_>, drawing: &Drawing) -> GraphProps {
 fn dress(graph: &Graph<'_>, slopes: bool) -> Misc {
     let font = |size, style: &str| FontParams { size, font: Some(format!("{FONT}{style}")) };
     Misc {
-        colors: Palette::of(graph.theme).tags().into_iter().collect(),
+        colors: Palette::of(graph.theme, graph.colour).tags().into_iter().collect(),
         // FontTag::Default would override all the others.
         fonts: [
             (FontTag::Title, font(11, " Semi-Bold")),

@@ -8,7 +8,9 @@ use std::path::Path;
 
 use jiff::tz::TimeZone;
 use meter_messages::{Meter, Minute, PulsesPerKwh};
-use meter_rrd::{Graph, GraphRenderer, MeterDatabase, Picture, Size, Span, Theme, Words};
+use meter_rrd::{
+    Colour, Graph, GraphRenderer, MeterDatabase, Picture, Rgba, Shades, Size, Span, Theme, Words,
+};
 use tempfile::TempDir;
 
 const WORDS: Words = Words {
@@ -45,6 +47,7 @@ fn graph(span: Span, picture: Picture) -> Graph<'static> {
     Graph {
         span,
         theme: Theme::Light,
+        colour: Colour::default(),
         size: Size::Wide,
         picture,
         words: &WORDS,
@@ -57,8 +60,37 @@ fn graph(span: Span, picture: Picture) -> Graph<'static> {
     }
 }
 
+/// A colour as cairo writes it: `rgb(29.019608%,33.72549%,100%)`.
+fn percent(colour: Rgba) -> String {
+    let hex = colour.to_string();
+    let part = |at: usize| {
+        let part = f64::from(u8::from_str_radix(&hex[at..at + 2], 16).unwrap()) / 2.55;
+        format!("{part:.6}").trim_end_matches('0').trim_end_matches('.').to_owned()
+    };
+    format!("rgb({}%,{}%,{}%)", part(1), part(3), part(5))
+}
+
 fn renderer() -> GraphRenderer {
     GraphRenderer::new(TimeZone::get("Europe/Berlin").unwrap()).unwrap()
+}
+
+#[test]
+fn a_meter_is_drawn_in_its_colour() {
+    let dir = TempDir::new().unwrap();
+    let (database, renderer) = (database(dir.path()), renderer());
+    for theme in [Theme::Light, Theme::Dark] {
+        let shades = |colour: Colour| colour.shades(theme);
+        for (span, of) in
+            [(Span::Day, (|colour| colour.line) as fn(Shades) -> Rgba), (Span::Month, |colour| colour.bar)]
+        {
+            for colour in Colour::ALL {
+                let graph = Graph { theme, colour, ..graph(span, Picture::Svg) };
+                let drawn = String::from_utf8(renderer.render(&database, &graph).unwrap()).unwrap();
+                let in_it = Colour::ALL.into_iter().filter(|it| drawn.contains(&percent(of(shades(*it)))));
+                assert_eq!(in_it.collect::<Vec<_>>(), [colour], "{span:?} {theme:?}");
+            }
+        }
+    }
 }
 
 #[test]

@@ -34,7 +34,7 @@
   let asked = 0;
   let timer = null;
 
-  const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+  const css = (name) => getComputedStyle(figure).getPropertyValue(name).trim();
   const calm = matchMedia("(prefers-reduced-motion: reduce)");
   const dark = matchMedia("(prefers-color-scheme: dark)");
 
@@ -178,7 +178,7 @@
   function options() {
     const grid = { stroke: css("--grid"), width: 1 };
     const axis = { stroke: css("--soft"), grid, ticks: { show: false }, font: "12px system-ui, sans-serif" };
-    const line = css("--accent");
+    const line = css("--line");
     return {
       ...size(),
       padding: [10, 28, 0, 0],

@@ -130,7 +130,7 @@ impl Site {
     async fn known(&self, asked: &Asked<'_>) -> Result<Vec<RecordedMeter>, Refusal> {
         let mut meters = self.ledger.ask(|ledger| ledger.meters()).await?;
         meters.retain(|known| asked.visitor.may_see(&known.meter));
-        Ok(meters)
+        Ok(meters.into_iter().map(|known| self.ledger.meters().named(known)).collect())
     }
 
     async fn route(&self, route: Route, asked: &Asked<'_>) -> Result<Reply, Refusal> {
@@ -181,6 +181,6 @@ impl Site {
         });
         let (known, first, newest) = known.await?.ok_or(Refusal::UnknownMeter)?;
         let until = crate::figures::until(newest.as_ref(), now);
-        Ok((known, first.unwrap_or(until), until))
+        Ok((self.ledger.meters().named(known), first.unwrap_or(until), until))
     }
 }

@@ -153,7 +153,7 @@ fn figure_set(figures: &Figures, reader: &LedgerReader) -> FigureSet {
         yesterday: energy(&figures.yesterday),
         difference_percent: figures.difference_percent().map(|percent| (percent * 10.0).round() / 10.0),
         month: energy(&figures.month),
-        month_budget_kwh: reader.budget_kwh(&figures.meter.meter),
+        month_budget_kwh: reader.meters().budget_kwh(&figures.meter.meter),
         cost: figures.costs.map(|costs| CostState {
             currency: reader.tariffs().currency().to_owned(),
             today: cents(costs.today.total()),

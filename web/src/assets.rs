@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 use hyper::HeaderMap;
 use hyper::header::HeaderValue;
 
+use crate::colours;
 use crate::reply::{ASK_AGAIN, Effort, Prepared, Reply};
 
 /// A file under `/assets`.
@@ -29,8 +30,9 @@ impl Asset {
 }
 
 static ASSETS: LazyLock<[Asset; 9]> = LazyLock::new(|| {
-    // One request for both.
-    let style = [include_str!("../assets/style.css"), include_str!("../assets/uplot/uPlot.min.css")].concat();
+    // One request for all of it.
+    let sheets = [include_str!("../assets/style.css"), include_str!("../assets/uplot/uPlot.min.css")];
+    let style = colours::style() + &sheets.concat();
     [
         Asset::new("style.css", "text/css; charset=utf-8", style),
         Asset::new("app.js", "text/javascript; charset=utf-8", include_str!("../assets/app.js")),

@@ -174,6 +174,7 @@ impl Studio {
     fn draw(&self, key: &PictureKey) -> Result<Vec<u8>, PictureError> {
         let now = minute_in_progress();
         let (meter, total_kwh) = self.sum(key, now)?.ok_or(PictureError::NotFound)?;
+        let meter = self.ledger.meters().named(meter);
         let database = MeterDatabase::open(&self.rrd_dir, &key.meter)?.ok_or(PictureError::NotFound)?;
         let texts = key.language.texts();
         // On pages the heading is the page's own.
@@ -190,6 +191,7 @@ impl Studio {
             earlier: &earlier,
             span: key.span,
             theme: key.theme,
+            colour: self.ledger.meters().colour(&key.meter),
             size: key.size,
             picture: key.picture,
             words: &texts.graph,

@@ -11,8 +11,8 @@ use meter_ledger::{Ledger, LedgerError, RecordedMinute};
 use meter_messages::{Meter, Minute};
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
-use crate::budgets::Budgets;
 use crate::figures::{self, Figures};
+use crate::meter_settings::SiteMeters;
 use crate::tariff::Tariffs;
 
 /// Questions that may wait; who has more waits with them.
@@ -42,7 +42,7 @@ pub(crate) struct LedgerReader {
     much: Arc<Semaphore>,
     zone: TimeZone,
     tariffs: Arc<Tariffs>,
-    budgets: Arc<Budgets>,
+    meters: Arc<SiteMeters>,
 }
 
 impl LedgerReader {
@@ -52,17 +52,18 @@ impl LedgerReader {
         path: PathBuf,
         zone: TimeZone,
         tariffs: Tariffs,
-        budgets: Budgets,
+        meters: SiteMeters,
     ) -> std::io::Result<Self> {
         let (questions, mut incoming) = mpsc::channel::<Question>(QUEUE);
+        let (much, tariffs, meters) = (Arc::new(Semaphore::new(1)), Arc::new(tariffs), Arc::new(meters));
+        let named = meters.clone();
         thread::Builder::new().name("ledger".into()).spawn(move || {
-            let mut reader = Reader { path, ledger: None, figures: HashMap::new() };
+            let mut reader = Reader { path, ledger: None, meters: named, figures: HashMap::new() };
             while let Some(question) = incoming.blocking_recv() {
                 question(&mut reader);
             }
         })?;
-        let (much, tariffs, budgets) = (Arc::new(Semaphore::new(1)), Arc::new(tariffs), Arc::new(budgets));
-        Ok(Self { questions, much, zone, tariffs, budgets })
+        Ok(Self { questions, much, zone, tariffs, meters })
     }
 
     /// The zone of days and months.
@@ -75,9 +76,9 @@ impl LedgerReader {
         self.tariffs.clone()
     }
 
-    /// What a month of a meter may take, in kWh.
-    pub(crate) fn budget_kwh(&self, meter: &Meter) -> Option<f64> {
-        self.budgets.of(meter)
+    /// What the site says of its meters.
+    pub(crate) fn meters(&self) -> &SiteMeters {
+        &self.meters
     }
 
     /// Asks the ledger and waits for its answer.
@@ -138,6 +139,7 @@ fn posed<T: Send + 'static>(
 struct Reader {
     path: PathBuf,
     ledger: Option<Ledger>,
+    meters: Arc<SiteMeters>,
     /// The last figures of each meter, with the newest minute they know.
     figures: HashMap<Meter, (Option<RecordedMinute>, Arc<Figures>)>,
 }
@@ -169,6 +171,7 @@ impl Reader {
             Ok(Some((known, newest)))
         })?;
         let Some((known, newest)) = found else { return Ok(None) };
+        let known = self.meters.named(known);
         let until = figures::until(newest.as_ref(), minute_in_progress());
         if let Some((cached_newest, figures)) = self.figures.get(meter)
             && (*cached_newest, figures.until, &figures.meter) == (newest, until, &known)

@@ -9,8 +9,8 @@ mod access;
 mod answers;
 mod api;
 mod assets;
-mod budgets;
 mod calendar;
+mod colours;
 mod disk;
 mod drawing;
 mod energy;
@@ -24,6 +24,7 @@ mod ledger_thread;
 mod live;
 mod manifest;
 mod meter_readings;
+mod meter_settings;
 mod pages;
 mod periods;
 mod places;
@@ -51,7 +52,7 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 pub use access::AccessSettings;
-pub use budgets::MeterSettings;
+pub use meter_settings::MeterSettings;
 pub use proxies::{BasePath, Network};
 pub use settings::{Settings, Zone};
 pub use tariff::{TariffSettings, TimeSettings};
@@ -119,8 +120,8 @@ impl Web {
         let zone = settings.zone();
         let disk = settings.ledger.clone();
         let tariffs = tariff::Tariffs::new(&settings.currency, &settings.tariff)?;
-        let budgets = budgets::Budgets::new(&settings.meter)?;
-        let ledger = ledger_thread::LedgerReader::start(settings.ledger, zone, tariffs, budgets)
+        let meters = meter_settings::SiteMeters::new(&settings.meter)?;
+        let ledger = ledger_thread::LedgerReader::start(settings.ledger, zone, tariffs, meters)
             .context("starting the ledger's thread")?;
         let graphs = graphs::Graphs::start(settings.rrd_dir, ledger.clone()).context("preparing to draw")?;
         let live = live::LiveValues::default();

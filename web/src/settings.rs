@@ -8,7 +8,7 @@ use jiff::tz::TimeZone;
 use serde::Deserialize;
 
 use crate::access::AccessSettings;
-use crate::budgets::MeterSettings;
+use crate::meter_settings::MeterSettings;
 use crate::proxies::{BasePath, Network};
 use crate::tariff::TariffSettings;
 

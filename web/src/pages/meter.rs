@@ -21,6 +21,8 @@ use crate::texts::Texts;
 /// A meter in words.
 pub(crate) struct MeterView {
     pub(crate) name: String,
+    /// The name of its colour.
+    pub(crate) colour: &'static str,
     /// `site/meter`.
     pub(crate) path: String,
     pub(crate) power: Option<String>,
@@ -106,6 +108,7 @@ impl MeterView {
         let value = presence.value.as_ref();
         Self {
             name: figures.meter.name.clone(),
+            colour: ledger.meters().colour(&figures.meter.meter).name(),
             path: figures.meter.meter.to_string(),
             power: value.and_then(|live| live.power_w).map(|watts| texts.number(watts.into(), 0)),
             freshness: freshness(presence),
@@ -117,6 +120,7 @@ impl MeterView {
             month: kwh(&figures.month),
             month_expected: figures.month_expected_kwh.map(|kwh| texts.number(kwh, 0)),
             budget: ledger
+                .meters()
                 .budget_kwh(&figures.meter.meter)
                 .map(|budget| BudgetView::new(figures.month.kwh(), budget, texts)),
             base_load: figures.base_load_w.map(|watts| texts.number(watts, 0)),

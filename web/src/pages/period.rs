@@ -77,6 +77,8 @@ struct Links {
 pub(crate) struct PeriodPage {
     frame: Frame,
     name: String,
+    /// The name of its colour.
+    colour: &'static str,
     /// `site/meter`.
     path: String,
     view: PeriodView,
@@ -126,6 +128,7 @@ impl PeriodPage {
                 zone: zone.iana_name().unwrap_or_default().to_owned(),
             },
             name: meter.name.clone(),
+            colour: site.meters().colour(&meter.meter).name(),
             here,
             path,
             frame,

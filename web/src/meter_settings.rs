@@ -1,0 +1,128 @@
+//! What the site says of its meters beyond what they say themselves. Pure.
+
+use std::collections::HashMap;
+
+use daemon_runtime::SettingsError;
+use meter_ledger::RecordedMeter;
+use meter_messages::Meter;
+use meter_rrd::Colour;
+use serde::Deserialize;
+
+/// The longest name in bytes.
+const LONGEST_NAME: usize = 200;
+
+/// One `[[meter]]`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MeterSettings {
+    /// Which one: `site/meter`.
+    pub id: Meter,
+    /// Its name here, instead of the one that its publisher says.
+    pub name: Option<String>,
+    /// The name of its colour, one of [`Colour::ALL`].
+    pub colour: Option<String>,
+    /// The energy that a calendar month may take, in kWh.
+    pub budget_kwh_per_month: Option<f64>,
+}
+
+/// What is said of one meter.
+#[derive(Debug, Clone, Default, PartialEq)]
+struct Said {
+    name: Option<String>,
+    colour: Colour,
+    budget_kwh: Option<f64>,
+}
+
+/// What is said of all of them.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct SiteMeters(HashMap<Meter, Said>);
+
+impl SiteMeters {
+    /// Checks what the settings say.
+    pub(crate) fn new(settings: &[MeterSettings]) -> Result<Self, SettingsError> {
+        let mut meters = HashMap::new();
+        for meter in settings {
+            let said =
+                said(meter).map_err(|wrong| SettingsError::new(format!("meter {}: {wrong}", meter.id)))?;
+            if meters.insert(meter.id.clone(), said).is_some() {
+                return Err(SettingsError::new(format!("meter {} is there twice", meter.id)));
+            }
+        }
+        Ok(Self(meters))
+    }
+
+    /// The meter by the name that it has here.
+    pub(crate) fn named(&self, mut known: RecordedMeter) -> RecordedMeter {
+        if let Some(name) = self.0.get(&known.meter).and_then(|said| said.name.as_ref()) {
+            known.name.clone_from(name);
+        }
+        known
+    }
+
+    /// A meter's colour.
+    pub(crate) fn colour(&self, meter: &Meter) -> Colour {
+        self.0.get(meter).map_or_else(Colour::default, |said| said.colour)
+    }
+
+    /// What a month of a meter may take, in kWh.
+    pub(crate) fn budget_kwh(&self, meter: &Meter) -> Option<f64> {
+        self.0.get(meter)?.budget_kwh
+    }
+}
+
+fn said(meter: &MeterSettings) -> Result<Said, String> {
+    let name = meter.name.as_deref().map(str::trim);
+    if name.is_some_and(|name| name.is_empty() || name.len() > LONGEST_NAME) {
+        return Err(format!("a name has 1 to {LONGEST_NAME} bytes"));
+    }
+    let colour = meter
+        .colour
+        .as_deref()
+        .map(|name| name.parse().map_err(|unknown| format!("there is no colour \"{name}\"; {unknown}")));
+    let budget = meter.budget_kwh_per_month;
+    if let Some(kwh) = budget.filter(|kwh| !(kwh.is_finite() && *kwh > 0.0)) {
+        return Err(format!("{kwh} is no budget in kWh"));
+    }
+    Ok(Said {
+        name: name.map(str::to_owned),
+        colour: colour.transpose()?.unwrap_or_default(),
+        budget_kwh: budget,
+    })
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn site(settings: &str) -> Result<SiteMeters, String> {
+        let settings: crate::Settings = daemon_runtime::parse(settings).unwrap();
+        SiteMeters::new(&settings.meter).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn nonsense_is_refused_by_the_meter_and_what_is_wrong() {
+        let refused = |said: &str| site(&format!("[[meter]]\nid = 'hq/main'\n{said}")).unwrap_err();
+        for (said, because) in [
+            ("budget_kwh_per_month = 0", "meter hq/main: 0 is no budget"),
+            ("budget_kwh_per_month = nan", "meter hq/main: NaN is no budget"),
+            ("name = ' '", "meter hq/main: a name has 1 to 200 bytes"),
+            (
+                "colour = 'purple'",
+                "meter hq/main: there is no colour \"purple\"; the colours are blue, teal,",
+            ),
+            ("[[meter]]\nid = 'hq/main'", "meter hq/main is there twice"),
+        ] {
+            assert!(refused(said).contains(because), "{}", refused(said));
+        }
+        assert!(refused(&format!("name = '{}'", "ä".repeat(101))).contains("200 bytes"));
+    }
+
+    #[test]
+    fn a_meter_of_which_nothing_is_said_looks_as_ever() {
+        let site = site("[[meter]]\nid = 'hq/oven'\ncolour = 'red'").unwrap();
+        let of = |id: &str| id.parse::<Meter>().unwrap();
+        assert_eq!((site.colour(&of("hq/oven")), site.budget_kwh(&of("hq/oven"))), (Colour::Red, None));
+        assert_eq!(site.colour(&of("hq/main")), Colour::Teal);
+    }
+}
