@@ -8,7 +8,6 @@ mod periods;
 mod readings;
 mod refusals;
 
-use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -28,10 +27,11 @@ use crate::graphs::Graphs;
 use crate::hours::Hours;
 use crate::ledger_thread::{LedgerReader, minute_in_progress};
 use crate::live::LiveValues;
-use crate::proxies::Proxies;
+use crate::proxies::{Proxies, Visit};
 use crate::reply::{self, Reply};
-use crate::route::{Query, Route, RouteError};
+use crate::route::{Route, RouteError};
 use crate::series::SeriesStore;
+use crate::shares::Share;
 use crate::{assets, manifest};
 
 /// Everything answers are made from.
@@ -64,21 +64,10 @@ pub(crate) struct Site {
 }
 
 impl Site {
-    /// The answer to a request of an address; what is not finished waits for one of the `turns`
-    /// of who asks.
-    pub(crate) async fn answer(
-        &self,
-        peer: IpAddr,
-        uri: &Uri,
-        headers: &HeaderMap,
-        turns: &Semaphore,
-    ) -> Reply {
-        let visit = self.proxies.visit(peer, headers);
-        let (path, query) = (visit.base_path.strip(uri.path()), Query(uri.query().unwrap_or_default()));
-        let address = uri.path_and_query().map_or("/", |address| address.as_str());
-        let visitor = self.access.stranger();
-        let mut asked = Asked { visitor, turns, address, path, query, headers, visit };
-        let route = Route::parse(path, query);
+    /// The answer to a request of an address; what is not finished waits for a turn of who asks.
+    pub(crate) async fn answer(&self, visit: Visit, uri: &Uri, headers: &HeaderMap, share: &Share) -> Reply {
+        let mut asked = Asked::new(uri, headers, visit, self.access.stranger(), share);
+        let route = Route::parse(asked.path, asked.query);
         if route.as_ref().is_ok_and(Route::is_for_everybody) {
             let answer = async { self.route(route?, &asked).await };
             return answer.await.unwrap_or_else(|refusal| refused(&refusal, &asked));
@@ -117,8 +106,7 @@ impl Site {
         if let Some(reply) = self.kept.reply(asked.key(), asked.headers) {
             return Ok(reply);
         }
-        // Never closed.
-        let _turn = asked.turns.acquire().await;
+        let _turn = asked.share.turn().await;
         // Somebody else may have asked for the same meanwhile.
         match self.kept.reply(asked.key(), asked.headers) {
             Some(reply) => Ok(reply),

@@ -36,6 +36,7 @@ mod route;
 mod series;
 mod server;
 mod settings;
+mod shares;
 mod stall_guard;
 mod tariff;
 mod texts;

@@ -2,10 +2,7 @@
 //!
 //! When they are taken, a newcomer gets the place of the connection that has been idle for longest,
 //! of the address that has most of them. So a flood of connections that ask nothing, or ask slowly,
-//! displaces its own; a request in work is never displaced.
-//!
-//! Of what has to be worked out, an address gets a few answers at a time. However much it asks
-//! for, others wait for no more than these. Pure but for the lock.
+//! displaces its own; a request in work is never displaced. Pure but for the lock.
 
 use std::cmp::Reverse;
 use std::collections::HashMap;
@@ -15,11 +12,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use broker_users::network;
-use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
-
-/// Answers that are worked out for an address at a time.
-const TURNS: usize = 8;
 
 /// The places of all connections.
 #[derive(Debug, Clone)]
@@ -31,7 +24,6 @@ pub(crate) struct Place {
     places: Places,
     address: IpAddr,
     tenant: Arc<Tenant>,
-    turns: Arc<Semaphore>,
 }
 
 /// A request in work, until it is dropped: its connection keeps its place.
@@ -54,28 +46,19 @@ struct Taken {
     most: usize,
     most_of_address: usize,
     count: usize,
-    by_address: HashMap<IpAddr, Address>,
+    by_address: HashMap<IpAddr, Vec<Arc<Tenant>>>,
     last: u64,
 }
 
-/// What one address has.
-#[derive(Debug)]
-struct Address {
-    tenants: Vec<Arc<Tenant>>,
-    turns: Arc<Semaphore>,
-}
-
-impl Default for Address {
-    fn default() -> Self {
-        Self { tenants: Vec::new(), turns: Arc::new(Semaphore::new(TURNS)) }
-    }
+/// The places that one address may have of `most`.
+pub(crate) fn most_of_address(most: usize) -> usize {
+    (most - most / 4).max(1)
 }
 
 impl Places {
     /// So many.
     pub(crate) fn new(most: usize) -> Self {
-        let most = most.max(1);
-        let most_of_address = (most - most / 4).max(1);
+        let (most, most_of_address) = (most.max(1), most_of_address(most));
         let by_address = HashMap::new();
         Self(Arc::new(Mutex::new(Taken { most, most_of_address, count: 0, by_address, last: 0 })))
     }
@@ -84,7 +67,7 @@ impl Places {
     pub(crate) fn enter(&self, address: IpAddr) -> Option<Place> {
         let address = network(address);
         let mut taken = self.taken();
-        let of_address = taken.by_address.get(&address).map_or(0, |held| held.tenants.len());
+        let of_address = taken.by_address.get(&address).map_or(0, Vec::len);
         if of_address >= taken.most_of_address {
             taken.displace(Some(address))?;
         } else if taken.count >= taken.most {
@@ -99,9 +82,8 @@ impl Places {
             in_work: AtomicBool::new(false),
             idle_since_ms: AtomicU64::new(0),
         });
-        let held = taken.by_address.entry(address).or_default();
-        held.tenants.push(tenant.clone());
-        Some(Place { places: self.clone(), address, tenant, turns: held.turns.clone() })
+        taken.by_address.entry(address).or_default().push(tenant.clone());
+        Some(Place { places: self.clone(), address, tenant })
     }
 
     fn taken(&self) -> MutexGuard<'_, Taken> {
@@ -119,11 +101,6 @@ impl Place {
     /// Whether it ever asked for anything.
     pub(crate) fn has_asked(&self) -> bool {
         self.tenant.in_work.load(Ordering::Relaxed) || self.tenant.idle_since_ms.load(Ordering::Relaxed) > 0
-    }
-
-    /// Its address's turns to have something worked out.
-    pub(crate) fn turns(&self) -> &Semaphore {
-        &self.turns
     }
 
     /// Notes that a request is in work.
@@ -159,12 +136,12 @@ impl Taken {
     /// Frees the place that has been idle for longest: of this address, or of the one that has
     /// most places.
     fn displace(&mut self, address: Option<IpAddr>) -> Option<()> {
-        let longest_idle = |held: &Address| {
-            let idle = held.tenants.iter().filter_map(|it| Some((it.idle_since()?, it.number, it.clone())));
+        let longest_idle = |held: &Vec<Arc<Tenant>>| {
+            let idle = held.iter().filter_map(|it| Some((it.idle_since()?, it.number, it.clone())));
             idle.min_by_key(|(since, number, _)| (*since, *number))
         };
         let addresses = self.by_address.iter().filter(|(of, _)| address.is_none_or(|only| only == **of));
-        let found = addresses.filter_map(|(of, held)| Some((held.tenants.len(), *of, longest_idle(held)?)));
+        let found = addresses.filter_map(|(of, held)| Some((held.len(), *of, longest_idle(held)?)));
         let (_, of, (_, _, tenant)) =
             found.max_by_key(|(count, _, (since, number, _))| (*count, Reverse((*since, *number))))?;
         tenant.displaced.cancel();
@@ -174,10 +151,10 @@ impl Taken {
 
     fn remove(&mut self, address: IpAddr, number: u64) {
         let Some(held) = self.by_address.get_mut(&address) else { return };
-        let Some(index) = held.tenants.iter().position(|tenant| tenant.number == number) else { return };
-        held.tenants.swap_remove(index);
+        let Some(index) = held.iter().position(|tenant| tenant.number == number) else { return };
+        held.swap_remove(index);
         self.count -= 1;
-        if held.tenants.is_empty() {
+        if held.is_empty() {
             self.by_address.remove(&address);
         }
     }

@@ -10,16 +10,17 @@ use std::time::Duration;
 use hyper::body::{Body as _, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper::{Method, Request, Version, header};
+use hyper::{Method, Request, StatusCode, Version, header};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::answers::Site;
-use crate::places::{Place, Places};
+use crate::places::{Place, Places, most_of_address};
+use crate::proxies::Visit;
 use crate::reply::{self, Reply};
+use crate::shares::{Share, Shares};
 use crate::stall_guard::StallGuard;
 use crate::while_sent::WhileSent;
 
@@ -41,6 +42,9 @@ const CROWDED: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\ncontent-type: text/
     retry-after: 5\r\nconnection: close\r\ncontent-length: 46\r\n\r\n\
     There are too many connections; try again soon";
 
+/// The same to a browser that uses all of its share.
+const TOO_MUCH: &str = "There are too many requests of your address in work; try again soon.\n";
+
 /// Serves until `shutdown`; then lets requests in work finish.
 pub(crate) async fn serve(
     listener: TcpListener,
@@ -50,9 +54,11 @@ pub(crate) async fn serve(
 ) {
     let site = Arc::new(site);
     let places = Places::new(max_connections);
+    // However much one asks for, another browser behind the same proxy comes in.
+    let shares = Shares::new(most_of_address(max_connections) / 2);
     let connections = TaskTracker::new();
     while let Some((stream, peer, place)) = accepted(&listener, &places, &shutdown).await {
-        connections.spawn(attend(stream, peer, place, site.clone(), shutdown.clone()));
+        connections.spawn(attend(stream, (peer, place), shares.clone(), site.clone(), shutdown.clone()));
     }
     drop(listener);
     connections.close();
@@ -99,14 +105,25 @@ fn crowded(stream: &TcpStream) {
 }
 
 /// Answers a connection's requests until it ends, is displaced, or all shall end.
-async fn attend(stream: TcpStream, peer: IpAddr, place: Place, site: Arc<Site>, shutdown: CancellationToken) {
-    let service = service_fn(|request| {
+async fn attend(
+    stream: TcpStream,
+    (peer, place): (IpAddr, Place),
+    shares: Shares,
+    site: Arc<Site>,
+    shutdown: CancellationToken,
+) {
+    let service = service_fn(|request: Request<Incoming>| {
         let in_work = place.in_work();
-        let (site, turns) = (&site, place.turns());
+        let (site, shares) = (&site, &shares);
         // In a box, or each idle connection would have room for it.
         Box::pin(async move {
-            let reply = answer(site, peer, request, turns).await;
-            Ok::<_, Infallible>(reply.map(|body| WhileSent { body, _in_work: in_work }))
+            let visit = site.proxies.visit(peer, request.headers());
+            let share = shares.take(peer, visit.address);
+            let reply = match &share {
+                Some(share) => answer(site, visit, request, share).await,
+                None => too_much(),
+            };
+            Ok::<_, Infallible>(reply.map(|body| WhileSent { body, _in_work: in_work, _share: share }))
         })
     });
     let connection = http1::Builder::new()
@@ -139,14 +156,21 @@ async fn attend(stream: TcpStream, peer: IpAddr, place: Place, site: Arc<Site>, 
     }
 }
 
-async fn answer(site: &Site, peer: IpAddr, request: Request<Incoming>, turns: &Semaphore) -> Reply {
+fn too_much() -> Reply {
+    let mut reply = reply::reply(StatusCode::SERVICE_UNAVAILABLE, TOO_MUCH);
+    reply::set(&mut reply, header::CONTENT_TYPE, "text/plain; charset=utf-8");
+    reply::set(&mut reply, header::RETRY_AFTER, "5");
+    reply
+}
+
+async fn answer(site: &Site, visit: Visit, request: Request<Incoming>, share: &Share) -> Reply {
     if let Some(refused) = refused(&request) {
         return refused;
     }
     match *request.method() {
         // hyper leaves the body of an answer to HEAD away.
-        Method::GET | Method::HEAD => site.answer(peer, request.uri(), request.headers(), turns).await,
-        Method::POST => site.take(peer, request, turns).await,
+        Method::GET | Method::HEAD => site.answer(visit, request.uri(), request.headers(), share).await,
+        Method::POST => site.take(visit, request, share).await,
         _ => reply::not_allowed(),
     }
 }

@@ -9,11 +9,13 @@ use hyper::body::{Body, Frame, SizeHint};
 use crate::ledger_thread::ReadError;
 use crate::places::InWork;
 use crate::reply;
+use crate::shares::Share;
 
-/// A body that keeps its connection's place.
+/// A body that keeps its connection's place and its browser's share.
 pub(crate) struct WhileSent {
     pub(crate) body: reply::Body,
     pub(crate) _in_work: InWork,
+    pub(crate) _share: Option<Share>,
 }
 
 impl Body for WhileSent {

@@ -62,6 +62,11 @@ fn get(path: &str) -> String {
     format!("GET {path} HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n")
 }
 
+/// The same as a proxy on this machine hands it on.
+fn get_for(browser: &str, path: &str) -> String {
+    get(path).replace("Connection", &format!("X-Forwarded-For: {browser}\r\nConnection"))
+}
+
 /// Worst round trip of a page, each over a connection of its own, until told to stop.
 fn round_trips(server: &Server, done: impl Fn() -> bool) -> Duration {
     let mut worst = Duration::ZERO;
@@ -334,6 +339,12 @@ fn who_is_slow_is_let_go_and_bothers_nobody() {
 
 #[test]
 fn expensive_questions_do_not_hold_others_up() {
+    // Of another address, and of another browser behind the same proxy.
+    ask_much("127.0.0.2", get);
+    ask_much("127.0.0.1", |path| get_for("198.51.100.9", path));
+}
+
+fn ask_much(from_address: &str, get: impl Fn(&str) -> String + Sync) {
     let server = Server::start("");
     let bearable = bearable(&server);
     let (asked, worst) = during(&server, || {
@@ -344,7 +355,7 @@ fn expensive_questions_do_not_hold_others_up() {
                 // Each another one, so that none was answered before.
                 let from = 1_700_000_000 + (thread * 10_000 + asked) * 60;
                 let path = format!("/api/v1/meters/hq/main/series?from={from}&to=1795000000&points=1000");
-                let stream = runtime.block_on(connect(&server, "127.0.0.2")).into_std().unwrap();
+                let stream = runtime.block_on(connect(&server, from_address)).into_std().unwrap();
                 stream.set_nonblocking(false).unwrap();
                 let said = said_to(stream, get(&path).as_bytes());
                 assert!(said.starts_with(b"HTTP/1.1 200 "), "{}", String::from_utf8_lossy(&said));
@@ -354,10 +365,36 @@ fn expensive_questions_do_not_hold_others_up() {
         };
         let asking = &asking;
         std::thread::scope(|scope| {
-            let threads: Vec<_> = (0..40).map(|thread| scope.spawn(move || asking(thread))).collect();
+            let threads: Vec<_> = (0..120).map(|thread| scope.spawn(move || asking(thread))).collect();
             threads.into_iter().map(|thread| thread.join().unwrap()).sum::<u32>()
         })
     });
     println!("worst round trip {worst:?} beside {asked} expensive questions");
     assert!(worst < bearable, "{worst:?}, not within {bearable:?}");
+}
+
+#[test]
+fn behind_a_proxy_one_browser_leaves_places_for_others() {
+    let server = Server::start("max_connections = 40");
+    let stream = |browser: &str| {
+        let mut stream = TcpStream::connect(server.address()).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+        stream.write_all(get_for(browser, "/api/v1/live").as_bytes()).unwrap();
+        let mut said = [0; 12];
+        stream.read_exact(&mut said).unwrap();
+        (status_of(&[&said[..], b" "].concat()).unwrap(), stream)
+    };
+    // The proxy has 30 of the places, each browser half of these.
+    let streams: Vec<_> = (0..20).map(|_| stream("198.51.100.9")).collect();
+    let taken = streams.iter().filter(|(status, _)| *status == 200).count();
+    assert_eq!((taken, streams.last().unwrap().0), (15, 503));
+    let page = |browser: &str| status(&server, get_for(browser, "/").as_bytes());
+    assert_eq!((page("198.51.100.9"), page("203.0.113.5")), (Some(503), Some(200)));
+    assert_eq!(status(&server, get("/").as_bytes()), Some(200), "the proxy itself");
+    drop(streams);
+    let began = Instant::now();
+    while page("198.51.100.9") != Some(200) {
+        assert!(began.elapsed() < Duration::from_secs(20), "what is let go can be had again");
+        std::thread::sleep(Duration::from_millis(50));
+    }
 }

@@ -1,22 +1,22 @@
 //! A request, and what follows from it alone.
 
-use hyper::{HeaderMap, header};
-use tokio::sync::Semaphore;
+use hyper::{HeaderMap, Uri, header};
 
 use crate::access::Visitor;
 use crate::finished::Key;
 use crate::pages::{Address, Frame};
 use crate::proxies::Visit;
 use crate::route::Query;
+use crate::shares::Share;
 use crate::texts::Language;
 
 /// A request: its address, who sends it and what their browser can do.
 pub(super) struct Asked<'a> {
     /// Who sends it.
     pub(super) visitor: Visitor,
-    /// Their turns to have something worked out.
-    pub(super) turns: &'a Semaphore,
-    /// Path and query.
+    /// What may be used up for them.
+    pub(super) share: &'a Share,
+    /// Path and query, without the sub-path.
     pub(super) address: &'a str,
     pub(super) path: &'a str,
     pub(super) query: Query<'a>,
@@ -24,7 +24,21 @@ pub(super) struct Asked<'a> {
     pub(super) visit: Visit,
 }
 
-impl Asked<'_> {
+impl<'a> Asked<'a> {
+    /// What `visitor` asks for by an address and headers.
+    pub(super) fn new(
+        uri: &'a Uri,
+        headers: &'a HeaderMap,
+        visit: Visit,
+        visitor: Visitor,
+        share: &'a Share,
+    ) -> Self {
+        let address = uri.path_and_query().map_or("/", |address| address.as_str());
+        let (address, path) = (visit.base_path.strip(address), visit.base_path.strip(uri.path()));
+        let query = Query(uri.query().unwrap_or_default());
+        Self { visitor, share, address, path, query, headers, visit }
+    }
+
     pub(super) fn text(&self, name: header::HeaderName) -> &str {
         self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
     }
@@ -71,5 +85,37 @@ impl Asked<'_> {
 
     pub(super) fn by_a_program(&self) -> bool {
         self.path.starts_with("/api/")
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::access::{Access, AccessSettings};
+    use crate::proxies::Proxies;
+    use crate::shares::Shares;
+
+    #[test]
+    fn a_picture_is_the_same_under_a_sub_path_and_a_page_is_not() {
+        let proxies = Proxies { base_path: String::from("/power").try_into().unwrap(), trusted: Vec::new() };
+        let peer = "127.0.0.1".parse().unwrap();
+        let share = Shares::new(1).take(peer, peer).unwrap();
+        let stranger = Access::read(&AccessSettings::default()).unwrap().stranger();
+        let key = |address: &str, known: &Proxies| {
+            let (uri, headers) = (address.parse().unwrap(), HeaderMap::new());
+            let visit = known.visit(peer, &headers);
+            let asked = Asked::new(&uri, &headers, visit, stranger.clone(), &share);
+            let key = asked.key();
+            (key.address.to_owned(), key.base_path.to_owned())
+        };
+        let plain = Proxies { base_path: Default::default(), trusted: Vec::new() };
+        let picture = ("/m/hq/main/day.svg?theme=dark".to_owned(), String::new());
+        assert_eq!(key("/power/m/hq/main/day.svg?theme=dark", &proxies), picture);
+        assert_eq!(key("/m/hq/main/day.svg?theme=dark", &proxies), picture);
+        assert_eq!(key("/m/hq/main/day.svg?theme=dark", &plain), picture);
+        let page = |base: &str| ("/m/hq/main".to_owned(), base.to_owned());
+        assert_eq!(key("/power/m/hq/main", &proxies), page("/power"));
+        assert_eq!(key("/m/hq/main", &plain), page(""));
     }
 }

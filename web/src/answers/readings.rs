@@ -1,6 +1,5 @@
 //! Readings: their page, and the form by which somebody types one in.
 
-use std::net::IpAddr;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -11,16 +10,17 @@ use hyper::{Request, StatusCode, header};
 use jiff::Timestamp;
 use meter_ledger::RecordedMeter;
 use meter_messages::{Meter, MeterReading};
-use tokio::sync::Semaphore;
 
 use super::pages::filled;
 use super::{Asked, Refusal, Site};
 use crate::access::comes_from_our_page;
 use crate::meter_readings::{self, CheckedReading};
 use crate::pages::{Lacking, Outcome, Reader, ReadingsPage};
+use crate::proxies::Visit;
 use crate::reading_form::Fields;
 use crate::reply::{self, Reply};
-use crate::route::{Query, Route};
+use crate::route::Route;
+use crate::shares::Share;
 use crate::{api, reading_sender};
 
 /// The longest form, in bytes.
@@ -33,17 +33,12 @@ const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 impl Site {
     /// The answer to a form.
-    pub(crate) async fn take(&self, peer: IpAddr, request: Request<Incoming>, turns: &Semaphore) -> Reply {
+    pub(crate) async fn take(&self, visit: Visit, request: Request<Incoming>, share: &Share) -> Reply {
         let (head, form) = request.into_parts();
-        let visit = self.proxies.visit(peer, &head.headers);
-        let path = visit.base_path.strip(head.uri.path());
-        let query = Query(head.uri.query().unwrap_or_default());
-        let Ok(Route::Readings(meter)) = Route::parse(path, query) else {
+        let mut asked = Asked::new(&head.uri, &head.headers, visit, self.access.stranger(), share);
+        let Ok(Route::Readings(meter)) = Route::parse(asked.path, asked.query) else {
             return reply::not_allowed();
         };
-        let address = head.uri.path_and_query().map_or("/", |address| address.as_str());
-        let visitor = self.access.stranger();
-        let mut asked = Asked { visitor, turns, address, path, query, headers: &head.headers, visit };
         let answer = self.enter(meter, &mut asked, form).await;
         self.finished(answer, &asked)
     }
