@@ -32,6 +32,10 @@ pub(crate) enum WorkbookError {
 /// A column: its heading, its width in digits and how its numbers are shown.
 type Column = (String, u16, Format);
 
+/// How hard it is packed, of 9. A year of minutes takes a third less time than at the usual 6, for a
+/// quarter more bytes: nobody gets the first of them before the last row is written.
+const PACKED: u8 = 3;
+
 /// The first day of 1970, as workbooks count days.
 const EPOCH: f64 = 25_569.0;
 
@@ -44,6 +48,7 @@ pub(crate) fn workbook(
     is_wanted: impl Fn() -> bool,
 ) -> Result<File, WorkbookError> {
     let mut workbook = Workbook::new();
+    workbook.set_zip_compression_level(PACKED);
     workbook.set_properties(&DocProperties::new().set_title(&rows.meter.name));
     let columns = columns(&rows, texts);
     let sheet = workbook.add_worksheet_with_constant_memory()?;
