@@ -32,7 +32,7 @@ impl Site {
         site.write("powerpi-recorder", &format!("{files}{connect}"));
         let web = format!("listen = '127.0.0.1:{}'\ntime_zone = 'Europe/Berlin'\n{files}{connect}", site.web);
         let tariff = "[[tariff]]\nprice_per_kwh = 0.31\nbase_fee_per_month = 11.9\nco2_g_per_kwh = 363\n";
-        let budget = "[[meter]]\nid = 'hq/main'\nbudget_kwh_per_month = 250\n";
+        let budget = "[[meter]]\nid = 'hq/main'\ncolour = 'violet'\nbudget_kwh_per_month = 250\n";
         site.write("powerpi-web", &(web + tariff + budget));
         site.set_meters(meters);
         site
@@ -50,6 +50,18 @@ impl Site {
             self.mqtt
         );
         self.write("pi-publisher", &settings);
+    }
+
+    /// Adds settings of a program, before its tables.
+    pub fn prepend(&self, name: &str, settings: &str) {
+        let written = std::fs::read_to_string(self.path().join(format!("{name}.toml"))).unwrap();
+        self.write(name, &format!("{settings}{written}"));
+    }
+
+    /// Adds tables to the settings of a program.
+    pub fn append(&self, name: &str, settings: &str) {
+        let written = std::fs::read_to_string(self.path().join(format!("{name}.toml"))).unwrap();
+        self.write(name, &format!("{written}{settings}"));
     }
 
     fn write(&self, name: &str, settings: &str) {

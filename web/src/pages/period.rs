@@ -111,12 +111,14 @@ impl PeriodPage {
         let date = |at: Minute| at.timestamp().to_zoned_datetime(zone.clone()).date().to_string();
         let here = here(&path, history.period.as_ref(), zone);
         let end = history.span.end.min(history.until).max(history.span.start);
+        // A picker refuses to be sent with a day that it does not offer.
+        let shown = history.span.start.min(history.until).max(history.first);
         Self {
             view: PeriodView::new(&frame, history, compared, site),
             links: links(&frame, history, compared, zone),
             downloads: downloads::downloads(&frame, history, zone),
             kind: history.period.as_ref().map_or("all", |period| period.kind.name()),
-            dates: (date(history.span.start), date(history.first), date(history.until)),
+            dates: (date(shown), date(history.first), date(history.until)),
             picture: picture.then(|| frame.plain(&here)),
             wide: Size::Wide.pixels(),
             narrow: Size::Narrow.pixels(),

@@ -163,6 +163,7 @@ pub(super) static TEXTS: Texts = Texts {
     data: "Data",
     language: "Language",
     skip: "To the content",
+    reload: "Reload for newer values",
     readings: "Readings",
     enter_reading: "Enter a reading",
     reading_time: "Read at",

@@ -163,6 +163,7 @@ pub(super) static TEXTS: Texts = Texts {
     data: "Daten",
     language: "Sprache",
     skip: "Zum Inhalt",
+    reload: "Für neuere Werte neu laden",
     readings: "Ablesungen",
     enter_reading: "Ablesung eintragen",
     reading_time: "Abgelesen um",

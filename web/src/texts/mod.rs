@@ -269,6 +269,8 @@ pub(crate) struct Texts {
     pub(crate) language: &'static str,
     /// First link of a page, for keyboards.
     pub(crate) skip: &'static str,
+    /// Link to the same page, where no script renews it.
+    pub(crate) reload: &'static str,
     /// Page of what people read off the meter, and the link to it.
     pub(crate) readings: &'static str,
     /// Heading of the form for it.
