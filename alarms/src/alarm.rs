@@ -125,12 +125,17 @@ fn elapsed(since: Timestamp, now: Timestamp) -> Duration {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use jiff::ToSpan;
+    use meter_messages::Unit;
     use proptest::prelude::*;
 
     use super::*;
 
-    const OVEN: Condition =
-        Condition::Above { watts: 5000, ends_below_w: 4500, lasting: Duration::from_secs(600) };
+    const OVEN: Condition = Condition::Above {
+        unit: Unit::KilowattHour,
+        limit: 5000,
+        ends_below: 4500,
+        lasting: Duration::from_secs(600),
+    };
 
     fn at(second: i64) -> Timestamp {
         Timestamp::UNIX_EPOCH + second.seconds()

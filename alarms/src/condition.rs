@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
+use meter_messages::Unit;
 
 use crate::observed::{MeterObserved, Presence};
 
@@ -12,13 +13,15 @@ const STALE_AFTER: Duration = Duration::from_secs(90);
 /// What an alarm watches.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Condition {
-    /// The power is at or above `watts` for so long. It is over once the power
-    /// has been below `ends_below_w` as long, but a minute at most.
+    /// The power or flow is at or above `limit` for so long. It is over once it
+    /// has been below `ends_below` as long, but a minute at most.
     Above {
-        /// In W.
-        watts: u32,
-        /// In W; at most `watts`.
-        ends_below_w: u32,
+        /// The meter's unit: of power, or of flow.
+        unit: Unit,
+        /// In W, or l/h.
+        limit: u32,
+        /// In W, or l/h; at most `limit`.
+        ends_below: u32,
         /// How long it has to last.
         lasting: Duration,
     },
@@ -27,10 +30,12 @@ pub enum Condition {
         /// How long it has to last.
         lasting: Duration,
     },
-    /// This month's energy has reached the budget. Over with the month.
+    /// This month's energy or volume has reached the budget. Over with the month.
     Budget {
-        /// In kWh.
-        kwh_per_month: f64,
+        /// The meter's unit.
+        unit: Unit,
+        /// In that unit.
+        per_month: f64,
     },
     /// Nothing is heard of the publisher for so long.
     Offline {
@@ -44,7 +49,7 @@ pub enum Condition {
 pub enum Finding {
     /// It is fulfilled.
     Fulfilled {
-        /// W, kWh, or seconds without a pulse or without the publisher.
+        /// In W, l/h, kWh, m³, or seconds without a pulse or without the publisher.
         value: f64,
         /// Since when, where that is known from elsewhere than from having watched.
         since: Option<Timestamp>,
@@ -73,13 +78,21 @@ impl Condition {
         }
     }
 
+    /// The unit of the meter that it can watch, if not any meter will do.
+    pub fn unit(&self) -> Option<Unit> {
+        match self {
+            Self::Above { unit, .. } | Self::Budget { unit, .. } => Some(*unit),
+            Self::NoPulse { .. } | Self::Offline { .. } => None,
+        }
+    }
+
     /// What it makes of what is known at `now`.
     pub fn find(&self, observed: &MeterObserved, now: Timestamp) -> Finding {
         match *self {
-            Self::Above { watts, ends_below_w, .. } => match power_of_now(observed, now) {
+            Self::Above { unit, limit, ends_below, .. } => match rate_of_now(observed, unit, now) {
                 None => Finding::Unknown,
-                Some(power) if power >= watts => Finding::Fulfilled { value: power.into(), since: None },
-                Some(power) if power < ends_below_w => Finding::Clear,
+                Some(rate) if rate >= limit => Finding::Fulfilled { value: rate.into(), since: None },
+                Some(rate) if rate < ends_below => Finding::Clear,
                 Some(_) => Finding::Unknown,
             },
             Self::NoPulse { lasting } => match (&observed.last_pulse, &observed.value) {
@@ -92,10 +105,12 @@ impl Condition {
                 }
                 _ => Finding::Unknown,
             },
-            Self::Budget { kwh_per_month } => match observed.month_kwh {
-                None => Finding::Unknown,
-                Some(kwh) if kwh >= kwh_per_month => Finding::Fulfilled { value: kwh, since: None },
-                Some(_) => Finding::Clear,
+            Self::Budget { unit, per_month } => match observed.month {
+                Some((of, used)) if of == unit && used >= per_month => {
+                    Finding::Fulfilled { value: used, since: None }
+                }
+                Some((of, _)) if of == unit => Finding::Clear,
+                _ => Finding::Unknown,
             },
             Self::Offline { .. } => match observed.presence {
                 Presence::Online => Finding::Clear,
@@ -108,8 +123,8 @@ impl Condition {
     }
 }
 
-fn power_of_now(observed: &MeterObserved, now: Timestamp) -> Option<u32> {
+fn rate_of_now(observed: &MeterObserved, unit: Unit, now: Timestamp) -> Option<u32> {
     let value = observed.value.as_ref()?;
     let age = now.duration_since(value.at).as_secs_f64();
-    if age > STALE_AFTER.as_secs_f64() { None } else { value.power_w }
+    if age > STALE_AFTER.as_secs_f64() { None } else { value.rate_in(unit) }
 }

@@ -1,4 +1,4 @@
-//! This month's energy, from the ledger, once a minute.
+//! This month's energy or volume, from the ledger, once a minute.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -7,7 +7,7 @@ use anyhow::Context;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ZonedDateTime};
 use meter_ledger::Ledger;
-use meter_messages::{Meter, Minute};
+use meter_messages::{Meter, Minute, Unit};
 use tokio_util::sync::CancellationToken;
 
 use crate::watching::Watch;
@@ -40,8 +40,8 @@ fn read(path: &std::path::Path, zone: &TimeZone, watch: &Watch) -> anyhow::Resul
     let begins = month_begin(&now.to_zoned_datetime(zone.clone()))?;
     let until = Minute::containing(now.as_second())?;
     for meter in watch.meters() {
-        if let Some((name, kwh)) = month(&ledger, &meter, begins..until)? {
-            watch.month(&meter, name, kwh);
+        if let Some((name, unit, quantity)) = month(&ledger, &meter, begins..until)? {
+            watch.month(&meter, name, unit, quantity);
         }
     }
     Ok(())
@@ -51,11 +51,10 @@ fn month(
     ledger: &Ledger,
     meter: &Meter,
     span: std::ops::Range<Minute>,
-) -> anyhow::Result<Option<(String, f64)>> {
+) -> anyhow::Result<Option<(String, Unit, f64)>> {
     let Some(known) = ledger.meter(meter)? else { return Ok(None) };
     let sum = ledger.sum(&known, span)?;
-    let kwh = sum.kwh();
-    Ok(Some((known.name, kwh)))
+    Ok(Some((known.name, known.medium.unit(), sum.kwh())))
 }
 
 fn month_begin(now: &ZonedDateTime) -> anyhow::Result<Minute> {

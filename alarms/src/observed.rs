@@ -1,7 +1,7 @@
 //! What is known of a meter, from its messages and the ledger: pure.
 
 use jiff::Timestamp;
-use meter_messages::{Live, Status};
+use meter_messages::{Live, Status, Unit};
 
 /// Whether a meter's publisher is there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,8 +22,8 @@ pub struct MeterObserved {
     pub value: Option<Live>,
     /// When the last pulse came, as far as we have seen.
     pub last_pulse: Option<Timestamp>,
-    /// This month's energy in kWh.
-    pub month_kwh: Option<f64>,
+    /// This month's energy or volume, in that unit.
+    pub month: Option<(Unit, f64)>,
     /// Whether its publisher is there.
     pub presence: Presence,
 }
@@ -31,7 +31,7 @@ pub struct MeterObserved {
 impl MeterObserved {
     /// Nothing is known at `now`.
     pub fn nothing(now: Timestamp) -> Self {
-        Self { value: None, last_pulse: None, month_kwh: None, presence: Presence::Gone { since: now } }
+        Self { value: None, last_pulse: None, month: None, presence: Presence::Gone { since: now } }
     }
 
     /// Takes a value in; one that is older than what is known is passed over.

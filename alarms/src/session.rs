@@ -87,7 +87,7 @@ fn take(watch: &Watch, message: &Publish) {
         }
         Ok(Topic::State(meter)) => {
             if let Ok(state) = State::from_json(&message.payload) {
-                watch.value(&meter, Live { at: state.at, power_w: state.power_w, total: state.total });
+                watch.value(&meter, state.into());
             }
         }
         _ => tracing::debug!(topic = message.topic, "not for us"),

@@ -6,7 +6,7 @@ use std::time::Duration;
 use daemon_runtime::{MqttSettings, SettingsError};
 use jiff::SignedDuration;
 use jiff::tz::TimeZone;
-use meter_messages::{Meter, MeterId};
+use meter_messages::{Meter, MeterId, Unit};
 use serde::Deserialize;
 
 use crate::condition::Condition;
@@ -67,13 +67,19 @@ pub struct AlarmSettings {
     pub above_w: Option<u32>,
     /// Power below which it is over, in W; nine tenths of `above_w` where none is given.
     pub ends_below_w: Option<u32>,
-    /// How long `above_w` has to last; at once where none is given.
+    /// Flow of gas or water from which it is raised, in litres an hour.
+    pub above_l_h: Option<u32>,
+    /// Flow below which it is over; nine tenths of `above_l_h` where none is given.
+    pub ends_below_l_h: Option<u32>,
+    /// How long `above_w` or `above_l_h` has to last; at once where none is given.
     #[serde(rename = "for")]
     pub lasting: Option<SignedDuration>,
     /// How long no pulse may come.
     pub no_pulse_for: Option<SignedDuration>,
     /// The budget of a month, in kWh.
     pub budget_kwh_per_month: Option<f64>,
+    /// The budget of a month of gas or water, in m³.
+    pub budget_m3_per_month: Option<f64>,
     /// How long the publisher may be away.
     pub offline_for: Option<SignedDuration>,
 }
@@ -125,33 +131,50 @@ impl AlarmSettings {
         };
         let given = [
             self.above_w.is_some(),
+            self.above_l_h.is_some(),
             self.no_pulse_for.is_some(),
             self.budget_kwh_per_month.is_some(),
+            self.budget_m3_per_month.is_some(),
             self.offline_for.is_some(),
         ];
         if given.into_iter().filter(|given| *given).count() != 1 {
-            return Err(refuse("write one of above_w, no_pulse_for, budget_kwh_per_month, offline_for"));
+            return Err(refuse(
+                "write one of above_w, above_l_h, no_pulse_for, budget_kwh_per_month, budget_m3_per_month, \
+                 offline_for",
+            ));
         }
-        if self.above_w.is_none() && (self.ends_below_w.is_some() || self.lasting.is_some()) {
-            return Err(refuse("`for` and `ends_below_w` belong to above_w"));
+        let power = (Unit::KilowattHour, self.above_w, self.ends_below_w);
+        let flow = (Unit::CubicMetre, self.above_l_h, self.ends_below_l_h);
+        for (_, above, ends_below) in [power, flow] {
+            if above.is_none() && ends_below.is_some() {
+                return Err(refuse("ends_below_w belongs to above_w, and ends_below_l_h to above_l_h"));
+            }
         }
-        let condition = if let Some(watts) = self.above_w {
-            let ends_below_w = self.ends_below_w.unwrap_or(watts - watts / 10);
-            if ends_below_w > watts {
-                return Err(refuse("ends_below_w lies above above_w"));
+        let above = [power, flow].into_iter().find_map(|(unit, above, below)| Some((unit, above?, below)));
+        if above.is_none() && self.lasting.is_some() {
+            return Err(refuse("`for` belongs to above_w and above_l_h"));
+        }
+        let condition = if let Some((unit, limit, ends_below)) = above {
+            let ends_below = ends_below.unwrap_or(limit - limit / 10);
+            if ends_below > limit {
+                return Err(refuse("the end lies above the limit"));
             }
             let lasting = duration(self.lasting.unwrap_or_default())?;
-            Condition::Above { watts, ends_below_w, lasting }
+            Condition::Above { unit, limit, ends_below, lasting }
         } else if let Some(lasting) = self.no_pulse_for {
             Condition::NoPulse { lasting: duration(lasting)? }
         } else if let Some(lasting) = self.offline_for {
             Condition::Offline { lasting: duration(lasting)? }
         } else {
-            let kwh_per_month = self.budget_kwh_per_month.unwrap_or_default();
-            if !(kwh_per_month.is_finite() && kwh_per_month > 0.0) {
-                return Err(refuse("a budget is a number of kWh above 0"));
+            let (unit, budget) = match self.budget_m3_per_month {
+                Some(volume) => (Unit::CubicMetre, Some(volume)),
+                None => (Unit::KilowattHour, self.budget_kwh_per_month),
+            };
+            let per_month = budget.unwrap_or_default();
+            if !(per_month.is_finite() && per_month > 0.0) {
+                return Err(refuse("a budget is a number of kWh or m³ above 0"));
             }
-            Condition::Budget { kwh_per_month }
+            Condition::Budget { unit, per_month }
         };
         Ok(Alarm { name: self.name.clone(), meter: self.meter.clone(), condition })
     }
@@ -179,7 +202,7 @@ mod tests {
             })
             .collect();
         let settings = daemon_runtime::parse::<Settings>(&shown).unwrap();
-        assert_eq!(settings.alarms().unwrap().len(), 4, "{shown}");
+        assert_eq!(settings.alarms().unwrap().len(), 5, "{shown}");
         assert!(settings.email.is_some() && settings.webhook.is_some());
     }
 
@@ -191,11 +214,19 @@ mod tests {
         };
         assert!(of("above_w = 5000\nfor = \"10m\"").is_ok());
         assert!(of("no_pulse_for = \"6h\"").is_ok());
+        let leak = of("above_l_h = 500\nfor = \"2h\"").unwrap();
+        assert!(matches!(
+            leak[0].condition,
+            Condition::Above { unit: Unit::CubicMetre, limit: 500, ends_below: 450, .. }
+        ));
+        assert!(of("budget_m3_per_month = 12.5").is_ok());
         for (body, said) in [
             ("", "write one of"),
             ("above_w = 1\nno_pulse_for = \"1h\"", "write one of"),
-            ("no_pulse_for = \"1h\"\nfor = \"1h\"", "belong to above_w"),
-            ("above_w = 100\nends_below_w = 101", "lies above"),
+            ("no_pulse_for = \"1h\"\nfor = \"1h\"", "belongs to above_w"),
+            ("above_l_h = 1\nends_below_w = 1", "belongs to above_w"),
+            ("above_w = 100\nends_below_w = 101", "lies above the limit"),
+            ("above_w = 1\nabove_l_h = 1", "write one of"),
             ("no_pulse_for = \"-1h\"", "negative"),
             ("budget_kwh_per_month = 0", "above 0"),
             ("above_kw = 5", "above_kw"),

@@ -51,20 +51,22 @@ pub fn sentence(
 
 fn english(condition: &Condition) -> String {
     match condition {
-        Condition::Above { watts, .. } => format!("above {watts} W"),
+        Condition::Above { unit, limit, .. } => format!("above {limit} {}", unit.of_rate()),
         Condition::NoPulse { .. } => "no pulse".to_owned(),
-        Condition::Budget { kwh_per_month } => format!("the month's budget of {kwh_per_month} kWh is passed"),
+        Condition::Budget { unit, per_month } => {
+            format!("the month's budget of {per_month} {} is passed", unit.symbol())
+        }
         Condition::Offline { .. } => "nothing heard of the publisher".to_owned(),
     }
 }
 
 fn german(condition: &Condition) -> String {
     match condition {
-        Condition::Above { watts, .. } => format!("über {watts} W"),
+        Condition::Above { unit, limit, .. } => format!("über {limit} {}", unit.of_rate()),
         Condition::NoPulse { .. } => "kein Impuls".to_owned(),
-        Condition::Budget { kwh_per_month } => {
-            let budget = kwh_per_month.to_string().replace('.', ",");
-            format!("Monatsbudget von {budget} kWh überschritten")
+        Condition::Budget { unit, per_month } => {
+            let budget = per_month.to_string().replace('.', ",");
+            format!("Monatsbudget von {budget} {} überschritten", unit.symbol())
         }
         Condition::Offline { .. } => "vom Zähler-Pi ist nichts zu hören".to_owned(),
     }
@@ -74,11 +76,17 @@ fn german(condition: &Condition) -> String {
 fn highest(language: Language, condition: &Condition, raised: &Raised) -> String {
     let value = raised.highest;
     match (language, condition) {
-        (Language::English, Condition::Above { .. }) => format!("; highest {value:.0} W"),
-        (Language::German, Condition::Above { .. }) => format!("; höchstens {value:.0} W"),
-        (Language::English, Condition::Budget { .. }) => format!("; {value:.1} kWh so far"),
-        (Language::German, Condition::Budget { .. }) => {
-            format!("; bisher {} kWh", format!("{value:.1}").replace('.', ","))
+        (Language::English, Condition::Above { unit, .. }) => {
+            format!("; highest {value:.0} {}", unit.of_rate())
+        }
+        (Language::German, Condition::Above { unit, .. }) => {
+            format!("; höchstens {value:.0} {}", unit.of_rate())
+        }
+        (Language::English, Condition::Budget { unit, .. }) => {
+            format!("; {value:.1} {} so far", unit.symbol())
+        }
+        (Language::German, Condition::Budget { unit, .. }) => {
+            format!("; bisher {} {}", format!("{value:.1}").replace('.', ","), unit.symbol())
         }
         (_, Condition::NoPulse { .. } | Condition::Offline { .. }) => String::new(),
     }

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use meter_messages::{Live, Meter, Status};
+use meter_messages::{Live, Meter, Status, Unit};
 use tokio::sync::Notify;
 use tokio::sync::futures::Notified;
 
@@ -61,7 +61,7 @@ impl Watch {
             let of_meter: &mut MeterObserved =
                 observed.entry(alarm.meter.clone()).or_insert_with(|| MeterObserved::nothing(now));
             if let Some((at, total)) = record.alarms.get(alarm.name.as_str()).and_then(|own| own.last_pulse) {
-                of_meter.take(Live { at, power_w: None, total });
+                of_meter.take(Live { at, power_w: None, flow_l_h: None, total });
             }
         }
         let inner = Inner { setting, observed, names: BTreeMap::new(), record, refused: false };
@@ -86,12 +86,14 @@ impl Watch {
         });
     }
 
-    /// What the ledger says of a meter: its name and this month's energy.
-    pub fn month(&self, meter: &Meter, name: String, kwh: f64) {
+    /// What the ledger says of a meter: its name, its unit and this month's energy or volume.
+    pub fn month(&self, meter: &Meter, name: String, unit: Unit, quantity: f64) {
         self.with(|inner| {
-            inner.names.insert(meter.clone(), name);
+            if inner.names.insert(meter.clone(), name).is_none() {
+                inner.warn_of_other_units(meter, unit);
+            }
             if let Some(observed) = inner.observed.get_mut(meter) {
-                observed.month_kwh = Some(kwh);
+                observed.month = Some((unit, quantity));
             }
         });
     }
@@ -147,6 +149,20 @@ impl Watch {
 }
 
 impl Inner {
+    /// Such an alarm would never be raised.
+    fn warn_of_other_units(&self, meter: &Meter, unit: Unit) {
+        let of_meter = self.setting.alarms.iter().filter(|alarm| alarm.meter == *meter);
+        for alarm in of_meter.filter(|alarm| alarm.condition.unit().is_some_and(|watched| watched != unit)) {
+            tracing::warn!(
+                "alarm {} can never be raised: {meter} counts {}, so write above_{} or budget_{}_per_month",
+                alarm.name,
+                unit.symbol(),
+                if unit == Unit::KilowattHour { "w" } else { "l_h" },
+                if unit == Unit::KilowattHour { "kwh" } else { "m3" },
+            );
+        }
+    }
+
     /// Steps all alarms; true if one turned. The record is on disk before
     /// anything is sent.
     fn look(&mut self, now: Timestamp) -> bool {

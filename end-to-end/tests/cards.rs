@@ -7,7 +7,7 @@ use std::path::Path;
 
 use end_to_end::{Program, Site, run_to_end, wait_until};
 use jiff::{Timestamp, ToSpan};
-use meter_messages::{Minute, PulsesPerKwh};
+use meter_messages::{MeterConstant, Minute};
 use pi_publisher::pulse_source::simulated::{Household, SimulatedSettings};
 
 /// A past that began on a full minute, 30 days ago.
@@ -27,7 +27,7 @@ fn meter(began: Timestamp, minutes: std::ops::Range<i64>, pulses_per_kwh: u32) -
 fn emitted(began: Timestamp, minutes: std::ops::Range<i64>, pulses_per_kwh: u32) -> Vec<(Minute, u32)> {
     let settings = SimulatedSettings { seed: 7, ..SimulatedSettings::default() };
     let household =
-        Household::new(&settings, PulsesPerKwh::try_from(u64::from(pulses_per_kwh)).unwrap()).unwrap();
+        Household::new(&settings, MeterConstant::try_from(u64::from(pulses_per_kwh)).unwrap()).unwrap();
     let minute = |number| Minute::nearest(began.as_second() / 60 + number);
     minutes.map(minute).map(|minute| (minute, household.pulses_in(minute))).collect()
 }

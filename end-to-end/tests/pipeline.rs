@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use end_to_end::{Program, Site, http_get, mosquitto_sub, rrd_minutes, run_to_end, wait_until};
 use jiff::Timestamp;
-use meter_messages::{Minute, PulsesPerKwh};
+use meter_messages::{MeterConstant, Minute};
 use pi_publisher::pulse_source::simulated::{Household, SimulatedSettings};
 
 /// What the household is made of, in settings and as the source itself.
@@ -15,7 +15,7 @@ fn household(more: &str) -> (String, Household) {
         "[[meter]]\nid = 'main'\nname = 'Haus'\npulses_per_kwh = 1000\n[meter.source]\nkind = 'simulated'\nseed = 7\n{more}"
     );
     let settings = SimulatedSettings { seed: 7, ..SimulatedSettings::default() };
-    let household = Household::new(&settings, PulsesPerKwh::try_from(1000).unwrap()).unwrap();
+    let household = Household::new(&settings, MeterConstant::try_from(1000).unwrap()).unwrap();
     (meter, household)
 }
 

@@ -76,7 +76,7 @@ fn next(site: &Site, user: &str, answer: &str) -> String {
 fn readings(site: &Site) -> Vec<(f64, String)> {
     let known = site.meter("hq/main").unwrap();
     let readings = site.ledger().readings(&known, 100).unwrap().into_iter();
-    readings.map(|entered| (entered.reading.kwh, entered.reading.by)).collect()
+    readings.map(|entered| (entered.reading.shown, entered.reading.by)).collect()
 }
 
 /// A site whose programs are users of the broker, and whose pages have users.
@@ -100,16 +100,16 @@ fn a_reading_goes_from_the_form_to_the_ledger_and_onto_the_page() {
     let before = site.recorded("hq/main");
 
     const PAGE: &str = "/m/hq/main/readings";
-    let refused = ask(&site, "anna", PAGE, Some("time=2026-03-01T13:01&kwh=100"));
+    let refused = ask(&site, "anna", PAGE, Some("time=2026-03-01T13:01&shown=100"));
     assert!(refused.starts_with("HTTP/1.1 403"), "{refused}");
-    let first = ask(&site, "ernst", PAGE, Some("time=2026-03-01T13:01&kwh=100"));
+    let first = ask(&site, "ernst", PAGE, Some("time=2026-03-01T13:01&shown=100"));
     assert!(first.starts_with("HTTP/1.1 303"), "{first}\n{}", web.log());
     assert_eq!(readings(&site), [(100.0, "ernst".to_owned())], "there before the browser goes on");
     assert!(next(&site, "ernst", &first).contains("The reading is entered."));
 
     // Nobody records: the broker owes it.
     recorder.stop();
-    let second = ask(&site, "ernst", PAGE, Some("time=2026-03-01T13:04&kwh=100,01"));
+    let second = ask(&site, "ernst", PAGE, Some("time=2026-03-01T13:04&shown=100,01"));
     assert!(second.starts_with("HTTP/1.1 303"), "{second}");
     assert!(next(&site, "ernst", &second).contains("The reading is under way"));
     broker.stop();
@@ -157,7 +157,7 @@ async fn the_form_is_for_everybody_who_may_use_it() {
     }
     browser.set_javascript(false).await;
     browser.page.goto(&page).await.unwrap();
-    let field = browser.page.find(Locator::Css("input[name=kwh]")).await.unwrap();
+    let field = browser.page.find(Locator::Css("input[name=shown]")).await.unwrap();
     field.send_keys("1234,5\n").await.unwrap();
     wait_until("the reading is entered", || readings(&site) == [(1234.5, "ernst".to_owned())]);
     let notice = browser.page.wait().for_element(Locator::Css("#notice")).await.unwrap();

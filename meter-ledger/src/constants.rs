@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use meter_messages::{Minute, PulsesPerKwh};
+use meter_messages::{MeterConstant, Minute};
 use rusqlite::{Connection, params};
 
 use crate::LedgerError;
@@ -11,19 +11,19 @@ use crate::error::damaged;
 /// Constants, each from a minute after 1970 on, ascending; the first holds from
 /// the beginning.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Constants(Vec<(i64, PulsesPerKwh)>);
+pub(crate) struct Constants(Vec<(i64, MeterConstant)>);
 
 impl Constants {
     pub(crate) fn read(connection: &Connection, meter_row: i64) -> Result<Self, LedgerError> {
         let mut statement = connection.prepare_cached(
-            "SELECT from_minute, pulses_per_kwh FROM constant WHERE meter = ?1 ORDER BY from_minute",
+            "SELECT from_minute, constant FROM constant WHERE meter = ?1 ORDER BY from_minute",
         )?;
         let rows =
             statement.query_map([meter_row], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, u64>(1)?)))?;
         let constants: Vec<_> = rows
             .map(|row| -> Result<_, LedgerError> {
                 let (from, constant) = row?;
-                Ok((from, PulsesPerKwh::try_from(constant).map_err(damaged)?))
+                Ok((from, MeterConstant::try_from(constant).map_err(damaged)?))
             })
             .collect::<Result<_, _>>()?;
         if constants.is_empty() {
@@ -33,18 +33,18 @@ impl Constants {
     }
 
     /// The one of a minute.
-    pub(crate) fn at(&self, minute: Minute) -> PulsesPerKwh {
+    pub(crate) fn at(&self, minute: Minute) -> MeterConstant {
         let after = self.0.partition_point(|(from, _)| *from <= minute.epoch_minutes());
         self.0[after.saturating_sub(1)].1
     }
 
     /// Since when which one holds, but for the first, which always did.
-    pub(crate) fn changes(&self) -> impl Iterator<Item = (Minute, PulsesPerKwh)> {
+    pub(crate) fn changes(&self) -> impl Iterator<Item = (Minute, MeterConstant)> {
         self.0.iter().skip(1).map(|(from, constant)| (Minute::nearest(*from), *constant))
     }
 
     /// A span, in minutes since 1970, cut where the constant changes.
-    pub(crate) fn pieces(&self, span: Range<i64>) -> impl Iterator<Item = (PulsesPerKwh, Range<i64>)> {
+    pub(crate) fn pieces(&self, span: Range<i64>) -> impl Iterator<Item = (MeterConstant, Range<i64>)> {
         let ends = self.0.iter().skip(1).map(|(from, _)| *from).chain([i64::MAX]);
         let pieces = self.0.iter().enumerate().zip(ends).map(move |((at, (from, constant)), end)| {
             let from = if at == 0 { i64::MIN } else { *from };
@@ -57,9 +57,7 @@ impl Constants {
 /// The constant that a meter has, if it has any.
 pub(crate) fn newest(connection: &Connection, meter_row: i64) -> Result<Option<u32>, rusqlite::Error> {
     connection
-        .prepare_cached(
-            "SELECT pulses_per_kwh FROM constant WHERE meter = ?1 ORDER BY from_minute DESC LIMIT 1",
-        )?
+        .prepare_cached("SELECT constant FROM constant WHERE meter = ?1 ORDER BY from_minute DESC LIMIT 1")?
         .query_map([meter_row], |row| row.get(0))?
         .next()
         .transpose()
@@ -71,7 +69,7 @@ pub(crate) fn set(
     connection: &Connection,
     meter_row: i64,
     from_minute: i64,
-    constant: PulsesPerKwh,
+    constant: MeterConstant,
 ) -> Result<(), rusqlite::Error> {
     connection
         .prepare_cached("DELETE FROM constant WHERE meter = ?1 AND from_minute >= ?2")?
@@ -80,7 +78,7 @@ pub(crate) fn set(
         return Ok(());
     }
     connection
-        .prepare_cached("INSERT INTO constant (meter, from_minute, pulses_per_kwh) VALUES (?1, ?2, ?3)")?
+        .prepare_cached("INSERT INTO constant (meter, from_minute, constant) VALUES (?1, ?2, ?3)")?
         .execute(params![meter_row, from_minute, constant.get()])?;
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! What people read off the meter itself. It stands beside the pulses and changes none of them.
 
 use jiff::Timestamp;
-use meter_messages::{Meter, MeterReading};
+use meter_messages::{Medium, Meter, MeterReading};
 use rusqlite::{OptionalExtension, params};
 
 use crate::error::damaged;
@@ -30,6 +30,8 @@ pub enum Entering {
     AlreadyEntered,
     /// Nobody has recorded this meter.
     UnknownMeter,
+    /// The meter counts in another unit.
+    OtherUnit,
     /// The meter has as many as are kept.
     TooMany,
 }
@@ -43,18 +45,25 @@ impl Batch<'_> {
         now: Timestamp,
     ) -> Result<Entering, LedgerError> {
         let transaction = self.transaction();
-        let known: Option<i64> = transaction
-            .prepare_cached("SELECT id FROM meter WHERE site = ?1 AND meter = ?2")?
-            .query_row(params![meter.site.as_str(), meter.meter.as_str()], |row| row.get(0))
+        let known: Option<(i64, String)> = transaction
+            .prepare_cached("SELECT id, medium FROM meter WHERE site = ?1 AND meter = ?2")?
+            .query_row(params![meter.site.as_str(), meter.meter.as_str()], |row| {
+                Ok((row.get(0)?, row.get(1)?))
+            })
             .optional()?;
-        let Some(meter_row) = known else { return Ok(Entering::UnknownMeter) };
+        let Some((meter_row, medium)) = known else { return Ok(Entering::UnknownMeter) };
+        if medium.parse::<Medium>().map_err(damaged)?.unit() != reading.unit {
+            return Ok(Entering::OtherUnit);
+        }
         let read_at = reading.at.as_second();
         let before: Option<(f64, String)> = transaction
-            .prepare_cached("SELECT kwh, by FROM reading WHERE meter = ?1 AND read_at = ?2")?
+            .prepare_cached("SELECT shown, by FROM reading WHERE meter = ?1 AND read_at = ?2")?
             .query_row([meter_row, read_at], |row| Ok((row.get(0)?, row.get(1)?)))
             .optional()?;
         let entering = match before {
-            Some((kwh, by)) if kwh == reading.kwh && by == reading.by => return Ok(Entering::AlreadyEntered),
+            Some((shown, by)) if shown == reading.shown && by == reading.by => {
+                return Ok(Entering::AlreadyEntered);
+            }
             Some(_) => Entering::Corrected,
             None => {
                 let kept: i64 = transaction
@@ -68,9 +77,9 @@ impl Batch<'_> {
         };
         transaction
             .prepare_cached(
-                "INSERT OR REPLACE INTO reading (meter, read_at, kwh, by, entered) VALUES (?1, ?2, ?3, ?4, ?5)",
+                "INSERT OR REPLACE INTO reading (meter, read_at, shown, by, entered) VALUES (?1, ?2, ?3, ?4, ?5)",
             )?
-            .execute(params![meter_row, read_at, reading.kwh, reading.by, now.as_second()])?;
+            .execute(params![meter_row, read_at, reading.shown, reading.by, now.as_second()])?;
         Ok(entering)
     }
 }
@@ -79,7 +88,7 @@ impl Ledger {
     /// The newest readings of a meter, at most so many, in the order in which they were read.
     pub fn readings(&self, meter: &RecordedMeter, most: usize) -> Result<Vec<EnteredReading>, LedgerError> {
         let mut statement = self.connection.prepare_cached(
-            "SELECT read_at, kwh, by, entered FROM reading WHERE meter = ?1 ORDER BY read_at DESC LIMIT ?2",
+            "SELECT read_at, shown, by, entered FROM reading WHERE meter = ?1 ORDER BY read_at DESC LIMIT ?2",
         )?;
         let rows = statement.query_map(params![meter.row, most], |row| {
             Ok((row.get::<_, i64>(0)?, row.get(1)?, row.get(2)?, row.get::<_, i64>(3)?))
@@ -87,8 +96,8 @@ impl Ledger {
         let time = |second| Timestamp::from_second(second).map_err(damaged);
         let mut readings = rows
             .map(|row| {
-                let (at, kwh, by, entered) = row?;
-                let reading = MeterReading { at: time(at)?, kwh, by };
+                let (at, shown, by, entered) = row?;
+                let reading = MeterReading { at: time(at)?, shown, unit: meter.medium.unit(), by };
                 Ok(EnteredReading { reading, entered: time(entered)? })
             })
             .collect::<Result<Vec<_>, LedgerError>>()?;

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use meter_messages::{Meter, Minute, PulsesPerKwh};
+use meter_messages::{Medium, Meter, MeterConstant, Minute};
 use rusqlite::{OptionalExtension, Row, params};
 
 use crate::constants::Constants;
@@ -18,8 +18,10 @@ pub struct RecordedMeter {
     pub meter: Meter,
     /// Its name for people.
     pub name: String,
+    /// What flows through it.
+    pub medium: Medium,
     /// Its meter constant now.
-    pub pulses_per_kwh: PulsesPerKwh,
+    pub constant: MeterConstant,
     constants: Constants,
 }
 
@@ -40,12 +42,12 @@ pub struct RecordedMinute {
 impl RecordedMeter {
     /// The meter constant in a minute: a meter that was replaced has another one
     /// since.
-    pub fn constant_at(&self, minute: Minute) -> PulsesPerKwh {
+    pub fn constant_at(&self, minute: Minute) -> MeterConstant {
         self.constants.at(minute)
     }
 
     /// When the constant changed, and to what.
-    pub fn constant_changes(&self) -> impl Iterator<Item = (Minute, PulsesPerKwh)> {
+    pub fn constant_changes(&self) -> impl Iterator<Item = (Minute, MeterConstant)> {
         self.constants.changes()
     }
 }
@@ -53,9 +55,9 @@ impl RecordedMeter {
 impl Ledger {
     /// All meters, by site and id.
     pub fn meters(&self) -> Result<Vec<RecordedMeter>, LedgerError> {
-        let mut statement = self
-            .connection
-            .prepare_cached("SELECT id, site, meter, name, pulses_per_kwh FROM meter ORDER BY site, meter")?;
+        let mut statement = self.connection.prepare_cached(
+            "SELECT id, site, meter, name, constant, medium FROM meter ORDER BY site, meter",
+        )?;
         let rows = statement.query_map([], |row| Ok(self.meter_of(row)))?;
         rows.map(|row| row?).collect()
     }
@@ -63,7 +65,7 @@ impl Ledger {
     /// One meter.
     pub fn meter(&self, meter: &Meter) -> Result<Option<RecordedMeter>, LedgerError> {
         let mut statement = self.connection.prepare_cached(
-            "SELECT id, site, meter, name, pulses_per_kwh FROM meter WHERE site = ?1 AND meter = ?2",
+            "SELECT id, site, meter, name, constant, medium FROM meter WHERE site = ?1 AND meter = ?2",
         )?;
         statement
             .query_row(params![meter.site.as_str(), meter.meter.as_str()], |row| Ok(self.meter_of(row)))
@@ -166,10 +168,10 @@ impl Ledger {
         let mut constant = meter.constant_at(Minute::nearest(i64::MIN));
         for (from, next) in meter.constant_changes().take_while(|(from, _)| *from < at) {
             let total = self.total_at(meter, from)?.unwrap_or(counted).max(counted);
-            kwh += constant.energy_kwh(total - counted);
+            kwh += constant.quantity(total - counted);
             (counted, constant) = (total, next);
         }
-        Ok(Some(kwh + constant.energy_kwh(shown.saturating_sub(counted))))
+        Ok(Some(kwh + constant.quantity(shown.saturating_sub(counted))))
     }
 
     /// The running count at the beginning of a minute.
@@ -209,7 +211,8 @@ impl Ledger {
                 meter: text(2)?.parse().map_err(damaged)?,
             },
             name: text(3)?,
-            pulses_per_kwh: PulsesPerKwh::try_from(constant).map_err(damaged)?,
+            medium: text(5)?.parse().map_err(damaged)?,
+            constant: MeterConstant::try_from(constant).map_err(damaged)?,
             constants: Constants::read(&self.connection, id)?,
         })
     }

@@ -12,7 +12,7 @@ use crate::LedgerError;
 const APPLICATION_ID: i64 = 0x5077_5069;
 
 /// Counts up with each change of the tables.
-const FORMAT: i64 = 3;
+const FORMAT: i64 = 4;
 
 /// A minute belongs to the outbox it came from: two SD cards that shared a
 /// minute (the Pi was given a new one at 12:34:30) keep both their pulses, and
@@ -101,6 +101,15 @@ const FORMAT_3: &str = "
     ) STRICT, WITHOUT ROWID;
 ";
 
+/// What format 4 has beyond format 3: what flows through a meter. Its constant and what it shows
+/// are per kWh and in kWh, or per m³ and in m³.
+const FORMAT_4: &str = "
+    ALTER TABLE meter ADD COLUMN medium TEXT NOT NULL DEFAULT 'electricity';
+    ALTER TABLE meter RENAME COLUMN pulses_per_kwh TO constant;
+    ALTER TABLE constant RENAME COLUMN pulses_per_kwh TO constant;
+    ALTER TABLE reading RENAME COLUMN kwh TO shown;
+";
+
 /// How long to wait for the other process's lock.
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -128,7 +137,7 @@ pub(crate) fn prepare(connection: &mut Connection) -> Result<(), LedgerError> {
 }
 
 fn update(transaction: &Transaction<'_>, from: i64) -> Result<(), LedgerError> {
-    for (format, changes) in [(2, FORMAT_2), (3, FORMAT_3)] {
+    for (format, changes) in [(2, FORMAT_2), (3, FORMAT_3), (4, FORMAT_4)] {
         if format > from {
             transaction.execute_batch(changes)?;
         }

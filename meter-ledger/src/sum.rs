@@ -1,6 +1,6 @@
 //! What lies between two minutes.
 
-use meter_messages::PulsesPerKwh;
+use meter_messages::MeterConstant;
 
 /// What lies between two minutes. Pulses are kept apart by meter constant: a
 /// meter that was replaced has more than one.
@@ -12,7 +12,7 @@ pub struct Sum {
     pub minutes: u64,
     /// Seconds during which the line was watched.
     pub watched_s: u64,
-    shares: Vec<(PulsesPerKwh, u64)>,
+    shares: Vec<(MeterConstant, u64)>,
     highest_w: f64,
 }
 
@@ -29,7 +29,7 @@ pub(crate) struct Counted {
 impl Sum {
     /// The energy in kWh.
     pub fn kwh(&self) -> f64 {
-        self.shares.iter().map(|(constant, pulses)| constant.energy_kwh(*pulses)).sum()
+        self.shares.iter().map(|(constant, pulses)| constant.quantity(*pulses)).sum()
     }
 
     /// The mean power of the watched time in W; `None` where nobody watched.
@@ -43,7 +43,7 @@ impl Sum {
     }
 
     /// The pulses under each meter constant.
-    pub fn shares(&self) -> impl Iterator<Item = (PulsesPerKwh, u64)> {
+    pub fn shares(&self) -> impl Iterator<Item = (MeterConstant, u64)> {
         self.shares.iter().copied()
     }
 
@@ -58,14 +58,14 @@ impl Sum {
         both
     }
 
-    pub(crate) fn add(&mut self, constant: PulsesPerKwh, counted: Counted) {
+    pub(crate) fn add(&mut self, constant: MeterConstant, counted: Counted) {
         self.minutes += counted.minutes;
         self.watched_s += counted.watched_s;
-        self.highest_w = self.highest_w.max(constant.power_w(counted.most, 60.0));
+        self.highest_w = self.highest_w.max(constant.rate(counted.most, 60.0));
         self.count(constant, counted.pulses);
     }
 
-    fn count(&mut self, constant: PulsesPerKwh, pulses: u64) {
+    fn count(&mut self, constant: MeterConstant, pulses: u64) {
         self.pulses += pulses;
         match self.shares.binary_search_by_key(&constant.get(), |(known, _)| known.get()) {
             Ok(at) => self.shares[at].1 += pulses,

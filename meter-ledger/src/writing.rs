@@ -93,8 +93,8 @@ impl Batch<'_> {
         let meter_row: i64 = self
             .transaction
             .prepare_cached(
-                "INSERT INTO meter (site, meter, name, pulses_per_kwh, outbox) VALUES (?1, ?2, ?3, ?4, ?5)
-                 ON CONFLICT (site, meter) DO UPDATE SET name = ?3, pulses_per_kwh = ?4, outbox = ?5
+                "INSERT INTO meter (site, meter, name, constant, outbox, medium) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+                 ON CONFLICT (site, meter) DO UPDATE SET name = ?3, constant = ?4, outbox = ?5, medium = ?6
                  RETURNING id",
             )?
             .query_row(
@@ -102,8 +102,9 @@ impl Batch<'_> {
                     meter.site.as_str(),
                     meter.meter.as_str(),
                     info.name,
-                    info.pulses_per_kwh.get(),
-                    info.outbox.as_str()
+                    info.constant.get(),
+                    info.outbox.as_str(),
+                    info.medium.as_str(),
                 ],
                 |row| row.get(0),
             )?;
@@ -121,19 +122,19 @@ impl Batch<'_> {
     fn note_constant(&mut self, meter_row: i64, info: &Info) -> Result<(), LedgerError> {
         let known = constants::newest(&self.transaction, meter_row)?;
         if known.is_none() {
-            let first = info.history.first().map_or(info.pulses_per_kwh, |first| first.pulses_per_kwh);
+            let first = info.history.first().map_or(info.constant, |first| first.constant);
             constants::set(&self.transaction, meter_row, 0, first)?;
         }
         for from in &info.history {
-            constants::set(&self.transaction, meter_row, from.minute.epoch_minutes(), from.pulses_per_kwh)?;
+            constants::set(&self.transaction, meter_row, from.minute.epoch_minutes(), from.constant)?;
         }
-        if info.history.is_empty() && known.is_some_and(|known| known != info.pulses_per_kwh.get()) {
+        if info.history.is_empty() && known.is_some_and(|known| known != info.constant.get()) {
             let newest: Option<i64> = self
                 .transaction
                 .prepare_cached("SELECT max(minute) FROM minute WHERE meter = ?1")?
                 .query_row([meter_row], |row| row.get(0))?;
             let from = newest.map_or(0, |newest| newest + 1);
-            constants::set(&self.transaction, meter_row, from, info.pulses_per_kwh)?;
+            constants::set(&self.transaction, meter_row, from, info.constant)?;
         }
         Ok(())
     }

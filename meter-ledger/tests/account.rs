@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use meter_ledger::{GapReason, Ledger, RecordedMinute};
-use meter_messages::{ConstantFrom, Info, Meter, Minute, PulseCount, PulsesPerKwh};
+use meter_messages::{ConstantFrom, Info, Medium, Meter, MeterConstant, Minute, PulseCount};
 use proptest::prelude::*;
 use tempfile::TempDir;
 
@@ -20,19 +20,17 @@ fn minute(number: i64) -> Minute {
     Minute::from_epoch_minutes(FIRST + number).unwrap()
 }
 
-fn constant(number: u64) -> PulsesPerKwh {
-    PulsesPerKwh::try_from(number).unwrap()
+fn constant(number: u64) -> MeterConstant {
+    MeterConstant::try_from(number).unwrap()
 }
 
 fn info(outbox: &str, history: &[(i64, u64)]) -> Info {
-    let from = |&(from, number): &(i64, u64)| ConstantFrom {
-        minute: minute(from),
-        pulses_per_kwh: constant(number),
-    };
+    let from =
+        |&(from, number): &(i64, u64)| ConstantFrom { minute: minute(from), constant: constant(number) };
     Info {
         name: "Haus".into(),
-        pulses_per_kwh: constant(history.last().map_or(1000, |(_, number)| *number)),
-        unit: Default::default(),
+        medium: Medium::Electricity,
+        constant: constant(history.last().map_or(1000, |(_, number)| *number)),
         source: "test".into(),
         version: "0".into(),
         outbox: outbox.parse().unwrap(),
@@ -200,7 +198,7 @@ fn a_minute_delivered_again_after_its_outbox_was_replaced_is_the_same_minute() {
 fn a_changed_constant_holds_for_what_comes_after_it() {
     let (_folder, mut ledger) = ledger_of(&[("a", 0, 1), ("a", 1, 2)]);
     let mut batch = ledger.batch().unwrap();
-    let changed = Info { pulses_per_kwh: constant(500), ..info("a", &[]) };
+    let changed = Info { constant: constant(500), ..info("a", &[]) };
     let custody = batch.register(&meter(), &changed).unwrap();
     let next = PulseCount { minute: minute(2), watched_s: 60, seq: 3, pulses: 1, total: 3 };
     batch.record(&custody, &next).unwrap();

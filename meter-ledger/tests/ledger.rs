@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 use meter_ledger::{Custody, Ledger, LedgerError, Recording};
-use meter_messages::{Info, Meter, Minute, PulseCount, PulsesPerKwh};
+use meter_messages::{Info, Medium, Meter, MeterConstant, Minute, PulseCount};
 use tempfile::TempDir;
 
 fn meter() -> Meter {
@@ -12,8 +12,8 @@ fn meter() -> Meter {
 fn info(outbox: &str) -> Info {
     Info {
         name: "Hauptzähler".into(),
-        pulses_per_kwh: PulsesPerKwh::try_from(1000).unwrap(),
-        unit: Default::default(),
+        medium: Medium::Electricity,
+        constant: MeterConstant::try_from(1000).unwrap(),
         source: "test".into(),
         version: "0".into(),
         outbox: outbox.parse().unwrap(),

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use jiff::Timestamp;
 use meter_ledger::{Entering, Ledger};
-use meter_messages::{Info, Meter, MeterReading, Minute, PulseCount};
+use meter_messages::{Info, Meter, MeterReading, Minute, PulseCount, Unit};
 use tempfile::TempDir;
 
 fn meter() -> Meter {
@@ -17,7 +17,7 @@ fn time(second: i64) -> Timestamp {
 }
 
 fn reading(second: i64, kwh: f64, by: &str) -> MeterReading {
-    MeterReading { at: time(second), kwh, by: by.into() }
+    MeterReading { at: time(second), shown: kwh, unit: Unit::KilowattHour, by: by.into() }
 }
 
 fn recorded(path: &Path) -> Ledger {
@@ -113,15 +113,32 @@ fn readings_cannot_fill_the_disk() {
 }
 
 #[test]
+fn a_reading_in_another_unit_is_none() {
+    let folder = TempDir::new().unwrap();
+    let mut ledger = recorded(&folder.path().join("ledger.sqlite"));
+    let volume = MeterReading { unit: Unit::CubicMetre, ..reading(0, 1.0, "a") };
+    assert_eq!(enter(&mut ledger, &[(volume, 0)]), [Entering::OtherUnit]);
+    let known = ledger.meter(&meter()).unwrap().unwrap();
+    assert!(ledger.readings(&known, 10).unwrap().is_empty());
+}
+
+#[test]
 fn a_ledger_of_the_second_format_gets_a_place_for_readings() {
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("ledger.sqlite");
     drop(recorded(&path));
-    // As it was before there were readings.
-    let old = rusqlite::Connection::open(&path).unwrap();
-    old.execute_batch("DROP TABLE reading; PRAGMA user_version = 2;").unwrap();
-    drop(old);
     let before = rest(&path);
+    // As it was before there were readings, and meters of anything but electricity.
+    let old = rusqlite::Connection::open(&path).unwrap();
+    old.execute_batch(
+        "DROP TABLE reading;
+         ALTER TABLE meter DROP COLUMN medium;
+         ALTER TABLE meter RENAME COLUMN constant TO pulses_per_kwh;
+         ALTER TABLE constant RENAME COLUMN constant TO pulses_per_kwh;
+         PRAGMA user_version = 2;",
+    )
+    .unwrap();
+    drop(old);
     let said = Ledger::open_read_only(&path).unwrap_err().to_string();
     assert!(said.contains("format 2") && said.contains("start the new powerpi-recorder"), "{said}");
     let mut ledger = Ledger::open(&path).unwrap();

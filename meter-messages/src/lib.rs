@@ -5,15 +5,15 @@
 //! cannot be built wrong: a [`MeterId`] is safe in a topic *and* in a file name.
 
 mod id;
+mod info;
 mod minute;
 mod payload;
 mod topic;
 mod units;
 
 pub use id::{IdError, Meter, MeterId, OutboxId, SiteId};
+pub use info::{ConstantFrom, Info};
 pub use minute::{Minute, MinuteError};
-pub use payload::{
-    ConstantFrom, Diag, Info, Live, Mark, MeterReading, PayloadError, PulseCount, State, Status,
-};
+pub use payload::{Diag, Live, Mark, MeterReading, PayloadError, PulseCount, State, Status};
 pub use topic::{ALL_METERS, ALL_SITES, Topic, TopicError};
-pub use units::{MAX_COUNT, PulsesPerKwh, Unit, UnitError};
+pub use units::{MAX_COUNT, Medium, MediumError, MeterConstant, Unit, UnitError};

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::id::OutboxId;
 use crate::minute::Minute;
-use crate::units::{MAX_COUNT, PulsesPerKwh, Unit};
+use crate::units::{MAX_COUNT, Unit};
 
 /// The longest payload that is looked at, in bytes.
 const LONGEST: usize = 8 * 1024;
@@ -42,14 +42,14 @@ pub enum PayloadError {
     #[error("history must ascend in t")]
     Order,
     /// A reading that no meter can show, or that was read before or after PowerPi's time.
-    #[error("kwh must lie between 0 and {}, and t in the years 2000 to 2099", MeterReading::MOST_KWH)]
+    #[error("kwh and m3 must lie between 0 and {}, and t in the years 2000 to 2099", MeterReading::MOST)]
     Reading,
     /// Neither `online` nor `offline`.
     #[error("status must be online or offline")]
     Status,
 }
 
-fn within(field: &'static str, value: u64, least: u64, most: u64) -> Result<(), PayloadError> {
+pub(crate) fn within(field: &'static str, value: u64, least: u64, most: u64) -> Result<(), PayloadError> {
     if (least..=most).contains(&value) {
         Ok(())
     } else {
@@ -57,7 +57,7 @@ fn within(field: &'static str, value: u64, least: u64, most: u64) -> Result<(), 
     }
 }
 
-fn from_json<T: DeserializeOwned>(payload: &[u8]) -> Result<T, PayloadError> {
+pub(crate) fn from_json<T: DeserializeOwned>(payload: &[u8]) -> Result<T, PayloadError> {
     if payload.len() > LONGEST {
         return Err(PayloadError::TooLong(payload.len()));
     }
@@ -75,14 +75,15 @@ macro_rules! json_payload {
             }
 
             /// Reads and checks a payload; the error names the field.
-            pub fn from_json(payload: &[u8]) -> Result<Self, PayloadError> {
-                let $value: Self = from_json(payload)?;
+            pub fn from_json(payload: &[u8]) -> Result<Self, $crate::PayloadError> {
+                let $value: Self = $crate::payload::from_json(payload)?;
                 $check?;
                 Ok($value)
             }
         }
     };
 }
+pub(crate) use json_payload;
 
 /// A finished minute: what a meter's whole being is reduced to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -118,11 +119,35 @@ pub struct Live {
     /// comes; absent until two pulses were seen.
     #[serde(rename = "w", default, skip_serializing_if = "Option::is_none")]
     pub power_w: Option<u32>,
+    /// The same of gas and water: the flow in litres an hour.
+    #[serde(rename = "l_h", default, skip_serializing_if = "Option::is_none")]
+    pub flow_l_h: Option<u32>,
     /// Pulses since the meter was set up.
     pub total: u64,
 }
 
 json_payload!(Live, |live| within("total", live.total, 0, MAX_COUNT));
+
+impl Live {
+    /// The value of a meter with that unit; `rate` in [`Unit::of_rate`].
+    pub fn new(unit: Unit, at: Timestamp, rate: Option<u32>, total: u64) -> Self {
+        let (power_w, flow_l_h) = by_unit(unit, rate);
+        Self { at, power_w, flow_l_h, total }
+    }
+
+    /// Power or flow.
+    pub fn rate(&self) -> Option<u32> {
+        self.power_w.or(self.flow_l_h)
+    }
+
+    /// Power or flow, if it is one of that unit.
+    pub fn rate_in(&self, unit: Unit) -> Option<u32> {
+        match unit {
+            Unit::KilowattHour => self.power_w,
+            Unit::CubicMetre => self.flow_l_h,
+        }
+    }
+}
 
 /// The newest state, retained: what home automation reads.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -134,66 +159,41 @@ pub struct State {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub power_w: Option<u32>,
     /// The running count in kWh.
-    pub energy_kwh: f64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub energy_kwh: Option<f64>,
+    /// Of gas and water: the flow in litres an hour.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub flow_l_h: Option<u32>,
+    /// Of gas and water: the running count in m³.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub volume_m3: Option<f64>,
     /// Pulses since the meter was set up.
     pub total: u64,
 }
 
 json_payload!(State, |state| within("total", state.total, 0, MAX_COUNT));
 
-/// What a meter is, retained.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Info {
-    /// The name people gave it.
-    pub name: String,
-    /// The meter constant.
-    pub pulses_per_kwh: PulsesPerKwh,
-    /// What `energy_kwh` and the constant are about.
-    #[serde(default)]
-    pub unit: Unit,
-    /// Where its pulses come from, for people: `cdev gpiochip0 line 17`.
-    pub source: String,
-    /// The publisher's version.
-    pub version: String,
-    /// The outbox its minutes lie in.
-    pub outbox: OutboxId,
-    /// The lowest `seq` that the outbox still holds: nothing below it will ever
-    /// be sent again, so nobody need wait for it.
-    pub oldest_seq: u64,
-    /// Since when which constant holds, where it has changed: the meter was
-    /// replaced. Ascending; the first one is the one from before the change.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub history: Vec<ConstantFrom>,
+impl State {
+    /// The state of a meter with that unit; `rate` in [`Unit::of_rate`], `quantity` in the unit.
+    pub fn new(unit: Unit, at: Timestamp, rate: Option<u32>, quantity: f64, total: u64) -> Self {
+        let (power_w, flow_l_h) = by_unit(unit, rate);
+        let (energy_kwh, volume_m3) = by_unit(unit, Some(quantity));
+        Self { at, power_w, energy_kwh, flow_l_h, volume_m3, total }
+    }
 }
 
-/// A meter constant, and since when it holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ConstantFrom {
-    /// The first minute that is counted with it.
-    #[serde(rename = "t")]
-    pub minute: Minute,
-    /// The constant.
-    pub pulses_per_kwh: PulsesPerKwh,
+impl From<State> for Live {
+    fn from(state: State) -> Self {
+        Self { at: state.at, power_w: state.power_w, flow_l_h: state.flow_l_h, total: state.total }
+    }
 }
 
-json_payload!(Info, |info| {
-    let longest = Info::LONGEST_NAME as u64;
-    let history = info.history.len() as u64;
-    within("oldest_seq", info.oldest_seq, 1, MAX_COUNT)
-        .and_then(|()| within("history (its length)", history, 0, Info::LONGEST_HISTORY))
-        .and_then(|()| match info.history.is_sorted_by_key(|from| from.minute) {
-            true => Ok(()),
-            false => Err(PayloadError::Order),
-        })
-        .and_then(|()| within("name (its length)", info.name.len() as u64, 1, longest))
-});
-
-impl Info {
-    /// The longest name of a meter, in bytes.
-    pub const LONGEST_NAME: usize = 200;
-
-    /// The most changes of a meter's constant.
-    pub const LONGEST_HISTORY: u64 = 50;
+/// A value in the place of its unit: electricity's, or that of gas and water.
+fn by_unit<T>(unit: Unit, value: Option<T>) -> (Option<T>, Option<T>) {
+    match unit {
+        Unit::KilowattHour => (value, None),
+        Unit::CubicMetre => (None, value),
+    }
 }
 
 /// How well the counting goes, once a minute, retained.
@@ -250,12 +250,14 @@ json_payload!(Mark, |mark| within("seq", mark.seq, 0, MAX_COUNT));
 /// What somebody read off the meter itself: a check of the pulses, which changes none of them.
 /// The same `t` again corrects it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "ReadingOnWire", into = "ReadingOnWire")]
 pub struct MeterReading {
     /// When it was read, to the second.
-    #[serde(rename = "t")]
     pub at: Timestamp,
-    /// What the meter showed, in kWh.
-    pub kwh: f64,
+    /// What the meter showed, in `unit`.
+    pub shown: f64,
+    /// The meter's unit.
+    pub unit: Unit,
     /// Who read it.
     pub by: String,
 }
@@ -263,9 +265,9 @@ pub struct MeterReading {
 json_payload!(MeterReading, |reading| {
     let longest = MeterReading::LONGEST_NAME as u64;
     within("by (its length)", reading.by.len() as u64, 1, longest).and_then(|()| {
-        let shown = (0.0..=MeterReading::MOST_KWH).contains(&reading.kwh);
+        let possible = (0.0..=MeterReading::MOST).contains(&reading.shown);
         let ours = Minute::containing(reading.at.as_second()).is_ok();
-        (shown && ours).then_some(()).ok_or(PayloadError::Reading)
+        (possible && ours).then_some(()).ok_or(PayloadError::Reading)
     })
 });
 
@@ -273,8 +275,38 @@ impl MeterReading {
     /// The longest name of who read it, in bytes.
     pub const LONGEST_NAME: usize = 64;
 
-    /// More than any meter shows, in kWh.
-    pub const MOST_KWH: f64 = 1e9;
+    /// More than any meter shows, in kWh or m³.
+    pub const MOST: f64 = 1e9;
+}
+
+/// A reading as it goes over the wire, where the name says the unit.
+#[derive(Serialize, Deserialize)]
+struct ReadingOnWire {
+    t: Timestamp,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    kwh: Option<f64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    m3: Option<f64>,
+    by: String,
+}
+
+impl TryFrom<ReadingOnWire> for MeterReading {
+    type Error = &'static str;
+    fn try_from(wire: ReadingOnWire) -> Result<Self, Self::Error> {
+        let (shown, unit) = match (wire.kwh, wire.m3) {
+            (Some(kwh), None) => (kwh, Unit::KilowattHour),
+            (None, Some(m3)) => (m3, Unit::CubicMetre),
+            _ => return Err("a reading has kwh, or m3 of gas and water"),
+        };
+        Ok(Self { at: wire.t, shown, unit, by: wire.by })
+    }
+}
+
+impl From<MeterReading> for ReadingOnWire {
+    fn from(reading: MeterReading) -> Self {
+        let (kwh, m3) = by_unit(reading.unit, Some(reading.shown));
+        Self { t: reading.at, kwh, m3, by: reading.by }
+    }
 }
 
 /// Whether a publisher is there; its will says `offline` for it.

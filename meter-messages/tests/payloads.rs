@@ -3,10 +3,11 @@
 
 use jiff::Timestamp;
 use meter_messages::{
-    Diag, Info, Live, MAX_COUNT, Mark, MeterReading, Minute, PayloadError, PulseCount, PulsesPerKwh, State,
-    Status,
+    ConstantFrom, Diag, Info, Live, MAX_COUNT, Mark, Medium, MeterConstant, MeterReading, Minute,
+    PayloadError, PulseCount, State, Status,
 };
 use proptest::prelude::*;
+use proptest::sample;
 
 fn minutes() -> impl Strategy<Value = Minute> {
     (15_778_080i64..68_374_080).prop_map(|m| Minute::from_epoch_minutes(m).unwrap())
@@ -30,24 +31,31 @@ proptest! {
     }
 
     #[test]
-    fn live_and_state_round_trip(at in times(), power_w: Option<u32>, total in 0..=MAX_COUNT) {
-        let live = Live { at, power_w, total };
-        prop_assert_eq!(Live::from_json(&live.to_json()).unwrap(), live);
-        let state = State { at, power_w, energy_kwh: total as f64 / 1000.0, total };
+    fn live_and_state_round_trip(
+        at in times(), medium in sample::select(&Medium::ALL), rate: Option<u32>, total in 0..=MAX_COUNT,
+    ) {
+        let live = Live::new(medium.unit(), at, rate, total);
+        prop_assert_eq!(&Live::from_json(&live.to_json()).unwrap(), &live);
+        let state = State::new(medium.unit(), at, rate, total as f64 / 1000.0, total);
+        prop_assert_eq!(&Live::from(state.clone()), &live);
         prop_assert_eq!(State::from_json(&state.to_json()).unwrap(), state);
     }
 
     #[test]
-    fn infos_round_trip(name in "\\PC{1,40}", constant in 1u64..=1_000_000, oldest_seq in 1..=MAX_COUNT) {
+    fn infos_round_trip(
+        name in "\\PC{1,40}", medium in sample::select(&Medium::ALL), constant in 1u64..=1_000_000,
+        oldest_seq in 1..=MAX_COUNT, minute in minutes(), changed: bool,
+    ) {
+        let constant = MeterConstant::try_from(constant).unwrap();
         let info = Info {
             name,
-            pulses_per_kwh: PulsesPerKwh::try_from(constant).unwrap(),
-            unit: Default::default(),
+            medium,
+            constant,
             source: "simulated household".into(),
             version: "0.1.0".into(),
             outbox: "9f3a".parse().unwrap(),
             oldest_seq,
-            history: Vec::new(),
+            history: if changed { vec![ConstantFrom { minute, constant }] } else { Vec::new() },
         };
         prop_assert_eq!(Info::from_json(&info.to_json()).unwrap(), info);
     }
@@ -105,6 +113,31 @@ fn a_reading_looks_as_documented_and_is_what_a_meter_can_show() {
     }
     assert!(with("by", "".into()).unwrap_err().contains("by (its length)"));
     assert!(with("by", "x".repeat(65).into()).unwrap_err().contains("by (its length)"));
+}
+
+#[test]
+fn names_say_the_unit() {
+    let documented = r#"{"name":"Gas","pulses_per_m3":100,"medium":"gas","unit":"m³","source":"s","version":"0.1.0","outbox":"9f3a","oldest_seq":1}"#;
+    let info = Info::from_json(documented.as_bytes()).unwrap();
+    assert_eq!((info.medium, info.constant.get()), (Medium::Gas, 100));
+    assert_eq!(String::from_utf8(info.to_json()).unwrap(), documented);
+    for (from, to, said) in [
+        ("per_m3", "per_kwh", "gas has pulses_per_m3"),
+        ("\"gas\"", "\"electricity\"", "electricity has pulses_per_kwh"),
+        ("\"gas\"", "\"steam\"", "unknown variant `steam`"),
+        ("100", "0", "must be a whole number from 1 to 1000000, not 0"),
+    ] {
+        let error = Info::from_json(documented.replace(from, to).as_bytes()).unwrap_err().to_string();
+        assert!(error.contains(said), "{error}");
+    }
+    let at: Timestamp = "2026-11-25T17:30:00Z".parse().unwrap();
+    let live = Live::new(Medium::Water.unit(), at, Some(720), 5);
+    assert_eq!(live.to_json(), br#"{"t":"2026-11-25T17:30:00Z","l_h":720,"total":5}"#);
+    let state = State::new(Medium::Water.unit(), at, Some(720), 0.005, 5);
+    let documented = br#"{"t":"2026-11-25T17:30:00Z","flow_l_h":720,"volume_m3":0.005,"total":5}"#;
+    assert_eq!(state.to_json(), documented);
+    let reading = MeterReading::from_json(br#"{"t":"2026-11-25T17:30:00Z","m3":12.3,"by":"anna"}"#).unwrap();
+    assert_eq!((reading.shown, reading.unit), (12.3, Medium::Gas.unit()));
 }
 
 #[test]

@@ -31,7 +31,7 @@ pub(crate) struct Drawing {
     pub(crate) step: u32,
     pub(crate) time_axis: XAxisGrid,
     /// Unit of the value axis.
-    pub(crate) unit: &'static str,
+    pub(crate) unit: String,
     /// The highest value there is.
     pub(crate) highest: f64,
     /// Whether points are joined by slopes instead of steps.

@@ -1,11 +1,11 @@
 //! What a graph shows, in which dress.
 
-use meter_messages::{Minute, PulsesPerKwh};
+use meter_messages::{MeterConstant, Minute, Unit};
 
 use crate::colour::Colour;
 
-/// How much time a graph shows. Up to a week it shows power, beyond that the
-/// energy of each local day.
+/// How much time a graph shows. Up to a week it shows power or flow, beyond that the
+/// energy or volume of each local day.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Span {
     /// The last 60 minutes.
@@ -85,8 +85,6 @@ impl Size {
 /// A language's words and its way to write numbers and dates.
 #[derive(Debug, Clone, Copy)]
 pub struct Words {
-    /// Legend of the line of power.
-    pub power: &'static str,
     /// Legend of what single minutes reached above it.
     pub peak: &'static str,
     /// Before the newest value.
@@ -103,8 +101,8 @@ pub struct Words {
     pub today: &'static str,
     /// Legend of the mean of the last 14 days.
     pub trend: &'static str,
-    /// Unit of the bars.
-    pub kwh_per_day: &'static str,
+    /// After the unit of the bars: `/day`.
+    pub per_day: &'static str,
     /// A number with so many decimals.
     pub number: fn(value: f64, decimals: usize) -> String,
     /// `strftime` format of a day on the axis of a week; librrd knows only
@@ -133,14 +131,18 @@ pub struct Graph<'a> {
     pub words: &'a Words,
     /// What stands above it: any text, shown as it is. Empty for none.
     pub title: &'a str,
+    /// What the meter counts in.
+    pub unit: Unit,
+    /// Legend of the line: power, or flow.
+    pub rate: &'a str,
     /// The meter constant now.
-    pub pulses_per_kwh: PulsesPerKwh,
+    pub constant: MeterConstant,
     /// Constants that the meter had before, each with the first minute in which it
     /// held no more, ascending.
-    pub earlier: &'a [(Minute, PulsesPerKwh)],
-    /// The energy of the span in kWh, from the ledger: librrd's own sums are
+    pub earlier: &'a [(Minute, MeterConstant)],
+    /// What the span comes to in the unit, from the ledger: librrd's own sums are
     /// up to 0.4 % off. `None` where there is nothing to sum up.
-    pub total_kwh: Option<f64>,
+    pub total: Option<f64>,
     /// The minute in progress.
     pub now: Minute,
     /// From this minute up to that one, where it is not the time up to now. For
@@ -162,8 +164,8 @@ impl Graph<'_> {
         })
     }
 
-    fn worth_of(&self, constant: PulsesPerKwh) -> f64 {
-        f64::from(self.pulses_per_kwh.get()) / f64::from(constant.get())
+    fn worth_of(&self, constant: MeterConstant) -> f64 {
+        f64::from(self.constant.get()) / f64::from(constant.get())
     }
 }
 
@@ -174,10 +176,9 @@ mod tests {
 
     #[test]
     fn pulses_from_before_a_change_are_worth_what_they_were() {
-        let constant = |number: u64| PulsesPerKwh::try_from(number).unwrap();
+        let constant = |number: u64| MeterConstant::try_from(number).unwrap();
         let minute = |number: i64| Minute::nearest(29_000_000 + number);
         let words = Words {
-            power: "",
             peak: "",
             latest: "",
             mean: "",
@@ -186,7 +187,7 @@ mod tests {
             day: "",
             today: "",
             trend: "",
-            kwh_per_day: "",
+            per_day: "",
             number: |_, _| String::new(),
             weekday_format: "",
             day_format: "",
@@ -201,9 +202,11 @@ mod tests {
             picture: Picture::Svg,
             words: &words,
             title: "",
-            pulses_per_kwh: constant(500),
+            unit: Unit::KilowattHour,
+            rate: "",
+            constant: constant(500),
             earlier: &earlier,
-            total_kwh: None,
+            total: None,
             now: minute(60),
             range: None,
         };

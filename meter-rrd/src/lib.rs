@@ -9,13 +9,13 @@ mod colour;
 mod database;
 mod day_bars;
 mod drawing;
-mod energy_graph;
 mod error;
 mod graph;
 mod header;
 mod lock;
 mod palette;
-mod power_graph;
+mod quantity_graph;
+mod rate_graph;
 mod renderer;
 
 pub use colour::{Colour, Rgba, Shades, UnknownColour};

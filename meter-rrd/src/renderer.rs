@@ -19,7 +19,7 @@ use crate::error::DatabaseError;
 use crate::graph::{Graph, Picture};
 use crate::lock::FolderLock;
 use crate::palette::Palette;
-use crate::{energy_graph, header, power_graph};
+use crate::{header, quantity_graph, rate_graph};
 
 /// librrd before 1.8 crashes when two threads draw at once, whoever owns them.
 static LIBRRD: Mutex<()> = Mutex::new(());
@@ -51,10 +51,10 @@ impl GraphRenderer {
     pub fn render(&self, database: &MeterDatabase, graph: &Graph<'_>) -> Result<Vec<u8>, DatabaseError> {
         let _alone = LIBRRD.lock().unwrap_or_else(PoisonError::into_inner);
         let drawing = match graph.span.local_days() {
-            None => power_graph::drawing(database, graph)?,
+            None => rate_graph::drawing(database, graph)?,
             Some(days) => {
                 let scratch = self.scratch.path().join("days.rrd");
-                energy_graph::drawing(database, graph, days, &self.zone, &scratch)?
+                quantity_graph::drawing(database, graph, days, &self.zone, &scratch)?
             }
         };
         let _reading = FolderLock::to_read(database.file())?;
@@ -89,7 +89,7 @@ fn props(graph: &Graph<'_>, drawing: &Drawing) -> GraphProps {
         },
         labels: Labels {
             title: (!title.is_empty()).then_some(title),
-            vertical_label: Some(drawing.unit.to_owned()),
+            vertical_label: Some(drawing.unit.clone()),
         },
         size: PixelSize { width: Some(width), height: Some(height), full_size_mode: true, only_graph: false },
         limits: Limits { lower_limit: Some(0.0), ..Limits::default() },

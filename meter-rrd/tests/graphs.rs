@@ -7,14 +7,13 @@ use std::fs;
 use std::path::Path;
 
 use jiff::tz::TimeZone;
-use meter_messages::{Meter, Minute, PulsesPerKwh};
+use meter_messages::{Meter, MeterConstant, Minute, Unit};
 use meter_rrd::{
     Colour, Graph, GraphRenderer, MeterDatabase, Picture, Rgba, Shades, Size, Span, Theme, Words,
 };
 use tempfile::TempDir;
 
 const WORDS: Words = Words {
-    power: "Leistung",
     peak: "Spitze",
     latest: "zuletzt",
     mean: "Ø",
@@ -23,7 +22,7 @@ const WORDS: Words = Words {
     day: "Tag: 100 %",
     today: "heute\\morgen",
     trend: "Mittel <14>",
-    kwh_per_day: "kWh/Tag",
+    per_day: "/Tag",
     number: |value, decimals| format!("{value:.decimals$}").replace('.', ","),
     weekday_format: "%a %-d.%-m.",
     day_format: "%-d.%-m.",
@@ -52,9 +51,11 @@ fn graph(span: Span, picture: Picture) -> Graph<'static> {
         picture,
         words: &WORDS,
         title: "",
-        pulses_per_kwh: PulsesPerKwh::try_from(1000).unwrap(),
+        unit: Unit::KilowattHour,
+        rate: "Leistung",
+        constant: MeterConstant::try_from(1000).unwrap(),
         earlier: &[],
-        total_kwh: Some(15.648),
+        total: Some(15.648),
         now: now(),
         range: None,
     }
@@ -154,7 +155,7 @@ fn a_meter_without_minutes_and_one_silent_for_a_year_have_pictures() {
     let silent = database(dir.path());
     let later = Minute::nearest(now().epoch_minutes() + 400 * 1440);
     for span in Span::ALL {
-        let nothing = Graph { total_kwh: None, ..graph(span, Picture::Svg) };
+        let nothing = Graph { total: None, ..graph(span, Picture::Svg) };
         renderer().render(&new, &nothing).unwrap();
         renderer().render(&silent, &Graph { now: later, ..nothing }).unwrap();
     }
@@ -217,8 +218,8 @@ fn the_time_before_another_meter_is_drawn_with_its_constant() {
     let folder = TempDir::new().unwrap();
     let database = database(folder.path());
     let drawn = |graph: Graph<'_>| renderer().render(&database, &graph).unwrap();
-    let half = [(Minute::nearest(now().epoch_minutes() - 30), PulsesPerKwh::try_from(500).unwrap())];
-    let long_ago = [(Minute::nearest(29_000_000), PulsesPerKwh::try_from(500).unwrap())];
+    let half = [(Minute::nearest(now().epoch_minutes() - 30), MeterConstant::try_from(500).unwrap())];
+    let long_ago = [(Minute::nearest(29_000_000), MeterConstant::try_from(500).unwrap())];
     for span in Span::ALL {
         let plain = graph(span, Picture::Png);
         assert!(drawn(plain) == drawn(plain), "{span:?}");

@@ -6,6 +6,7 @@ use std::io::Write;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use meter_messages::Unit;
 use serde_json::json;
 
 use self::findings::findings;
@@ -63,7 +64,7 @@ fn listed(meters: &[MeterSettings]) -> String {
 }
 
 fn look(meter: &MeterSettings, at_least: Duration) -> Result<Seen, SourceError> {
-    let mut source = pulse_source::open(&meter.source, meter.pulses_per_kwh, Kept::default())?;
+    let mut source = pulse_source::open(&meter.source, meter.constant, Kept::default())?;
     let (began, contact) = source.began();
     let mut filter = BounceFilter::new(meter.bounce, began, contact);
     let mut seen = Seen::begin(source.describe(), (began, contact));
@@ -97,7 +98,7 @@ fn as_json(meter: &MeterSettings, seen: &Seen) -> serde_json::Value {
         "pulses": seen.pulses.len(),
         "rejected": seen.rejected,
         "width_ms": widths_ms(seen).map(|[min, max, mean]| json!({"min": min, "max": max, "mean": mean})),
-        "power_w": seen.power_w(meter.pulses_per_kwh).map(f64::round),
+        (meter.medium.unit().rate_key()): seen.rate(meter.constant).map(f64::round),
         "findings": findings(meter, seen),
     })
 }
@@ -113,8 +114,10 @@ fn report(meter: &MeterSettings, seen: &Seen) -> String {
     if let Some([shortest, longest, mean]) = widths_ms(seen) {
         line("width", format!("{shortest:.1} to {longest:.1} ms, {mean:.1} ms on average"));
     }
-    if let Some(power) = seen.power_w(meter.pulses_per_kwh) {
-        line("power", format!("{power:.0} W on average"));
+    if let Some(rate) = seen.rate(meter.constant) {
+        let unit = meter.medium.unit();
+        let name = if unit == Unit::KilowattHour { "power" } else { "flow" };
+        line(name, format!("{rate:.0} {} on average", unit.of_rate()));
     }
     let findings = findings(meter, seen);
     if findings.is_empty() {

@@ -294,9 +294,9 @@ async fn chat(publisher: &Publisher, client: &AsyncClient, asked: &Notify) -> an
 }
 
 async fn say_live(meter: &Published, client: &AsyncClient) -> anyhow::Result<()> {
-    let Reading { live, total, power_w, .. } = *meter.reading.borrow();
+    let Reading { live, total, rate, .. } = *meter.reading.borrow();
     if live {
-        let live = Live { at: now_to_the_second(), power_w, total };
+        let live = Live::new(meter.medium.unit(), now_to_the_second(), rate, total);
         let topic = Topic::Live(meter.meter.clone()).to_string();
         client.publish(topic, QoS::AtMostOnce, false, live.to_json()).await?;
     }
@@ -304,10 +304,10 @@ async fn say_live(meter: &Published, client: &AsyncClient) -> anyhow::Result<()>
 }
 
 async fn say_state(meter: &Published, client: &AsyncClient) -> anyhow::Result<()> {
-    let Reading { live, total, power_w, .. } = *meter.reading.borrow();
+    let Reading { live, total, rate, .. } = *meter.reading.borrow();
     if live {
-        let energy_kwh = meter.constants.energy_kwh(total);
-        let state = State { at: now_to_the_second(), power_w, energy_kwh, total };
+        let quantity = meter.constants.reading(total);
+        let state = State::new(meter.medium.unit(), now_to_the_second(), rate, quantity, total);
         let topic = Topic::State(meter.meter.clone()).to_string();
         client.publish(topic, QoS::AtLeastOnce, true, state.to_json()).await?;
     }

@@ -1,7 +1,7 @@
 //! The meter constants over time, as the outbox keeps them: a meter that was
 //! replaced has another one since, and minutes from before keep theirs.
 
-use meter_messages::{ConstantFrom, Minute, PulsesPerKwh};
+use meter_messages::{ConstantFrom, MeterConstant, Minute};
 use rusqlite::params;
 
 use crate::outbox::{Account, Outbox, OutboxError};
@@ -14,7 +14,7 @@ pub struct Since {
     /// The running count, in pulses, when it began.
     pub total: u64,
     /// The constant.
-    pub pulses_per_kwh: PulsesPerKwh,
+    pub constant: MeterConstant,
 }
 
 /// A meter's constants, the present one last.
@@ -23,33 +23,32 @@ pub struct Constants(Vec<Since>);
 
 impl Constants {
     /// One that always held.
-    pub fn always(pulses_per_kwh: PulsesPerKwh) -> Self {
-        Self(vec![Since { minute: Minute::nearest(0), total: 0, pulses_per_kwh }])
+    pub fn always(constant: MeterConstant) -> Self {
+        Self(vec![Since { minute: Minute::nearest(0), total: 0, constant }])
     }
 
-    /// What the meter shows when it has counted `total` pulses, in kWh.
-    pub fn energy_kwh(&self, total: u64) -> f64 {
+    /// What the meter shows when it has counted `total` pulses, in kWh or m³.
+    pub fn reading(&self, total: u64) -> f64 {
         let ends = self.0.iter().skip(1).map(|since| since.total).chain([total]);
         let parts = self
             .0
             .iter()
             .zip(ends)
-            .map(|(since, end)| since.pulses_per_kwh.energy_kwh(end.saturating_sub(since.total)));
+            .map(|(since, end)| since.constant.quantity(end.saturating_sub(since.total)));
         parts.sum()
     }
 
-    /// The running count at which the meter shows `kwh`, if the present constant
+    /// The running count at which the meter shows `reading`, if the present constant
     /// can lead there.
-    pub fn total_at(&self, kwh: f64) -> Option<u64> {
+    pub fn total_at(&self, reading: f64) -> Option<u64> {
         let now = self.0.last()?;
-        let pulses = (kwh - self.energy_kwh(now.total)) * f64::from(now.pulses_per_kwh.get());
+        let pulses = (reading - self.reading(now.total)) * f64::from(now.constant.get());
         (pulses >= 0.0).then(|| now.total + pulses.round() as u64)
     }
 
     /// What `info` says of them: nothing, unless they changed.
     pub fn history(&self) -> Vec<ConstantFrom> {
-        let from =
-            |since: &Since| ConstantFrom { minute: since.minute, pulses_per_kwh: since.pulses_per_kwh };
+        let from = |since: &Since| ConstantFrom { minute: since.minute, constant: since.constant };
         if self.0.len() > 1 { self.0.iter().map(from).collect() } else { Vec::new() }
     }
 }
@@ -60,19 +59,19 @@ impl Outbox {
     pub fn constants(
         &mut self,
         account: &Account,
-        present: PulsesPerKwh,
+        present: MeterConstant,
         newest: Option<Minute>,
         total: u64,
     ) -> Result<Constants, OutboxError> {
         let mut known = self.known_constants(account)?;
-        if known.last().is_some_and(|last| last.pulses_per_kwh == present) {
+        if known.last().is_some_and(|last| last.constant == present) {
             return Ok(Constants(known));
         }
         let since = match newest {
             Some(newest) if !known.is_empty() => {
-                Since { minute: Minute::nearest(newest.epoch_minutes() + 1), total, pulses_per_kwh: present }
+                Since { minute: Minute::nearest(newest.epoch_minutes() + 1), total, constant: present }
             }
-            _ => Since { minute: Minute::nearest(0), total: 0, pulses_per_kwh: present },
+            _ => Since { minute: Minute::nearest(0), total: 0, constant: present },
         };
         known.retain(|before| before.minute < since.minute);
         known.push(since);
@@ -93,8 +92,7 @@ impl Outbox {
             Ok(Since {
                 minute: Minute::nearest(row.get(0)?),
                 total: row.get(1)?,
-                pulses_per_kwh: PulsesPerKwh::try_from(constant)
-                    .map_err(|_| rusqlite::Error::InvalidQuery)?,
+                constant: MeterConstant::try_from(constant).map_err(|_| rusqlite::Error::InvalidQuery)?,
             })
         })?;
         Ok(rows.collect::<Result<_, _>>()?)

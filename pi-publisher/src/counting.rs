@@ -5,7 +5,7 @@ use std::os::fd::BorrowedFd;
 use std::sync::mpsc;
 use std::thread;
 
-use meter_messages::{OutboxId, PulsesPerKwh};
+use meter_messages::{MeterConstant, OutboxId};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
@@ -28,8 +28,8 @@ const LIVE_WITHIN_NS: i64 = 5_000_000_000;
 pub struct Reading {
     /// Pulses since the meter was set up.
     pub total: u64,
-    /// Power in W, from pulse spacing.
-    pub power_w: Option<u32>,
+    /// Power in W or flow in l/h, from pulse spacing.
+    pub rate: Option<u32>,
     /// Whether this is now, and not a simulation's past.
     pub live: bool,
     /// Closings that were no pulse, since the publisher started.
@@ -74,7 +74,7 @@ pub struct Counting {
     filter: BounceFilter,
     counter: PulseCounter,
     spacing: PulseSpacing,
-    constant: PulsesPerKwh,
+    constant: MeterConstant,
     clock: TrustedClock,
     /// Widths of the minute that is not over yet.
     widths: Option<Widths>,
@@ -94,7 +94,7 @@ pub struct Constants {
     /// Its place among the publisher's meters.
     pub meter: usize,
     /// The meter constant.
-    pub pulses_per_kwh: PulsesPerKwh,
+    pub constant: MeterConstant,
     /// What a pulse must look like.
     pub bounce: BounceSettings,
     /// Whether minutes wait for a synchronised clock.
@@ -151,7 +151,7 @@ impl Counting {
             filter,
             counter,
             spacing: PulseSpacing::default(),
-            constant: constants.pulses_per_kwh,
+            constant: constants.constant,
             clock: TrustedClock::new(constants.wait_for_sync, resumed.utc_of_boot_ns),
             widths: None,
             interim,
@@ -237,7 +237,7 @@ impl Counting {
         self.note(&filtered, !finished.is_empty());
         self.reading.clock = clock;
         self.reading.live = now.since(watched.until) < LIVE_WITHIN_NS;
-        self.reading.power_w = self.spacing.power_w(watched.until, self.constant);
+        self.reading.rate = self.spacing.rate(watched.until, self.constant);
         self.readings.send_replace(self.reading.clone());
         Ok(finished)
     }

@@ -4,7 +4,7 @@
 //! It reads `state`, never `minute`: it books what it reads as use of now, and
 //! a backlog is not.
 
-use meter_messages::{Info, Meter, Topic};
+use meter_messages::{Info, Medium, Meter, Topic, Unit};
 use serde_json::json;
 
 /// Home Assistant says `online` here when it starts.
@@ -15,25 +15,42 @@ pub fn config_topic(meter: &Meter) -> String {
     format!("homeassistant/device/powerpi_{}_{}/config", meter.site, meter.meter)
 }
 
-/// What is announced: two sensors, energy and power, of one device.
+/// What is announced: two sensors of one device, energy and power, or volume and flow.
 pub fn config(meter: &Meter, info: &Info) -> Vec<u8> {
     let id = format!("powerpi_{}_{}", meter.site, meter.meter);
     let state = Topic::State(meter.clone()).to_string();
     let status = Topic::Status(meter.site.clone()).to_string();
+    let unit = info.medium.unit();
+    // Home Assistant knows litres an hour only in its newest versions, m³ an hour in all.
+    let (quantity, quantity_template, rate, rate_class, rate_unit, rate_template) = match unit {
+        Unit::KilowattHour => {
+            ("energy", "{{ value_json.energy_kwh }}", "power", "power", "W", "{{ value_json.power_w }}")
+        }
+        Unit::CubicMetre => (
+            "volume",
+            "{{ value_json.volume_m3 }}",
+            "flow",
+            "volume_flow_rate",
+            "m³/h",
+            "{{ value_json.flow_l_h / 1000 if value_json.flow_l_h is defined else None }}",
+        ),
+    };
+    let class = if info.medium == Medium::Electricity { "energy" } else { info.medium.as_str() };
+    let unit = unit.symbol();
     json!({
         "dev": {"ids": [id], "name": info.name, "mf": "PowerPi", "sw": info.version},
         "o": {"name": "PowerPi", "sw": info.version},
         "availability_topic": status,
         "cmps": {
-            "energy": {
-                "p": "sensor", "unique_id": format!("{id}_energy"), "state_topic": state,
-                "device_class": "energy", "state_class": "total_increasing", "unit_of_measurement": "kWh",
-                "value_template": "{{ value_json.energy_kwh }}",
+            quantity: {
+                "p": "sensor", "unique_id": format!("{id}_{quantity}"), "state_topic": state,
+                "device_class": class, "state_class": "total_increasing", "unit_of_measurement": unit,
+                "value_template": quantity_template,
             },
-            "power": {
-                "p": "sensor", "unique_id": format!("{id}_power"), "state_topic": state,
-                "device_class": "power", "state_class": "measurement", "unit_of_measurement": "W",
-                "value_template": "{{ value_json.power_w }}", "expire_after": 120,
+            rate: {
+                "p": "sensor", "unique_id": format!("{id}_{rate}"), "state_topic": state,
+                "device_class": rate_class, "state_class": "measurement", "unit_of_measurement": rate_unit,
+                "value_template": rate_template, "expire_after": 120,
             },
         },
     })
@@ -56,7 +73,23 @@ mod tests {
         let energy = &config["cmps"]["energy"];
         assert_eq!(energy["state_topic"], "powerpi/hq/main/state");
         assert_eq!(energy["state_class"], "total_increasing");
+        assert_eq!(
+            (&energy["device_class"], &energy["unit_of_measurement"]),
+            (&json!("energy"), &json!("kWh"))
+        );
         assert_eq!(config["cmps"]["power"]["expire_after"], 120);
         assert_eq!(config_topic(&meter), "homeassistant/device/powerpi_hq_main/config");
+    }
+
+    #[test]
+    fn gas_and_water_are_volumes() {
+        let meter: Meter = "hq/gas".parse().unwrap();
+        let info = Info::from_json(
+            br#"{"name":"Gas","medium":"gas","pulses_per_m3":100,"source":"x","version":"1","outbox":"a","oldest_seq":1}"#,
+        );
+        let config: serde_json::Value = serde_json::from_slice(&config(&meter, &info.unwrap())).unwrap();
+        let volume = &config["cmps"]["volume"];
+        assert_eq!((&volume["device_class"], &volume["unit_of_measurement"]), (&json!("gas"), &json!("m³")));
+        assert_eq!(config["cmps"]["flow"]["unit_of_measurement"], "m³/h");
     }
 }

@@ -153,7 +153,7 @@ impl<'a> Beginning<'a> {
         let kept = safekeeping::kept(&settings.runtime_dir, &settings.state_dir, &meter.id, &account);
         let mut resumed = interim::resume(&account, &kept, &boot);
         let newest = resumed.in_progress.map(|now| now.minute).max(resumed.last_minute);
-        let constants = outbox.constants(&account, meter.pulses_per_kwh, newest, resumed.total)?;
+        let constants = outbox.constants(&account, meter.constant, newest, resumed.total)?;
         // With other settings the line is another one.
         let settings_of_line = pulse_source::line_settings(&meter.source);
         resumed.line = resumed.line.filter(|line| Some(&line.request.settings) == settings_of_line.as_ref());
@@ -188,12 +188,12 @@ impl<'a> Beginning<'a> {
             edges: Some(settings.runtime_dir.join(format!("{}.edges", meter.id))),
             line,
         };
-        let source = pulse_source::open(&meter.source, meter.pulses_per_kwh, kept)?;
+        let source = pulse_source::open(&meter.source, meter.constant, kept)?;
         let described = source.describe();
         tracing::info!(meter = %meter.id, source = described, outbox = %account.outbox, total = resumed.total, goes_on, "counting");
         let of_counting = counting::Constants {
             meter: place,
-            pulses_per_kwh: meter.pulses_per_kwh,
+            constant: meter.constant,
             bounce: meter.bounce,
             wait_for_sync: settings.wait_for_clock,
         };
@@ -211,7 +211,8 @@ impl<'a> Beginning<'a> {
             place,
             meter: Meter { site: settings.site.clone(), meter: meter.id.clone() },
             name: meter.name.clone().unwrap_or_else(|| meter.id.to_string()),
-            pulses_per_kwh: meter.pulses_per_kwh,
+            medium: meter.medium,
+            constant: meter.constant,
             constants,
             source: described,
             // Before the first minute there is nothing that could be another's.

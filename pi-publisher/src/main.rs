@@ -44,8 +44,8 @@ enum Command {
     SetReading {
         /// The meter's id in the settings
         meter: MeterId,
-        /// What it shows, in kWh
-        kwh: f64,
+        /// What it shows, in kWh, or m³ of gas and water
+        reading: f64,
     },
     /// Sends kept minutes once more, for a server whose ledger has holes
     Replay {
@@ -85,8 +85,8 @@ impl Command {
         match self {
             Self::Check { seconds, json } => pi_publisher::check::check(settings, *seconds, form(*json), out),
             Self::Watch { json } => pi_publisher::watch::watch(settings, form(*json), out),
-            Self::SetReading { meter, kwh } => {
-                pi_publisher::set_reading::set_reading(settings, meter, *kwh, out)
+            Self::SetReading { meter, reading } => {
+                pi_publisher::set_reading::set_reading(settings, meter, *reading, out)
             }
             Self::Replay { from, to } => {
                 let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;

@@ -1,6 +1,6 @@
-//! Power from the spacing of pulses. Pure.
+//! Power, or flow, from the spacing of pulses. Pure.
 
-use meter_messages::PulsesPerKwh;
+use meter_messages::MeterConstant;
 
 use crate::pulse_source::SourceTime;
 
@@ -23,14 +23,14 @@ impl PulseSpacing {
         *self = Self::default();
     }
 
-    /// The power at `now`, in W; nothing before two pulses were seen.
+    /// The power in W or the flow in l/h at `now`; nothing before two pulses were seen.
     ///
     /// While no pulse comes the next one is at least as late as it is now, so
-    /// the power decays instead of freezing.
-    pub fn power_w(&self, now: SourceTime, constant: PulsesPerKwh) -> Option<u32> {
+    /// it decays instead of freezing.
+    pub fn rate(&self, now: SourceTime, constant: MeterConstant) -> Option<u32> {
         let (last, spacing_ns) = (self.last?, self.spacing_ns?);
         let seconds = spacing_ns.max(now.since(last)) as f64 / 1e9;
-        Some(constant.power_w(1, seconds).round() as u32)
+        Some(constant.rate(1, seconds).round() as u32)
     }
 }
 
@@ -45,19 +45,19 @@ mod tests {
 
     #[test]
     fn power_follows_the_last_spacing_and_then_decays() {
-        let constant = PulsesPerKwh::try_from(1000).unwrap();
+        let constant = MeterConstant::try_from(1000).unwrap();
         let mut spacing = PulseSpacing::default();
-        assert_eq!(spacing.power_w(at(0), constant), None);
+        assert_eq!(spacing.rate(at(0), constant), None);
         spacing.pulse(at(0));
-        assert_eq!(spacing.power_w(at(100), constant), None, "one pulse has no distance");
+        assert_eq!(spacing.rate(at(100), constant), None, "one pulse has no distance");
         spacing.pulse(at(3600));
-        assert_eq!(spacing.power_w(at(3600), constant), Some(1000));
-        assert_eq!(spacing.power_w(at(7200), constant), Some(1000), "the next one may still be in time");
-        assert_eq!(spacing.power_w(at(3600 + 36_000), constant), Some(100));
+        assert_eq!(spacing.rate(at(3600), constant), Some(1000));
+        assert_eq!(spacing.rate(at(7200), constant), Some(1000), "the next one may still be in time");
+        assert_eq!(spacing.rate(at(3600 + 36_000), constant), Some(100));
         spacing.pulse(at(41_400));
-        assert_eq!(spacing.power_w(at(41_400), constant), Some(95));
+        assert_eq!(spacing.rate(at(41_400), constant), Some(95));
         spacing.interrupt();
         spacing.pulse(at(43_000));
-        assert_eq!(spacing.power_w(at(43_000), constant), None);
+        assert_eq!(spacing.rate(at(43_000), constant), None);
     }
 }

@@ -7,7 +7,7 @@
 use std::sync::{Mutex, mpsc};
 
 use daemon_runtime::{MqttSettings, reconnect};
-use meter_messages::{Info, Mark, Meter, MeterId, OutboxId, PulsesPerKwh, SiteId};
+use meter_messages::{Info, Mark, Medium, Meter, MeterConstant, MeterId, OutboxId, SiteId};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
@@ -25,8 +25,10 @@ pub struct Published {
     pub meter: Meter,
     /// Its name for people.
     pub name: String,
+    /// What flows through it.
+    pub medium: Medium,
     /// The meter constant.
-    pub pulses_per_kwh: PulsesPerKwh,
+    pub constant: MeterConstant,
     /// That and those before it.
     pub constants: Constants,
     /// Where its pulses come from.
@@ -59,8 +61,8 @@ impl Published {
     pub fn info(&self) -> Info {
         Info {
             name: self.name.clone(),
-            pulses_per_kwh: self.pulses_per_kwh,
-            unit: Default::default(),
+            medium: self.medium,
+            constant: self.constant,
             source: self.source.clone(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             outbox: self.outbox.clone(),

@@ -11,7 +11,7 @@ use crate::safekeeping::{boot_id, kept};
 use crate::settings::Settings;
 use crate::state_lock;
 
-/// Sets a meter's running count to a reading in kWh. What is recorded of minutes
+/// Sets a meter's running count to a reading in kWh, or m³. What is recorded of minutes
 /// stays as it is: only the total that they end with goes on from there.
 ///
 /// # Errors
@@ -20,7 +20,7 @@ use crate::state_lock;
 pub fn set_reading(
     settings: &Settings,
     meter: &MeterId,
-    kwh: f64,
+    reading: f64,
     said: &mut dyn Write,
 ) -> anyhow::Result<()> {
     let _alone = state_lock::lock(&settings.state_dir)?;
@@ -32,13 +32,14 @@ pub fn set_reading(
     let kept = kept(&settings.runtime_dir, &settings.state_dir, meter, &account);
     let resumed = resume(&account, &kept, &boot_id());
     let newest = resumed.in_progress.map(|now| now.minute).max(resumed.last_minute);
-    let constants = outbox.constants(&account, of_settings.pulses_per_kwh, newest, resumed.total)?;
-    let before = constants.energy_kwh(resumed.total);
-    let total = constants.total_at(kwh).filter(|total| (resumed.total..=MAX_COUNT).contains(total));
+    let constants = outbox.constants(&account, of_settings.constant, newest, resumed.total)?;
+    let unit = of_settings.medium.unit().symbol();
+    let before = constants.reading(resumed.total);
+    let total = constants.total_at(reading).filter(|total| (resumed.total..=MAX_COUNT).contains(total));
     let total = total.with_context(|| {
-        format!("{meter} stands at {before:.3} kWh already, and a total never goes down; is {kwh} kWh right?")
+        format!("{meter} stands at {before:.3} {unit} already, and a total never goes down; is {reading} {unit} right?")
     })?;
     outbox.set_total(&account, account.total + (total - resumed.total))?;
-    writeln!(said, "{meter}: {before:.3} kWh before, {:.3} kWh now", constants.energy_kwh(total))?;
+    writeln!(said, "{meter}: {before:.3} {unit} before, {:.3} {unit} now", constants.reading(total))?;
     Ok(())
 }

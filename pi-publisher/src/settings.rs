@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use daemon_runtime::{MqttSettings, SettingsError};
-use meter_messages::{Info, MAX_COUNT, MeterId, PulsesPerKwh, SiteId};
+use meter_messages::{Info, MAX_COUNT, Medium, MeterConstant, MeterId, SiteId, Unit};
 use serde::Deserialize;
 
 use crate::bounce_filter::BounceSettings;
@@ -61,9 +61,6 @@ impl Settings {
                 "no meter is set up; add a [[meter]] with id, pulses_per_kwh and source",
             ));
         };
-        for meter in &self.meter {
-            meter.check()?;
-        }
         let mut seen = vec![&first.id];
         for meter in &self.meter[1..] {
             if seen.contains(&&meter.id) {
@@ -77,48 +74,88 @@ impl Settings {
 
 /// One counter.
 #[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(try_from = "MeterOnPaper")]
 pub struct MeterSettings {
     /// Its name on the wire and in file names.
     pub id: MeterId,
     /// Its name for people; the id where none is given.
-    #[serde(default)]
     pub name: Option<String>,
+    /// What flows through it.
+    pub medium: Medium,
     /// The meter constant printed on it.
-    pub pulses_per_kwh: PulsesPerKwh,
+    pub constant: MeterConstant,
     /// The meter's reading when counting begins, in pulses; used once, for a
     /// new outbox.
-    #[serde(default)]
     pub initial_total: u64,
-    /// The highest power that can flow through the meter, in W. Nothing is done with
-    /// more but told by `check`: it is interference, or a wrong meter constant.
-    #[serde(default = "three_phases_of_63_a")]
-    pub max_power_w: u32,
+    /// The highest power or flow that can be, in the medium's [unit of a
+    /// rate](meter_messages::Unit::of_rate). Nothing is done with more but told by `check`:
+    /// it is interference, or a wrong meter constant.
+    pub max_rate: u32,
     /// What a pulse must look like.
-    #[serde(default)]
     pub bounce: BounceSettings,
     /// Where its pulses come from.
     pub source: SourceSettings,
 }
 
-/// A house connection in Europe: 3 × 63 A at 230 V.
-fn three_phases_of_63_a() -> u32 {
-    43_470
+/// One `[[meter]]` as it is written down: what belongs together is not checked.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct MeterOnPaper {
+    id: MeterId,
+    name: Option<String>,
+    #[serde(default)]
+    medium: Medium,
+    pulses_per_kwh: Option<MeterConstant>,
+    pulses_per_m3: Option<MeterConstant>,
+    #[serde(default)]
+    initial_total: u64,
+    max_power_w: Option<u32>,
+    max_flow_l_h: Option<u32>,
+    #[serde(default)]
+    bounce: BounceSettings,
+    source: SourceSettings,
 }
 
-impl MeterSettings {
-    /// Refuses what a recorder would refuse.
-    fn check(&self) -> Result<(), SettingsError> {
+/// A house connection in Europe: 3 × 63 A at 230 V.
+const MAX_POWER_W: u32 = 43_470;
+
+/// A gas meter G10, larger than those of most homes; a home's water meter ends at 5,000.
+const MAX_FLOW_L_H: u32 = 16_000;
+
+impl TryFrom<MeterOnPaper> for MeterSettings {
+    type Error = String;
+
+    /// Refuses what does not fit together, and what a recorder would refuse.
+    fn try_from(paper: MeterOnPaper) -> Result<Self, String> {
+        let MeterOnPaper { id, medium, pulses_per_kwh, pulses_per_m3, max_power_w, max_flow_l_h, .. } = paper;
         let longest = Info::LONGEST_NAME;
-        if self.name.as_ref().is_some_and(|name| name.is_empty() || name.len() > longest) {
-            let said = format!("the name of meter \"{}\" must have 1 to {longest} bytes", self.id);
-            return Err(SettingsError::new(said));
+        if paper.name.as_ref().is_some_and(|name| name.is_empty() || name.len() > longest) {
+            return Err(format!("the name of meter \"{id}\" must have 1 to {longest} bytes"));
         }
-        if self.initial_total > MAX_COUNT / 2 {
-            let said = format!("initial_total of meter \"{}\" is more than {}", self.id, MAX_COUNT / 2);
-            return Err(SettingsError::new(said));
+        if paper.initial_total > MAX_COUNT / 2 {
+            return Err(format!("initial_total of meter \"{id}\" is more than {}", MAX_COUNT / 2));
         }
-        Ok(())
+        let (constant, max_rate) = match medium.unit() {
+            Unit::KilowattHour if pulses_per_m3.is_some() || max_flow_l_h.is_some() => {
+                return Err(format!(
+                    "meter \"{id}\" counts electricity, in kWh; for pulses_per_m3 and max_flow_l_h write \
+                     medium = \"gas\" or \"water\""
+                ));
+            }
+            Unit::CubicMetre if pulses_per_kwh.is_some() || max_power_w.is_some() => {
+                return Err(format!(
+                    "meter \"{id}\" counts {}, in m³: write pulses_per_m3 and max_flow_l_h",
+                    medium.as_str()
+                ));
+            }
+            Unit::KilowattHour => {
+                (pulses_per_kwh.ok_or("pulses_per_kwh"), max_power_w.unwrap_or(MAX_POWER_W))
+            }
+            Unit::CubicMetre => (pulses_per_m3.ok_or("pulses_per_m3"), max_flow_l_h.unwrap_or(MAX_FLOW_L_H)),
+        };
+        let constant = constant.map_err(|key| format!("meter \"{id}\" lacks its meter constant, {key}"))?;
+        let MeterOnPaper { name, initial_total, bounce, source, .. } = paper;
+        Ok(Self { id, name, medium, constant, initial_total, max_rate, bounce, source })
     }
 }
 
@@ -144,5 +181,29 @@ mod tests {
         let settings: Settings =
             daemon_runtime::parse(include_str!("../../deploy/pi-publisher.toml")).unwrap();
         settings.check().unwrap();
+    }
+
+    fn meter(said: &str) -> Result<MeterSettings, String> {
+        let source = "source = { kind = \"cdev\", line = 17 }";
+        daemon_runtime::parse(&format!("id = \"m\"\n{said}\n{source}")).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_constant_is_per_unit_of_what_is_counted() {
+        let power = meter("pulses_per_kwh = 1000").unwrap();
+        assert_eq!((power.medium, power.constant.get(), power.max_rate), (Medium::Electricity, 1000, 43_470));
+        let gas = meter("medium = \"gas\"\npulses_per_m3 = 100\nmax_flow_l_h = 6000").unwrap();
+        assert_eq!((gas.medium, gas.constant.get(), gas.max_rate), (Medium::Gas, 100, 6000));
+        for (said, refused) in [
+            ("", "lacks its meter constant, pulses_per_kwh"),
+            ("pulses_per_m3 = 100", "write medium = \"gas\" or \"water\""),
+            ("medium = \"water\"\npulses_per_kwh = 100", "counts water, in m³: write pulses_per_m3"),
+            ("medium = \"water\"\npulses_per_m3 = 100\nmax_power_w = 5", "max_flow_l_h"),
+            ("medium = \"steam\"\npulses_per_m3 = 100", "steam"),
+            ("pulses_per_kwh = 1000\nname = \"\"", "1 to 200 bytes"),
+        ] {
+            let error = meter(said).unwrap_err();
+            assert!(error.contains(refused), "{error}");
+        }
     }
 }

@@ -7,7 +7,7 @@ use std::thread;
 use anyhow::Context;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use meter_messages::{MeterId, PulsesPerKwh};
+use meter_messages::{MeterConstant, MeterId, Unit};
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
@@ -23,7 +23,8 @@ const LONG_NS: i64 = 1_000 * SourceTime::MS;
 
 /// Writes a line for each pulse of every meter to `out` until SIGINT or
 /// SIGTERM: as JSON an object with `t`, `meter`, `width_ms` (null of a pulse that
-/// lasts, or whose edges were lost: `stamped` is false then) and `power_w`.
+/// lasts, or whose edges were lost: `stamped` is false then) and `power_w`, or `flow_l_h` of
+/// gas and water.
 ///
 /// # Errors
 /// A line that cannot be opened or read.
@@ -62,10 +63,10 @@ fn follow(
     lines: &Sender<String>,
     stop: &CancellationToken,
 ) -> Result<(), SourceError> {
-    let mut source = pulse_source::open(&meter.source, meter.pulses_per_kwh, Kept::default())?;
+    let mut source = pulse_source::open(&meter.source, meter.constant, Kept::default())?;
     let (began, contact) = source.began();
     let mut filter = BounceFilter::new(meter.bounce, began, contact);
-    let mut shown = Shown::new(meter.pulses_per_kwh);
+    let mut shown = Shown::new(meter.constant);
     // Nobody reads any more where sending fails; the signal comes as well.
     let _ = lines.send(match form {
         Form::Text => format!("{}: {}, {contact:?} now", meter.id, source.describe()),
@@ -78,11 +79,12 @@ fn follow(
             SourceClock::Monotonic => clock::utc_offset_ns(),
             SourceClock::Utc => 0,
         };
+        let of = (&meter.id, meter.medium.unit());
         for line in shown.take(&filtered) {
             let utc = Timestamp::from_nanosecond(line.at.plus_ns(offset).0.into()).ok();
             let _ = lines.send(match form {
-                Form::Text => line.text(&meter.id, utc),
-                Form::Json => line.json(&meter.id, utc).to_string(),
+                Form::Text => line.text(of, utc),
+                Form::Json => line.json(of, utc).to_string(),
             });
         }
     }
@@ -97,25 +99,25 @@ struct Line {
     /// Not known while it lasts.
     width_ns: Option<i64>,
     /// Not known for the first.
-    power_w: Option<u32>,
+    rate: Option<u32>,
 }
 
 impl Line {
-    fn text(&self, meter: &MeterId, utc: Option<Timestamp>) -> String {
+    fn text(&self, (meter, unit): (&MeterId, Unit), utc: Option<Timestamp>) -> String {
         let at = match utc {
             Some(time) => time.to_zoned_datetime(TimeZone::system()).strftime("%H:%M:%S.%3f").to_string(),
             None => "--:--:--".into(),
         };
-        let power = self.power_w.map(|watts| format!("{watts} W")).unwrap_or_default();
+        let power = self.rate.map(|rate| format!("{rate} {}", unit.of_rate())).unwrap_or_default();
         format!("{at}  {:12} {:>10} {power:>8}", meter.as_str(), self.lasted())
     }
 
-    fn json(&self, meter: &MeterId, utc: Option<Timestamp>) -> serde_json::Value {
+    fn json(&self, (meter, unit): (&MeterId, Unit), utc: Option<Timestamp>) -> serde_json::Value {
         json!({
             "t": utc.map(|time| format!("{time:.3}")),
             "meter": meter,
             "width_ms": self.width_ns.map(|ns| ns as f64 / SourceTime::MS as f64),
-            "power_w": self.power_w,
+            (unit.rate_key()): self.rate,
             "stamped": self.stamped,
         })
     }
@@ -131,14 +133,14 @@ impl Line {
 
 /// Brings pulses, widths and power together.
 struct Shown {
-    constant: PulsesPerKwh,
+    constant: MeterConstant,
     spacing: PulseSpacing,
     /// A pulse that is not over yet.
     lasting: Option<Line>,
 }
 
 impl Shown {
-    fn new(constant: PulsesPerKwh) -> Self {
+    fn new(constant: MeterConstant) -> Self {
         Self { constant, spacing: PulseSpacing::default(), lasting: None }
     }
 
@@ -166,8 +168,8 @@ impl Shown {
         } else {
             self.spacing.interrupt();
         }
-        let power_w = self.spacing.power_w(pulse.at, self.constant);
-        self.lasting = Some(Line { at: pulse.at, stamped: pulse.stamped, width_ns: None, power_w });
+        let rate = self.spacing.rate(pulse.at, self.constant);
+        self.lasting = Some(Line { at: pulse.at, stamped: pulse.stamped, width_ns: None, rate });
     }
 
     fn end(&mut self, width_ns: Option<i64>, lines: &mut Vec<Line>) {
@@ -200,10 +202,10 @@ mod tests {
 
     #[test]
     fn a_pulse_is_shown_once_with_its_width() {
-        let mut shown = Shown::new(PulsesPerKwh::try_from(1000).unwrap());
+        let mut shown = Shown::new(MeterConstant::try_from(1000).unwrap());
         let mut take = |filtered: Filtered| -> Vec<(i64, String, Option<u32>)> {
             let lines = shown.take(&filtered);
-            lines.iter().map(|line| (line.at.0 / SourceTime::MS, line.lasted(), line.power_w)).collect()
+            lines.iter().map(|line| (line.at.0 / SourceTime::MS, line.lasted(), line.rate)).collect()
         };
         assert_eq!(take(filtered(&[(0, true)], &[], 20)), []);
         assert_eq!(take(filtered(&[], &[(0, 31)], 60)), [(0, "31.0 ms".into(), None)]);
@@ -223,10 +225,10 @@ mod tests {
     #[test]
     fn programs_read_the_same() {
         let line =
-            Line { at: at(1_500), stamped: true, width_ns: Some(30 * SourceTime::MS), power_w: Some(1000) };
+            Line { at: at(1_500), stamped: true, width_ns: Some(30 * SourceTime::MS), rate: Some(1000) };
         let utc = Timestamp::from_nanosecond(line.at.0.into()).ok();
         assert_eq!(
-            line.json(&"main".parse().unwrap(), utc),
+            line.json((&"main".parse().unwrap(), Unit::KilowattHour), utc),
             json!({"t": "1970-01-01T00:00:01.500Z", "meter": "main", "width_ms": 30.0, "power_w": 1000, "stamped": true})
         );
     }

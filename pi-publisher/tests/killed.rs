@@ -10,7 +10,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
-use meter_messages::{MeterId, PulsesPerKwh};
+use meter_messages::{MeterConstant, MeterId};
 use pi_publisher::interim::{Resumed, resume};
 use pi_publisher::outbox::Outbox;
 use pi_publisher::pulse_source::simulated::{Household, SimulatedSettings};
@@ -81,7 +81,7 @@ fn what_was_counted_before_a_kill_is_counted_once() {
         assert!(behind_ms < 5000, "{behind_ms} ms of counting are gone with the kill");
         let settings =
             SimulatedSettings { seed, kwh_per_year: KWH_PER_YEAR, pulse_ms: 30, ..Default::default() };
-        let household = Household::new(&settings, PulsesPerKwh::try_from(PULSES_PER_KWH).unwrap()).unwrap();
+        let household = Household::new(&settings, MeterConstant::try_from(PULSES_PER_KWH).unwrap()).unwrap();
         let edges = household.edges(SourceTime(ns(from).max(reached))..SourceTime(until));
         let closings = edges.iter().filter(|edge| edge.contact == Contact::Closed).count() as u64;
         assert_eq!(left.total - counted, closings, "run {seed}: counted, and what its household gave");
@@ -113,7 +113,7 @@ fn a_power_cut_costs_what_came_since_the_last_checkpoint() {
     assert!(behind_s < 15.0, "{behind_s} s of counting are gone with the power");
     let settings =
         SimulatedSettings { seed: 3, kwh_per_year: KWH_PER_YEAR, pulse_ms: 30, ..Default::default() };
-    let household = Household::new(&settings, PulsesPerKwh::try_from(PULSES_PER_KWH).unwrap()).unwrap();
+    let household = Household::new(&settings, MeterConstant::try_from(PULSES_PER_KWH).unwrap()).unwrap();
     let edges = household.edges(SourceTime(ns(from))..SourceTime(until));
     let closings = edges.iter().filter(|edge| edge.contact == Contact::Closed).count() as u64;
     assert_eq!(left.total, closings);

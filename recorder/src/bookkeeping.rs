@@ -231,7 +231,7 @@ mod tests {
         let ledger = Ledger::open(&folder.join("ledger.sqlite")).unwrap();
         let meter = ledger.meters().unwrap().remove(0);
         let readings = ledger.readings(&meter, 100).unwrap().into_iter();
-        readings.map(|entered| (entered.reading.kwh, entered.reading.by)).collect()
+        readings.map(|entered| (entered.reading.shown, entered.reading.by)).collect()
     }
 
     /// The outbox that the meter fills now, and the last number that it has.

@@ -33,6 +33,8 @@ enum Nonsense {
     TooMany,
     #[error("a reading of a meter that nobody has recorded")]
     UnknownMeter,
+    #[error("a reading in another unit than the meter's: kwh of electricity, m3 of gas and water")]
+    OtherUnit,
     #[error("the meter has as many readings as are kept")]
     TooManyReadings,
     #[error("a retained reading: it may be older than its correction")]
@@ -205,17 +207,18 @@ fn reading(
         Ok(reading) => reading,
         Err(error) => return Ok(Err(error.into())),
     };
-    let (at, kwh, by) = (reading.at, reading.kwh, &reading.by);
+    let (at, shown, unit, by) = (reading.at, reading.shown, reading.unit.symbol(), &reading.by);
     Ok(match batch.enter(meter, &reading, Timestamp::now())? {
         Entering::Entered | Entering::AlreadyEntered => {
-            tracing::info!(%meter, %at, kwh, by, "a reading is entered");
+            tracing::info!(%meter, %at, shown, unit, by, "a reading is entered");
             Ok(())
         }
         Entering::Corrected => {
-            tracing::info!(%meter, %at, kwh, by, "a reading is corrected");
+            tracing::info!(%meter, %at, shown, unit, by, "a reading is corrected");
             Ok(())
         }
         Entering::UnknownMeter => Err(Nonsense::UnknownMeter),
+        Entering::OtherUnit => Err(Nonsense::OtherUnit),
         Entering::TooMany => Err(Nonsense::TooManyReadings),
     })
 }

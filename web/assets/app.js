@@ -6,7 +6,7 @@
 // As in texts: the English of these pages writes dates as the British do.
 const language = document.documentElement.lang;
 const locale = language === "en" ? "en-GB" : language;
-const watts = new Intl.NumberFormat(locale, { maximumFractionDigits: 0 });
+const whole = new Intl.NumberFormat(locale, { maximumFractionDigits: 0 });
 const ago = new Intl.RelativeTimeFormat(locale, { style: "short" });
 
 // As in live.rs: publishers send a value a second.
@@ -34,9 +34,10 @@ class Now {
       const counted = this.total !== undefined && now.total > this.total;
       this.total = now.total;
       this.at = Date.parse(now.t);
-      this.power = now.power_w;
+      this.power = now.power_w ?? null;
+      const rate = now.flow_l_h ?? this.power;
       this.find("[data-age]").dateTime = now.t;
-      this.find("[data-power]").textContent = now.power_w === null ? "–" : watts.format(now.power_w);
+      this.find("[data-power]").textContent = rate === null ? "–" : whole.format(rate);
       if (counted) this.beat();
     }
     this.showAge();
@@ -73,7 +74,7 @@ function showSums(meters) {
   for (const site of document.querySelectorAll("[data-site]")) {
     const field = site.querySelector("[data-sum]");
     const shown = [...meters.values()].filter((it) => site.contains(it.element) && it.fresh && it.power !== null);
-    if (field && shown.length) field.textContent = watts.format(shown.reduce((sum, it) => sum + it.power, 0));
+    if (field && shown.length) field.textContent = whole.format(shown.reduce((sum, it) => sum + it.power, 0));
   }
 }
 

@@ -1,4 +1,4 @@
-// The interactive chart: power from years down to single minutes. Data come
+// The interactive chart: power or flow from years down to single minutes. Data come
 // from the server, never more than about two thousand points for what is seen.
 "use strict";
 
@@ -6,7 +6,7 @@
   const figure = document.querySelector("[data-series]");
   const canvas = figure.querySelector(".canvas");
   const readout = figure.querySelector(".readout");
-  const { series, label } = figure.dataset;
+  const { series, label, unit, rateUnit } = figure.dataset;
   const zone = figure.dataset.zone || undefined;
   const first = Number(figure.dataset.first);
   const growing = "growing" in figure.dataset;
@@ -159,7 +159,7 @@
     const [most, least] = [u.data[1][index], u.data[2][index]];
     const range = most > least ? ` (${number(least)}–${number(most)})` : "";
     const step = u.data[0].length > 1 ? u.data[0][1] - u.data[0][0] : 60;
-    readout.textContent = `${moment(u.data[0][index] - step / 2)} · ${number(mean)} W${range} · ${number(mean * step / 3.6e6, 3)} kWh`;
+    readout.textContent = `${moment(u.data[0][index] - step / 2)} · ${number(mean)} ${rateUnit}${range} · ${number(mean * step / 3.6e6, 3)} ${unit}`;
   }
 
   /** The energy between two moments, as the ledger has it. */
@@ -169,7 +169,8 @@
       const data = await fetchSeries(Math.round(from / 60) * 60, Math.round(to / 60) * 60, 1);
       if (mine !== asked || !selection) return;
       const hours = (to - from) / 3600;
-      readout.textContent = `${moment(from)} – ${moment(to)} · ${number(data.kwh, 3)} kWh · ⌀ ${number(data.kwh * 1000 / hours)} W`;
+      const quantity = data.kwh ?? data.m3;
+      readout.textContent = `${moment(from)} – ${moment(to)} · ${number(quantity, 3)} ${unit} · ⌀ ${number(quantity * 1000 / hours)} ${rateUnit}`;
     } catch {
       readout.textContent = "";
     }
@@ -194,7 +195,7 @@
       bands: [{ series: [1, 2], fill: css("--peak") }],
       axes: [
         { ...axis, values: ticks, size: 40, space: 70 },
-        { ...axis, values: (_u, splits) => splits.map((watts) => `${number(watts)} W`), size: 66 },
+        { ...axis, values: (_u, splits) => splits.map((rate) => `${number(rate)} ${rateUnit}`), size: 66 },
       ],
       cursor: { drag: { x: false, y: false }, points: { size: 7 }, y: false },
       hooks: { drawClear: [hatch], setCursor: [say] },

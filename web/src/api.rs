@@ -9,8 +9,10 @@ use hyper::body::Frame;
 use hyper::header::{self, HeaderMap};
 use jiff::Timestamp;
 use meter_ledger::{Gap, GapReason, RecordedMeter, RecordedMinute, Sum, Trust};
-use meter_messages::Status;
-use serde::Serialize;
+use meter_messages::{Medium, Status, Unit};
+use serde::ser::Error;
+use serde::{Serialize, Serializer};
+use serde_json::Value;
 
 use crate::energy::{Notation, Pieces, Text};
 use crate::figures::Figures;
@@ -22,23 +24,77 @@ use crate::proxies::BasePath;
 use crate::reply::{self, Reply};
 use crate::route::{EnergyRequest, Form};
 
+/// What is told of a meter, under names that say its unit.
+#[derive(Debug)]
+pub(crate) struct ByUnit<T>(Unit, T);
+
+/// The names that say the unit of electricity, and those of gas and water in their place.
+const NAMES: [(&str, &str); 7] = [
+    ("pulses_per_kwh", "pulses_per_m3"),
+    ("kwh", "m3"),
+    ("mean_w", "mean_l_h"),
+    ("month_budget_kwh", "month_budget_m3"),
+    ("kwh_by_meter", "m3_by_meter"),
+    ("kwh_by_pulses", "m3_by_pulses"),
+    ("drift_kwh", "drift_m3"),
+];
+
+/// A name in the interface for programs, for a meter that counts in that unit.
+pub(crate) fn name_in(unit: Unit, name: &str) -> &str {
+    let in_its_place = || NAMES.iter().find(|(of_energy, _)| *of_energy == name);
+    match unit {
+        Unit::KilowattHour => name,
+        Unit::CubicMetre => in_its_place().map_or(name, |(_, of_volume)| of_volume),
+    }
+}
+
+impl<T: Serialize> Serialize for ByUnit<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Self(unit, told) = self;
+        if *unit == Unit::KilowattHour {
+            return told.serialize(serializer);
+        }
+        renamed(serde_json::to_value(told).map_err(S::Error::custom)?, *unit).serialize(serializer)
+    }
+}
+
+fn renamed(told: Value, unit: Unit) -> Value {
+    match told {
+        Value::Object(fields) => {
+            let renamed =
+                |(name, value): (String, Value)| (name_in(unit, &name).to_owned(), renamed(value, unit));
+            fields.into_iter().map(renamed).collect()
+        }
+        Value::Array(values) => values.into_iter().map(|value| renamed(value, unit)).collect(),
+        other => other,
+    }
+}
+
 /// One meter of `/api/v1/meters`.
 #[derive(Debug, Serialize)]
 pub(crate) struct MeterEntry {
     site: String,
     meter: String,
     name: String,
+    medium: Medium,
+    unit: Unit,
     pulses_per_kwh: u32,
     href: String,
 }
 
 impl MeterEntry {
-    pub(crate) fn new(known: &RecordedMeter, base_path: &BasePath) -> Self {
+    pub(crate) fn new(known: &RecordedMeter, base_path: &BasePath) -> ByUnit<Self> {
+        ByUnit(known.medium.unit(), Self::of(known, base_path))
+    }
+
+    fn of(known: &RecordedMeter, base_path: &BasePath) -> Self {
         Self {
             site: known.meter.site.to_string(),
             meter: known.meter.meter.to_string(),
             name: known.name.clone(),
-            pulses_per_kwh: known.pulses_per_kwh.get(),
+            medium: known.medium,
+            unit: known.medium.unit(),
+            pulses_per_kwh: known.constant.get(),
             href: format!("{}/api/v1/meters/{}", base_path.as_str(), known.meter),
         }
     }
@@ -89,9 +145,18 @@ impl From<&Presence> for PresenceState {
 #[derive(Debug, Serialize)]
 struct Now {
     t: Timestamp,
-    power_w: Option<u32>,
+    #[serde(flatten)]
+    rate: RateState,
     total: u64,
     fresh: bool,
+}
+
+/// Power, or the flow of gas and water.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+enum RateState {
+    Power { power_w: Option<u32> },
+    Flow { flow_l_h: u32 },
 }
 
 #[derive(Debug, Serialize)]
@@ -133,7 +198,9 @@ struct LastMinute {
 fn now(presence: &Presence) -> Option<Now> {
     let fresh = presence.freshness(Timestamp::now()) == Freshness::Live;
     let live = presence.value.as_ref()?;
-    Some(Now { t: live.at, power_w: live.power_w, total: live.total, fresh })
+    let power = RateState::Power { power_w: live.power_w };
+    let rate = live.flow_l_h.map_or(power, |flow_l_h| RateState::Flow { flow_l_h });
+    Some(Now { t: live.at, rate, total: live.total, fresh })
 }
 
 fn figure_set(figures: &Figures, reader: &LedgerReader) -> FigureSet {
@@ -145,7 +212,7 @@ fn figure_set(figures: &Figures, reader: &LedgerReader) -> FigureSet {
     };
     let mean_w = |newest: RecordedMinute| {
         let constant = figures.meter.constant_at(newest.minute);
-        constant.power_w(newest.pulses.into(), f64::from(newest.watched_s.max(1)))
+        constant.rate(newest.pulses.into(), f64::from(newest.watched_s.max(1)))
     };
     FigureSet {
         today: energy(&figures.today),
@@ -153,9 +220,9 @@ fn figure_set(figures: &Figures, reader: &LedgerReader) -> FigureSet {
         yesterday: energy(&figures.yesterday),
         difference_percent: figures.difference_percent().map(|percent| (percent * 10.0).round() / 10.0),
         month: energy(&figures.month),
-        month_budget_kwh: reader.meters().budget_kwh(&figures.meter.meter),
+        month_budget_kwh: reader.meters().budget(&figures.meter),
         cost: figures.costs.map(|costs| CostState {
-            currency: reader.tariffs().currency().to_owned(),
+            currency: reader.tariffs().of(figures.meter.medium).currency().to_owned(),
             today: cents(costs.today.total()),
             month: cents(costs.month.total()),
             month_expected: costs.month_expected.map(cents),
@@ -180,13 +247,14 @@ pub(crate) fn meter_state(
     presence: &Presence,
     reader: &LedgerReader,
     base_path: &BasePath,
-) -> MeterState {
-    MeterState {
-        entry: MeterEntry::new(&figures.meter, base_path),
+) -> ByUnit<MeterState> {
+    let state = MeterState {
+        entry: MeterEntry::of(&figures.meter, base_path),
         time_zone: reader.zone().iana_name().map(str::to_owned),
         presence: presence.into(),
         figures: figure_set(figures, reader),
-    }
+    };
+    ByUnit(figures.meter.medium.unit(), state)
 }
 
 /// How far a meter's record can be trusted.
@@ -267,18 +335,22 @@ struct ComparisonState {
 
 impl ReadingState {
     /// One of `/api/v1/meters/<site>/<meter>/readings`, with or without who read it.
-    pub(crate) fn new(checked: &CheckedReading, names: bool) -> Self {
+    pub(crate) fn new(checked: &CheckedReading, names: bool) -> ByUnit<Self> {
+        ByUnit(checked.entered.reading.unit, Self::of(checked, names))
+    }
+
+    fn of(checked: &CheckedReading, names: bool) -> Self {
         let thousandths = |value: f64| (value * 1000.0).round() / 1000.0;
         let reading = &checked.entered.reading;
         Self {
             t: reading.at,
-            kwh: reading.kwh,
+            kwh: reading.shown,
             by: names.then(|| reading.by.clone()),
             entered: checked.entered.entered,
             since_previous: checked.since.map(|since| ComparisonState {
-                kwh_by_meter: thousandths(since.meter_kwh),
-                kwh_by_pulses: thousandths(since.pulses_kwh),
-                drift_kwh: thousandths(since.drift_kwh()),
+                kwh_by_meter: thousandths(since.by_meter),
+                kwh_by_pulses: thousandths(since.by_pulses),
+                drift_kwh: thousandths(since.drift()),
                 drift_percent: since.drift_percent().map(thousandths),
                 unwatched_s: since.unwatched_s,
             }),

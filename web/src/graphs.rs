@@ -173,7 +173,7 @@ impl Studio {
 
     fn draw(&self, key: &PictureKey) -> Result<Vec<u8>, PictureError> {
         let now = minute_in_progress();
-        let (meter, total_kwh) = self.sum(key, now)?.ok_or(PictureError::NotFound)?;
+        let (meter, total) = self.sum(key, now)?.ok_or(PictureError::NotFound)?;
         let meter = self.ledger.meters().named(meter);
         let database = MeterDatabase::open(&self.rrd_dir, &key.meter)?.ok_or(PictureError::NotFound)?;
         let texts = key.language.texts();
@@ -187,6 +187,7 @@ impl Studio {
             .constant_changes()
             .map(|(from, next)| (from, std::mem::replace(&mut constant, next)))
             .collect();
+        let unit = meter.medium.unit();
         let graph = Graph {
             earlier: &earlier,
             span: key.span,
@@ -196,8 +197,10 @@ impl Studio {
             picture: key.picture,
             words: &texts.graph,
             title: &title,
-            pulses_per_kwh: meter.pulses_per_kwh,
-            total_kwh,
+            unit,
+            rate: texts.measure(unit).rate,
+            constant: meter.constant,
+            total,
             now,
             range: key.period.as_ref().map(|period| (period.span.start, period.span.end)),
         };

@@ -137,7 +137,7 @@ async fn cost(
     until: Minute,
     site: &LedgerReader,
 ) -> Result<Option<Cost>, ReadError> {
-    let (zone, tariffs) = (site.zone(), site.tariffs());
+    let (zone, tariffs) = (site.zone(), site.tariffs().of(meter.medium));
     if tariffs.is_empty() {
         return Ok(None);
     }
@@ -204,7 +204,7 @@ async fn read_costs(
     recorded: Range<Minute>,
     site: &LedgerReader,
 ) -> Result<(), ReadError> {
-    let (zone, tariffs) = (site.zone(), site.tariffs());
+    let (zone, tariffs) = (site.zone(), site.tariffs().of(meter.medium));
     if tariffs.is_empty() {
         return Ok(());
     }

@@ -13,7 +13,7 @@ use tokio::sync::{Semaphore, mpsc, oneshot};
 
 use crate::figures::{self, Figures};
 use crate::meter_settings::SiteMeters;
-use crate::tariff::Tariffs;
+use crate::tariff::SiteTariffs;
 
 /// Questions that may wait; who has more waits with them.
 const QUEUE: usize = 64;
@@ -41,7 +41,7 @@ pub(crate) struct LedgerReader {
     /// Held by one of those who read much.
     much: Arc<Semaphore>,
     zone: TimeZone,
-    tariffs: Arc<Tariffs>,
+    tariffs: Arc<SiteTariffs>,
     meters: Arc<SiteMeters>,
 }
 
@@ -51,7 +51,7 @@ impl LedgerReader {
     pub(crate) fn start(
         path: PathBuf,
         zone: TimeZone,
-        tariffs: Tariffs,
+        tariffs: SiteTariffs,
         meters: SiteMeters,
     ) -> std::io::Result<Self> {
         let (questions, mut incoming) = mpsc::channel::<Question>(QUEUE);
@@ -72,8 +72,8 @@ impl LedgerReader {
     }
 
     /// What energy costs.
-    pub(crate) fn tariffs(&self) -> Arc<Tariffs> {
-        self.tariffs.clone()
+    pub(crate) fn tariffs(&self) -> &SiteTariffs {
+        &self.tariffs
     }
 
     /// What the site says of its meters.
@@ -163,7 +163,7 @@ impl Reader {
         &mut self,
         meter: &Meter,
         zone: &TimeZone,
-        tariffs: &Tariffs,
+        tariffs: &SiteTariffs,
     ) -> Result<Option<Arc<Figures>>, LedgerError> {
         let found = self.read(|ledger| {
             let Some(known) = ledger.meter(meter)? else { return Ok(None) };
@@ -178,6 +178,7 @@ impl Reader {
         {
             return Ok(Some(figures.clone()));
         }
+        let tariffs = tariffs.of(known.medium);
         let figures = self.read(|ledger| Figures::read(ledger, known, newest, until, (zone, tariffs)))?;
         let figures = Arc::new(figures);
         self.figures.insert(meter.clone(), (newest, figures.clone()));

@@ -120,7 +120,7 @@ impl Web {
         let Self { settings, listener, access, .. } = self;
         let zone = settings.zone();
         let disk = settings.ledger.clone();
-        let tariffs = tariff::Tariffs::new(&settings.currency, &settings.tariff)?;
+        let tariffs = tariff::SiteTariffs::new(&settings.currency, &settings.tariff)?;
         let meters = meter_settings::SiteMeters::new(&settings.meter)?;
         let ledger = ledger_thread::LedgerReader::start(settings.ledger, zone, tariffs, meters)
             .context("starting the ledger's thread")?;

@@ -220,8 +220,7 @@ impl LiveValues {
             }
             Ok(Topic::State(meter)) => {
                 let state = State::from_json(payload).ok();
-                let live =
-                    state.map(|state| Live { at: state.at, power_w: state.power_w, total: state.total });
+                let live = state.map(Live::from);
                 // Retained: it may come after a newer live value.
                 self.take_value(&meter, live, |known, live| known.at <= live.at);
             }

@@ -15,27 +15,27 @@ pub(crate) struct CheckedReading {
     pub(crate) since: Option<Comparison>,
 }
 
-/// The energy between two readings, both ways.
+/// The energy or volume between two readings, both ways, in the meter's unit.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Comparison {
     /// By the meter.
-    pub(crate) meter_kwh: f64,
+    pub(crate) by_meter: f64,
     /// By the pulses.
-    pub(crate) pulses_kwh: f64,
+    pub(crate) by_pulses: f64,
     /// Seconds of it in which nobody counted: what is missing of the pulses, they may explain.
     pub(crate) unwatched_s: u64,
 }
 
 impl Comparison {
-    /// By how much the pulses are off, in kWh.
-    pub(crate) fn drift_kwh(&self) -> f64 {
-        self.pulses_kwh - self.meter_kwh
+    /// By how much the pulses are off, in the meter's unit.
+    pub(crate) fn drift(&self) -> f64 {
+        self.by_pulses - self.by_meter
     }
 
     /// The same in percent; `None` where the meter did not go forward: it was replaced, or
     /// misread.
     pub(crate) fn drift_percent(&self) -> Option<f64> {
-        (self.meter_kwh > 0.0).then(|| (self.pulses_kwh / self.meter_kwh - 1.0) * 100.0)
+        (self.by_meter > 0.0).then(|| (self.by_pulses / self.by_meter - 1.0) * 100.0)
     }
 }
 
@@ -64,8 +64,8 @@ fn compare(
     let length_s = (span.end.start() - span.start.start()).max(0).unsigned_abs();
     let sum = ledger.sum(meter, span)?;
     Ok(Comparison {
-        meter_kwh: after.reading.kwh - before.reading.kwh,
-        pulses_kwh: sum.kwh(),
+        by_meter: after.reading.shown - before.reading.shown,
+        by_pulses: sum.kwh(),
         unwatched_s: length_s.saturating_sub(sum.watched_s),
     })
 }
@@ -76,8 +76,8 @@ mod tests {
 
     #[test]
     fn drift_is_what_the_pulses_have_too_much() {
-        let between = |meter_kwh, pulses_kwh| Comparison { meter_kwh, pulses_kwh, unwatched_s: 0 };
-        assert_eq!(between(200.0, 150.0).drift_kwh(), -50.0);
+        let between = |by_meter, by_pulses| Comparison { by_meter, by_pulses, unwatched_s: 0 };
+        assert_eq!(between(200.0, 150.0).drift(), -50.0);
         assert_eq!(between(200.0, 150.0).drift_percent(), Some(-25.0));
         assert_eq!(between(0.0, 1.0).drift_percent(), None);
         assert_eq!(between(-5.0, 1.0).drift_percent(), None);

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use daemon_runtime::SettingsError;
 use meter_ledger::RecordedMeter;
-use meter_messages::Meter;
+use meter_messages::{Meter, Unit};
 use meter_rrd::Colour;
 use serde::Deserialize;
 
@@ -23,6 +23,8 @@ pub struct MeterSettings {
     pub colour: Option<String>,
     /// The energy that a calendar month may take, in kWh.
     pub budget_kwh_per_month: Option<f64>,
+    /// The volume that it may take, in m³.
+    pub budget_m3_per_month: Option<f64>,
 }
 
 /// What is said of one meter.
@@ -30,7 +32,7 @@ pub struct MeterSettings {
 struct Said {
     name: Option<String>,
     colour: Colour,
-    budget_kwh: Option<f64>,
+    budget: Option<(Unit, f64)>,
 }
 
 /// What is said of all of them.
@@ -64,9 +66,10 @@ impl SiteMeters {
         self.0.get(meter).map_or_else(Colour::default, |said| said.colour)
     }
 
-    /// What a month of a meter may take, in kWh.
-    pub(crate) fn budget_kwh(&self, meter: &Meter) -> Option<f64> {
-        self.0.get(meter)?.budget_kwh
+    /// What a month of a meter may take, in its unit.
+    pub(crate) fn budget(&self, meter: &RecordedMeter) -> Option<f64> {
+        let (unit, budget) = self.0.get(&meter.meter)?.budget?;
+        (unit == meter.medium.unit()).then_some(budget)
     }
 }
 
@@ -79,15 +82,14 @@ fn said(meter: &MeterSettings) -> Result<Said, String> {
         .colour
         .as_deref()
         .map(|name| name.parse().map_err(|unknown| format!("there is no colour \"{name}\"; {unknown}")));
-    let budget = meter.budget_kwh_per_month;
-    if let Some(kwh) = budget.filter(|kwh| !(kwh.is_finite() && *kwh > 0.0)) {
-        return Err(format!("{kwh} is no budget in kWh"));
+    let budget = match (meter.budget_kwh_per_month, meter.budget_m3_per_month) {
+        (Some(_), Some(_)) => return Err("a budget is in kWh or in m³".into()),
+        (kwh, m3) => kwh.map(|kwh| (Unit::KilowattHour, kwh)).or(m3.map(|m3| (Unit::CubicMetre, m3))),
+    };
+    if let Some((unit, budget)) = budget.filter(|(_, budget)| !(budget.is_finite() && *budget > 0.0)) {
+        return Err(format!("{budget} is no budget in {}", unit.symbol()));
     }
-    Ok(Said {
-        name: name.map(str::to_owned),
-        colour: colour.transpose()?.unwrap_or_default(),
-        budget_kwh: budget,
-    })
+    Ok(Said { name: name.map(str::to_owned), colour: colour.transpose()?.unwrap_or_default(), budget })
 }
 
 #[cfg(test)]
@@ -106,6 +108,8 @@ mod tests {
         for (said, because) in [
             ("budget_kwh_per_month = 0", "meter hq/main: 0 is no budget"),
             ("budget_kwh_per_month = nan", "meter hq/main: NaN is no budget"),
+            ("budget_m3_per_month = -1", "-1 is no budget in m³"),
+            ("budget_m3_per_month = 1\nbudget_kwh_per_month = 1", "in kWh or in m³"),
             ("name = ' '", "meter hq/main: a name has 1 to 200 bytes"),
             (
                 "colour = 'purple'",
@@ -122,7 +126,7 @@ mod tests {
     fn a_meter_of_which_nothing_is_said_looks_as_ever() {
         let site = site("[[meter]]\nid = 'hq/oven'\ncolour = 'red'").unwrap();
         let of = |id: &str| id.parse::<Meter>().unwrap();
-        assert_eq!((site.colour(&of("hq/oven")), site.budget_kwh(&of("hq/oven"))), (Colour::Red, None));
+        assert_eq!(site.colour(&of("hq/oven")), Colour::Red);
         assert_eq!(site.colour(&of("hq/main")), Colour::Teal);
     }
 }

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
-use meter_messages::{MeterReading, Minute};
+use meter_messages::{MeterReading, Minute, Unit};
 
 /// A clock may be so much ahead of ours, in seconds.
 const AHEAD_S: i64 = 60;
@@ -14,7 +14,7 @@ pub(crate) struct Fields {
     /// A local time as in `2026-11-25T18:30`.
     pub(crate) time: String,
     /// What the meter shows, with comma or point.
-    pub(crate) kwh: String,
+    pub(crate) shown: String,
 }
 
 /// What is wrong with a field.
@@ -25,13 +25,13 @@ pub(crate) enum FieldError {
     /// A time that is still to come.
     Future,
     /// No number that a meter can show.
-    Kwh,
+    Number,
 }
 
 impl Fields {
     /// Before anything was typed in.
     pub(crate) fn at(now: DateTime) -> Self {
-        Self { time: now.strftime("%Y-%m-%dT%H:%M").to_string(), kwh: String::new() }
+        Self { time: now.strftime("%Y-%m-%dT%H:%M").to_string(), shown: String::new() }
     }
 
     /// Those of a form's body; what is not there is empty.
@@ -40,7 +40,7 @@ impl Fields {
         for (name, value) in form_urlencoded::parse(body) {
             match name.as_ref() {
                 "time" => fields.time = value.into_owned(),
-                "kwh" => fields.kwh = value.into_owned(),
+                "shown" => fields.shown = value.into_owned(),
                 _ => {}
             }
         }
@@ -51,6 +51,7 @@ impl Fields {
     pub(crate) fn reading(
         &self,
         by: &str,
+        unit: Unit,
         zone: &TimeZone,
         now: Timestamp,
     ) -> Result<MeterReading, FieldError> {
@@ -62,18 +63,19 @@ impl Fields {
         if at.as_second() > now.as_second() + AHEAD_S {
             return Err(FieldError::Future);
         }
-        Ok(MeterReading { at, kwh: kwh(&self.kwh).ok_or(FieldError::Kwh)?, by: by.to_owned() })
+        let shown = number(&self.shown).ok_or(FieldError::Number)?;
+        Ok(MeterReading { at, shown, unit, by: by.to_owned() })
     }
 }
 
 /// Digits with at most one comma or point. Thousands are not parted: nobody could tell `12.345`
 /// from `12,345`.
-fn kwh(text: &str) -> Option<f64> {
+fn number(text: &str) -> Option<f64> {
     let text = text.trim().replace(',', ".");
     let is_number = text.starts_with(|first: char| first.is_ascii_digit())
         && text.chars().all(|digit| digit.is_ascii_digit() || digit == '.');
-    let kwh: f64 = text.parse().ok().filter(|_| is_number)?;
-    (kwh <= MeterReading::MOST_KWH).then_some(kwh)
+    let number: f64 = text.parse().ok().filter(|_| is_number)?;
+    (number <= MeterReading::MOST).then_some(number)
 }
 
 #[cfg(test)]
@@ -84,20 +86,20 @@ mod tests {
     fn read(body: &str) -> Result<(String, f64), FieldError> {
         let zone = TimeZone::get("Europe/Berlin").unwrap();
         let now = "2026-11-25T17:30:00Z".parse().unwrap();
-        let reading = Fields::of(body.as_bytes()).reading("anna", &zone, now)?;
+        let reading = Fields::of(body.as_bytes()).reading("anna", Unit::KilowattHour, &zone, now)?;
         assert_eq!(reading.by, "anna");
-        Ok((reading.at.to_string(), reading.kwh))
+        Ok((reading.at.to_string(), reading.shown))
     }
 
     #[test]
     fn a_reading_is_a_local_time_and_a_number() {
         let now = Ok(("2026-11-25T17:30:00Z".to_owned(), 12345.6));
-        assert_eq!(read("time=2026-11-25T18%3A30&kwh=12345%2C6&x=y"), now);
-        assert_eq!(read("kwh=+12345.6+&time=2026-11-25T18:30:00"), now);
-        assert_eq!(read("time=2026-11-25T18:31&kwh=0").unwrap().1, 0.0);
+        assert_eq!(read("time=2026-11-25T18%3A30&shown=12345%2C6&x=y"), now);
+        assert_eq!(read("shown=+12345.6+&time=2026-11-25T18:30:00"), now);
+        assert_eq!(read("time=2026-11-25T18:31&shown=0").unwrap().1, 0.0);
         // The clock went back from three to two, and forward from two to three.
-        assert_eq!(read("time=2026-10-25T02:30&kwh=1").unwrap().0, "2026-10-25T00:30:00Z");
-        assert_eq!(read("time=2026-03-29T02:30&kwh=1").unwrap().0, "2026-03-29T01:30:00Z");
+        assert_eq!(read("time=2026-10-25T02:30&shown=1").unwrap().0, "2026-10-25T00:30:00Z");
+        assert_eq!(read("time=2026-03-29T02:30&shown=1").unwrap().0, "2026-03-29T01:30:00Z");
     }
 
     #[test]
@@ -105,11 +107,11 @@ mod tests {
         for time in
             ["", "yesterday", "2026-11-25", "2026-13-01T00:00", "1999-12-31T12:00", "2026-11-25T18:30Z"]
         {
-            assert_eq!(read(&format!("time={time}&kwh=1")), Err(FieldError::Time), "{time}");
+            assert_eq!(read(&format!("time={time}&shown=1")), Err(FieldError::Time), "{time}");
         }
-        assert_eq!(read("time=2026-11-25T18:32&kwh=1"), Err(FieldError::Future));
+        assert_eq!(read("time=2026-11-25T18:32&shown=1"), Err(FieldError::Future));
         for kwh in ["", "-1", "x", "1.2.3", "1.234,5", "1e5", "inf", "1000000001", ".5", "0x1", "1'000"] {
-            assert_eq!(read(&format!("time=2026-11-25T18:30&kwh={kwh}")), Err(FieldError::Kwh), "{kwh}");
+            assert_eq!(read(&format!("time=2026-11-25T18:30&shown={kwh}")), Err(FieldError::Number), "{kwh}");
         }
     }
 }

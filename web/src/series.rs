@@ -10,6 +10,7 @@ use jiff::tz::TimeZone;
 use meter_ledger::{Ledger, LedgerError, RecordedMeter, RecordedMinute};
 use meter_messages::{Meter, Minute};
 
+use crate::api::name_in;
 use crate::calendar::{Kind, pieces};
 use crate::ledger_thread::{LedgerReader, ReadError};
 use crate::reply::{Effort, Prepared};
@@ -116,7 +117,7 @@ impl Points {
 /// What is known of a point.
 #[derive(Debug, Clone, Copy, Default)]
 struct Point {
-    /// Sum of the minutes' power, each by its watched seconds.
+    /// Sum of the minutes' power or flow, each by its watched seconds.
     joule: f64,
     watched_s: u32,
     least: f64,
@@ -124,11 +125,11 @@ struct Point {
 }
 
 impl Point {
-    fn add(&mut self, minute: &RecordedMinute, watts: f64) {
+    fn add(&mut self, minute: &RecordedMinute, rate: f64) {
         let first = self.watched_s == 0;
-        self.least = if first { watts } else { self.least.min(watts) };
-        self.most = if first { watts } else { self.most.max(watts) };
-        self.joule += watts * 60.0;
+        self.least = if first { rate } else { self.least.min(rate) };
+        self.most = if first { rate } else { self.most.max(rate) };
+        self.joule += rate * 60.0;
         self.watched_s += u32::from(minute.watched_s.max(1));
     }
 }
@@ -143,13 +144,13 @@ fn add(
 ) -> Result<(), LedgerError> {
     ledger.for_each_minute(meter, span, |minute| {
         if let Some(point) = all.get_mut(wanted.of(minute.minute)) {
-            point.add(&minute, meter.constant_at(minute.minute).power_w(minute.pulses.into(), 60.0));
+            point.add(&minute, meter.constant_at(minute.minute).rate(minute.pulses.into(), 60.0));
         }
     })
 }
 
-/// Compact: whole watts in three rows, `null` where nobody watched.
-fn json(points: &Points, all: &[Point], kwh: f64) -> String {
+/// Compact: whole watts, or litres an hour, in three rows, `null` where nobody watched.
+fn json(points: &Points, all: &[Point], (name, quantity): (&str, f64)) -> String {
     let mut text = match points {
         Points::Even(first, step, _) => format!("{{\"start\":{},\"step\":{}", first.start(), step * 60),
         Points::Calendar(edges) => {
@@ -174,8 +175,8 @@ fn json(points: &Points, all: &[Point], kwh: f64) -> String {
         row("min", |point| point.least);
         row("max", |point| point.most);
     }
-    // The energy of exactly the time that was asked for, whatever the points are.
-    let _ = writeln!(text, ",\"kwh\":{kwh}}}");
+    // The energy or volume of exactly the time that was asked for, whatever the points are.
+    let _ = writeln!(text, ",\"{name}\":{quantity}}}");
     text
 }
 
@@ -230,8 +231,9 @@ impl SeriesStore {
             start = end;
         }
         let asked = Minute::nearest(key.0.from.div_euclid(60))..key.1;
+        let name = name_in(meter.medium.unit(), "kwh");
         let sum = self.ledger.ask(move |ledger| Ok(ledger.sum(&meter, asked)?.kwh())).await?;
-        let text = json(&points, &all, sum);
+        let text = json(&points, &all, (name, sum));
         let file = Arc::new(Prepared::text("application/json", text, Effort::Quick));
         let mut kept = self.kept();
         if kept.len() >= MOST_KEPT {
@@ -292,7 +294,7 @@ mod tests {
         let minute = RecordedMinute { minute: Minute::nearest(0), pulses: 3, watched_s: 60, total: 3 };
         known.add(&minute, 180.0);
         known.add(&minute, 60.0);
-        let text = json(&Points::Even(Minute::nearest(0), 2, 2), &[known, Point::default()], 0.25);
+        let text = json(&Points::Even(Minute::nearest(0), 2, 2), &[known, Point::default()], ("kwh", 0.25));
         assert!(
             text.ends_with(
                 "\"step\":120,\"mean\":[120,null],\"min\":[60,null],\"max\":[180,null],\"kwh\":0.25}\n"

@@ -1,16 +1,17 @@
-//! What energy costs: by date, day of the week and time of day. Pure.
+//! What energy, gas and water cost: by date, day of the week and time of day. Pure.
 //!
 //! Prices change on full local hours, so the cost of a time follows from its
 //! hours. The base fee is spread over the hours of its month, watched or not.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use daemon_runtime::SettingsError;
 use jiff::ToSpan;
 use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
 use meter_ledger::Sum;
-use meter_messages::Minute;
+use meter_messages::{Medium, Minute, Unit};
 use serde::Deserialize;
 
 use crate::calendar::{Kind, Period};
@@ -20,18 +21,25 @@ use crate::periods::midnight;
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TariffSettings {
+    /// What it is for.
+    #[serde(default)]
+    pub medium: Medium,
     /// Its first day; without it, it held always.
     pub from: Option<Date>,
-    /// The price of a kWh, without VAT.
-    pub price_per_kwh: f64,
+    /// The price of a kWh of electricity, without VAT.
+    pub price_per_kwh: Option<f64>,
+    /// The price of a m³ of gas or water, without VAT.
+    pub price_per_m3: Option<f64>,
     /// The fee of a month, without VAT.
     #[serde(default)]
     pub base_fee_per_month: f64,
     /// Value-added tax on all of it.
     #[serde(default)]
     pub vat_percent: f64,
-    /// Carbon dioxide per kWh, in grams.
+    /// Carbon dioxide per kWh of electricity, in grams.
     pub co2_g_per_kwh: Option<f64>,
+    /// Carbon dioxide per m³ of gas or water, in grams.
+    pub co2_g_per_m3: Option<f64>,
     /// Other prices at some times; the first that fits holds.
     #[serde(default)]
     pub time: Vec<TimeSettings>,
@@ -47,10 +55,46 @@ pub struct TimeSettings {
     /// next day.
     pub days: Option<String>,
     /// The price of a kWh then, without VAT.
-    pub price_per_kwh: f64,
+    pub price_per_kwh: Option<f64>,
+    /// The price of a m³ then, without VAT.
+    pub price_per_m3: Option<f64>,
+}
+
+/// A value per kWh or per m³: which of the two was written is the medium's.
+fn per_unit(medium: Medium, per_kwh: Option<f64>, per_m3: Option<f64>) -> Result<Option<f64>, String> {
+    let (right, wrong, key) = match medium.unit() {
+        Unit::KilowattHour => (per_kwh, per_m3, "per_kwh"),
+        Unit::CubicMetre => (per_m3, per_kwh, "per_m3"),
+    };
+    match wrong {
+        Some(_) => Err(format!("prices and CO₂ of {} are {key}", medium.as_str())),
+        None => Ok(right),
+    }
 }
 
 /// All tariffs of a site.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct SiteTariffs([Arc<Tariffs>; 3]);
+
+impl SiteTariffs {
+    /// Checks what the settings say.
+    pub(crate) fn new(currency: &str, settings: &[TariffSettings]) -> Result<Self, SettingsError> {
+        let currency = if currency == "EUR" { "€" } else { currency };
+        let mut by_medium = Self::default();
+        for medium in Medium::ALL {
+            let of_medium = settings.iter().filter(|tariff| tariff.medium == medium);
+            by_medium.0[medium as usize] = Tariffs::new(currency, of_medium)?.into();
+        }
+        Ok(by_medium)
+    }
+
+    /// What such a medium costs.
+    pub(crate) fn of(&self, medium: Medium) -> &Arc<Tariffs> {
+        &self.0[medium as usize]
+    }
+}
+
+/// The tariffs of a medium.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Tariffs {
     currency: String,
@@ -64,7 +108,7 @@ struct Tariff {
     /// With VAT, as the rest.
     price: f64,
     fee_per_month: f64,
-    co2_g_per_kwh: f64,
+    co2_g_per_unit: f64,
     times: Vec<Time>,
 }
 
@@ -105,14 +149,15 @@ impl Cost {
 }
 
 impl Tariffs {
-    /// Checks what the settings say.
-    pub(crate) fn new(currency: &str, settings: &[TariffSettings]) -> Result<Self, SettingsError> {
-        let mut tariffs = settings.iter().map(Tariff::new).collect::<Result<Vec<_>, _>>()?;
+    fn new<'settings>(
+        currency: &str,
+        settings: impl Iterator<Item = &'settings TariffSettings>,
+    ) -> Result<Self, SettingsError> {
+        let mut tariffs = settings.map(Tariff::new).collect::<Result<Vec<_>, _>>()?;
         tariffs.sort_by_key(|tariff| tariff.from);
         if let Some(two) = tariffs.windows(2).find(|two| two[0].from == two[1].from) {
             return Err(SettingsError::new(format!("two tariffs begin on {}", two[0].from)));
         }
-        let currency = if currency == "EUR" { "€" } else { currency };
         Ok(Self { currency: currency.to_owned(), tariffs })
     }
 
@@ -146,18 +191,18 @@ impl Tariffs {
         self.tariffs.is_empty()
     }
 
-    /// What a month costs that will use `kwh`, of which `so_far` are known: the rest
+    /// What a month costs that will use so much, of which some is known: the rest
     /// at the mean price until now.
     pub(crate) fn expected(
         &self,
         so_far: &Cost,
-        (kwh, known_kwh): (f64, f64),
+        (quantity, known): (f64, f64),
         at: Minute,
         zone: &TimeZone,
     ) -> Option<f64> {
         let date = at.timestamp().to_zoned_datetime(zone.clone()).date();
         let tariff = self.tariffs.iter().rev().find(|tariff| tariff.from <= date)?;
-        (known_kwh > 0.0).then(|| so_far.energy * kwh / known_kwh + tariff.fee_per_month)
+        (known > 0.0).then(|| so_far.energy * quantity / known + tariff.fee_per_month)
     }
 }
 
@@ -174,9 +219,9 @@ pub(crate) struct Prices<'site> {
 /// What holds in an hour.
 #[derive(Debug, Clone, Copy)]
 struct Price {
-    per_kwh: f64,
+    per_unit: f64,
     fee_per_hour: f64,
-    co2_g_per_kwh: f64,
+    co2_g_per_unit: f64,
 }
 
 impl Prices<'_> {
@@ -185,9 +230,9 @@ impl Prices<'_> {
         let price = self.at(span.start)?;
         let hours = (span.end.epoch_minutes() - span.start.epoch_minutes()) as f64 / 60.0;
         Some(Cost {
-            energy: sum.kwh() * price.per_kwh,
+            energy: sum.kwh() * price.per_unit,
             fee: price.fee_per_hour * hours,
-            co2_g: sum.kwh() * price.co2_g_per_kwh,
+            co2_g: sum.kwh() * price.co2_g_per_unit,
         })
     }
 
@@ -209,9 +254,9 @@ impl Prices<'_> {
         let (_, hours_of_month) =
             *self.month.insert(known.unwrap_or_else(|| (first, hours_of(first, self.zone))));
         Some(Price {
-            per_kwh: tariff.price_at(local),
+            per_unit: tariff.price_at(local),
             fee_per_hour: tariff.fee_per_month / hours_of_month,
-            co2_g_per_kwh: tariff.co2_g_per_kwh,
+            co2_g_per_unit: tariff.co2_g_per_unit,
         })
     }
 }
@@ -225,10 +270,14 @@ impl Tariff {
     fn new(settings: &TariffSettings) -> Result<Self, SettingsError> {
         let from = settings.from.unwrap_or(Date::constant(2000, 1, 1));
         let refuse = |said: String| SettingsError::new(format!("tariff from {from}: {said}"));
-        let amounts = [settings.price_per_kwh, settings.base_fee_per_month, settings.vat_percent];
-        let amounts = amounts.into_iter().chain(settings.co2_g_per_kwh);
-        let amounts = amounts.chain(settings.time.iter().map(|time| time.price_per_kwh));
-        for amount in amounts {
+        let per_unit = |per_kwh, per_m3| per_unit(settings.medium, per_kwh, per_m3).map_err(refuse);
+        let needed = |price: Option<f64>| price.ok_or_else(|| refuse("it has no price".to_owned()));
+        let price = needed(per_unit(settings.price_per_kwh, settings.price_per_m3)?)?;
+        let co2_g = per_unit(settings.co2_g_per_kwh, settings.co2_g_per_m3)?.unwrap_or_default();
+        let price_at = |time: &TimeSettings| needed(per_unit(time.price_per_kwh, time.price_per_m3)?);
+        let at_times = settings.time.iter().map(price_at).collect::<Result<Vec<_>, _>>()?;
+        let amounts = [price, settings.base_fee_per_month, settings.vat_percent, co2_g];
+        for amount in amounts.into_iter().chain(at_times) {
             if !(amount.is_finite() && amount.abs() < 1e6) {
                 return Err(refuse(format!("{amount} is no price")));
             }
@@ -241,14 +290,14 @@ impl Tariff {
                 })?,
                 days: days(time.days.as_deref())
                     .ok_or_else(|| refuse("days are like \"mon-fri\" or \"sat,sun\"".to_owned()))?,
-                price: taxed(time.price_per_kwh),
+                price: taxed(price_at(time)?),
             })
         };
         Ok(Self {
             from,
-            price: taxed(settings.price_per_kwh),
+            price: taxed(price),
             fee_per_month: taxed(settings.base_fee_per_month),
-            co2_g_per_kwh: settings.co2_g_per_kwh.unwrap_or_default(),
+            co2_g_per_unit: co2_g,
             times: settings.time.iter().map(time).collect::<Result<_, _>>()?,
         })
     }
@@ -307,7 +356,8 @@ mod tests {
             tariff: Vec<TariffSettings>,
         }
         let all: All = daemon_runtime::parse(toml).map_err(|error| error.to_string())?;
-        Tariffs::new("EUR", &all.tariff).map_err(|error| error.to_string())
+        let all = SiteTariffs::new("EUR", &all.tariff).map_err(|error| error.to_string())?;
+        Ok(all.of(Medium::Electricity).as_ref().clone())
     }
 
     const NIGHT: &str = "[[tariff]]\nfrom = '2025-01-01'\nprice_per_kwh = 0.30\nvat_percent = 20\n\
@@ -348,6 +398,9 @@ mod tests {
             ("[[tariff]]\nprice_per_kwh = inf", "no price"),
             ("[[tariff]]\nprice_per_kwh = 1\n[[tariff]]\nprice_per_kwh = 2", "two tariffs"),
             ("[[tariff]]\nprice = 1", "price"),
+            ("[[tariff]]\nvat_percent = 1", "no price"),
+            ("[[tariff]]\nprice_per_m3 = 1", "electricity are per_kwh"),
+            ("[[tariff]]\nmedium = 'gas'\nprice_per_kwh = 1", "gas are per_m3"),
         ] {
             let error = tariffs(toml).unwrap_err();
             assert!(error.contains(said), "{toml}: {error}");

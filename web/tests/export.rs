@@ -10,7 +10,7 @@ use calamine::{Data, DataType, Reader, Xlsx};
 use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan};
-use meter_messages::{ConstantFrom, Info, Minute, PulsesPerKwh};
+use meter_messages::{ConstantFrom, Info, MeterConstant, Minute};
 use site::{Site, berlin, info, minute, pulses, record_minutes};
 use tempfile::TempDir;
 
@@ -51,13 +51,13 @@ fn recorded() -> Vec<Minute> {
 fn site() -> Site {
     let dir = TempDir::new().unwrap();
     let minutes = recorded();
-    let other = PulsesPerKwh::try_from(500).unwrap();
+    let other = MeterConstant::try_from(500).unwrap();
     let history = [("2020-01-01T00:00:00Z", 1000), (OTHER_METER, 500)];
     let history = history.map(|(from, constant)| ConstantFrom {
         minute: minute(from),
-        pulses_per_kwh: PulsesPerKwh::try_from(constant).unwrap(),
+        constant: MeterConstant::try_from(constant).unwrap(),
     });
-    let info = Info { pulses_per_kwh: other, history: history.into(), ..info("Haus") };
+    let info = Info { constant: other, history: history.into(), ..info("Haus") };
     record_minutes(dir.path(), &info, &minutes);
     let mut site = Site::at_cost(dir, 1, TARIFFS);
     site.minutes = minutes;

@@ -12,14 +12,14 @@ use base64::engine::general_purpose::STANDARD;
 use broker_users::{PasswordHash, Role, UsersFile};
 use jiff::Timestamp;
 use meter_ledger::{Entering, Ledger};
-use meter_messages::MeterReading;
+use meter_messages::{MeterReading, Unit};
 use mosquitto::Broker;
 use site::program::free_port;
 use site::{Answer, Site, kwh, meter, minute, record};
 use tempfile::TempDir;
 
 const PAGE: &str = "/m/hq/main/readings";
-const GOOD: &str = "time=2025-10-26T12%3A00&kwh=12345%2C6";
+const GOOD: &str = "time=2025-10-26T12%3A00&shown=12345%2C6";
 
 fn site(mqtt_port: u16) -> Site {
     let dir = TempDir::new().unwrap();
@@ -128,9 +128,9 @@ fn a_form_that_is_not_taken_is_refused_in_the_language_of_the_page() {
 fn what_cannot_be_entered_is_told_and_what_was_typed_in_stays() {
     let site = site(1);
     for (form, said) in [
-        ("time=soon&kwh=5", "That is not a time."),
-        ("time=2099-01-01T12%3A00&kwh=5", "still to come"),
-        ("time=2025-10-26T12%3A00&kwh=12.345%2C6", "at most one decimal point"),
+        ("time=soon&shown=5", "That is not a time."),
+        ("time=2099-01-01T12%3A00&shown=5", "still to come"),
+        ("time=2025-10-26T12%3A00&shown=12.345%2C6", "at most one decimal point"),
         ("", "That is not a time."),
     ] {
         let answer = post(&site, Some("ernst"), &[OURS], form);
@@ -139,7 +139,7 @@ fn what_cannot_be_entered_is_told_and_what_was_typed_in_stays() {
         assert!(page.contains(said) && page.contains("role=\"alert\""), "{form}: {page}");
         assert!(page.contains("aria-invalid=\"true\""), "{form}");
     }
-    let typed = post(&site, Some("ernst"), &[OURS], "time=2025-10-26T12%3A00&kwh=%22%3E1").text();
+    let typed = post(&site, Some("ernst"), &[OURS], "time=2025-10-26T12%3A00&shown=%22%3E1").text();
     assert!(
         typed.contains("value=\"2025-10-26T12:00\"") && typed.contains("value=\"&#34;&#62;1\""),
         "{typed}"
@@ -182,7 +182,8 @@ fn the_broker_gets_it_with_qos_1_and_it_is_under_way_until_the_recorder_has_it()
 fn enter(site: &Site, at: &str, kwh: f64, by: &str) {
     let mut ledger = Ledger::open(&site.dir.path().join("ledger.sqlite")).unwrap();
     let mut batch = ledger.batch().unwrap();
-    let reading = MeterReading { at: at.parse().unwrap(), kwh, by: by.into() };
+    let reading =
+        MeterReading { at: at.parse().unwrap(), shown: kwh, unit: Unit::KilowattHour, by: by.into() };
     assert_ne!(batch.enter(&meter(), &reading, Timestamp::now()).unwrap(), Entering::UnknownMeter);
     batch.commit().unwrap();
 }

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use jiff::fmt::strtime;
-use meter_messages::{ConstantFrom, Info, Minute, PulsesPerKwh};
+use meter_messages::{ConstantFrom, Info, MeterConstant, Minute};
 use site::{Site, info, minute, pulses, record_minutes};
 use tempfile::TempDir;
 
@@ -23,11 +23,11 @@ fn site() -> Site {
         .chain(span("2025-10-26T18:10:00Z", "2025-10-27T02:20:00Z"))
         .map(Minute::nearest)
         .collect();
-    let constant = |constant: u64| PulsesPerKwh::try_from(constant).unwrap();
-    let from = |at: &str, pulses| ConstantFrom { minute: minute(at), pulses_per_kwh: constant(pulses) };
+    let constant = |constant: u64| MeterConstant::try_from(constant).unwrap();
+    let from = |at: &str, pulses| ConstantFrom { minute: minute(at), constant: constant(pulses) };
     let history = vec![from("2020-01-01T00:00:00Z", 1000), from(OTHER_METER, 500)];
     let dir = TempDir::new().unwrap();
-    record_minutes(dir.path(), &Info { pulses_per_kwh: constant(500), history, ..info("Haus") }, &minutes);
+    record_minutes(dir.path(), &Info { constant: constant(500), history, ..info("Haus") }, &minutes);
     let mut site = Site::over(dir, 1);
     site.minutes = minutes;
     site

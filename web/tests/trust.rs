@@ -6,7 +6,7 @@ mod site;
 
 use jiff::Timestamp;
 use meter_ledger::Ledger;
-use meter_messages::{ConstantFrom, Info, Minute, PulseCount, PulsesPerKwh};
+use meter_messages::{ConstantFrom, Info, MeterConstant, Minute, PulseCount};
 use site::{Site, meter};
 use tempfile::TempDir;
 
@@ -56,13 +56,12 @@ fn replaced_at_noon() -> (TempDir, Site) {
     let dir = TempDir::new().unwrap();
     let noon: Timestamp = "2025-11-20T11:00:00Z".parse().unwrap();
     let noon = noon.as_second() / 60;
-    let constant = |number: u64| PulsesPerKwh::try_from(number).unwrap();
-    let from =
-        |minute, number| ConstantFrom { minute: Minute::nearest(minute), pulses_per_kwh: constant(number) };
+    let constant = |number: u64| MeterConstant::try_from(number).unwrap();
+    let from = |minute, number| ConstantFrom { minute: Minute::nearest(minute), constant: constant(number) };
     let info = Info {
         name: "Haus".into(),
-        pulses_per_kwh: constant(500),
-        unit: Default::default(),
+        constant: constant(500),
+        medium: Default::default(),
         source: "test".into(),
         version: "0".into(),
         outbox: "box".parse().unwrap(),

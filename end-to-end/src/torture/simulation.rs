@@ -1,7 +1,7 @@
 //! Simulated households as settings of a publisher, and as the truth to compare with.
 
 use jiff::Timestamp;
-use meter_messages::{Minute, PulsesPerKwh};
+use meter_messages::{MeterConstant, Minute};
 use pi_publisher::pulse_source::simulated::{Household, SimulatedSettings};
 
 /// The meter constants in use, in pulses per kWh.
@@ -50,7 +50,7 @@ impl Simulation {
     pub fn households(&self) -> Vec<(String, Household)> {
         let household = |meter| {
             let settings = SimulatedSettings { seed: self.seed_of(meter), ..SimulatedSettings::default() };
-            Household::new(&settings, PulsesPerKwh::try_from(constant(meter)).unwrap()).unwrap()
+            Household::new(&settings, MeterConstant::try_from(constant(meter)).unwrap()).unwrap()
         };
         self.ids().into_iter().zip((0..self.meters).map(household)).collect()
     }

@@ -1,5 +1,6 @@
 //! What is likely wrong with a line, in plain words. Pure.
 
+use meter_messages::Unit;
 use serde::Serialize;
 
 use super::seen::Seen;
@@ -73,9 +74,10 @@ fn level(meter: &MeterSettings, seen: &Seen) -> Option<Finding> {
         (true, false) => Some(finding(
             "no_pulse",
             format!(
-                "no pulse: nothing is switched on (at 100 W one comes every {:.0} s), a wire is loose or on \
+                "no pulse: nothing is switched on (at 100 {} one comes every {:.0} s), a wire is loose or on \
                  another line, or S0+ and S0− are swapped",
-                36_000.0 / f64::from(meter.pulses_per_kwh.get())
+                meter.medium.unit().of_rate(),
+                36_000.0 / f64::from(meter.constant.get())
             ),
         )),
         (false, true) => Some(finding(
@@ -173,16 +175,21 @@ fn between(phases_ns: &[i64], least_ms: u16) -> Option<i64> {
     })
 }
 
-/// More power than the meter can measure.
+/// More power, or flow, than the meter can measure.
 fn too_fast(meter: &MeterSettings, seen: &Seen) -> Option<Finding> {
-    let power_w = seen.highest_power_w(meter.pulses_per_kwh)?;
-    let most = f64::from(meter.max_power_w);
-    (power_w > most * 1.1).then(|| {
+    let highest = seen.highest_rate(meter.constant)?;
+    let most = f64::from(meter.max_rate);
+    let (code, limit, constant) = match meter.medium.unit() {
+        Unit::KilowattHour => ("impossible_power", "max_power_w", "pulses_per_kwh"),
+        Unit::CubicMetre => ("impossible_flow", "max_flow_l_h", "pulses_per_m3"),
+    };
+    (highest > most * 1.1).then(|| {
         finding(
-            "impossible_power",
+            code,
             format!(
-                "two pulses as close as {power_w:.0} W, more than max_power_w = {most:.0} allows: interference that \
-                 is long enough to look like a pulse, or pulses_per_kwh is not what the meter says",
+                "two pulses as close as {highest:.0} {}, more than {limit} = {most:.0} allows: interference that \
+                 is long enough to look like a pulse, or {constant} is not what the meter says",
+                meter.medium.unit().of_rate()
             ),
         )
     })

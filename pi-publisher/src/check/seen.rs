@@ -1,6 +1,6 @@
 //! What was seen of one line.
 
-use meter_messages::PulsesPerKwh;
+use meter_messages::MeterConstant;
 
 use crate::bounce_filter::{BounceFilter, Pulse};
 use crate::pulse_source::{Contact, SourceTime, Watched};
@@ -95,19 +95,19 @@ impl Seen {
         }
     }
 
-    /// The mean power from the first pulse to the last.
-    pub(super) fn power_w(&self, constant: PulsesPerKwh) -> Option<f64> {
+    /// The mean power or flow from the first pulse to the last.
+    pub(super) fn rate(&self, constant: MeterConstant) -> Option<f64> {
         let first = self.pulses.iter().position(|pulse| pulse.stamped)?;
         let last = self.pulses.iter().rposition(|pulse| pulse.stamped)?;
         let seconds = self.pulses[last].at.since(self.pulses[first].at) as f64 / 1e9;
-        (seconds > 0.0).then(|| constant.power_w((last - first) as u64, seconds))
+        (seconds > 0.0).then(|| constant.rate((last - first) as u64, seconds))
     }
 
-    /// The power that the shortest distance of two pulses means.
-    pub(super) fn highest_power_w(&self, constant: PulsesPerKwh) -> Option<f64> {
+    /// The power or flow that the shortest distance of two pulses means.
+    pub(super) fn highest_rate(&self, constant: MeterConstant) -> Option<f64> {
         let stamped = |pair: &[Pulse]| pair[0].stamped && pair[1].stamped;
         let spacings = self.pulses.windows(2).filter(|pair| stamped(pair));
         let shortest = spacings.map(|pair| pair[1].at.since(pair[0].at)).filter(|ns| *ns > 0).min()?;
-        Some(constant.power_w(1, shortest as f64 / 1e9))
+        Some(constant.rate(1, shortest as f64 / 1e9))
     }
 }

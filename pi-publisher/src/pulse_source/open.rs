@@ -3,7 +3,7 @@
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 
-use meter_messages::PulsesPerKwh;
+use meter_messages::MeterConstant;
 
 use super::cdev::{self, CharacterDevice};
 use super::sysfs::ExportedLine;
@@ -40,7 +40,7 @@ pub struct KeptLine {
 /// where it was counted to; a line needs neither.
 pub fn open(
     settings: &SourceSettings,
-    pulses_per_kwh: PulsesPerKwh,
+    pulses_per_kwh: MeterConstant,
     kept: Kept,
 ) -> Result<Box<dyn PulseSource>, SourceError> {
     Ok(match settings {

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use jiff::Timestamp;
 use meter_ledger::Ledger;
-use meter_messages::{Info, Minute, PulseCount, PulsesPerKwh};
+use meter_messages::{Info, MeterConstant, Minute, PulseCount};
 use meter_rrd::MeterDatabase;
 
 /// How long it was recorded, in days: the year before is there to be compared.
@@ -25,8 +25,8 @@ pub(crate) fn record(folder: &Path) {
     let minutes: Vec<Minute> = (now - DAYS * 1440..now).map(Minute::nearest).collect();
     let info = Info {
         name: "Main meter".into(),
-        pulses_per_kwh: PulsesPerKwh::try_from(1000).unwrap(),
-        unit: Default::default(),
+        constant: MeterConstant::try_from(1000).unwrap(),
+        medium: Default::default(),
         source: "benchmark".into(),
         version: "0".into(),
         outbox: "box".parse().unwrap(),

@@ -13,7 +13,7 @@ impl Site {
     pub(super) async fn meters(&self, asked: &Asked<'_>) -> Result<Reply, Refusal> {
         let meters = self.known(asked).await?;
         let entry = |known| api::MeterEntry::new(known, &asked.visit.base_path);
-        let entries: Vec<api::MeterEntry> = meters.iter().map(entry).collect();
+        let entries: Vec<_> = meters.iter().map(entry).collect();
         Ok(reply::json(StatusCode::OK, &serde_json::json!({ "meters": entries })))
     }
 

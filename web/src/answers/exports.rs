@@ -20,7 +20,8 @@ impl Site {
         let (meter, first, until) = self.reach(request.meter).await?;
         let first = request.step.beginning(first, &zone);
         let rest = span.start.max(first)..span.end;
-        let rows = Rows { meter, step: request.step, zone, tariffs: self.ledger.tariffs(), rest, until };
+        let tariffs = self.ledger.tariffs().of(meter.medium).clone();
+        let rows = Rows { meter, step: request.step, zone, tariffs, rest, until };
         let notation = match form {
             Form::Csv => Notation::Csv,
             Form::Json => Notation::Json,

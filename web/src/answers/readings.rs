@@ -55,10 +55,11 @@ impl Site {
         }
         let fields = Fields::of(&body(asked, form).await?);
         let (known, ..) = self.reach(meter).await?;
-        let reading = match fields.reading(by.as_str(), self.ledger.zone(), Timestamp::now()) {
-            Ok(reading) => reading,
-            Err(wrong) => return self.again(&known, asked, fields, Outcome::Wrong(wrong)).await,
-        };
+        let reading =
+            match fields.reading(by.as_str(), known.medium.unit(), self.ledger.zone(), Timestamp::now()) {
+                Ok(reading) => reading,
+                Err(wrong) => return self.again(&known, asked, fields, Outcome::Wrong(wrong)).await,
+            };
         if let Err(error) = reading_sender::send(&self.mqtt, &known.meter, &reading).await {
             tracing::warn!("a reading of {} is not sent: {error:#}", known.meter);
             return self.again(&known, asked, fields, Outcome::NotSent).await;
@@ -132,8 +133,7 @@ impl Site {
         };
         let outcome = outcome.filter(|_| form.is_ok());
         let reader = Reader { sees_names: asked.visitor.may_see_all(), form, outcome };
-        let meter = (known.name.clone(), known.meter.to_string());
-        filled(&ReadingsPage::new(asked.frame(), meter, readings, reader, zone))
+        filled(&ReadingsPage::new(asked.frame(), known, readings, reader, zone))
     }
 
     /// The same for programs.

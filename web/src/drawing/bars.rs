@@ -7,8 +7,8 @@ use super::{FOOT, HEIGHT, beside, escaped, hatch, round_above};
 /// One bar.
 #[derive(Debug, Default)]
 pub(crate) struct Bar {
-    /// Energy in kWh; `None` where nobody watched.
-    pub(crate) kwh: Option<f64>,
+    /// Energy or volume; `None` where nobody watched.
+    pub(crate) quantity: Option<f64>,
     /// What it is compared with.
     pub(crate) ghost: Option<f64>,
     /// Whether a good part of it was not watched.
@@ -25,10 +25,10 @@ pub(crate) struct Bar {
     pub(crate) tick: Option<(String, bool)>,
 }
 
-/// The whole drawing. `id` is the page's only one of that name; `kwh` writes a
+/// The whole drawing. `id` is the page's only one of that name; `quantity` writes a
 /// number with its unit.
-pub(crate) fn svg(id: &str, bars: &[Bar], kwh: &dyn Fn(f64) -> String) -> String {
-    let highest = bars.iter().flat_map(|bar| [bar.kwh, bar.ghost]).flatten().fold(0.0, f64::max);
+pub(crate) fn svg(id: &str, bars: &[Bar], quantity: &dyn Fn(f64) -> String) -> String {
+    let highest = bars.iter().flat_map(|bar| [bar.quantity, bar.ghost]).flatten().fold(0.0, f64::max);
     let top = round_above(highest.max(0.001));
     let hatching = format!("{id}-unwatched");
     let mut svg = format!(
@@ -45,7 +45,7 @@ pub(crate) fn svg(id: &str, bars: &[Bar], kwh: &dyn Fn(f64) -> String) -> String
         one(&mut svg, bar, (index as f64 * slot, slot), top, &hatching);
     }
     svg.push_str("</svg>");
-    beside(&svg, &kwh(top), &kwh(top / 2.0))
+    beside(&svg, &quantity(top), &quantity(top / 2.0))
 }
 
 fn one(svg: &mut String, bar: &Bar, (left, slot): (f64, f64), top: f64, hatching: &str) {
@@ -55,7 +55,7 @@ fn one(svg: &mut String, bar: &Bar, (left, slot): (f64, f64), top: f64, hatching
     }
     push(svg, format_args!("<g class=\"slot\"><title>{}</title>", escaped(&bar.title)));
     rect(svg, "hit", (left, slot), (HEIGHT + FOOT, 0.0));
-    if (bar.kwh.is_none() || bar.partly) && !bar.ahead {
+    if (bar.quantity.is_none() || bar.partly) && !bar.ahead {
         let (x, width) = (round(left), round(slot));
         push(
             svg,
@@ -64,12 +64,12 @@ fn one(svg: &mut String, bar: &Bar, (left, slot): (f64, f64), top: f64, hatching
             ),
         );
     }
-    if let Some(kwh) = bar.ghost {
-        rect(svg, "ghost", (left + slot * 0.04, slot * 0.92), upright(kwh, top));
+    if let Some(quantity) = bar.ghost {
+        rect(svg, "ghost", (left + slot * 0.04, slot * 0.92), upright(quantity, top));
     }
-    if let Some(kwh) = bar.kwh {
+    if let Some(quantity) = bar.quantity {
         let class = if bar.unfinished { "bar unfinished" } else { "bar" };
-        rect(svg, class, (left + slot * 0.14, slot * 0.72), upright(kwh, top));
+        rect(svg, class, (left + slot * 0.14, slot * 0.72), upright(quantity, top));
     }
     svg.push_str("</g>");
     if bar.href.is_some() {
@@ -94,8 +94,8 @@ fn one(svg: &mut String, bar: &Bar, (left, slot): (f64, f64), top: f64, hatching
 }
 
 /// Height and top of a value, in pixels.
-fn upright(kwh: f64, top: f64) -> (f64, f64) {
-    let height = round(kwh / top * HEIGHT);
+fn upright(quantity: f64, top: f64) -> (f64, f64) {
+    let height = round(quantity / top * HEIGHT);
     (height, round(HEIGHT - height))
 }
 
@@ -123,16 +123,16 @@ mod tests {
     #[test]
     fn a_bar_leads_somewhere_and_a_missing_one_is_hatched() {
         let there =
-            Bar { kwh: Some(5.0), href: Some("/day?a&b".into()), title: "<1>".into(), ..Bar::default() };
+            Bar { quantity: Some(5.0), href: Some("/day?a&b".into()), title: "<1>".into(), ..Bar::default() };
         let svg = svg(
             "days",
             &[
                 there,
                 Bar::default(),
                 Bar { ahead: true, ..Bar::default() },
-                Bar { kwh: Some(10.0), ..Bar::default() },
+                Bar { quantity: Some(10.0), ..Bar::default() },
             ],
-            &|kwh| format!("{kwh} kWh"),
+            &|quantity| format!("{quantity} kWh"),
         );
         assert!(
             svg.contains(

@@ -6,7 +6,7 @@ use super::{FOOT, HEIGHT, beside, escaped, hatch, round_above};
 
 /// What to draw: points a fixed time apart.
 pub(crate) struct Curve<'a> {
-    /// Power in W; `None` where nobody watched.
+    /// Power in W or flow in l/h; `None` where nobody watched.
     pub(crate) values: &'a [Option<f64>],
     /// The day before.
     pub(crate) ghost: &'a [Option<f64>],
@@ -14,7 +14,7 @@ pub(crate) struct Curve<'a> {
     /// where there is room.
     pub(crate) ticks: Vec<(f64, String, bool)>,
     /// A value with its unit.
-    pub(crate) watts: &'a dyn Fn(f64) -> String,
+    pub(crate) rate: &'a dyn Fn(f64) -> String,
 }
 
 impl Curve<'_> {
@@ -68,7 +68,7 @@ impl Curve<'_> {
             );
         }
         svg.push_str("</svg>");
-        beside(&svg, &(self.watts)(top), &(self.watts)(top / 2.0))
+        beside(&svg, &(self.rate)(top), &(self.rate)(top / 2.0))
     }
 }
 
@@ -88,19 +88,19 @@ pub(crate) fn sparkline(values: &[Option<f64>]) -> String {
 /// The line, and what lies below it. Where nobody watched it is broken off.
 fn path(values: &[Option<f64>], top: f64) -> (String, String) {
     let (mut line, mut area) = (String::new(), String::new());
-    let y = |watts: f64| HEIGHT - watts / top * HEIGHT;
+    let y = |rate: f64| HEIGHT - rate / top * HEIGHT;
     let mut before: Option<usize> = None;
     for (index, value) in values.iter().enumerate() {
         let x = index as f64 + 0.5;
         match (value, before) {
-            (Some(watts), None) => {
-                push(&mut line, format_args!("M{x} {:.1}", y(*watts)));
-                push(&mut area, format_args!("M{x} {HEIGHT}V{:.1}", y(*watts)));
+            (Some(rate), None) => {
+                push(&mut line, format_args!("M{x} {:.1}", y(*rate)));
+                push(&mut area, format_args!("M{x} {HEIGHT}V{:.1}", y(*rate)));
                 before = Some(index);
             }
-            (Some(watts), Some(_)) => {
-                push(&mut line, format_args!("L{x} {:.1}", y(*watts)));
-                push(&mut area, format_args!("L{x} {:.1}", y(*watts)));
+            (Some(rate), Some(_)) => {
+                push(&mut line, format_args!("L{x} {:.1}", y(*rate)));
+                push(&mut area, format_args!("L{x} {:.1}", y(*rate)));
             }
             (None, Some(_)) => {
                 push(&mut area, format_args!("V{HEIGHT}Z"));
@@ -146,9 +146,9 @@ mod tests {
         let (line, area) = path(&values, 100.0);
         assert_eq!(line, "M0.5 0.0L1.5 84.0M4.5 168.0");
         assert_eq!(area, "M0.5 168V0.0L1.5 84.0V168ZM4.5 168V168.0V168Z");
-        let watts = |watts: f64| format!("{watts} W");
+        let rate = |rate: f64| format!("{rate} W");
         let svg =
-            Curve { values: &values, ghost: &[], ticks: vec![(2.5, "12:00".into(), true)], watts: &watts }
+            Curve { values: &values, ghost: &[], ticks: vec![(2.5, "12:00".into(), true)], rate: &rate }
                 .svg();
         assert!(
             svg.contains("x=\"40%\" width=\"40%\"") && svg.contains("x=\"50%\" y=\"184\">12:00<"),

@@ -83,7 +83,7 @@ impl Statistics {
     fn row(&self, ledger: &Ledger, row: &Row, sum: &Sum, piece: &mut String) -> Result<(), LedgerError> {
         let start = row.start.timestamp().strftime("%d.%m.%Y %H:%M");
         // Writing into memory does not fail.
-        let _ = write!(piece, "{},kWh,{start},", self.id);
+        let _ = write!(piece, "{},{},{start},", self.id, self.rows.meter.medium.unit().symbol());
         if self.id.is_entity() {
             let _ = write!(piece, "{:.6}\r\n", row.sum.kwh());
             return Ok(());

@@ -6,6 +6,7 @@ use bytes::Bytes;
 use meter_ledger::{Ledger, LedgerError, Sum};
 
 use super::{Pieces, Row, Rows};
+use crate::api::name_in;
 use crate::periods::local;
 
 /// How rows are written down.
@@ -38,20 +39,31 @@ impl Text {
         !self.rows.tariffs.is_empty()
     }
 
+    /// What the columns of quantity and rate are called.
+    fn names(&self) -> (&'static str, &'static str) {
+        let unit = self.rows.meter.medium.unit();
+        (name_in(unit, "kwh"), name_in(unit, "mean_w"))
+    }
+
     fn begin(&self, piece: &mut String) {
         let costs = if self.is_priced() { ",cost,fee,co2_g" } else { "" };
         match self.notation {
             Notation::Csv => {
-                push(piece, format_args!("start,local,minutes,watched_s,pulses,kwh,mean_w{costs}\r\n"));
+                let (quantity, rate) = self.names();
+                push(
+                    piece,
+                    format_args!("start,local,minutes,watched_s,pulses,{quantity},{rate}{costs}\r\n"),
+                );
             }
             Notation::Json => {
                 let step = self.rows.step.name();
                 let zone = self.rows.zone.iana_name().unwrap_or("UTC");
-                let (meter, constant) = (&self.rows.meter.meter, self.rows.meter.pulses_per_kwh.get());
+                let (meter, constant) = (&self.rows.meter.meter, self.rows.meter.constant.get());
+                let name = name_in(self.rows.meter.medium.unit(), "pulses_per_kwh");
                 push(
                     piece,
                     format_args!(
-                        "{{\"meter\":\"{meter}\",\"pulses_per_kwh\":{constant},\"step\":\"{step}\",\"time_zone\":\"{zone}\""
+                        "{{\"meter\":\"{meter}\",\"{name}\":{constant},\"step\":\"{step}\",\"time_zone\":\"{zone}\""
                     ),
                 );
                 if self.is_priced() {
@@ -76,11 +88,12 @@ impl Text {
             }
             Notation::Json => {
                 let comma = std::mem::replace(&mut self.comma, ",");
+                let (quantity, rate) = self.names();
                 push(
                     piece,
                     format_args!(
                         "{comma}\n{{\"start\":\"{at}\",\"local\":\"{local}\",\"minutes\":{minutes},\
-                         \"watched_s\":{watched_s},\"pulses\":{pulses},\"kwh\":{kwh},\"mean_w\":{mean_w:.1}"
+                         \"watched_s\":{watched_s},\"pulses\":{pulses},\"{quantity}\":{kwh},\"{rate}\":{mean_w:.1}"
                     ),
                 );
             }

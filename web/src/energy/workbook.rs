@@ -52,7 +52,7 @@ pub(crate) fn workbook(
     workbook.set_properties(&DocProperties::new().set_title(&rows.meter.name));
     let columns = columns(&rows, texts);
     let sheet = workbook.add_worksheet_with_constant_memory()?;
-    head(sheet, &columns, texts)?;
+    head(sheet, &columns, texts.measure(rows.meter.medium.unit()).quantity)?;
     let mut line = 1;
     while is_wanted() {
         let (piece, rest) = ledger.ask_blocking(move |ledger| {
@@ -84,14 +84,16 @@ fn columns(rows: &Rows, texts: &Texts) -> Vec<Column> {
     let column = |name: &str, unit: &str, format: &str| (format!("{name} ({unit})"), 16, number(format));
     let zone = rows.zone.iana_name().unwrap_or("UTC");
     let time = |zone: &str| (format!("{} ({zone})", texts.begin), 22, number("yyyy-mm-dd hh:mm"));
+    let unit = rows.meter.medium.unit();
+    let measure = texts.measure(unit);
     let mut columns = vec![
         time(zone),
         time("UTC"),
         column(texts.recorded, "min", "0"),
         column(texts.watched, "s", "0"),
         (texts.pulses.to_owned(), 10, number("0")),
-        column(texts.energy, "kWh", "0.000"),
-        column(texts.mean_power, "W", "0"),
+        column(measure.quantity, unit.symbol(), "0.000"),
+        column(measure.mean_rate, unit.of_rate(), "0"),
     ];
     if !rows.tariffs.is_empty() {
         let currency = rows.tariffs.currency();
@@ -102,12 +104,12 @@ fn columns(rows: &Rows, texts: &Texts) -> Vec<Column> {
     columns
 }
 
-fn head(sheet: &mut Worksheet, columns: &[Column], texts: &Texts) -> Result<(), XlsxError> {
-    sheet.set_name(texts.energy)?.set_freeze_panes(1, 0)?;
+fn head(sheet: &mut Worksheet, columns: &[Column], name: &str) -> Result<(), XlsxError> {
+    sheet.set_name(name)?.set_freeze_panes(1, 0)?;
     let bold = Format::new().set_bold().set_text_wrap().set_align(FormatAlign::Top);
-    for (column, (name, width, _)) in (0..).zip(columns) {
+    for (column, (heading, width, _)) in (0..).zip(columns) {
         sheet.set_column_width(column, *width)?;
-        sheet.write_string_with_format(0, column, name, &bold)?;
+        sheet.write_string_with_format(0, column, heading, &bold)?;
     }
     Ok(())
 }

@@ -4,11 +4,11 @@ use askama::Template;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use meter_ledger::Sum;
-use meter_messages::Minute;
+use meter_messages::{Live, Minute, Unit};
 use meter_rrd::{Size, Span};
 
 use super::trust::TrustView;
-use super::{Change, Frame, Row, rough_kwh, scale_kwh};
+use super::{Change, Frame, Row, on_scale, rough};
 use crate::calendar::{Kind, Period};
 use crate::drawing::bars::{self, Bar};
 use crate::drawing::curve::{self, Curve};
@@ -25,7 +25,10 @@ pub(crate) struct MeterView {
     pub(crate) colour: &'static str,
     /// `site/meter`.
     pub(crate) path: String,
-    pub(crate) power: Option<String>,
+    /// What it counts in.
+    pub(crate) unit: Unit,
+    /// Power or flow of now.
+    pub(crate) rate: Option<String>,
     pub(crate) freshness: &'static str,
     /// When the value was worked out: for programs and for people.
     pub(crate) at: Option<(String, String)>,
@@ -58,15 +61,15 @@ pub(crate) struct BudgetView {
 }
 
 impl BudgetView {
-    fn new(taken_kwh: f64, budget_kwh: f64, texts: &Texts) -> Self {
-        let percent = taken_kwh / budget_kwh * 100.0;
-        let budget = rough_kwh(budget_kwh, texts);
+    fn new(taken: f64, of_month: f64, unit: Unit, texts: &Texts) -> Self {
+        let percent = taken / of_month * 100.0;
+        let budget = rough(of_month, texts);
         // Never "100 %" before it is.
         let shown = texts.number(if percent < 100.0 { percent.floor() } else { percent }, 0);
         Self {
-            words: format!("{shown}\u{a0}% {} {budget}\u{a0}kWh", texts.of_budget),
+            words: format!("{shown}\u{a0}% {} {budget}\u{a0}{}", texts.of_budget, unit.symbol()),
             percent: percent.clamp(0.0, 100.0) as u8,
-            is_over: taken_kwh > budget_kwh,
+            is_over: taken > of_month,
         }
     }
 }
@@ -102,7 +105,8 @@ impl MeterView {
     /// A meter's figures and value as people of a language read them.
     pub(crate) fn new(figures: &Figures, presence: &Presence, texts: &Texts, ledger: &LedgerReader) -> Self {
         let zone = ledger.zone();
-        let kwh = |sum: &Sum| texts.number(sum.kwh(), 3);
+        let unit = figures.meter.medium.unit();
+        let quantity = |sum: &Sum| texts.number(sum.kwh(), 3);
         let moment = |at: Timestamp| (at.to_string(), texts.moment(zone.to_datetime(at)));
         let recorded_until = figures.newest.map(|newest| Timestamp::from_second(newest.minute.end()));
         let value = presence.value.as_ref();
@@ -110,25 +114,25 @@ impl MeterView {
             name: figures.meter.name.clone(),
             colour: ledger.meters().colour(&figures.meter.meter).name(),
             path: figures.meter.meter.to_string(),
-            power: value.and_then(|live| live.power_w).map(|watts| texts.number(watts.into(), 0)),
+            unit,
+            rate: value.and_then(Live::rate).map(|rate| texts.number(rate.into(), 0)),
             freshness: freshness(presence),
             at: value.map(|live| moment(live.at)),
-            today: kwh(&figures.today),
-            yesterday_by_now: kwh(&figures.yesterday_by_now),
-            yesterday: kwh(&figures.yesterday),
+            today: quantity(&figures.today),
+            yesterday_by_now: quantity(&figures.yesterday_by_now),
+            yesterday: quantity(&figures.yesterday),
             change: figures.difference_percent().map(|percent| Change::new(percent, texts)),
-            month: kwh(&figures.month),
-            month_expected: figures.month_expected_kwh.map(|kwh| texts.number(kwh, 0)),
+            month: quantity(&figures.month),
+            month_expected: figures.month_expected_kwh.map(|expected| texts.number(expected, 0)),
             budget: ledger
                 .meters()
-                .budget_kwh(&figures.meter.meter)
-                .map(|budget| BudgetView::new(figures.month.kwh(), budget, texts)),
-            base_load: figures.base_load_w.map(|watts| texts.number(watts, 0)),
-            reading: figures.reading_kwh.map(|kwh| texts.number(kwh, 3)),
-            cost: figures
-                .costs
-                .as_ref()
-                .map(|costs| CostView::new(costs, texts, ledger.tariffs().currency())),
+                .budget(&figures.meter)
+                .map(|budget| BudgetView::new(figures.month.kwh(), budget, unit, texts)),
+            base_load: figures.base_load_w.map(|rate| texts.number(rate, 0)),
+            reading: figures.reading_kwh.map(|reading| texts.number(reading, 3)),
+            cost: figures.costs.as_ref().map(|costs| {
+                CostView::new(costs, texts, ledger.tariffs().of(figures.meter.medium).currency())
+            }),
             trust: figures.trust.as_ref().map(|trust| TrustView::new(trust, texts, zone)),
             recorded_until: recorded_until.and_then(Result::ok).map(moment),
             spark: curve::sparkline(&thinned(&figures.curve)),
@@ -164,9 +168,9 @@ pub(super) fn day_curve(figures: &Figures, texts: &Texts, zone: &TimeZone) -> St
         let hour = local(at).hour();
         ((at - start) as f64 / CURVE_STEP as f64, format!("{hour:02}:00"), hour % 6 == 0)
     });
-    let watts = |watts: f64| format!("{}\u{a0}W", texts.number(watts, 0));
-    Curve { values: &figures.curve, ghost: &figures.curve_before, ticks: ticks.collect(), watts: &watts }
-        .svg()
+    let unit = figures.meter.medium.unit().of_rate();
+    let rate = |rate: f64| format!("{}\u{a0}{unit}", texts.number(rate, 0));
+    Curve { values: &figures.curve, ghost: &figures.curve_before, ticks: ticks.collect(), rate: &rate }.svg()
 }
 
 /// A picture on a page.
@@ -194,19 +198,21 @@ impl PictureView {
 /// What a picture says, for those who cannot see it.
 fn alt(span: Span, figures: &Figures, texts: &Texts) -> String {
     let words = &texts.graph;
-    let subject = if span.local_days().is_some() { texts.energy_graph } else { texts.power_graph };
+    let unit = figures.meter.medium.unit();
+    let (measure, rate_unit) = (texts.measure(unit), unit.of_rate());
+    let subject = if span.local_days().is_some() { measure.quantity_of_days } else { measure.rate_over_time };
     let subject = format!("{subject}, {}", texts.span(span));
     // The year's sum is not worth reading half a million minutes for each page.
     let Some(sum) = figures.pictures.get(span as usize).filter(|sum| sum.minutes > 0) else { return subject };
-    let total = format!("{} {} kWh", words.total, texts.number(sum.kwh(), 2));
+    let total = format!("{} {} {}", words.total, texts.number(sum.kwh(), 2), unit.symbol());
     if let Some(days) = span.local_days() {
         let mean = texts.number(sum.kwh() / f64::from(days), 1);
-        return format!("{subject}: {} {mean} {}, {total}", words.mean, words.kwh_per_day);
+        return format!("{subject}: {} {mean} {}{}, {total}", words.mean, unit.symbol(), words.per_day);
     }
     let mean = texts.number(sum.mean_w().unwrap_or_default(), 0);
     let highest = sum.highest_w().unwrap_or_default();
     let highest = texts.number(highest, 0);
-    format!("{subject}: {} {mean} W, {} {highest} W, {total}", words.mean, words.highest)
+    format!("{subject}: {} {mean} {rate_unit}, {} {highest} {rate_unit}, {total}", words.mean, words.highest)
 }
 
 /// One meter.
@@ -215,6 +221,7 @@ fn alt(span: Span, figures: &Figures, texts: &Texts) -> String {
 pub(crate) struct MeterPage {
     pub(crate) frame: Frame,
     meter: MeterView,
+    unit: Unit,
     pictures: Vec<PictureView>,
     /// Whether there are other meters to go back to.
     others: bool,
@@ -286,6 +293,7 @@ impl MeterPage {
                 live: true,
                 zone: zone.iana_name().unwrap_or_default().to_owned(),
             },
+            unit: meter.unit,
             meter,
             frame,
         }
@@ -294,32 +302,32 @@ impl MeterPage {
 
 /// The bars of the last days, and the table behind them.
 fn days(frame: &Frame, figures: &Figures, path: &str, zone: &TimeZone) -> (String, Vec<Row>) {
-    let texts = frame.texts;
+    let (texts, unit) = (frame.texts, figures.meter.medium.unit());
     let begun = figures.days.iter().position(|(_, sum)| sum.minutes > 0).unwrap_or(usize::MAX);
     let (mut drawn, mut rows) = (Vec::new(), Vec::new());
     for (index, (day, sum)) in figures.days.iter().enumerate() {
         let date = day.first_day(zone);
         let label = format!("{} {}", texts.short_weekday(date), texts.short_day(date));
-        let kwh = (sum.minutes > 0).then(|| sum.kwh());
-        let shown = kwh.map_or("–".to_owned(), |kwh| rough_kwh(kwh, texts));
+        let quantity = (sum.minutes > 0).then(|| sum.kwh());
+        let shown = quantity.map_or("–".to_owned(), |quantity| rough(quantity, texts));
         let href = frame.link(&format!("/m/{path}/day/{}", day.name(zone)));
         let ago = figures.days.len() - 1 - index;
         drawn.push(Bar {
-            kwh,
+            quantity,
             unfinished: day.span.end > figures.until,
             // Before its first day a meter missed nothing.
             ahead: index < begun || day.span.end > figures.until,
             partly: sum.minutes > 0 && index != begun && is_partly(day, sum, figures.until),
             href: Some(href.clone()),
-            title: format!("{label}: {shown} kWh"),
+            title: format!("{label}: {shown} {}", unit.symbol()),
             tick: ago.is_multiple_of(4).then(|| (texts.short_day(date), ago.is_multiple_of(8))),
             ..Bar::default()
         });
-        let mean_w = sum.mean_w().map_or("–".to_owned(), |watts| texts.number(watts, 0));
-        rows.push(Row { href: Some(href), label, kwh: shown, cost: None, other: None, mean_w });
+        let mean_rate = sum.mean_w().map_or("–".to_owned(), |rate| texts.number(rate, 0));
+        rows.push(Row { href: Some(href), label, quantity: shown, cost: None, other: None, mean_rate });
     }
     rows.reverse();
-    (bars::svg("days", &drawn, &|kwh| scale_kwh(kwh, texts)), rows)
+    (bars::svg("days", &drawn, &|quantity| on_scale(quantity, unit, texts)), rows)
 }
 
 /// Whether more than a tenth of what is over was not watched.
@@ -347,10 +355,10 @@ fn curve_rows(figures: &Figures, texts: &Texts, zone: &TimeZone) -> Vec<Row> {
         Row {
             href: None,
             label: format!("{:02}:{:02}", at.hour(), at.minute()),
-            kwh: String::new(),
+            quantity: String::new(),
             cost: None,
             other: Some(mean(before.get(hour).copied())),
-            mean_w: mean(Some(points)),
+            mean_rate: mean(Some(points)),
         }
     });
     rows.collect()

@@ -12,6 +12,7 @@ mod status;
 mod trust;
 
 use askama::Template;
+use meter_messages::Unit;
 
 pub(crate) use frame::{Address, Frame};
 pub(crate) use kiosk::KioskPage;
@@ -56,34 +57,34 @@ pub(crate) struct Row {
     pub(crate) href: Option<String>,
     /// What it is about.
     pub(crate) label: String,
-    /// Energy in kWh; a dash where nobody watched.
-    pub(crate) kwh: String,
+    /// Energy or volume, in the meter's unit; a dash where nobody watched.
+    pub(crate) quantity: String,
     /// What that costs, with its currency, where a tariff is known.
     pub(crate) cost: Option<String>,
     /// What it is compared with.
     pub(crate) other: Option<String>,
-    /// Mean power in W.
-    pub(crate) mean_w: String,
+    /// Mean power in W, or flow in l/h.
+    pub(crate) mean_rate: String,
 }
 
-/// Energy as it stands on a page, the fewer decimals the more there is.
-pub(crate) fn rough_kwh(kwh: f64, texts: &Texts) -> String {
-    let decimals = match kwh {
+/// Energy or volume as it stands on a page, the fewer decimals the more there is.
+pub(crate) fn rough(quantity: f64, texts: &Texts) -> String {
+    let decimals = match quantity {
         much if much >= 1000.0 => 0,
         some if some >= 100.0 => 1,
         _ => 2,
     };
-    texts.number(kwh, decimals)
+    texts.number(quantity, decimals)
 }
 
 /// Drops what is zero or one digit too long: `4 kWh`, `0.5 kWh`.
-pub(crate) fn scale_kwh(kwh: f64, texts: &Texts) -> String {
-    let decimals = if kwh >= 10.0 || kwh.fract() == 0.0 {
+pub(crate) fn on_scale(quantity: f64, unit: Unit, texts: &Texts) -> String {
+    let decimals = if quantity >= 10.0 || quantity.fract() == 0.0 {
         0
-    } else if kwh >= 0.1 {
+    } else if quantity >= 0.1 {
         1
     } else {
         3
     };
-    format!("{}\u{a0}kWh", texts.number(kwh, decimals))
+    format!("{}\u{a0}{}", texts.number(quantity, decimals), unit.symbol())
 }

@@ -2,6 +2,7 @@
 
 use askama::Template;
 use meter_ledger::Sum;
+use meter_messages::Medium;
 
 use super::{Frame, MeterView};
 use crate::figures::Figures;
@@ -11,15 +12,29 @@ use crate::texts::Texts;
 /// A site's meters.
 pub(crate) struct SiteView {
     name: String,
-    /// All meters' power that is up to date.
+    /// Of its meters of electricity, where there are several.
+    sum: Option<SumView>,
+    meters: Vec<MeterView>,
+}
+
+/// Meters added up.
+struct SumView {
+    /// Their power that is up to date.
     power: String,
     today: String,
     month: String,
-    meters: Vec<MeterView>,
 }
 
 impl SiteView {
     fn new(name: &str, meters: &[(&Figures, &Presence)], views: Vec<MeterView>, texts: &Texts) -> Self {
+        Self { name: name.to_owned(), sum: SumView::new(meters, texts), meters: views }
+    }
+}
+
+impl SumView {
+    fn new(meters: &[(&Figures, &Presence)], texts: &Texts) -> Option<Self> {
+        let electricity = meters.iter().filter(|(figures, _)| figures.meter.medium == Medium::Electricity);
+        let meters: Vec<_> = electricity.collect();
         let kwh = |of: fn(&Figures) -> &Sum| {
             let sum: f64 = meters.iter().map(|(figures, _)| of(figures).kwh()).sum();
             texts.number(sum, 3)
@@ -29,13 +44,11 @@ impl SiteView {
             presence.value.as_ref().filter(|_| up_to_date)?.power_w
         });
         let watts: Vec<f64> = live.map(f64::from).collect();
-        Self {
-            name: name.to_owned(),
+        (meters.len() > 1).then(|| Self {
             power: if watts.is_empty() { "–".into() } else { texts.number(watts.iter().sum(), 0) },
             today: kwh(|figures| &figures.today),
             month: kwh(|figures| &figures.month),
-            meters: views,
-        }
+        })
     }
 }
 

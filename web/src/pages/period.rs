@@ -3,12 +3,12 @@
 use askama::Template;
 use jiff::tz::TimeZone;
 use meter_ledger::Sum;
-use meter_messages::Minute;
+use meter_messages::{Minute, Unit};
 use meter_rrd::Size;
 
 use super::downloads::Download;
 use super::meter::{Chart, is_partly};
-use super::{Change, Frame, Row, downloads, rough_kwh, scale_kwh};
+use super::{Change, Frame, Row, downloads, on_scale, rough};
 use crate::calendar::{Kind, Period};
 use crate::drawing::bars::{self, Bar};
 use crate::drawing::heat::HeatMap;
@@ -23,12 +23,12 @@ const HOURS_TOGETHER: usize = 3;
 /// A period in words and drawings.
 pub(crate) struct PeriodView {
     title: String,
-    kwh: String,
+    quantity: String,
     cost: Option<CostView>,
     /// Against which period, by how much it had then, and the change.
     versus: Option<(String, String, Option<Change>)>,
-    mean_w: Option<String>,
-    highest_w: Option<String>,
+    mean_rate: Option<String>,
+    highest_rate: Option<String>,
     /// How much of the time so far was watched, in percent.
     watched: Option<String>,
     in_progress: bool,
@@ -81,6 +81,7 @@ pub(crate) struct PeriodPage {
     colour: &'static str,
     /// `site/meter`.
     path: String,
+    unit: Unit,
     view: PeriodView,
     links: Links,
     downloads: Vec<Download>,
@@ -131,6 +132,7 @@ impl PeriodPage {
             },
             name: meter.name.clone(),
             colour: site.meters().colour(&meter.meter).name(),
+            unit: meter.medium.unit(),
             here,
             path,
             frame,
@@ -198,11 +200,11 @@ impl PeriodView {
         let (texts, zone) = (frame.texts, site.zone());
         let local = |at: Minute| at.timestamp().to_zoned_datetime(zone.clone()).datetime();
         let title = |period: &Period| texts.title(period.kind, local(period.span.start));
-        let watts = |watts: f64| texts.number(watts, 0);
+        let rate = |rate: f64| texts.number(rate, 0);
         let versus = history.other.as_ref().filter(|(_, sum)| sum.minutes > 0).map(|(period, sum)| {
             let (now, before) = (history.whole.kwh(), sum.kwh());
             let change = difference_percent((now, history.whole.watched_s), (before, sum.watched_s));
-            (title(period), rough_kwh(before, texts), change.map(|percent| Change::new(percent, texts)))
+            (title(period), rough(before, texts), change.map(|percent| Change::new(percent, texts)))
         });
         let (bars, rows) = bars_of(frame, history, site);
         let over = history.span.end.min(history.until).epoch_minutes()
@@ -210,11 +212,11 @@ impl PeriodView {
         let watched = history.whole.watched_s as f64 / 60.0 / over.max(1) as f64 * 100.0;
         Self {
             title: history.period.as_ref().map_or(texts.everything.to_owned(), title),
-            kwh: texts.number(history.whole.kwh(), 3),
-            cost: CostView::new(history, texts, site.tariffs().currency()),
+            quantity: texts.number(history.whole.kwh(), 3),
+            cost: CostView::new(history, texts, site.tariffs().of(history.meter.medium).currency()),
             versus,
-            mean_w: history.whole.mean_w().map(watts),
-            highest_w: history.whole.highest_w().map(watts),
+            mean_rate: history.whole.mean_w().map(rate),
+            highest_rate: history.whole.highest_w().map(rate),
             watched: (history.whole.minutes > 0).then(|| share(watched, texts)),
             in_progress: !history.is_over() && history.whole.minutes > 0,
             bars,
@@ -290,42 +292,42 @@ fn label_every(kind: Option<Kind>, count: usize) -> usize {
 }
 
 fn bars_of(frame: &Frame, history: &History, site: &LedgerReader) -> (String, Vec<Row>) {
-    let (texts, zone, tariffs) = (frame.texts, site.zone(), site.tariffs());
-    let meter = &history.meter;
+    let (meter, unit) = (&history.meter, history.meter.medium.unit());
+    let (texts, zone, tariffs) = (frame.texts, site.zone(), site.tariffs().of(meter.medium));
     let kind = history.period.as_ref().map(|period| period.kind);
     let path = meter.meter.to_string();
     let every = label_every(kind, history.parts.len());
     let (mut drawn, mut rows) = (Vec::new(), Vec::new());
     for (index, part) in history.parts.iter().enumerate() {
         let (label, tick) = part_names(part, kind, texts, zone);
-        let energy = |sum: &Sum| (sum.minutes > 0).then(|| sum.kwh());
-        let shown = |sum: &Sum| energy(sum).map_or("–".to_owned(), |kwh| texts.number(kwh, 3));
+        let quantity = |sum: &Sum| (sum.minutes > 0).then(|| sum.kwh());
+        let shown = |sum: &Sum| quantity(sum).map_or("–".to_owned(), |quantity| texts.number(quantity, 3));
         let there = part.span.end > history.first && part.span.start < history.until;
         let href =
             part.period.as_ref().filter(|_| there).map(|period| frame.link(&here(&path, Some(period), zone)));
         let partly = part.period.as_ref().is_some_and(|period| is_partly(period, &part.sum, history.until));
         let begins_here = part.span.contains(&history.first);
         drawn.push(Bar {
-            kwh: energy(&part.sum),
-            ghost: part.other.as_ref().and_then(energy),
+            quantity: quantity(&part.sum),
+            ghost: part.other.as_ref().and_then(quantity),
             partly: partly && part.sum.minutes > 0 && !begins_here,
             unfinished: part.span.end > history.until,
             ahead: part.span.end > history.until || part.span.end <= history.first,
             href: href.clone(),
-            title: format!("{label}: {} kWh", shown(&part.sum)),
+            title: format!("{label}: {} {}", shown(&part.sum), unit.symbol()),
             tick: (kind != Some(Kind::Month) || index % 2 == 0 || index % every == 0)
                 .then(|| (tick, index % every == 0)),
         });
         if !there && part.other.is_none() {
             continue;
         }
-        let mean_w = part.sum.mean_w().map_or("–".to_owned(), |watts| texts.number(watts, 0));
+        let mean_rate = part.sum.mean_w().map_or("–".to_owned(), |rate| texts.number(rate, 0));
         let cost = part.cost.filter(|_| part.sum.minutes > 0);
         let cost = cost.map(|cost| texts.amount(cost.total(), tariffs.currency()));
         let other = part.other.as_ref().map(shown);
-        rows.push(Row { href, label, kwh: shown(&part.sum), cost, other, mean_w });
+        rows.push(Row { href, label, quantity: shown(&part.sum), cost, other, mean_rate });
     }
-    (bars::svg("parts", &drawn, &|kwh| scale_kwh(kwh, texts)), rows)
+    (bars::svg("parts", &drawn, &|quantity| on_scale(quantity, unit, texts)), rows)
 }
 
 fn top(frame: &Frame, history: &History, zone: &TimeZone) -> Vec<Row> {
@@ -335,10 +337,10 @@ fn top(frame: &Frame, history: &History, zone: &TimeZone) -> Vec<Row> {
         Row {
             href: Some(frame.link(&here(&path, Some(day), zone))),
             label: frame.texts.title(Kind::Day, local.datetime()),
-            kwh: frame.texts.number(sum.kwh(), 2),
+            quantity: frame.texts.number(sum.kwh(), 2),
             cost: None,
             other: None,
-            mean_w: String::new(),
+            mean_rate: String::new(),
         }
     };
     history.top.iter().map(row).collect()

@@ -3,6 +3,8 @@
 use askama::Template;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use meter_ledger::RecordedMeter;
+use meter_messages::Unit;
 
 use super::Frame;
 use crate::meter_readings::{CheckedReading, Comparison};
@@ -12,7 +14,7 @@ use crate::texts::Texts;
 /// A reading in words.
 pub(crate) struct ReadingRow {
     at: (String, String),
-    kwh: String,
+    shown: String,
     by: Option<String>,
     entered: (String, String),
     since: Option<ComparisonView>,
@@ -20,9 +22,9 @@ pub(crate) struct ReadingRow {
 
 /// What a reading says of the pulses, in words.
 struct ComparisonView {
-    meter_kwh: String,
-    pulses_kwh: String,
-    drift_kwh: String,
+    by_meter: String,
+    by_pulses: String,
+    drift: String,
     drift_percent: Option<String>,
     unwatched: Option<String>,
 }
@@ -33,7 +35,7 @@ impl ReadingRow {
         let reading = &checked.entered.reading;
         Self {
             at: moment(reading.at),
-            kwh: texts.number(reading.kwh, decimals(reading.kwh)),
+            shown: texts.number(reading.shown, decimals(reading.shown)),
             by: names.then(|| reading.by.clone()),
             entered: moment(checked.entered.entered),
             since: checked.since.as_ref().map(|since| ComparisonView::new(since, texts)),
@@ -49,9 +51,9 @@ impl ComparisonView {
         };
         let drift_percent = since.drift_percent();
         Self {
-            meter_kwh: texts.number(since.meter_kwh, 3),
-            pulses_kwh: texts.number(since.pulses_kwh, 3),
-            drift_kwh: signed(since.drift_kwh(), 3),
+            by_meter: texts.number(since.by_meter, 3),
+            by_pulses: texts.number(since.by_pulses, 3),
+            drift: signed(since.drift(), 3),
             drift_percent: drift_percent.map(|percent| format!("{}\u{a0}%", signed(percent, 2))),
             unwatched: (since.unwatched_s > 0).then(|| Texts::length(since.unwatched_s)),
         }
@@ -59,9 +61,9 @@ impl ComparisonView {
 }
 
 /// As many decimals as were read, at most three.
-fn decimals(kwh: f64) -> usize {
+fn decimals(shown: f64) -> usize {
     let whole = |decimals: i32| {
-        let scaled = kwh * 10f64.powi(decimals);
+        let scaled = shown * 10f64.powi(decimals);
         (scaled - scaled.round()).abs() < 0.01
     };
     (0..3).find(|decimals| whole(*decimals)).unwrap_or(3) as usize
@@ -88,7 +90,7 @@ impl Outcome {
             Self::NotSent => texts.reading_not_sent,
             Self::Wrong(FieldError::Time) => texts.reading_no_time,
             Self::Wrong(FieldError::Future) => texts.reading_in_future,
-            Self::Wrong(FieldError::Kwh) => texts.reading_no_number,
+            Self::Wrong(FieldError::Number) => texts.reading_no_number,
         }
     }
 
@@ -142,6 +144,7 @@ pub(crate) struct ReadingsPage {
     frame: Frame,
     name: String,
     path: String,
+    unit: Unit,
     /// What stands in the form, or why there is none.
     form: Result<Fields, &'static str>,
     /// What to say, and whether it is bad news.
@@ -160,7 +163,7 @@ impl ReadingsPage {
     /// The page of a meter's readings, the newest first.
     pub(crate) fn new(
         frame: Frame,
-        (name, path): (String, String),
+        meter: &RecordedMeter,
         readings: &[CheckedReading],
         reader: Reader,
         zone: &TimeZone,
@@ -174,10 +177,11 @@ impl ReadingsPage {
             notice: reader.outcome.map(|outcome| (outcome.said(texts), outcome.is_bad())),
             wrong: (
                 matches!(wrong, Some(FieldError::Time | FieldError::Future)),
-                wrong == Some(FieldError::Kwh),
+                wrong == Some(FieldError::Number),
             ),
-            name,
-            path,
+            name: meter.name.clone(),
+            path: meter.meter.to_string(),
+            unit: meter.medium.unit(),
             frame,
         }
     }
@@ -189,10 +193,10 @@ mod tests {
 
     #[test]
     fn a_reading_has_the_decimals_that_were_read() {
-        for (kwh, expected) in
+        for (shown, expected) in
             [(12345.0, 0), (12345.6, 1), (0.25, 2), (98765.432, 3), (1.0 / 3.0, 3), (0.0, 0)]
         {
-            assert_eq!(decimals(kwh), expected, "{kwh}");
+            assert_eq!(decimals(shown), expected, "{shown}");
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use meter_rrd::Words;
 
-use super::{Patterns, Texts};
+use super::{Measure, Patterns, Texts};
 
 pub(super) static TEXTS: Texts = Texts {
     code: "en",
@@ -41,7 +41,6 @@ pub(super) static TEXTS: Texts = Texts {
         month: "{M} {y}",
     },
     graph: Words {
-        power: "Power",
         peak: "Peak",
         latest: "latest",
         mean: "mean",
@@ -50,16 +49,35 @@ pub(super) static TEXTS: Texts = Texts {
         day: "Each day",
         today: "Today so far",
         trend: "Mean of 14 days",
-        kwh_per_day: "kWh/day",
+        per_day: "/day",
         number: |value, decimals| TEXTS.number(value, decimals),
         weekday_format: "%a %-d %b",
         day_format: "%-d %b",
         month_format: "%b",
     },
+    energy: Measure {
+        rate: "Power",
+        rate_now: "Power now",
+        mean_rate: "Mean power",
+        rate_over_time: "Power over time",
+        quantity: "Energy",
+        quantity_of_days: "Energy of each day",
+        quiet_rate: "Base load",
+        mean_of_hours: "Mean power in W by month and time of day",
+    },
+    volume: Measure {
+        rate: "Flow",
+        rate_now: "Flow now",
+        mean_rate: "Mean flow",
+        rate_over_time: "Flow over time",
+        quantity: "Volume",
+        quantity_of_days: "Volume of each day",
+        quiet_rate: "Night flow",
+        mean_of_hours: "Mean flow in l/h by month and time of day",
+    },
     spans: ["Last hour", "24 hours", "7 days", "30 days", "One year"],
     all_meters: "Meters",
     status: "Status",
-    power_now: "Power now",
     live: "live",
     stale: "not up to date",
     offline: "meter offline",
@@ -73,7 +91,6 @@ pub(super) static TEXTS: Texts = Texts {
     budget: "Budget of the month",
     of_budget: "of the budget of",
     reading: "Meter reading",
-    base_load: "Base load",
     base_load_means: "in a quiet night hour",
     recorded_until: "until",
     nothing_recorded: "Nothing recorded yet",
@@ -104,8 +121,6 @@ pub(super) static TEXTS: Texts = Texts {
     pictures: "Pictures",
     table: "As a table",
     time: "Time",
-    energy: "Energy",
-    mean_power: "Mean power",
     highest_minute: "Strongest minute",
     watched: "Watched",
     of_the_time: "of the time",
@@ -128,7 +143,6 @@ pub(super) static TEXTS: Texts = Texts {
     by_then: "by the same time",
     top_days: "Top days",
     heat_map: "Hours of the year",
-    mean_of_hours: "Mean power in W by month and time of day",
     nothing_here: "Nothing was recorded in this time.",
     not_over: "so far",
     sum: "Together",
@@ -167,7 +181,7 @@ pub(super) static TEXTS: Texts = Texts {
     readings: "Readings",
     enter_reading: "Enter a reading",
     reading_time: "Read at",
-    reading_kwh: "The meter shows (kWh)",
+    reading_shows: "The meter shows",
     enter: "Enter",
     readings_why: "A reading checks the pulses and changes none of them. Entering the same time again corrects it.",
     no_readings: "No reading yet.",
@@ -204,6 +218,4 @@ pub(super) static TEXTS: Texts = Texts {
     refused: "This cannot be shown",
     to_start: "To the start",
     no_meters: "No meter has been recorded yet. The first minute will appear here by itself.",
-    power_graph: "Power over time",
-    energy_graph: "Energy of each day",
 };

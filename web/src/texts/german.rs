@@ -2,7 +2,7 @@
 
 use meter_rrd::Words;
 
-use super::{Patterns, Texts};
+use super::{Measure, Patterns, Texts};
 
 pub(super) static TEXTS: Texts = Texts {
     code: "de",
@@ -41,7 +41,6 @@ pub(super) static TEXTS: Texts = Texts {
         month: "{M} {y}",
     },
     graph: Words {
-        power: "Leistung",
         peak: "Spitze",
         latest: "zuletzt",
         mean: "Ø",
@@ -50,16 +49,35 @@ pub(super) static TEXTS: Texts = Texts {
         day: "Je Tag",
         today: "Heute bisher",
         trend: "Mittel aus 14 Tagen",
-        kwh_per_day: "kWh/Tag",
+        per_day: "/Tag",
         number: |value, decimals| TEXTS.number(value, decimals),
         weekday_format: "%-d.%-m.",
         day_format: "%-d.%-m.",
         month_format: "%-m/%y",
     },
+    energy: Measure {
+        rate: "Leistung",
+        rate_now: "Leistung jetzt",
+        mean_rate: "Mittlere Leistung",
+        rate_over_time: "Leistung im Verlauf",
+        quantity: "Energie",
+        quantity_of_days: "Energie je Tag",
+        quiet_rate: "Grundlast",
+        mean_of_hours: "Mittlere Leistung in W nach Monat und Tageszeit",
+    },
+    volume: Measure {
+        rate: "Durchfluss",
+        rate_now: "Durchfluss jetzt",
+        mean_rate: "Mittlerer Durchfluss",
+        rate_over_time: "Durchfluss im Verlauf",
+        quantity: "Volumen",
+        quantity_of_days: "Volumen je Tag",
+        quiet_rate: "Nachtdurchfluss",
+        mean_of_hours: "Mittlerer Durchfluss in l/h nach Monat und Tageszeit",
+    },
     spans: ["Letzte Stunde", "24 Stunden", "7 Tage", "30 Tage", "Ein Jahr"],
     all_meters: "Zähler",
     status: "Status",
-    power_now: "Leistung jetzt",
     live: "live",
     stale: "nicht aktuell",
     offline: "Zähler offline",
@@ -73,7 +91,6 @@ pub(super) static TEXTS: Texts = Texts {
     budget: "Budget des Monats",
     of_budget: "vom Budget von",
     reading: "Zählerstand",
-    base_load: "Grundlast",
     base_load_means: "in stiller Stunde",
     recorded_until: "bis",
     nothing_recorded: "Noch nichts aufgezeichnet",
@@ -104,8 +121,6 @@ pub(super) static TEXTS: Texts = Texts {
     pictures: "Bilder",
     table: "Als Tabelle",
     time: "Zeit",
-    energy: "Energie",
-    mean_power: "Mittlere Leistung",
     highest_minute: "Stärkste Minute",
     watched: "Beobachtet",
     of_the_time: "der Zeit",
@@ -128,7 +143,6 @@ pub(super) static TEXTS: Texts = Texts {
     by_then: "bis zum selben Zeitpunkt",
     top_days: "Stärkste Tage",
     heat_map: "Stunden des Jahres",
-    mean_of_hours: "Mittlere Leistung in W nach Monat und Tageszeit",
     nothing_here: "In dieser Zeit wurde nichts aufgezeichnet.",
     not_over: "bisher",
     sum: "Zusammen",
@@ -167,7 +181,7 @@ pub(super) static TEXTS: Texts = Texts {
     readings: "Ablesungen",
     enter_reading: "Ablesung eintragen",
     reading_time: "Abgelesen um",
-    reading_kwh: "Der Zähler zeigt (kWh)",
+    reading_shows: "Der Zähler zeigt",
     enter: "Eintragen",
     readings_why: "Eine Ablesung prüft die Impulse und ändert keinen davon. Dieselbe Zeit noch einmal eingetragen berichtigt sie.",
     no_readings: "Noch keine Ablesung.",
@@ -204,6 +218,4 @@ pub(super) static TEXTS: Texts = Texts {
     refused: "Das lässt sich nicht zeigen",
     to_start: "Zum Anfang",
     no_meters: "Noch ist kein Zähler aufgezeichnet. Die erste Minute erscheint hier von selbst.",
-    power_graph: "Leistung im Verlauf",
-    energy_graph: "Energie je Tag",
 };

@@ -4,10 +4,13 @@
 
 mod english;
 mod german;
+mod measure;
 
 use jiff::civil::{Date, DateTime};
 use meter_ledger::GapReason;
 use meter_rrd::{Span, Words};
+
+pub(crate) use measure::Measure;
 
 use crate::calendar::Kind;
 
@@ -67,14 +70,16 @@ pub(crate) struct Texts {
     patterns: Patterns,
     /// The words of pictures.
     pub(crate) graph: Words,
+    /// Words of meters that count energy.
+    energy: Measure,
+    /// Words of meters that count a volume.
+    volume: Measure,
     /// Names of the spans of pictures, from hour to year.
     spans: [&'static str; 5],
     /// All meters, as a heading and a link.
     pub(crate) all_meters: &'static str,
     /// The page about the machinery.
     pub(crate) status: &'static str,
-    /// Before the value of now, for those who do not see it.
-    pub(crate) power_now: &'static str,
     /// State: a value that is up to date.
     pub(crate) live: &'static str,
     /// State: a value that is not.
@@ -101,8 +106,6 @@ pub(crate) struct Texts {
     pub(crate) of_budget: &'static str,
     /// The running count.
     pub(crate) reading: &'static str,
-    /// What is drawn even at night.
-    pub(crate) base_load: &'static str,
     /// Below it.
     pub(crate) base_load_means: &'static str,
     /// The newest minute in the ledger.
@@ -151,10 +154,6 @@ pub(crate) struct Texts {
     pub(crate) table: &'static str,
     /// Column.
     pub(crate) time: &'static str,
-    /// Column and figure.
-    pub(crate) energy: &'static str,
-    /// Column and figure.
-    pub(crate) mean_power: &'static str,
     /// Figure: the strongest minute.
     pub(crate) highest_minute: &'static str,
     /// Figure: how much of the time was watched.
@@ -199,8 +198,6 @@ pub(crate) struct Texts {
     pub(crate) top_days: &'static str,
     /// Heading.
     pub(crate) heat_map: &'static str,
-    /// Says what the table of a heat map shows.
-    pub(crate) mean_of_hours: &'static str,
     /// A period without a minute.
     pub(crate) nothing_here: &'static str,
     /// Of a period in progress.
@@ -278,7 +275,7 @@ pub(crate) struct Texts {
     /// Label.
     pub(crate) reading_time: &'static str,
     /// Label.
-    pub(crate) reading_kwh: &'static str,
+    pub(crate) reading_shows: &'static str,
     /// Button.
     pub(crate) enter: &'static str,
     /// What readings are for.
@@ -351,10 +348,6 @@ pub(crate) struct Texts {
     pub(crate) to_start: &'static str,
     /// No meter is in the ledger.
     pub(crate) no_meters: &'static str,
-    /// For those who cannot see a picture: what it says.
-    pub(crate) power_graph: &'static str,
-    /// For those who cannot see a picture: what it says.
-    pub(crate) energy_graph: &'static str,
 }
 
 /// How dates are written. In braces: `W` and `w` are the weekday long and short,

@@ -14,7 +14,7 @@ use daemon_runtime::MqttSettings;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use meter_ledger::Ledger;
-use meter_messages::{Info, Meter, Minute, PulseCount, PulsesPerKwh};
+use meter_messages::{Info, Meter, MeterConstant, Minute, PulseCount};
 use meter_rrd::MeterDatabase;
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
@@ -58,8 +58,8 @@ pub(crate) fn minutes() -> Vec<Minute> {
 pub(crate) fn info(name: &str) -> Info {
     Info {
         name: name.into(),
-        pulses_per_kwh: PulsesPerKwh::try_from(1000).unwrap(),
-        unit: Default::default(),
+        constant: MeterConstant::try_from(1000).unwrap(),
+        medium: Default::default(),
         source: "test".into(),
         version: "0".into(),
         outbox: "box".parse().unwrap(),
@@ -93,8 +93,13 @@ pub(crate) fn record(dir: &Path, name: &str) -> Vec<Minute> {
 
 /// The same of another meter.
 pub(crate) fn record_meter(dir: &Path, meter: &Meter, name: &str) -> Vec<Minute> {
+    record_as(dir, meter, &info(name))
+}
+
+/// The same of a meter that says this of itself.
+pub(crate) fn record_as(dir: &Path, meter: &Meter, info: &Info) -> Vec<Minute> {
     let minutes = minutes();
-    record_minutes_of(meter, dir, &info(name), &minutes);
+    record_minutes_of(meter, dir, info, &minutes);
     let recent = &minutes[minutes.partition_point(|at| *at < minute("2025-11-03T00:00:00Z"))..];
     let counted = recent.iter().map(|minute| (*minute, pulses(*minute)));
     MeterDatabase::rebuild(&dir.join("rrd"), meter, recent[0], counted).unwrap();

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use meter_messages::{Minute, PulsesPerKwh};
+use meter_messages::{MeterConstant, Minute};
 
 use super::dice::{Dice, Occasion};
 use super::loads::Loads;
@@ -39,7 +39,7 @@ pub struct Household {
     loads: Loads,
     seed: u64,
     zone: TimeZone,
-    pulses_per_kwh: PulsesPerKwh,
+    pulses_per_kwh: MeterConstant,
     pulse_ns: i64,
     /// The day asked for last: the next question is mostly about it again.
     day: Mutex<Option<Arc<UtcDay>>>,
@@ -60,7 +60,7 @@ impl Household {
     ///
     /// # Errors
     /// An unknown time zone, or a number out of its range.
-    pub fn new(settings: &SimulatedSettings, pulses_per_kwh: PulsesPerKwh) -> Result<Self, SourceError> {
+    pub fn new(settings: &SimulatedSettings, pulses_per_kwh: MeterConstant) -> Result<Self, SourceError> {
         settings.check()?;
         if pulses_per_kwh.get() > MOST_PULSES_PER_KWH {
             return Err(refused(format!(

@@ -24,7 +24,7 @@ use std::thread;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use meter_messages::{Minute, PulsesPerKwh};
+use meter_messages::{MeterConstant, Minute};
 use serde::Deserialize;
 
 pub use self::household::Household;
@@ -120,7 +120,7 @@ pub struct Simulated {
 /// An unknown time zone, or a number out of its range.
 pub fn open(
     settings: &SimulatedSettings,
-    pulses_per_kwh: PulsesPerKwh,
+    pulses_per_kwh: MeterConstant,
     not_before: Option<SourceTime>,
 ) -> Result<Simulated, SourceError> {
     let household = Household::new(settings, pulses_per_kwh)?;

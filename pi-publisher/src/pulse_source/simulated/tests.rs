@@ -8,8 +8,8 @@ use crate::settings::SourceSettings;
 
 const MINUTE_NS: i64 = 60_000_000_000;
 
-fn constant(pulses_per_kwh: u64) -> PulsesPerKwh {
-    PulsesPerKwh::try_from(pulses_per_kwh).unwrap()
+fn constant(pulses_per_kwh: u64) -> MeterConstant {
+    MeterConstant::try_from(pulses_per_kwh).unwrap()
 }
 
 fn household(settings: &SimulatedSettings, pulses_per_kwh: u64) -> Household {

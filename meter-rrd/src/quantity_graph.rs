@@ -1,4 +1,4 @@
-//! The energy of each local day of a month or a year.
+//! The energy or volume of each local day of a month or a year.
 
 use std::path::Path;
 
@@ -33,9 +33,9 @@ pub(crate) fn drawing(
         edges: (edge(bars.first(), |bar| bar.start), edge(bars.last(), |bar| bar.end)),
         step: STEP_S,
         time_axis: axis(graph),
-        unit: graph.words.kwh_per_day,
+        unit: format!("{}{}", graph.unit.symbol(), graph.words.per_day),
         highest: bars.iter().filter_map(|bar| bar.pulses).fold(0.0, f64::max)
-            / f64::from(graph.pulses_per_kwh.get()),
+            / f64::from(graph.constant.get()),
         slopes: false,
         elements: Vec::new(),
     };
@@ -57,13 +57,13 @@ fn axis(graph: &Graph<'_>) -> XAxisGrid {
 
 fn draw(drawing: &mut Drawing, graph: &Graph<'_>, scratch: &Path) -> Result<(), rrd::error::RrdError> {
     let palette = Palette::of(graph.theme, graph.colour);
-    let kwh = 1.0 / f64::from(graph.pulses_per_kwh.get());
+    let worth = 1.0 / f64::from(graph.constant.get());
     for (name, source) in [("p", COMPLETE), ("q", UNFINISHED), ("t", TREND), ("w", WATCHED)] {
         drawing.read(name, (scratch, source), ConsolidationFn::Avg)?;
     }
-    drawing.work_out("day", format!("p,{kwh},*"))?;
-    drawing.work_out("today", format!("q,{kwh},*"))?;
-    drawing.work_out("trend", format!("t,{kwh},*"))?;
+    drawing.work_out("day", format!("p,{worth},*"))?;
+    drawing.work_out("today", format!("q,{worth},*"))?;
+    drawing.work_out("trend", format!("t,{worth},*"))?;
     drawing.hatch("w", &palette)?;
     drawing.area("day", palette.shades.bar.into(), graph.words.day, false)?;
     drawing.area("today", palette.shades.unfinished.into(), graph.words.today, false)?;
@@ -72,18 +72,19 @@ fn draw(drawing: &mut Drawing, graph: &Graph<'_>, scratch: &Path) -> Result<(), 
 
 fn say(drawing: &mut Drawing, graph: &Graph<'_>, bars: &[DayBar]) {
     let words = graph.words;
-    let kwh = |pulses: f64| pulses / f64::from(graph.pulses_per_kwh.get());
+    let unit = graph.unit.symbol();
+    let quantity = |pulses: f64| pulses / f64::from(graph.constant.get());
     let complete = bars.iter().filter(|bar| bar.end <= graph.now.start());
     let known: Vec<(&DayBar, f64)> = complete.filter_map(|bar| Some((bar, bar.pulses?))).collect();
     if !known.is_empty() {
         let mean = known.iter().map(|(_, pulses)| pulses).sum::<f64>() / known.len() as f64;
-        drawing.say(&format!("{} {} {}", words.mean, (words.number)(kwh(mean), 1), words.kwh_per_day));
+        drawing.say(&format!("{} {} {}", words.mean, (words.number)(quantity(mean), 1), drawing.unit));
     }
     if let Some((bar, most)) = known.iter().max_by(|one, other| one.1.total_cmp(&other.1)) {
         let day = date(words.day_format, bar.date);
-        drawing.say(&format!("{} {} kWh ({day})", words.highest, (words.number)(kwh(*most), 1)));
+        drawing.say(&format!("{} {} {unit} ({day})", words.highest, (words.number)(quantity(*most), 1)));
     }
-    if let Some(kwh) = graph.total_kwh {
-        drawing.say(&format!("{} {} kWh", words.total, (words.number)(kwh, 1)));
+    if let Some(total) = graph.total {
+        drawing.say(&format!("{} {} {unit}", words.total, (words.number)(total, 1)));
     }
 }

@@ -1,4 +1,4 @@
-//! Power over an hour, a day or a week.
+//! Power or flow over an hour, a day or a week.
 
 use meter_messages::Minute;
 use rrd::ConsolidationFn;
@@ -42,7 +42,7 @@ pub(crate) fn drawing(database: &MeterDatabase, graph: &Graph<'_>) -> Result<Dra
         edges: (span.start.start(), span.end.start()),
         step,
         time_axis: axis(graph),
-        unit: "W",
+        unit: graph.unit.of_rate().to_owned(),
         highest: figures.highest.unwrap_or_default(),
         slopes: graph.span != Span::Hour,
         elements: Vec::new(),
@@ -78,15 +78,15 @@ fn axis(graph: &Graph<'_>) -> XAxisGrid {
 }
 
 fn figures(minutes: &[(Minute, f64)], end: Minute, graph: &Graph<'_>) -> Figures {
-    let watts = |pulses: f64| pulses * 60_000.0 / f64::from(graph.pulses_per_kwh.get());
+    let rate = |pulses: f64| pulses * 60_000.0 / f64::from(graph.constant.get());
     let minutes: Vec<_> =
         minutes.iter().map(|(minute, pulses)| (*minute, pulses * graph.worth(*minute))).collect();
     let sum: f64 = minutes.iter().map(|(_, pulses)| pulses).sum();
     let newest = minutes.last().filter(|(minute, _)| end.epoch_minutes() - minute.epoch_minutes() == 1);
     Figures {
-        latest: newest.filter(|_| graph.range.is_none()).map(|(_, pulses)| watts(*pulses)),
-        mean: (!minutes.is_empty()).then(|| watts(sum / minutes.len() as f64)),
-        highest: minutes.iter().map(|(_, pulses)| watts(*pulses)).reduce(f64::max),
+        latest: newest.filter(|_| graph.range.is_none()).map(|(_, pulses)| rate(*pulses)),
+        mean: (!minutes.is_empty()).then(|| rate(sum / minutes.len() as f64)),
+        highest: minutes.iter().map(|(_, pulses)| rate(*pulses)).reduce(f64::max),
     }
 }
 
@@ -97,27 +97,27 @@ fn draw(
 ) -> Result<(), rrd::error::RrdError> {
     let palette = Palette::of(graph.theme, graph.colour);
     let source = (database.file(), DATA_SOURCE);
-    let watts = format!("{},*,{},*", 60_000.0 / f64::from(graph.pulses_per_kwh.get()), graph.worth_rpn());
+    let rate = format!("{},*,{},*", 60_000.0 / f64::from(graph.constant.get()), graph.worth_rpn());
     drawing.read("pulses", source, ConsolidationFn::Avg)?;
-    drawing.work_out("power", format!("pulses,{watts}"))?;
+    drawing.work_out("power", format!("pulses,{rate}"))?;
     drawing.hatch("pulses", &palette)?;
     drawing.area("power", palette.shades.fill.into(), "", false)?;
     if drawing.step > 60 {
         drawing.read("most", source, ConsolidationFn::Max)?;
-        drawing.work_out("above", format!("most,{watts},power,-"))?;
+        drawing.work_out("above", format!("most,{rate},power,-"))?;
         drawing.area("above", palette.shades.peak.into(), graph.words.peak, true)?;
     }
-    drawing.line("power", 1.6, palette.shades.line.into(), graph.words.power)
+    drawing.line("power", 1.6, palette.shades.line.into(), graph.rate)
 }
 
 fn say(drawing: &mut Drawing, graph: &Graph<'_>, figures: &Figures) {
     let words = graph.words;
     let figures =
         [(words.latest, figures.latest), (words.mean, figures.mean), (words.highest, figures.highest)];
-    for (word, watts) in figures.into_iter().filter_map(|(word, watts)| Some((word, watts?))) {
-        drawing.say(&format!("{word} {} W", (words.number)(watts, 0)));
+    for (word, rate) in figures.into_iter().filter_map(|(word, rate)| Some((word, rate?))) {
+        drawing.say(&format!("{word} {} {}", (words.number)(rate, 0), graph.unit.of_rate()));
     }
-    if let Some(kwh) = graph.total_kwh {
-        drawing.say(&format!("{} {} kWh", words.total, (words.number)(kwh, 2)));
+    if let Some(total) = graph.total {
+        drawing.say(&format!("{} {} {}", words.total, (words.number)(total, 2), graph.unit.symbol()));
     }
 }

@@ -1,0 +1,156 @@
+//! What a meter says of itself.
+
+use serde::{Deserialize, Serialize};
+
+use crate::id::OutboxId;
+use crate::minute::Minute;
+use crate::payload::{PayloadError, json_payload, within};
+use crate::units::{MAX_COUNT, Medium, MeterConstant, Unit};
+
+/// What a meter is, retained.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "OnWire", into = "OnWire")]
+pub struct Info {
+    /// The name people gave it.
+    pub name: String,
+    /// What flows through it.
+    pub medium: Medium,
+    /// The meter constant: pulses per kWh, or per m³.
+    pub constant: MeterConstant,
+    /// Where its pulses come from, for people: `cdev gpiochip0 line 17`.
+    pub source: String,
+    /// The publisher's version.
+    pub version: String,
+    /// The outbox its minutes lie in.
+    pub outbox: OutboxId,
+    /// The lowest `seq` that the outbox still holds: nothing below it will ever
+    /// be sent again, so nobody need wait for it.
+    pub oldest_seq: u64,
+    /// Since when which constant holds, where it has changed: the meter was
+    /// replaced. Ascending; the first one is the one from before the change.
+    pub history: Vec<ConstantFrom>,
+}
+
+/// A meter constant, and since when it holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ConstantFrom {
+    /// The first minute that is counted with it.
+    pub minute: Minute,
+    /// The constant.
+    pub constant: MeterConstant,
+}
+
+json_payload!(Info, |info| {
+    let longest = Info::LONGEST_NAME as u64;
+    let history = info.history.len() as u64;
+    within("oldest_seq", info.oldest_seq, 1, MAX_COUNT)
+        .and_then(|()| within("history (its length)", history, 0, Info::LONGEST_HISTORY))
+        .and_then(|()| match info.history.is_sorted_by_key(|from| from.minute) {
+            true => Ok(()),
+            false => Err(PayloadError::Order),
+        })
+        .and_then(|()| within("name (its length)", info.name.len() as u64, 1, longest))
+});
+
+impl Info {
+    /// The longest name of a meter, in bytes.
+    pub const LONGEST_NAME: usize = 200;
+
+    /// The most changes of a meter's constant.
+    pub const LONGEST_HISTORY: u64 = 50;
+}
+
+/// As it goes over the wire, where names say the unit.
+#[derive(Serialize, Deserialize)]
+struct OnWire {
+    name: String,
+    #[serde(flatten)]
+    constant: ConstantOnWire,
+    #[serde(default)]
+    medium: Medium,
+    /// Of the quantity; follows from the medium.
+    #[serde(default, skip_deserializing)]
+    unit: Unit,
+    source: String,
+    version: String,
+    outbox: OutboxId,
+    oldest_seq: u64,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    history: Vec<FromOnWire>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct FromOnWire {
+    #[serde(rename = "t")]
+    minute: Minute,
+    #[serde(flatten)]
+    constant: ConstantOnWire,
+}
+
+#[derive(Serialize, Deserialize)]
+struct ConstantOnWire {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pulses_per_kwh: Option<MeterConstant>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pulses_per_m3: Option<MeterConstant>,
+}
+
+impl ConstantOnWire {
+    fn new(constant: MeterConstant, unit: Unit) -> Self {
+        match unit {
+            Unit::KilowattHour => Self { pulses_per_kwh: Some(constant), pulses_per_m3: None },
+            Unit::CubicMetre => Self { pulses_per_kwh: None, pulses_per_m3: Some(constant) },
+        }
+    }
+
+    fn of(self, medium: Medium) -> Result<MeterConstant, String> {
+        match (medium.unit(), self.pulses_per_kwh, self.pulses_per_m3) {
+            (Unit::KilowattHour, Some(constant), None) | (Unit::CubicMetre, None, Some(constant)) => {
+                Ok(constant)
+            }
+            (Unit::KilowattHour, ..) => Err(format!("{} has pulses_per_kwh", medium.as_str())),
+            (Unit::CubicMetre, ..) => Err(format!("{} has pulses_per_m3", medium.as_str())),
+        }
+    }
+}
+
+impl TryFrom<OnWire> for Info {
+    type Error = String;
+    fn try_from(wire: OnWire) -> Result<Self, String> {
+        let medium = wire.medium;
+        let from = |from: FromOnWire| {
+            Ok::<_, String>(ConstantFrom { minute: from.minute, constant: from.constant.of(medium)? })
+        };
+        Ok(Self {
+            constant: wire.constant.of(medium)?,
+            history: wire.history.into_iter().map(from).collect::<Result<_, _>>()?,
+            name: wire.name,
+            source: wire.source,
+            version: wire.version,
+            outbox: wire.outbox,
+            oldest_seq: wire.oldest_seq,
+            medium,
+        })
+    }
+}
+
+impl From<Info> for OnWire {
+    fn from(info: Info) -> Self {
+        let unit = info.medium.unit();
+        let from = |from: &ConstantFrom| FromOnWire {
+            minute: from.minute,
+            constant: ConstantOnWire::new(from.constant, unit),
+        };
+        Self {
+            constant: ConstantOnWire::new(info.constant, unit),
+            history: info.history.iter().map(from).collect(),
+            name: info.name,
+            medium: info.medium,
+            source: info.source,
+            version: info.version,
+            outbox: info.outbox,
+            oldest_seq: info.oldest_seq,
+            unit,
+        }
+    }
+}
