@@ -1,5 +1,6 @@
 //! A real Chromium, driven through its WebDriver.
 
+use std::fs;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -8,6 +9,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use fantoccini::wd::{Capabilities, WebDriverCompatibleCommand};
 use fantoccini::{Client, ClientBuilder};
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -28,7 +30,7 @@ pub struct Browser {
     /// The page, for everything that is not below.
     pub page: Client,
     driver: Child,
-    _profile: TempDir,
+    profile: TempDir,
 }
 
 /// chromedriver's own commands, which the WebDriver standard lacks.
@@ -88,7 +90,7 @@ impl Browser {
                 Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,
             }
         };
-        let browser = Self { page, driver, _profile: profile };
+        let browser = Self { page, driver, profile: profile };
         browser.resize(width, 900).await;
         browser.prefer(theme).await;
         browser
@@ -249,5 +251,17 @@ impl Drop for Browser {
     fn drop(&mut self) {
         let _ = self.driver.kill();
         let _ = self.driver.wait();
+        // A test that failed has not closed its window, and Chromium does not go with its driver.
+        let of_ours = |arguments: Vec<u8>| {
+            let profile = self.profile.path().as_os_str().as_encoded_bytes();
+            arguments.windows(profile.len()).any(|part| part == profile)
+        };
+        for process in fs::read_dir("/proc").into_iter().flatten().flatten() {
+            let id = process.file_name().to_str().and_then(|name| Pid::from_raw(name.parse().ok()?));
+            let arguments = fs::read(process.path().join("cmdline"));
+            if let Some(id) = id.filter(|_| arguments.is_ok_and(of_ours)) {
+                let _ = kill_process(id, Signal::KILL);
+            }
+        }
     }
 }
