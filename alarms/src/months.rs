@@ -54,7 +54,7 @@ fn month(
 ) -> anyhow::Result<Option<(String, Unit, f64)>> {
     let Some(known) = ledger.meter(meter)? else { return Ok(None) };
     let sum = ledger.sum(&known, span)?;
-    Ok(Some((known.name, known.medium.unit(), sum.kwh())))
+    Ok(Some((known.name, known.medium.unit(), sum.quantity())))
 }
 
 fn month_begin(now: &ZonedDateTime) -> anyhow::Result<Minute> {

@@ -90,7 +90,7 @@ impl Browser {
                 Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,
             }
         };
-        let browser = Self { page, driver, profile: profile };
+        let browser = Self { page, driver, profile };
         browser.resize(width, 900).await;
         browser.prefer(theme).await;
         browser

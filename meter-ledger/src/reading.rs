@@ -155,23 +155,23 @@ impl Ledger {
         Ok(sum)
     }
 
-    /// What the meter shows after its newest minute, in kWh.
-    pub fn reading_kwh(&self, meter: &RecordedMeter) -> Result<Option<f64>, LedgerError> {
-        self.reading_kwh_at(meter, Minute::nearest(i64::MAX))
+    /// What the meter shows after its newest minute, in its unit.
+    pub fn reading(&self, meter: &RecordedMeter) -> Result<Option<f64>, LedgerError> {
+        self.reading_at(meter, Minute::nearest(i64::MAX))
     }
 
-    /// What the meter showed at the beginning of a minute, in kWh: its running
+    /// What the meter showed at the beginning of a minute, in its unit: its running
     /// count, each part of it under the constant that it had then.
-    pub fn reading_kwh_at(&self, meter: &RecordedMeter, at: Minute) -> Result<Option<f64>, LedgerError> {
+    pub fn reading_at(&self, meter: &RecordedMeter, at: Minute) -> Result<Option<f64>, LedgerError> {
         let Some(shown) = self.total_at(meter, at)? else { return Ok(None) };
-        let (mut kwh, mut counted) = (0.0, 0);
+        let (mut shows, mut counted) = (0.0, 0);
         let mut constant = meter.constant_at(Minute::nearest(i64::MIN));
         for (from, next) in meter.constant_changes().take_while(|(from, _)| *from < at) {
             let total = self.total_at(meter, from)?.unwrap_or(counted).max(counted);
-            kwh += constant.quantity(total - counted);
+            shows += constant.quantity(total - counted);
             (counted, constant) = (total, next);
         }
-        Ok(Some(kwh + constant.quantity(shown.saturating_sub(counted))))
+        Ok(Some(shows + constant.quantity(shown.saturating_sub(counted))))
     }
 
     /// The running count at the beginning of a minute.

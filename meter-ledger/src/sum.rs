@@ -13,7 +13,7 @@ pub struct Sum {
     /// Seconds during which the line was watched.
     pub watched_s: u64,
     shares: Vec<(MeterConstant, u64)>,
-    highest_w: f64,
+    highest_rate: f64,
 }
 
 /// Minutes under one constant, added up.
@@ -27,19 +27,19 @@ pub(crate) struct Counted {
 }
 
 impl Sum {
-    /// The energy in kWh.
-    pub fn kwh(&self) -> f64 {
+    /// The energy in kWh, or the volume in m³.
+    pub fn quantity(&self) -> f64 {
         self.shares.iter().map(|(constant, pulses)| constant.quantity(*pulses)).sum()
     }
 
-    /// The mean power of the watched time in W; `None` where nobody watched.
-    pub fn mean_w(&self) -> Option<f64> {
-        (self.watched_s > 0).then(|| self.kwh() * 3_600_000.0 / self.watched_s as f64)
+    /// The mean power of the watched time in W, or flow in l/h; `None` where nobody watched.
+    pub fn mean_rate(&self) -> Option<f64> {
+        (self.watched_s > 0).then(|| self.quantity() * 3_600_000.0 / self.watched_s as f64)
     }
 
-    /// The mean power of the strongest minute in W; `None` where nobody watched.
-    pub fn highest_w(&self) -> Option<f64> {
-        (self.minutes > 0).then_some(self.highest_w)
+    /// The mean power of the strongest minute in W, or flow in l/h; `None` where nobody watched.
+    pub fn highest_rate(&self) -> Option<f64> {
+        (self.minutes > 0).then_some(self.highest_rate)
     }
 
     /// The pulses under each meter constant.
@@ -53,7 +53,7 @@ impl Sum {
         let mut both = self.clone();
         both.minutes += other.minutes;
         both.watched_s += other.watched_s;
-        both.highest_w = both.highest_w.max(other.highest_w);
+        both.highest_rate = both.highest_rate.max(other.highest_rate);
         other.shares.iter().for_each(|(constant, pulses)| both.count(*constant, *pulses));
         both
     }
@@ -61,7 +61,7 @@ impl Sum {
     pub(crate) fn add(&mut self, constant: MeterConstant, counted: Counted) {
         self.minutes += counted.minutes;
         self.watched_s += counted.watched_s;
-        self.highest_w = self.highest_w.max(constant.rate(counted.most, 60.0));
+        self.highest_rate = self.highest_rate.max(constant.rate(counted.most, 60.0));
         self.count(constant, counted.pulses);
     }
 

@@ -103,7 +103,7 @@ proptest! {
         for (pair, sum) in bounds.windows(2).zip(&sums) {
             let (pulses, count, watched, kwh) = naive(&minutes, pair[0]..pair[1], constant);
             prop_assert_eq!((sum.pulses, sum.minutes, sum.watched_s), (pulses, count, watched));
-            prop_assert!((sum.kwh() - kwh).abs() < 1e-9);
+            prop_assert!((sum.quantity() - kwh).abs() < 1e-9);
         }
         let step: Vec<Minute> = (0..400).map(minute).collect();
         let each = ledger.sums(&known, &step).unwrap();
@@ -206,8 +206,8 @@ fn a_changed_constant_holds_for_what_comes_after_it() {
     let known = ledger.meter(&meter()).unwrap().unwrap();
     let sum = ledger.sum(&known, minute(0)..minute(3)).unwrap();
     assert_eq!(sum.shares().collect::<Vec<_>>(), [(constant(500), 1), (constant(1000), 2)]);
-    assert_eq!((sum.kwh(), known.constant_at(minute(1))), (0.004, constant(1000)));
-    assert_eq!(sum.highest_w(), Some(120.0));
+    assert_eq!((sum.quantity(), known.constant_at(minute(1))), (0.004, constant(1000)));
+    assert_eq!(sum.highest_rate(), Some(120.0));
 }
 
 /// A file as the first format had it.
@@ -241,7 +241,7 @@ fn a_ledger_of_the_first_format_is_brought_up_to_date() {
     let known = ledger.meter(&meter()).unwrap().unwrap();
     let sum = ledger.sum(&known, minute(0)..minute(200)).unwrap();
     assert_eq!((sum.pulses, sum.minutes, sum.watched_s), (14 + 198, 200, 200 * 60));
-    assert_eq!(sum.kwh(), 212.0 / 800.0);
+    assert_eq!(sum.quantity(), 212.0 / 800.0);
     let trust = ledger.trust(&known, 10).unwrap().unwrap();
     assert_eq!((trust.gaps, trust.minutes, trust.whole_since), (0, 200, minute(0)));
     assert_eq!(ledger.custodies().unwrap()[0].1.mark_seq, 200);

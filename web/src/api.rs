@@ -206,7 +206,7 @@ fn now(presence: &Presence) -> Option<Now> {
 fn figure_set(figures: &Figures, reader: &LedgerReader) -> FigureSet {
     let energy = |sum: &Sum| Energy {
         pulses: sum.pulses,
-        kwh: sum.kwh(),
+        kwh: sum.quantity(),
         minutes: sum.minutes,
         watched_s: sum.watched_s,
     };
@@ -228,10 +228,7 @@ fn figure_set(figures: &Figures, reader: &LedgerReader) -> FigureSet {
             month_expected: costs.month_expected.map(cents),
             month_co2_kg: costs.month.co2_g.round() / 1000.0,
         }),
-        total: figures
-            .newest
-            .zip(figures.reading_kwh)
-            .map(|(newest, kwh)| Reading { pulses: newest.total, kwh }),
+        total: figures.newest.zip(figures.reading).map(|(newest, kwh)| Reading { pulses: newest.total, kwh }),
         last_minute: figures.newest.map(|newest| LastMinute {
             start: newest.minute.timestamp(),
             local: local(newest.minute.timestamp(), reader.zone()).to_string(),

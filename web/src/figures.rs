@@ -44,8 +44,8 @@ pub(crate) struct Figures {
     pub(crate) until: Minute,
     /// The newest recorded minute, which has the running count.
     pub(crate) newest: Option<RecordedMinute>,
-    /// What the meter shows after that, in kWh.
-    pub(crate) reading_kwh: Option<f64>,
+    /// What the meter shows after that, in its unit.
+    pub(crate) reading: Option<f64>,
     /// How far all of it can be trusted.
     pub(crate) trust: Option<Trust>,
     /// The first recorded minute.
@@ -58,16 +58,16 @@ pub(crate) struct Figures {
     pub(crate) yesterday_by_now: Sum,
     /// Since the beginning of the local month.
     pub(crate) month: Sum,
-    /// The energy of the whole month in kWh if it goes on as in the last two
+    /// The energy or volume of the whole month if it goes on as in the last two
     /// weeks; `None` where these are not known well enough.
-    pub(crate) month_expected_kwh: Option<f64>,
+    pub(crate) month_expected: Option<f64>,
     /// What today and the month cost so far, where a tariff is known.
     pub(crate) costs: Option<Costs>,
-    /// The power in W that is drawn even in quiet hours of the night.
-    pub(crate) base_load_w: Option<f64>,
+    /// The power in W, or flow in l/h, that there is even in quiet hours of the night.
+    pub(crate) quiet_rate: Option<f64>,
     /// What the pictures of hour, day, week and month show.
     pub(crate) pictures: [Sum; 4],
-    /// The power of the last 24 hours in W; `None` where nobody watched.
+    /// The power or flow of the last 24 hours; `None` where nobody watched.
     pub(crate) curve: Vec<Option<f64>>,
     /// The same of the day before, by the clock.
     pub(crate) curve_before: Vec<Option<f64>>,
@@ -123,9 +123,9 @@ impl Figures {
         let days = days(&hours, until, zone);
         let (curve, curve_before) = curves(ledger, &meter, until, zone)?;
         let month_so_far = sum(periods.month.clone())?;
-        let month_expected_kwh = month_expected(&month_so_far, &days, until, zone);
+        let month_expected = month_expected(&month_so_far, &days, until, zone);
         let costs = Costs::read(ledger, &meter, until, (zone, tariffs))?.map(|mut costs| {
-            let known = month_expected_kwh.map(|expected| (expected, month_so_far.kwh()));
+            let known = month_expected.map(|expected| (expected, month_so_far.quantity()));
             costs.month_expected = known.and_then(|kwh| tariffs.expected(&costs.month, kwh, until, zone));
             costs
         });
@@ -133,16 +133,16 @@ impl Figures {
             today: sum(periods.today)?,
             yesterday: sum(periods.yesterday)?,
             yesterday_by_now: sum(periods.yesterday_by_now)?,
-            month_expected_kwh,
+            month_expected,
             costs,
             month: month_so_far,
-            base_load_w: base_load(&hours, until, zone),
+            quiet_rate: quiet_rate(&hours, until, zone),
             pictures: [sum(hour)?, sum(day)?, sum(week)?, sum(month)?],
             curve,
             curve_before,
             days,
             first: ledger.first(&meter)?,
-            reading_kwh: ledger.reading_kwh(&meter)?,
+            reading: ledger.reading(&meter)?,
             trust: ledger.trust(&meter, GAPS)?,
             until,
             newest,
@@ -153,7 +153,7 @@ impl Figures {
     /// By how many percent today is above yesterday by this time.
     pub(crate) fn difference_percent(&self) -> Option<f64> {
         let (now, before) = (&self.today, &self.yesterday_by_now);
-        difference_percent((now.kwh(), now.watched_s), (before.kwh(), before.watched_s))
+        difference_percent((now.quantity(), now.watched_s), (before.quantity(), before.watched_s))
     }
 }
 
@@ -210,15 +210,15 @@ fn month_expected(so_far: &Sum, days: &[(Period, Sum)], until: Minute, zone: &Ti
     if typical.len() * 2 < ESTIMATE_DAYS {
         return None;
     }
-    let mean_w = typical.into_iter().fold(Sum::default(), |one, other| one.and(other)).mean_w()?;
+    let mean_rate = typical.into_iter().fold(Sum::default(), |one, other| one.and(other)).mean_rate()?;
     let month = Period::containing(Kind::Month, until, zone);
     let rest_h = (month.span.end.epoch_minutes() - until.epoch_minutes()) as f64 / 60.0;
-    Some(so_far.kwh() + mean_w * rest_h / 1000.0)
+    Some(so_far.quantity() + mean_rate * rest_h / 1000.0)
 }
 
 /// The quietest hour of each of the last nights, and of these the middle one: a
 /// night with a guest or a power cut moves it little.
-fn base_load(hours: &Hours, until: Minute, zone: &TimeZone) -> Option<f64> {
+fn quiet_rate(hours: &Hours, until: Minute, zone: &TimeZone) -> Option<f64> {
     let today = until.timestamp().to_zoned_datetime(zone.clone()).date();
     let mut quietest: Vec<f64> =
         (0..NIGHTS).filter_map(|ago| quietest_hour(hours, today.saturating_sub(ago.days()), zone)).collect();
@@ -231,7 +231,7 @@ fn quietest_hour(hours: &Hours, night: Date, zone: &TimeZone) -> Option<f64> {
         let local = hour.span.start.timestamp().to_zoned_datetime(zone.clone());
         local.date() == night && NIGHT_HOURS.contains(&local.hour()) && is_typical(hour, sum)
     });
-    of_night.filter_map(|(_, sum)| sum.mean_w()).min_by(f64::total_cmp)
+    of_night.filter_map(|(_, sum)| sum.mean_rate()).min_by(f64::total_cmp)
 }
 
 type Curve = Vec<Option<f64>>;
@@ -246,8 +246,8 @@ fn curves(
     let start = until.epoch_minutes() - 24 * 60;
     let step = |index: i64| Minute::nearest(start + index * CURVE_STEP);
     let bounds: Vec<Minute> = (0..=CURVE_POINTS).map(step).collect();
-    let watts = |sums: Vec<Sum>| sums.iter().map(Sum::mean_w).collect();
-    let now = watts(ledger.sums(meter, &bounds)?);
+    let rates = |sums: Vec<Sum>| sums.iter().map(Sum::mean_rate).collect();
+    let now = rates(ledger.sums(meter, &bounds)?);
     // Where the clock jumped in between, its day before began an hour off.
     let before = |at: Minute| {
         let local = at.timestamp().to_zoned_datetime(zone.clone()).datetime();
@@ -257,7 +257,7 @@ fn curves(
     for index in 1..bounds.len() {
         bounds[index] = bounds[index].max(bounds[index - 1]);
     }
-    Ok((now, watts(ledger.sums(meter, &bounds)?)))
+    Ok((now, rates(ledger.sums(meter, &bounds)?)))
 }
 
 /// Up to which minute figures reach, `now` being the minute in progress.

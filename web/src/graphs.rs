@@ -234,7 +234,7 @@ impl Studio {
                 Span::Year => year,
             };
             let sum = ledger.sum(&meter, shown)?;
-            let kwh = (sum.minutes > 0).then(|| sum.kwh());
+            let kwh = (sum.minutes > 0).then(|| sum.quantity());
             Ok(Some((meter, kwh)))
         })
     }

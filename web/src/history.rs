@@ -226,7 +226,7 @@ async fn top(
     let days = pieces(Kind::Day, span, zone);
     let sums = hours.sums(meter, &days, until).await?;
     let mut days: Vec<_> = days.into_iter().zip(sums).filter(|(_, sum)| sum.pulses > 0).collect();
-    days.sort_by(|one, other| other.1.kwh().total_cmp(&one.1.kwh()));
+    days.sort_by(|one, other| other.1.quantity().total_cmp(&one.1.quantity()));
     days.truncate(TOP);
     Ok(days)
 }

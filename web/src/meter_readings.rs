@@ -65,7 +65,7 @@ fn compare(
     let sum = ledger.sum(meter, span)?;
     Ok(Comparison {
         by_meter: after.reading.shown - before.reading.shown,
-        by_pulses: sum.kwh(),
+        by_pulses: sum.quantity(),
         unwatched_s: length_s.saturating_sub(sum.watched_s),
     })
 }

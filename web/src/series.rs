@@ -232,7 +232,7 @@ impl SeriesStore {
         }
         let asked = Minute::nearest(key.0.from.div_euclid(60))..key.1;
         let name = name_in(meter.medium.unit(), "kwh");
-        let sum = self.ledger.ask(move |ledger| Ok(ledger.sum(&meter, asked)?.kwh())).await?;
+        let sum = self.ledger.ask(move |ledger| Ok(ledger.sum(&meter, asked)?.quantity())).await?;
         let text = json(&points, &all, (name, sum));
         let file = Arc::new(Prepared::text("application/json", text, Effort::Quick));
         let mut kept = self.kept();

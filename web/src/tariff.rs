@@ -230,9 +230,9 @@ impl Prices<'_> {
         let price = self.at(span.start)?;
         let hours = (span.end.epoch_minutes() - span.start.epoch_minutes()) as f64 / 60.0;
         Some(Cost {
-            energy: sum.kwh() * price.per_unit,
+            energy: sum.quantity() * price.per_unit,
             fee: price.fee_per_hour * hours,
-            co2_g: sum.kwh() * price.co2_g_per_unit,
+            co2_g: sum.quantity() * price.co2_g_per_unit,
         })
     }
 

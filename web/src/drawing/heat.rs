@@ -9,7 +9,7 @@ pub(crate) const SHADES: usize = 8;
 
 /// The map of a year.
 pub(crate) struct HeatMap {
-    /// Mean power in W for each day and local hour; `None` where nobody watched.
+    /// Mean power or flow for each day and local hour; `None` where nobody watched.
     pub(crate) days: Vec<[Option<f64>; 24]>,
     /// Days before this one and from the second one on are not the recording's.
     pub(crate) recorded: std::ops::Range<usize>,

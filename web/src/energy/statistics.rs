@@ -85,12 +85,12 @@ impl Statistics {
         // Writing into memory does not fail.
         let _ = write!(piece, "{},{},{start},", self.id, self.rows.meter.medium.unit().symbol());
         if self.id.is_entity() {
-            let _ = write!(piece, "{:.6}\r\n", row.sum.kwh());
+            let _ = write!(piece, "{:.6}\r\n", row.sum.quantity());
             return Ok(());
         }
         let end = Step::Hour.next(row.start, &self.rows.zone);
-        let state = ledger.reading_kwh_at(&self.rows.meter, end)?.unwrap_or_default();
-        let _ = write!(piece, "{:.6},{state:.6}\r\n", sum.kwh());
+        let state = ledger.reading_at(&self.rows.meter, end)?.unwrap_or_default();
+        let _ = write!(piece, "{:.6},{state:.6}\r\n", sum.quantity());
         Ok(())
     }
 }

@@ -78,8 +78,8 @@ impl Text {
     fn row(&mut self, row: &Row, piece: &mut String) {
         let at = row.start.timestamp();
         let local = local(at, &self.rows.zone);
-        let kwh = row.sum.kwh();
-        let mean_w = row.sum.mean_w().unwrap_or_default();
+        let kwh = row.sum.quantity();
+        let mean_w = row.sum.mean_rate().unwrap_or_default();
         let Sum { minutes, watched_s, pulses, .. } = row.sum;
         match self.notation {
             Notation::Csv => {

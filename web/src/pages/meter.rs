@@ -40,7 +40,7 @@ pub(crate) struct MeterView {
     pub(crate) month_expected: Option<String>,
     /// How much of what the month may take is taken.
     pub(crate) budget: Option<BudgetView>,
-    pub(crate) base_load: Option<String>,
+    pub(crate) quiet_rate: Option<String>,
     pub(crate) reading: Option<String>,
     pub(crate) recorded_until: Option<(String, String)>,
     /// What today and the month cost so far, and the whole month.
@@ -106,7 +106,7 @@ impl MeterView {
     pub(crate) fn new(figures: &Figures, presence: &Presence, texts: &Texts, ledger: &LedgerReader) -> Self {
         let zone = ledger.zone();
         let unit = figures.meter.medium.unit();
-        let quantity = |sum: &Sum| texts.number(sum.kwh(), 3);
+        let quantity = |sum: &Sum| texts.number(sum.quantity(), 3);
         let moment = |at: Timestamp| (at.to_string(), texts.moment(zone.to_datetime(at)));
         let recorded_until = figures.newest.map(|newest| Timestamp::from_second(newest.minute.end()));
         let value = presence.value.as_ref();
@@ -123,13 +123,13 @@ impl MeterView {
             yesterday: quantity(&figures.yesterday),
             change: figures.difference_percent().map(|percent| Change::new(percent, texts)),
             month: quantity(&figures.month),
-            month_expected: figures.month_expected_kwh.map(|expected| texts.number(expected, 0)),
+            month_expected: figures.month_expected.map(|expected| texts.number(expected, 0)),
             budget: ledger
                 .meters()
                 .budget(&figures.meter)
-                .map(|budget| BudgetView::new(figures.month.kwh(), budget, unit, texts)),
-            base_load: figures.base_load_w.map(|rate| texts.number(rate, 0)),
-            reading: figures.reading_kwh.map(|reading| texts.number(reading, 3)),
+                .map(|budget| BudgetView::new(figures.month.quantity(), budget, unit, texts)),
+            quiet_rate: figures.quiet_rate.map(|rate| texts.number(rate, 0)),
+            reading: figures.reading.map(|reading| texts.number(reading, 3)),
             cost: figures.costs.as_ref().map(|costs| {
                 CostView::new(costs, texts, ledger.tariffs().of(figures.meter.medium).currency())
             }),
@@ -204,13 +204,13 @@ fn alt(span: Span, figures: &Figures, texts: &Texts) -> String {
     let subject = format!("{subject}, {}", texts.span(span));
     // The year's sum is not worth reading half a million minutes for each page.
     let Some(sum) = figures.pictures.get(span as usize).filter(|sum| sum.minutes > 0) else { return subject };
-    let total = format!("{} {} {}", words.total, texts.number(sum.kwh(), 2), unit.symbol());
+    let total = format!("{} {} {}", words.total, texts.number(sum.quantity(), 2), unit.symbol());
     if let Some(days) = span.local_days() {
-        let mean = texts.number(sum.kwh() / f64::from(days), 1);
+        let mean = texts.number(sum.quantity() / f64::from(days), 1);
         return format!("{subject}: {} {mean} {}{}, {total}", words.mean, unit.symbol(), words.per_day);
     }
-    let mean = texts.number(sum.mean_w().unwrap_or_default(), 0);
-    let highest = sum.highest_w().unwrap_or_default();
+    let mean = texts.number(sum.mean_rate().unwrap_or_default(), 0);
+    let highest = sum.highest_rate().unwrap_or_default();
     let highest = texts.number(highest, 0);
     format!("{subject}: {} {mean} {rate_unit}, {} {highest} {rate_unit}, {total}", words.mean, words.highest)
 }
@@ -308,7 +308,7 @@ fn days(frame: &Frame, figures: &Figures, path: &str, zone: &TimeZone) -> (Strin
     for (index, (day, sum)) in figures.days.iter().enumerate() {
         let date = day.first_day(zone);
         let label = format!("{} {}", texts.short_weekday(date), texts.short_day(date));
-        let quantity = (sum.minutes > 0).then(|| sum.kwh());
+        let quantity = (sum.minutes > 0).then(|| sum.quantity());
         let shown = quantity.map_or("–".to_owned(), |quantity| rough(quantity, texts));
         let href = frame.link(&format!("/m/{path}/day/{}", day.name(zone)));
         let ago = figures.days.len() - 1 - index;
@@ -323,7 +323,7 @@ fn days(frame: &Frame, figures: &Figures, path: &str, zone: &TimeZone) -> (Strin
             tick: ago.is_multiple_of(4).then(|| (texts.short_day(date), ago.is_multiple_of(8))),
             ..Bar::default()
         });
-        let mean_rate = sum.mean_w().map_or("–".to_owned(), |rate| texts.number(rate, 0));
+        let mean_rate = sum.mean_rate().map_or("–".to_owned(), |rate| texts.number(rate, 0));
         rows.push(Row { href: Some(href), label, quantity: shown, cost: None, other: None, mean_rate });
     }
     rows.reverse();

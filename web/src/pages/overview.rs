@@ -36,7 +36,7 @@ impl SumView {
         let electricity = meters.iter().filter(|(figures, _)| figures.meter.medium == Medium::Electricity);
         let meters: Vec<_> = electricity.collect();
         let kwh = |of: fn(&Figures) -> &Sum| {
-            let sum: f64 = meters.iter().map(|(figures, _)| of(figures).kwh()).sum();
+            let sum: f64 = meters.iter().map(|(figures, _)| of(figures).quantity()).sum();
             texts.number(sum, 3)
         };
         let live = meters.iter().filter_map(|(_, presence)| {

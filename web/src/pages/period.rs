@@ -202,7 +202,7 @@ impl PeriodView {
         let title = |period: &Period| texts.title(period.kind, local(period.span.start));
         let rate = |rate: f64| texts.number(rate, 0);
         let versus = history.other.as_ref().filter(|(_, sum)| sum.minutes > 0).map(|(period, sum)| {
-            let (now, before) = (history.whole.kwh(), sum.kwh());
+            let (now, before) = (history.whole.quantity(), sum.quantity());
             let change = difference_percent((now, history.whole.watched_s), (before, sum.watched_s));
             (title(period), rough(before, texts), change.map(|percent| Change::new(percent, texts)))
         });
@@ -212,11 +212,11 @@ impl PeriodView {
         let watched = history.whole.watched_s as f64 / 60.0 / over.max(1) as f64 * 100.0;
         Self {
             title: history.period.as_ref().map_or(texts.everything.to_owned(), title),
-            quantity: texts.number(history.whole.kwh(), 3),
+            quantity: texts.number(history.whole.quantity(), 3),
             cost: CostView::new(history, texts, site.tariffs().of(history.meter.medium).currency()),
             versus,
-            mean_rate: history.whole.mean_w().map(rate),
-            highest_rate: history.whole.highest_w().map(rate),
+            mean_rate: history.whole.mean_rate().map(rate),
+            highest_rate: history.whole.highest_rate().map(rate),
             watched: (history.whole.minutes > 0).then(|| share(watched, texts)),
             in_progress: !history.is_over() && history.whole.minutes > 0,
             bars,
@@ -300,7 +300,7 @@ fn bars_of(frame: &Frame, history: &History, site: &LedgerReader) -> (String, Ve
     let (mut drawn, mut rows) = (Vec::new(), Vec::new());
     for (index, part) in history.parts.iter().enumerate() {
         let (label, tick) = part_names(part, kind, texts, zone);
-        let quantity = |sum: &Sum| (sum.minutes > 0).then(|| sum.kwh());
+        let quantity = |sum: &Sum| (sum.minutes > 0).then(|| sum.quantity());
         let shown = |sum: &Sum| quantity(sum).map_or("–".to_owned(), |quantity| texts.number(quantity, 3));
         let there = part.span.end > history.first && part.span.start < history.until;
         let href =
@@ -321,7 +321,7 @@ fn bars_of(frame: &Frame, history: &History, site: &LedgerReader) -> (String, Ve
         if !there && part.other.is_none() {
             continue;
         }
-        let mean_rate = part.sum.mean_w().map_or("–".to_owned(), |rate| texts.number(rate, 0));
+        let mean_rate = part.sum.mean_rate().map_or("–".to_owned(), |rate| texts.number(rate, 0));
         let cost = part.cost.filter(|_| part.sum.minutes > 0);
         let cost = cost.map(|cost| texts.amount(cost.total(), tariffs.currency()));
         let other = part.other.as_ref().map(shown);
@@ -337,7 +337,7 @@ fn top(frame: &Frame, history: &History, zone: &TimeZone) -> Vec<Row> {
         Row {
             href: Some(frame.link(&here(&path, Some(day), zone))),
             label: frame.texts.title(Kind::Day, local.datetime()),
-            quantity: frame.texts.number(sum.kwh(), 2),
+            quantity: frame.texts.number(sum.quantity(), 2),
             cost: None,
             other: None,
             mean_rate: String::new(),
@@ -356,7 +356,7 @@ fn heat(history: &History, texts: &'static Texts, zone: &TimeZone) -> HeatView {
         let cell = watched
             .get_mut(day)
             .and_then(|day| day.get_mut(usize::try_from(local.hour()).unwrap_or_default()));
-        if let (Some(cell), Some(watts)) = (cell, sum.mean_w()) {
+        if let (Some(cell), Some(watts)) = (cell, sum.mean_rate()) {
             cell.0 += watts * sum.watched_s as f64;
             cell.1 += sum.watched_s as f64;
         }
