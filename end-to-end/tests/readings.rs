@@ -166,5 +166,18 @@ async fn the_form_is_for_everybody_who_may_use_it() {
     browser.page.goto(&page).await.unwrap();
     assert_eq!(browser.barriers().await, [""; 0], "with a reading");
     assert_eq!(browser.evaluate("document.cookie").await, "");
+
+    // It was a slip: two clicks take it back, without a script too.
+    browser.set_javascript(false).await;
+    browser.page.goto(&page).await.unwrap();
+    let find = async |css| browser.page.wait().for_element(Locator::Css(css)).await.unwrap();
+    find(".readings summary").await.click().await.unwrap();
+    find(".readings button").await.click().await.unwrap();
+    wait_until("the reading is taken back", || readings(&site).is_empty());
+    let notice = browser.page.wait().for_element(Locator::Css("#notice")).await.unwrap();
+    assert_eq!(notice.text().await.unwrap(), "The reading is taken back.");
+    browser.set_javascript(true).await;
+    browser.page.goto(&page).await.unwrap();
+    assert_eq!(browser.barriers().await, [""; 0], "with an open question");
     browser.close().await;
 }

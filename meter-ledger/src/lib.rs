@@ -20,7 +20,7 @@ use std::path::Path;
 use rusqlite::{Connection, OpenFlags};
 
 pub use error::LedgerError;
-pub use meter_readings::{EnteredReading, Entering};
+pub use meter_readings::{EnteredReading, Entering, TakingBack};
 pub use reading::{RecordedMeter, RecordedMinute};
 pub use sum::Sum;
 pub use trust::{Gap, GapReason, Trust};

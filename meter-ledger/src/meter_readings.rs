@@ -1,7 +1,7 @@
 //! What people read off the meter itself. It stands beside the pulses and changes none of them.
 
 use jiff::Timestamp;
-use meter_messages::{Medium, Meter, MeterReading};
+use meter_messages::{Medium, Meter, MeterReading, TakenBack};
 use rusqlite::{OptionalExtension, params};
 
 use crate::error::damaged;
@@ -34,6 +34,15 @@ pub enum Entering {
     OtherUnit,
     /// The meter has as many as are kept.
     TooMany,
+}
+
+/// What became of taking a reading back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TakingBack {
+    /// It leaves the ledger with this batch.
+    Gone,
+    /// There is none of that time, or no longer.
+    NotThere,
 }
 
 impl Batch<'_> {
@@ -81,6 +90,20 @@ impl Batch<'_> {
             )?
             .execute(params![meter_row, read_at, reading.shown, reading.by, now.as_second()])?;
         Ok(entering)
+    }
+}
+
+impl Batch<'_> {
+    /// Takes the reading of a time back.
+    pub fn take_back(&mut self, meter: &Meter, taken_back: &TakenBack) -> Result<TakingBack, LedgerError> {
+        let gone = self
+            .transaction()
+            .prepare_cached(
+                "DELETE FROM reading WHERE read_at = ?3
+                 AND meter = (SELECT id FROM meter WHERE site = ?1 AND meter = ?2)",
+            )?
+            .execute(params![meter.site.as_str(), meter.meter.as_str(), taken_back.at.as_second()])?;
+        Ok(if gone > 0 { TakingBack::Gone } else { TakingBack::NotThere })
     }
 }
 

@@ -4,8 +4,8 @@
 use std::path::Path;
 
 use jiff::Timestamp;
-use meter_ledger::{Entering, Ledger};
-use meter_messages::{Info, Meter, MeterReading, Minute, PulseCount, Unit};
+use meter_ledger::{Entering, Ledger, TakingBack};
+use meter_messages::{Info, Meter, MeterReading, Minute, PulseCount, TakenBack, Unit};
 use tempfile::TempDir;
 
 fn meter() -> Meter {
@@ -76,6 +76,30 @@ fn a_reading_is_kept_and_the_same_time_corrects_it() {
     let said: Vec<_> = kept.iter().map(|it| (it.reading.clone(), it.entered)).collect();
     assert_eq!(said, [(reading(0, 12340.0, "anna"), time(100)), (reading(60, 12346.0, "ernst"), time(300))]);
     assert_eq!(ledger.readings(&known, 1).unwrap(), kept[1..]);
+}
+
+#[test]
+fn what_is_taken_back_is_gone_and_nothing_else() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("ledger.sqlite");
+    let mut ledger = recorded(&path);
+    enter(&mut ledger, &[(reading(0, 1.0, "a"), 0), (reading(60, 2.0, "a"), 0)]);
+    let before = rest(&path);
+    let mut take_back = |of: &str, second: i64| {
+        let mut batch = ledger.batch().unwrap();
+        let taken_back = TakenBack { at: time(second), by: "b".into() };
+        let became = batch.take_back(&of.parse().unwrap(), &taken_back).unwrap();
+        batch.commit().unwrap();
+        became
+    };
+    for (of, second) in [("hq/other", 0), ("hq/main", 1)] {
+        assert_eq!(take_back(of, second), TakingBack::NotThere, "{of} at {second}");
+    }
+    assert_eq!((take_back("hq/main", 0), take_back("hq/main", 0)), (TakingBack::Gone, TakingBack::NotThere));
+    let known = ledger.meter(&meter()).unwrap().unwrap();
+    let kept = ledger.readings(&known, 10).unwrap();
+    assert_eq!(kept.iter().map(|it| it.reading.clone()).collect::<Vec<_>>(), [reading(60, 2.0, "a")]);
+    assert_eq!(rest(&path), before);
 }
 
 #[test]

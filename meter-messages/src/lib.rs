@@ -8,6 +8,7 @@ mod id;
 mod info;
 mod minute;
 mod payload;
+mod taken_back;
 mod topic;
 mod units;
 
@@ -15,5 +16,6 @@ pub use id::{IdError, Meter, MeterId, OutboxId, SiteId};
 pub use info::{ConstantFrom, Info};
 pub use minute::{Minute, MinuteError};
 pub use payload::{Diag, Live, Mark, MeterReading, PayloadError, PulseCount, State, Status};
+pub use taken_back::{ReadingMessage, TakenBack};
 pub use topic::{ALL_METERS, ALL_SITES, Topic, TopicError};
 pub use units::{MAX_COUNT, Medium, MediumError, MeterConstant, Unit, UnitError};

@@ -4,7 +4,7 @@
 use jiff::Timestamp;
 use meter_messages::{
     ConstantFrom, Diag, Info, Live, MAX_COUNT, Mark, Medium, MeterConstant, MeterReading, Minute,
-    PayloadError, PulseCount, State, Status,
+    PayloadError, PulseCount, ReadingMessage, State, Status,
 };
 use proptest::prelude::*;
 use proptest::sample;
@@ -113,6 +113,24 @@ fn a_reading_looks_as_documented_and_is_what_a_meter_can_show() {
     }
     assert!(with("by", "".into()).unwrap_err().contains("by (its length)"));
     assert!(with("by", "x".repeat(65).into()).unwrap_err().contains("by (its length)"));
+}
+
+#[test]
+fn a_reading_is_taken_back_as_documented() {
+    let documented = r#"{"t":"2026-11-25T17:30:00Z","taken_back":true,"by":"anna"}"#;
+    let message = ReadingMessage::from_json(documented.as_bytes()).unwrap();
+    let ReadingMessage::TakenBack(taken_back) = message else { panic!("{message:?}") };
+    assert_eq!(String::from_utf8(taken_back.to_json()).unwrap(), documented);
+    for not in [
+        r#"{"t":"2026-11-25T17:30:00Z","kwh":1,"by":"anna"}"#,
+        &documented.replace("true", "false,\"kwh\":1"),
+    ] {
+        let message = ReadingMessage::from_json(not.as_bytes()).unwrap();
+        assert!(matches!(message, ReadingMessage::Read(_)), "{not}");
+    }
+    for (from, to) in [("anna", ""), ("2026", "1926"), ("true", "1"), ("true", "null"), ("\"t\"", "\"at\"")] {
+        assert!(ReadingMessage::from_json(documented.replace(from, to).as_bytes()).is_err(), "{to}");
+    }
 }
 
 #[test]

@@ -286,6 +286,28 @@ mod tests {
     }
 
     #[test]
+    fn a_reading_that_is_taken_back_is_gone_also_if_both_come_again() {
+        let folder = TempDir::new().unwrap();
+        let mut bookkeeping = bookkeeping(folder.path());
+        let taken_back = |retain: bool| {
+            message("reading", r#"{"t":"2026-11-25T17:30:00Z","taken_back":true,"by":"ernst"}"#, retain)
+        };
+        bookkeeping.record(&[info("a", false), minute(1, 1, 5), reading("7", "anna", false)]).unwrap();
+        // One that a broker has kept may be older than what was entered since.
+        bookkeeping.record(&[taken_back(true)]).unwrap();
+        assert_eq!((bookkeeping.nonsense, readings(folder.path()).len()), (1, 1));
+        bookkeeping.record(&[taken_back(false)]).unwrap();
+        assert!(readings(folder.path()).is_empty());
+        // Killed before it acknowledged either.
+        bookkeeping.record(&[reading("7", "anna", false), taken_back(false), taken_back(false)]).unwrap();
+        assert!(readings(folder.path()).is_empty());
+        bookkeeping.record(&[reading("8", "anna", false)]).unwrap();
+        assert_eq!(readings(folder.path()), [(8.0, "anna".to_owned())], "it can be entered again");
+        assert_eq!((account(folder.path()), pulses(folder.path())), (("a".to_owned(), 1), 5));
+        assert_eq!(bookkeeping.nonsense, 1);
+    }
+
+    #[test]
     fn a_reading_is_acknowledged_only_once_it_is_in_the_ledger() {
         let folder = TempDir::new().unwrap();
         let path = folder.path().join("ledger.sqlite");

@@ -5,8 +5,10 @@ use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
-use meter_ledger::{Batch, Custody, Entering, LedgerError, Recording};
-use meter_messages::{Info, Meter, MeterReading, PayloadError, PulseCount, Topic, TopicError};
+use meter_ledger::{Batch, Custody, Entering, LedgerError, Recording, TakingBack};
+use meter_messages::{
+    Info, Meter, MeterReading, PayloadError, PulseCount, ReadingMessage, TakenBack, Topic, TopicError,
+};
 use rumqttc::Publish;
 
 use crate::pictures::Recorded;
@@ -194,7 +196,7 @@ impl Tally {
     }
 }
 
-/// Enters what somebody read off the meter itself. It says nothing of minutes or pulses.
+/// Enters what somebody read off the meter itself, or takes it back. It says nothing of minutes or pulses.
 fn reading(
     batch: &mut Batch<'_>,
     meter: &Meter,
@@ -203,12 +205,33 @@ fn reading(
     if message.retain {
         return Ok(Err(Nonsense::RetainedReading));
     }
-    let reading = match MeterReading::from_json(&message.payload) {
-        Ok(reading) => reading,
-        Err(error) => return Ok(Err(error.into())),
-    };
+    match ReadingMessage::from_json(&message.payload) {
+        Ok(ReadingMessage::Read(reading)) => enter(batch, meter, &reading),
+        Ok(ReadingMessage::TakenBack(taken_back)) => {
+            take_back(batch, meter, &taken_back)?;
+            Ok(Ok(()))
+        }
+        Err(error) => Ok(Err(error.into())),
+    }
+}
+
+/// There may be none any more: it was handed over a second time.
+fn take_back(batch: &mut Batch<'_>, meter: &Meter, taken_back: &TakenBack) -> Result<(), LedgerError> {
+    let TakenBack { at, by } = taken_back;
+    match batch.take_back(meter, taken_back)? {
+        TakingBack::Gone => tracing::info!(%meter, %at, by, "a reading is taken back"),
+        TakingBack::NotThere => tracing::info!(%meter, %at, by, "there is no reading to be taken back"),
+    }
+    Ok(())
+}
+
+fn enter(
+    batch: &mut Batch<'_>,
+    meter: &Meter,
+    reading: &MeterReading,
+) -> Result<Result<(), Nonsense>, LedgerError> {
     let (at, shown, unit, by) = (reading.at, reading.shown, reading.unit.symbol(), &reading.by);
-    Ok(match batch.enter(meter, &reading, Timestamp::now())? {
+    Ok(match batch.enter(meter, reading, Timestamp::now())? {
         Entering::Entered | Entering::AlreadyEntered => {
             tracing::info!(%meter, %at, shown, unit, by, "a reading is entered");
             Ok(())

@@ -7,6 +7,7 @@ mod pages;
 mod periods;
 mod readings;
 mod refusals;
+mod taking_back;
 
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! What somebody typed into the form of a meter reading. Pure.
+//! What somebody sends from the page of readings. Pure.
 
 use jiff::Timestamp;
 use jiff::civil::DateTime;
@@ -7,6 +7,28 @@ use meter_messages::{MeterReading, Minute, Unit};
 
 /// A clock may be so much ahead of ours, in seconds.
 const AHEAD_S: i64 = 60;
+
+/// One of the page's forms.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Sent {
+    /// A reading that was typed in.
+    Reading(Fields),
+    /// The time of one that is to be taken back.
+    TakeBack(Timestamp),
+}
+
+impl Sent {
+    /// Reads a form's body; `None` where it is none of ours.
+    pub(crate) fn of(body: &[u8]) -> Option<Self> {
+        match form_urlencoded::parse(body).find(|(name, _)| name == "take_back") {
+            Some((_, at)) => {
+                let at: Timestamp = at.parse().ok()?;
+                Minute::containing(at.as_second()).is_ok().then_some(Self::TakeBack(at))
+            }
+            None => Some(Self::Reading(Fields::of(body))),
+        }
+    }
+}
 
 /// The fields as they were sent.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -35,7 +57,7 @@ impl Fields {
     }
 
     /// Those of a form's body; what is not there is empty.
-    pub(crate) fn of(body: &[u8]) -> Self {
+    fn of(body: &[u8]) -> Self {
         let mut fields = Self::default();
         for (name, value) in form_urlencoded::parse(body) {
             match name.as_ref() {
@@ -100,6 +122,16 @@ mod tests {
         // The clock went back from three to two, and forward from two to three.
         assert_eq!(read("time=2026-10-25T02:30&shown=1").unwrap().0, "2026-10-25T00:30:00Z");
         assert_eq!(read("time=2026-03-29T02:30&shown=1").unwrap().0, "2026-03-29T01:30:00Z");
+    }
+
+    #[test]
+    fn what_is_taken_back_is_named_by_its_time() {
+        let at = "2026-11-25T17:30:00Z".parse().unwrap();
+        assert_eq!(Sent::of(b"take_back=2026-11-25T17%3A30%3A00Z"), Some(Sent::TakeBack(at)));
+        for bad in ["", "yesterday", "2026-11-25T17:30", "1926-11-25T17:30:00Z"] {
+            assert_eq!(Sent::of(format!("take_back={bad}&shown=1").as_bytes()), None, "{bad}");
+        }
+        assert_eq!(Sent::of(b""), Some(Sent::Reading(Fields::default())));
     }
 
     #[test]

@@ -1,11 +1,11 @@
-//! Hands a reading to the broker, which owes it to the recorder from then on.
+//! Hands a reading, or that one is taken back, to the broker, which owes it to the recorder from then on.
 
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::time::Duration;
 
 use anyhow::Context;
 use daemon_runtime::MqttSettings;
-use meter_messages::{Meter, MeterReading, Topic};
+use meter_messages::{Meter, Topic};
 use rumqttc::{AsyncClient, Event, Incoming, Outgoing, QoS};
 
 /// How long somebody waits for it.
@@ -13,12 +13,12 @@ const WITHIN: Duration = Duration::from_secs(10);
 
 /// Returns once the broker has taken the reading: QoS 1, over a connection of its own, because
 /// readings are rare and what becomes of one must not depend on what else is said.
-pub(crate) async fn send(mqtt: &MqttSettings, meter: &Meter, reading: &MeterReading) -> anyhow::Result<()> {
-    let sent = tokio::time::timeout(WITHIN, hand_over(mqtt, meter, reading)).await;
+pub(crate) async fn send(mqtt: &MqttSettings, meter: &Meter, payload: Vec<u8>) -> anyhow::Result<()> {
+    let sent = tokio::time::timeout(WITHIN, hand_over(mqtt, meter, payload)).await;
     sent.context("it does not answer").flatten().with_context(|| format!("handing a reading to {mqtt}"))
 }
 
-async fn hand_over(mqtt: &MqttSettings, meter: &Meter, reading: &MeterReading) -> anyhow::Result<()> {
+async fn hand_over(mqtt: &MqttSettings, meter: &Meter, payload: Vec<u8>) -> anyhow::Result<()> {
     let unique = RandomState::new().build_hasher().finish();
     let usual = mqtt.client_id.as_deref().unwrap_or("powerpi-web");
     // Not the name of the client that listens: it would be thrown off.
@@ -32,7 +32,7 @@ async fn hand_over(mqtt: &MqttSettings, meter: &Meter, reading: &MeterReading) -
         match connection.poll().await? {
             // No earlier: rumqttc drops what waits for a new session.
             Event::Incoming(Incoming::ConnAck(_)) => {
-                client.try_publish(&topic, QoS::AtLeastOnce, false, reading.to_json())?;
+                client.try_publish(&topic, QoS::AtLeastOnce, false, payload.as_slice())?;
             }
             Event::Incoming(Incoming::PubAck(_)) => break,
             _ => {}

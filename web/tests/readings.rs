@@ -11,8 +11,8 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use broker_users::{PasswordHash, Role, UsersFile};
 use jiff::Timestamp;
-use meter_ledger::{Entering, Ledger};
-use meter_messages::{MeterReading, Unit};
+use meter_ledger::{Entering, Ledger, TakingBack};
+use meter_messages::{MeterReading, TakenBack, Unit};
 use mosquitto::Broker;
 use site::program::free_port;
 use site::{Answer, Site, kwh, meter, minute, record};
@@ -161,20 +161,9 @@ fn what_cannot_be_entered_is_told_and_what_was_typed_in_stays() {
 
 #[test]
 fn the_broker_gets_it_with_qos_1_and_it_is_under_way_until_the_recorder_has_it() {
-    let broker = Broker::on(free_port());
-    let port = broker.port.to_string();
-    let heard = Command::new("mosquitto_sub")
-        .args(["-p", &port, "-q", "1", "-t", "powerpi/#", "-C", "1", "-W", "30", "-F", "%t %q %r %p"])
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    std::thread::sleep(Duration::from_millis(700));
-    let site = site(broker.port);
-    let sent = post(&site, Some("ernst"), &[OURS], GOOD);
-    assert_eq!(sent.status, 303, "{}", sent.text());
-    let heard = String::from_utf8(heard.wait_with_output().unwrap().stdout).unwrap();
+    let (site, sent, heard) = told(GOOD, |_| ());
     let payload = r#"{"t":"2025-10-26T11:00:00Z","kwh":12345.6,"by":"ernst"}"#;
-    assert_eq!(heard.trim(), format!("powerpi/hq/main/reading 1 0 {payload}"));
+    assert_eq!(heard, format!("powerpi/hq/main/reading 1 0 {payload}"));
     let page = get(&site, Some("ernst"), sent.header("location"));
     assert!(page.contains("The reading is under way") && page.contains("No reading yet"), "{page}");
 }
@@ -185,6 +174,56 @@ fn enter(site: &Site, at: &str, kwh: f64, by: &str) {
     let reading =
         MeterReading { at: at.parse().unwrap(), shown: kwh, unit: Unit::KilowattHour, by: by.into() };
     assert_ne!(batch.enter(&meter(), &reading, Timestamp::now()).unwrap(), Entering::UnknownMeter);
+    batch.commit().unwrap();
+}
+
+/// What a broker is told while somebody sends a form that is taken: topic, QoS, retained, payload.
+fn told(form: &str, before: impl Fn(&Site)) -> (Site, Answer, String) {
+    let broker = Broker::on(free_port());
+    let port = broker.port.to_string();
+    let heard = Command::new("mosquitto_sub")
+        .args(["-p", &port, "-q", "1", "-t", "powerpi/#", "-C", "1", "-W", "30", "-F", "%t %q %r %p"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    std::thread::sleep(Duration::from_millis(700));
+    let site = site(broker.port);
+    before(&site);
+    let sent = post(&site, Some("ernst"), &[OURS], form);
+    assert_eq!(sent.status, 303, "{}", sent.text());
+    let heard = String::from_utf8(heard.wait_with_output().unwrap().stdout).unwrap();
+    (site, sent, heard.trim().to_owned())
+}
+
+#[test]
+fn a_reading_is_taken_back_by_those_who_may_enter_some() {
+    const AT: &str = "2025-10-26T11:00:00Z";
+    const FORM: &str = "take_back=2025-10-26T11%3A00%3A00Z";
+    let (site, sent, heard) = told(FORM, |site| enter(site, AT, 5.0, "anna"));
+    let payload = format!(r#"{{"t":"{AT}","taken_back":true,"by":"ernst"}}"#);
+    assert_eq!(heard, format!("powerpi/hq/main/reading 1 0 {payload}"));
+    let under_way = get(&site, Some("ernst"), sent.header("location"));
+    assert!(under_way.contains("is under way: it goes from here"), "{under_way}");
+    let field = format!("name=\"take_back\" value=\"{AT}\"");
+    assert!(under_way.contains(&field), "{under_way}");
+    assert!(!get(&site, Some("anna"), PAGE).contains("take_back"), "who may only look");
+    take_back(&site, AT);
+    let gone = get(&site, Some("ernst"), &format!("{}&lang=de", sent.header("location")));
+    assert!(gone.contains("Die Ablesung ist zurückgenommen.") && !gone.contains(&field), "{gone}");
+
+    // The broker is away now.
+    assert_eq!(post(&site, Some("anna"), &[OURS], FORM).status, 403);
+    assert_eq!(post(&site, Some("ernst"), &[("Origin", "http://evil")], FORM).status, 403);
+    assert_eq!(post(&site, Some("ernst"), &[OURS], "take_back=yesterday").status, 400);
+    let refused = post(&site, Some("ernst"), &[OURS], FORM);
+    assert!(refused.status == 503 && refused.text().contains("It could not be handed over"));
+}
+
+fn take_back(site: &Site, at: &str) {
+    let mut ledger = Ledger::open(&site.dir.path().join("ledger.sqlite")).unwrap();
+    let mut batch = ledger.batch().unwrap();
+    let taken_back = TakenBack { at: at.parse().unwrap(), by: "ernst".into() };
+    assert_eq!(batch.take_back(&meter(), &taken_back).unwrap(), TakingBack::Gone);
     batch.commit().unwrap();
 }
 

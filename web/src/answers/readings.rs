@@ -9,7 +9,7 @@ use hyper::header::HeaderValue;
 use hyper::{Request, StatusCode, header};
 use jiff::Timestamp;
 use meter_ledger::RecordedMeter;
-use meter_messages::{Meter, MeterReading};
+use meter_messages::{Meter, TakenBack};
 
 use super::pages::filled;
 use super::{Asked, Refusal, Site};
@@ -17,7 +17,7 @@ use crate::access::comes_from_our_page;
 use crate::meter_readings::{self, CheckedReading};
 use crate::pages::{Lacking, Outcome, Reader, ReadingsPage};
 use crate::proxies::Visit;
-use crate::reading_form::Fields;
+use crate::reading_form::{Fields, Sent};
 use crate::reply::{self, Reply};
 use crate::route::Route;
 use crate::shares::Share;
@@ -39,11 +39,11 @@ impl Site {
         let Ok(Route::Readings(meter)) = Route::parse(asked.path, asked.query) else {
             return reply::not_allowed();
         };
-        let answer = self.enter(meter, &mut asked, form).await;
+        let answer = self.sent(meter, &mut asked, form).await;
         self.finished(answer, &asked)
     }
 
-    async fn enter(&self, meter: Meter, asked: &mut Asked<'_>, form: Incoming) -> Result<Reply, Refusal> {
+    async fn sent(&self, meter: Meter, asked: &mut Asked<'_>, form: Incoming) -> Result<Reply, Refusal> {
         asked.visitor = self.access.visitor(asked.headers, asked.visit.address).await?;
         let Some(by) = asked.visitor.may_enter() else {
             // Who has not said who they are can do so.
@@ -53,24 +53,38 @@ impl Site {
         if !comes_from_our_page(asked.headers, &asked.visit.origin) {
             return Err(Refusal::Foreign);
         }
-        let fields = Fields::of(&body(asked, form).await?);
+        let by = by.to_string();
+        let sent = Sent::of(&body(asked, form).await?).ok_or(Refusal::Form(StatusCode::BAD_REQUEST))?;
         let (known, ..) = self.reach(meter).await?;
-        let reading =
-            match fields.reading(by.as_str(), known.medium.unit(), self.ledger.zone(), Timestamp::now()) {
-                Ok(reading) => reading,
-                Err(wrong) => return self.again(&known, asked, fields, Outcome::Wrong(wrong)).await,
-            };
-        if let Err(error) = reading_sender::send(&self.mqtt, &known.meter, &reading).await {
+        match sent {
+            Sent::Reading(fields) => self.enter(known, asked, fields, &by).await,
+            Sent::TakeBack(at) => self.take_back(known, asked, TakenBack { at, by }).await,
+        }
+    }
+
+    async fn enter(
+        &self,
+        known: RecordedMeter,
+        asked: &Asked<'_>,
+        fields: Fields,
+        by: &str,
+    ) -> Result<Reply, Refusal> {
+        let reading = match fields.reading(by, known.medium.unit(), self.ledger.zone(), Timestamp::now()) {
+            Ok(reading) => reading,
+            Err(wrong) => return self.again(&known, asked, fields, Outcome::Wrong(wrong)).await,
+        };
+        if let Err(error) = reading_sender::send(&self.mqtt, &known.meter, reading.to_json()).await {
             tracing::warn!("a reading of {} is not sent: {error:#}", known.meter);
             return self.again(&known, asked, fields, Outcome::NotSent).await;
         }
         let path = format!("/m/{}/readings?entered={}", known.meter, reading.at);
-        self.await_entry(known, reading).await?;
+        self.await_ledger(known, |there| there.iter().any(|checked| checked.entered.reading == reading))
+            .await?;
         Ok(reply::see_other(&asked.frame().link(&path)))
     }
 
     /// The form with what was typed in, and what is wrong with it.
-    async fn again(
+    pub(super) async fn again(
         &self,
         known: &RecordedMeter,
         asked: &Asked<'_>,
@@ -87,14 +101,14 @@ impl Site {
         Ok(reply)
     }
 
-    /// Waits for the recorder, but not for long: the broker owes it the reading.
-    async fn await_entry(&self, known: RecordedMeter, reading: MeterReading) -> Result<(), Refusal> {
+    /// Waits for the recorder, but not for long: the broker owes it what was sent.
+    pub(super) async fn await_ledger(
+        &self,
+        known: RecordedMeter,
+        is_done: impl Fn(&[CheckedReading]) -> bool,
+    ) -> Result<(), Refusal> {
         let began = std::time::Instant::now();
-        while began.elapsed() < ENTERED_WITHIN {
-            let there = self.checked(known.clone()).await?;
-            if there.iter().any(|checked| checked.entered.reading == reading) {
-                break;
-            }
+        while began.elapsed() < ENTERED_WITHIN && !is_done(&self.checked(known.clone()).await?) {
             tokio::time::sleep(LOOK_EVERY).await;
         }
         Ok(())
@@ -108,12 +122,11 @@ impl Site {
     pub(super) async fn readings(&self, meter: Meter, asked: &Asked<'_>) -> Result<String, Refusal> {
         let (known, ..) = self.reach(meter).await?;
         let readings = self.checked(known.clone()).await?;
-        let entered: Option<Timestamp> = asked.query.get("entered").and_then(|at| at.parse().ok());
-        let outcome = entered.map(|at| {
-            let there = readings.iter().any(|checked| checked.entered.reading.at == at);
-            (if there { Outcome::Entered } else { Outcome::UnderWay }, None)
-        });
-        self.readings_page(&known, &readings, asked, outcome)
+        let named = |name| asked.query.get(name).and_then(|at| at.parse::<Timestamp>().ok());
+        let there = |at| readings.iter().any(|checked| checked.entered.reading.at == at);
+        let entered = || named("entered").map(|at| Outcome::of_entering(there(at)));
+        let outcome = named("taken_back").map(|at| Outcome::of_taking_back(there(at))).or_else(entered);
+        self.readings_page(&known, &readings, asked, outcome.map(|outcome| (outcome, None)))
     }
 
     fn readings_page(

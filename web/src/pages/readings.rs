@@ -76,6 +76,10 @@ pub(crate) enum Outcome {
     Entered,
     /// The broker has it, the recorder not yet.
     UnderWay,
+    /// It is no longer in the ledger.
+    TakenBack,
+    /// The broker knows that it is to go, the recorder not yet.
+    LeavingSoon,
     /// The broker has not taken it.
     NotSent,
     /// A field is wrong.
@@ -83,10 +87,22 @@ pub(crate) enum Outcome {
 }
 
 impl Outcome {
+    /// Of a reading that is there, or not yet.
+    pub(crate) fn of_entering(is_there: bool) -> Self {
+        if is_there { Self::Entered } else { Self::UnderWay }
+    }
+
+    /// Of one that is still there, or no longer.
+    pub(crate) fn of_taking_back(is_there: bool) -> Self {
+        if is_there { Self::LeavingSoon } else { Self::TakenBack }
+    }
+
     fn said(self, texts: &Texts) -> &'static str {
         match self {
             Self::Entered => texts.reading_entered,
             Self::UnderWay => texts.reading_under_way,
+            Self::TakenBack => texts.reading_taken_back,
+            Self::LeavingSoon => texts.reading_leaving_soon,
             Self::NotSent => texts.reading_not_sent,
             Self::Wrong(FieldError::Time) => texts.reading_no_time,
             Self::Wrong(FieldError::Future) => texts.reading_in_future,

@@ -296,6 +296,14 @@ pub(crate) struct Texts {
     pub(crate) reading_entered: &'static str,
     /// While the recorder has not entered it.
     pub(crate) reading_under_way: &'static str,
+    /// Opens the question whether a reading was entered by mistake.
+    pub(crate) take_back: &'static str,
+    /// The button below.
+    pub(crate) take_this_back: &'static str,
+    /// After a reading was taken back.
+    pub(crate) reading_taken_back: &'static str,
+    /// While the recorder has not taken it out.
+    pub(crate) reading_leaving_soon: &'static str,
     /// The broker has not taken it.
     pub(crate) reading_not_sent: &'static str,
     /// What was typed in is no time.
