@@ -42,6 +42,9 @@ declare -A why=(
     [containernetworking-plugins]="their network"
     [iptables]="their ports"
     [python3-pip]="fetches podman-compose"
+    [victoria-metrics]="answers with the same data, in benchmarks"
+    [php-fpm]="another one that does"
+    [php-rrd]="reads RRD files for it"
     [wrk]="asks for pages as fast as they come, in benchmarks"
 )
 declare -A packages=(
@@ -51,7 +54,7 @@ declare -A packages=(
     [packages]="debootstrap systemd-container lintian"
     [build]="gcc pkg-config librrd-dev libclang-dev fonts-inter fonts-dejavu-core"
     [test]="rrdtool mosquitto mosquitto-clients chromium chromium-driver sqlite3 npm python3-aiosmtpd nginx-light apache2-bin caddy curl"
-    [bench]="wrk nginx-light"
+    [bench]="wrk nginx-light curl victoria-metrics php-fpm php-rrd"
     [gpio]="linux-source-6.1 make flex bison bc xz-utils busybox-static"
 )
 

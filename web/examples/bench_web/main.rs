@@ -2,12 +2,13 @@
 //!
 //! A finished picture against nginx that serves the same bytes from a file; data of the charts;
 //! what pictures cost that nobody drew before, against `rrdtool graph` from the same file; the
-//! weight of the first view; and a thousand streams of live values.
+//! weight of the first view; VictoriaMetrics and PHP with the same data; and a thousand streams of live values.
 //!
 //! `bench_web [ROUNDS] [SECONDS] [FOLDER]`: the folder is made anew.
 #![allow(clippy::unwrap_used)]
 
 mod client;
+mod peers;
 mod pictures;
 mod programs;
 mod site;
@@ -33,6 +34,7 @@ fn main() {
     let web = Web::start(&folder, broker.port);
 
     throughput(&web, &folder, rounds, seconds);
+    peers::compare(&web, &folder, rounds, seconds);
     pictures::compare(&web, &folder, rounds);
     weight(&web);
     streams::measure(&web, &broker);

@@ -13,31 +13,48 @@ const TICK_US: f64 = 10_000.0;
 
 /// A program; ended when it is dropped.
 #[derive(Debug)]
-struct Running(Child);
+pub(crate) struct Running(Child);
 
 impl Running {
-    fn start(mut command: Command, address: SocketAddr) -> Self {
+    pub(crate) fn spawn(mut command: Command) -> Self {
         let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn();
-        let mut running = Self(child.unwrap_or_else(|error| panic!("{command:?}: {error}")));
+        Self(child.unwrap_or_else(|error| panic!("{command:?}: {error}")))
+    }
+
+    pub(crate) fn start(command: Command, address: SocketAddr) -> Self {
+        let said = format!("{command:?}");
+        let mut running = Self::spawn(command);
         let began = Instant::now();
         while TcpStream::connect(address).is_err() {
-            assert!(began.elapsed() < Duration::from_secs(20), "{command:?} does not listen");
-            assert!(running.0.try_wait().unwrap().is_none(), "{command:?} ended");
+            assert!(began.elapsed() < Duration::from_secs(20), "{said} does not listen");
+            assert!(running.0.try_wait().unwrap().is_none(), "{said} ended");
             std::thread::sleep(Duration::from_millis(10));
         }
         running
     }
 }
 
+impl Running {
+    pub(crate) fn id(&self) -> u32 {
+        self.0.id()
+    }
+
+    pub(crate) fn children(&self) -> Vec<u32> {
+        let parent = self.id();
+        let children = std::fs::read_to_string(format!("/proc/{parent}/task/{parent}/children")).unwrap();
+        children.split_whitespace().map(|id| id.parse().unwrap()).collect()
+    }
+}
+
 impl Drop for Running {
     fn drop(&mut self) {
-        // Not SIGKILL: nginx has to end its workers.
+        // Not SIGKILL: nginx and PHP have to end their workers.
         let _ = kill_process(Pid::from_child(&self.0), Signal::TERM);
         let _ = self.0.wait();
     }
 }
 
-fn free_address() -> SocketAddr {
+pub(crate) fn free_address() -> SocketAddr {
     TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap()
 }
 
@@ -97,6 +114,21 @@ impl Nginx {
         for (name, content) in files {
             std::fs::write(root.join(name), content).unwrap();
         }
+        Self::with(folder, address, &format!("root {};", root.display()))
+    }
+
+    /// Before PHP, which a socket leads to.
+    pub(crate) fn before_php(folder: &Path, script: &Path, socket: &Path) -> Self {
+        let server = format!(
+            "location / {{ fastcgi_pass unix:{}; fastcgi_param SCRIPT_FILENAME {};\n\
+             fastcgi_param REQUEST_METHOD $request_method; fastcgi_param QUERY_STRING $query_string; }}",
+            socket.display(),
+            script.display()
+        );
+        Self::with(folder, free_address(), &server)
+    }
+
+    fn with(folder: &Path, address: SocketAddr, server: &str) -> Self {
         let dir = folder.display();
         let text = format!(
             "daemon off; worker_processes 2; pid {dir}/nginx.pid; error_log {dir}/nginx.log; user root;\n\
@@ -105,8 +137,7 @@ impl Nginx {
              open_file_cache max=100; types {{ image/svg+xml svg; }} default_type application/json;\n\
              client_body_temp_path {dir}/b; proxy_temp_path {dir}/p; fastcgi_temp_path {dir}/f;\n\
              uwsgi_temp_path {dir}/u; scgi_temp_path {dir}/s;\n\
-             server {{ listen {address}; root {}; }} }}\n",
-            root.display()
+             server {{ listen {address}; {server} }} }}\n"
         );
         let settings = folder.join("nginx.conf");
         std::fs::write(&settings, text).unwrap();
@@ -118,9 +149,7 @@ impl Nginx {
 
     /// Its workers do the work.
     pub(crate) fn processes(&self) -> Vec<u32> {
-        let parent = self.running.0.id();
-        let children = std::fs::read_to_string(format!("/proc/{parent}/task/{parent}/children")).unwrap();
-        children.split_whitespace().map(|id| id.parse().unwrap()).collect()
+        self.running.children()
     }
 }
 

@@ -18,6 +18,12 @@ fn pulses(minute: i64) -> u32 {
     (3 + evening + stove + (minute.wrapping_mul(7919) % 4)) as u32
 }
 
+/// The minutes of the last year and a day: Unix time and pulses.
+pub(crate) fn recent() -> Vec<(i64, u32)> {
+    let now = Timestamp::now().as_second() / 60;
+    (now - 366 * 1440..now).map(|minute| (minute * 60, pulses(minute))).collect()
+}
+
 /// Writes both as the recorder does.
 pub(crate) fn record(folder: &Path) {
     let meter = "hq/main".parse().unwrap();
