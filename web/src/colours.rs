@@ -90,6 +90,15 @@ mod tests {
     }
 
     #[test]
+    fn a_wall_has_everything_that_dark_pages_have() {
+        let block = |after: &str| SHEET.split(after).nth(1).unwrap().split('}').next().unwrap();
+        let dark = block("@media (prefers-color-scheme: dark) {\n  :root {");
+        let names = dark.split("--").skip(1).filter_map(|rest| rest.split(':').next());
+        let missing = names.filter(|name| !block("\n.kiosk {").contains(&format!("--{name}: ")));
+        assert_eq!(missing.collect::<Vec<_>>(), ["shadow"], "there are no cards on it");
+    }
+
+    #[test]
     fn each_colour_has_its_rules_and_the_default_needs_no_class() {
         let style = style();
         assert!(style.contains("\n:root{--line:#0b7a70;--wash:"), "{style}");
