@@ -66,6 +66,11 @@ fn level(meter: &MeterSettings, seen: &Seen) -> Option<Finding> {
             "closed all the time, because the resistor pulls the line there: with active_low (the contact is \
              between line and ground) bias must be \"pull-up\", without it \"pull-down\"",
         )),
+        (true, true) if meter.medium.unit() == Unit::CubicMetre => Some(finding(
+            "always_closed",
+            "closed all the time: its wheel has stopped where the magnet closes the contact, which is no fault; \
+             else the wires touch, or the polarity is the other way round (active_low)",
+        )),
         (true, true) => Some(finding(
             "always_closed",
             "closed all the time: the wires touch, S0+ and S0− are swapped, there is no pull-up, \
