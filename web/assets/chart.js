@@ -123,10 +123,11 @@
     ctx.rect(bbox.left, bbox.top, bbox.width, bbox.height);
     ctx.clip();
     for (let i = 0; i < x.length; i++) {
-      if (mean[i] !== null) continue;
+      // Before the recording began nothing was missed.
+      if (mean[i] !== null || x[i] < first) continue;
       let last = i;
       while (last + 1 < x.length && mean[last + 1] === null) last++;
-      const left = Math.max(u.valToPos(x[i] - half, "x", true), bbox.left);
+      const left = Math.max(u.valToPos(Math.max(x[i] - half, first), "x", true), bbox.left);
       const right = Math.min(u.valToPos(x[last] + half, "x", true), bbox.left + bbox.width);
       i = last;
       if (right <= left) continue;

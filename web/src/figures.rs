@@ -150,6 +150,13 @@ impl Figures {
         })
     }
 
+    /// The point of the curve in which the recording begins.
+    pub(crate) fn curve_begins(&self) -> usize {
+        let start = self.until.epoch_minutes() - 24 * 60;
+        let point = |first: Minute| (first.epoch_minutes() - start).max(0) / CURVE_STEP;
+        self.first.map_or(self.curve.len(), |first| point(first) as usize)
+    }
+
     /// By how many percent today is above yesterday by this time.
     pub(crate) fn difference_percent(&self) -> Option<f64> {
         let (now, before) = (&self.today, &self.yesterday_by_now);

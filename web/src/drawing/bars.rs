@@ -29,7 +29,8 @@ pub(crate) struct Bar {
 /// number with its unit.
 pub(crate) fn svg(id: &str, bars: &[Bar], quantity: &dyn Fn(f64) -> String) -> String {
     let highest = bars.iter().flat_map(|bar| [bar.quantity, bar.ghost]).flatten().fold(0.0, f64::max);
-    let top = round_above(highest.max(0.001));
+    // Up to 1 where there is nothing.
+    let top = round_above(if highest > 0.0 { highest.max(0.01) } else { 0.0 });
     let hatching = format!("{id}-unwatched");
     let mut svg = format!(
         "<svg class=\"bars\" width=\"100%\" height=\"{}\" aria-hidden=\"true\">{}",

@@ -8,6 +8,8 @@ use super::{FOOT, HEIGHT, beside, escaped, hatch, round_above};
 pub(crate) struct Curve<'a> {
     /// Power in W or flow in l/h; `None` where nobody watched.
     pub(crate) values: &'a [Option<f64>],
+    /// The point before which there was nothing to watch.
+    pub(crate) begun: usize,
     /// The day before.
     pub(crate) ghost: &'a [Option<f64>],
     /// Places (in points) and labels on the time axis; every other one only
@@ -28,7 +30,7 @@ impl Curve<'_> {
             HEIGHT + FOOT,
             hatch("unwatched")
         );
-        for gap in gaps(self.values) {
+        for gap in gaps(self.values, self.begun) {
             let (x, width) = (percent(gap.start as f64, count), percent(gap.len() as f64, count));
             push(
                 &mut svg,
@@ -115,9 +117,9 @@ fn path(values: &[Option<f64>], top: f64) -> (String, String) {
     (line, area)
 }
 
-fn gaps(values: &[Option<f64>]) -> Vec<std::ops::Range<usize>> {
+fn gaps(values: &[Option<f64>], begun: usize) -> Vec<std::ops::Range<usize>> {
     let mut gaps: Vec<std::ops::Range<usize>> = Vec::new();
-    for (index, _) in values.iter().enumerate().filter(|(_, value)| value.is_none()) {
+    for (index, _) in values.iter().enumerate().skip(begun).filter(|(_, value)| value.is_none()) {
         match gaps.last_mut().filter(|gap| gap.end == index) {
             Some(gap) => gap.end = index + 1,
             None => gaps.push(index..index + 1),
@@ -142,14 +144,20 @@ mod tests {
     #[test]
     fn a_gap_breaks_the_line_and_is_hatched() {
         let values = [Some(100.0), Some(50.0), None, None, Some(0.0)];
-        assert_eq!((gaps(&values).len(), gaps(&values).first()), (1, Some(&(2..4))));
+        assert_eq!((gaps(&values, 0).len(), gaps(&values, 0).first()), (1, Some(&(2..4))));
+        assert_eq!((gaps(&values, 3).first(), gaps(&values, 4).first()), (Some(&(3..4)), None));
         let (line, area) = path(&values, 100.0);
         assert_eq!(line, "M0.5 0.0L1.5 84.0M4.5 168.0");
         assert_eq!(area, "M0.5 168V0.0L1.5 84.0V168ZM4.5 168V168.0V168Z");
         let rate = |rate: f64| format!("{rate} W");
-        let svg =
-            Curve { values: &values, ghost: &[], ticks: vec![(2.5, "12:00".into(), true)], rate: &rate }
-                .svg();
+        let svg = Curve {
+            values: &values,
+            begun: 0,
+            ghost: &[],
+            ticks: vec![(2.5, "12:00".into(), true)],
+            rate: &rate,
+        }
+        .svg();
         assert!(
             svg.contains("x=\"40%\" width=\"40%\"") && svg.contains("x=\"50%\" y=\"184\">12:00<"),
             "{svg}"

@@ -63,7 +63,7 @@ pub(crate) struct BudgetView {
 impl BudgetView {
     fn new(taken: f64, of_month: f64, unit: Unit, texts: &Texts) -> Self {
         let percent = taken / of_month * 100.0;
-        let budget = rough(of_month, texts);
+        let budget = texts.number(of_month, if of_month.fract() == 0.0 { 0 } else { 2 });
         // Never "100 %" before it is.
         let shown = texts.number(if percent < 100.0 { percent.floor() } else { percent }, 0);
         Self {
@@ -106,7 +106,11 @@ impl MeterView {
     pub(crate) fn new(figures: &Figures, presence: &Presence, texts: &Texts, ledger: &LedgerReader) -> Self {
         let zone = ledger.zone();
         let unit = figures.meter.medium.unit();
-        let quantity = |sum: &Sum| texts.number(sum.quantity(), 3);
+        // What nobody watched is not zero.
+        let quantity = |sum: &Sum| match sum.minutes {
+            0 => "–".to_owned(),
+            _ => texts.number(sum.quantity(), 3),
+        };
         let moment = |at: Timestamp| (at.to_string(), texts.moment(zone.to_datetime(at)));
         let recorded_until = figures.newest.map(|newest| Timestamp::from_second(newest.minute.end()));
         let value = presence.value.as_ref();
@@ -170,7 +174,14 @@ pub(super) fn day_curve(figures: &Figures, texts: &Texts, zone: &TimeZone) -> St
     });
     let unit = figures.meter.medium.unit().of_rate();
     let rate = |rate: f64| format!("{}\u{a0}{unit}", texts.number(rate, 0));
-    Curve { values: &figures.curve, ghost: &figures.curve_before, ticks: ticks.collect(), rate: &rate }.svg()
+    Curve {
+        values: &figures.curve,
+        begun: figures.curve_begins(),
+        ghost: &figures.curve_before,
+        ticks: ticks.collect(),
+        rate: &rate,
+    }
+    .svg()
 }
 
 /// A picture on a page.
@@ -273,6 +284,7 @@ impl MeterPage {
         };
         let mut periods: Vec<_> = Kind::ALL.map(period).into();
         periods.push((texts.everything, frame.link(&format!("/m/{}/all", meter.path))));
+        let first = figures.first.unwrap_or(until).start();
         let (days, day_rows) = days(&frame, figures, &meter.path, zone);
         Self {
             pictures: PictureView::all(figures, texts, until),
@@ -280,16 +292,16 @@ impl MeterPage {
             wide: Size::Wide.pixels(),
             narrow: Size::Narrow.pixels(),
             curve: day_curve(figures, texts, zone),
-            gaps: figures.curve.contains(&None),
+            gaps: figures.curve.iter().skip(figures.curve_begins()).any(Option::is_none),
             curve_rows: curve_rows(figures, texts, zone),
             days,
             day_rows,
             periods,
             dates: (local_day(until), figures.first.map(local_day).unwrap_or_default()),
             chart: Chart {
-                from: until.start() - 7 * 86_400,
+                from: (until.start() - 7 * 86_400).max(first).min(until.start() - 3_600),
                 to: until.start(),
-                first: figures.first.unwrap_or(until).start(),
+                first,
                 live: true,
                 zone: zone.iana_name().unwrap_or_default().to_owned(),
             },

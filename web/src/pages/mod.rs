@@ -77,14 +77,24 @@ pub(crate) fn rough(quantity: f64, texts: &Texts) -> String {
     texts.number(quantity, decimals)
 }
 
-/// Drops what is zero or one digit too long: `4 kWh`, `0.5 kWh`.
+/// A round number beside a chart, with no more decimals than it has: `4 kWh`, `0.15 kWh`.
 pub(crate) fn on_scale(quantity: f64, unit: Unit, texts: &Texts) -> String {
-    let decimals = if quantity >= 10.0 || quantity.fract() == 0.0 {
-        0
-    } else if quantity >= 0.1 {
-        1
-    } else {
-        3
-    };
-    format!("{}\u{a0}{}", texts.number(quantity, decimals), unit.symbol())
+    let is_whole = |number: f64| (number - number.round()).abs() < 1e-6;
+    let decimals = (0..3).find(|decimals| is_whole(quantity * 10_f64.powi(*decimals))).unwrap_or(3);
+    format!("{}\u{a0}{}", texts.number(quantity, decimals as usize), unit.symbol())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_scale_says_what_it_is() {
+        let english = crate::texts::Language::default().texts();
+        let shown = |quantity| on_scale(quantity, Unit::KilowattHour, english);
+        let expected = [(400.0, "400"), (7.5, "7.5"), (0.15, "0.15"), (0.1 * 3.0, "0.3"), (0.005, "0.005")];
+        for (quantity, text) in expected {
+            assert_eq!(shown(quantity), format!("{text}\u{a0}kWh"));
+        }
+    }
 }
