@@ -5,6 +5,7 @@
 
 mod everybody;
 mod keyboard;
+mod paint;
 
 use std::path::Path;
 
@@ -59,6 +60,7 @@ async fn every_page_is_for_everybody() {
     without_javascript(&site, &browser).await;
     values_move(&site, &browser).await;
     the_chart_answers(&site, &browser).await;
+    paint::comes_soon(&site, &browser).await;
     browser.close().await;
 }
 
