@@ -6,6 +6,8 @@
 
 mod id;
 mod info;
+mod live;
+mod meter_reading;
 mod minute;
 mod payload;
 mod taken_back;
@@ -14,8 +16,10 @@ mod units;
 
 pub use id::{IdError, Meter, MeterId, OutboxId, SiteId};
 pub use info::{ConstantFrom, Info};
+pub use live::{Live, State};
+pub use meter_reading::MeterReading;
 pub use minute::{Minute, MinuteError};
-pub use payload::{Diag, Live, Mark, MeterReading, PayloadError, PulseCount, State, Status};
+pub use payload::{Diag, Mark, PayloadError, PulseCount, Status};
 pub use taken_back::{ReadingMessage, TakenBack};
 pub use topic::{ALL_METERS, ALL_SITES, Topic, TopicError};
 pub use units::{MAX_COUNT, Medium, MediumError, MeterConstant, Unit, UnitError};

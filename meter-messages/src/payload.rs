@@ -8,8 +8,9 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::id::OutboxId;
+use crate::meter_reading::MeterReading;
 use crate::minute::Minute;
-use crate::units::{MAX_COUNT, Unit};
+use crate::units::MAX_COUNT;
 
 /// The longest payload that is looked at, in bytes.
 const LONGEST: usize = 8 * 1024;
@@ -109,93 +110,6 @@ json_payload!(PulseCount, |count| {
         .and_then(|()| within("total", count.total, count.pulses.into(), MAX_COUNT))
 });
 
-/// The value of the moment, for eyes.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Live {
-    /// When it was worked out.
-    #[serde(rename = "t")]
-    pub at: Timestamp,
-    /// Power from the spacing of the last pulses, in W, decaying while none
-    /// comes; absent until two pulses were seen.
-    #[serde(rename = "w", default, skip_serializing_if = "Option::is_none")]
-    pub power_w: Option<u32>,
-    /// The same of gas and water: the flow in litres an hour.
-    #[serde(rename = "l_h", default, skip_serializing_if = "Option::is_none")]
-    pub flow_l_h: Option<u32>,
-    /// Pulses since the meter was set up.
-    pub total: u64,
-}
-
-json_payload!(Live, |live| within("total", live.total, 0, MAX_COUNT));
-
-impl Live {
-    /// The value of a meter with that unit; `rate` in [`Unit::of_rate`].
-    pub fn new(unit: Unit, at: Timestamp, rate: Option<u32>, total: u64) -> Self {
-        let (power_w, flow_l_h) = by_unit(unit, rate);
-        Self { at, power_w, flow_l_h, total }
-    }
-
-    /// Power or flow.
-    pub fn rate(&self) -> Option<u32> {
-        self.power_w.or(self.flow_l_h)
-    }
-
-    /// Power or flow, if it is one of that unit.
-    pub fn rate_in(&self, unit: Unit) -> Option<u32> {
-        match unit {
-            Unit::KilowattHour => self.power_w,
-            Unit::CubicMetre => self.flow_l_h,
-        }
-    }
-}
-
-/// The newest state, retained: what home automation reads.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct State {
-    /// When it was true.
-    #[serde(rename = "t")]
-    pub at: Timestamp,
-    /// Power in W; absent until two pulses were seen.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub power_w: Option<u32>,
-    /// The running count in kWh.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub energy_kwh: Option<f64>,
-    /// Of gas and water: the flow in litres an hour.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub flow_l_h: Option<u32>,
-    /// Of gas and water: the running count in m³.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub volume_m3: Option<f64>,
-    /// Pulses since the meter was set up.
-    pub total: u64,
-}
-
-json_payload!(State, |state| within("total", state.total, 0, MAX_COUNT));
-
-impl State {
-    /// The state of a meter with that unit; `rate` in [`Unit::of_rate`], `quantity` in the unit.
-    pub fn new(unit: Unit, at: Timestamp, rate: Option<u32>, quantity: f64, total: u64) -> Self {
-        let (power_w, flow_l_h) = by_unit(unit, rate);
-        let (energy_kwh, volume_m3) = by_unit(unit, Some(quantity));
-        Self { at, power_w, energy_kwh, flow_l_h, volume_m3, total }
-    }
-}
-
-impl From<State> for Live {
-    fn from(state: State) -> Self {
-        Self { at: state.at, power_w: state.power_w, flow_l_h: state.flow_l_h, total: state.total }
-    }
-}
-
-/// A value in the place of its unit: electricity's, or that of gas and water.
-fn by_unit<T>(unit: Unit, value: Option<T>) -> (Option<T>, Option<T>) {
-    match unit {
-        Unit::KilowattHour => (value, None),
-        Unit::CubicMetre => (None, value),
-    }
-}
-
 /// How well the counting goes, once a minute, retained.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Diag {
@@ -246,68 +160,6 @@ pub struct Mark {
 }
 
 json_payload!(Mark, |mark| within("seq", mark.seq, 0, MAX_COUNT));
-
-/// What somebody read off the meter itself: a check of the pulses, which changes none of them.
-/// The same `t` again corrects it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(try_from = "ReadingOnWire", into = "ReadingOnWire")]
-pub struct MeterReading {
-    /// When it was read, to the second.
-    pub at: Timestamp,
-    /// What the meter showed, in `unit`.
-    pub shown: f64,
-    /// The meter's unit.
-    pub unit: Unit,
-    /// Who read it.
-    pub by: String,
-}
-
-json_payload!(MeterReading, |reading| {
-    let longest = MeterReading::LONGEST_NAME as u64;
-    within("by (its length)", reading.by.len() as u64, 1, longest).and_then(|()| {
-        let possible = (0.0..=MeterReading::MOST).contains(&reading.shown);
-        let ours = Minute::containing(reading.at.as_second()).is_ok();
-        (possible && ours).then_some(()).ok_or(PayloadError::Reading)
-    })
-});
-
-impl MeterReading {
-    /// The longest name of who read it, in bytes.
-    pub const LONGEST_NAME: usize = 64;
-
-    /// More than any meter shows, in kWh or m³.
-    pub const MOST: f64 = 1e9;
-}
-
-/// A reading as it goes over the wire, where the name says the unit.
-#[derive(Serialize, Deserialize)]
-struct ReadingOnWire {
-    t: Timestamp,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    kwh: Option<f64>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    m3: Option<f64>,
-    by: String,
-}
-
-impl TryFrom<ReadingOnWire> for MeterReading {
-    type Error = &'static str;
-    fn try_from(wire: ReadingOnWire) -> Result<Self, Self::Error> {
-        let (shown, unit) = match (wire.kwh, wire.m3) {
-            (Some(kwh), None) => (kwh, Unit::KilowattHour),
-            (None, Some(m3)) => (m3, Unit::CubicMetre),
-            _ => return Err("a reading has kwh, or m3 of gas and water"),
-        };
-        Ok(Self { at: wire.t, shown, unit, by: wire.by })
-    }
-}
-
-impl From<MeterReading> for ReadingOnWire {
-    fn from(reading: MeterReading) -> Self {
-        let (kwh, m3) = by_unit(reading.unit, Some(reading.shown));
-        Self { t: reading.at, kwh, m3, by: reading.by }
-    }
-}
 
 /// Whether a publisher is there; its will says `offline` for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -3,8 +3,9 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::meter_reading::MeterReading;
 use crate::minute::Minute;
-use crate::payload::{MeterReading, PayloadError, from_json, json_payload, within};
+use crate::payload::{PayloadError, from_json, json_payload, within};
 
 /// A reading that was entered by mistake is taken back: there is none of that time any more.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

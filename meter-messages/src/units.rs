@@ -138,6 +138,14 @@ impl Unit {
     }
 }
 
+/// A value in the place of its unit: electricity's, or that of gas and water.
+pub(crate) fn by_unit<T>(unit: Unit, value: Option<T>) -> (Option<T>, Option<T>) {
+    match unit {
+        Unit::KilowattHour => (value, None),
+        Unit::CubicMetre => (None, value),
+    }
+}
+
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {

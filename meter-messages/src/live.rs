@@ -1,0 +1,86 @@
+//! The values of now.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::payload::{json_payload, within};
+use crate::units::{MAX_COUNT, Unit, by_unit};
+
+/// The value of the moment, for eyes.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Live {
+    /// When it was worked out.
+    #[serde(rename = "t")]
+    pub at: Timestamp,
+    /// Power from the spacing of the last pulses, in W, decaying while none
+    /// comes; absent until two pulses were seen.
+    #[serde(rename = "w", default, skip_serializing_if = "Option::is_none")]
+    pub power_w: Option<u32>,
+    /// The same of gas and water: the flow in litres an hour.
+    #[serde(rename = "l_h", default, skip_serializing_if = "Option::is_none")]
+    pub flow_l_h: Option<u32>,
+    /// Pulses since the meter was set up.
+    pub total: u64,
+}
+
+json_payload!(Live, |live| within("total", live.total, 0, MAX_COUNT));
+
+impl Live {
+    /// The value of a meter with that unit; `rate` in [`Unit::of_rate`].
+    pub fn new(unit: Unit, at: Timestamp, rate: Option<u32>, total: u64) -> Self {
+        let (power_w, flow_l_h) = by_unit(unit, rate);
+        Self { at, power_w, flow_l_h, total }
+    }
+
+    /// Power or flow.
+    pub fn rate(&self) -> Option<u32> {
+        self.power_w.or(self.flow_l_h)
+    }
+
+    /// Power or flow, if it is one of that unit.
+    pub fn rate_in(&self, unit: Unit) -> Option<u32> {
+        match unit {
+            Unit::KilowattHour => self.power_w,
+            Unit::CubicMetre => self.flow_l_h,
+        }
+    }
+}
+
+/// The newest state, retained: what home automation reads.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct State {
+    /// When it was true.
+    #[serde(rename = "t")]
+    pub at: Timestamp,
+    /// Power in W; absent until two pulses were seen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub power_w: Option<u32>,
+    /// The running count in kWh.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub energy_kwh: Option<f64>,
+    /// Of gas and water: the flow in litres an hour.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub flow_l_h: Option<u32>,
+    /// Of gas and water: the running count in m³.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub volume_m3: Option<f64>,
+    /// Pulses since the meter was set up.
+    pub total: u64,
+}
+
+json_payload!(State, |state| within("total", state.total, 0, MAX_COUNT));
+
+impl State {
+    /// The state of a meter with that unit; `rate` in [`Unit::of_rate`], `quantity` in the unit.
+    pub fn new(unit: Unit, at: Timestamp, rate: Option<u32>, quantity: f64, total: u64) -> Self {
+        let (power_w, flow_l_h) = by_unit(unit, rate);
+        let (energy_kwh, volume_m3) = by_unit(unit, Some(quantity));
+        Self { at, power_w, energy_kwh, flow_l_h, volume_m3, total }
+    }
+}
+
+impl From<State> for Live {
+    fn from(state: State) -> Self {
+        Self { at: state.at, power_w: state.power_w, flow_l_h: state.flow_l_h, total: state.total }
+    }
+}

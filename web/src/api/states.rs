@@ -1,0 +1,197 @@
+//! Meters, and the figures of their pages.
+
+use jiff::Timestamp;
+use meter_ledger::{RecordedMeter, RecordedMinute, Sum};
+use meter_messages::{Medium, Status, Unit};
+use serde::Serialize;
+
+use super::ByUnit;
+use crate::figures::Figures;
+use crate::ledger_thread::LedgerReader;
+use crate::live::{Freshness, Presence};
+use crate::periods::local;
+use crate::proxies::BasePath;
+
+/// One meter of `/api/v1/meters`.
+#[derive(Debug, Serialize)]
+pub(crate) struct MeterEntry {
+    site: String,
+    meter: String,
+    name: String,
+    medium: Medium,
+    unit: Unit,
+    pulses_per_kwh: u32,
+    href: String,
+}
+
+impl MeterEntry {
+    pub(crate) fn new(known: &RecordedMeter, base_path: &BasePath) -> ByUnit<Self> {
+        ByUnit(known.medium.unit(), Self::of(known, base_path))
+    }
+
+    fn of(known: &RecordedMeter, base_path: &BasePath) -> Self {
+        Self {
+            site: known.meter.site.to_string(),
+            meter: known.meter.meter.to_string(),
+            name: known.name.clone(),
+            medium: known.medium,
+            unit: known.medium.unit(),
+            pulses_per_kwh: known.constant.get(),
+            href: format!("{}/api/v1/meters/{}", base_path.as_str(), known.meter),
+        }
+    }
+}
+
+/// Everything a meter's page says, for programs.
+#[derive(Debug, Serialize)]
+pub(crate) struct MeterState {
+    #[serde(flatten)]
+    entry: MeterEntry,
+    time_zone: Option<String>,
+    #[serde(flatten)]
+    presence: PresenceState,
+    #[serde(flatten)]
+    figures: FigureSet,
+}
+
+/// The figures of the day and the month.
+#[derive(Debug, Serialize)]
+struct FigureSet {
+    today: Energy,
+    yesterday_by_now: Energy,
+    yesterday: Energy,
+    /// Today against yesterday by this time, in percent.
+    difference_percent: Option<f64>,
+    month: Energy,
+    /// What the whole month may take, where the settings say so.
+    month_budget_kwh: Option<f64>,
+    /// What they cost, where a tariff is known.
+    cost: Option<CostState>,
+    total: Option<Reading>,
+    last_minute: Option<LastMinute>,
+}
+
+/// The value of now, and whether its publisher is there.
+#[derive(Debug, Serialize)]
+pub(crate) struct PresenceState {
+    now: Option<Now>,
+    online: Option<bool>,
+}
+
+impl From<&Presence> for PresenceState {
+    fn from(presence: &Presence) -> Self {
+        Self { now: now(presence), online: presence.status.map(|status| status == Status::Online) }
+    }
+}
+
+#[derive(Debug, Serialize)]
+struct Now {
+    t: Timestamp,
+    #[serde(flatten)]
+    rate: RateState,
+    total: u64,
+    fresh: bool,
+}
+
+/// Power, or the flow of gas and water.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+enum RateState {
+    Power { power_w: Option<u32> },
+    Flow { flow_l_h: u32 },
+}
+
+#[derive(Debug, Serialize)]
+struct Energy {
+    pulses: u64,
+    kwh: f64,
+    minutes: u64,
+    watched_s: u64,
+}
+
+#[derive(Debug, Serialize)]
+struct CostState {
+    currency: String,
+    today: f64,
+    month: f64,
+    month_expected: Option<f64>,
+    month_co2_kg: f64,
+}
+
+/// An amount to the cent, as pages show it.
+fn cents(amount: f64) -> f64 {
+    (amount * 100.0).round() / 100.0
+}
+
+#[derive(Debug, Serialize)]
+struct Reading {
+    pulses: u64,
+    kwh: f64,
+}
+
+#[derive(Debug, Serialize)]
+struct LastMinute {
+    start: Timestamp,
+    local: String,
+    pulses: u32,
+    mean_w: f64,
+}
+
+fn now(presence: &Presence) -> Option<Now> {
+    let fresh = presence.freshness(Timestamp::now()) == Freshness::Live;
+    let live = presence.value.as_ref()?;
+    let power = RateState::Power { power_w: live.power_w };
+    let rate = live.flow_l_h.map_or(power, |flow_l_h| RateState::Flow { flow_l_h });
+    Some(Now { t: live.at, rate, total: live.total, fresh })
+}
+
+fn figure_set(figures: &Figures, reader: &LedgerReader) -> FigureSet {
+    let energy = |sum: &Sum| Energy {
+        pulses: sum.pulses,
+        kwh: sum.quantity(),
+        minutes: sum.minutes,
+        watched_s: sum.watched_s,
+    };
+    let mean_w = |newest: RecordedMinute| {
+        let constant = figures.meter.constant_at(newest.minute);
+        constant.rate(newest.pulses.into(), f64::from(newest.watched_s.max(1)))
+    };
+    FigureSet {
+        today: energy(&figures.today),
+        yesterday_by_now: energy(&figures.yesterday_by_now),
+        yesterday: energy(&figures.yesterday),
+        difference_percent: figures.difference_percent().map(|percent| (percent * 10.0).round() / 10.0),
+        month: energy(&figures.month),
+        month_budget_kwh: reader.meters().budget(&figures.meter),
+        cost: figures.costs.map(|costs| CostState {
+            currency: reader.tariffs().of(figures.meter.medium).currency().to_owned(),
+            today: cents(costs.today.total()),
+            month: cents(costs.month.total()),
+            month_expected: costs.month_expected.map(cents),
+            month_co2_kg: costs.month.co2_g.round() / 1000.0,
+        }),
+        total: figures.newest.zip(figures.reading).map(|(newest, kwh)| Reading { pulses: newest.total, kwh }),
+        last_minute: figures.newest.map(|newest| LastMinute {
+            start: newest.minute.timestamp(),
+            local: local(newest.minute.timestamp(), reader.zone()).to_string(),
+            pulses: newest.pulses,
+            mean_w: mean_w(newest),
+        }),
+    }
+}
+
+/// `/api/v1/meters/<site>/<meter>`
+pub(crate) fn meter_state(
+    figures: &Figures,
+    presence: &Presence,
+    reader: &LedgerReader,
+    base_path: &BasePath,
+) -> ByUnit<MeterState> {
+    let state = MeterState {
+        entry: MeterEntry::of(&figures.meter, base_path),
+        time_zone: reader.zone().iana_name().map(str::to_owned),
+        presence: presence.into(),
+        figures: figure_set(figures, reader),
+    };
+    ByUnit(figures.meter.medium.unit(), state)
+}
