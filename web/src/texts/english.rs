@@ -220,6 +220,7 @@ pub(super) static TEXTS: Texts = Texts {
     not_yet: "No ledger yet",
     not_yet_advice: "The recorder has not written anything so far, or this server cannot read it. This page tries again by itself.",
     refused: "This cannot be shown",
+    refused_advice: "A value in the address is not possible:",
     to_start: "To the start",
     no_meters: "No meter has been recorded yet. The first minute will appear here by itself.",
 };

@@ -220,6 +220,7 @@ pub(super) static TEXTS: Texts = Texts {
     not_yet: "Noch kein Zählbuch",
     not_yet_advice: "Der Rekorder hat noch nichts geschrieben, oder dieser Server darf es nicht lesen. Die Seite versucht es von selbst wieder.",
     refused: "Das lässt sich nicht zeigen",
+    refused_advice: "Ein Wert in der Adresse ist nicht möglich:",
     to_start: "Zum Anfang",
     no_meters: "Noch ist kein Zähler aufgezeichnet. Die erste Minute erscheint hier von selbst.",
 };

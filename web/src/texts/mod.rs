@@ -352,6 +352,8 @@ pub(crate) struct Texts {
     pub(crate) not_yet_advice: &'static str,
     /// Title of the page for a request that cannot be understood.
     pub(crate) refused: &'static str,
+    /// Page of an address that cannot be understood: what is wrong with it.
+    pub(crate) refused_advice: &'static str,
     /// Link to the first page.
     pub(crate) to_start: &'static str,
     /// No meter is in the ledger.
