@@ -62,7 +62,8 @@
     const mine = ++asked;
     const width = view.max - view.min;
     const [from, to] = [Math.max(first - 3600, view.min - width / 4), Math.min(end, view.max + width / 4)];
-    const points = Math.min(2000, Math.max(200, Math.round(size().width * 1.2)));
+    // At least as many as two years have days: the next step is a month.
+    const points = Math.min(2000, Math.max(800, Math.round(size().width * 1.2)));
     let data;
     try {
       data = await fetchSeries(from, Math.max(to, from + 60), points);

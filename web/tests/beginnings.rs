@@ -37,3 +37,12 @@ fn what_was_before_the_first_minute_is_not_missing() {
     let page = site(&minutes).get("/m/hq/main?lang=en").text();
     assert!(page.contains("class=\"gap\"") && page.contains("swatch unwatched"), "with half an hour missed");
 }
+
+#[test]
+fn everything_begins_with_the_recording() {
+    let now = Timestamp::now().as_second() / 60;
+    let minutes: Vec<Minute> = (now - 70 * 1440..now).step_by(60).map(Minute::nearest).collect();
+    let page = site(&minutes).get("/m/hq/main/all?lang=en").text();
+    let months = page.matches("<g class=\"slot\">").count();
+    assert!((3..=4).contains(&months), "{months} months in seventy days");
+}

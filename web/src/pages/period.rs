@@ -269,6 +269,10 @@ fn part_names(part: &Part, kind: Option<Kind>, texts: &Texts, zone: &TimeZone) -
         (Some(Kind::Day), _) => {
             (format!("{} {}", texts.short_weekday(date), texts.short_day(date)), date.day().to_string())
         }
+        // Among the months of several years.
+        (Some(Kind::Month), None) if date.month() == 1 => {
+            (texts.title(Kind::Month, local.datetime()), date.year().to_string())
+        }
         (Some(Kind::Month), _) => {
             (texts.title(Kind::Month, local.datetime()), texts.short_month(date.month()).to_owned())
         }
@@ -296,13 +300,16 @@ fn bars_of(frame: &Frame, history: &History, site: &LedgerReader) -> (String, Ve
     let (texts, zone, tariffs) = (frame.texts, site.zone(), site.tariffs().of(meter.medium));
     let kind = history.period.as_ref().map(|period| period.kind);
     let path = meter.meter.to_string();
-    let every = label_every(kind, history.parts.len());
+    let there = |part: &Part| part.span.end > history.first && part.span.start < history.until;
+    // A week has its seven days whenever the recording began; everything begins there.
+    let shown: Vec<&Part> = history.parts.iter().filter(|part| kind.is_some() || there(part)).collect();
+    let every = label_every(kind, shown.len());
     let (mut drawn, mut rows) = (Vec::new(), Vec::new());
-    for (index, part) in history.parts.iter().enumerate() {
+    for (index, part) in shown.into_iter().enumerate() {
         let (label, tick) = part_names(part, kind, texts, zone);
         let quantity = |sum: &Sum| (sum.minutes > 0).then(|| sum.quantity());
         let shown = |sum: &Sum| quantity(sum).map_or("–".to_owned(), |quantity| texts.number(quantity, 3));
-        let there = part.span.end > history.first && part.span.start < history.until;
+        let there = there(part);
         let href =
             part.period.as_ref().filter(|_| there).map(|period| frame.link(&here(&path, Some(period), zone)));
         let partly = part.period.as_ref().is_some_and(|period| is_partly(period, &part.sum, history.until));
