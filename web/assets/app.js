@@ -78,20 +78,32 @@ function showSums(meters) {
   }
 }
 
-/** Listens, and begins anew whenever the server was away. */
+/** Listens while somebody looks, and begins anew whenever the server was away. */
 function listen(address, meters) {
-  const events = new EventSource(address);
-  events.addEventListener("live", (event) => {
-    const value = JSON.parse(event.data);
-    meters.get(value.meter)?.show(value);
-    showSums(meters);
-  });
-  events.addEventListener("minute", renew);
-  events.addEventListener("error", () => {
-    // The browser connects again by itself, unless it was refused.
-    if (events.readyState !== EventSource.CLOSED) return;
-    setTimeout(() => { listen(address, meters); renew(); }, TRY_AGAIN_MS);
-  });
+  let events = null;
+  const end = () => { events?.close(); events = null; };
+  const begin = () => {
+    if (events || document.hidden) return;
+    events = new EventSource(address);
+    events.addEventListener("live", (event) => {
+      const value = JSON.parse(event.data);
+      meters.get(value.meter)?.show(value);
+      showSums(meters);
+    });
+    events.addEventListener("minute", renew);
+    events.addEventListener("error", () => {
+      // The browser connects again by itself, unless it was refused.
+      if (events?.readyState !== EventSource.CLOSED) return;
+      end();
+      setTimeout(() => { begin(); renew(); }, TRY_AGAIN_MS);
+    });
+  };
+  // A browser has six connections to a server for all its tabs, and keeps pages that were left:
+  // their streams would soon take all six.
+  document.addEventListener("visibilitychange", () => (document.hidden ? end() : begin()));
+  addEventListener("pagehide", end);
+  addEventListener("pageshow", begin);
+  begin();
 }
 
 /** Takes the parts of this page that the server draws from a new copy of it. */

@@ -51,6 +51,7 @@ fn household() -> (Site, [Program; 4]) {
 async fn every_page_is_for_everybody() {
     let (site, _programs) = household();
     let browser = Browser::open(1280, Theme::Light).await;
+    paint::comes_soon(&site, &browser).await;
     assert_eq!(everybody::barriers(&site, &browser).await, [""; 0]);
     assert_eq!(keyboard::obstacles(&site, &browser).await, [""; 0]);
     // What it complains of was looked at before.
@@ -60,7 +61,6 @@ async fn every_page_is_for_everybody() {
     without_javascript(&site, &browser).await;
     values_move(&site, &browser).await;
     the_chart_answers(&site, &browser).await;
-    paint::comes_soon(&site, &browser).await;
     browser.close().await;
 }
 
