@@ -1,0 +1,72 @@
+//! A year's heat map, and the table behind it.
+
+use jiff::tz::TimeZone;
+use meter_messages::Minute;
+
+use crate::drawing::heat::HeatMap;
+use crate::history::History;
+use crate::texts::Texts;
+
+/// Hours of a day that share a column of the heat map's table.
+const HOURS_TOGETHER: usize = 3;
+/// The map of a year, and the table behind it.
+pub(super) struct HeatView {
+    pub(super) svg: String,
+    /// The lowest and the highest bound between shades.
+    pub(super) bounds: (String, String),
+    pub(super) columns: Vec<String>,
+    pub(super) rows: Vec<(&'static str, Vec<String>)>,
+}
+
+/// The map of the hours that were read.
+pub(super) fn heat(history: &History, texts: &'static Texts, zone: &TimeZone) -> HeatView {
+    let year = history.span.start.timestamp().to_zoned_datetime(zone.clone()).date();
+    let days = usize::try_from(year.days_in_year()).unwrap_or(365);
+    let mut watched = vec![[(0.0, 0.0); 24]; days];
+    for (hour, sum) in &history.hours {
+        let local = hour.start.timestamp().to_zoned_datetime(zone.clone());
+        let day = usize::try_from(local.date().day_of_year() - 1).unwrap_or_default();
+        let cell = watched
+            .get_mut(day)
+            .and_then(|day| day.get_mut(usize::try_from(local.hour()).unwrap_or_default()));
+        if let (Some(cell), Some(watts)) = (cell, sum.mean_rate()) {
+            cell.0 += watts * sum.watched_s as f64;
+            cell.1 += sum.watched_s as f64;
+        }
+    }
+    let mean = |(joule, seconds): (f64, f64)| (seconds > 0.0).then(|| joule / seconds);
+    let months: Vec<(usize, i8)> = (1..=12)
+        .filter_map(|month| {
+            let first = jiff::civil::Date::new(year.year(), month, 1).ok()?;
+            Some((usize::try_from(first.day_of_year() - 1).ok()?, month))
+        })
+        .collect();
+    let day_of = |at: Minute| {
+        let passed = at.epoch_minutes() - history.span.start.epoch_minutes();
+        usize::try_from(passed.max(0) / 1440).unwrap_or_default().min(days)
+    };
+    let map = HeatMap {
+        days: watched.iter().map(|hours| hours.map(mean)).collect(),
+        recorded: day_of(history.first)..day_of(history.until).max(day_of(history.first)),
+        months: months.iter().map(|(day, month)| (*day, texts.short_month(*month))).collect(),
+    };
+    let ends = months.iter().skip(1).map(|(day, _)| *day).chain([days]);
+    let rows = months.iter().zip(ends).map(|((start, month), end)| {
+        let columns = (0..24 / HOURS_TOGETHER).map(|column| {
+            let hours = column * HOURS_TOGETHER..(column + 1) * HOURS_TOGETHER;
+            let cells = watched[*start..end].iter().flat_map(|day| day[hours.clone()].iter());
+            let all = cells.fold((0.0, 0.0), |sum, cell| (sum.0 + cell.0, sum.1 + cell.1));
+            mean(all).map_or("–".to_owned(), |watts| texts.number(watts, 0))
+        });
+        (texts.short_month(*month), columns.collect())
+    });
+    let bounds = map.bounds();
+    HeatView {
+        svg: map.svg(),
+        bounds: (texts.number(bounds[0], 0), texts.number(bounds[bounds.len() - 1], 0)),
+        columns: (0..24 / HOURS_TOGETHER)
+            .map(|column| format!("{:02}–{:02}", column * HOURS_TOGETHER, (column + 1) * HOURS_TOGETHER))
+            .collect(),
+        rows: rows.collect(),
+    }
+}

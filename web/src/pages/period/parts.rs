@@ -1,0 +1,120 @@
+//! The parts of a period: bars, the table behind them, and the strongest days.
+
+use jiff::tz::TimeZone;
+use meter_ledger::Sum;
+
+use super::here;
+use crate::calendar::{Kind, Period};
+use crate::drawing::bars::{self, Bar};
+use crate::history::{History, Part};
+use crate::ledger_thread::LedgerReader;
+use crate::pages::meter::is_partly;
+use crate::pages::{Frame, Row, on_scale};
+use crate::texts::Texts;
+
+/// The name of a part, for tables, and what stands below its bar.
+fn part_names(part: &Part, kind: Option<Kind>, texts: &Texts, zone: &TimeZone) -> (String, String) {
+    let local = part.span.start.timestamp().to_zoned_datetime(zone.clone());
+    let date = local.date();
+    match (part.period.as_ref().map(|period| period.kind), kind) {
+        (Some(Kind::Hour), _) => {
+            let name = format!("{:02}:00", local.hour());
+            let second =
+                part.period.as_ref().is_some_and(|period| period.name(zone).len() > "2026-10-25T02".len());
+            (
+                if second { format!("{name} ({})", local.strftime("%:z")) } else { name },
+                format!("{:02}", local.hour()),
+            )
+        }
+        (Some(Kind::Day), Some(Kind::Week)) => {
+            let name = format!("{} {}", texts.short_weekday(date), texts.short_day(date));
+            (name.clone(), name)
+        }
+        (Some(Kind::Day), _) => {
+            (format!("{} {}", texts.short_weekday(date), texts.short_day(date)), date.day().to_string())
+        }
+        // Among the months of several years.
+        (Some(Kind::Month), None) if date.month() == 1 => {
+            (texts.title(Kind::Month, local.datetime()), date.year().to_string())
+        }
+        (Some(Kind::Month), _) => {
+            (texts.title(Kind::Month, local.datetime()), texts.short_month(date.month()).to_owned())
+        }
+        (Some(_), _) => (date.year().to_string(), date.year().to_string()),
+        (None, _) => {
+            let name = format!("{:02}:{:02}", local.hour(), local.minute());
+            (name.clone(), name)
+        }
+    }
+}
+
+/// Every how many labels one is shown even on a telephone.
+fn label_every(kind: Option<Kind>, count: usize) -> usize {
+    match kind {
+        Some(Kind::Day) => 6,
+        Some(Kind::Month) => 8,
+        Some(Kind::Hour) => 3,
+        Some(Kind::Week) => 2,
+        _ => count.div_ceil(6),
+    }
+}
+
+/// The bars, and the table behind them.
+pub(super) fn bars_of(frame: &Frame, history: &History, site: &LedgerReader) -> (String, Vec<Row>) {
+    let (meter, unit) = (&history.meter, history.meter.medium.unit());
+    let (texts, zone, tariffs) = (frame.texts, site.zone(), site.tariffs().of(meter.medium));
+    let kind = history.period.as_ref().map(|period| period.kind);
+    let path = meter.meter.to_string();
+    let there = |part: &Part| part.span.end > history.first && part.span.start < history.until;
+    // A week has its seven days whenever the recording began; everything begins there.
+    let shown: Vec<&Part> = history.parts.iter().filter(|part| kind.is_some() || there(part)).collect();
+    let every = label_every(kind, shown.len());
+    let (mut drawn, mut rows) = (Vec::new(), Vec::new());
+    for (index, part) in shown.into_iter().enumerate() {
+        let (label, tick) = part_names(part, kind, texts, zone);
+        let quantity = |sum: &Sum| (sum.minutes > 0).then(|| sum.quantity());
+        let shown = |sum: &Sum| quantity(sum).map_or("–".to_owned(), |quantity| texts.number(quantity, 3));
+        let there = there(part);
+        let href =
+            part.period.as_ref().filter(|_| there).map(|period| frame.link(&here(&path, Some(period), zone)));
+        let partly = part.period.as_ref().is_some_and(|period| is_partly(period, &part.sum, history.until));
+        let begins_here = part.span.contains(&history.first);
+        drawn.push(Bar {
+            quantity: quantity(&part.sum),
+            ghost: part.other.as_ref().and_then(quantity),
+            partly: partly && part.sum.minutes > 0 && !begins_here,
+            unfinished: part.span.end > history.until,
+            ahead: part.span.end > history.until || part.span.end <= history.first,
+            href: href.clone(),
+            title: format!("{label}: {} {}", shown(&part.sum), unit.symbol()),
+            tick: (kind != Some(Kind::Month) || index % 2 == 0 || index % every == 0)
+                .then(|| (tick, index % every == 0)),
+        });
+        if !there && part.other.is_none() {
+            continue;
+        }
+        let mean_rate = part.sum.mean_rate().map_or("–".to_owned(), |rate| texts.number(rate, 0));
+        let cost = part.cost.filter(|_| part.sum.minutes > 0);
+        let cost = cost.map(|cost| texts.amount(cost.total(), tariffs.currency()));
+        let other = part.other.as_ref().map(shown);
+        rows.push(Row { href, label, quantity: shown(&part.sum), cost, other, mean_rate });
+    }
+    (bars::svg("parts", &drawn, &|quantity| on_scale(quantity, unit, texts)), rows)
+}
+
+/// The strongest days.
+pub(super) fn top(frame: &Frame, history: &History, zone: &TimeZone) -> Vec<Row> {
+    let path = history.meter.meter.to_string();
+    let row = |(day, sum): &(Period, Sum)| {
+        let local = day.span.start.timestamp().to_zoned_datetime(zone.clone());
+        Row {
+            href: Some(frame.link(&here(&path, Some(day), zone))),
+            label: frame.texts.title(Kind::Day, local.datetime()),
+            quantity: frame.texts.number(sum.quantity(), 2),
+            cost: None,
+            other: None,
+            mean_rate: String::new(),
+        }
+    };
+    history.top.iter().map(row).collect()
+}
