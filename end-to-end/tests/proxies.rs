@@ -164,6 +164,8 @@ fn addresses(page: &str) -> Vec<String> {
     let quoted = |mark: &'static str| page.split(mark).skip(1).filter_map(|rest| rest.split('"').next());
     let links = quoted("href=\"").chain(quoted("src=\"")).filter(|address| !address.starts_with('#'));
     let picked = quoted("action=\"").map(|form| format!("{form}?kind=day&date=2026-03-01"));
+    // An empty one is the page itself, wherever it is.
+    let links = links.filter(|address| !address.is_empty());
     links.map(|address| address.replace("&amp;", "&").replace("&#38;", "&")).chain(picked).collect()
 }
 
