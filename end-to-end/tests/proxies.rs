@@ -6,8 +6,10 @@ use std::fs;
 use std::io::Read;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
 
 use end_to_end::{Site, free_port, mosquitto_pub, wait_until};
+use rustix::process::{Pid, Signal, kill_process};
 
 /// One kind of server, its ports, and a folder for it.
 struct Proxy {
@@ -18,6 +20,12 @@ struct Proxy {
 
 impl Drop for Proxy {
     fn drop(&mut self) {
+        // Asked to, nginx takes its workers along.
+        let _ = kill_process(Pid::from_child(&self.child), Signal::TERM);
+        let began = Instant::now();
+        while began.elapsed() < Duration::from_secs(5) && matches!(self.child.try_wait(), Ok(None)) {
+            std::thread::sleep(Duration::from_millis(10));
+        }
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
