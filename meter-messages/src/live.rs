@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::payload::{json_payload, within};
+use crate::payload::{PayloadError, json_payload, within};
 use crate::units::{MAX_COUNT, Unit, by_unit};
 
 /// The value of the moment, for eyes.
@@ -30,11 +30,6 @@ impl Live {
     pub fn new(unit: Unit, at: Timestamp, rate: Option<u32>, total: u64) -> Self {
         let (power_w, flow_l_h) = by_unit(unit, rate);
         Self { at, power_w, flow_l_h, total }
-    }
-
-    /// Power or flow.
-    pub fn rate(&self) -> Option<u32> {
-        self.power_w.or(self.flow_l_h)
     }
 
     /// Power or flow, if it is one of that unit.
@@ -68,7 +63,10 @@ pub struct State {
     pub total: u64,
 }
 
-json_payload!(State, |state| within("total", state.total, 0, MAX_COUNT));
+json_payload!(State, |state| {
+    let has_one = state.energy_kwh.is_some() != state.volume_m3.is_some();
+    within("total", state.total, 0, MAX_COUNT).and(has_one.then_some(()).ok_or(PayloadError::Quantity))
+});
 
 impl State {
     /// The state of a meter with that unit; `rate` in [`Unit::of_rate`], `quantity` in the unit.

@@ -45,6 +45,9 @@ pub enum PayloadError {
     /// A reading that no meter can show, or that was read before or after PowerPi's time.
     #[error("kwh and m3 must lie between 0 and {}, and t in the years 2000 to 2099", MeterReading::MOST)]
     Reading,
+    /// A state of nothing that is counted, or of two things.
+    #[error("a state has energy_kwh, or volume_m3 of gas and water")]
+    Quantity,
     /// Neither `online` nor `offline`.
     #[error("status must be online or offline")]
     Status,

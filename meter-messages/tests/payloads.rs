@@ -154,6 +154,14 @@ fn names_say_the_unit() {
     let state = State::new(Medium::Water.unit(), at, Some(720), 0.005, 5);
     let documented = br#"{"t":"2026-11-25T17:30:00Z","flow_l_h":720,"volume_m3":0.005,"total":5}"#;
     assert_eq!(state.to_json(), documented);
+    for not in [r#""volume_m3":0.005,"#, r#""flow_l_h":720"#] {
+        let json = String::from_utf8(state.to_json()).unwrap();
+        let json = json.replace(not, if not.starts_with("\"v") { "" } else { r#""energy_kwh":1"# });
+        assert!(
+            State::from_json(json.as_bytes()).unwrap_err().to_string().contains("energy_kwh, or"),
+            "{json}"
+        );
+    }
     let reading = MeterReading::from_json(br#"{"t":"2026-11-25T17:30:00Z","m3":12.3,"by":"anna"}"#).unwrap();
     assert_eq!((reading.shown, reading.unit), (12.3, Medium::Gas.unit()));
 }

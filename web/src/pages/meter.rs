@@ -4,7 +4,7 @@ use askama::Template;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use meter_ledger::Sum;
-use meter_messages::{Live, Minute, Unit};
+use meter_messages::{Minute, Unit};
 use meter_rrd::{Size, Span};
 
 use super::trust::TrustView;
@@ -119,7 +119,7 @@ impl MeterView {
             colour: ledger.meters().colour(&figures.meter.meter).name(),
             path: figures.meter.meter.to_string(),
             unit,
-            rate: value.and_then(Live::rate).map(|rate| texts.number(rate.into(), 0)),
+            rate: value.and_then(|live| live.rate_in(unit)).map(|rate| texts.number(rate.into(), 0)),
             freshness: freshness(presence),
             at: value.map(|live| moment(live.at)),
             today: quantity(&figures.today),
