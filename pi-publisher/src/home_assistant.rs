@@ -4,7 +4,7 @@
 //! It reads `state`, never `minute`: it books what it reads as use of now, and
 //! a backlog is not.
 
-use meter_messages::{Info, Medium, Meter, Topic, Unit};
+use meter_messages::{Info, Meter, Topic, Unit};
 use serde_json::json;
 
 /// Home Assistant says `online` here when it starts.
@@ -15,44 +15,41 @@ pub fn config_topic(meter: &Meter) -> String {
     format!("homeassistant/device/powerpi_{}_{}/config", meter.site, meter.meter)
 }
 
+/// Home Assistant takes flows in m³ an hour; a state has none before two pulses were seen.
+const FLOW: &str = "{{ value_json.flow_l_h / 1000 if value_json.flow_l_h is defined else None }}";
+
 /// What is announced: two sensors of one device, energy and power, or volume and flow.
 pub fn config(meter: &Meter, info: &Info) -> Vec<u8> {
     let id = format!("powerpi_{}_{}", meter.site, meter.meter);
     let state = Topic::State(meter.clone()).to_string();
     let status = Topic::Status(meter.site.clone()).to_string();
-    let unit = info.medium.unit();
-    // Home Assistant knows litres an hour only in its newest versions, m³ an hour in all.
-    let (quantity, quantity_template, rate, rate_class, rate_unit, rate_template) = match unit {
-        Unit::KilowattHour => {
-            ("energy", "{{ value_json.energy_kwh }}", "power", "power", "W", "{{ value_json.power_w }}")
-        }
-        Unit::CubicMetre => (
-            "volume",
-            "{{ value_json.volume_m3 }}",
-            "flow",
-            "volume_flow_rate",
-            "m³/h",
-            "{{ value_json.flow_l_h / 1000 if value_json.flow_l_h is defined else None }}",
-        ),
+    let sensor = |name: &str, class: &str, state_class: &str, unit: &str, template: &str| {
+        json!({
+            "p": "sensor", "unique_id": format!("{id}_{name}"), "state_topic": state,
+            "device_class": class, "state_class": state_class, "unit_of_measurement": unit,
+            "value_template": template,
+        })
     };
-    let class = if info.medium == Medium::Electricity { "energy" } else { info.medium.as_str() };
-    let unit = unit.symbol();
+    let mut components = match info.medium.unit() {
+        Unit::KilowattHour => json!({
+            "energy": sensor("energy", "energy", "total_increasing", "kWh", "{{ value_json.energy_kwh }}"),
+            "power": sensor("power", "power", "measurement", "W", "{{ value_json.power_w }}"),
+        }),
+        Unit::CubicMetre => json!({
+            "volume": sensor("volume", info.medium.as_str(), "total_increasing", "m³", "{{ value_json.volume_m3 }}"),
+            "flow": sensor("flow", "volume_flow_rate", "measurement", "m³/h", FLOW),
+        }),
+    };
+    for rate in ["power", "flow"] {
+        if let Some(rate) = components.get_mut(rate) {
+            rate["expire_after"] = 120.into();
+        }
+    }
     json!({
         "dev": {"ids": [id], "name": info.name, "mf": "PowerPi", "sw": info.version},
         "o": {"name": "PowerPi", "sw": info.version},
         "availability_topic": status,
-        "cmps": {
-            quantity: {
-                "p": "sensor", "unique_id": format!("{id}_{quantity}"), "state_topic": state,
-                "device_class": class, "state_class": "total_increasing", "unit_of_measurement": unit,
-                "value_template": quantity_template,
-            },
-            rate: {
-                "p": "sensor", "unique_id": format!("{id}_{rate}"), "state_topic": state,
-                "device_class": rate_class, "state_class": "measurement", "unit_of_measurement": rate_unit,
-                "value_template": rate_template, "expire_after": 120,
-            },
-        },
+        "cmps": components,
     })
     .to_string()
     .into_bytes()
