@@ -125,10 +125,6 @@ impl Settings {
 
 impl AlarmSettings {
     fn alarm(&self) -> Result<Alarm, SettingsError> {
-        let refuse = |said: &str| SettingsError::new(format!("alarm {}: {said}", self.name));
-        let duration = |given: SignedDuration| {
-            Duration::try_from(given).map_err(|_| refuse("a duration cannot be negative"))
-        };
         let given = [
             self.above_w.is_some(),
             self.above_l_h.is_some(),
@@ -138,45 +134,59 @@ impl AlarmSettings {
             self.offline_for.is_some(),
         ];
         if given.into_iter().filter(|given| *given).count() != 1 {
-            return Err(refuse(
+            return Err(self.refused(
                 "write one of above_w, above_l_h, no_pulse_for, budget_kwh_per_month, budget_m3_per_month, \
                  offline_for",
             ));
         }
-        let power = (Unit::KilowattHour, self.above_w, self.ends_below_w);
-        let flow = (Unit::CubicMetre, self.above_l_h, self.ends_below_l_h);
-        for (_, above, ends_below) in [power, flow] {
-            if above.is_none() && ends_below.is_some() {
-                return Err(refuse("ends_below_w belongs to above_w, and ends_below_l_h to above_l_h"));
-            }
-        }
-        let above = [power, flow].into_iter().find_map(|(unit, above, below)| Some((unit, above?, below)));
-        if above.is_none() && self.lasting.is_some() {
-            return Err(refuse("`for` belongs to above_w and above_l_h"));
-        }
-        let condition = if let Some((unit, limit, ends_below)) = above {
-            let ends_below = ends_below.unwrap_or(limit - limit / 10);
-            if ends_below > limit {
-                return Err(refuse("the end lies above the limit"));
-            }
-            let lasting = duration(self.lasting.unwrap_or_default())?;
-            Condition::Above { unit, limit, ends_below, lasting }
+        let condition = if let Some(condition) = self.above()? {
+            condition
+        } else if self.lasting.is_some() {
+            return Err(self.refused("`for` belongs to above_w and above_l_h"));
         } else if let Some(lasting) = self.no_pulse_for {
-            Condition::NoPulse { lasting: duration(lasting)? }
+            Condition::NoPulse { lasting: self.duration(lasting)? }
         } else if let Some(lasting) = self.offline_for {
-            Condition::Offline { lasting: duration(lasting)? }
+            Condition::Offline { lasting: self.duration(lasting)? }
         } else {
-            let (unit, budget) = match self.budget_m3_per_month {
-                Some(volume) => (Unit::CubicMetre, Some(volume)),
-                None => (Unit::KilowattHour, self.budget_kwh_per_month),
-            };
-            let per_month = budget.unwrap_or_default();
-            if !(per_month.is_finite() && per_month > 0.0) {
-                return Err(refuse("a budget is a number of kWh or m³ above 0"));
-            }
-            Condition::Budget { unit, per_month }
+            self.budget()?
         };
         Ok(Alarm { name: self.name.clone(), meter: self.meter.clone(), condition })
+    }
+
+    fn above(&self) -> Result<Option<Condition>, SettingsError> {
+        let power = (Unit::KilowattHour, self.above_w, self.ends_below_w);
+        let flow = (Unit::CubicMetre, self.above_l_h, self.ends_below_l_h);
+        if [power, flow].iter().any(|(_, above, ends_below)| above.is_none() && ends_below.is_some()) {
+            return Err(self.refused("ends_below_w belongs to above_w, and ends_below_l_h to above_l_h"));
+        }
+        let above = [power, flow].into_iter().find_map(|(unit, above, below)| Some((unit, above?, below)));
+        let Some((unit, limit, ends_below)) = above else { return Ok(None) };
+        let ends_below = ends_below.unwrap_or(limit - limit / 10);
+        if ends_below > limit {
+            return Err(self.refused("the end lies above the limit"));
+        }
+        let lasting = self.duration(self.lasting.unwrap_or_default())?;
+        Ok(Some(Condition::Above { unit, limit, ends_below, lasting }))
+    }
+
+    fn budget(&self) -> Result<Condition, SettingsError> {
+        let (unit, budget) = match self.budget_m3_per_month {
+            Some(volume) => (Unit::CubicMetre, Some(volume)),
+            None => (Unit::KilowattHour, self.budget_kwh_per_month),
+        };
+        let per_month = budget.unwrap_or_default();
+        if !(per_month.is_finite() && per_month > 0.0) {
+            return Err(self.refused("a budget is a number of kWh or m³ above 0"));
+        }
+        Ok(Condition::Budget { unit, per_month })
+    }
+
+    fn duration(&self, given: SignedDuration) -> Result<Duration, SettingsError> {
+        Duration::try_from(given).map_err(|_| self.refused("a duration cannot be negative"))
+    }
+
+    fn refused(&self, said: &str) -> SettingsError {
+        SettingsError::new(format!("alarm {}: {said}", self.name))
     }
 }
 
