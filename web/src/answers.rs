@@ -7,7 +7,6 @@ mod pages;
 mod periods;
 mod readings;
 mod refusals;
-mod taking_back;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -126,12 +125,9 @@ impl Site {
         match route {
             Route::Login if !asked.visitor.may_see_all() => Err(Refusal::LoginNeeded),
             Route::Login => Ok(reply::see_other(&asked.frame().link("/"))),
-            Route::Start
-            | Route::Kiosk
-            | Route::Status
-            | Route::Meter(_)
-            | Route::Readings(_)
-            | Route::Period(_) => self.page(route, asked).await,
+            Route::Start | Route::Kiosk | Route::Status | Route::Meter(_) | Route::Period(_) => {
+                self.page(route, asked).await
+            }
             Route::Manifest => {
                 let mut reply = reply::json(StatusCode::OK, &manifest::manifest(&asked.frame()));
                 reply::set(&mut reply, header::CONTENT_TYPE, "application/manifest+json");
@@ -141,6 +137,7 @@ impl Site {
             Route::Picture(picture) => self.picture(picture, asked).await,
             Route::Meters => self.meters(asked).await,
             Route::Figures(meter) => self.state(meter, asked).await,
+            Route::Readings(meter) => self.readings(meter, asked).await,
             Route::ReadingsData(meter) => self.readings_data(meter, asked).await,
             Route::Trust(meter) => self.trust(meter).await,
             Route::Energy(request) => self.energy(request, asked).await,

@@ -16,14 +16,9 @@ use crate::route::Route;
 use crate::texts::Texts;
 
 impl Site {
-    /// A page, made once a second however many ask, but for what people type in.
+    /// A page, made once a second however many ask.
     pub(super) async fn page(&self, route: Route, asked: &Asked<'_>) -> Result<Reply, Refusal> {
-        let may_be_typed_in = matches!(route, Route::Readings(_));
         let page = Arc::new(reply::html(self.filled(route, asked).await?));
-        if may_be_typed_in {
-            // Who has entered something looks at once whether it is there.
-            return Ok(page.reply(asked.headers, reply::ASK_AGAIN));
-        }
         Ok(self.kept.keep(asked.key(), page, Lasts::a_moment(), asked.headers))
     }
 
@@ -32,7 +27,6 @@ impl Site {
             Route::Kiosk => self.kiosk(asked).await,
             Route::Status => self.status(asked).await,
             Route::Meter(meter) => self.meter(meter, asked).await,
-            Route::Readings(meter) => self.readings(meter, asked).await,
             Route::Period(request) => self.period(request, asked).await,
             _ => self.start(asked).await,
         }

@@ -73,18 +73,48 @@ impl Site {
             Ok(reading) => reading,
             Err(wrong) => return self.again(&known, asked, fields, Outcome::Wrong(wrong)).await,
         };
-        if let Err(error) = reading_sender::send(&self.mqtt, &known.meter, reading.to_json()).await {
-            tracing::warn!("a reading of {} is not sent: {error:#}", known.meter);
-            return self.again(&known, asked, fields, Outcome::NotSent).await;
+        let (payload, told) = (reading.to_json(), format!("entered={}", reading.at));
+        let is_there = |checked: &CheckedReading| checked.entered.reading == reading;
+        self.hand_over(known, asked, (payload, fields), &told, |there| there.iter().any(is_there)).await
+    }
+
+    /// Where there is none of that time, none is left.
+    async fn take_back(
+        &self,
+        known: RecordedMeter,
+        asked: &Asked<'_>,
+        taken_back: TakenBack,
+    ) -> Result<Reply, Refusal> {
+        let empty = Fields::at(self.ledger.zone().to_datetime(Timestamp::now()));
+        let (payload, told) = (taken_back.to_json(), format!("taken_back={}", taken_back.at));
+        let is_other = |checked: &CheckedReading| checked.entered.reading.at != taken_back.at;
+        self.hand_over(known, asked, (payload, empty), &told, |there| there.iter().all(is_other)).await
+    }
+
+    /// Sends what is to be recorded, and waits for the recorder, but not for long: the broker owes it
+    /// to it. Then the page says what was `told`; or the form is shown again.
+    async fn hand_over(
+        &self,
+        known: RecordedMeter,
+        asked: &Asked<'_>,
+        (payload, typed): (Vec<u8>, Fields),
+        told: &str,
+        is_done: impl Fn(&[CheckedReading]) -> bool,
+    ) -> Result<Reply, Refusal> {
+        if let Err(error) = reading_sender::send(&self.mqtt, &known.meter, payload).await {
+            tracing::warn!("what was typed in of {} is not sent: {error:#}", known.meter);
+            return self.again(&known, asked, typed, Outcome::NotSent).await;
         }
-        let path = format!("/m/{}/readings?entered={}", known.meter, reading.at);
-        self.await_ledger(known, |there| there.iter().any(|checked| checked.entered.reading == reading))
-            .await?;
+        let began = std::time::Instant::now();
+        while began.elapsed() < ENTERED_WITHIN && !is_done(&self.checked(known.clone()).await?) {
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+        let path = format!("/m/{}/readings?{told}", known.meter);
         Ok(reply::see_other(&asked.frame().link(&path)))
     }
 
     /// The form with what was typed in, and what is wrong with it.
-    pub(super) async fn again(
+    async fn again(
         &self,
         known: &RecordedMeter,
         asked: &Asked<'_>,
@@ -101,32 +131,21 @@ impl Site {
         Ok(reply)
     }
 
-    /// Waits for the recorder, but not for long: the broker owes it what was sent.
-    pub(super) async fn await_ledger(
-        &self,
-        known: RecordedMeter,
-        is_done: impl Fn(&[CheckedReading]) -> bool,
-    ) -> Result<(), Refusal> {
-        let began = std::time::Instant::now();
-        while began.elapsed() < ENTERED_WITHIN && !is_done(&self.checked(known.clone()).await?) {
-            tokio::time::sleep(LOOK_EVERY).await;
-        }
-        Ok(())
-    }
-
     async fn checked(&self, known: RecordedMeter) -> Result<Vec<CheckedReading>, Refusal> {
         Ok(self.ledger.ask(move |ledger| meter_readings::read(ledger, &known)).await?)
     }
 
     /// The page of a meter's readings.
-    pub(super) async fn readings(&self, meter: Meter, asked: &Asked<'_>) -> Result<String, Refusal> {
+    /// It is made anew for each who asks: who has entered something looks at once whether it is there.
+    pub(super) async fn readings(&self, meter: Meter, asked: &Asked<'_>) -> Result<Reply, Refusal> {
         let (known, ..) = self.reach(meter).await?;
         let readings = self.checked(known.clone()).await?;
         let named = |name| asked.query.get(name).and_then(|at| at.parse::<Timestamp>().ok());
         let there = |at| readings.iter().any(|checked| checked.entered.reading.at == at);
         let entered = || named("entered").map(|at| Outcome::of_entering(there(at)));
         let outcome = named("taken_back").map(|at| Outcome::of_taking_back(there(at))).or_else(entered);
-        self.readings_page(&known, &readings, asked, outcome.map(|outcome| (outcome, None)))
+        let page = self.readings_page(&known, &readings, asked, outcome.map(|outcome| (outcome, None)))?;
+        Ok(reply::html(page).reply(asked.headers, reply::ASK_AGAIN))
     }
 
     fn readings_page(
