@@ -4,12 +4,9 @@ use std::collections::HashMap;
 
 use daemon_runtime::SettingsError;
 use meter_ledger::RecordedMeter;
-use meter_messages::{Meter, Unit};
+use meter_messages::{Info, Meter, Unit};
 use meter_rrd::Colour;
 use serde::Deserialize;
-
-/// The longest name in bytes.
-const LONGEST_NAME: usize = 200;
 
 /// One `[[meter]]`.
 #[derive(Debug, Clone, Deserialize)]
@@ -75,8 +72,8 @@ impl SiteMeters {
 
 fn said(meter: &MeterSettings) -> Result<Said, String> {
     let name = meter.name.as_deref().map(str::trim);
-    if name.is_some_and(|name| name.is_empty() || name.len() > LONGEST_NAME) {
-        return Err(format!("a name has 1 to {LONGEST_NAME} bytes"));
+    if name.is_some_and(|name| name.is_empty() || name.len() > Info::LONGEST_NAME) {
+        return Err(format!("a name has 1 to {} bytes", Info::LONGEST_NAME));
     }
     let colour = meter
         .colour

@@ -19,65 +19,44 @@ pub(crate) struct MessagePage {
 }
 
 impl MessagePage {
+    fn new(frame: Frame, title: &str, advice: &str) -> Self {
+        Self { frame, title: title.to_owned(), advice: advice.to_owned(), detail: None, retry: false }
+    }
+
     /// Nothing is at this address.
     pub(crate) fn not_found(frame: Frame) -> Self {
         let texts = frame.texts;
-        Self {
-            frame,
-            title: texts.not_found.into(),
-            advice: texts.not_found_advice.into(),
-            detail: None,
-            retry: false,
-        }
+        Self::new(frame, texts.not_found, texts.not_found_advice)
     }
 
     /// What is here is for users.
     pub(crate) fn log_in(frame: Frame) -> Self {
         let texts = frame.texts;
-        Self {
-            frame,
-            title: texts.log_in.into(),
-            advice: texts.log_in_advice.into(),
-            detail: None,
-            retry: false,
-        }
+        Self::new(frame, texts.log_in, texts.log_in_advice)
     }
 
     /// Too many logins have failed.
     pub(crate) fn too_many_logins(frame: Frame) -> Self {
         let texts = frame.texts;
-        let advice = texts.too_many_logins_advice.into();
-        Self { frame, title: texts.too_many_logins.into(), advice, detail: None, retry: false }
+        Self::new(frame, texts.too_many_logins, texts.too_many_logins_advice)
     }
 
     /// The user may not do that.
     pub(crate) fn no_right(frame: Frame) -> Self {
         let texts = frame.texts;
-        Self {
-            frame,
-            title: texts.no_right.into(),
-            advice: texts.no_right_advice.into(),
-            detail: None,
-            retry: false,
-        }
+        Self::new(frame, texts.no_right, texts.no_right_advice)
     }
 
     /// Only users may do that, and there are none.
     pub(crate) fn no_users(frame: Frame) -> Self {
         let texts = frame.texts;
-        Self {
-            frame,
-            title: texts.no_right.into(),
-            advice: texts.entering_needs_users.into(),
-            detail: None,
-            retry: false,
-        }
+        Self::new(frame, texts.no_right, texts.entering_needs_users)
     }
 
     /// A form comes from elsewhere.
     pub(crate) fn foreign_form(frame: Frame) -> Self {
-        let (title, advice) = (frame.texts.form_refused.into(), frame.texts.form_foreign.into());
-        Self { frame, title, advice, detail: None, retry: false }
+        let texts = frame.texts;
+        Self::new(frame, texts.form_refused, texts.form_foreign)
     }
 
     /// A form is none of ours.
@@ -88,24 +67,18 @@ impl MessagePage {
             StatusCode::REQUEST_TIMEOUT => texts.form_too_slow,
             _ => texts.form_unreadable,
         };
-        Self { frame, title: texts.form_refused.into(), advice: advice.into(), detail: None, retry: false }
+        Self::new(frame, texts.form_refused, advice)
     }
 
     /// The ledger is not there (yet).
     pub(crate) fn not_yet(frame: Frame) -> Self {
         let texts = frame.texts;
-        Self {
-            frame,
-            title: texts.not_yet.into(),
-            advice: texts.not_yet_advice.into(),
-            detail: None,
-            retry: true,
-        }
+        Self { retry: true, ..Self::new(frame, texts.not_yet, texts.not_yet_advice) }
     }
 
     /// The request cannot be understood.
     pub(crate) fn refused(frame: Frame, why: String) -> Self {
-        let (title, advice) = (frame.texts.refused.into(), frame.texts.refused_advice.into());
-        Self { frame, title, advice, detail: Some(why), retry: false }
+        let texts = frame.texts;
+        Self { detail: Some(why), ..Self::new(frame, texts.refused, texts.refused_advice) }
     }
 }

@@ -9,6 +9,7 @@ use crate::texts::Texts;
 
 /// Hours of a day that share a column of the heat map's table.
 const HOURS_TOGETHER: usize = 3;
+
 /// The map of a year, and the table behind it.
 pub(super) struct HeatView {
     pub(super) svg: String,
