@@ -2,46 +2,24 @@
 //!
 //! It only reads: the ledger and the RRD files are the recorder's, and so is a reading of
 //! the meter that somebody types in: it goes there by MQTT. A request
-//! goes from `server.rs` through `route.rs` to `answers.rs`; two threads own what
+//! goes from `http/server.rs` through `route/` to `answers/`; two threads own what
 //! blocks, the ledger and librrd.
 
 mod access;
 mod answers;
 mod api;
 mod assets;
-mod calendar;
-mod colours;
-mod disk;
 mod drawing;
-mod energy;
-mod events;
-mod figures;
-mod finished;
-mod graphs;
-mod history;
-mod hours;
-mod ledger_thread;
+mod http;
+mod ledger;
 mod live;
-mod manifest;
-mod meter_readings;
-mod meter_settings;
 mod pages;
-mod periods;
-mod places;
-mod proxies;
-mod reading_form;
-mod reading_sender;
-mod reply;
+mod pictures;
+mod readings;
+mod reckoning;
 mod route;
-mod series;
-mod server;
 mod settings;
-mod shares;
-mod stall_guard;
-mod tariff;
 mod texts;
-mod time_zone;
-mod while_sent;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -53,11 +31,11 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 pub use access::AccessSettings;
-pub use meter_settings::MeterSettings;
-pub use proxies::{BasePath, Network};
+pub use http::forwarded::{BasePath, Network};
+pub use reckoning::tariff::{TariffSettings, TimeSettings};
+pub use settings::meters::MeterSettings;
+pub use settings::time_zone::adopt_time_zone;
 pub use settings::{Settings, Zone};
-pub use tariff::{TariffSettings, TimeSettings};
-pub use time_zone::adopt_time_zone;
 
 /// Serves until `shutdown`; users are read again at each reload.
 pub async fn run(
@@ -120,19 +98,23 @@ impl Web {
         let Self { settings, listener, access, .. } = self;
         let zone = settings.zone();
         let disk = settings.ledger.clone();
-        let tariffs = tariff::SiteTariffs::new(&settings.currency, &settings.tariff)?;
-        let meters = meter_settings::SiteMeters::new(&settings.meter)?;
-        let ledger = ledger_thread::LedgerReader::start(settings.ledger, zone, tariffs, meters)
+        let tariffs = reckoning::tariff::SiteTariffs::new(&settings.currency, &settings.tariff)?;
+        let meters = settings::meters::SiteMeters::new(&settings.meter)?;
+        let ledger = ledger::reader::LedgerReader::start(settings.ledger, zone, tariffs, meters)
             .context("starting the ledger's thread")?;
-        let graphs = graphs::Graphs::start(settings.rrd_dir, ledger.clone()).context("preparing to draw")?;
-        let live = live::LiveValues::default();
+        let graphs =
+            pictures::graphs::Graphs::start(settings.rrd_dir, ledger.clone()).context("preparing to draw")?;
+        let live = live::values::LiveValues::default();
         let mqtt = settings.mqtt.clone();
-        let listening = live::listen(settings.mqtt, live.clone(), shutdown.clone());
+        let listening = live::values::listen(settings.mqtt, live.clone(), shutdown.clone());
         let site = answers::Site {
-            hours: hours::Hours::new(ledger.clone()),
-            series: series::SeriesStore::new(ledger.clone()),
-            proxies: proxies::Proxies { base_path: settings.base_path, trusted: settings.trusted_proxies },
-            kept: finished::Finished::default(),
+            hours: ledger::hours::Hours::new(ledger.clone()),
+            series: ledger::series::SeriesStore::new(ledger.clone()),
+            proxies: http::forwarded::Proxies {
+                base_path: settings.base_path,
+                trusted: settings.trusted_proxies,
+            },
+            kept: http::answer_cache::Finished::default(),
             workbooks: Arc::new(Semaphore::new(1)),
             disk,
             access,
@@ -142,7 +124,7 @@ impl Web {
             live,
             shutdown: shutdown.clone(),
         };
-        let serving = server::serve(listener, site, settings.max_connections, shutdown);
+        let serving = http::server::serve(listener, site, settings.max_connections, shutdown);
         tokio::join!(listening, serving);
         Ok(())
     }

@@ -4,10 +4,10 @@ use hyper::StatusCode;
 use meter_messages::Meter;
 
 use super::{Asked, Refusal, Site};
-use crate::finished::Lasts;
-use crate::reply::{self, Reply};
-use crate::series::SeriesRequest;
-use crate::{api, events};
+use crate::api::{self, events};
+use crate::http::answer_cache::Lasts;
+use crate::http::reply::{self, Reply};
+use crate::ledger::series::SeriesRequest;
 
 impl Site {
     pub(super) async fn meters(&self, asked: &Asked<'_>) -> Result<Reply, Refusal> {

@@ -3,11 +3,11 @@
 use hyper::{HeaderMap, Uri, header};
 
 use crate::access::Visitor;
-use crate::finished::Key;
+use crate::http::answer_cache::Key;
+use crate::http::forwarded::Visit;
+use crate::http::quotas::Share;
 use crate::pages::{Address, Frame};
-use crate::proxies::Visit;
 use crate::route::Query;
-use crate::shares::Share;
 use crate::texts::Language;
 
 /// A request: its address, who sends it and what their browser can do.
@@ -93,8 +93,8 @@ impl<'a> Asked<'a> {
 mod tests {
     use super::*;
     use crate::access::{Access, AccessSettings};
-    use crate::proxies::Proxies;
-    use crate::shares::Shares;
+    use crate::http::forwarded::Proxies;
+    use crate::http::quotas::Shares;
 
     #[test]
     fn a_picture_is_the_same_under_a_sub_path_and_a_page_is_not() {

@@ -6,17 +6,17 @@ use tokio::sync::oneshot;
 
 use super::{Asked, Refusal, Site};
 use crate::api;
-use crate::energy::{self, Notation, Rows, StatisticId, Statistics, Text};
-use crate::ledger_thread::{ReadError, minute_in_progress};
-use crate::reply::Reply;
+use crate::http::reply::Reply;
+use crate::ledger::reader::{ReadError, minute_in_progress};
+use crate::reckoning::exports::{self, Notation, Rows, StatisticId, Statistics, Text};
 use crate::route::{EnergyRequest, Form, RouteError, StatisticsRequest, Step};
 
 impl Site {
     pub(super) async fn energy(&self, request: EnergyRequest, asked: &Asked<'_>) -> Result<Reply, Refusal> {
         let zone = self.ledger.zone().clone();
-        let span = energy::span(&request, minute_in_progress(), &zone)?;
+        let span = exports::span(&request, minute_in_progress(), &zone)?;
         let form = api::form(&request, asked.headers);
-        let file = energy::file_name(&request, &span, &zone);
+        let file = exports::file_name(&request, &span, &zone);
         let (meter, first, until) = self.reach(request.meter).await?;
         let first = request.step.beginning(first, &zone);
         let rest = span.start.max(first)..span.end;
@@ -37,7 +37,7 @@ impl Site {
         let (answer, written) = oneshot::channel();
         let (texts, ledger) = (asked.language().texts(), self.ledger.clone());
         tokio::task::spawn_blocking(move || {
-            let workbook = energy::workbook(rows, texts, &ledger, || !answer.is_closed());
+            let workbook = exports::workbook(rows, texts, &ledger, || !answer.is_closed());
             drop(turn);
             let _ = answer.send(workbook);
         });

@@ -6,12 +6,12 @@ use askama::Template;
 use meter_messages::Meter;
 
 use super::{Asked, Refusal, Site};
-use crate::disk;
-use crate::figures::Figures;
-use crate::finished::Lasts;
-use crate::live::Presence;
+use crate::http::answer_cache::Lasts;
+use crate::http::reply::{self, Reply};
+use crate::ledger::disk;
+use crate::live::values::Presence;
 use crate::pages::{self, KioskPage, Machine, MeterPage, MeterView, OverviewPage, StatusPage};
-use crate::reply::{self, Reply};
+use crate::reckoning::figures::Figures;
 use crate::route::Route;
 use crate::texts::Texts;
 

@@ -5,12 +5,12 @@ use meter_messages::Minute;
 
 use super::pages::filled;
 use super::{Asked, Refusal, Site};
-use crate::calendar::{Kind, Period};
-use crate::graphs::{PictureError, PictureKey};
-use crate::history::{History, Question};
-use crate::ledger_thread::minute_in_progress;
+use crate::http::reply::{self, Reply};
+use crate::ledger::history::{History, Question};
+use crate::ledger::reader::minute_in_progress;
 use crate::pages::PeriodPage;
-use crate::reply::{self, Reply};
+use crate::pictures::graphs::{PictureError, PictureKey};
+use crate::reckoning::calendar::{Kind, Period};
 use crate::route::{self, PeriodRequest, PictureRequest, RouteError};
 
 /// The oldest minute that pictures can show: RRD files hold a leap year.

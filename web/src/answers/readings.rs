@@ -14,14 +14,15 @@ use meter_messages::{Meter, TakenBack};
 use super::pages::filled;
 use super::{Asked, Refusal, Site};
 use crate::access::comes_from_our_page;
-use crate::meter_readings::{self, CheckedReading};
+use crate::api;
+use crate::http::forwarded::Visit;
+use crate::http::quotas::Share;
+use crate::http::reply::{self, Reply};
 use crate::pages::{Lacking, Outcome, Reader, ReadingsPage};
-use crate::proxies::Visit;
-use crate::reading_form::{Fields, Sent};
-use crate::reply::{self, Reply};
+use crate::readings::form::{Fields, Sent};
+use crate::readings::sender;
+use crate::reckoning::meter_readings::{self, CheckedReading};
 use crate::route::Route;
-use crate::shares::Share;
-use crate::{api, reading_sender};
 
 /// The longest form, in bytes.
 const LONGEST_FORM: usize = 4096;
@@ -101,7 +102,7 @@ impl Site {
         told: &str,
         is_done: impl Fn(&[CheckedReading]) -> bool,
     ) -> Result<Reply, Refusal> {
-        if let Err(error) = reading_sender::send(&self.mqtt, &known.meter, payload).await {
+        if let Err(error) = sender::send(&self.mqtt, &known.meter, payload).await {
             tracing::warn!("what was typed in of {} is not sent: {error:#}", known.meter);
             return self.again(&known, asked, typed, Outcome::NotSent).await;
         }

@@ -5,10 +5,10 @@ use hyper::{StatusCode, header};
 use super::Asked;
 use crate::access::Denied;
 use crate::api;
-use crate::energy::WorkbookError;
-use crate::ledger_thread::ReadError;
+use crate::http::reply::{self, Reply};
+use crate::ledger::reader::ReadError;
 use crate::pages::{self, MessagePage};
-use crate::reply::{self, Reply};
+use crate::reckoning::exports::WorkbookError;
 use crate::route::RouteError;
 
 /// Why there is no proper answer.

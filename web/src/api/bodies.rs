@@ -8,9 +8,9 @@ use hyper::StatusCode;
 use hyper::body::Frame;
 use hyper::header::{self, HeaderMap};
 
-use crate::energy::{Notation, Pieces, Text};
-use crate::ledger_thread::{LedgerReader, ReadError};
-use crate::reply::{self, Reply};
+use crate::http::reply::{self, Reply};
+use crate::ledger::reader::{LedgerReader, ReadError};
+use crate::reckoning::exports::{Notation, Pieces, Text};
 use crate::route::{EnergyRequest, Form};
 
 /// How rows are wanted: by the address, else by `Accept`.

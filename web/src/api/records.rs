@@ -5,7 +5,7 @@ use meter_ledger::{Gap, GapReason, Trust};
 use serde::Serialize;
 
 use super::ByUnit;
-use crate::meter_readings::CheckedReading;
+use crate::reckoning::meter_readings::CheckedReading;
 
 /// How far a meter's record can be trusted.
 #[derive(Debug, Serialize)]

@@ -6,11 +6,11 @@ use meter_messages::{Medium, Status, Unit};
 use serde::Serialize;
 
 use super::ByUnit;
-use crate::figures::Figures;
-use crate::ledger_thread::LedgerReader;
-use crate::live::{Freshness, Presence};
-use crate::periods::local;
-use crate::proxies::BasePath;
+use crate::http::forwarded::BasePath;
+use crate::ledger::reader::LedgerReader;
+use crate::live::values::{Freshness, Presence};
+use crate::reckoning::figures::Figures;
+use crate::reckoning::periods::local;
 
 /// One meter of `/api/v1/meters`.
 #[derive(Debug, Serialize)]

@@ -4,9 +4,9 @@ use jiff::tz::TimeZone;
 use meter_messages::Minute;
 
 use super::Frame;
-use crate::calendar::{Kind, Period};
-use crate::energy;
-use crate::history::History;
+use crate::ledger::history::History;
+use crate::reckoning::calendar::{Kind, Period};
+use crate::reckoning::exports;
 use crate::route::Step;
 
 /// The rows of one step.
@@ -32,7 +32,7 @@ pub(super) fn downloads(frame: &Frame, history: &History, zone: &TimeZone) -> Ve
         Download { rows: frame.texts.steps[step as usize], files }
     };
     let minutes = history.span.end.epoch_minutes() - history.first.max(history.span.start).epoch_minutes();
-    let fits = |step: &Step| minutes <= energy::most_days(*step) * 1440;
+    let fits = |step: &Step| minutes <= exports::most_days(*step) * 1440;
     steps(history.period.as_ref()).iter().copied().filter(fits).map(download).collect()
 }
 

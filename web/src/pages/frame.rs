@@ -2,7 +2,7 @@
 
 use crate::access::Visitor;
 use crate::assets;
-use crate::proxies::BasePath;
+use crate::http::forwarded::BasePath;
 use crate::texts::{Language, Texts};
 
 /// How a browser came to a page.

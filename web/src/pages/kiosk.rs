@@ -5,7 +5,7 @@ use jiff::tz::TimeZone;
 
 use super::meter::day_curve;
 use super::{Frame, MeterView};
-use crate::figures::Figures;
+use crate::reckoning::figures::Figures;
 
 /// All meters, or one.
 #[derive(Template)]

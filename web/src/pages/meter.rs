@@ -9,12 +9,12 @@ use meter_rrd::{Size, Span};
 
 use super::trust::TrustView;
 use super::{Change, Frame, Row, on_scale, rough};
-use crate::calendar::{Kind, Period};
 use crate::drawing::bars::{self, Bar};
 use crate::drawing::curve::{self, Curve};
-use crate::figures::{CURVE_STEP, Costs, Figures};
-use crate::ledger_thread::LedgerReader;
-use crate::live::{Freshness, Presence};
+use crate::ledger::reader::LedgerReader;
+use crate::live::values::{Freshness, Presence};
+use crate::reckoning::calendar::{Kind, Period};
+use crate::reckoning::figures::{CURVE_STEP, Costs, Figures};
 use crate::route::span_name;
 use crate::texts::Texts;
 

@@ -3,6 +3,7 @@
 mod downloads;
 mod frame;
 mod kiosk;
+pub(crate) mod manifest;
 mod message;
 mod meter;
 mod overview;

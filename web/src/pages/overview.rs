@@ -5,8 +5,8 @@ use meter_ledger::Sum;
 use meter_messages::Medium;
 
 use super::{Frame, MeterView};
-use crate::figures::Figures;
-use crate::live::Presence;
+use crate::live::values::Presence;
+use crate::reckoning::figures::Figures;
 use crate::texts::Texts;
 
 /// A site's meters.

@@ -7,8 +7,8 @@ use meter_ledger::RecordedMeter;
 use meter_messages::Unit;
 
 use super::Frame;
-use crate::meter_readings::{CheckedReading, Comparison};
-use crate::reading_form::{FieldError, Fields};
+use crate::readings::form::{FieldError, Fields};
+use crate::reckoning::meter_readings::{CheckedReading, Comparison};
 use crate::texts::Texts;
 
 /// A reading in words.

@@ -6,7 +6,7 @@ use jiff::tz::TimeZone;
 use meter_messages::{Diag, Info, Status};
 
 use super::Frame;
-use crate::figures::Figures;
+use crate::reckoning::figures::Figures;
 use crate::texts::Texts;
 
 /// A meter's publisher in words.

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use meter_messages::Meter;
 
 use super::{EnergyRequest, Query, Route, RouteError, StatisticsRequest, meter};
-use crate::series::SeriesRequest;
+use crate::ledger::series::SeriesRequest;
 
 impl Route {
     /// Reads what stands after `/api/v1/`.

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use meter_messages::Meter;
 
 use super::{Moment, Query, RouteError};
-use crate::energy::StatisticId;
+use crate::reckoning::exports::StatisticId;
 
 /// The energy of each step of a time.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -5,7 +5,7 @@ use meter_messages::Meter;
 
 use super::query::A_DAY;
 use super::{Query, RouteError};
-use crate::calendar::Kind;
+use crate::reckoning::calendar::Kind;
 
 /// A period; its names are read where the time zone is known.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -12,7 +12,7 @@ use meter_rrd::{Span, Words};
 
 pub(crate) use measure::Measure;
 
-use crate::calendar::Kind;
+use crate::reckoning::calendar::Kind;
 
 /// All languages, the one for everybody else first.
 static LANGUAGES: [&Texts; 2] = [&english::TEXTS, &german::TEXTS];

@@ -4,7 +4,7 @@ use jiff::tz::TimeZone;
 use meter_messages::Minute;
 
 use crate::drawing::heat::HeatMap;
-use crate::history::History;
+use crate::ledger::history::History;
 use crate::texts::Texts;
 
 /// Hours of a day that share a column of the heat map's table.

@@ -4,9 +4,9 @@ use jiff::tz::TimeZone;
 use meter_messages::Minute;
 
 use super::here;
-use crate::calendar::{Kind, Period};
-use crate::history::History;
+use crate::ledger::history::History;
 use crate::pages::Frame;
+use crate::reckoning::calendar::{Kind, Period};
 
 /// Links from a period to others.
 pub(super) struct Links {

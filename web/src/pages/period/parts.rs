@@ -4,12 +4,12 @@ use jiff::tz::TimeZone;
 use meter_ledger::Sum;
 
 use super::here;
-use crate::calendar::{Kind, Period};
 use crate::drawing::bars::{self, Bar};
-use crate::history::{History, Part};
-use crate::ledger_thread::LedgerReader;
+use crate::ledger::history::{History, Part};
+use crate::ledger::reader::LedgerReader;
 use crate::pages::meter::is_partly;
 use crate::pages::{Frame, Row, on_scale};
+use crate::reckoning::calendar::{Kind, Period};
 use crate::texts::Texts;
 
 /// The name of a part, for tables, and what stands below its bar.

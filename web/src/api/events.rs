@@ -1,0 +1,158 @@
+//! Server-sent events: a meter's state on connect and once a minute, and each
+//! new value in between.
+
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::stream::{self, Stream, StreamExt};
+use http_body_util::{BodyExt, StreamBody};
+use hyper::StatusCode;
+use hyper::body::Frame;
+use hyper::header;
+use jiff::Timestamp;
+use meter_messages::Meter;
+use serde::Serialize;
+use tokio::sync::watch;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use crate::api::{PresenceState, meter_state};
+use crate::http::forwarded::BasePath;
+use crate::http::reply::{self, Reply};
+use crate::ledger::reader::{LedgerReader, ReadError};
+use crate::live::values::{News, Presence};
+
+/// Seconds into a minute at which the last one is surely recorded.
+const SETTLED_S: i64 = 6;
+
+/// A sign of life for proxies and browsers where nothing happens.
+const SILENCE: Duration = Duration::from_secs(20);
+
+/// Seconds over which browsers are told of a new minute, one after the other: they
+/// all ask for the page then.
+const SPREAD_MS: u64 = 3_000;
+
+/// The value of now of a meter.
+#[derive(Serialize)]
+struct ValueOfNow {
+    meter: String,
+    #[serde(flatten)]
+    presence: PresenceState,
+}
+
+/// `/api/v1/live`: the values of meters as they come, each with its meter, and
+/// once a minute the word that the page has changed.
+pub(crate) fn of_all(watched: Vec<(Meter, watch::Receiver<News>)>, shutdown: CancellationToken) -> Reply {
+    let values = watched.into_iter().map(|(meter, receiver)| {
+        let next = |(meter, mut receiver, begun): (Meter, watch::Receiver<News>, bool)| async move {
+            if begun {
+                receiver.changed().await.ok()?;
+            }
+            let put = |presence: &Presence| live_event(&meter, presence);
+            let event = match &*receiver.borrow_and_update() {
+                news if begun => news.event(put),
+                // What was fresh when it was put into words need not be any more.
+                news => put(&news.presence),
+            };
+            Some((event, (meter, receiver, true)))
+        };
+        Box::pin(stream::unfold((meter, receiver, false), next))
+    });
+    let minutes = stream::unfold((), |()| async {
+        tokio::time::sleep(until_settled() + spread()).await;
+        Some((Bytes::from_static(b"event: minute\ndata: {}\n\n"), ()))
+    });
+    // Also the sign of life where nothing else happens.
+    let silence = stream::unfold((), |()| async {
+        tokio::time::sleep(SILENCE).await;
+        Some((Bytes::from_static(b":\n\n"), ()))
+    });
+    let rest = stream::select(Box::pin(minutes), Box::pin(silence));
+    let events = stream::select(stream::select_all(values), rest).take_until(shutdown.cancelled_owned());
+    event_stream(events.map(|event| Ok(Frame::data(event))))
+}
+
+/// A pause that differs from browser to browser.
+fn spread() -> Duration {
+    let some = RandomState::new().build_hasher().finish();
+    Duration::from_millis(some % SPREAD_MS)
+}
+
+fn event_stream(events: impl Stream<Item = Result<Frame<Bytes>, ReadError>> + Send + 'static) -> Reply {
+    let mut reply = reply::streamed(StatusCode::OK, StreamBody::new(events).boxed_unsync());
+    reply::set(&mut reply, header::CONTENT_TYPE, "text/event-stream");
+    reply::set(&mut reply, header::CACHE_CONTROL, "no-store");
+    // nginx would wait for more otherwise.
+    reply::set(&mut reply, header::HeaderName::from_static("x-accel-buffering"), "no");
+    reply
+}
+
+/// One browser's stream of events.
+struct Watcher {
+    meter: Meter,
+    presence: watch::Receiver<News>,
+    reader: LedgerReader,
+    base_path: BasePath,
+    shutdown: CancellationToken,
+    /// When all is to be sent (again).
+    due: Instant,
+}
+
+/// `/api/v1/meters/<site>/<meter>/live`: all on connect, then each new value,
+/// and the figures once a minute. Who reads slowly gets the newest value next,
+/// not all he missed.
+pub(crate) fn events(
+    meter: Meter,
+    presence: watch::Receiver<News>,
+    reader: LedgerReader,
+    base_path: BasePath,
+    shutdown: CancellationToken,
+) -> Reply {
+    let watcher = Watcher { meter, presence, reader, base_path, shutdown, due: Instant::now() };
+    let events = stream::unfold(watcher, |mut watcher| async move {
+        let event = watcher.next().await?;
+        Some((Ok::<_, ReadError>(Frame::data(event)), watcher))
+    });
+    event_stream(events)
+}
+
+impl Watcher {
+    /// The next event; `None` when the server stops.
+    async fn next(&mut self) -> Option<Bytes> {
+        tokio::select! {
+            biased;
+            () = self.shutdown.cancelled() => None,
+            () = tokio::time::sleep_until(self.due) => self.state().await,
+            Ok(()) = self.presence.changed() => Some(self.now()),
+            () = tokio::time::sleep(SILENCE) => Some(Bytes::from_static(b":\n\n")),
+        }
+    }
+
+    async fn state(&mut self) -> Option<Bytes> {
+        self.due = Instant::now() + until_settled();
+        let figures = self.reader.figures(self.meter.clone()).await.ok()??;
+        let presence = self.presence.borrow_and_update().presence.clone();
+        Some(event("state", &meter_state(&figures, &presence, &self.reader, &self.base_path)))
+    }
+
+    fn now(&mut self) -> Bytes {
+        self.presence.borrow_and_update().event(|presence| live_event(&self.meter, presence))
+    }
+}
+
+/// The time until the minute that is over next is surely recorded.
+fn until_settled() -> Duration {
+    let into_minute = Timestamp::now().as_second().rem_euclid(60);
+    Duration::from_secs(((SETTLED_S - into_minute - 1).rem_euclid(60) + 1) as u64)
+}
+
+fn live_event(meter: &Meter, presence: &Presence) -> Bytes {
+    event("live", &ValueOfNow { meter: meter.to_string(), presence: presence.into() })
+}
+
+fn event(name: &str, data: &impl Serialize) -> Bytes {
+    // Fails only for maps with keys that are not text; there are none here.
+    let data = serde_json::to_string(data).unwrap_or_default();
+    format!("event: {name}\ndata: {data}\n\n").into()
+}

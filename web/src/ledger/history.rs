@@ -1,0 +1,232 @@
+//! What a page of a period shows, read from the ledger.
+
+use std::ops::Range;
+
+use jiff::tz::TimeZone;
+use meter_ledger::{RecordedMeter, Sum};
+use meter_messages::Minute;
+
+use crate::ledger::hours::Hours;
+use crate::ledger::reader::{LedgerReader, ReadError};
+use crate::reckoning::calendar::{Kind, Period, pieces};
+use crate::reckoning::tariff::Cost;
+
+/// Days on the list of the strongest.
+const TOP: usize = 10;
+
+/// Everything is shown in years if there are more than so many, else in months.
+const MOST_YEARS_IN_MONTHS: usize = 3;
+
+/// A piece of a period: a bar.
+#[derive(Debug, Clone)]
+pub(crate) struct Part {
+    /// Its minutes.
+    pub(crate) span: Range<Minute>,
+    /// The period that it is, if that has a page.
+    pub(crate) period: Option<Period>,
+    /// What was recorded in it.
+    pub(crate) sum: Sum,
+    /// What it costs so far, where tariffs are known and it has whole hours.
+    pub(crate) cost: Option<Cost>,
+    /// The same piece of the period that is compared.
+    pub(crate) other: Option<Sum>,
+}
+
+/// A period and what was recorded in it.
+#[derive(Debug)]
+pub(crate) struct History {
+    /// The meter.
+    pub(crate) meter: RecordedMeter,
+    /// `None` for everything there is.
+    pub(crate) period: Option<Period>,
+    /// From its first minute to its last.
+    pub(crate) span: Range<Minute>,
+    /// All of it.
+    pub(crate) whole: Sum,
+    /// Its pieces.
+    pub(crate) parts: Vec<Part>,
+    /// What it is compared with, up to the same time where it is not over.
+    pub(crate) other: Option<(Period, Sum)>,
+    /// What it costs so far, and what the other one cost by then, where tariffs are
+    /// known and something was recorded.
+    pub(crate) costs: (Option<Cost>, Option<Cost>),
+    /// Its strongest days, the first of them first.
+    pub(crate) top: Vec<(Period, Sum)>,
+    /// The hours of a year.
+    pub(crate) hours: Vec<(Range<Minute>, Sum)>,
+    /// The meter's first minute.
+    pub(crate) first: Minute,
+    /// The first minute that is not recorded yet.
+    pub(crate) until: Minute,
+}
+
+/// What is asked for.
+pub(crate) struct Question {
+    /// Of which meter.
+    pub(crate) meter: RecordedMeter,
+    /// `None` for everything there is.
+    pub(crate) period: Option<Period>,
+    /// To be compared with, piece by piece.
+    pub(crate) with: Option<Period>,
+    /// The meter's first minute.
+    pub(crate) first: Minute,
+    /// The first minute that is not recorded yet.
+    pub(crate) until: Minute,
+}
+
+impl History {
+    /// Reads all of it.
+    pub(crate) async fn read(hours: &Hours, asked: Question, site: &LedgerReader) -> Result<Self, ReadError> {
+        let Question { meter, period, with, first, until } = asked;
+        let zone = site.zone();
+        let span =
+            period.as_ref().map_or_else(|| everything(first, until, zone), |period| period.span.clone());
+        let mut parts = parts(period.as_ref(), &span, zone);
+        read_sums(hours, &meter, &mut parts, until).await?;
+        if let Some(with) = &with {
+            let mut others = self::parts(Some(with), &with.span, zone);
+            read_sums(hours, &meter, &mut others, until).await?;
+            let others = others.into_iter().map(|part| Some(part.sum)).chain(std::iter::repeat(None));
+            parts.iter_mut().zip(others).for_each(|(part, other)| part.other = other);
+        }
+        // Before its first month a meter has cost no fee.
+        let from = Period::containing(Kind::Month, first, zone).span.start;
+        read_costs(hours, &meter, &mut parts, from..until, site).await?;
+        let mut then = None;
+        let other = match period.as_ref() {
+            Some(period) => {
+                let other = with.unwrap_or_else(|| period.previous(zone));
+                let by_then = other.by_the_time_of(period, until, zone);
+                let sum = hours.sum(&meter, by_then.clone(), until).await?;
+                then = cost(hours, &meter, by_then.start.max(from)..by_then.end, until, site).await?;
+                Some((other, sum))
+            }
+            None => None,
+        };
+        let kind = period.as_ref().map(|period| period.kind);
+        let whole = parts.iter().fold(Sum::default(), |sum, part| sum.and(&part.sum));
+        let cost = match kind {
+            Some(Kind::Hour) => cost(hours, &meter, span.clone(), until, site).await?,
+            _ => parts.iter().map(|part| part.cost).sum::<Option<Cost>>().filter(|_| whole.minutes > 0),
+        };
+        let costs = (cost, then);
+        let top = match kind {
+            Some(Kind::Hour | Kind::Day | Kind::Week) => Vec::new(),
+            _ => top(hours, &meter, &span, until, zone).await?,
+        };
+        let by_hour = match kind {
+            Some(Kind::Year) => hours.hours(&meter, span.clone(), until).await?,
+            _ => Vec::new(),
+        };
+        Ok(Self { meter, period, span, whole, parts, other, costs, top, hours: by_hour, first, until })
+    }
+
+    /// Whether nothing of it can change any more, as far as anybody knows: the
+    /// ledger goes on behind its end.
+    pub(crate) fn is_over(&self) -> bool {
+        self.until >= self.span.end
+    }
+}
+
+/// What a span costs that begins with an hour; where it ends within one, the hour's
+/// fee belongs to it as to one that has begun.
+async fn cost(
+    hours: &Hours,
+    meter: &RecordedMeter,
+    span: Range<Minute>,
+    until: Minute,
+    site: &LedgerReader,
+) -> Result<Option<Cost>, ReadError> {
+    let (zone, tariffs) = (site.zone(), site.tariffs().of(meter.medium));
+    if tariffs.is_empty() {
+        return Ok(None);
+    }
+    let last = Period::containing(Kind::Hour, span.end, zone).span;
+    let mut read = hours.hours(meter, span.start..last.start, until).await?;
+    if last.start < span.end {
+        let part = hours.exact(meter, vec![last.start, span.end]).await?;
+        read.extend(part.into_iter().map(|sum| (last.clone(), sum)));
+    }
+    let recorded = read.iter().any(|(_, sum)| sum.minutes > 0);
+    let cost = tariffs.cost(read.iter().map(|(hour, sum)| (hour, sum)), until, zone);
+    Ok(cost.filter(|_| recorded))
+}
+
+fn everything(first: Minute, until: Minute, zone: &TimeZone) -> Range<Minute> {
+    let start = Period::containing(Kind::Year, first, zone).span.start;
+    start..Period::containing(Kind::Year, until, zone).span.end
+}
+
+fn parts(period: Option<&Period>, span: &Range<Minute>, zone: &TimeZone) -> Vec<Part> {
+    let part = |period: Period| Part {
+        span: period.span.clone(),
+        period: Some(period),
+        sum: Sum::default(),
+        cost: None,
+        other: None,
+    };
+    let years = || pieces(Kind::Year, span, zone);
+    match period {
+        Some(period) if period.kind == Kind::Hour => (span.start.epoch_minutes()..span.end.epoch_minutes())
+            .step_by(5)
+            .map(|at| Minute::nearest(at)..Minute::nearest(at + 5).min(span.end))
+            .map(|span| Part { span, period: None, sum: Sum::default(), cost: None, other: None })
+            .collect(),
+        Some(period) => period.parts(zone).into_iter().map(part).collect(),
+        None if years().len() > MOST_YEARS_IN_MONTHS => years().into_iter().map(part).collect(),
+        None => pieces(Kind::Month, span, zone).into_iter().map(part).collect(),
+    }
+}
+
+async fn read_sums(
+    hours: &Hours,
+    meter: &RecordedMeter,
+    parts: &mut [Part],
+    until: Minute,
+) -> Result<(), ReadError> {
+    let periods: Vec<Period> = parts.iter().filter_map(|part| part.period.clone()).collect();
+    let sums = if periods.is_empty() {
+        let mut bounds: Vec<Minute> = parts.iter().map(|part| part.span.start).collect();
+        bounds.extend(parts.last().map(|part| part.span.end));
+        hours.exact(meter, bounds).await?
+    } else {
+        hours.sums(meter, &periods, until).await?
+    };
+    parts.iter_mut().zip(sums).for_each(|(part, sum)| part.sum = sum);
+    Ok(())
+}
+
+/// What each piece costs that is a period; of the time before `recorded` there is nothing to pay.
+async fn read_costs(
+    hours: &Hours,
+    meter: &RecordedMeter,
+    parts: &mut [Part],
+    recorded: Range<Minute>,
+    site: &LedgerReader,
+) -> Result<(), ReadError> {
+    let (zone, tariffs) = (site.zone(), site.tariffs().of(meter.medium));
+    if tariffs.is_empty() {
+        return Ok(());
+    }
+    for part in parts.iter_mut().filter(|part| part.period.is_some()) {
+        let span = part.span.start.max(recorded.start)..part.span.end;
+        let read = hours.hours(meter, span, recorded.end).await?;
+        part.cost = tariffs.cost(read.iter().map(|(hour, sum)| (hour, sum)), recorded.end, zone);
+    }
+    Ok(())
+}
+
+async fn top(
+    hours: &Hours,
+    meter: &RecordedMeter,
+    span: &Range<Minute>,
+    until: Minute,
+    zone: &TimeZone,
+) -> Result<Vec<(Period, Sum)>, ReadError> {
+    let days = pieces(Kind::Day, span, zone);
+    let sums = hours.sums(meter, &days, until).await?;
+    let mut days: Vec<_> = days.into_iter().zip(sums).filter(|(_, sum)| sum.pulses > 0).collect();
+    days.sort_by(|one, other| other.1.quantity().total_cmp(&one.1.quantity()));
+    days.truncate(TOP);
+    Ok(days)
+}

@@ -1,0 +1,7 @@
+//! The ledger: the thread that reads it, and what is kept of its answers.
+
+pub(crate) mod disk;
+pub(crate) mod history;
+pub(crate) mod hours;
+pub(crate) mod reader;
+pub(crate) mod series;

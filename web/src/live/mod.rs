@@ -1,0 +1,3 @@
+//! What the meters say of now.
+
+pub(crate) mod values;

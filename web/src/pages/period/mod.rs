@@ -1,0 +1,183 @@
+//! The page of an hour, a day, a week, a month, a year, or of everything.
+
+mod heat;
+mod links;
+mod parts;
+
+use askama::Template;
+use jiff::tz::TimeZone;
+use meter_messages::{Minute, Unit};
+use meter_rrd::Size;
+
+use self::heat::{HeatView, heat};
+use self::links::{Links, links};
+use self::parts::{bars_of, top};
+use super::downloads::Download;
+use super::meter::Chart;
+use super::{Change, Frame, Row, downloads, rough};
+use crate::ledger::history::History;
+use crate::ledger::reader::LedgerReader;
+use crate::reckoning::calendar::Period;
+use crate::reckoning::figures::difference_percent;
+use crate::texts::Texts;
+
+/// A period in words and drawings.
+pub(crate) struct PeriodView {
+    title: String,
+    quantity: String,
+    cost: Option<CostView>,
+    /// Against which period, by how much it had then, and the change.
+    versus: Option<(String, String, Option<Change>)>,
+    mean_rate: Option<String>,
+    highest_rate: Option<String>,
+    /// How much of the time so far was watched, in percent.
+    watched: Option<String>,
+    in_progress: bool,
+    bars: String,
+    /// Whether any row has a cost.
+    priced: bool,
+    rows: Vec<Row>,
+    /// The title of what it is compared with.
+    compared: Option<String>,
+    top: Vec<Row>,
+    heat: Option<HeatView>,
+}
+
+/// What a period costs.
+struct CostView {
+    /// With its currency.
+    amount: String,
+    /// What the other one cost, and the change.
+    versus: Option<(String, Option<Change>)>,
+    /// Carbon dioxide, where a tariff has it.
+    co2: Option<String>,
+}
+
+/// The page.
+#[derive(Template)]
+#[template(path = "period.html")]
+pub(crate) struct PeriodPage {
+    frame: Frame,
+    name: String,
+    /// The name of its colour.
+    colour: &'static str,
+    /// `site/meter`.
+    path: String,
+    unit: Unit,
+    view: PeriodView,
+    links: Links,
+    downloads: Vec<Download>,
+    /// This page's own path.
+    here: String,
+    kind: &'static str,
+    /// The first day of the period, and the first and last that are recorded.
+    dates: (String, String, String),
+    /// What rrdtool can draw of it: the address without theme and size.
+    picture: Option<String>,
+    wide: (u32, u32),
+    narrow: (u32, u32),
+    chart: Chart,
+}
+
+impl PeriodPage {
+    /// The page of what was read.
+    pub(crate) fn new(
+        frame: Frame,
+        history: &History,
+        compared: bool,
+        picture: bool,
+        site: &LedgerReader,
+    ) -> Self {
+        let zone = site.zone();
+        let meter = &history.meter;
+        let path = meter.meter.to_string();
+        let date = |at: Minute| at.timestamp().to_zoned_datetime(zone.clone()).date().to_string();
+        let here = here(&path, history.period.as_ref(), zone);
+        let end = history.span.end.min(history.until).max(history.span.start);
+        // A picker refuses to be sent with a day that it does not offer.
+        let shown = history.span.start.min(history.until).max(history.first);
+        Self {
+            view: PeriodView::new(&frame, history, compared, site),
+            links: links(&frame, history, compared, zone),
+            downloads: downloads::downloads(&frame, history, zone),
+            kind: history.period.as_ref().map_or("all", |period| period.kind.name()),
+            dates: (date(shown), date(history.first), date(history.until)),
+            picture: picture.then(|| frame.plain(&here)),
+            wide: Size::Wide.pixels(),
+            narrow: Size::Narrow.pixels(),
+            chart: Chart {
+                from: history.span.start.max(history.first).min(end).start(),
+                to: if history.is_over() { history.span.end.start() } else { end.start() },
+                first: history.first.start(),
+                live: !history.is_over(),
+                zone: zone.iana_name().unwrap_or_default().to_owned(),
+            },
+            name: meter.name.clone(),
+            colour: site.meters().colour(&meter.meter).name(),
+            unit: meter.medium.unit(),
+            here,
+            path,
+            frame,
+        }
+    }
+}
+
+fn here(path: &str, period: Option<&Period>, zone: &TimeZone) -> String {
+    match period {
+        Some(period) => format!("/m/{path}/{}/{}", period.kind.name(), period.name(zone)),
+        None => format!("/m/{path}/all"),
+    }
+}
+
+impl PeriodView {
+    fn new(frame: &Frame, history: &History, compared: bool, site: &LedgerReader) -> Self {
+        let (texts, zone) = (frame.texts, site.zone());
+        let local = |at: Minute| at.timestamp().to_zoned_datetime(zone.clone()).datetime();
+        let title = |period: &Period| texts.title(period.kind, local(period.span.start));
+        let rate = |rate: f64| texts.number(rate, 0);
+        let versus = history.other.as_ref().filter(|(_, sum)| sum.minutes > 0).map(|(period, sum)| {
+            let (now, before) = (history.whole.quantity(), sum.quantity());
+            let change = difference_percent((now, history.whole.watched_s), (before, sum.watched_s));
+            (title(period), rough(before, texts), change.map(|percent| Change::new(percent, texts)))
+        });
+        let (bars, rows) = bars_of(frame, history, site);
+        let over = history.span.end.min(history.until).epoch_minutes()
+            - history.span.start.max(history.first).epoch_minutes();
+        let watched = history.whole.watched_s as f64 / 60.0 / over.max(1) as f64 * 100.0;
+        Self {
+            title: history.period.as_ref().map_or(texts.everything.to_owned(), title),
+            quantity: texts.number(history.whole.quantity(), 3),
+            cost: CostView::new(history, texts, site.tariffs().of(history.meter.medium).currency()),
+            versus,
+            mean_rate: history.whole.mean_rate().map(rate),
+            highest_rate: history.whole.highest_rate().map(rate),
+            watched: (history.whole.minutes > 0).then(|| share(watched, texts)),
+            in_progress: !history.is_over() && history.whole.minutes > 0,
+            bars,
+            priced: rows.iter().any(|row| row.cost.is_some()),
+            rows,
+            compared: history.other.as_ref().filter(|_| compared).map(|(period, _)| title(period)),
+            top: top(frame, history, zone),
+            heat: (!history.hours.is_empty()).then(|| heat(history, texts, zone)),
+        }
+    }
+}
+
+impl CostView {
+    fn new(history: &History, texts: &Texts, currency: &str) -> Option<Self> {
+        let cost = history.costs.0?;
+        let versus = history.other.as_ref().zip(history.costs.1).map(|((_, sum), other)| {
+            let (now, before) = (cost.total(), other.total());
+            let change = difference_percent((now, history.whole.watched_s), (before, sum.watched_s));
+            (texts.amount(before, currency), change.map(|percent| Change::new(percent, texts)))
+        });
+        let co2 = (cost.co2_g > 0.0).then(|| texts.co2(cost.co2_g));
+        Some(Self { amount: texts.amount(cost.total(), currency), versus, co2 })
+    }
+}
+
+/// Never "100 %" for what is not all.
+fn share(percent: f64, texts: &Texts) -> String {
+    let shown = if percent < 100.0 { percent.min(99.9) } else { 100.0 };
+    texts.number(shown, if shown < 100.0 && shown > 99.0 { 1 } else { 0 })
+}

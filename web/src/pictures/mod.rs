@@ -1,0 +1,3 @@
+//! Pictures, drawn by librrd.
+
+pub(crate) mod graphs;

@@ -1,0 +1,120 @@
+//! The settings of the web server.
+
+pub(crate) mod meters;
+pub(crate) mod time_zone;
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::PathBuf;
+
+use daemon_runtime::MqttSettings;
+use jiff::tz::TimeZone;
+use serde::Deserialize;
+
+use crate::access::AccessSettings;
+use crate::http::forwarded::{BasePath, Network};
+use crate::reckoning::tariff::TariffSettings;
+use crate::settings::meters::MeterSettings;
+
+/// `/etc/powerpi/powerpi-web.toml`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Settings {
+    /// Address and port to listen on.
+    pub listen: SocketAddr,
+    /// The sub-path that a proxy serves the site under, like `/power`; it may be
+    /// taken off by the proxy or not.
+    pub base_path: BasePath,
+    /// Proxies whose `X-Forwarded-For`, `-Host`, `-Proto` and `-Prefix` are believed.
+    pub trusted_proxies: Vec<Network>,
+    /// The recorder's ledger.
+    pub ledger: PathBuf,
+    /// The recorder's folder of RRD files.
+    pub rrd_dir: PathBuf,
+    /// The zone of the site's days and months; the system's where none is given.
+    pub time_zone: Option<Zone>,
+    /// The currency of prices.
+    pub currency: String,
+    /// What energy costs.
+    pub tariff: Vec<TariffSettings>,
+    /// What is to be said of meters.
+    pub meter: Vec<MeterSettings>,
+    /// Browsers connected at the same time; a further one gets the place of one that is idle.
+    pub max_connections: usize,
+    /// Who may see what.
+    pub access: AccessSettings,
+    /// The broker.
+    pub mqtt: MqttSettings,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
+            base_path: BasePath::default(),
+            trusted_proxies: vec![
+                IpAddr::from(Ipv4Addr::LOCALHOST).into(),
+                IpAddr::from(Ipv6Addr::LOCALHOST).into(),
+            ],
+            ledger: "/var/lib/powerpi/recorder/ledger.sqlite".into(),
+            rrd_dir: "/var/lib/powerpi/recorder/rrd".into(),
+            time_zone: None,
+            currency: "EUR".into(),
+            tariff: Vec::new(),
+            meter: Vec::new(),
+            max_connections: 2_000,
+            access: AccessSettings::default(),
+            mqtt: MqttSettings::default(),
+        }
+    }
+}
+
+impl Settings {
+    /// The zone of days, months and pictures.
+    pub fn zone(&self) -> TimeZone {
+        self.time_zone.as_ref().map_or_else(TimeZone::system, |zone| zone.0.clone())
+    }
+}
+
+/// A time zone by its IANA name.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(try_from = "String")]
+pub struct Zone(pub(crate) TimeZone);
+
+impl TryFrom<String> for Zone {
+    type Error = String;
+
+    fn try_from(name: String) -> Result<Self, String> {
+        let zone = TimeZone::get(&name);
+        zone.map(Self).map_err(|_| format!("there is no time zone \"{name}\"; write one like Europe/Berlin"))
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_zone_that_does_not_exist_is_named() {
+        let error = daemon_runtime::parse::<Settings>("time_zone = \"Mars/Olympus\"").unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "settings: time_zone: there is no time zone \"Mars/Olympus\"; write one like Europe/Berlin"
+        );
+    }
+
+    #[test]
+    fn every_key_may_be_set_or_left_out() {
+        let all = "listen = \"[::1]:0\"\nledger = \"l\"\nrrd_dir = \"r\"\ntime_zone = \"Asia/Kathmandu\"\n\
+                   max_connections = 5\n[mqtt]\nhost = \"h\"\nport = 1\nkeep_alive_s = 5";
+        let settings: Settings = daemon_runtime::parse(all).unwrap();
+        assert_eq!(settings.zone().iana_name(), Some("Asia/Kathmandu"));
+        let none: Settings = daemon_runtime::parse("").unwrap();
+        assert_eq!(none.listen.to_string(), "127.0.0.1:8080");
+    }
+
+    #[test]
+    fn the_sample_in_deploy_is_understood() {
+        daemon_runtime::parse::<Settings>(include_str!("../../../deploy/powerpi-web.toml")).unwrap();
+    }
+}
