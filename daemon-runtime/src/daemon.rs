@@ -9,9 +9,10 @@ use anyhow::Context;
 use serde::de::DeserializeOwned;
 use tokio_util::sync::CancellationToken;
 
+use crate::owner::failure;
 use crate::reloads::Reloads;
 use crate::settings::{self, SettingsError};
-use crate::{logging, shutdown};
+use crate::{logging, shutdown, watchdog};
 
 /// The exit code of a program whose settings are wrong: starting it again will
 /// not help before somebody has mended them.
@@ -40,17 +41,23 @@ impl Daemon<'_> {
     /// Loads the settings, prepares logging and signals and runs `run` until it
     /// ends. `run` ends by itself soon after its token is cancelled.
     ///
-    /// The error that ends a daemon goes to the log as one line.
+    /// The error that ends a daemon goes to the log as one line. It also ends, with
+    /// [`EXIT_FAILURE`], when one of its [`Owner`](crate::Owner)s fails, and tells systemd's watchdog
+    /// that it goes on while all of them do.
     pub fn run<S, R>(&self, run: impl FnOnce(S, CancellationToken) -> R) -> ExitCode
     where
         S: DeserializeOwned + Debug,
         R: Future<Output = anyhow::Result<()>>,
     {
         logging::init();
+        failure::end_on_panic();
         let outcome = settings::load::<S>(self.name, self.config).map_err(Into::into).and_then(|settings| {
             tracing::info!(version = self.version, ?settings, "{} starting", self.name);
             self.block_on(|shutdown| run(settings, shutdown))
         });
+        if failure::has_failed() {
+            return EXIT_FAILURE.into();
+        }
         match &outcome {
             Ok(()) => tracing::info!("{} stopped", self.name),
             Err(error) => tracing::error!("{}: {error:#}", self.name),
@@ -78,12 +85,14 @@ impl Daemon<'_> {
             .context("starting the async runtime")?;
         let outcome = runtime.block_on(async {
             let shutdown = shutdown::on_signal().context("installing signal handlers")?;
+            failure::stop_on_error(shutdown.clone());
             let overdue = async {
                 shutdown.cancelled().await;
                 tokio::time::sleep(STOP_WITHIN).await;
             };
             tokio::select! {
                 outcome = run(shutdown.clone()) => outcome,
+                () = watchdog::feed() => Ok(()),
                 () = overdue => anyhow::bail!("did not stop within {STOP_WITHIN:?}"),
             }
         });

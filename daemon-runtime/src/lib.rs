@@ -1,24 +1,29 @@
-//! What all daemons do alike: read settings, log, stop on a signal, say when
-//! they are ready and how they do, connect again, and turn their end into an exit code.
+//! What all daemons do alike: read their command line and settings, log, stop on a signal, say when
+//! they are ready and how they do, own what blocks, connect again, and turn their end into an exit code.
 //!
 //! Start reading at [`Daemon::run`].
 
+mod arguments;
 mod broker;
 mod daemon;
 #[cfg(feature = "health")]
 mod health;
 mod logging;
 mod open_files;
+mod owner;
 mod reconnect;
 mod reloads;
 mod settings;
 mod shutdown;
+mod watchdog;
 
+pub use arguments::Arguments;
 pub use broker::MqttSettings;
 pub use daemon::{Daemon, EXIT_FAILURE, EXIT_SETTINGS, exit_code, ready};
 #[cfg(feature = "health")]
 pub use health::{Health, HealthEndpoint, HealthSettings};
 pub use open_files::allow_open_files;
+pub use owner::{Alive, Owner, OwnerEnded, OwnerThread};
 pub use reconnect::reconnect;
 pub use reloads::Reloads;
 pub use settings::{SettingsError, load, parse};
