@@ -90,7 +90,7 @@ fn take(watch: &Watch, message: &Publish) {
                 watch.value(&meter, state.into());
             }
         }
-        _ => tracing::debug!(topic = message.topic, "not for us"),
+        _ => tracing::debug!(topic = message.topic, "ignored: not a topic this program uses"),
     }
 }
 

@@ -118,7 +118,7 @@ impl Settings {
     pub fn zone(&self) -> Result<TimeZone, SettingsError> {
         let Some(name) = &self.time_zone else { return Ok(TimeZone::system()) };
         TimeZone::get(name).map_err(|_| {
-            SettingsError::new(format!("there is no time zone \"{name}\"; write one like Europe/Berlin"))
+            SettingsError::new(format!("unknown time zone \"{name}\"; write one like Europe/Berlin"))
         })
     }
 }

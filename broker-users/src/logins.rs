@@ -39,7 +39,7 @@ pub enum LoginError {
     #[error("wrong user name or password")]
     Wrong,
     /// Others of the same address are to be looked at first.
-    #[error("too many logins wait for their turn")]
+    #[error("too many logins are waiting")]
     Busy,
     /// Too many have failed.
     #[error("too many logins failed; the next one in {} s", .0.as_secs())]

@@ -48,7 +48,7 @@ impl Access {
         for (name, user) in &users.user {
             let mut filters = user.publish_filters().chain(user.subscribe_filters());
             if let Some(wrong) = filters.find(|filter| !valid_pattern(filter)) {
-                let said = format!("user \"{name}\": \"{wrong}\" is no topic filter");
+                let said = format!("user \"{name}\": \"{wrong}\" is not a valid topic filter");
                 return Err(SettingsError::new(said).into());
             }
         }

@@ -38,7 +38,7 @@ pub(crate) enum NoPlace {
     Taken,
     #[error("its address has as many clients as [mqtt] max_connections_per_address allows")]
     TakenByAddress,
-    #[error("displaced: too many connections have not said CONNECT yet")]
+    #[error("displaced: too many connections have not sent a CONNECT yet")]
     Displaced,
 }
 

@@ -58,15 +58,15 @@ pub(crate) enum Ending {
     NoPlace(#[from] NoPlace),
     #[error("login refused: {0}")]
     NotAdmitted(#[from] access::Refusal),
-    #[error("it may not publish under {0:?}")]
+    #[error("the user may not publish to {0:?}")]
     NotPermitted(String),
     #[error("TLS: {0}")]
     Tls(std::io::Error),
     #[error("WebSocket: {0}")]
     WebSocket(Box<tokio_tungstenite::tungstenite::Error>),
-    #[error("no CONNECT in time")]
+    #[error("no CONNECT arrived in time")]
     NoConnect,
-    #[error("the client has been silent for more than one and a half times its keep-alive")]
+    #[error("the client has been silent for more than one and a half times its keep-alive interval")]
     Silent,
     #[error("the client has not read anything in time")]
     NotReading,
@@ -74,7 +74,7 @@ pub(crate) enum Ending {
     EndOfStream,
     #[error("{0}")]
     Io(#[from] std::io::Error),
-    #[error("the broker stops")]
+    #[error("the broker is stopping")]
     Stopping,
 }
 

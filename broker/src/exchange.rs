@@ -137,7 +137,7 @@ struct Limits {
 pub(crate) enum StartFailure {
     #[error("starting rumqttd's router: {0}")]
     Router(#[from] RouterFailure),
-    #[error("a kept session cannot have its subscriptions back: {0}; raise [mqtt] max_filters")]
+    #[error("cannot restore the subscriptions of a session: {0}; raise [mqtt] max_filters")]
     Filters(#[from] TooManyFilters),
 }
 

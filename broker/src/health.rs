@@ -15,12 +15,12 @@ pub(crate) fn health(overview: &Overview) -> Health {
     let Overview { store, store_bytes, .. } = overview;
     let problem = match store {
         StoreState::InMemory | StoreState::Ok if overview.taken.elapsed() > STALE => {
-            Some("the broker hangs: its disk does not answer, or it has far too much to do")
+            Some("the broker hangs: its disk does not respond, or it is overloaded")
         }
         StoreState::InMemory | StoreState::Ok => None,
         StoreState::Full => Some("the store is full: publishers of QoS 1 and 2 wait"),
-        StoreState::Exhausted => Some("the disk is full: nothing goes in or out"),
-        StoreState::Failing => Some("the store cannot be written: nothing goes in or out"),
+        StoreState::Exhausted => Some("the disk is full: nothing is received or delivered"),
+        StoreState::Failing => Some("the store cannot be written: nothing is received or delivered"),
     };
     Health {
         well: problem.is_none(),

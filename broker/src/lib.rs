@@ -117,7 +117,7 @@ impl Broker {
         let kept = match Store::open(&settings.store)? {
             Some(store) => store.restore()?,
             None => {
-                tracing::warn!("[store] in_memory: nothing survives the end of the broker");
+                tracing::warn!("[store] in_memory: nothing survives a restart of the broker");
                 (Restored::default(), Journal::in_memory())
             }
         };
@@ -178,7 +178,7 @@ impl Broker {
         drop(reception);
         tasks.close();
         if tokio::time::timeout(STOP_WITHIN, tasks.wait()).await.is_err() {
-            tracing::warn!(connections = tasks.len(), "some connections did not end in time");
+            tracing::warn!(connections = tasks.len(), "some connections did not close in time");
             return Ok(());
         }
         tokio::task::spawn_blocking(|| thread.join())
@@ -211,7 +211,7 @@ async fn listeners(settings: &Settings) -> anyhow::Result<Vec<Listener>> {
 
 fn nobody_could_come(address: SocketAddr) -> SettingsError {
     SettingsError::new(format!(
-        "nobody could log in at {address}: name a users file under [access] users and write it with \
+        "nobody could log in at {address}: set [access] users to a users file and create it with \
          `powerpi passwd`, or set [access] anonymous = \"everywhere\""
     ))
 }

@@ -42,15 +42,15 @@ impl Listener {
     ) -> anyhow::Result<Listener> {
         let socket = TcpListener::bind(address).await.with_context(|| {
             format!(
-                "cannot listen on {address}: stop what uses this address (another broker?), \
-                 or set another one under {key}"
+                "cannot listen on {address}: stop the program that uses it (another broker?), \
+                 or set another address under {key}"
             )
         })?;
         Ok(Listener { socket, entrance: Entrance::new(address, tls, web_socket) })
     }
 
     pub(crate) fn local_addr(&self) -> anyhow::Result<SocketAddr> {
-        self.socket.local_addr().context("asking for the address listened on")
+        self.socket.local_addr().context("reading the address listened on")
     }
 }
 
@@ -145,7 +145,7 @@ async fn receive(
     let unwrapping = async {
         let mut certified = Vec::new();
         let mut stream: Box<dyn Duplex> = if tls {
-            let acceptor = acceptor.ok_or(Ending::Tls(std::io::Error::other("there is no certificate")))?;
+            let acceptor = acceptor.ok_or(Ending::Tls(std::io::Error::other("no certificate is set")))?;
             let stream = acceptor.accept(stream).await.map_err(Ending::Tls)?;
             let shown = stream.get_ref().1.peer_certificates().and_then(<[_]>::first);
             certified = shown.map(tls::names).unwrap_or_default();

@@ -54,13 +54,13 @@ pub(crate) enum Refusal {
     TooManySessions,
     #[error("there are too many clients")]
     TooManyClients,
-    #[error("a lasting session needs a client id")]
+    #[error("a persistent session needs a client id")]
     NoClientId,
     #[error("the client id is too long")]
     ClientIdTooLong,
     #[error(transparent)]
     Login(#[from] access::Refusal),
-    #[error("there are no authentication methods besides user name and password")]
+    #[error("only user name and password are supported for authentication")]
     AuthenticationMethod,
 }
 
@@ -69,11 +69,11 @@ pub(crate) enum Refusal {
 pub(crate) enum NotSubscribed {
     #[error("the filter is invalid")]
     Invalid,
-    #[error("the user may not read all of it")]
+    #[error("the user may not read everything that the filter matches")]
     NotPermitted,
     #[error("shared subscriptions are not available")]
     Shared,
-    #[error("the session has too many")]
+    #[error("the session has too many subscriptions")]
     TooMany,
     #[error("{0}")]
     TooManyFilters(String),
@@ -86,7 +86,7 @@ pub(crate) enum CloseReason {
     Disconnected,
     #[error("the client connected again")]
     TakenOver,
-    #[error("the client takes nothing and its queue is full")]
+    #[error("the client reads nothing and its queue is full")]
     Stalled,
     #[error("{0}")]
     Refused(Refusal),

@@ -31,14 +31,14 @@ pub(crate) enum ProtocolError {
     /// The client speaks another version, as far as one can tell.
     #[error("protocol level {0} is neither MQTT 3.1.1 nor MQTT 5")]
     Level(u8),
-    #[error("more messages than the announced receive maximum")]
+    #[error("more unacknowledged messages than the receive maximum allows")]
     ReceiveMaximum,
-    #[error("no topic alias that was announced")]
+    #[error("a topic alias out of range or not set before")]
     TopicAlias,
     #[error("subscription identifiers are not available")]
     SubscriptionIdentifier,
     /// What the broker has to say is larger than the client takes.
-    #[error("an answer is larger than the client takes")]
+    #[error("an answer is larger than the maximum packet size of the client")]
     TooLargeForClient,
 }
 
@@ -65,7 +65,7 @@ pub(crate) fn read_connect(
 ) -> Result<Option<Connect>, BadConnect> {
     let of_unknown = |error| BadConnect { is_v5: false, error };
     if bytes.first().is_some_and(|byte| *byte != 0x10) {
-        return Err(of_unknown(ProtocolError::Violation("the first packet is no CONNECT")));
+        return Err(of_unknown(ProtocolError::Violation("the first packet is not a CONNECT")));
     }
     let Some(frame) = frame(bytes, max_packet_bytes).map_err(of_unknown)? else {
         return Ok(None);
@@ -102,6 +102,6 @@ fn level_and_flags(frame: &[u8]) -> Result<(u8, u8), ProtocolError> {
         (Some(b"\x00\x06MQIs"), _) => return Err(ProtocolError::Level(3)),
         _ => return Err(ProtocolError::Violation("the client does not speak MQTT")),
     };
-    let flags = rest.get(FLAGS_AT).ok_or(ProtocolError::Violation("a CONNECT without flags"))?;
+    let flags = rest.get(FLAGS_AT).ok_or(ProtocolError::Violation("a CONNECT that ends before its flags"))?;
     Ok((level, *flags))
 }

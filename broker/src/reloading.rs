@@ -73,10 +73,10 @@ pub(crate) async fn reload(
                 if later.is_empty() {
                     tracing::info!("reloaded: users, certificates and limits");
                 } else {
-                    tracing::warn!("reloaded; these wait for a restart: {}", later.join(", "));
+                    tracing::warn!("reloaded; these take effect after a restart: {}", later.join(", "));
                 }
             }
-            Err(error) => tracing::error!("not reloaded, all stays as it was: {error:#}"),
+            Err(error) => tracing::error!("not reloaded, nothing was changed: {error:#}"),
         }
     }
 }

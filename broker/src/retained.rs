@@ -20,9 +20,9 @@ pub(crate) struct RetainedMessage {
 /// There are as many retained messages as may be.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum TooManyRetained {
-    #[error("{0} messages are retained, which is the limit")]
+    #[error("the limit of {0} retained messages is reached")]
     Messages(usize),
-    #[error("retained messages fill the {0} bytes that [mqtt] max_retained_bytes allows")]
+    #[error("retained messages take all {0} bytes that [mqtt] max_retained_bytes allows")]
     Bytes(usize),
 }
 

@@ -65,11 +65,11 @@ pub(crate) struct Match {
 /// rumqttd has ended, hangs, or lost a message. Nothing can be acknowledged any more.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum RouterFailure {
-    #[error("rumqttd's router is gone or does not answer: {0}")]
+    #[error("rumqttd's router has stopped or does not answer: {0}")]
     Gone(Box<rumqttd::local::LinkError>),
     #[error("rumqttd's router skipped from message {expected} to {found} of filter {filter:?}")]
     Hole { filter: FilterId, expected: u64, found: u64 },
-    #[error("rumqttd's router delivered what was not sent: {0}")]
+    #[error("rumqttd's router delivered something that was not sent: {0}")]
     Unexpected(&'static str),
 }
 
@@ -83,7 +83,7 @@ impl From<rumqttd::local::LinkError> for RouterFailure {
 /// The filter cannot be added: rumqttd knows as many different ones as it may, and as many others
 /// are subscribed to.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("there are {0} different filters too many")]
+#[error("too many different filters ({0} more than the router remembers)")]
 pub(crate) struct TooManyFilters(usize);
 
 /// How much rumqttd may remember: it never forgets a filter or a topic.

@@ -30,12 +30,10 @@ use crate::store::room::RoomWanted;
 /// Why a store cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum StoreError {
-    #[error(
-        "no file is named for the store; set [store] path, or in_memory = true if nothing needs to survive"
-    )]
+    #[error("[store] path is not set; set it, or in_memory = true if nothing needs to survive a restart")]
     Unnamed,
     #[error(
-        "cannot open the store {path}: {error}; make its folder and let this user write there, \
+        "cannot open the store {path}: {error}; create its folder and let this user write there, \
          or set another file under [store] path"
     )]
     Open { path: PathBuf, error: rusqlite::Error },
@@ -43,11 +41,13 @@ pub(crate) enum StoreError {
     InUse { path: PathBuf },
     #[error("{path} is not a PowerPi broker's store; set another file under [store] path")]
     Foreign { path: PathBuf },
-    #[error("the store {path} has format {found}, this broker knows {known}; install a newer PowerPi")]
+    #[error(
+        "the store {path} has format {found}, but this broker only knows {known}; install a newer PowerPi"
+    )]
     Newer { path: PathBuf, found: i64, known: i64 },
     #[error(
         "the store {path} is damaged ({what}); move it away (with its -wal file) and start again: \
-         sessions and what is owed to them begin anew"
+         all sessions and the messages owed to them are lost"
     )]
     Damaged { path: PathBuf, what: String },
 }

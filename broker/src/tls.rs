@@ -31,7 +31,7 @@ pub(crate) fn read(settings: &TlsSettings) -> anyhow::Result<Option<Arc<ServerCo
     };
     let chain = certificates(certificate)?;
     let key_der = PrivateKeyDer::from_pem_file(key)
-        .with_context(|| format!("[tls] key {}: no private key in PEM", key.display()))?;
+        .with_context(|| format!("[tls] key {}: no private key in PEM format", key.display()))?;
     let provider = Arc::new(ring::default_provider());
     let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()
@@ -55,7 +55,7 @@ pub(crate) fn read(settings: &TlsSettings) -> anyhow::Result<Option<Arc<ServerCo
 }
 
 fn certificates(path: &Path) -> anyhow::Result<Vec<CertificateDer<'static>>> {
-    let said = || format!("[tls] {}: no certificate in PEM", path.display());
+    let said = || format!("[tls] {}: no certificate in PEM format", path.display());
     let chain: Vec<_> = CertificateDer::pem_file_iter(path)
         .with_context(said)?
         .collect::<Result<_, _>>()

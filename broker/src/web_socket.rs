@@ -39,7 +39,7 @@ pub(crate) async fn accept(
     let read = stream.filter_map(|message| {
         ready(match message {
             Ok(Message::Binary(bytes)) => Some(Ok(bytes)),
-            Ok(Message::Text(_)) => Some(Err(io::Error::other("a WebSocket message of text"))),
+            Ok(Message::Text(_)) => Some(Err(io::Error::other("a text message over WebSocket"))),
             // tungstenite answers pings, and ends the stream after a close.
             Ok(_) => None,
             Err(Error::ConnectionClosed | Error::AlreadyClosed) => None,
@@ -69,7 +69,8 @@ fn answer(request: &Request, mut response: Response) -> Result<Response, ErrorRe
         response.headers_mut().insert(PROTOCOL_HEADER, HeaderValue::from_static(SUBPROTOCOL));
         return Ok(response);
     }
-    let mut refusal = ErrorResponse::new(Some("this is MQTT: offer the subprotocol mqtt\n".to_owned()));
+    let mut refusal =
+        ErrorResponse::new(Some("this endpoint speaks MQTT: offer the subprotocol mqtt\n".to_owned()));
     *refusal.status_mut() = StatusCode::BAD_REQUEST;
     Err(refusal)
 }

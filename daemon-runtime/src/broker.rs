@@ -145,7 +145,7 @@ impl MqttSettings {
             return Ok(builder.with_no_client_auth());
         };
         let key_der = PrivateKeyDer::from_pem_file(key)
-            .with_context(|| format!("mqtt.key_file {}: no private key in PEM", key.display()))?;
+            .with_context(|| format!("mqtt.key_file {}: no private key in PEM format", key.display()))?;
         builder
             .with_client_auth_cert(certificates(certificate)?, key_der)
             .with_context(|| format!("mqtt.certificate_file {}", certificate.display()))
@@ -167,7 +167,7 @@ impl MqttSettings {
 }
 
 fn certificates(path: &Path) -> anyhow::Result<Vec<CertificateDer<'static>>> {
-    let said = || format!("{}: no certificate in PEM", path.display());
+    let said = || format!("{}: no certificate in PEM format", path.display());
     let chain: Vec<_> = CertificateDer::pem_file_iter(path)
         .with_context(said)?
         .collect::<Result<_, _>>()

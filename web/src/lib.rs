@@ -84,7 +84,7 @@ impl Web {
         daemon_runtime::allow_open_files(connections, "max_connections");
         let listener = listening(listen)
             .with_context(|| format!("listening on {listen}; is another program using it?"))?;
-        let address = listener.local_addr().context("asking for the address listened on")?;
+        let address = listener.local_addr().context("reading the address listened on")?;
         Ok(Self { settings, listener, address, access })
     }
 
@@ -102,8 +102,8 @@ impl Web {
         let meters = settings::meters::SiteMeters::new(&settings.meter)?;
         let ledger = ledger::reader::LedgerReader::start(settings.ledger, zone, tariffs, meters)
             .context("starting the ledger's thread")?;
-        let graphs =
-            pictures::graphs::Graphs::start(settings.rrd_dir, ledger.clone()).context("preparing to draw")?;
+        let graphs = pictures::graphs::Graphs::start(settings.rrd_dir, ledger.clone())
+            .context("starting the thread that draws")?;
         let live = live::values::LiveValues::default();
         let mqtt = settings.mqtt.clone();
         let listening = live::values::listen(settings.mqtt, live.clone(), shutdown.clone());

@@ -311,7 +311,7 @@ fn sighup_reads_users_again_and_drops_nobody() {
 
     std::fs::write(dir.path().join("users.toml"), "[user.bertha]\nrole = 'empress'\n").unwrap();
     reload();
-    assert_eq!(said("not reloaded, all stays as it was"), 1);
+    assert_eq!(said("not reloaded, nothing was changed"), 1);
     assert_eq!(status(address, "/", &bertha), 200);
 
     write_users_anew(dir.path());
@@ -334,7 +334,7 @@ fn settings_that_let_nobody_in_or_hide_nothing_are_refused() {
     let dir = TempDir::new().unwrap();
     write_users(dir.path(), &[("hq", Role::Publisher)]);
     for (access, says) in [
-        ("users = 'users.toml'", "nobody in users.toml may see a page"),
+        ("users = 'users.toml'", "no user in users.toml may see the pages"),
         ("users = 'nowhere.toml'", "nowhere.toml"),
         ("public_meters = ['hq/main']", "public_meters needs users"),
         ("users = 'users.toml'\npublic_meters = ['HQ/main']", "public_meters"),

@@ -25,11 +25,11 @@ pub(crate) struct Login<'a> {
 pub(crate) enum Refusal {
     #[error("wrong user name or password")]
     WrongLogin,
-    #[error("it has not said who it is, and anonymous clients are not admitted here")]
+    #[error("no user name was given, and anonymous clients are not admitted here")]
     Anonymous,
-    #[error("it may not publish its will")]
+    #[error("the user may not publish this will")]
     Will,
-    #[error("too many logins wait for their turn")]
+    #[error("too many logins are waiting")]
     Busy,
 }
 

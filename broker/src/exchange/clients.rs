@@ -97,17 +97,14 @@ impl Exchange {
             && let Some(session) = self.sessions.get_mut(id)
             && !session.subscriptions.keys().all(|filter| rights.may_subscribe(filter))
         {
-            tracing::warn!(
-                client_id,
-                "session ended: it has subscriptions that its user may not have any more"
-            );
+            tracing::warn!(client_id, "session ended: its user may no longer have its subscriptions");
             self.end_session(id);
         }
         if let Some(forsaken) = rights.forsaken(client_id)
             && let Some(id) = self.sessions.of_client(forsaken)
             && self.sessions.get_mut(id).is_some_and(|session| session.connection.is_none())
         {
-            tracing::info!(client_id, "the client's anonymous session is ended");
+            tracing::info!(client_id, "the client's anonymous session was ended");
             self.end_session(id);
         }
     }

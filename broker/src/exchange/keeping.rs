@@ -64,7 +64,7 @@ impl Exchange {
             while let Err(error) = self.journal.commit() {
                 self.report_refusal(&error)?;
                 if self.shutdown.is_cancelled() {
-                    tracing::warn!("stopped before the store took the last changes");
+                    tracing::warn!("stopped before the last changes were stored");
                     return Ok(false);
                 }
                 self.wait_for_room(requests);
@@ -90,10 +90,10 @@ impl Exchange {
         if state == StoreState::Full {
             tracing::error!(
                 "the store is full: publishers of QoS 1 and 2 wait; \
-                 make room on the disk, or raise [store] max_bytes"
+                 free some disk space, or raise [store] max_bytes"
             );
         } else {
-            tracing::info!("the store takes everything again");
+            tracing::info!("the store accepts changes again");
         }
         self.room_made = true;
         self.announce(state)
@@ -107,7 +107,9 @@ impl Exchange {
         if state == self.store_state {
             return Ok(());
         }
-        tracing::error!("the store takes nothing: {error}; until it does, nothing goes in or out");
+        tracing::error!(
+            "cannot write to the store: {error}; until this works again, nothing is received or delivered"
+        );
         self.announce(state)
     }
 

@@ -14,7 +14,7 @@ impl Exchange {
         }
         for (message, qos) in restored.retained {
             if let Err(error) = self.retained.retain(&message, qos) {
-                tracing::warn!(topic = message.topic, "retained message left out: {error}");
+                tracing::warn!(topic = message.topic, "retained message not restored: {error}");
             }
         }
         for delayed in restored.delayed_wills {
@@ -34,7 +34,7 @@ impl Exchange {
         if wills.is_empty() {
             return;
         }
-        tracing::info!(wills = wills.len(), "the wills of clients cut off");
+        tracing::info!(wills = wills.len(), "publishing the wills of clients that were connected");
         for RestoredWill { session, will } in wills {
             match session {
                 Some(session) => self.client_left_will(session, will),

@@ -45,7 +45,7 @@ impl Exchange {
             })
             .filter_map(|(_, session)| {
                 let client_id = &*session.client_id;
-                tracing::warn!(client_id, "disconnected: its queue is full and it takes nothing");
+                tracing::warn!(client_id, "disconnected: its queue is full and it reads nothing");
                 session.connection
             })
             .collect();
@@ -74,7 +74,7 @@ impl Exchange {
                     client_id,
                     dropped,
                     owed,
-                    "queue of absent client full: its oldest messages are dropped"
+                    "queue of an offline client is full: its oldest messages are dropped"
                 );
             }
         }

@@ -44,7 +44,7 @@ pub(super) fn read_connect(
             check_connect(&connect, flags, length)?;
             Ok(connect)
         }
-        _ => violation("the first packet is no CONNECT"),
+        _ => violation("the first packet is not a CONNECT"),
     }
 }
 
@@ -69,7 +69,7 @@ fn check_connect(connect: &Connect, flags: u8, length: usize) -> Result<(), Prot
         .filter(|(flag, text)| flags & flag != 0 && text.is_empty())
         .count();
     if length > connect.size() + 2 * forgotten + 1 || length < connect.size() + 2 * forgotten {
-        return violation("bytes are left over in CONNECT");
+        return violation("extra bytes after the CONNECT");
     }
     if let Some(will) = &connect.last_will
         && !valid_topic(&will.topic)
@@ -86,7 +86,7 @@ fn check_canonical(packet: &Packet, frame: &[u8]) -> Result<(), ProtocolError> {
     let mut written = BytesMut::with_capacity(frame.len());
     packet.write(&mut written, usize::MAX).map_err(ProtocolError::Malformed)?;
     if written != frame {
-        return violation("reserved bits are set, or bytes are left over");
+        return violation("reserved bits are set, or there are extra bytes");
     }
     Ok(())
 }

@@ -37,7 +37,7 @@ pub(super) fn read_connect(frame: &[u8], flags: u8) -> Result<Connect, ProtocolE
     let packet = decode(frame)?;
     check_length(&packet, frame.len())?;
     let Packet::Connect(connect) = packet else {
-        return violation("the first packet is no CONNECT");
+        return violation("the first packet is not a CONNECT");
     };
     if flags & FLAG_WILL == 0 && flags & FLAG_WILL_RETAIN != 0 {
         return Err(ProtocolError::MalformedV5(mqtt_proto::Error::InvalidConnectFlags(flags).into()));

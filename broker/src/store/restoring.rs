@@ -163,7 +163,7 @@ fn imperishable(row: &Row<'_>) -> rusqlite::Result<Message> {
     let properties = properties
         .map(|json| serde_json::from_str::<Properties>(&json))
         .transpose()
-        .map_err(|_| damaged(2, "no properties of a message"))?;
+        .map_err(|_| damaged(2, "unreadable message properties"))?;
     Ok(Message {
         topic: row.get(0)?,
         payload: Bytes::from(row.get::<_, Vec<u8>>(1)?),
@@ -177,7 +177,7 @@ fn seconds(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<Duration>> {
 }
 
 fn qos(row: &Row<'_>, column: usize) -> rusqlite::Result<QoS> {
-    mqttbytes::qos(row.get(column)?).map_err(|_| damaged(column, "no QoS"))
+    mqttbytes::qos(row.get(column)?).map_err(|_| damaged(column, "an invalid QoS"))
 }
 
 fn damaged(column: usize, what: &'static str) -> rusqlite::Error {

@@ -79,10 +79,10 @@ pub(crate) enum Denied {
     #[error("wrong user name or password")]
     WrongLogin,
     /// Too many logins of the address have failed.
-    #[error("too many logins failed")]
+    #[error("too many failed logins")]
     TooMany(Duration),
     /// The user is one of the broker's only.
-    #[error("this user may not look at pages")]
+    #[error("this user may not see the pages")]
     NoRight,
 }
 
@@ -107,7 +107,7 @@ impl Rules {
         let may_come = |user: &broker_users::User| user.password.is_some() && right_of(user).is_some();
         if public.is_empty() && !users.user.values().any(may_come) {
             let said = format!(
-                "access: nobody in {} may see a page; `powerpi passwd --file {} --role look NAME` adds a user",
+                "access: no user in {} may see the pages; `powerpi passwd --file {} --role look NAME` adds a user",
                 path.display(),
                 path.display()
             );
@@ -186,8 +186,10 @@ pub(crate) async fn reload(mut reloads: Reloads<Settings>, access: Arc<Access>) 
     loop {
         let settings = reloads.next().await;
         match settings.map_err(Into::into).and_then(|settings| access.replace(&settings.access)) {
-            Ok(()) => tracing::info!("reloaded: users and public meters; the rest waits for a restart"),
-            Err(error) => tracing::error!("not reloaded, all stays as it was: {error:#}"),
+            Ok(()) => tracing::info!(
+                "reloaded: users and public meters; other settings take effect after a restart"
+            ),
+            Err(error) => tracing::error!("not reloaded, nothing was changed: {error:#}"),
         }
     }
 }

@@ -52,7 +52,7 @@ impl Site {
         let from = request.from.map_or(first, |from| from.minute(zone));
         let to = request.to.map_or(until, |to| to.minute(zone));
         if request.from.is_some() && to < from {
-            return Err(RouteError::parameter("to", "must not lie before from").into());
+            return Err(RouteError::parameter("to", "must not be before from").into());
         }
         let (from, to) = (from.max(first), to.min(until));
         let hour = |at: Minute| Step::Hour.beginning(at, &TimeZone::UTC);

@@ -103,7 +103,7 @@ impl Site {
         is_done: impl Fn(&[CheckedReading]) -> bool,
     ) -> Result<Reply, Refusal> {
         if let Err(error) = sender::send(&self.mqtt, &known.meter, payload).await {
-            tracing::warn!("what was typed in of {} is not sent: {error:#}", known.meter);
+            tracing::warn!("what was entered for {} was not sent: {error:#}", known.meter);
             return self.again(&known, asked, typed, Outcome::NotSent).await;
         }
         let began = std::time::Instant::now();

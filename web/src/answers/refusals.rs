@@ -19,21 +19,21 @@ pub(super) enum Refusal {
     #[error(transparent)]
     Denied(#[from] Denied),
     /// The same whether there is such a meter or not.
-    #[error("only users see what is here")]
+    #[error("only users may see this")]
     LoginNeeded,
     #[error("this visitor may not enter readings")]
     NoRight,
     #[error("this form does not come from a page of this server")]
     Foreign,
-    #[error("this is no form of ours: {0}")]
+    #[error("this form cannot be read: {0}")]
     Form(StatusCode),
-    #[error("nobody recorded this meter")]
+    #[error("this meter has never been recorded")]
     UnknownMeter,
     #[error(transparent)]
     Ledger(#[from] ReadError),
     #[error(transparent)]
     Workbook(#[from] WorkbookError),
-    #[error("a page could not be filled")]
+    #[error("a page could not be rendered")]
     Unfilled,
 }
 
@@ -51,7 +51,7 @@ pub(super) fn refused(refusal: &Refusal, asked: &Asked<'_>) -> Reply {
     };
     match refusal {
         Refusal::Ledger(error) => tracing::warn!(%error, path = asked.path, "the ledger could not be read"),
-        Refusal::Workbook(error) => tracing::warn!(%error, path = asked.path, "there is no workbook"),
+        Refusal::Workbook(error) => tracing::warn!(%error, path = asked.path, "a workbook could not be made"),
         _ => {}
     }
     let mut reply = if asked.by_a_program() {

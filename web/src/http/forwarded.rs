@@ -26,7 +26,7 @@ impl TryFrom<String> for BasePath {
         match path.strip_prefix('/') {
             None if path.is_empty() => Ok(Self::default()),
             Some(parts) if parts.len() <= 200 && parts.split('/').all(plain) => Ok(Self(path.to_owned())),
-            _ => Err(format!("\"{path}\" is no sub-path; write one like /power")),
+            _ => Err(format!("\"{path}\" is not a sub-path; write one like /power")),
         }
     }
 }
@@ -57,7 +57,9 @@ impl TryFrom<String> for Network {
 
     fn try_from(text: String) -> Result<Self, String> {
         let network = text.parse().or_else(|_| text.parse::<IpAddr>().map(IpNet::from));
-        network.map(Self).map_err(|_| format!("\"{text}\" is no address and no network like 10.0.0.0/8"))
+        network
+            .map(Self)
+            .map_err(|_| format!("\"{text}\" is neither an address nor a network like 10.0.0.0/8"))
     }
 }
 

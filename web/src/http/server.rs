@@ -43,7 +43,7 @@ const CROWDED: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\ncontent-type: text/
     There are too many connections; try again soon";
 
 /// The same to a browser that uses all of its share.
-const TOO_MUCH: &str = "There are too many requests of your address in work; try again soon.\n";
+const TOO_MUCH: &str = "Too many requests from your address are in progress; try again soon.\n";
 
 /// Serves until `shutdown`; then lets requests in work finish.
 pub(crate) async fn serve(
@@ -179,11 +179,11 @@ async fn answer(site: &Site, visit: Visit, request: Request<Incoming>, share: &S
 fn refused(request: &Request<Incoming>) -> Option<Reply> {
     // Nothing here reads one, and where it ends is what smugglers of requests lie about.
     if matches!(*request.method(), Method::GET | Method::HEAD) && !request.body().is_end_stream() {
-        return Some(reply::bad_request("A GET or HEAD has no body here.\n"));
+        return Some(reply::bad_request("A GET or HEAD request must not have a body.\n"));
     }
     let hosts = request.headers().get_all(header::HOST).iter().count();
     if hosts > 1 || (hosts == 0 && request.version() == Version::HTTP_11) {
-        return Some(reply::bad_request("A request names one host.\n"));
+        return Some(reply::bad_request("A request must name exactly one host.\n"));
     }
     None
 }

@@ -64,13 +64,10 @@ impl SeriesRequest {
         let (from, to) =
             (Minute::nearest(self.from.div_euclid(60)), Minute::nearest(self.to.div_euclid(60)).min(until));
         if self.to < self.from {
-            return Err(RouteError::parameter("to", "must not lie before from"));
+            return Err(RouteError::parameter("to", "must not be before from"));
         }
         if (self.to - self.from) / 86_400 > MOST_DAYS {
-            return Err(RouteError::parameter(
-                "from",
-                format!("must lie at most {MOST_DAYS} days before to"),
-            ));
+            return Err(RouteError::parameter("from", format!("must be at most {MOST_DAYS} days before to")));
         }
         let minutes = (to.epoch_minutes() - from.epoch_minutes()).max(0);
         let points = self.points.clamp(1, MOST_POINTS);

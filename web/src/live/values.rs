@@ -236,7 +236,7 @@ impl LiveValues {
                     machine.diag = Some(diag);
                 }
             }
-            _ => tracing::debug!(topic = message.topic, "not for us"),
+            _ => tracing::debug!(topic = message.topic, "ignored: not a topic this program uses"),
         }
     }
 

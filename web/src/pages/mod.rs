@@ -28,7 +28,7 @@ use crate::texts::Texts;
 
 /// A page's text; a template that cannot be filled is a mistake in this program.
 pub(crate) fn filled(page: &impl Template) -> Option<String> {
-    page.render().inspect_err(|error| tracing::error!(%error, "a page could not be filled")).ok()
+    page.render().inspect_err(|error| tracing::error!(%error, "a page could not be rendered")).ok()
 }
 
 /// A change in percent, and whether it is more or less.

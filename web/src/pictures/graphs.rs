@@ -80,7 +80,7 @@ impl Drawn {
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum PictureError {
     /// Nobody recorded this meter, or its file is not there yet.
-    #[error("there is no picture of this meter")]
+    #[error("this meter has no picture")]
     NotFound,
     /// The ledger does not answer.
     #[error(transparent)]

@@ -15,7 +15,9 @@ const WITHIN: Duration = Duration::from_secs(10);
 /// readings are rare and what becomes of one must not depend on what else is said.
 pub(crate) async fn send(mqtt: &MqttSettings, meter: &Meter, payload: Vec<u8>) -> anyhow::Result<()> {
     let sent = tokio::time::timeout(WITHIN, hand_over(mqtt, meter, payload)).await;
-    sent.context("it does not answer").flatten().with_context(|| format!("handing a reading to {mqtt}"))
+    sent.context("it does not answer in time")
+        .flatten()
+        .with_context(|| format!("sending a reading to {mqtt}"))
 }
 
 async fn hand_over(mqtt: &MqttSettings, meter: &Meter, payload: Vec<u8>) -> anyhow::Result<()> {

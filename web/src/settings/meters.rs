@@ -44,7 +44,7 @@ impl SiteMeters {
             let said =
                 said(meter).map_err(|wrong| SettingsError::new(format!("meter {}: {wrong}", meter.id)))?;
             if meters.insert(meter.id.clone(), said).is_some() {
-                return Err(SettingsError::new(format!("meter {} is there twice", meter.id)));
+                return Err(SettingsError::new(format!("meter {} is set twice", meter.id)));
             }
         }
         Ok(Self(meters))
@@ -73,18 +73,18 @@ impl SiteMeters {
 fn said(meter: &MeterSettings) -> Result<Said, String> {
     let name = meter.name.as_deref().map(str::trim);
     if name.is_some_and(|name| name.is_empty() || name.len() > Info::LONGEST_NAME) {
-        return Err(format!("a name has 1 to {} bytes", Info::LONGEST_NAME));
+        return Err(format!("a name must have 1 to {} bytes", Info::LONGEST_NAME));
     }
     let colour = meter
         .colour
         .as_deref()
-        .map(|name| name.parse().map_err(|unknown| format!("there is no colour \"{name}\"; {unknown}")));
+        .map(|name| name.parse().map_err(|unknown| format!("unknown colour \"{name}\"; {unknown}")));
     let budget = match (meter.budget_kwh_per_month, meter.budget_m3_per_month) {
-        (Some(_), Some(_)) => return Err("a budget is in kWh or in m³".into()),
+        (Some(_), Some(_)) => return Err("a budget is either in kWh or in m³".into()),
         (kwh, m3) => kwh.map(|kwh| (Unit::KilowattHour, kwh)).or(m3.map(|m3| (Unit::CubicMetre, m3))),
     };
     if let Some((unit, budget)) = budget.filter(|(_, budget)| !(budget.is_finite() && *budget > 0.0)) {
-        return Err(format!("{budget} is no budget in {}", unit.symbol()));
+        return Err(format!("{budget} is not a possible budget in {}", unit.symbol()));
     }
     Ok(Said { name: name.map(str::to_owned), colour: colour.transpose()?.unwrap_or_default(), budget })
 }
@@ -103,16 +103,13 @@ mod tests {
     fn nonsense_is_refused_by_the_meter_and_what_is_wrong() {
         let refused = |said: &str| site(&format!("[[meter]]\nid = 'hq/main'\n{said}")).unwrap_err();
         for (said, because) in [
-            ("budget_kwh_per_month = 0", "meter hq/main: 0 is no budget"),
-            ("budget_kwh_per_month = nan", "meter hq/main: NaN is no budget"),
-            ("budget_m3_per_month = -1", "-1 is no budget in m³"),
-            ("budget_m3_per_month = 1\nbudget_kwh_per_month = 1", "in kWh or in m³"),
-            ("name = ' '", "meter hq/main: a name has 1 to 200 bytes"),
-            (
-                "colour = 'purple'",
-                "meter hq/main: there is no colour \"purple\"; the colours are blue, teal,",
-            ),
-            ("[[meter]]\nid = 'hq/main'", "meter hq/main is there twice"),
+            ("budget_kwh_per_month = 0", "meter hq/main: 0 is not a possible budget"),
+            ("budget_kwh_per_month = nan", "meter hq/main: NaN is not a possible budget"),
+            ("budget_m3_per_month = -1", "-1 is not a possible budget in m³"),
+            ("budget_m3_per_month = 1\nbudget_kwh_per_month = 1", "either in kWh or in m³"),
+            ("name = ' '", "meter hq/main: a name must have 1 to 200 bytes"),
+            ("colour = 'purple'", "meter hq/main: unknown colour \"purple\"; the colours are blue, teal,"),
+            ("[[meter]]\nid = 'hq/main'", "meter hq/main is set twice"),
         ] {
             assert!(refused(said).contains(because), "{}", refused(said));
         }

@@ -85,7 +85,7 @@ impl TryFrom<String> for Zone {
 
     fn try_from(name: String) -> Result<Self, String> {
         let zone = TimeZone::get(&name);
-        zone.map(Self).map_err(|_| format!("there is no time zone \"{name}\"; write one like Europe/Berlin"))
+        zone.map(Self).map_err(|_| format!("unknown time zone \"{name}\"; write one like Europe/Berlin"))
     }
 }
 
@@ -99,7 +99,7 @@ mod tests {
         let error = daemon_runtime::parse::<Settings>("time_zone = \"Mars/Olympus\"").unwrap_err();
         assert_eq!(
             error.to_string(),
-            "settings: time_zone: there is no time zone \"Mars/Olympus\"; write one like Europe/Berlin"
+            "settings: time_zone: unknown time zone \"Mars/Olympus\"; write one like Europe/Berlin"
         );
     }
 

@@ -148,7 +148,7 @@ fn subscription(subscribe: v5::Subscribe) -> Result<Subscribe, ProtocolError> {
     let filters = subscribe.topics.into_iter().map(|(filter, options)| {
         let SubscriptionOptions { max_qos, no_local, retain_as_published, retain_handling } = options;
         if no_local && filter.is_shared() {
-            return Err(ProtocolError::Violation("no local for a shared subscription"));
+            return Err(ProtocolError::Violation("No Local on a shared subscription"));
         }
         let qos = qos(max_qos);
         Ok(Wanted {

@@ -53,13 +53,13 @@ pub(crate) fn span(
     let from = request.from.map_or_else(today, |from| from.minute(zone));
     let to = request.to.map_or(now, |to| to.minute(zone));
     if to < from {
-        return Err(RouteError::parameter("to", "must not lie before from"));
+        return Err(RouteError::parameter("to", "must not be before from"));
     }
     let days = most_days(request.step);
     if to.epoch_minutes() - from.epoch_minutes() > (days + 1) * 1440 {
         return Err(RouteError::parameter(
             "from",
-            format!("must lie at most {days} days before to for this step"),
+            format!("must be at most {days} days before to for this step"),
         ));
     }
     let start = request.step.beginning(from, zone);
@@ -103,8 +103,8 @@ mod tests {
     #[test]
     fn impossible_times_are_refused_by_name() {
         let refused = |from, to, step| asked(from, to, step).unwrap_err().to_string();
-        assert_eq!(refused("2026-10-03", "2026-10-02", Step::Day), "to: must not lie before from");
-        let long = "from: must lie at most 366 days before to for this step";
+        assert_eq!(refused("2026-10-03", "2026-10-02", Step::Day), "to: must not be before from");
+        let long = "from: must be at most 366 days before to for this step";
         assert_eq!(refused("2020-01-01", "2026-01-01", Step::Minute), long);
         assert!(asked("2020-01-01", "2026-01-01", Step::Hour).is_ok());
         assert!(asked("0001-01-01", "9999-01-01", Step::Month).is_ok(), "held within the years there are");

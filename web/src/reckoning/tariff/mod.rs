@@ -272,12 +272,12 @@ mod tests {
                 "[[tariff]]\nprice_per_kwh = 0.3\n[[tariff.time]]\ndays = 'someday'\nprice_per_kwh = 1",
                 "mon-fri",
             ),
-            ("[[tariff]]\nprice_per_kwh = inf", "no price"),
+            ("[[tariff]]\nprice_per_kwh = inf", "not a possible price"),
             ("[[tariff]]\nprice_per_kwh = 1\n[[tariff]]\nprice_per_kwh = 2", "two tariffs"),
             ("[[tariff]]\nprice = 1", "price"),
             ("[[tariff]]\nvat_percent = 1", "no price"),
-            ("[[tariff]]\nprice_per_m3 = 1", "electricity are per_kwh"),
-            ("[[tariff]]\nmedium = 'gas'\nprice_per_kwh = 1", "gas are per_m3"),
+            ("[[tariff]]\nprice_per_m3 = 1", "electricity must be per_kwh"),
+            ("[[tariff]]\nmedium = 'gas'\nprice_per_kwh = 1", "gas must be per_m3"),
         ] {
             let error = tariffs(toml).unwrap_err();
             assert!(error.contains(said), "{toml}: {error}");

@@ -57,7 +57,7 @@ fn per_unit(medium: Medium, per_kwh: Option<f64>, per_m3: Option<f64>) -> Result
         Unit::CubicMetre => (per_m3, per_kwh, "per_m3"),
     };
     match wrong {
-        Some(_) => Err(format!("prices and CO₂ of {} are {key}", medium.as_str())),
+        Some(_) => Err(format!("prices and CO₂ of {} must be {key}", medium.as_str())),
         None => Ok(right),
     }
 }
@@ -75,17 +75,17 @@ impl Tariff {
         let amounts = [price, settings.base_fee_per_month, settings.vat_percent, co2_g];
         for amount in amounts.into_iter().chain(at_times) {
             if !(amount.is_finite() && amount.abs() < 1e6) {
-                return Err(refuse(format!("{amount} is no price")));
+                return Err(refuse(format!("{amount} is not a possible price")));
             }
         }
         let taxed = |amount: f64| amount * (1.0 + settings.vat_percent / 100.0);
         let time = |time: &TimeSettings| -> Result<Time, SettingsError> {
             Ok(Time {
                 hours: hours(time.hours.as_deref()).ok_or_else(|| {
-                    refuse("hours are two full hours from 0 to 24, like \"22-6\"".to_owned())
+                    refuse("hours must be two full hours from 0 to 24, like \"22-6\"".to_owned())
                 })?,
                 days: days(time.days.as_deref())
-                    .ok_or_else(|| refuse("days are like \"mon-fri\" or \"sat,sun\"".to_owned()))?,
+                    .ok_or_else(|| refuse("days must be like \"mon-fri\" or \"sat,sun\"".to_owned()))?,
                 price: taxed(price_at(time)?),
             })
         };

@@ -144,7 +144,9 @@ impl Terms {
     fn disconnection(&self, disconnect: &Disconnect) -> Result<Control, ProtocolError> {
         let asked = disconnect.properties.session_expiry_interval;
         if self.asked_interval == 0 && asked.is_some_and(|interval| interval != 0) {
-            return Err(ProtocolError::Violation("DISCONNECT makes a session last that was not to"));
+            return Err(ProtocolError::Violation(
+                "DISCONNECT sets a session expiry although CONNECT had none",
+            ));
         }
         Ok(Control::Disconnect {
             with_will: disconnect.reason_code != DisconnectReasonCode::NormalDisconnect,
