@@ -99,7 +99,7 @@ impl Email {
             transport = transport.credentials(Credentials::new(user.clone(), password));
         }
         if settings.to.is_empty() {
-            bail!("email: `to` names nobody");
+            bail!("email: `to` is empty");
         }
         Ok(Self { transport: transport.build(), from: settings.from.clone(), to: settings.to.clone() })
     }

@@ -47,7 +47,7 @@ pub async fn run(settings: Settings, shutdown: CancellationToken) -> anyhow::Res
     // Whether it can be written is better known now than at the first alarm.
     record.write(&settings.state_file)?;
     if alarms.is_empty() {
-        tracing::warn!("the settings name no [[alarm]]: nothing is watched");
+        tracing::warn!("the settings have no [[alarm]]: nothing is watched");
     }
     let ways = [email.as_ref().map(|_| Way::Email), webhook.as_ref().map(|_| Way::Webhook)];
     let setting = Setting {

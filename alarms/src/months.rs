@@ -23,7 +23,7 @@ pub async fn run(ledger: PathBuf, zone: TimeZone, watch: Watch, shutdown: Cancel
         match read.await.context("reading the ledger").and_then(|read| read) {
             Ok(()) => refused = false,
             Err(error) if !std::mem::replace(&mut refused, true) => {
-                tracing::warn!("no budgets: {error:#}; tried again every minute");
+                tracing::warn!("budgets cannot be checked: {error:#}; retried every minute");
             }
             Err(_) => {}
         }

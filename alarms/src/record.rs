@@ -52,7 +52,7 @@ impl Record {
     pub fn read(path: &Path) -> anyhow::Result<Self> {
         match std::fs::read(path) {
             Ok(json) => serde_json::from_slice(&json)
-                .with_context(|| format!("{} is damaged; remove it to begin anew", path.display())),
+                .with_context(|| format!("{} is damaged; remove it to start over", path.display())),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Self::default()),
             Err(error) => Err(error).with_context(|| format!("reading {}", path.display())),
         }
@@ -73,7 +73,7 @@ impl Record {
             std::fs::File::open(&folder)?.sync_all()?;
             Ok(())
         };
-        write().with_context(|| format!("writing {}; may this user do that?", path.display()))
+        write().with_context(|| format!("writing {} (does this user have permission?)", path.display()))
     }
 
     /// Queues a notice for a way of sending.
@@ -81,7 +81,7 @@ impl Record {
         let unsent = self.unsent.entry(way).or_default();
         if unsent.len() >= MOST_UNSENT {
             unsent.pop_front();
-            tracing::warn!(?way, "more than {MOST_UNSENT} notices wait; the oldest is given up");
+            tracing::warn!(?way, "more than {MOST_UNSENT} notices are waiting; the oldest is discarded");
         }
         unsent.push_back(notice);
     }

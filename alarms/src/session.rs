@@ -33,7 +33,7 @@ async fn connect(mqtt: &MqttSettings, watch: &Watch, shutdown: &CancellationToke
     let (client, mut events) = client(mqtt, room)?;
     match events.poll().await? {
         Event::Incoming(Packet::ConnAck(ack)) if ack.code == ConnectReturnCode::Success => {}
-        other => bail!("instead of a CONNACK came {other:?}"),
+        other => bail!("expected a CONNACK, got {other:?}"),
     }
     tracing::info!("connected");
     client.subscribe(ALL_SITES, QoS::AtLeastOnce).await?;

@@ -163,7 +163,7 @@ impl AlarmSettings {
         let Some((unit, limit, ends_below)) = above else { return Ok(None) };
         let ends_below = ends_below.unwrap_or(limit - limit / 10);
         if ends_below > limit {
-            return Err(self.refused("the end lies above the limit"));
+            return Err(self.refused("the end is above the limit"));
         }
         let lasting = self.duration(self.lasting.unwrap_or_default())?;
         Ok(Some(Condition::Above { unit, limit, ends_below, lasting }))
@@ -176,7 +176,7 @@ impl AlarmSettings {
         };
         let per_month = budget.unwrap_or_default();
         if !(per_month.is_finite() && per_month > 0.0) {
-            return Err(self.refused("a budget is a number of kWh or m³ above 0"));
+            return Err(self.refused("a budget must be a number of kWh or m³ above 0"));
         }
         Ok(Condition::Budget { unit, per_month })
     }
@@ -192,7 +192,7 @@ impl AlarmSettings {
 
 fn meter<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Meter, D::Error> {
     let text = String::deserialize(deserializer)?;
-    text.parse().map_err(|error| serde::de::Error::custom(format!("meter is <site>/<meter>: {error}")))
+    text.parse().map_err(|error| serde::de::Error::custom(format!("meter must be <site>/<meter>: {error}")))
 }
 
 #[cfg(test)]
@@ -235,7 +235,7 @@ mod tests {
             ("above_w = 1\nno_pulse_for = \"1h\"", "write one of"),
             ("no_pulse_for = \"1h\"\nfor = \"1h\"", "belongs to above_w"),
             ("above_l_h = 1\nends_below_w = 1", "belongs to above_w"),
-            ("above_w = 100\nends_below_w = 101", "lies above the limit"),
+            ("above_w = 100\nends_below_w = 101", "is above the limit"),
             ("above_w = 1\nabove_l_h = 1", "write one of"),
             ("no_pulse_for = \"-1h\"", "negative"),
             ("budget_kwh_per_month = 0", "above 0"),

@@ -41,7 +41,7 @@ pub fn sentence(
             format!("{name}: {what} seit {}{}", clock(raised.since), highest(raised))
         }
         (Language::English, Turn::Over { was, at }) => {
-            format!("{name}: over: {what} from {} to {}{}", clock(was.since), clock(*at), highest(was))
+            format!("{name}: ended: {what} from {} to {}{}", clock(was.since), clock(*at), highest(was))
         }
         (Language::German, Turn::Over { was, at }) => {
             format!("{name}: vorbei: {what} von {} bis {}{}", clock(was.since), clock(*at), highest(was))
@@ -54,9 +54,9 @@ fn english(condition: &Condition) -> String {
         Condition::Above { unit, limit, .. } => format!("above {limit} {}", unit.of_rate()),
         Condition::NoPulse { .. } => "no pulse".to_owned(),
         Condition::Budget { unit, per_month } => {
-            format!("the month's budget of {per_month} {} is passed", unit.symbol())
+            format!("monthly budget of {per_month} {} exceeded", unit.symbol())
         }
-        Condition::Offline { .. } => "nothing heard of the publisher".to_owned(),
+        Condition::Offline { .. } => "publisher offline".to_owned(),
     }
 }
 
@@ -68,7 +68,7 @@ fn german(condition: &Condition) -> String {
             let budget = per_month.to_string().replace('.', ",");
             format!("Monatsbudget von {budget} {} überschritten", unit.symbol())
         }
-        Condition::Offline { .. } => "vom Zähler-Pi ist nichts zu hören".to_owned(),
+        Condition::Offline { .. } => "Zählrechner offline".to_owned(),
     }
 }
 
@@ -77,10 +77,10 @@ fn highest(language: Language, condition: &Condition, raised: &Raised) -> String
     let value = raised.highest;
     match (language, condition) {
         (Language::English, Condition::Above { unit, .. }) => {
-            format!("; highest {value:.0} {}", unit.of_rate())
+            format!("; peak {value:.0} {}", unit.of_rate())
         }
         (Language::German, Condition::Above { unit, .. }) => {
-            format!("; höchstens {value:.0} {}", unit.of_rate())
+            format!("; Spitze {value:.0} {}", unit.of_rate())
         }
         (Language::English, Condition::Budget { unit, .. }) => {
             format!("; {value:.1} {} so far", unit.symbol())

@@ -193,7 +193,7 @@ impl Inner {
         match self.record.write(&self.setting.state_file) {
             Ok(()) => self.refused = false,
             Err(error) if !std::mem::replace(&mut self.refused, true) => {
-                tracing::error!("{error:#}; after a restart alarms may be told again");
+                tracing::error!("{error:#}; after a restart, notices may be sent again");
             }
             Err(_) => {}
         }

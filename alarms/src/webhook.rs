@@ -38,7 +38,7 @@ impl Webhook {
     /// Not an address; no CA.
     pub fn new(settings: &WebhookSettings) -> anyhow::Result<Self> {
         let uri: Uri =
-            settings.url.parse().with_context(|| format!("webhook: {} is no address", settings.url))?;
+            settings.url.parse().with_context(|| format!("webhook: {} is not an address", settings.url))?;
         if !matches!(uri.scheme_str(), Some("http" | "https")) {
             bail!("webhook: {} must begin with https:// or http://", settings.url);
         }
@@ -60,7 +60,7 @@ impl Webhook {
             .await
             .context("no answer in time")??;
         if !answer.status().is_success() {
-            bail!("the answer is {}", answer.status());
+            bail!("the server answered {}", answer.status());
         }
         Ok(())
     }

@@ -42,13 +42,13 @@ pub enum LoginError {
     #[error("too many logins are waiting")]
     Busy,
     /// Too many have failed.
-    #[error("too many logins failed; the next one in {} s", .0.as_secs())]
+    #[error("too many failed logins; try again in {} s", .0.as_secs())]
     TooMany(Duration),
 }
 
 /// The system gives no random numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the system gives no random numbers")]
+#[error("the system has no random numbers")]
 pub struct NoRandomness;
 
 /// Who has tried lately, and which passwords fitted.

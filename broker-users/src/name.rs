@@ -15,7 +15,7 @@ pub struct UserName(String);
 
 /// Why a name is none.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("\"{0}\" is no user name: it must have 1 to {LONGEST} bytes, without / + # and control characters")]
+#[error("\"{0}\" is not a user name: it must have 1 to {LONGEST} bytes, and no / + # or control characters")]
 pub struct BadUserName(String);
 
 impl UserName {

@@ -20,11 +20,11 @@ pub enum PasswordError {
     #[error("a password must have 1 to {LONGEST_PASSWORD} bytes")]
     Length,
     /// Something that is not `$argon2id$…`.
-    #[error("that is no argon2id hash; write it with `powerpi passwd`")]
+    #[error("that is not an argon2id hash; create it with `powerpi passwd`")]
     NoArgon2id,
     /// A hash that takes too long to check.
     #[error(
-        "the argon2id hash takes too much: at most {MOST_MEMORY_KIB} KiB (m) and {MOST_PASSES} passes (t)"
+        "the argon2id hash costs too much: allowed are {MOST_MEMORY_KIB} KiB (m) and {MOST_PASSES} passes (t)"
     )]
     TooExpensive,
     /// The hash could not be made.

@@ -121,7 +121,7 @@ impl fmt::Display for Role {
 /// No role has this name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "there is no role \"{0}\"; there are: publisher, recorder, web, alarms, reader, home-assistant, look, \
+    "unknown role \"{0}\"; the roles are publisher, recorder, web, alarms, reader, home-assistant, look, \
      enter-readings, admin"
 )]
 pub struct UnknownRole(String);

@@ -91,7 +91,7 @@ impl MqttSettings {
             return refuse("password_file needs a user");
         }
         if self.client_id.as_deref() == Some("") {
-            return refuse("client_id must not be empty; leave it out for the usual one");
+            return refuse("client_id must not be empty; leave it out for the default");
         }
         Ok(())
     }

@@ -71,7 +71,7 @@ impl Daemon<'_> {
     /// If the signal cannot be waited for.
     pub fn reloads<S: DeserializeOwned>(&self) -> anyhow::Result<Reloads<S>> {
         let config = self.config.map(Path::to_owned);
-        Reloads::new(self.name, config).context("installing the handler of SIGHUP")
+        Reloads::new(self.name, config).context("installing the SIGHUP handler")
     }
 
     fn block_on<R>(&self, run: impl FnOnce(CancellationToken) -> R) -> anyhow::Result<()>
@@ -115,6 +115,6 @@ pub fn exit_code(outcome: &anyhow::Result<()>) -> ExitCode {
 /// Tells whoever started us (systemd, or `powerpi demo`) that we serve now.
 pub fn ready() {
     if let Err(error) = sd_notify::notify(&[sd_notify::NotifyState::Ready]) {
-        tracing::warn!(%error, "could not say that we are ready");
+        tracing::warn!(%error, "could not notify systemd that the program is ready");
     }
 }

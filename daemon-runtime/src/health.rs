@@ -128,7 +128,7 @@ fn answer(request: &Request<Incoming>, health: &impl Fn() -> Health) -> Response
             let status = if well { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
             (status, "application/json", format!("{told}\n"))
         }
-        (_, "/health") => plain(StatusCode::METHOD_NOT_ALLOWED, "only GET\n"),
+        (_, "/health") => plain(StatusCode::METHOD_NOT_ALLOWED, "only GET is supported\n"),
         _ => plain(StatusCode::NOT_FOUND, "there is only /health\n"),
     };
     let mut response = Response::new(Full::new(Bytes::from(body)));

@@ -15,7 +15,7 @@ pub fn allow_open_files(connections: usize, setting: &str) {
     }
     let possible = maximum.map_or(wanted, |maximum| maximum.min(wanted));
     if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: Some(possible), maximum }) {
-        tracing::warn!(%error, "cannot raise the limit of open files");
+        tracing::warn!(%error, "cannot raise the limit on open files");
     }
     if possible < wanted {
         tracing::warn!(

@@ -104,5 +104,5 @@ fn a_file_is_overridden_by_the_environment() {
     let settings: Settings = load("test", Some(file.path())).unwrap();
     assert_eq!(settings.mqtt, Mqtt { address: "007".into(), keep_alive_s: 9 });
     let missing: SettingsError = load::<Settings>("test", Some("/nowhere.toml".as_ref())).unwrap_err();
-    assert_eq!(missing.to_string(), "settings: /nowhere.toml is not a file that can be read");
+    assert_eq!(missing.to_string(), "settings: /nowhere.toml cannot be read: there is no such file");
 }

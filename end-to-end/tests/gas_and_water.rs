@@ -32,7 +32,7 @@ async fn gas_is_counted_in_cubic_metres_by_everybody() {
     let read = |json: String| mosquitto_pub(site.mqtt, "powerpi/hq/gas/reading", &json, &["-q", "1"]);
     read(format!("{{\"t\":\"{from:.0}\",\"m3\":812.5,\"by\":\"anna\"}}"));
     read(format!("{{\"t\":\"{from:.0}\",\"kwh\":900,\"by\":\"ernst\"}}"));
-    wait_until("the recorder says what is wrong", || recorder.log().contains("in another unit"));
+    wait_until("the recorder says what is wrong", || recorder.log().contains("in the wrong unit"));
     let readings = http_get(site.web, "/api/v1/meters/hq/gas/readings").1;
     assert!(readings.contains("\"m3\":812.5") && !readings.contains("900"), "{readings}");
 

@@ -158,5 +158,5 @@ fn minutes_of_another_outbox_are_not_sent_again() {
     let refused = run_to_end("pi-publisher", site.path(), &[&replay[..], &span].concat());
     let said = String::from_utf8_lossy(&refused.stderr);
     assert_eq!(refused.status.code(), Some(1), "{said}");
-    assert!(said.contains("the recorder keeps account of outbox"), "{said}");
+    assert!(said.contains("the recorder has outbox"), "{said}");
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 #[derive(Debug, thiserror::Error)]
 pub enum LedgerError {
     /// The file cannot be opened.
-    #[error("opening the ledger {path}: {error}; is the folder there, and may this user use it?")]
+    #[error("cannot open the ledger {path}: {error}; does its folder exist, and may this user use it?")]
     Open {
         /// The file.
         path: PathBuf,
@@ -14,7 +14,9 @@ pub enum LedgerError {
         error: rusqlite::Error,
     },
     /// A newer PowerPi wrote it.
-    #[error("the ledger {path} has format {found}, this program knows {known}; install a newer PowerPi")]
+    #[error(
+        "the ledger {path} has format {found}, but this program only knows {known}; install a newer PowerPi"
+    )]
     Newer {
         /// The file.
         path: PathBuf,
@@ -25,8 +27,8 @@ pub enum LedgerError {
     },
     /// An older PowerPi wrote it, and only a writer brings it up to date.
     #[error(
-        "the ledger {path} has format {found}, this program reads {known}; start the new powerpi-recorder, \
-         which brings it up to date"
+        "the ledger {path} has format {found}, but this program reads {known}; start the new powerpi-recorder, \
+         which upgrades it"
     )]
     Older {
         /// The file.
@@ -46,7 +48,7 @@ pub enum LedgerError {
     #[error("ledger: {0}")]
     Sqlite(#[from] rusqlite::Error),
     /// A row that the recorder cannot have written.
-    #[error("ledger: a damaged row: {0}")]
+    #[error("ledger: damaged row: {0}")]
     Damaged(String),
 }
 

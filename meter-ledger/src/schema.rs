@@ -129,7 +129,7 @@ pub(crate) fn prepare(connection: &mut Connection) -> Result<(), LedgerError> {
         transaction.execute_batch(&format!("{TABLES} PRAGMA application_id = {APPLICATION_ID};"))?;
         update(&transaction, 1)?;
     } else if found < FORMAT && application_of(&transaction)? == APPLICATION_ID {
-        tracing::info!("the ledger is brought from format {found} to {FORMAT}");
+        tracing::info!("upgrading the ledger from format {found} to {FORMAT}");
         update(&transaction, found)?;
     }
     transaction.commit()?;

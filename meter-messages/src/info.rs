@@ -44,12 +44,12 @@ json_payload!(Info, |info| {
     let longest = Info::LONGEST_NAME as u64;
     let history = info.history.len() as u64;
     within("oldest_seq", info.oldest_seq, 1, MAX_COUNT)
-        .and_then(|()| within("history (its length)", history, 0, Info::LONGEST_HISTORY))
+        .and_then(|()| within("the length of history", history, 0, Info::LONGEST_HISTORY))
         .and_then(|()| match info.history.is_sorted_by_key(|from| from.minute) {
             true => Ok(()),
             false => Err(PayloadError::Order),
         })
-        .and_then(|()| within("name (its length)", info.name.len() as u64, 1, longest))
+        .and_then(|()| within("the length of name", info.name.len() as u64, 1, longest))
 });
 
 impl Info {
@@ -108,8 +108,8 @@ impl ConstantOnWire {
             (Unit::KilowattHour, Some(constant), None) | (Unit::CubicMetre, None, Some(constant)) => {
                 Ok(constant)
             }
-            (Unit::KilowattHour, ..) => Err(format!("{} has pulses_per_kwh", medium.as_str())),
-            (Unit::CubicMetre, ..) => Err(format!("{} has pulses_per_m3", medium.as_str())),
+            (Unit::KilowattHour, ..) => Err(format!("{} needs pulses_per_kwh", medium.as_str())),
+            (Unit::CubicMetre, ..) => Err(format!("{} needs pulses_per_m3", medium.as_str())),
         }
     }
 }

@@ -24,7 +24,7 @@ pub struct MeterReading {
 
 json_payload!(MeterReading, |reading| {
     let longest = MeterReading::LONGEST_NAME as u64;
-    within("by (its length)", reading.by.len() as u64, 1, longest).and_then(|()| {
+    within("the length of by", reading.by.len() as u64, 1, longest).and_then(|()| {
         let possible = (0.0..=MeterReading::MOST).contains(&reading.shown);
         let ours = Minute::containing(reading.at.as_second()).is_ok();
         (possible && ours).then_some(()).ok_or(PayloadError::Reading)
@@ -56,7 +56,7 @@ impl TryFrom<ReadingOnWire> for MeterReading {
         let (shown, unit) = match (wire.kwh, wire.m3) {
             (Some(kwh), None) => (kwh, Unit::KilowattHour),
             (None, Some(m3)) => (m3, Unit::CubicMetre),
-            _ => return Err("a reading has kwh, or m3 of gas and water"),
+            _ => return Err("a reading needs kwh, or m3 for gas and water"),
         };
         Ok(Self { at: wire.t, shown, unit, by: wire.by })
     }

@@ -20,7 +20,7 @@ pub enum MinuteError {
     #[error("t \"{0}\" is not the start of a minute")]
     NotAtItsStart(String),
     /// Before 2000 or after 2099.
-    #[error("t lies outside the years 2000 to 2099")]
+    #[error("t is outside the years 2000 to 2099")]
     OutOfRange,
 }
 

@@ -28,7 +28,7 @@ pub enum PayloadError {
     #[error("payload: {0}")]
     Json(#[from] serde_json::Error),
     /// A number outside its range.
-    #[error("{field} must lie between {least} and {most}, not {value}")]
+    #[error("{field} must be between {least} and {most}, not {value}")]
     Range {
         /// The field's name on the wire.
         field: &'static str,
@@ -40,13 +40,13 @@ pub enum PayloadError {
         most: u64,
     },
     /// Constants whose times do not ascend.
-    #[error("history must ascend in t")]
+    #[error("history must be in ascending order of t")]
     Order,
     /// A reading that no meter can show, or that was read before or after PowerPi's time.
-    #[error("kwh and m3 must lie between 0 and {}, and t in the years 2000 to 2099", MeterReading::MOST)]
+    #[error("kwh and m3 must be between 0 and {}, and t in the years 2000 to 2099", MeterReading::MOST)]
     Reading,
     /// A state of nothing that is counted, or of two things.
-    #[error("a state has energy_kwh, or volume_m3 of gas and water")]
+    #[error("a state needs energy_kwh, or volume_m3 for gas and water")]
     Quantity,
     /// Neither `online` nor `offline`.
     #[error("status must be online or offline")]

@@ -19,7 +19,7 @@ pub struct TakenBack {
 
 json_payload!(TakenBack, |taken_back| {
     let longest = MeterReading::LONGEST_NAME as u64;
-    within("by (its length)", taken_back.by.len() as u64, 1, longest).and_then(|()| {
+    within("the length of by", taken_back.by.len() as u64, 1, longest).and_then(|()| {
         let ours = Minute::containing(taken_back.at.as_second()).is_ok();
         ours.then_some(()).ok_or(PayloadError::Reading)
     })

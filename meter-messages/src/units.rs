@@ -97,7 +97,7 @@ impl std::str::FromStr for Medium {
 
 /// Nothing that a meter counts.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("\"{0}\" is no medium; there are electricity, gas and water")]
+#[error("unknown medium \"{0}\"; write electricity, gas or water")]
 pub struct MediumError(String);
 
 /// What a meter's quantity is counted in.

@@ -106,13 +106,13 @@ fn a_reading_looks_as_documented_and_is_what_a_meter_can_show() {
     for (field, value) in
         [("kwh", serde_json::json!(-0.1)), ("kwh", 1.1e9.into()), ("t", "1999-12-31T23:59:59Z".into())]
     {
-        assert!(with(field, value).unwrap_err().contains("must lie between"), "{field}");
+        assert!(with(field, value).unwrap_err().contains("must be between"), "{field}");
     }
     for (field, value) in [("kwh", "12345".into()), ("t", "today".into()), ("by", serde_json::Value::Null)] {
         assert!(with(field, value).unwrap_err().starts_with("payload: "), "{field}");
     }
-    assert!(with("by", "".into()).unwrap_err().contains("by (its length)"));
-    assert!(with("by", "x".repeat(65).into()).unwrap_err().contains("by (its length)"));
+    assert!(with("by", "".into()).unwrap_err().contains("the length of by"));
+    assert!(with("by", "x".repeat(65).into()).unwrap_err().contains("the length of by"));
 }
 
 #[test]
@@ -175,11 +175,11 @@ fn an_error_names_the_field() {
         said(&count.to_string())
     };
     assert!(with("t", "\"2026-10-03T12:34:01Z\"").contains("t \"2026-10-03T12:34:01Z\" is not the start"));
-    assert_eq!(with("s", "0"), "s must lie between 1 and 60, not 0");
-    assert_eq!(with("s", "61"), "s must lie between 1 and 60, not 61");
-    assert_eq!(with("seq", "0"), "seq must lie between 1 and 9007199254740991, not 0");
-    assert_eq!(with("pulses", "1000001"), "pulses must lie between 0 and 1000000, not 1000001");
-    assert_eq!(with("total", "16"), "total must lie between 17 and 9007199254740991, not 16");
+    assert_eq!(with("s", "0"), "s must be between 1 and 60, not 0");
+    assert_eq!(with("s", "61"), "s must be between 1 and 60, not 61");
+    assert_eq!(with("seq", "0"), "seq must be between 1 and 9007199254740991, not 0");
+    assert_eq!(with("pulses", "1000001"), "pulses must be between 0 and 1000000, not 1000001");
+    assert_eq!(with("total", "16"), "total must be between 17 and 9007199254740991, not 16");
     assert!(said("{}").contains("missing field `t`"));
     assert!(matches!(PulseCount::from_json(&[b' '; 9000]), Err(PayloadError::TooLong(9000))));
 }

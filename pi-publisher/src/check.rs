@@ -35,7 +35,7 @@ pub enum Form {
 /// A line that cannot be opened or read; the others are reported all the same.
 pub fn check(settings: &Settings, seconds: u64, form: Form, out: &mut dyn Write) -> anyhow::Result<()> {
     if form == Form::Text {
-        writeln!(out, "Looking for {seconds} s at {} …", listed(&settings.meter))?;
+        writeln!(out, "Watching for {seconds} s: {} …", listed(&settings.meter))?;
     }
     let looks: Vec<_> = thread::scope(|scope| {
         let look = |meter| scope.spawn(move || look(meter, Duration::from_secs(seconds)));
@@ -108,7 +108,10 @@ fn report(meter: &MeterSettings, seen: &Seen) -> String {
     let mut text = format!("{}: {}\n", meter.id, seen.source);
     // Writing to a String cannot fail.
     let mut line = |name: &str, value: String| _ = writeln!(text, "  {name:9}{value}");
-    line("contact", format!("{} at first, {} at last", word(seen.contacts[0]), word(seen.contacts[1])));
+    line(
+        "contact",
+        format!("{} at the start, {} at the end", word(seen.contacts[0]), word(seen.contacts[1])),
+    );
     line("edges", format!("{}{lost}", seen.edges));
     line("pulses", format!("{} counted, {} rejected", seen.pulses.len(), seen.rejected));
     if let Some([shortest, longest, mean]) = widths_ms(seen) {
@@ -166,7 +169,7 @@ mod tests {
         let report = report_on(Contact::Open, &[30, 3570, 90, 3510]);
         assert_eq!(
             report,
-            "main: line\n  contact  open at first, open at last\n  edges    4\n  pulses   2 counted, 0 rejected\n  \
+            "main: line\n  contact  open at the start, open at the end\n  edges    4\n  pulses   2 counted, 0 rejected\n  \
              width    30.0 to 90.0 ms, 60.0 ms on average\n  power    1000 W on average\n  verdict  this looks right\n"
         );
     }
@@ -176,7 +179,7 @@ mod tests {
         for (contact, phases, said) in [
             (Contact::Closed, &[][..], "closed all the time"),
             (Contact::Open, &[], "at 100 W one comes every 36 s"),
-            (Contact::Closed, &[30, 3570, 30, 3570], "polarity is likely the other way"),
+            (Contact::Closed, &[30, 3570, 30, 3570], "polarity is probably reversed"),
             (Contact::Open, &[2, 1000, 3, 1000], "every closing was too short"),
             (Contact::Open, &[2, 3, 40, 1000], "bounces"),
             (Contact::Open, &[25, 1000], "shorter than the 30 ms"),

@@ -100,7 +100,7 @@ async fn open(publisher: &Publisher) -> anyhow::Result<(AsyncClient, mpsc::Recei
     connection.set_network_options(MqttSettings::network_options());
     match connection.poll().await? {
         Event::Incoming(Packet::ConnAck(ack)) if ack.code == ConnectReturnCode::Success => {}
-        other => bail!("instead of a CONNACK came {other:?}"),
+        other => bail!("expected a CONNACK, got {other:?}"),
     }
     let (forward, events) = mpsc::channel(64);
     tokio::spawn(drive(connection, forward));
@@ -182,7 +182,7 @@ async fn listen(
                 tracing::debug!(outbox = %mark.outbox, "a mark for another outbox");
             }
             Ok(mark) if is_old_copy(publisher, meter, &mark).await? => {
-                tracing::warn!(meter = %meter.meter, mark.seq, "the mark speaks of minutes that this outbox does not hold");
+                tracing::warn!(meter = %meter.meter, mark.seq, "the mark names minutes that this outbox does not hold");
                 let meter = meter.meter.meter.clone();
                 let mut old_copies = publisher.old_copies.lock().unwrap_or_else(PoisonError::into_inner);
                 old_copies.push(OldCopy { meter, mark });
@@ -195,16 +195,16 @@ async fn listen(
                 publisher
                     .keeper
                     .send(Command::Mark { meter: meter.place, seq: mark.seq })
-                    .map_err(|_| anyhow!("the outbox's thread is gone"))?;
+                    .map_err(|_| anyhow!("the outbox's thread has stopped"))?;
             }
-            Err(error) => tracing::warn!(topic = message.topic, %error, "a mark that is none"),
+            Err(error) => tracing::warn!(topic = message.topic, %error, "unreadable mark"),
         }
     }
 }
 
 /// Compares a mark with what the outbox holds under its number.
 async fn is_old_copy(publisher: &Publisher, meter: &Published, mark: &Mark) -> anyhow::Result<bool> {
-    let gone = || anyhow!("the outbox's thread is gone");
+    let gone = || anyhow!("the outbox's thread has stopped");
     let (reply, answer) = oneshot::channel();
     let (after, last_seq) = (mark.seq.saturating_sub(1), meter.extent.borrow().last_seq);
     let read = Command::Read { meter: meter.place, after, limit: 1, reply };
@@ -239,8 +239,8 @@ async fn deliver(
             let limit = count.min(READ) as usize;
             keeper
                 .send(Command::Read { meter: meter.place, after, limit, reply })
-                .map_err(|_| anyhow!("the outbox's thread is gone"))?;
-            let counts = answer.await.context("the outbox's thread is gone")??;
+                .map_err(|_| anyhow!("the outbox's thread has stopped"))?;
+            let counts = answer.await.context("the outbox's thread has stopped")??;
             if counts.first().is_some_and(|first| first.seq > after + 1) {
                 // What lies before was dropped since the info was said; nobody
                 // shall wait for it.

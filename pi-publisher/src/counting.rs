@@ -214,7 +214,7 @@ impl Counting {
         let counted = Counted { meter: self.meter, finished, in_progress: self.counter.in_progress() };
         // The keeper outlives all who count; it is gone only if it panicked.
         if keeper.send(Command::Counted(counted)).is_err() {
-            tracing::error!("the outbox's thread is gone; these minutes are lost");
+            tracing::error!("the outbox's thread has stopped; these minutes are lost");
         }
     }
 

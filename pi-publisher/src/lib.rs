@@ -65,7 +65,7 @@ pub async fn run(settings: Settings, shutdown: CancellationToken) -> anyhow::Res
         let old_copies = run_until_old_copy(&settings, &mut stored, &shutdown).await?;
         for OldCopy { meter, mark } in &old_copies {
             let outbox = old_copy::begin_anew(&settings, meter, mark)?;
-            tracing::warn!(%meter, %outbox, "the outbox is an older copy of one that went on; a new one begins");
+            tracing::warn!(%meter, %outbox, "the outbox is an old copy of one that went on; starting a new one");
         }
         if old_copies.is_empty() {
             return Ok(());
@@ -104,7 +104,7 @@ async fn run_until_old_copy(
         counting.push(thread);
     }
     let (checkpoints, checkpointing) = safekeeping::spawn_checkpoints(&settings.state_dir, checkpoints)
-        .context("starting the thread of checkpoints")?;
+        .context("starting the checkpoints' thread")?;
     daemon_runtime::ready();
     let publisher = Publisher {
         mqtt: settings.mqtt.clone(),

@@ -25,9 +25,9 @@ struct Arguments {
 
 #[derive(clap::Subcommand)]
 enum Command {
-    /// Opens the lines and says what it sees, and what is likely wrong
+    /// Watches the lines and says what it sees and what is probably wrong
     Check {
-        /// How long to look
+        /// How many seconds to watch
         #[arg(long, default_value_t = 10, value_name = "N")]
         seconds: u64,
         /// One JSON object for each meter
@@ -40,19 +40,19 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// Lets a meter's count go on from what the meter itself shows
+    /// Sets a meter's total to what the meter itself shows
     SetReading {
         /// The meter's id in the settings
         meter: MeterId,
         /// What it shows, in kWh, or m³ of gas and water
         reading: f64,
     },
-    /// Sends kept minutes once more, for a server whose ledger has holes
+    /// Sends kept minutes again, to a server whose ledger has gaps
     Replay {
         /// First minute, like 2026-10-03T12:00:00Z
         #[arg(long, value_name = "TIME")]
         from: Timestamp,
-        /// First minute that is not sent any more
+        /// First minute that is no longer sent
         #[arg(long, value_name = "TIME")]
         to: Timestamp,
     },

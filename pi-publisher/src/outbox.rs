@@ -60,7 +60,7 @@ const FORMAT_2: &str = "
 #[derive(Debug, thiserror::Error)]
 pub enum OutboxError {
     /// The file cannot be opened.
-    #[error("opening the outbox {path}: {error}; is state_dir there, and may this user write to it?")]
+    #[error("cannot open the outbox {path}: {error}; does state_dir exist, and may this user write to it?")]
     Open {
         /// The file.
         path: PathBuf,
@@ -68,7 +68,7 @@ pub enum OutboxError {
         error: rusqlite::Error,
     },
     /// Some other program's file, or a newer format.
-    #[error("{0} is not an outbox that this version knows")]
+    #[error("{0} is not an outbox, or one of a newer PowerPi")]
     Foreign(PathBuf),
     /// SQLite refused.
     #[error("outbox: {0}")]

@@ -152,10 +152,10 @@ impl OutboxKeeper {
                 self.prune();
                 self.publish_extents();
             }
-            Err(error) if end => tracing::error!(%error, "what was counted last could not be written"),
+            Err(error) if end => tracing::error!(%error, "the last minutes could not be written"),
             Err(error) => {
                 if !std::mem::replace(&mut self.refused, true) {
-                    tracing::error!(%error, "the outbox cannot be written; counting goes on in memory");
+                    tracing::error!(%error, "the outbox cannot be written; counting continues in memory");
                     self.publish_extents();
                 }
             }
@@ -173,7 +173,7 @@ impl OutboxKeeper {
             let keep_from = Minute::nearest(newest.epoch_minutes() - days);
             match self.outbox.prune(&entry.account, keep_from) {
                 Ok(oldest_seq) => entry.account.oldest_seq = oldest_seq,
-                Err(error) => tracing::warn!(%error, "old minutes could not be dropped"),
+                Err(error) => tracing::warn!(%error, "old minutes could not be deleted"),
             }
         }
     }

@@ -35,7 +35,7 @@ pub async fn replay(
     let mut sent = 0;
     for meter in &settings.meter {
         let Some(account) = outbox.existing_account(&meter.id)? else {
-            writeln!(progress, "{}: nothing kept", meter.id)?;
+            writeln!(progress, "{}: no minutes kept", meter.id)?;
             continue;
         };
         let meter = Meter { site: settings.site.clone(), meter: meter.id.clone() };
@@ -43,8 +43,8 @@ pub async fn replay(
             && outbox != account.outbox
         {
             bail!(
-                "{meter}: the recorder keeps account of outbox {outbox}, this one is {}, and its minutes \
-                 would be booked as the other's; run pi-publisher with this state_dir instead",
+                "{meter}: the recorder has outbox {outbox}, but this one is {}, and its minutes \
+                 would be booked for the other; run pi-publisher with this state_dir first",
                 account.outbox
             );
         }
@@ -113,7 +113,7 @@ async fn connect(settings: &Settings) -> anyhow::Result<(AsyncClient, EventLoop)
     let (client, mut connection) = AsyncClient::new(options, READ);
     match connection.poll().await.with_context(|| mqtt.to_string())? {
         Event::Incoming(Packet::ConnAck(ack)) if ack.code == ConnectReturnCode::Success => {}
-        other => bail!("instead of a CONNACK came {other:?}"),
+        other => bail!("expected a CONNACK, got {other:?}"),
     }
     Ok((client, connection))
 }

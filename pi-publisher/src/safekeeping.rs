@@ -157,7 +157,7 @@ impl Checkpoint {
             }
             Err(error) => {
                 if !std::mem::replace(&mut self.complained, true) {
-                    tracing::warn!(file = %self.path.display(), %error, "no checkpoint could be written");
+                    tracing::warn!(file = %self.path.display(), %error, "a checkpoint could not be written");
                 }
             }
         }
@@ -168,7 +168,7 @@ fn write_slot(path: &Path, number: u64, interim: &Interim) -> io::Result<()> {
     let text = serde_json::to_vec(interim)?;
     let length = u32::try_from(text.len()).unwrap_or(u32::MAX);
     if text.len() > SLOT - HEAD {
-        return Err(io::Error::other("more minutes wait for the disk than a checkpoint holds"));
+        return Err(io::Error::other("more minutes are waiting for the disk than a checkpoint can hold"));
     }
     let mut slot = vec![0; SLOT];
     slot[..8].copy_from_slice(&number.to_le_bytes());

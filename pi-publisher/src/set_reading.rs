@@ -37,7 +37,7 @@ pub fn set_reading(
     let before = constants.reading(resumed.total);
     let total = constants.total_at(reading).filter(|total| (resumed.total..=MAX_COUNT).contains(total));
     let total = total.with_context(|| {
-        format!("{meter} stands at {before:.3} {unit} already, and a total never goes down; is {reading} {unit} right?")
+        format!("{meter} is already at {before:.3} {unit}, and a total never goes down; is {reading} {unit} right?")
     })?;
     outbox.set_total(&account, account.total + (total - resumed.total))?;
     writeln!(said, "{meter}: {before:.3} {unit} before, {:.3} {unit} now", constants.reading(total))?;

@@ -13,7 +13,7 @@ use anyhow::{Context, bail};
 pub(crate) fn lock(state_dir: &Path) -> anyhow::Result<File> {
     let path = state_dir.join("lock");
     let file = File::create(&path).with_context(|| {
-        format!("opening {}; is state_dir there, and may this user write to it?", path.display())
+        format!("opening {} (does state_dir exist, and may this user write to it?)", path.display())
     })?;
     match file.try_lock() {
         Ok(()) => Ok(file),

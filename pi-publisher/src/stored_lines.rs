@@ -16,7 +16,7 @@ impl StoredLines {
         match sd_notify::listen_fds_with_names() {
             Ok(stored) => Self(stored.map(|(descriptor, name)| (name, owned(descriptor))).collect()),
             Err(error) => {
-                tracing::warn!(%error, "descriptors from systemd cannot be used");
+                tracing::warn!(%error, "the descriptors from systemd cannot be used");
                 Self::default()
             }
         }
@@ -35,11 +35,13 @@ impl StoredLines {
         }
         match descriptor.try_clone_to_owned() {
             Ok(ours) => drop(self.0.insert(name.to_owned(), ours)),
-            Err(error) => return tracing::warn!(%error, "a line's descriptor cannot be kept"),
+            Err(error) => {
+                return tracing::warn!(%error, "a line's descriptor could not be duplicated; pulses are lost over a restart");
+            }
         }
         let states = [NotifyState::FdStore, NotifyState::FdName(name)];
         if let Err(error) = sd_notify::notify_with_fds(&states, &[descriptor.as_fd()]) {
-            tracing::warn!(%error, "systemd does not keep the line's descriptor");
+            tracing::warn!(%error, "systemd did not take the line's descriptor; pulses are lost over a restart");
         }
     }
 
@@ -48,10 +50,10 @@ impl StoredLines {
     pub(crate) fn keep_only(&mut self, wanted: &[String]) -> bool {
         let unwanted: Vec<String> = self.0.keys().filter(|name| !wanted.contains(name)).cloned().collect();
         for name in &unwanted {
-            tracing::info!(name, "a line that was kept is not wanted any more");
+            tracing::info!(name, "closing a line that is no longer in the settings");
             self.0.remove(name);
             if let Err(error) = sd_notify::notify(&[NotifyState::FdStoreRemove, NotifyState::FdName(name)]) {
-                tracing::warn!(%error, "systemd keeps the line's descriptor");
+                tracing::warn!(%error, "systemd could not be told to close the line");
             }
         }
         !unwanted.is_empty()

@@ -18,7 +18,7 @@ pub(crate) async fn watch_over(mut readings: Vec<watch::Receiver<Reading>>) {
         }
         readings.iter_mut().for_each(|reading| drop(reading.borrow_and_update()));
         if let Err(error) = sd_notify::notify(&[sd_notify::NotifyState::Watchdog]) {
-            tracing::warn!(%error, "could not say that the counting goes on");
+            tracing::warn!(%error, "could not notify systemd's watchdog");
         }
     }
 }

@@ -47,7 +47,7 @@ impl Daemons {
     pub(crate) async fn start(&mut self, name: &'static str, settings: &Path) -> anyhow::Result<()> {
         let program = std::env::current_exe()?.with_file_name(name);
         if !program.is_file() {
-            bail!("{} is not there; it belongs beside this program", program.display());
+            bail!("{} does not exist; it must be in the same folder as this program", program.display());
         }
         let log = self.dir.join(format!("{name}.log"));
         let written = std::fs::File::create(&log).with_context(|| format!("writing {}", log.display()))?;
@@ -119,7 +119,7 @@ impl Running {
         let log = std::fs::read_to_string(&self.log).unwrap_or_default();
         let lines: Vec<&str> = log.lines().collect();
         let last = lines[lines.len().saturating_sub(LAST_LINES)..].join("\n  ");
-        anyhow::anyhow!("{} ended ({status}); it said last:\n  {last}", self.name)
+        anyhow::anyhow!("{} ended ({status}); the end of its log:\n  {last}", self.name)
     }
 }
 

@@ -19,14 +19,14 @@ const TARIFF: &str = "[[tariff]]\nprice_per_kwh = 0.27\nbase_fee_per_month = 9.9
 /// What can be said on the command line.
 #[derive(clap::Args)]
 pub(crate) struct Options {
-    /// Where its data lie; a second start goes on from there
+    /// Folder for its data; a second start goes on from there
     /// [default: ~/.local/share/powerpi-demo]
     #[arg(long, value_name = "DIR")]
     dir: Option<PathBuf>,
-    /// Where the pages are
+    /// Address of the pages
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080")]
     web: SocketAddr,
-    /// Where the broker is
+    /// Address of the broker
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:1883")]
     mqtt: SocketAddr,
     /// How far back the household's history reaches, like 365d
@@ -61,7 +61,7 @@ async fn show(
     for (name, settings) in settings {
         daemons.start(name, settings).await?;
     }
-    println!("PowerPi runs; its data lie in {}.", dir.display());
+    println!("PowerPi is running; its data is in {}.", dir.display());
     println!("  Pages:    http://{}/", options.web);
     println!(
         "  Messages: mosquitto_sub -h {} -p {} -v -t 'powerpi/#'",
@@ -73,7 +73,7 @@ async fn show(
         watched = history::watch(options.mqtt, &meter, from) => watched?,
         ended = daemons.first_to_end() => return Err(ended),
     };
-    println!("{minutes} minutes of history went through in {:.1} s; now it is live.", took.as_secs_f64());
+    println!("{minutes} minutes of history were recorded in {:.1} s; now it is live.", took.as_secs_f64());
     println!("Ctrl-C stops it.");
     Err(daemons.first_to_end().await)
 }
@@ -81,7 +81,7 @@ async fn show(
 fn usual_dir() -> anyhow::Result<PathBuf> {
     let data = std::env::var_os("XDG_DATA_HOME").map(PathBuf::from);
     let home = || std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".local/share"));
-    let data = data.or_else(home).context("there is no HOME; say --dir")?;
+    let data = data.or_else(home).context("HOME is not set; give --dir")?;
     Ok(data.join("powerpi-demo"))
 }
 
@@ -91,7 +91,7 @@ fn write_settings(
     dir: &Path,
     from: Timestamp,
 ) -> anyhow::Result<Vec<(&'static str, PathBuf)>> {
-    std::fs::create_dir_all(dir).with_context(|| format!("making the folder {}", dir.display()))?;
+    std::fs::create_dir_all(dir).with_context(|| format!("creating the folder {}", dir.display()))?;
     let dir = dir.canonicalize()?;
     let text = |name: &str| toml_text(&dir.join(name).display().to_string());
     let (host, port) = (toml_text(&options.mqtt.ip().to_string()), options.mqtt.port());

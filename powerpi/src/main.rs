@@ -23,7 +23,7 @@ struct Arguments {
 enum Command {
     /// Shows all of PowerPi on this machine, with a simulated household
     Demo(demo::Options),
-    /// Writes a user and their password into the broker's users file
+    /// Adds, changes, deletes or lists users of the broker or of the pages
     Passwd(passwd::Options),
 }
 

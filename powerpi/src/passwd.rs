@@ -9,7 +9,7 @@ use broker_users::{LONGEST_PASSWORD, PasswordHash, Role, UserName, UsersFile};
 /// What can be said on the command line.
 #[derive(clap::Args)]
 pub(crate) struct Options {
-    /// The user; a publisher's is its site
+    /// The user's name; a publisher's is its site
     #[arg(required_unless_present = "list")]
     name: Option<UserName>,
     /// What the user may do: at the broker publisher, recorder, web, alarms, reader, home-assistant
@@ -22,10 +22,10 @@ pub(crate) struct Options {
     /// Takes the password from this file instead of asking; "-" for standard input
     #[arg(long, value_name = "FILE")]
     password_file: Option<PathBuf>,
-    /// Gives the user no password: it comes with a client certificate only
+    /// Gives the user no password: they log in by client certificate only
     #[arg(long, conflicts_with = "password_file")]
     no_password: bool,
-    /// Takes the user out
+    /// Deletes the user
     #[arg(long, conflicts_with_all = ["role", "password_file", "no_password"])]
     delete: bool,
     /// Lists the users and their roles
@@ -45,7 +45,7 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
         let is_new = !file.contains(name);
         if is_new && options.role.is_none() {
             bail!(
-                "user \"{name}\" is new: say --role publisher, recorder, web, alarms, reader, home-assistant, look, \
+                "user \"{name}\" is new: give --role publisher, recorder, web, alarms, reader, home-assistant, look, \
                  enter-readings or admin"
             );
         }
@@ -59,7 +59,7 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     }
     file.save()?;
     let file = options.file.display();
-    println!("{file} is written; `systemctl reload` of powerpi-broker or powerpi-web makes it count.");
+    println!("{file} was written; to apply it, run `systemctl reload powerpi-broker` (or powerpi-web).");
     Ok(())
 }
 
@@ -85,8 +85,8 @@ fn password(file: Option<&Path>) -> anyhow::Result<Vec<u8>> {
 
 fn ask() -> anyhow::Result<Vec<u8>> {
     let password = rpassword::prompt_password("Password: ").context("asking for the password")?;
-    if rpassword::prompt_password("Once more: ")? != password {
-        bail!("the two are not the same; nothing was changed");
+    if rpassword::prompt_password("Repeat it: ")? != password {
+        bail!("the two passwords differ; nothing was changed");
     }
     Ok(password.into_bytes())
 }

@@ -17,7 +17,7 @@ impl FromStr for History {
         let duration = span.to_duration(SpanRelativeTo::days_are_24_hours()).map_err(|_| refused())?;
         let longest = SignedDuration::from_hours(3660 * 24);
         if duration.is_negative() || duration > longest {
-            return Err(format!("\"{text}\" must lie between 0d and 3660d"));
+            return Err(format!("\"{text}\" must be between 0d and 3660d"));
         }
         Ok(Self(duration))
     }

@@ -107,7 +107,7 @@ impl Bookkeeping {
                 }
                 Err(error) => {
                     if !std::mem::replace(&mut refused, true) {
-                        tracing::error!(%error, "nothing is recorded nor acknowledged until the ledger can be written");
+                        tracing::error!(%error, "the ledger cannot be written; until it can, nothing is recorded or acknowledged");
                     }
                     thread::sleep(RETRY);
                     if output.is_closed() {
@@ -142,11 +142,11 @@ impl Bookkeeping {
         batch.commit()?;
         if tally.nonsense > 0 {
             self.nonsense += tally.nonsense;
-            tracing::warn!(since_start = self.nonsense, "{} messages passed over", tally.nonsense);
+            tracing::warn!(since_start = self.nonsense, "{} messages ignored", tally.nonsense);
         }
         self.accounts = tally.accounts;
         if !tally.recorded.is_empty() && self.pictures.send(tally.recorded).is_err() {
-            tracing::error!("the pictures' thread is gone; the ledger goes on without RRD");
+            tracing::error!("the thread of the RRD files has stopped; the ledger goes on without them");
         }
         if inputs.iter().any(|input| matches!(input, Input::Connected)) {
             self.strangers.clear();

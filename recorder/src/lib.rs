@@ -28,7 +28,7 @@ pub async fn run(settings: Settings, shutdown: CancellationToken) -> anyhow::Res
     let ledger = Ledger::open(&settings.ledger)?;
     let reader = Ledger::open_read_only(&settings.ledger)?;
     std::fs::create_dir_all(&settings.rrd_dir).with_context(|| {
-        format!("making the folder {}; may this user do that?", settings.rrd_dir.display())
+        format!("creating the folder {} (does this user have permission?)", settings.rrd_dir.display())
     })?;
 
     let (recorded, pictures) = Pictures::new(reader, settings.rrd_dir, shutdown.clone()).spawn()?;

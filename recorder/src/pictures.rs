@@ -86,7 +86,7 @@ impl Pictures {
         let minutes = self.minutes(known)?;
         let same = database.matches(minutes)?;
         if !same {
-            tracing::warn!(meter = %known.meter, "the RRD differs from the ledger");
+            tracing::warn!(meter = %known.meter, "the RRD file differs from the ledger; rebuilding it");
         }
         Ok(same.then_some(database))
     }
@@ -129,16 +129,16 @@ impl Pictures {
         if let Some((minute, _)) = ahead.into_iter().max()
             && self.ahead.insert(meter.clone(), minute).is_none()
         {
-            tracing::warn!(%meter, %minute, "minutes from the future; they are in no picture yet");
+            tracing::warn!(%meter, %minute, "minutes from the future; no picture shows them yet");
         }
         let Some((first, _)) = minutes.first().copied() else { return };
         let ascending = minutes.is_sorted_by(|one, next| one.0 < next.0);
         match if ascending { database.append(&minutes, latest) } else { Ok(Appended::Late(first)) } {
             Ok(Appended::Stored) => return,
             Ok(Appended::Late(minute) | Appended::TooFarAhead(minute)) => {
-                tracing::debug!(%meter, %minute, "a minute that does not follow: RRD made anew");
+                tracing::debug!(%meter, %minute, "a minute out of order; rebuilding the RRD file");
             }
-            Err(error) => tracing::warn!(%meter, %error, "RRD made anew"),
+            Err(error) => tracing::warn!(%meter, %error, "rebuilding the RRD file"),
         }
         self.databases.insert(meter.clone(), None);
     }
@@ -154,7 +154,7 @@ impl Pictures {
             if self.shutdown.is_cancelled() {
                 return;
             }
-            match self.rebuilt(&meter).with_context(|| format!("making the RRD of {meter} anew")) {
+            match self.rebuilt(&meter).with_context(|| format!("rebuilding the RRD file of {meter}")) {
                 Ok(database) => {
                     self.databases.insert(meter, database);
                 }

@@ -70,9 +70,9 @@ impl Subscription {
                 tracing::info!(session_present = ack.session_present, "connected");
                 ack.session_present
             }
-            other => bail!("instead of a CONNACK came {other:?}"),
+            other => bail!("expected a CONNACK, got {other:?}"),
         };
-        self.inputs.send_async(Input::Connected).await.context("the ledger's thread is gone")?;
+        self.inputs.send_async(Input::Connected).await.context("the ledger's thread has stopped")?;
         let receiving = receive(events, self.connection, session_present, self.inputs.clone());
         tokio::pin!(receiving);
         loop {
@@ -80,7 +80,7 @@ impl Subscription {
                 ended = &mut receiving => return ended,
                 () = shutdown.cancelled() => break,
                 output = self.outputs.recv() => {
-                    let output = output.context("the ledger's thread is gone")?;
+                    let output = output.context("the ledger's thread has stopped")?;
                     say(&client, self.connection, output, &mut receiving).await?;
                 }
             }
@@ -142,13 +142,16 @@ async fn receive(
         match events.poll().await.map_err(explain)? {
             Event::Incoming(Packet::Publish(message)) => {
                 let delivered = Delivered { connection, message };
-                inputs.send_async(Input::Message(delivered)).await.context("the ledger's thread is gone")?;
+                inputs
+                    .send_async(Input::Message(delivered))
+                    .await
+                    .context("the ledger's thread has stopped")?;
             }
             // The first one answers the subscription to all; without a later
             // one a stranger remains one.
             Event::Incoming(Packet::SubAck(ack)) if !subscribed => {
                 if ack.return_codes.contains(&SubscribeReasonCode::Failure) {
-                    bail!("the broker refuses the subscription {ALL_METERS}");
+                    bail!("the broker refused the subscription {ALL_METERS}");
                 }
                 subscribed = true;
             }

@@ -27,19 +27,19 @@ enum Nonsense {
     Topic(#[from] TopicError),
     #[error(transparent)]
     Payload(#[from] PayloadError),
-    #[error("a minute of a meter that has not said its info yet")]
+    #[error("a minute of a meter whose info has not arrived yet")]
     Stranger,
-    #[error("a retained info that is older than what its publisher has said meanwhile")]
+    #[error("a retained info that is older than one received since")]
     Outdated,
-    #[error("there are {MOST_METERS} meters, which is the limit")]
+    #[error("the limit of {MOST_METERS} meters is reached")]
     TooMany,
-    #[error("a reading of a meter that nobody has recorded")]
+    #[error("a reading of a meter that has never been recorded")]
     UnknownMeter,
-    #[error("a reading in another unit than the meter's: kwh of electricity, m3 of gas and water")]
+    #[error("a reading in the wrong unit: kwh is for electricity, m3 for gas and water")]
     OtherUnit,
-    #[error("the meter has as many readings as are kept")]
+    #[error("the meter has as many readings as it may have")]
     TooManyReadings,
-    #[error("a retained reading: it may be older than its correction")]
+    #[error("a retained reading, which may be older than its correction")]
     RetainedReading,
 }
 
@@ -110,7 +110,7 @@ impl Tally {
                 Ok(()) => return Ok(()),
                 Err(nonsense) => {
                     // Somebody typed it in and waits for it.
-                    tracing::warn!(%meter, %nonsense, "a reading is not entered");
+                    tracing::warn!(%meter, %nonsense, "reading not entered");
                     nonsense
                 }
             },
@@ -119,7 +119,7 @@ impl Tally {
         };
         self.nonsense += 1;
         let topic: String = message.topic.chars().take(100).collect();
-        tracing::debug!(topic, %nonsense, "message passed over");
+        tracing::debug!(topic, %nonsense, "message ignored");
         Ok(())
     }
 
@@ -155,7 +155,7 @@ impl Tally {
         let heard = heard || before.is_some_and(|account| account.heard);
         let given_up = give_up_below(&mut custody, info.oldest_seq);
         if given_up > 0 {
-            tracing::warn!(%meter, given_up, "minutes that the outbox no longer holds are not waited for");
+            tracing::warn!(%meter, given_up, "the outbox no longer holds these minutes; they are counted as lost");
             batch.give_up(&custody, given_up)?;
         }
         self.accounts.insert(meter, Account { heard, ..Account::new(custody) });
@@ -168,7 +168,7 @@ impl Tally {
         if is_set_back(&mut account.custody, count) {
             if account.may_ask() {
                 let (seq, minute) = (count.seq, count.minute);
-                tracing::warn!(%meter, seq, %minute, "the outbox was set back to an old copy; asking for a new one");
+                tracing::warn!(%meter, seq, %minute, "the outbox is an old copy of itself; asking its publisher to start a new one");
                 self.marks.push(meter);
             }
             return Ok(());
@@ -184,12 +184,12 @@ impl Tally {
             Recording::AlreadyRecorded => {}
             Recording::OfAnotherOutbox => return Ok(()),
             Recording::Contradiction { kept } => {
-                tracing::warn!(%meter, minute = %count.minute, kept, refused = count.pulses, "the same minute with another count");
+                tracing::warn!(%meter, minute = %count.minute, kept, refused = count.pulses, "the same minute came with another count; the first one stays");
             }
         }
         if advance(&mut account.custody, count) == Place::AfterGap && account.may_ask() {
             let missing = count.seq - account.custody.mark_seq - 1;
-            tracing::info!(%meter, missing, "a gap before {}; asking for it", count.minute);
+            tracing::info!(%meter, missing, "gap before {}; asking the publisher for it", count.minute);
             self.marks.push(meter);
         }
         Ok(())
@@ -219,8 +219,8 @@ fn reading(
 fn take_back(batch: &mut Batch<'_>, meter: &Meter, taken_back: &TakenBack) -> Result<(), LedgerError> {
     let TakenBack { at, by } = taken_back;
     match batch.take_back(meter, taken_back)? {
-        TakingBack::Gone => tracing::info!(%meter, %at, by, "a reading is taken back"),
-        TakingBack::NotThere => tracing::info!(%meter, %at, by, "there is no reading to be taken back"),
+        TakingBack::Gone => tracing::info!(%meter, %at, by, "reading deleted"),
+        TakingBack::NotThere => tracing::info!(%meter, %at, by, "no reading to delete"),
     }
     Ok(())
 }
@@ -233,11 +233,11 @@ fn enter(
     let (at, shown, unit, by) = (reading.at, reading.shown, reading.unit.symbol(), &reading.by);
     Ok(match batch.enter(meter, reading, Timestamp::now())? {
         Entering::Entered | Entering::AlreadyEntered => {
-            tracing::info!(%meter, %at, shown, unit, by, "a reading is entered");
+            tracing::info!(%meter, %at, shown, unit, by, "reading entered");
             Ok(())
         }
         Entering::Corrected => {
-            tracing::info!(%meter, %at, shown, unit, by, "a reading is corrected");
+            tracing::info!(%meter, %at, shown, unit, by, "reading corrected");
             Ok(())
         }
         Entering::UnknownMeter => Err(Nonsense::UnknownMeter),

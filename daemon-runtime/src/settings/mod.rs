@@ -23,7 +23,10 @@ pub fn load<S: DeserializeOwned>(name: &str, file: Option<&Path>) -> Result<S, S
         None => File::from(Path::new(&usual)).required(false),
     };
     if let Some(missing) = file.filter(|file| !file.is_file()) {
-        return Err(SettingsError::new(format!("{} is not a file that can be read", missing.display())));
+        return Err(SettingsError::new(format!(
+            "{} cannot be read: there is no such file",
+            missing.display()
+        )));
     }
     let environment = Environment::with_prefix("POWERPI").prefix_separator("__").separator("__");
     read(Config::builder().add_source(source.format(FileFormat::Toml)).add_source(environment))

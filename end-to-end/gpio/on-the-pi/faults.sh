@@ -35,7 +35,7 @@ sysfs='kind = "sysfs", line = 17'
 pin=/sys/class/gpio/gpio$(($(cat /sys/class/gpio/gpiochip*/base) + 17))
 
 check 1 'kind = "cdev", line = 54'
-expect "a missing line" "line 54 on a Raspberry Pi's header was not found; there are: /dev/gpiochip0 [pinctrl-bcm2835] with 54 lines"
+expect "a missing line" "line 54 on a Raspberry Pi's header was not found; this machine has: /dev/gpiochip0 [pinctrl-bcm2835] with 54 lines"
 check 1 'kind = "sysfs", line = 54'
 expect "a line missing in sysfs" "sysfs has: pinctrl-bcm2835 with 54 lines from"
 
@@ -68,7 +68,7 @@ echo in > "$pin/direction"
 level 17 down
 level 17 up
 check 1 "$sysfs"
-expect "somebody's export is used" "open at first"
+expect "somebody's export is used" "open at the start"
 [ -d "$pin" ] && echo "ok: and left in place" || { echo "FAILED: it was unexported"; failed=1; }
 echo "${pin##*gpio}" > /sys/class/gpio/unexport
 
@@ -80,12 +80,12 @@ check_as_nobody() {
     as_nobody pi-publisher --config /run/check.toml check --seconds 1 > /run/report 2>&1
 }
 check_as_nobody "$cdev"
-expect "a user who may not" "/dev/gpiochip0 may not be opened by this user; add it to the group gpio"
+expect "a user who may not" "this user may not open /dev/gpiochip0; add the user to the group gpio"
 check_as_nobody "$sysfs"
-expect "a user who may not export" "/sys/class/gpio/export may not be opened by this user"
+expect "a user who may not export" "this user may not open /sys/class/gpio/export"
 chmod 666 /sys/class/gpio/export /sys/class/gpio/unexport
 check_as_nobody "$sysfs"
-expect "a pin that udev never gave away" "$pin may not be opened by this user"
+expect "a pin that udev never gave away" "this user may not open $pin"
 [ -d "$pin" ] && echo "FAILED: it stays exported" && failed=1
 # udev takes a second here.
 (
@@ -94,7 +94,7 @@ expect "a pin that udev never gave away" "$pin may not be opened by this user"
     chmod 666 "$pin/value" "$pin/direction" "$pin/edge" "$pin/active_low"
 ) &
 check_as_nobody "$sysfs"
-expect "a pin that udev gives away in time" "open at first"
+expect "a pin that udev gives away in time" "open at the start"
 
 level 17 down
 check 2 "$cdev, bias = \"none\""

@@ -41,14 +41,16 @@ pub(super) fn findings(meter: &MeterSettings, seen: &Seen) -> Vec<Finding> {
     }
     findings.extend(too_fast(meter, seen));
     if seen.lost_edges > 0 {
-        findings
-            .push(finding("lost_edges", "more edges than the kernel can queue: this machine is too busy"));
+        findings.push(finding(
+            "lost_edges",
+            "there were more edges than the kernel can queue: this machine is too busy",
+        ));
     }
     if seen.unwatched_ns > 0 {
         findings.push(finding(
             "unwatched",
             format!(
-                "nobody looked for {:.1} s: this machine is too busy, and sysfs keeps no queue; use the source \
+                "the line was not read for {:.1} s: this machine is too busy, and sysfs keeps no queue; use the source \
                  kind \"cdev\"",
                 seen.unwatched_ns as f64 / 1e9
             ),
@@ -68,13 +70,13 @@ fn level(meter: &MeterSettings, seen: &Seen) -> Option<Finding> {
         )),
         (true, true) if meter.medium.unit() == Unit::CubicMetre => Some(finding(
             "always_closed",
-            "closed all the time: its wheel has stopped where the magnet closes the contact, which is no fault; \
-             else the wires touch, or the polarity is the other way round (active_low)",
+            "closed all the time: the wheel has stopped where its magnet closes the contact, which is normal; \
+             otherwise the wires touch, or the polarity is reversed (active_low)",
         )),
         (true, true) => Some(finding(
             "always_closed",
             "closed all the time: the wires touch, S0+ and S0− are swapped, there is no pull-up, \
-             or the polarity is the other way round (active_low)",
+             or the polarity is reversed (active_low)",
         )),
         (true, false) => Some(finding(
             "no_pulse",
@@ -87,7 +89,7 @@ fn level(meter: &MeterSettings, seen: &Seen) -> Option<Finding> {
         )),
         (false, true) => Some(finding(
             "mostly_closed",
-            "closed most of the time: the polarity is likely the other way round (active_low)",
+            "closed most of the time: the polarity is probably reversed (active_low)",
         )),
         (false, false) => None,
     }
@@ -112,8 +114,8 @@ fn rejected(meter: &MeterSettings, seen: &Seen) -> Option<Finding> {
     if f64::from(seen.rejected) > HUM_A_SECOND * seconds {
         return Some(finding(
             "floating",
-            "the line follows the mains' hum: nothing holds it; switch the pull-up on (cdev: bias = \"pull-up\"; \
-             sysfs: gpio=17=pu in config.txt), and look for a loose wire",
+            "the line picks up mains hum: nothing holds it; switch on the pull-up (cdev: bias = \"pull-up\"; \
+             sysfs: gpio=17=pu in config.txt), and check for a loose wire",
         ));
     }
     if seen.pulses.is_empty() {
@@ -138,7 +140,7 @@ fn rejected(meter: &MeterSettings, seen: &Seen) -> Option<Finding> {
              much of it, twist or shield the wire, or put 100 nF across it{}",
             suggested(meter, seen)
                 .map(|(closed, open)| format!(
-                    "; a filter that keeps clear of bounces and pulses is \
+                    "; a filter well between bounces and pulses is \
                      bounce = {{ min_closed_ms = {closed}, min_open_ms = {open} }}"
                 ))
                 .unwrap_or_default()
@@ -192,8 +194,8 @@ fn too_fast(meter: &MeterSettings, seen: &Seen) -> Option<Finding> {
         finding(
             code,
             format!(
-                "two pulses as close as {highest:.0} {}, more than {limit} = {most:.0} allows: interference that \
-                 is long enough to look like a pulse, or {constant} is not what the meter says",
+                "two pulses so close that they mean {highest:.0} {}, more than {limit} = {most:.0}: interference that \
+                 is long enough to look like a pulse, or {constant} is not the one printed on the meter",
                 meter.medium.unit().of_rate()
             ),
         )

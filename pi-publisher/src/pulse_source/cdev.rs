@@ -100,8 +100,10 @@ impl CharacterDevice {
             Some(file) => Records::in_file(file, goes_on).or_else(|_| Records::in_memory()),
             None => Records::in_memory(),
         };
-        let failed =
-            |error| SourceError::Io { doing: format!("making room for edges of {described}"), error };
+        let failed = |error| SourceError::Io {
+            doing: format!("reserving memory for the edges of {described}"),
+            error,
+        };
         if let Some(KeptLine { descriptor: line, request, until, contact }) = kept.line {
             let records = records(true).map_err(failed)?;
             let (began, last_number) = ((until, contact), request.last_number);
@@ -252,7 +254,7 @@ fn refused(line: &FoundLine, what: &str, error: &gpiocdev::Error) -> SourceError
         error if error.kind() == io::ErrorKind::ResourceBusy => {
             let info = gpiocdev::Chip::from_path(&line.chip).and_then(|chip| chip.line_info(line.offset));
             let by = match info.map(|info| info.consumer).unwrap_or_default() {
-                by if by.is_empty() => "somebody without a name".into(),
+                by if by.is_empty() => "a program without a name".into(),
                 by if by == "sysfs" => "sysfs (exported under /sys/class/gpio)".into(),
                 by => by,
             };

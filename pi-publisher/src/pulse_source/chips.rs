@@ -48,7 +48,7 @@ fn read_all() -> Result<Vec<ChipFacts>, SourceError> {
         match read(&path) {
             Ok(chip) => chips.push(chip),
             Err(error) if error.kind() == io::ErrorKind::PermissionDenied => denied = Some(path),
-            Err(error) => tracing::warn!(chip = %path.display(), %error, "chip passed over"),
+            Err(error) => tracing::warn!(chip = %path.display(), %error, "GPIO chip skipped"),
         }
     }
     match denied {
@@ -102,7 +102,7 @@ fn missing(chips: &[ChipFacts], wanted: Option<&str>, line: &Line) -> SourceErro
         },
         remedy: match listed.is_empty() {
             true => "this machine has no GPIO chip; the source kind \"simulated\" needs none".into(),
-            false => format!("there are: {}", listed.join(", ")),
+            false => format!("this machine has: {}", listed.join(", ")),
         },
     }
 }

@@ -87,7 +87,7 @@ impl Drop for Export {
             return;
         }
         if let Err(error) = self.pin.unexport() {
-            tracing::warn!(pin = self.pin.get_pin_num(), %error, "could not be given back to sysfs");
+            tracing::warn!(pin = self.pin.get_pin_num(), %error, "could not be unexported from sysfs");
         }
     }
 }

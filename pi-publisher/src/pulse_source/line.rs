@@ -104,7 +104,7 @@ fn on_header(pin: u32) -> Result<Line, String> {
         Some(0) => {
             Err(format!("pin {pin} of a Pi's header is power, ground or reserved; it has no GPIO line"))
         }
-        None => Err(format!("a Pi's header has pins 1 to 40, and no pin {pin}")),
+        None => Err(format!("a Pi's header has pins 1 to 40; there is no pin {pin}")),
     }
 }
 

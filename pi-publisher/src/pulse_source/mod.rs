@@ -152,7 +152,7 @@ pub enum SourceError {
         by: String,
     },
     /// No permission.
-    #[error("{what} may not be opened by this user; add it to the group gpio, or run as root")]
+    #[error("this user may not open {what}; add the user to the group gpio, or run as root")]
     Denied {
         /// The file or line.
         what: String,

@@ -179,7 +179,7 @@ async fn read(
         looked = now;
         if let Some(missed) = watched.unwatched.first() {
             let seconds = missed.end.since(missed.start) as f64 / 1e9;
-            tracing::warn!(%pin, seconds, "nobody read the line; pulses of this time are lost");
+            tracing::warn!(%pin, seconds, "the line was not read; pulses of this time are lost");
             watched.until = watched.until.max(missed.end);
         }
         if writes.send(Ok(watched)).is_err() {

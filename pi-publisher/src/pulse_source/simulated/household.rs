@@ -70,7 +70,7 @@ impl Household {
         }
         let zone = TimeZone::get(&settings.time_zone).map_err(|_| SourceError::Missing {
             what: format!("the time zone \"{}\"", settings.time_zone),
-            remedy: "give a name of the IANA database, like Europe/Berlin".into(),
+            remedy: "give a name from the IANA database, like Europe/Berlin".into(),
         })?;
         Ok(Self {
             loads: Loads::new(settings.seed, settings.kwh_per_year),

@@ -262,7 +262,7 @@ fn settings_are_checked_with_a_word_of_advice() {
     };
     assert_eq!(
         refusal(|settings| settings.time_zone = "Berlin".into(), 1000),
-        "the time zone \"Berlin\" was not found; give a name of the IANA database, like Europe/Berlin"
+        "the time zone \"Berlin\" was not found; give a name from the IANA database, like Europe/Berlin"
     );
     assert_eq!(
         refusal(|settings| settings.pulse_ms = 20, 1000),
