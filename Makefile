@@ -2,10 +2,10 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
 
-help: ## What there is
+help: ## Lists the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
-demo: ## Builds PowerPi and shows it on this machine, with a simulated household
+demo: ## Builds PowerPi and runs it on this machine with a simulated household
 	deploy/install-packages.sh build
 	cargo build --release --locked --bins
 	target/release/powerpi demo $(DEMO)
@@ -24,14 +24,14 @@ test-gpio: ## Counts real pulses in a real Linux kernel (User-mode Linux with gp
 	cargo build --workspace --bins --locked
 	BIN=target/debug end-to-end/gpio/count-on-real-kernel.sh
 
-screenshots: ## Takes the pictures in docs/ anew
+screenshots: ## Retakes the pictures in docs/
 	deploy/install-packages.sh build test
 	cargo build --release --workspace --bins --locked
 	cargo run --release --locked --package end-to-end --example screenshots
 
 KILLS ?= 1000
 SOAK_MINUTES ?= 60
-torture: ## Breaks things for an hour: kills, power cuts, a soak (KILLS=1000 SOAK_MINUTES=60)
+torture: ## Breaks things for an hour: kills, power cuts, a soak test (KILLS=1000 SOAK_MINUTES=60)
 	deploy/install-packages.sh build test
 	cargo build --release --workspace --locked
 	cargo run --release --locked --package end-to-end --example torture -- --kills $(KILLS) --soak-minutes $(SOAK_MINUTES)
@@ -43,39 +43,39 @@ bench-sd-card: ## What the publisher writes to its SD card in a day (as root)
 	cargo run --release --locked --package end-to-end --example sd_card -- $(MINUTES)
 
 SECONDS_EACH ?= 60
-bench-publisher: ## What the publisher costs: size, memory, CPU for each pulse and minute
+bench-publisher: ## What the publisher costs: size, memory, CPU per pulse and minute
 	deploy/install-packages.sh build test
 	cargo build --release --locked --bins
 	cargo run --release --locked --package end-to-end --example publisher -- $(SECONDS_EACH)
 
-bench-broker: ## Measures the broker against mosquitto, in turns, and its PUBACK against fdatasync
+bench-broker: ## Measures the broker against mosquitto, taking turns, and its PUBACK against fdatasync
 	deploy/install-packages.sh build test
 	cargo build --release --locked --package powerpi-broker --bins --examples
 	target/release/examples/benchmark $(BENCH)
 
-bench-web: ## Measures the pages against nginx and rrdtool, in turns (BENCH='ROUNDS SECONDS')
+bench-web: ## Measures the pages against nginx and others, taking turns (BENCH='ROUNDS SECONDS')
 	deploy/install-packages.sh build test bench
 	cargo build --release --locked --package powerpi-web --bins --examples
 	target/release/examples/bench_web $(BENCH)
 
-deny: ## Licences, sources and known advisories of all dependencies (wants the network)
+deny: ## Checks licences, sources and known advisories of all dependencies (needs the network)
 	command -v cargo-deny >/dev/null || cargo install --locked cargo-deny
 	cargo deny check
 
-packages: ## Makes the Debian packages for this machine's architecture, in target/packages
+packages: ## Builds the Debian packages for this machine's architecture, in target/packages
 	deploy/install-packages.sh build
 	deploy/packages/build-programs.sh target/packaged
 	rm -rf target/packages
 	for package in powerpi-pi powerpi-server; do \
 	    deploy/packages/build.sh $$package "$$(dpkg --print-architecture)" target/packaged/release target/packages || exit 1; done
 
-packages-arm: ## Adds the packages for Raspberry Pis (as root; fetches Debian sid once)
+packages-arm: ## Builds the packages for Raspberry Pis, too (as root; fetches Debian sid once)
 	deploy/install-packages.sh arm
 	deploy/arm/build.sh
 	deploy/packages/build.sh powerpi-pi armhf target/arm/armv6 target/packages
 	deploy/packages/build.sh powerpi-pi arm64 target/arm/arm64 target/packages
 
-test-packages: packages ## Makes the packages twice and compares; installs, upgrades and removes them in a booted Debian 12 (as root)
+test-packages: packages ## Builds the packages twice and compares; installs, upgrades and removes them in a booted Debian 12 (as root)
 	deploy/install-packages.sh packages
 	deploy/packages/reproducible.sh target/packages target/packaged/release
 	deploy/packages/test.sh target/packages
@@ -83,7 +83,7 @@ test-packages: packages ## Makes the packages twice and compares; installs, upgr
 	deploy/install-packages.sh gpio test
 	end-to-end/gpio/boot-debian.sh target/packages
 
-test-arm: ## Runs the programs for Raspberry Pis, emulated, against this machine's broker and recorder (as root)
+test-arm: ## Runs the programs for Raspberry Pis in emulation against this machine's broker and recorder (as root)
 	deploy/install-packages.sh build arm test-arm
 	deploy/arm/build.sh
 	cargo build --release --locked --bins

@@ -7,20 +7,20 @@ set -euo pipefail
 declare -A why=(
     [gcc]="compiles SQLite and links"
     [pkg-config]="finds librrd"
-    [librrd-dev]="the library that keeps and draws RRD files"
-    [libclang-dev]="reads librrd's header while building"
+    [librrd-dev]="the library that stores and draws RRD files"
+    [libclang-dev]="reads librrd's header during the build"
     [fonts-inter]="the font of the pictures"
-    [fonts-dejavu-core]="the font where Inter is missing"
+    [fonts-dejavu-core]="the font if Inter is missing"
     [rrdtool]="a second opinion on RRD files, in tests"
     [mosquitto]="a second broker, in tests"
     [mosquitto-clients]="other people's MQTT clients, in tests"
     [chromium]="a browser, in tests"
     [chromium-driver]="drives the browser"
-    [npm]="fetches axe-core, which looks for barriers on the pages"
+    [npm]="fetches axe-core, which checks the accessibility of the pages"
     [python3-aiosmtpd]="a mail server, in tests"
-    [nginx-light]="a proxy before the pages, in tests"
-    [apache2-bin]="another one"
-    [caddy]="and a third"
+    [nginx-light]="a proxy in front of the pages, in tests"
+    [apache2-bin]="another proxy"
+    [caddy]="a third proxy"
     [curl]="a client that speaks TLS, in tests"
     [sqlite3]="looks into the ledger, in tests"
     [linux-source-6.1]="the kernel that counts in the GPIO test"
@@ -31,11 +31,11 @@ declare -A why=(
     [xz-utils]="unpacks that kernel"
     [busybox-static]="the commands inside that kernel"
     [mmdebstrap]="fetches the compilers for ARM"
-    [debootstrap]="a clean Debian 12 to install in"
+    [debootstrap]="a clean Debian 12 to install packages in"
     [systemd-container]="starts that Debian 12"
-    [lintian]="looks packages over"
+    [lintian]="checks packages"
     [qemu-user-static]="a Raspberry Pi's processor, in tests"
-    [binutils-arm-linux-gnueabihf]="looks which instructions a program for ARM has"
+    [binutils-arm-linux-gnueabihf]="shows which instructions a program for ARM uses"
     [podman]="builds and runs containers"
     [buildah]="builds them for podman"
     [runc]="starts them"
@@ -43,9 +43,9 @@ declare -A why=(
     [iptables]="their ports"
     [python3-pip]="fetches podman-compose"
     [victoria-metrics]="answers with the same data, in benchmarks"
-    [php-fpm]="another one that does"
-    [php-rrd]="reads RRD files for it"
-    [wrk]="asks for pages as fast as they come, in benchmarks"
+    [php-fpm]="another server with the same data, in benchmarks"
+    [php-rrd]="reads RRD files for php-fpm"
+    [wrk]="requests pages as fast as they come, in benchmarks"
 )
 declare -A packages=(
     [arm]="mmdebstrap"
@@ -59,7 +59,7 @@ declare -A packages=(
 )
 
 command -v cargo >/dev/null || { echo "Rust is missing: install it from https://rustup.rs (1.89 or newer)." >&2; exit 1; }
-command -v apt-get >/dev/null || { echo "This is no Debian; install by hand what deploy/install-packages.sh lists." >&2; exit 1; }
+command -v apt-get >/dev/null || { echo "This is not Debian; install by hand what deploy/install-packages.sh lists." >&2; exit 1; }
 
 missing=()
 for step in "$@"; do

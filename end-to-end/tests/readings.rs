@@ -105,13 +105,13 @@ fn a_reading_goes_from_the_form_to_the_ledger_and_onto_the_page() {
     let first = ask(&site, "ernst", PAGE, Some("time=2026-03-01T13:01&shown=100"));
     assert!(first.starts_with("HTTP/1.1 303"), "{first}\n{}", web.log());
     assert_eq!(readings(&site), [(100.0, "ernst".to_owned())], "there before the browser goes on");
-    assert!(next(&site, "ernst", &first).contains("The reading is entered."));
+    assert!(next(&site, "ernst", &first).contains("The reading has been entered."));
 
     // Nobody records: the broker owes it.
     recorder.stop();
     let second = ask(&site, "ernst", PAGE, Some("time=2026-03-01T13:04&shown=100,01"));
     assert!(second.starts_with("HTTP/1.1 303"), "{second}");
-    assert!(next(&site, "ernst", &second).contains("The reading is under way"));
+    assert!(next(&site, "ernst", &second).contains("The reading is on its way"));
     broker.stop();
     let broker = site.start("powerpi-broker");
     let recorder = site.start("powerpi-recorder");
@@ -161,7 +161,7 @@ async fn the_form_is_for_everybody_who_may_use_it() {
     field.send_keys("1234,5\n").await.unwrap();
     wait_until("the reading is entered", || readings(&site) == [(1234.5, "ernst".to_owned())]);
     let notice = browser.page.wait().for_element(Locator::Css("#notice")).await.unwrap();
-    assert_eq!(notice.text().await.unwrap(), "The reading is entered.");
+    assert_eq!(notice.text().await.unwrap(), "The reading has been entered.");
     browser.set_javascript(true).await;
     browser.page.goto(&page).await.unwrap();
     assert_eq!(browser.barriers().await, [""; 0], "with a reading");
@@ -175,7 +175,7 @@ async fn the_form_is_for_everybody_who_may_use_it() {
     find(".readings button").await.click().await.unwrap();
     wait_until("the reading is taken back", || readings(&site).is_empty());
     let notice = browser.page.wait().for_element(Locator::Css("#notice")).await.unwrap();
-    assert_eq!(notice.text().await.unwrap(), "The reading is taken back.");
+    assert_eq!(notice.text().await.unwrap(), "The reading has been deleted.");
     browser.set_javascript(true).await;
     browser.page.goto(&page).await.unwrap();
     assert_eq!(browser.barriers().await, [""; 0], "with an open question");

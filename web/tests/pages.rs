@@ -130,11 +130,11 @@ fn nothing_is_found_where_nothing_is() {
     ] {
         let answer = site.get(path);
         assert_eq!(answer.status, 404, "{path}");
-        assert!(answer.text().contains("<h1>There is nothing here</h1>"), "{path}");
+        assert!(answer.text().contains("<h1>Page not found</h1>"), "{path}");
     }
     let pink = site.get("/m/hq/main/day.svg?theme=pink&lang=de");
     assert_eq!(pink.status, 400);
-    assert!(pink.text().contains("Ein Wert in der Adresse ist nicht möglich"), "{}", pink.text());
+    assert!(pink.text().contains("Ein Wert in der Adresse ist ungültig"), "{}", pink.text());
     assert!(pink.text().contains("<p class=\"advice\" lang=\"en\">theme: must be one of light, dark</p>"));
     let refused = site.ask("POST", "/", &[("Content-Length", "0")]);
     assert_eq!((refused.status, refused.header("allow")), (405, "GET, HEAD"));

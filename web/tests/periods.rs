@@ -93,7 +93,7 @@ fn what_nobody_watched_is_hatched_and_never_zero() {
         (Some(3600), vec![true, false, false, false, false, false, false, false, true])
     );
     // Once it is over, a page of a time without a minute says so.
-    assert!(page(&site, "/m/hq/main/day/2025-08-01").contains("Nothing was recorded in this time."));
+    assert!(page(&site, "/m/hq/main/day/2025-08-01").contains("Nothing was recorded in this period."));
 }
 
 #[test]

@@ -108,7 +108,7 @@ fn a_form_that_is_not_taken_is_refused_in_the_language_of_the_page() {
     let json = ("Content-Type", "application/json");
     let long = "x".repeat(5000);
     for (headers, form, status, said) in [
-        (vec![foreign], GOOD, 403, "Es kommt nicht von einer Seite dieses Servers"),
+        (vec![foreign], GOOD, 403, "Es wurde nicht von einer Seite dieses Servers gesendet"),
         (vec![OURS, json], "{}", 415, "Es lässt sich nicht lesen"),
         (vec![OURS], long.as_str(), 413, "Es ist zu lang"),
     ] {
@@ -128,10 +128,10 @@ fn a_form_that_is_not_taken_is_refused_in_the_language_of_the_page() {
 fn what_cannot_be_entered_is_told_and_what_was_typed_in_stays() {
     let site = site(1);
     for (form, said) in [
-        ("time=soon&shown=5", "That is not a time."),
-        ("time=2099-01-01T12%3A00&shown=5", "still to come"),
+        ("time=soon&shown=5", "That is not a valid time."),
+        ("time=2099-01-01T12%3A00&shown=5", "in the future"),
         ("time=2025-10-26T12%3A00&shown=12.345%2C6", "at most one decimal point"),
-        ("", "That is not a time."),
+        ("", "That is not a valid time."),
     ] {
         let answer = post(&site, Some("ernst"), &[OURS], form);
         let page = answer.text();
@@ -147,7 +147,7 @@ fn what_cannot_be_entered_is_told_and_what_was_typed_in_stays() {
 
     let away = post(&site, Some("ernst"), &[OURS, ("Accept-Language", "de")], GOOD);
     let page = away.text();
-    assert!(away.status == 503 && page.contains("konnte nicht übergeben werden"), "{page}");
+    assert!(away.status == 503 && page.contains("konnte nicht gesendet werden"), "{page}");
     assert!(page.contains("value=\"12345,6\""), "{page}");
 
     let login = basic("ernst");
@@ -165,7 +165,7 @@ fn the_broker_gets_it_with_qos_1_and_it_is_under_way_until_the_recorder_has_it()
     let payload = r#"{"t":"2025-10-26T11:00:00Z","kwh":12345.6,"by":"ernst"}"#;
     assert_eq!(heard, format!("powerpi/hq/main/reading 1 0 {payload}"));
     let page = get(&site, Some("ernst"), sent.header("location"));
-    assert!(page.contains("The reading is under way") && page.contains("No reading yet"), "{page}");
+    assert!(page.contains("The reading is on its way") && page.contains("No readings yet"), "{page}");
 }
 
 fn enter(site: &Site, at: &str, kwh: f64, by: &str) {
@@ -203,20 +203,20 @@ fn a_reading_is_taken_back_by_those_who_may_enter_some() {
     let payload = format!(r#"{{"t":"{AT}","taken_back":true,"by":"ernst"}}"#);
     assert_eq!(heard, format!("powerpi/hq/main/reading 1 0 {payload}"));
     let under_way = get(&site, Some("ernst"), sent.header("location"));
-    assert!(under_way.contains("is under way: it goes from here"), "{under_way}");
+    assert!(under_way.contains("is being deleted: it disappears from here"), "{under_way}");
     let field = format!("name=\"take_back\" value=\"{AT}\"");
     assert!(under_way.contains(&field), "{under_way}");
     assert!(!get(&site, Some("anna"), PAGE).contains("take_back"), "who may only look");
     take_back(&site, AT);
     let gone = get(&site, Some("ernst"), &format!("{}&lang=de", sent.header("location")));
-    assert!(gone.contains("Die Ablesung ist zurückgenommen.") && !gone.contains(&field), "{gone}");
+    assert!(gone.contains("Die Ablesung wurde gelöscht.") && !gone.contains(&field), "{gone}");
 
     // The broker is away now.
     assert_eq!(post(&site, Some("anna"), &[OURS], FORM).status, 403);
     assert_eq!(post(&site, Some("ernst"), &[("Origin", "http://evil")], FORM).status, 403);
     assert_eq!(post(&site, Some("ernst"), &[OURS], "take_back=yesterday").status, 400);
     let refused = post(&site, Some("ernst"), &[OURS], FORM);
-    assert!(refused.status == 503 && refused.text().contains("It could not be handed over"));
+    assert!(refused.status == 503 && refused.text().contains("This could not be sent"));
 }
 
 fn take_back(site: &Site, at: &str) {
