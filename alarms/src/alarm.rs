@@ -1,4 +1,4 @@
-//! One alarm: raised once, over once, with hysteresis: pure.
+//! One alarm, raised and over with hysteresis: pure.
 
 use std::time::Duration;
 
@@ -7,43 +7,43 @@ use serde::{Deserialize, Serialize};
 
 use crate::condition::{Condition, Finding};
 
-/// Where an alarm stands. It is kept over restarts.
+/// An alarm's state. It is kept over restarts.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Standing {
-    /// All is well.
+    /// Its condition is not met.
     #[default]
     Quiet,
-    /// Fulfilled, but not for long enough.
+    /// Met, but not for long enough.
     Pending {
         /// Since when.
         since: Timestamp,
         /// The highest value since then.
         highest: f64,
     },
-    /// Told.
+    /// Raised, and a notice was sent.
     Raised(Raised),
 }
 
-/// An alarm that was told.
+/// An alarm that is raised.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Raised {
-    /// Since when its condition was fulfilled.
+    /// Since when its condition has been met.
     pub since: Timestamp,
     /// The highest value since then: W, seconds without a pulse or without the
     /// publisher, kWh.
     pub highest: f64,
-    /// Since when it has been clear, if it is.
+    /// Since when its condition has not been met, if it is not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub clear_since: Option<Timestamp>,
 }
 
-/// What there is to tell.
+/// A change that a notice is sent of.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Turn {
     /// It is raised now.
     Raised(Raised),
-    /// It was, and is over.
+    /// It was raised and is over.
     Over {
         /// What it was.
         was: Raised,
@@ -53,7 +53,7 @@ pub enum Turn {
 }
 
 impl Standing {
-    /// What it says of itself on the wire.
+    /// The state's name on the wire.
     pub fn raised(&self) -> Option<&Raised> {
         match self {
             Self::Raised(raised) => Some(raised),
@@ -61,7 +61,7 @@ impl Standing {
         }
     }
 
-    /// Takes the moment's finding in; returns what is to be told.
+    /// Takes the current finding; returns what a notice is to be sent of.
     pub fn step(&mut self, condition: &Condition, finding: Finding, now: Timestamp) -> Option<Turn> {
         let (next, turn) = match *self {
             Self::Quiet => Self::pending(now, f64::MIN, condition, finding, now),
@@ -175,7 +175,7 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever happens: raised and over take turns.
+        /// Whatever happens, raised and over alternate.
         #[test]
         fn raised_and_over_alternate(findings in proptest::collection::vec((0u8..3, 1i64..400), 0..200)) {
             let (mut standing, mut now, mut told) = (Standing::default(), 0, false);

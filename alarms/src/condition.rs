@@ -1,4 +1,4 @@
-//! What an alarm watches, and what it makes of what is known: pure.
+//! What an alarm watches, and whether its condition is met: pure.
 
 use std::time::Duration;
 
@@ -7,14 +7,14 @@ use meter_messages::Unit;
 
 use crate::observed::{MeterObserved, Presence};
 
-/// A value this old says nothing of now: publishers send one a second.
+/// A value this old says nothing about now: publishers send one each second.
 const STALE_AFTER: Duration = Duration::from_secs(90);
 
 /// What an alarm watches.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Condition {
-    /// The power or flow is at or above `limit` for so long. It is over once it
-    /// has been below `ends_below` as long, but a minute at most.
+    /// The power or flow has been at or above `limit` for some time. Over once it
+    /// has been below `ends_below` for as long, at most a minute.
     Above {
         /// The meter's unit: of power, or of flow.
         unit: Unit,
@@ -25,7 +25,7 @@ pub enum Condition {
         /// How long it has to last.
         lasting: Duration,
     },
-    /// The line is watched, and no pulse has come for so long.
+    /// The line is watched, and no pulse has come for some time.
     NoPulse {
         /// How long it has to last.
         lasting: Duration,
@@ -37,32 +37,32 @@ pub enum Condition {
         /// In that unit.
         per_month: f64,
     },
-    /// Nothing is heard of the publisher for so long.
+    /// The publisher has been offline for some time.
     Offline {
         /// How long it has to last.
         lasting: Duration,
     },
 }
 
-/// What a condition makes of the moment.
+/// Whether a condition is met at a moment.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Finding {
-    /// It is fulfilled.
+    /// It is met.
     Fulfilled {
         /// In W, l/h, kWh, m³, or seconds without a pulse or without the publisher.
         value: f64,
-        /// Since when, where that is known from elsewhere than from having watched.
+        /// Since when, if the values themselves say so.
         since: Option<Timestamp>,
     },
-    /// It is not.
+    /// It is not met.
     Clear,
-    /// Neither: between the two limits, or not known. Whatever holds goes on.
+    /// Between the two limits, or not known: the state stays.
     Unknown,
 }
 
 impl Condition {
-    /// How long it has to be fulfilled before the alarm is raised. How long no
-    /// pulse came, and what a month used, is in the finding already.
+    /// How long it has to be met before the alarm is raised. The time without a
+    /// pulse, and what a month used, are already in the finding.
     pub fn raised_after(&self) -> Duration {
         match self {
             Self::Above { lasting, .. } | Self::Offline { lasting } => *lasting,
@@ -78,7 +78,7 @@ impl Condition {
         }
     }
 
-    /// The unit of the meter that it can watch, if not any meter will do.
+    /// The unit that its meter must have; `None` if any will do.
     pub fn unit(&self) -> Option<Unit> {
         match self {
             Self::Above { unit, .. } | Self::Budget { unit, .. } => Some(*unit),
@@ -86,7 +86,7 @@ impl Condition {
         }
     }
 
-    /// What it makes of what is known at `now`.
+    /// Whether it is met, by what is known at `now`.
     pub fn find(&self, observed: &MeterObserved, now: Timestamp) -> Finding {
         match *self {
             Self::Above { unit, limit, ends_below, .. } => match rate_of_now(observed, unit, now) {

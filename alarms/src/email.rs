@@ -23,12 +23,12 @@ const WITHIN: Duration = Duration::from_secs(30);
 pub struct EmailSettings {
     /// The mail server.
     pub host: String,
-    /// Its port; 465 with `tls`, 587 with `starttls`, 25 with `none` where none is given.
+    /// Its port; by default 465 with `tls`, 587 with `starttls`, 25 with `none`.
     pub port: Option<u16>,
     /// How the connection is protected.
     #[serde(default)]
     pub security: Security,
-    /// CAs to trust, in PEM; the system's where none are given.
+    /// CAs to trust, in PEM; the system's by default.
     pub ca_file: Option<PathBuf>,
     /// The user at the mail server.
     pub user: Option<String>,
@@ -36,7 +36,7 @@ pub struct EmailSettings {
     pub password_file: Option<PathBuf>,
     /// The sender.
     pub from: Mailbox,
-    /// Who gets notices.
+    /// The recipients.
     pub to: Vec<Mailbox>,
 }
 
@@ -47,9 +47,9 @@ pub enum Security {
     /// TLS from the start.
     #[default]
     Tls,
-    /// TLS after a greeting; refused where the server does not offer it.
+    /// TLS after a greeting; an error if the server does not offer it.
     StartTls,
-    /// Not at all: for a mail server on this machine.
+    /// No protection: for a mail server on this machine.
     None,
 }
 
@@ -68,7 +68,7 @@ impl Email {
     /// Reads certificates and password.
     ///
     /// # Errors
-    /// Files that cannot be read; a password without protection beyond this machine.
+    /// Files that cannot be read; a password that would leave this machine unprotected.
     pub fn new(settings: &EmailSettings) -> anyhow::Result<Self> {
         let tls = |required: fn(TlsParameters) -> Tls| -> anyhow::Result<Tls> {
             let mut parameters = TlsParameters::builder(settings.host.clone());
@@ -104,7 +104,7 @@ impl Email {
         Ok(Self { transport: transport.build(), from: settings.from.clone(), to: settings.to.clone() })
     }
 
-    /// Sends a notice to all.
+    /// Sends a notice to all recipients.
     ///
     /// # Errors
     /// What the mail server said.

@@ -1,9 +1,9 @@
-//! Tells when a meter does what it should not: too much power, no pulse, a
-//! budget passed, a publisher that is gone. No cloud: by MQTT, e-mail, webhook.
+//! Sends notices when a meter needs attention: too much power, no pulse, a
+//! budget exceeded, a publisher offline. By MQTT, e-mail and webhook, without a cloud.
 //!
-//! [`session`] and [`months`] tell [`watching`] what is known; once a second it
-//! asks each alarm's [`condition`] what it makes of that, and [`alarm`] decides
-//! whether it turned; what turned is on disk ([`record`]) before it is sent
+//! [`session`] and [`months`] give [`watching`] the values; once a second it
+//! asks each alarm's [`condition`] whether it is met, and [`alarm`] decides
+//! whether the state changes; a change is on disk ([`record`]) before it is sent
 //! ([`sending`]). Start reading at [`run`].
 
 pub mod alarm;
@@ -31,20 +31,20 @@ use crate::settings::Settings;
 use crate::watching::{Setting, Watch};
 use crate::webhook::Webhook;
 
-/// How often the alarms are looked at: as often as values come.
+/// How often the alarms are checked: as often as values come.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// Watches until `shutdown`.
 ///
 /// # Errors
-/// Settings that cannot be; a record that cannot be read.
+/// Invalid settings; a record that cannot be read.
 pub async fn run(settings: Settings, shutdown: CancellationToken) -> anyhow::Result<()> {
     settings.mqtt.check()?;
     let (alarms, zone) = (settings.alarms()?, settings.zone()?);
     let email = settings.email.as_ref().map(Email::new).transpose()?;
     let webhook = settings.webhook.as_ref().map(Webhook::new).transpose()?;
     let record = Record::read(&settings.state_file)?;
-    // Whether it can be written is better known now than at the first alarm.
+    // If it cannot be written, better fail now than at the first alarm.
     record.write(&settings.state_file)?;
     if alarms.is_empty() {
         tracing::warn!("the settings have no [[alarm]]: nothing is watched");

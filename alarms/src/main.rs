@@ -1,4 +1,4 @@
-//! Tells when a meter does what it should not.
+//! Sends notices when a meter needs attention.
 //!
 //! Start reading at [`alarms::run`].
 
@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use daemon_runtime::Daemon;
 
-/// Tells by MQTT, e-mail and webhook when a meter does what it should not.
+/// Sends notices by MQTT, e-mail and webhook when a meter needs attention.
 #[derive(Parser)]
 #[command(version, about)]
 struct Arguments {

@@ -14,7 +14,7 @@ use crate::watching::Watch;
 
 const EVERY: Duration = Duration::from_secs(60);
 
-/// Reads until `shutdown`. A ledger that is not there yet is tried again.
+/// Reads until `shutdown`. A ledger that does not exist yet is tried again.
 pub async fn run(ledger: PathBuf, zone: TimeZone, watch: Watch, shutdown: CancellationToken) {
     let mut refused = false;
     while !shutdown.is_cancelled() {

@@ -1,4 +1,4 @@
-//! What is told: the same by MQTT, e-mail and webhook.
+//! Notices: the same by MQTT, e-mail and webhook.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -10,9 +10,9 @@ pub struct Notice {
     pub alarm: String,
     /// `<site>/<meter>`.
     pub meter: String,
-    /// `raised` or `over`; a retained topic says `quiet` of an alarm that was never raised.
+    /// `raised` or `over`; the retained topic of an alarm that was never raised says `quiet`.
     pub state: State,
-    /// Since when its condition was fulfilled.
+    /// Since when its condition has been met.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub since: Option<Timestamp>,
     /// When it ended.
@@ -29,15 +29,15 @@ pub struct Notice {
     pub page: Option<String>,
 }
 
-/// Where an alarm stands.
+/// An alarm's state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum State {
     /// Never raised yet.
     Quiet,
-    /// Its condition holds.
+    /// Its condition is met.
     Raised,
-    /// It does no more.
+    /// Its condition is no longer met.
     Over,
 }
 

@@ -3,12 +3,12 @@
 use jiff::Timestamp;
 use meter_messages::{Live, Status, Unit};
 
-/// Whether a meter's publisher is there.
+/// Whether a meter's publisher is online.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Presence {
-    /// It says so.
+    /// It is online.
     Online,
-    /// It, or its will, says that it is gone; or the broker cannot be reached.
+    /// It is offline, or the broker cannot be reached.
     Gone {
         /// Since when, as far as we know.
         since: Timestamp,
@@ -24,30 +24,30 @@ pub struct MeterObserved {
     pub last_pulse: Option<Timestamp>,
     /// This month's energy or volume, in that unit.
     pub month: Option<(Unit, f64)>,
-    /// Whether its publisher is there.
+    /// Whether its publisher is online.
     pub presence: Presence,
 }
 
 impl MeterObserved {
-    /// Nothing is known at `now`.
+    /// Nothing is known yet at `now`.
     pub fn nothing(now: Timestamp) -> Self {
         Self { value: None, last_pulse: None, month: None, presence: Presence::Gone { since: now } }
     }
 
-    /// Takes a value in; one that is older than what is known is passed over.
+    /// Takes a value; one that is older than what is known is ignored.
     pub fn take(&mut self, value: Live) {
         let known = self.value.as_ref();
         if known.is_some_and(|known| known.at > value.at) {
             return;
         }
-        // The first value says nothing of when its last pulse came: at its time, at the latest.
+        // The first value does not say when the last pulse came: at its time, at the latest.
         if self.last_pulse.is_none() || known.is_some_and(|known| known.total != value.total) {
             self.last_pulse = Some(value.at);
         }
         self.value = Some(value);
     }
 
-    /// Takes in what the publisher says of itself; `None` is a broker that is away.
+    /// Takes the publisher's status; `None` if the broker cannot be reached.
     pub fn hear(&mut self, status: Option<Status>, now: Timestamp) {
         self.presence = match (status, self.presence) {
             (Some(Status::Online), _) => Presence::Online,

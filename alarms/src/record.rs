@@ -1,4 +1,4 @@
-//! What survives a restart: where each alarm stands, and what is still to be sent.
+//! What survives a restart: each alarm's state, and what is still to be sent.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::io::Write;
@@ -11,27 +11,27 @@ use serde::{Deserialize, Serialize};
 use crate::alarm::Standing;
 use crate::notice::Notice;
 
-/// Notices that wait for one way of sending; beyond, the oldest is given up.
+/// Notices that may wait for one way of sending; beyond that, the oldest is discarded.
 const MOST_UNSENT: usize = 100;
 
-/// A way of sending that is tried again until it succeeds.
+/// A way of sending that is retried until it succeeds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Way {
     /// By e-mail.
     Email,
-    /// To the web address.
+    /// By webhook.
     Webhook,
 }
 
-/// One alarm's part.
+/// What is kept of one alarm.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct AlarmRecord {
-    /// Where it stands.
+    /// Its state.
     pub standing: Standing,
     /// The last notice: what the retained topic says.
     pub notice: Option<Notice>,
-    /// The last pulse and the running count after it.
+    /// The time of the last pulse, and the total after it.
     pub last_pulse: Option<(Timestamp, u64)>,
 }
 
@@ -45,10 +45,10 @@ pub struct Record {
 }
 
 impl Record {
-    /// Reads the file; a new one begins where there is none.
+    /// Reads the file; without one, starts empty.
     ///
     /// # Errors
-    /// A file that cannot be read, or is none of ours.
+    /// If the file cannot be read or is damaged.
     pub fn read(path: &Path) -> anyhow::Result<Self> {
         match std::fs::read(path) {
             Ok(json) => serde_json::from_slice(&json)

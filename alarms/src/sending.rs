@@ -1,4 +1,4 @@
-//! Sends what is queued for one way, in order, again until it succeeds.
+//! Sends the notices queued for one way, in order, retrying each until it succeeds.
 
 use std::time::Duration;
 

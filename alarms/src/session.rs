@@ -1,4 +1,4 @@
-//! The session at the broker: values in, the alarms' retained topics out.
+//! The MQTT session: values in, the alarms' retained topics out.
 
 use std::hash::{BuildHasher, Hasher, RandomState};
 
@@ -12,11 +12,11 @@ use tokio_util::sync::CancellationToken;
 use crate::notice::Notice;
 use crate::watching::Watch;
 
-/// Beside live and retained values of each meter, the sites' status.
+/// Live and retained values of each meter, and the sites' status.
 const FILTERS_OF_A_METER: usize = 2;
 
-/// Listens and publishes until `shutdown`; a broker that is away is tried again,
-/// and meanwhile counts as publishers that are gone.
+/// Listens and publishes until `shutdown`; while the broker cannot be reached it is
+/// retried, and all publishers count as offline.
 pub async fn run(mqtt: &MqttSettings, watch: &Watch, shutdown: &CancellationToken) {
     let broker = mqtt.to_string();
     reconnect(&broker, shutdown, async || {
@@ -72,7 +72,7 @@ fn topic(meter: &Meter, notice: &Notice) -> String {
     format!("powerpi/{}/alarm/{}/state", meter.site, notice.alarm)
 }
 
-/// Takes a message in; what is none of ours is passed over.
+/// Takes a message; other topics are ignored.
 fn take(watch: &Watch, message: &Publish) {
     match message.topic.parse() {
         Ok(Topic::Status(site)) => {
@@ -95,7 +95,7 @@ fn take(watch: &Watch, message: &Publish) {
 }
 
 fn client(mqtt: &MqttSettings, room: usize) -> anyhow::Result<(AsyncClient, EventLoop)> {
-    // Unique, or two of them would throw each other off the broker.
+    // Unique, or two of them would disconnect each other.
     let unique = RandomState::new().build_hasher().finish();
     let mut options = mqtt.options(&format!("powerpi-alarms-{unique:016x}"))?;
     options.set_clean_session(true);

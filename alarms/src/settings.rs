@@ -18,13 +18,13 @@ use crate::webhook::WebhookSettings;
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Settings {
-    /// The recorder's ledger: budgets are reckoned from it.
+    /// The recorder's ledger: budgets are calculated from it.
     pub ledger: PathBuf,
-    /// Where the alarms' standing and unsent notices are kept; its folder must be there.
+    /// The file of the alarms' states and unsent notices; its folder must exist.
     pub state_file: PathBuf,
     /// The language of the notices.
     pub language: Language,
-    /// The zone of months and times; the system's where none is given.
+    /// The time zone of months and times; the system's by default.
     pub time_zone: Option<String>,
     /// The pages' address, so that a notice can link to its meter.
     pub pages: Option<String>,
@@ -54,37 +54,37 @@ impl Default for Settings {
     }
 }
 
-/// One `[[alarm]]`: a name, a meter, and one of the four conditions.
+/// One `[[alarm]]`: a name, a meter, and one condition.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AlarmSettings {
-    /// Its name, the same shape as a meter's id.
+    /// Its name, with the same characters as a meter's id.
     pub name: MeterId,
     /// `<site>/<meter>`.
     #[serde(deserialize_with = "meter")]
     pub meter: Meter,
     /// Power from which it is raised, in W.
     pub above_w: Option<u32>,
-    /// Power below which it is over, in W; nine tenths of `above_w` where none is given.
+    /// Power below which it is over, in W; by default nine tenths of `above_w`.
     pub ends_below_w: Option<u32>,
     /// Flow of gas or water from which it is raised, in litres an hour.
     pub above_l_h: Option<u32>,
-    /// Flow below which it is over; nine tenths of `above_l_h` where none is given.
+    /// Flow below which it is over; by default nine tenths of `above_l_h`.
     pub ends_below_l_h: Option<u32>,
-    /// How long `above_w` or `above_l_h` has to last; at once where none is given.
+    /// How long `above_w` or `above_l_h` has to last; 0 by default.
     #[serde(rename = "for")]
     pub lasting: Option<SignedDuration>,
-    /// How long no pulse may come.
+    /// How long no pulse has to come.
     pub no_pulse_for: Option<SignedDuration>,
     /// The budget of a month, in kWh.
     pub budget_kwh_per_month: Option<f64>,
     /// The budget of a month of gas or water, in m³.
     pub budget_m3_per_month: Option<f64>,
-    /// How long the publisher may be away.
+    /// How long the publisher has to be offline.
     pub offline_for: Option<SignedDuration>,
 }
 
-/// An alarm as it is watched.
+/// A checked alarm.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Alarm {
     /// Its name.
@@ -99,7 +99,7 @@ impl Settings {
     /// The alarms, checked.
     ///
     /// # Errors
-    /// Names that are there twice, alarms without a condition or with several, impossible limits.
+    /// Names used twice, alarms without a condition or with several, impossible limits.
     pub fn alarms(&self) -> Result<Vec<Alarm>, SettingsError> {
         let mut alarms: Vec<Alarm> = Vec::new();
         for settings in &self.alarm {
@@ -114,7 +114,7 @@ impl Settings {
     /// The zone of months and times.
     ///
     /// # Errors
-    /// A name that no zone has.
+    /// An unknown zone.
     pub fn zone(&self) -> Result<TimeZone, SettingsError> {
         let Some(name) = &self.time_zone else { return Ok(TimeZone::system()) };
         TimeZone::get(name).map_err(|_| {

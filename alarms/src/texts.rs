@@ -72,7 +72,7 @@ fn german(condition: &Condition) -> String {
     }
 }
 
-/// What it came to, where that says more than since when.
+/// The highest value, where that says more than since when.
 fn highest(language: Language, condition: &Condition, raised: &Raised) -> String {
     let value = raised.highest;
     match (language, condition) {

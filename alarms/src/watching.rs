@@ -1,4 +1,4 @@
-//! Looks at all alarms once a second and tells what turned.
+//! Checks all alarms once a second and sends notices of those that changed.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -17,8 +17,8 @@ use crate::record::{Record, Way};
 use crate::settings::Alarm;
 use crate::texts::{Language, sentence};
 
-/// The alarms, what is known of their meters, and what was told; shared by the
-/// broker's session, the ledger's reader and the senders.
+/// The alarms, what is known of their meters, and what was sent; shared by the
+/// MQTT session, the ledger's reader and the senders.
 #[derive(Debug, Clone)]
 pub struct Watch {
     inner: Arc<Mutex<Inner>>,
@@ -35,12 +35,12 @@ struct Inner {
     refused: bool,
 }
 
-/// What the settings say about it.
+/// Its settings.
 #[derive(Debug)]
 pub struct Setting {
     /// What to watch.
     pub alarms: Vec<Alarm>,
-    /// Ways besides MQTT.
+    /// Ways of sending besides MQTT.
     pub ways: Vec<Way>,
     /// The language of the notices.
     pub language: Language,
@@ -53,7 +53,7 @@ pub struct Setting {
 }
 
 impl Watch {
-    /// Goes on where the record ends.
+    /// Continues from the record.
     pub fn new(setting: Setting, mut record: Record, now: Timestamp) -> Self {
         record.unsent.retain(|way, _| setting.ways.contains(way));
         let mut observed = BTreeMap::new();
@@ -78,7 +78,7 @@ impl Watch {
         self.with(|inner| inner.observed.get_mut(meter).map(|observed| observed.take(value)));
     }
 
-    /// A site's publisher, or (`None`) the broker that is away.
+    /// A site's publisher, or (`None`) the broker that cannot be reached.
     pub fn status(&self, of: impl Fn(&Meter) -> bool, status: Option<Status>, now: Timestamp) {
         self.with(|inner| {
             let concerned = inner.observed.iter_mut().filter(|(meter, _)| of(meter));
@@ -86,7 +86,7 @@ impl Watch {
         });
     }
 
-    /// What the ledger says of a meter: its name, its unit and this month's energy or volume.
+    /// What the ledger knows of a meter: its name, its unit and this month's energy or volume.
     pub fn month(&self, meter: &Meter, name: String, unit: Unit, quantity: f64) {
         self.with(|inner| {
             if inner.names.insert(meter.clone(), name).is_none() {
@@ -98,19 +98,19 @@ impl Watch {
         });
     }
 
-    /// Looks at all alarms.
+    /// Checks all alarms.
     pub fn look(&self, now: Timestamp) {
         if self.with(|inner| inner.look(now)) {
             self.turned.notify_waiters();
         }
     }
 
-    /// Waits until something turns after this call, even before it is awaited.
+    /// Waits until an alarm changes after this call, even before it is awaited.
     pub fn turned(&self) -> Notified<'_> {
         self.turned.notified()
     }
 
-    /// What the retained topics are to say: each alarm's last notice.
+    /// The retained topics' content: each alarm's last notice.
     pub fn notices(&self) -> Vec<(Meter, Notice)> {
         self.with(|inner| {
             let of = |alarm: &Alarm| {
@@ -126,7 +126,7 @@ impl Watch {
         self.with(|inner| inner.record.unsent.get(&way).and_then(|unsent| unsent.front().cloned()))
     }
 
-    /// That one is sent.
+    /// Removes it: it was sent.
     pub fn sent(&self, way: Way, notice: &Notice) {
         self.with(|inner| {
             if let Some(unsent) = inner.record.unsent.get_mut(&way)
@@ -138,7 +138,7 @@ impl Watch {
         });
     }
 
-    /// Writes down what has not been yet: at the end.
+    /// Writes what has not been written yet; called at the end.
     pub fn keep(&self) {
         self.with(Inner::keep);
     }
@@ -149,7 +149,7 @@ impl Watch {
 }
 
 impl Inner {
-    /// Such an alarm would never be raised.
+    /// Warns of an alarm of another unit than its meter's: it would never be raised.
     fn warn_of_other_units(&self, meter: &Meter, unit: Unit) {
         let of_meter = self.setting.alarms.iter().filter(|alarm| alarm.meter == *meter);
         for alarm in of_meter.filter(|alarm| alarm.condition.unit().is_some_and(|watched| watched != unit)) {
@@ -163,7 +163,7 @@ impl Inner {
         }
     }
 
-    /// Steps all alarms; true if one turned. The record is on disk before
+    /// Steps all alarms; true if one changed. The record is on disk before
     /// anything is sent.
     fn look(&mut self, now: Timestamp) -> bool {
         let mut turned = false;
@@ -188,7 +188,7 @@ impl Inner {
         turned
     }
 
-    /// A disk that refuses is no reason not to tell.
+    /// A full disk must not stop notices.
     fn keep(&mut self) {
         match self.record.write(&self.setting.state_file) {
             Ok(()) => self.refused = false,

@@ -14,14 +14,14 @@ use serde::Deserialize;
 
 use crate::notice::Notice;
 
-/// How long the other side may take.
+/// How long the server may take.
 const WITHIN: Duration = Duration::from_secs(30);
 
 /// `[webhook]`.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct WebhookSettings {
-    /// The address, `https://…` or `http://…`, that gets each notice by POST.
+    /// The address, `https://…` or `http://…`, to which each notice is posted.
     pub url: String,
 }
 
@@ -32,7 +32,7 @@ pub struct Webhook {
 }
 
 impl Webhook {
-    /// Takes the system's CAs.
+    /// Loads the system's CAs.
     ///
     /// # Errors
     /// Not an address; no CA.
@@ -50,7 +50,7 @@ impl Webhook {
     /// Sends a notice; anything but 2xx is a failure, redirects included.
     ///
     /// # Errors
-    /// No answer in time, or another one.
+    /// No answer in time, or a status other than 2xx.
     pub async fn send(&self, notice: &Notice) -> anyhow::Result<()> {
         let request = Request::post(self.uri.clone())
             .header(header::CONTENT_TYPE, "application/json")

@@ -25,10 +25,10 @@ pub struct UsersFile {
 }
 
 impl UsersFile {
-    /// Reads the file, or begins a new one where there is none.
+    /// Reads the file, or starts a new one if there is none.
     ///
     /// # Errors
-    /// If it cannot be read, or says something wrong: it is not made worse then.
+    /// If it cannot be read or is invalid; it is left as it is.
     pub fn open(path: &Path) -> Result<Self, UsersError> {
         let text = match std::fs::read_to_string(path) {
             Ok(text) => text,
@@ -45,12 +45,12 @@ impl UsersFile {
         Users::parse(&self.document.to_string()).map_err(|error| UsersError::wrong(&self.path, &error))
     }
 
-    /// Whether the user is there.
+    /// Whether the user exists.
     pub fn contains(&self, name: &UserName) -> bool {
         self.document.get("user").and_then(|users| users.get(name.as_str())).is_some()
     }
 
-    /// Sets what is given of a user, who is new or not.
+    /// Sets what is given of a user, who may be new.
     pub fn set(&mut self, name: &UserName, password: Option<&PasswordHash>, role: Option<Role>) {
         let users = self.document.entry("user").or_insert_with(|| {
             let mut users = Table::new();
@@ -69,7 +69,7 @@ impl UsersFile {
         }
     }
 
-    /// Takes a user out.
+    /// Deletes a user.
     ///
     /// # Errors
     /// If there is no such user.
@@ -79,18 +79,18 @@ impl UsersFile {
         removed.map(drop).ok_or_else(|| UsersError::NoSuchUser(name.clone()))
     }
 
-    /// Puts the file in the place of the old one, at once or not at all. It keeps owner, group and
-    /// mode; a new one is for its owner only, or also for the group that its folder belongs to.
+    /// Replaces the file atomically. It keeps owner, group and mode; a new one is readable by its
+    /// owner and by the group of its folder.
     ///
     /// # Errors
-    /// If it cannot be written; the old one is as it was then.
+    /// If it cannot be written; the old one is then unchanged.
     pub fn save(&self) -> Result<(), UsersError> {
         self.users()?;
         self.replace().map_err(|error| UsersError::io(&self.path, error))
     }
 
     fn replace(&self) -> std::io::Result<()> {
-        // Through a link, so that the link stays one.
+        // The target of a symbolic link, so that the link stays.
         let path = self.path.canonicalize().unwrap_or_else(|_| self.path.clone());
         let folder = match path.parent() {
             Some(folder) if folder != Path::new("") => folder,
@@ -111,10 +111,10 @@ impl UsersFile {
     }
 }
 
-/// Temporary files are for their owner only.
+/// Makes a new file readable by the group of its folder: a temporary file is for its owner only.
 fn share_with_group_of(folder: &Path, file: &File) -> std::io::Result<()> {
     let (ours, group) = (file.metadata()?, std::fs::metadata(folder)?.gid());
-    // Who may not give it away keeps it; the broker says so if it cannot read it.
+    // Without the right to change the group it stays; the broker reports if it cannot read the file.
     if ours.gid() != group && give_to(file, ours.uid(), group).is_ok() {
         file.set_permissions(Permissions::from_mode(0o640))?;
     }

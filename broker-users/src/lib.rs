@@ -1,8 +1,8 @@
 //! The contract `powerpi passwd` → broker and pages: the users file.
 //!
-//! A TOML file that a person can read and edit; passwords stand in it as argon2id hashes in the
-//! PHC format. [`UsersFile`] writes it, [`Users`] is what broker and pages read. With the feature
-//! `logins`, `Logins` is how both of them look at a password.
+//! A TOML file that a person can read and edit; passwords are stored as argon2id hashes in the
+//! PHC format. [`UsersFile`] writes it, broker and pages read it as [`Users`]. With the feature
+//! `logins`, `Logins` checks passwords for both.
 
 mod file;
 #[cfg(feature = "logins")]

@@ -1,10 +1,10 @@
 //! Logins by password, as the broker and the pages check them.
 //!
-//! Checking an argon2id hash is meant to be expensive: some ten milliseconds and 19 MiB. So it
-//! happens outside the async threads, at most two at a time, and for one address one after the
-//! other ([`Slowing`]). A password that fitted before is recognised by a keyed digest, so that
-//! all clients can come back at once after a restart of the network; but no earlier than its
-//! address may try, or trying would be free.
+//! Checking an argon2id hash is meant to be expensive: about ten milliseconds and 19 MiB. So it
+//! happens outside the async threads, at most two at a time, and one at a time for each address
+//! ([`Slowing`]). A password that was right before is recognised by a keyed digest, so that all
+//! clients can reconnect at once after a restart of the network; but no earlier than its address
+//! may try, otherwise guessing would cost nothing.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -23,52 +23,52 @@ const CHECKS: usize = 2;
 /// How long a login may wait for its turn.
 const PATIENCE: Duration = Duration::from_secs(15);
 
-/// What becomes of an address whose logins failed.
+/// How an address is slowed down whose logins failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Pace {
-    /// It waits before its next password is looked at.
+    /// Its next password is checked after a pause.
     Waits,
-    /// After too many failures it is told when to come again.
+    /// After too many failures it is refused, and told when to try again.
     IsTurnedAway,
 }
 
-/// Why somebody does not come in.
+/// Why a login was refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum LoginError {
-    /// There is no such user, or the password is another one.
+    /// There is no such user, or the password is wrong.
     #[error("wrong user name or password")]
     Wrong,
-    /// Others of the same address are to be looked at first.
+    /// Too many logins of the same address are waiting.
     #[error("too many logins are waiting")]
     Busy,
-    /// Too many have failed.
+    /// Too many logins of this address have failed.
     #[error("too many failed logins; try again in {} s", .0.as_secs())]
     TooMany(Duration),
 }
 
-/// The system gives no random numbers.
+/// The system has no random numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the system has no random numbers")]
 pub struct NoRandomness;
 
-/// Who has tried lately, and which passwords fitted.
+/// Who tried lately, and which passwords were right.
 #[derive(Debug)]
 pub struct Logins {
     pace: Pace,
-    /// How long a password that fitted is recognised without its hash.
+    /// How long a password that was right is recognised without its hash.
     recognised_for: Duration,
     slowing: Mutex<Slowing>,
     checks: Arc<Semaphore>,
-    /// Digests of the passwords that fitted and since when, by the hash that they fit: no more
-    /// than there are users.
+    /// Digests of the passwords that were right, and since when, by their hash: no more than there
+    /// are users.
     fitting: Mutex<HashMap<String, (hmac::Tag, Instant)>>,
     key: hmac::Key,
-    /// A hash that nobody knows the password of, for names that nobody has.
+    /// A hash of an unknown password, for unknown names.
     nobodys: Arc<OnceLock<Option<PasswordHash>>>,
 }
 
 impl Logins {
-    /// Nobody has come yet.
+    /// Nobody has tried yet.
     ///
     /// # Errors
     /// If there is no randomness for the digests' key.
@@ -85,15 +85,15 @@ impl Logins {
         })
     }
 
-    /// The hashes may be others now: what fitted is forgotten.
+    /// Forgets which passwords were right: the hashes may have changed.
     pub fn forget(&self) {
         lock(&self.fitting).clear();
     }
 
-    /// Whether a password is the one of the hash; without one, takes as long and says no.
+    /// Checks a password against a hash; without one, takes as long and refuses.
     ///
     /// # Errors
-    /// If it is another one, or cannot be looked at now.
+    /// If it is wrong, or cannot be checked now.
     pub async fn check(
         &self,
         address: IpAddr,
@@ -110,7 +110,7 @@ impl Logins {
         let checked = async {
             let _turn = turn.lock().await;
             self.slow_down(address).await?;
-            // Whoever does not wait for the answer has failed.
+            // A client that does not wait for the answer has failed.
             attempt.failed = true;
             self.fits(hash, password).await.then_some(()).ok_or(LoginError::Wrong)
         };
@@ -148,11 +148,11 @@ impl Logins {
         let (nobodys, tried) = (Arc::clone(&self.nobodys), password.to_owned());
         let known = hash.clone();
         let fits = tokio::task::spawn_blocking(move || {
-            // Held to the end, even if nobody waits for it any more.
+            // Held to the end, even if nobody waits for the result any more.
             let _permit = permit;
             match known {
                 Some(hash) => hash.verify(tried.as_bytes()),
-                // As long as for a name that is known, so that names cannot be found out.
+                // As long as for a known name, so that names cannot be found out.
                 None => {
                     let hash = nobodys.get_or_init(|| PasswordHash::of(b"nobody").ok());
                     let _ = hash.as_ref().map(|hash| hash.verify(tried.as_bytes()));
@@ -169,7 +169,7 @@ impl Logins {
     }
 }
 
-/// What one customer of a provider has: an IPv4 address, or 64 bits of IPv6.
+/// What one customer of a provider usually has: an IPv4 address, or a /64 network of IPv6.
 pub fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(v6) => {
@@ -189,7 +189,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// A login under way; however it ends, its address hears of it.
+/// A login in progress; its result is noted however it ends.
 struct Attempt<'a> {
     logins: &'a Logins,
     address: IpAddr,

@@ -8,12 +8,12 @@ use serde::Deserialize;
 /// The longest name, in bytes.
 const LONGEST: usize = 64;
 
-/// A name that can stand in a topic in the place of `%u`: no wildcards, no levels.
+/// A name that can replace `%u` in a topic: no wildcards, no levels.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
 #[serde(try_from = "String")]
 pub struct UserName(String);
 
-/// Why a name is none.
+/// Why a name was refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("\"{0}\" is not a user name: it must have 1 to {LONGEST} bytes, and no / + # or control characters")]
 pub struct BadUserName(String);

@@ -16,13 +16,13 @@ const MOST_PASSES: u32 = 16;
 /// Why a password, or a hash of one, cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PasswordError {
-    /// It has no or too many bytes.
+    /// It is empty or too long.
     #[error("a password must have 1 to {LONGEST_PASSWORD} bytes")]
     Length,
-    /// Something that is not `$argon2id$…`.
+    /// It is not `$argon2id$…`.
     #[error("that is not an argon2id hash; create it with `powerpi passwd`")]
     NoArgon2id,
-    /// A hash that takes too long to check.
+    /// It takes too long or too much memory to check.
     #[error(
         "the argon2id hash costs too much: allowed are {MOST_MEMORY_KIB} KiB (m) and {MOST_PASSES} passes (t)"
     )]
@@ -38,7 +38,7 @@ pub enum PasswordError {
 pub struct PasswordHash(String);
 
 impl PasswordHash {
-    /// Hashes a password with a random salt: 19 MiB and 2 passes, as OWASP recommends. Takes some
+    /// Hashes a password with a random salt: 19 MiB and 2 passes, as OWASP recommends. Takes about
     /// ten milliseconds.
     pub fn of(password: &[u8]) -> Result<Self, PasswordError> {
         check_length(password)?;
@@ -54,7 +54,7 @@ impl PasswordHash {
         password.len() <= LONGEST_PASSWORD && Argon2::default().verify_password(password, &hash).is_ok()
     }
 
-    /// The hash as it stands in the users file.
+    /// The hash as written in the users file.
     pub fn as_str(&self) -> &str {
         &self.0
     }

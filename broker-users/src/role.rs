@@ -9,23 +9,23 @@ use serde::Deserialize;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Role {
-    /// pi-publisher; the user is named like its site.
+    /// pi-publisher; the user has its site's name.
     Publisher,
-    /// powerpi-recorder.
+    /// powerpi-recorder: reads all meters, publishes marks.
     Recorder,
-    /// powerpi-web.
+    /// powerpi-web: reads everything, publishes readings.
     Web,
-    /// powerpi-alarms.
+    /// powerpi-alarms: reads all meters, publishes alarms' states.
     Alarms,
-    /// Whoever only looks.
+    /// Reads all meters, publishes nothing.
     Reader,
-    /// Home Assistant, which reads the meters and says when it has started.
+    /// Home Assistant: reads the meters, and announces its start.
     HomeAssistant,
-    /// Somebody who looks at the pages.
+    /// A visitor of the pages.
     Look,
-    /// The same, who also types in what a meter shows.
+    /// A visitor who may also enter readings.
     EnterReadings,
-    /// Everything.
+    /// Everything, at the broker and at the pages.
     Admin,
 }
 
@@ -34,7 +34,7 @@ pub enum Role {
 pub enum PagesRight {
     /// See every meter.
     Look,
-    /// Type in what a meter shows.
+    /// See every meter and enter readings.
     EnterReadings,
 }
 
@@ -52,7 +52,7 @@ impl Role {
         Self::Admin,
     ];
 
-    /// What it is called in the users file.
+    /// Its name in the users file.
     pub fn name(self) -> &'static str {
         match self {
             Self::Publisher => "publisher",
@@ -102,7 +102,7 @@ impl Role {
         }
     }
 
-    /// What it may do at the pages. Who reads all meters' messages may see their pages.
+    /// What it may do at the pages. A role that reads all meters' messages may see their pages.
     pub fn pages(self) -> Option<PagesRight> {
         match self {
             Self::Look | Self::Reader => Some(PagesRight::Look),
@@ -118,7 +118,7 @@ impl fmt::Display for Role {
     }
 }
 
-/// No role has this name.
+/// A name that is not a role.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "unknown role \"{0}\"; the roles are publisher, recorder, web, alarms, reader, home-assistant, look, \

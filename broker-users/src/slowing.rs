@@ -1,7 +1,7 @@
 //! Slows logins down, address by address. Pure: time is an argument.
 //!
-//! The more logins of an address have failed, the longer it waits before its next password is
-//! looked at, or it is told when to come again; and its passwords are looked at one after the other.
+//! The more logins of an address have failed, the longer its next password waits to be checked, or
+//! the address is told when to try again; and its passwords are checked one at a time.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -10,19 +10,19 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::Mutex;
 
-/// Addresses remembered.
+/// How many addresses are remembered.
 const ADDRESSES: usize = 4_096;
-/// Logins of one address that may wait for their turn.
+/// How many logins of one address may wait.
 const WAITING: usize = 64;
-/// Failures without a consequence: everybody mistypes.
+/// How many failures have no consequence: everybody mistypes.
 const FREE: u32 = 3;
-/// With so many failures an address is turned away, where that is how it is slowed down.
+/// From how many failures on an address is refused, if that is how it is slowed down.
 const TURNED_AWAY_FROM: u32 = 10;
-/// More failures than this are not counted: it is forgiven some day.
+/// More failures than this are not counted, so that they expire some day.
 const MOST: u32 = 20;
 const SHORTEST: Duration = Duration::from_millis(100);
 const LONGEST: Duration = Duration::from_secs(5);
-/// The time after which one failure is forgiven.
+/// The time after which one failure expires.
 const FORGIVEN_AFTER: Duration = Duration::from_secs(30);
 
 /// What is known of the addresses that logged in lately.
@@ -40,7 +40,7 @@ struct Address {
 }
 
 impl Slowing {
-    /// The turn to wait for; `None` if too many wait already. Every one taken is given back with
+    /// The lock to wait for; `None` if too many wait already. Each must be followed by a
     /// [`leave`](Slowing::leave).
     pub(super) fn enter(&mut self, address: IpAddr, now: Instant) -> Option<Arc<Mutex<()>>> {
         if !self.addresses.contains_key(&address) && self.addresses.len() >= ADDRESSES {
@@ -59,7 +59,7 @@ impl Slowing {
         Some(Arc::clone(&known.turn))
     }
 
-    /// How long the address waits, once it is its turn.
+    /// How long the address still has to wait once it has the lock.
     pub(super) fn pause(&mut self, address: IpAddr, now: Instant) -> Duration {
         let Some(known) = self.addresses.get_mut(&address) else { return Duration::ZERO };
         known.forgive(now);
@@ -69,7 +69,7 @@ impl Slowing {
         }
     }
 
-    /// For how long the address is not listened to, if it is to be turned away.
+    /// For how long the address is refused, if it is.
     pub(super) fn turned_away_for(&mut self, address: IpAddr, now: Instant) -> Option<Duration> {
         let known = self.addresses.get_mut(&address)?;
         known.forgive(now);
@@ -77,12 +77,12 @@ impl Slowing {
         (known.failures >= TURNED_AWAY_FROM).then(|| FORGIVEN_AFTER.saturating_sub(since))
     }
 
-    /// Whether nothing is held against the address.
+    /// Whether the address has no failures.
     pub(super) fn is_trusted(&self, address: IpAddr) -> bool {
         self.addresses.get(&address).is_none_or(|known| known.failures == 0)
     }
 
-    /// A login has come to its end.
+    /// Notes the result of a login.
     pub(super) fn leave(&mut self, address: IpAddr, failed: bool, now: Instant) {
         let Some(known) = self.addresses.get_mut(&address) else { return };
         known.waiting = known.waiting.saturating_sub(1);
@@ -95,7 +95,7 @@ impl Slowing {
         }
     }
 
-    /// Makes room at the cost of who has least to be remembered for.
+    /// Makes room by forgetting the address with the fewest failures.
     fn forget_one(&mut self, now: Instant) {
         self.addresses.values_mut().for_each(|known| known.forgive(now));
         let least = self.addresses.iter().min_by_key(|(_, known)| (known.waiting, known.failures));

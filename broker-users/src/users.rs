@@ -1,4 +1,4 @@
-//! What stands in the users file.
+//! The users file.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -20,12 +20,12 @@ pub enum UsersError {
         /// What the operating system said.
         error: std::io::Error,
     },
-    /// It is there but says something wrong.
+    /// It is invalid.
     #[error("users file {}: {said}", path.display())]
     Wrong {
         /// The file.
         path: PathBuf,
-        /// In one line.
+        /// What is wrong, in one line.
         said: String,
     },
     /// The user is not in it.
@@ -47,7 +47,7 @@ impl UsersError {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct User {
-    /// Without one the user can only come with a client certificate.
+    /// Without one the user can only log in by client certificate.
     pub password: Option<PasswordHash>,
     /// Ready-made rights.
     pub role: Option<Role>,
@@ -86,7 +86,7 @@ impl Users {
     /// Reads a users file.
     ///
     /// # Errors
-    /// If it is not there, or says something wrong.
+    /// If it cannot be read or is invalid.
     pub fn read(path: &Path) -> Result<Self, UsersError> {
         let text = std::fs::read_to_string(path).map_err(|error| UsersError::io(path, error))?;
         Self::parse(&text).map_err(|error| UsersError::wrong(path, &error))
@@ -95,7 +95,7 @@ impl Users {
     /// Reads the text of a users file.
     ///
     /// # Errors
-    /// If it says something wrong; the error tells where.
+    /// If it is invalid; the error says where.
     pub fn parse(text: &str) -> Result<Self, toml_edit::de::Error> {
         toml_edit::de::from_str(text)
     }

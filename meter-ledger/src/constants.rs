@@ -8,8 +8,8 @@ use rusqlite::{Connection, params};
 use crate::LedgerError;
 use crate::error::damaged;
 
-/// Constants, each from a minute after 1970 on, ascending; the first holds from
-/// the beginning.
+/// Constants, each with the minute since 1970 from which it applies, ascending;
+/// the first applies from the beginning.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Constants(Vec<(i64, MeterConstant)>);
 
@@ -32,18 +32,18 @@ impl Constants {
         Ok(Self(constants))
     }
 
-    /// The one of a minute.
+    /// The constant of a minute.
     pub(crate) fn at(&self, minute: Minute) -> MeterConstant {
         let after = self.0.partition_point(|(from, _)| *from <= minute.epoch_minutes());
         self.0[after.saturating_sub(1)].1
     }
 
-    /// Since when which one holds, but for the first, which always did.
+    /// Each constant but the first, and since when it applies.
     pub(crate) fn changes(&self) -> impl Iterator<Item = (Minute, MeterConstant)> {
         self.0.iter().skip(1).map(|(from, constant)| (Minute::nearest(*from), *constant))
     }
 
-    /// A span, in minutes since 1970, cut where the constant changes.
+    /// A span, in minutes since 1970, split where the constant changes.
     pub(crate) fn pieces(&self, span: Range<i64>) -> impl Iterator<Item = (MeterConstant, Range<i64>)> {
         let ends = self.0.iter().skip(1).map(|(from, _)| *from).chain([i64::MAX]);
         let pieces = self.0.iter().enumerate().zip(ends).map(move |((at, (from, constant)), end)| {
@@ -54,7 +54,7 @@ impl Constants {
     }
 }
 
-/// The constant that a meter has, if it has any.
+/// The constant of a meter; a meter without one is a damaged row.
 pub(crate) fn newest(connection: &Connection, meter_row: i64) -> Result<Option<u32>, rusqlite::Error> {
     connection
         .prepare_cached("SELECT constant FROM constant WHERE meter = ?1 ORDER BY from_minute DESC LIMIT 1")?
@@ -63,8 +63,8 @@ pub(crate) fn newest(connection: &Connection, meter_row: i64) -> Result<Option<u
         .transpose()
 }
 
-/// Takes note that a constant holds from a minute on (0: from the beginning),
-/// and of nothing that was said about later ones.
+/// Stores that a constant applies from a minute on (0: from the beginning) and
+/// deletes what was stored about later minutes.
 pub(crate) fn set(
     connection: &Connection,
     meter_row: i64,

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-/// Why the ledger could not do what it was asked.
+/// Why the ledger failed.
 #[derive(Debug, thiserror::Error)]
 pub enum LedgerError {
     /// The file cannot be opened.
@@ -25,7 +25,7 @@ pub enum LedgerError {
         /// The newest format known here.
         known: i64,
     },
-    /// An older PowerPi wrote it, and only a writer brings it up to date.
+    /// An older PowerPi wrote it, and only a writer upgrades it.
     #[error(
         "the ledger {path} has format {found}, but this program reads {known}; start the new powerpi-recorder, \
          which upgrades it"
@@ -38,7 +38,7 @@ pub enum LedgerError {
         /// The format that is read here.
         known: i64,
     },
-    /// Not a ledger at all, or one that has no tables yet.
+    /// Not a ledger, or one without tables.
     #[error("{path} is not a PowerPi ledger")]
     Foreign {
         /// The file.
@@ -47,7 +47,7 @@ pub enum LedgerError {
     /// SQLite refused.
     #[error("ledger: {0}")]
     Sqlite(#[from] rusqlite::Error),
-    /// A row that the recorder cannot have written.
+    /// A row that the recorder never writes.
     #[error("ledger: damaged row: {0}")]
     Damaged(String),
 }

@@ -14,7 +14,7 @@ pub(crate) const MINUTES: i64 = 60;
 pub(crate) struct Additions(BTreeMap<(i64, i64), Counted>);
 
 impl Additions {
-    /// A minute of a meter is another one now than before the batch's row.
+    /// A row of the batch changed a minute's sum.
     pub(crate) fn minute(&mut self, meter_row: i64, minute: i64, before: Counted, now: Counted) {
         let hour = self.0.entry((meter_row, minute.div_euclid(MINUTES))).or_default();
         hour.pulses += now.pulses - before.pulses;

@@ -33,15 +33,15 @@ pub struct Ledger {
 }
 
 impl Ledger {
-    /// Opens the ledger for writing; makes it (but no folder) where there is none.
+    /// Opens the ledger for writing; creates it (but no folder) if there is none.
     pub fn open(path: &Path) -> Result<Self, LedgerError> {
         let mut connection = Connection::open(path).map_err(|error| LedgerError::open(path, error))?;
         schema::prepare(&mut connection).map_err(|error| error.at(path))?;
         Ok(Self { connection })
     }
 
-    /// Opens an existing ledger for reading. It may be written meanwhile; every
-    /// call sees one committed state.
+    /// Opens an existing ledger for reading. It may be written at the same time;
+    /// every call sees one committed state.
     pub fn open_read_only(path: &Path) -> Result<Self, LedgerError> {
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection =

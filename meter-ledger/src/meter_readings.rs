@@ -1,4 +1,4 @@
-//! What people read off the meter itself. It stands beside the pulses and changes none of them.
+//! Readings: what the meter itself showed. They change no pulse.
 
 use jiff::Timestamp;
 use meter_messages::{Medium, Meter, MeterReading, TakenBack};
@@ -7,10 +7,10 @@ use rusqlite::{OptionalExtension, params};
 use crate::error::damaged;
 use crate::{Batch, Ledger, LedgerError, RecordedMeter};
 
-/// So many readings are kept of a meter: one a day for 27 years. Made-up ones must not fill the disk.
+/// How many readings of a meter are kept: one a day for 27 years. Invented ones must not fill the disk.
 const MOST: i64 = 10_000;
 
-/// A reading, and when it came to the ledger.
+/// A reading, and when it was entered in the ledger.
 #[derive(Debug, Clone, PartialEq)]
 pub struct EnteredReading {
     /// The reading.
@@ -19,27 +19,27 @@ pub struct EnteredReading {
     pub entered: Timestamp,
 }
 
-/// What became of a reading.
+/// The result of entering a reading.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Entering {
     /// It is in the ledger with this batch.
     Entered,
-    /// It takes the place of another one of the same time.
+    /// It replaces another one of the same time.
     Corrected,
-    /// The same was there already.
+    /// The same was already there.
     AlreadyEntered,
-    /// Nobody has recorded this meter.
+    /// The ledger does not know the meter.
     UnknownMeter,
     /// The meter counts in another unit.
     OtherUnit,
-    /// The meter has as many as are kept.
+    /// The meter has as many as it may have.
     TooMany,
 }
 
-/// What became of taking a reading back.
+/// The result of deleting a reading.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TakingBack {
-    /// It leaves the ledger with this batch.
+    /// It is deleted with this batch.
     Gone,
     /// There is none of that time, or no longer.
     NotThere,
@@ -94,7 +94,7 @@ impl Batch<'_> {
 }
 
 impl Batch<'_> {
-    /// Takes the reading of a time back.
+    /// Deletes the reading of a time.
     pub fn take_back(&mut self, meter: &Meter, taken_back: &TakenBack) -> Result<TakingBack, LedgerError> {
         let gone = self
             .transaction()

@@ -25,23 +25,21 @@ pub struct RecordedMeter {
     constants: Constants,
 }
 
-/// A minute as it was counted. Where two outboxes shared one, their pulses are
-/// added up.
+/// A minute as it was counted. If two outboxes have it, their pulses are added.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RecordedMinute {
     /// The minute.
     pub minute: Minute,
     /// Pulses that fell in it.
     pub pulses: u32,
-    /// Its seconds during which the line was watched, at most 60.
+    /// How many of its seconds the line was watched, at most 60.
     pub watched_s: u8,
-    /// The meter's running count at its end.
+    /// The meter's total at its end.
     pub total: u64,
 }
 
 impl RecordedMeter {
-    /// The meter constant in a minute: a meter that was replaced has another one
-    /// since.
+    /// The meter constant in a minute; it changes when the meter is replaced.
     pub fn constant_at(&self, minute: Minute) -> MeterConstant {
         self.constants.at(minute)
     }
@@ -74,7 +72,7 @@ impl Ledger {
     }
 
     /// Calls `each` with the recorded minutes of a span, in order, without
-    /// holding them all.
+    /// keeping them all in memory.
     pub fn for_each_minute(
         &self,
         meter: &RecordedMeter,
@@ -125,7 +123,7 @@ impl Ledger {
         bounds.windows(2).map(|pair| self.sum(meter, pair[0]..pair[1])).collect()
     }
 
-    /// For bounds closer than hours: in one go.
+    /// For bounds closer than hours, in one query.
     fn sums_of_minutes(
         &self,
         meter: &RecordedMeter,
@@ -160,8 +158,8 @@ impl Ledger {
         self.reading_at(meter, Minute::nearest(i64::MAX))
     }
 
-    /// What the meter showed at the beginning of a minute, in its unit: its running
-    /// count, each part of it under the constant that it had then.
+    /// What the meter showed at the beginning of a minute, in its unit: its
+    /// total, each part of it by the constant that applied then.
     pub fn reading_at(&self, meter: &RecordedMeter, at: Minute) -> Result<Option<f64>, LedgerError> {
         let Some(shown) = self.total_at(meter, at)? else { return Ok(None) };
         let (mut shows, mut counted) = (0.0, 0);
@@ -174,7 +172,7 @@ impl Ledger {
         Ok(Some(shows + constant.quantity(shown.saturating_sub(counted))))
     }
 
-    /// The running count at the beginning of a minute.
+    /// The total at the beginning of a minute, in pulses.
     fn total_at(&self, meter: &RecordedMeter, at: Minute) -> Result<Option<u64>, LedgerError> {
         let mut before = self.connection.prepare_cached(
             "SELECT total FROM minute WHERE meter = ?1 AND minute < ?2 ORDER BY minute DESC, total DESC LIMIT 1",

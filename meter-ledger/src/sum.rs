@@ -1,8 +1,8 @@
-//! What lies between two minutes.
+//! Sums between two minutes.
 
 use meter_messages::MeterConstant;
 
-/// What lies between two minutes. Pulses are kept apart by meter constant: a
+/// The sum between two minutes. Pulses are kept apart by meter constant: a
 /// meter that was replaced has more than one.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Sum {
@@ -37,7 +37,7 @@ impl Sum {
         (self.watched_s > 0).then(|| self.quantity() * 3_600_000.0 / self.watched_s as f64)
     }
 
-    /// The mean power of the strongest minute in W, or flow in l/h; `None` where nobody watched.
+    /// The mean power of the peak minute in W, or flow in l/h; `None` where nobody watched.
     pub fn highest_rate(&self) -> Option<f64> {
         (self.minutes > 0).then_some(self.highest_rate)
     }
@@ -47,7 +47,7 @@ impl Sum {
         self.shares.iter().copied()
     }
 
-    /// Two sums as one.
+    /// Adds two sums.
     #[must_use]
     pub fn and(&self, other: &Self) -> Self {
         let mut both = self.clone();

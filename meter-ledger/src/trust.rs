@@ -1,7 +1,7 @@
-//! How far a meter's record can be trusted: what was never watched, and why.
+//! How far a meter's record can be trusted: what was not watched, and why.
 //!
-//! Worked out from the sums of hours, so it cannot drift away from the minutes;
-//! only hours that are not whole are looked into.
+//! Calculated from the sums of hours, so it always agrees with the minutes; only
+//! hours that are not whole are read minute by minute.
 
 use std::collections::VecDeque;
 
@@ -12,7 +12,7 @@ use crate::error::damaged;
 use crate::hours::MINUTES;
 use crate::{Ledger, LedgerError, RecordedMeter};
 
-/// The account of a meter, between its first and its newest recorded minute.
+/// What was recorded and missed between a meter's first and newest minute.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Trust {
     /// Its first minute.
@@ -21,20 +21,20 @@ pub struct Trust {
     pub newest: Minute,
     /// Minutes that were recorded.
     pub minutes: u64,
-    /// Seconds during which nobody watched the line, the beginning of the first
-    /// minute and the end of the newest one left aside.
+    /// Seconds in which the line was not watched, except for the beginning of the
+    /// first minute and the end of the newest one.
     pub unwatched_s: u64,
-    /// How many gaps these make.
+    /// How many gaps there are.
     pub gaps: u64,
-    /// The newest gaps, the newest first, as many as were asked for.
+    /// The newest gaps, newest first, as many as were asked for.
     pub newest_gaps: Vec<Gap>,
     /// Since when nothing has been missing.
     pub whole_since: Minute,
     /// Minutes that were delivered again after they had been recorded.
     pub repeated: u64,
-    /// Minutes that came again with other content; what was there first was kept.
+    /// Minutes that came again with another count; the first one was kept.
     pub contradicted: u64,
-    /// Minutes that their outbox no longer held when they were asked for.
+    /// Minutes that their outbox no longer held when they were needed.
     pub given_up: u64,
 }
 
@@ -45,7 +45,7 @@ pub struct Gap {
     pub from: Minute,
     /// The first minute after it that is.
     pub until: Minute,
-    /// Its seconds without watching.
+    /// How many seconds were not watched.
     pub unwatched_s: u64,
     /// Why, as far as the ledger can tell.
     pub reason: GapReason,
@@ -56,25 +56,25 @@ pub struct Gap {
 pub enum GapReason {
     /// The publisher did not run: what it sent before and after is complete.
     NotRunning,
-    /// Another outbox began there: a new SD card, or an older copy of it.
+    /// A new outbox began there: a new SD card, or an old copy of it.
     NewOutbox,
     /// The minutes were counted, but their outbox no longer held them.
     GivenUp,
-    /// Numbers are missing: the minutes were counted and can still come.
+    /// Numbers are missing: the minutes were counted and may still come.
     Awaited,
     /// Nothing is known.
     Unknown,
 }
 
-/// The neighbour of a gap.
+/// The recorded minute before or after a gap.
 struct Neighbour {
     outbox: i64,
     seq: Option<u64>,
 }
 
 impl Ledger {
-    /// The account of a meter with its newest `most` gaps; `None` before its
-    /// first minute.
+    /// A meter's trust with its newest `most` gaps; `None` before its first
+    /// minute.
     pub fn trust(&self, meter: &RecordedMeter, most: usize) -> Result<Option<Trust>, LedgerError> {
         let (Some(first), Some(newest)) = (self.first(meter)?, self.newest(meter)?) else { return Ok(None) };
         let mut gaps = Gaps { most, ..Gaps::default() };

@@ -10,8 +10,8 @@ use crate::hours::Additions;
 use crate::sum::Counted;
 use crate::{Ledger, LedgerError, constants};
 
-/// Which meter and outbox a minute belongs to, and how far that outbox is
-/// recorded without a gap.
+/// The meter and outbox of a minute, and how far that outbox is recorded without
+/// a gap.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Custody {
     meter_row: i64,
@@ -22,42 +22,42 @@ pub struct Custody {
     pub mark_seq: u64,
     /// The minute of `mark_seq`.
     pub mark_minute: Option<Minute>,
-    /// Whether the outbox was set back to an old copy: it gives numbers anew that
-    /// are recorded under other minutes.
+    /// Whether the outbox was set back to an old copy: it gives numbers again that
+    /// are recorded for other minutes.
     pub set_back: bool,
 }
 
 impl Custody {
-    /// The receipt for it.
+    /// Its mark.
     pub fn mark(&self) -> Mark {
         Mark { outbox: self.outbox.clone(), seq: self.mark_seq, minute: self.mark_minute }
     }
 }
 
-/// What became of a minute.
+/// The result of recording a minute.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Recording {
     /// It is in the ledger with this batch.
     Recorded,
-    /// The same was there already.
+    /// The same was already there.
     AlreadyRecorded,
-    /// The same was there already, of an outbox that the meter filled before: its
+    /// The same was already there, from an outbox that the meter used before: its
     /// number means nothing in this one.
     OfAnotherOutbox,
-    /// The same outbox counted the same minute otherwise before; what was there
-    /// first was kept.
+    /// The same outbox sent another count for the same minute before; the first one
+    /// was kept.
     Contradiction {
         /// The pulses that are in the ledger.
         kept: u32,
     },
 }
 
-/// Some minutes on their way to the disk; forgotten unless committed.
+/// Changes of one transaction; discarded unless committed.
 #[derive(Debug)]
 pub struct Batch<'ledger> {
     transaction: Transaction<'ledger>,
     hours: Additions,
-    /// By meter: minutes that came again, and that came otherwise.
+    /// By meter: minutes that came again, and those that came with another count.
     again: BTreeMap<i64, (u64, u64)>,
 }
 
@@ -77,7 +77,7 @@ impl Ledger {
         Ok(Batch { transaction, hours: Additions::default(), again: BTreeMap::new() })
     }
 
-    /// Where every meter stands: the account of the outbox it fills now.
+    /// Every meter's current outbox, and how far it is recorded.
     pub fn custodies(&self) -> Result<Vec<(Meter, Custody)>, LedgerError> {
         custodies(&self.connection, None)
     }
@@ -88,7 +88,7 @@ impl Batch<'_> {
         &self.transaction
     }
 
-    /// Takes note of what a meter says of itself and opens its outbox's account.
+    /// Stores a meter's `info` and its outbox.
     pub fn register(&mut self, meter: &Meter, info: &Info) -> Result<Custody, LedgerError> {
         let meter_row: i64 = self
             .transaction
@@ -117,8 +117,8 @@ impl Batch<'_> {
         Ok(custody.ok_or(rusqlite::Error::QueryReturnedNoRows)?)
     }
 
-    /// A constant that changed holds from when the publisher says, or else after
-    /// the newest minute that is recorded.
+    /// A changed constant applies from when the publisher says, otherwise from after
+    /// the newest recorded minute.
     fn note_constant(&mut self, meter_row: i64, info: &Info) -> Result<(), LedgerError> {
         let known = constants::newest(&self.transaction, meter_row)?;
         if known.is_none() {
@@ -139,9 +139,9 @@ impl Batch<'_> {
         Ok(())
     }
 
-    /// Records a minute unless it is there. The same content under the same
-    /// number is the same minute, whichever outbox it was booked for: it can be
-    /// delivered again after its meter's outbox has changed.
+    /// Records a minute unless it is there. The same content with the same number
+    /// is the same minute, whichever outbox it was recorded for: it can be
+    /// delivered again after the meter's outbox has changed.
     pub fn record(&mut self, custody: &Custody, count: &PulseCount) -> Result<Recording, LedgerError> {
         let minute = count.minute.epoch_minutes();
         let rows = self.rows(custody.meter_row, minute)?;
@@ -205,7 +205,7 @@ impl Batch<'_> {
         rows.collect()
     }
 
-    /// Keeps that an outbox no longer holds `numbers` minutes that were not
+    /// Stores that an outbox no longer holds `numbers` minutes that were not
     /// recorded; nobody need wait for them.
     pub fn give_up(&mut self, custody: &Custody, numbers: u64) -> Result<(), LedgerError> {
         let after = custody.mark_minute.map_or(0, Minute::epoch_minutes);
@@ -215,7 +215,7 @@ impl Batch<'_> {
         Ok(())
     }
 
-    /// Keeps how far an outbox is recorded without a gap, and whether it was set
+    /// Stores how far an outbox is recorded without a gap, and whether it was set
     /// back.
     pub fn keep_mark(&mut self, custody: &Custody) -> Result<(), LedgerError> {
         self.transaction
@@ -266,7 +266,7 @@ fn custodies(connection: &Connection, meter_row: Option<i64>) -> Result<Vec<(Met
     .collect()
 }
 
-/// What one minute's outboxes make together.
+/// The sum of one minute over its outboxes.
 fn shared(rows: impl Iterator<Item = (u32, u8)>) -> Counted {
     let sum = rows.fold(Counted::default(), |sum, (pulses, watched_s)| Counted {
         pulses: sum.pulses + u64::from(pulses),

@@ -1,4 +1,4 @@
-//! What people read off the meter stands beside the pulses, and changes none of them.
+//! Readings are kept beside the pulses and change none of them.
 #![allow(clippy::unwrap_used)]
 
 use std::path::Path;

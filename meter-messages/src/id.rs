@@ -11,26 +11,26 @@ const LONGEST: usize = 32;
 /// Why a name was refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum IdError {
-    /// Nothing, or more than 32 characters.
+    /// It is empty or longer than 32 characters.
     #[error("{field} \"{value}\" must have 1 to {LONGEST} characters")]
     Length {
         /// Which name it was: site, meter or outbox.
         field: &'static str,
-        /// What stood there (cut to a printable length).
+        /// The text that was refused, cut to a printable length.
         value: String,
     },
-    /// A character that does not belong.
+    /// It has a character that is not allowed.
     #[error("{field} \"{value}\" may only have the characters a-z 0-9 _ -")]
     Character {
         /// Which name it was: site, meter or outbox.
         field: &'static str,
-        /// What stood there.
+        /// The text or number that was refused.
         value: String,
     },
 }
 
 fn check(field: &'static str, value: &str) -> Result<(), IdError> {
-    // A hostile name must not fill the log: only its head is shown.
+    // A hostile name must not fill the log: only its first characters are shown.
     let shown = || value.chars().take(LONGEST + 8).collect::<String>();
     if value.is_empty() || value.len() > LONGEST {
         return Err(IdError::Length { field, value: shown() });
@@ -87,17 +87,17 @@ macro_rules! id {
 }
 
 id! {
-    /// One publisher: the Pi in one fuse box. `[a-z0-9_-]{1,32}`, so it is one
-    /// topic level and one file name.
+    /// A publisher's name: `[a-z0-9_-]{1,32}`, so it is always one topic level
+    /// and one file name.
     SiteId, "site"
 }
 id! {
-    /// One counter of a site. `[a-z0-9_-]{1,32}`, so it is one topic level and
-    /// one file name.
+    /// A meter's name within its site: `[a-z0-9_-]{1,32}`, so it is always one
+    /// topic level and one file name.
     MeterId, "meter"
 }
 id! {
-    /// The random name an outbox gives itself when it is made; a new SD card is
+    /// The random name of an outbox, drawn when it is created; a new SD card has
     /// a new outbox, whose `seq` starts at 1 again.
     OutboxId, "outbox"
 }
@@ -106,9 +106,9 @@ id! {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
 #[serde(try_from = "String")]
 pub struct Meter {
-    /// The publisher it hangs on.
+    /// The publisher that counts it.
     pub site: SiteId,
-    /// Which of the publisher's counters.
+    /// Its name within the site.
     pub meter: MeterId,
 }
 

@@ -1,4 +1,4 @@
-//! What a meter says of itself.
+//! `info`: what a meter is.
 
 use serde::{Deserialize, Serialize};
 
@@ -11,7 +11,7 @@ use crate::units::{MAX_COUNT, Medium, MeterConstant, Unit};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "OnWire", into = "OnWire")]
 pub struct Info {
-    /// The name people gave it.
+    /// Its name for people.
     pub name: String,
     /// What flows through it.
     pub medium: Medium,
@@ -21,17 +21,17 @@ pub struct Info {
     pub source: String,
     /// The publisher's version.
     pub version: String,
-    /// The outbox its minutes lie in.
+    /// The outbox of its minutes.
     pub outbox: OutboxId,
-    /// The lowest `seq` that the outbox still holds: nothing below it will ever
-    /// be sent again, so nobody need wait for it.
+    /// The lowest `seq` that the outbox still holds: nothing below it will
+    /// ever be sent again, so nobody need wait for it.
     pub oldest_seq: u64,
-    /// Since when which constant holds, where it has changed: the meter was
-    /// replaced. Ascending; the first one is the one from before the change.
+    /// Which constant applies since when, if it has changed because the meter was
+    /// replaced. Ascending; the first one is the one before the change.
     pub history: Vec<ConstantFrom>,
 }
 
-/// A meter constant, and since when it holds.
+/// A meter constant, and since when it applies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ConstantFrom {
     /// The first minute that is counted with it.
@@ -60,7 +60,7 @@ impl Info {
     pub const LONGEST_HISTORY: u64 = 50;
 }
 
-/// As it goes over the wire, where names say the unit.
+/// Its JSON, where names carry the unit.
 #[derive(Serialize, Deserialize)]
 struct OnWire {
     name: String,
@@ -68,7 +68,7 @@ struct OnWire {
     constant: ConstantOnWire,
     #[serde(default)]
     medium: Medium,
-    /// Of the quantity; follows from the medium.
+    /// The unit of the quantity; follows from the medium.
     #[serde(default, skip_deserializing)]
     unit: Unit,
     source: String,

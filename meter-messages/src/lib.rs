@@ -1,8 +1,8 @@
-//! The contract on the wire: who a meter is, which topics it speaks on and what
-//! the payloads look like. Pure: no I/O, no clock, no async.
+//! The contract on the wire: names, topics and payloads. Pure: no I/O, no clock,
+//! no async.
 //!
-//! Everything that comes from outside is parsed here once, into types that
-//! cannot be built wrong: a [`MeterId`] is safe in a topic *and* in a file name.
+//! Everything from outside is parsed here once, into types that cannot hold
+//! anything invalid: a [`MeterId`] is safe in a topic *and* in a file name.
 
 mod id;
 mod info;

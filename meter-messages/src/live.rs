@@ -1,4 +1,4 @@
-//! The values of now.
+//! The current values: `live` and `state`.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -6,17 +6,17 @@ use serde::{Deserialize, Serialize};
 use crate::payload::{PayloadError, json_payload, within};
 use crate::units::{MAX_COUNT, Unit, by_unit};
 
-/// The value of the moment, for eyes.
+/// `live`: the current rate, for display.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Live {
-    /// When it was worked out.
+    /// When it was calculated.
     #[serde(rename = "t")]
     pub at: Timestamp,
     /// Power from the spacing of the last pulses, in W, decaying while none
-    /// comes; absent until two pulses were seen.
+    /// comes; absent until two pulses have come.
     #[serde(rename = "w", default, skip_serializing_if = "Option::is_none")]
     pub power_w: Option<u32>,
-    /// The same of gas and water: the flow in litres an hour.
+    /// The same for gas and water: the flow in litres an hour.
     #[serde(rename = "l_h", default, skip_serializing_if = "Option::is_none")]
     pub flow_l_h: Option<u32>,
     /// Pulses since the meter was set up.
@@ -32,7 +32,7 @@ impl Live {
         Self { at, power_w, flow_l_h, total }
     }
 
-    /// Power or flow, if it is one of that unit.
+    /// Power or flow, if it belongs to that unit.
     pub fn rate_in(&self, unit: Unit) -> Option<u32> {
         match unit {
             Unit::KilowattHour => self.power_w,
@@ -41,22 +41,22 @@ impl Live {
     }
 }
 
-/// The newest state, retained: what home automation reads.
+/// `state`: the newest values, retained, for home automation.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct State {
-    /// When it was true.
+    /// When they applied.
     #[serde(rename = "t")]
     pub at: Timestamp,
-    /// Power in W; absent until two pulses were seen.
+    /// Power in W; absent until two pulses have come.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub power_w: Option<u32>,
-    /// The running count in kWh.
+    /// The total in kWh.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub energy_kwh: Option<f64>,
-    /// Of gas and water: the flow in litres an hour.
+    /// For gas and water: the flow in litres an hour.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub flow_l_h: Option<u32>,
-    /// Of gas and water: the running count in m³.
+    /// For gas and water: the total in m³.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub volume_m3: Option<f64>,
     /// Pulses since the meter was set up.

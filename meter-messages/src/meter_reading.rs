@@ -1,4 +1,4 @@
-//! What a meter itself showed.
+//! A reading: what a meter itself showed.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -7,8 +7,8 @@ use crate::minute::Minute;
 use crate::payload::{PayloadError, json_payload, within};
 use crate::units::{Unit, by_unit};
 
-/// What somebody read off the meter itself: a check of the pulses, which changes none of them.
-/// The same `t` again corrects it.
+/// What the meter itself showed, read by a person: a check of the pulses, which changes none of
+/// them. The same `t` again corrects it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "ReadingOnWire", into = "ReadingOnWire")]
 pub struct MeterReading {
@@ -39,7 +39,7 @@ impl MeterReading {
     pub const MOST: f64 = 1e9;
 }
 
-/// A reading as it goes over the wire, where the name says the unit.
+/// A reading's JSON, where the name carries the unit.
 #[derive(Serialize, Deserialize)]
 struct ReadingOnWire {
     t: Timestamp,

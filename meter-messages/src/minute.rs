@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 /// 2000-01-01T00:00Z and 2100-01-01T00:00Z in minutes since 1970: nothing was
-/// counted before PowerPi, and a clock that is a century off is not a clock.
+/// counted before PowerPi, and a clock that is a century off is wrong.
 const RANGE: std::ops::Range<i64> = 15_778_080..68_374_080;
 
 /// Why a text or number is not a minute.

@@ -1,7 +1,7 @@
 //! The payloads: JSON that a person can read in `mosquitto_sub`.
 //!
-//! Unknown fields are passed over, so that a newer publisher does not silence
-//! an older recorder. Numbers outside their range are refused by name.
+//! Unknown fields are ignored, so that an older recorder understands a newer
+//! publisher. An error names the field whose number is out of range.
 
 use jiff::Timestamp;
 use serde::de::DeserializeOwned;
@@ -12,7 +12,7 @@ use crate::meter_reading::MeterReading;
 use crate::minute::Minute;
 use crate::units::MAX_COUNT;
 
-/// The longest payload that is looked at, in bytes.
+/// The longest payload that is read, in bytes.
 const LONGEST: usize = 8 * 1024;
 
 /// The most pulses of one minute: a thousand times what S0 can give.
@@ -21,10 +21,10 @@ const MOST_PULSES: u64 = 1_000_000;
 /// Why a payload was refused.
 #[derive(Debug, thiserror::Error)]
 pub enum PayloadError {
-    /// Longer than any payload of ours.
+    /// Longer than any payload of the contract.
     #[error("payload of {0} bytes is longer than {LONGEST}")]
     TooLong(usize),
-    /// Not the JSON that belongs there; the text names the field.
+    /// Not the JSON that was expected; the text names the field.
     #[error("payload: {0}")]
     Json(#[from] serde_json::Error),
     /// A number outside its range.
@@ -32,11 +32,11 @@ pub enum PayloadError {
     Range {
         /// The field's name on the wire.
         field: &'static str,
-        /// What stood there.
+        /// The text or number that was refused.
         value: u64,
-        /// The lowest value that could be.
+        /// The lowest value allowed.
         least: u64,
-        /// The highest value that could be.
+        /// The highest value allowed.
         most: u64,
     },
     /// Constants whose times do not ascend.
@@ -45,7 +45,7 @@ pub enum PayloadError {
     /// A reading that no meter can show, or that was read before or after PowerPi's time.
     #[error("kwh and m3 must be between 0 and {}, and t in the years 2000 to 2099", MeterReading::MOST)]
     Reading,
-    /// A state of nothing that is counted, or of two things.
+    /// A state without a quantity, or with two.
     #[error("a state needs energy_kwh, or volume_m3 for gas and water")]
     Quantity,
     /// Neither `online` nor `offline`.
@@ -89,7 +89,7 @@ macro_rules! json_payload {
 }
 pub(crate) use json_payload;
 
-/// A finished minute: what a meter's whole being is reduced to.
+/// A finished minute: the unit in which counts are sent and kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PulseCount {
     /// The minute.
@@ -98,7 +98,7 @@ pub struct PulseCount {
     /// How many of its seconds the line was watched, 1 to 60.
     #[serde(rename = "s")]
     pub watched_s: u8,
-    /// Its place in the outbox: from 1, without holes.
+    /// Its number in the outbox: 1, 2, 3 …, without holes.
     pub seq: u64,
     /// Pulses that fell in the minute.
     pub pulses: u32,
@@ -113,7 +113,7 @@ json_payload!(PulseCount, |count| {
         .and_then(|()| within("total", count.total, count.pulses.into(), MAX_COUNT))
 });
 
-/// How well the counting goes, once a minute, retained.
+/// `diag`: how well the counting works, once a minute, retained.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Diag {
     /// When it was written.
@@ -130,19 +130,19 @@ pub struct Diag {
     /// Longest pulse of the last minute in ms.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub width_max_ms: Option<f64>,
-    /// Edges the kernel had to drop since the publisher started.
+    /// Edges that the kernel dropped since the publisher started.
     pub lost_edges: u64,
     /// Minutes in the outbox that no mark covers yet.
     pub outbox_depth: u64,
-    /// Whether the outbox can be written; where it cannot (a full disk), minutes
-    /// wait in memory.
+    /// Whether the outbox can be written; if not (a full disk), minutes wait in
+    /// memory.
     #[serde(default = "yes")]
     pub outbox_writable: bool,
     /// The clock: `synchronised`, `unsynchronised` or `simulated`.
     pub clock: String,
 }
 
-/// What publishers mean that do not say it.
+/// The default, for publishers that do not send it.
 fn yes() -> bool {
     true
 }
@@ -153,7 +153,7 @@ json_payload!(Diag, |diag| within("outbox_depth", diag.outbox_depth, 0, MAX_COUN
 /// ledger, on disk. Retained.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Mark {
-    /// The outbox it speaks of; any other one's minutes are not covered.
+    /// The outbox; the minutes of others are not covered.
     pub outbox: OutboxId,
     /// The last `seq` up to which nothing is missing; 0 before the first.
     pub seq: u64,
@@ -164,12 +164,12 @@ pub struct Mark {
 
 json_payload!(Mark, |mark| within("seq", mark.seq, 0, MAX_COUNT));
 
-/// Whether a publisher is there; its will says `offline` for it.
+/// Whether a publisher is connected; its will says `offline`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Status {
     /// Connected.
     Online,
-    /// Gone, or stopped.
+    /// Stopped, or its connection broke.
     Offline,
 }
 

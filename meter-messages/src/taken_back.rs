@@ -1,4 +1,4 @@
-//! What is said under a meter's `reading`: what it showed, or that somebody was wrong there.
+//! The messages of a meter's `reading` topic: a reading, or that one is deleted.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -7,13 +7,13 @@ use crate::meter_reading::MeterReading;
 use crate::minute::Minute;
 use crate::payload::{PayloadError, from_json, json_payload, within};
 
-/// A reading that was entered by mistake is taken back: there is none of that time any more.
+/// Deletes the reading of a time, which was entered by mistake.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "OnWire", into = "OnWire")]
 pub struct TakenBack {
-    /// The time that it was said to be read at.
+    /// The time of the reading.
     pub at: Timestamp,
-    /// Who takes it back.
+    /// Who deletes it.
     pub by: String,
 }
 
@@ -25,12 +25,12 @@ json_payload!(TakenBack, |taken_back| {
     })
 });
 
-/// Either of both.
+/// A message of a `reading` topic.
 #[derive(Debug, Clone, PartialEq)]
 pub enum ReadingMessage {
-    /// It is to be entered.
+    /// Enter this one.
     Read(MeterReading),
-    /// It is to be forgotten.
+    /// Delete that one.
     TakenBack(TakenBack),
 }
 

@@ -5,20 +5,20 @@ use std::str::FromStr;
 
 use crate::id::{IdError, Meter, SiteId};
 
-/// The filter under which everything a publisher and a recorder say arrives in
-/// one stream, and so in the order it was said.
+/// The filter for everything that publishers and the recorder send: one
+/// subscription, so that messages of different topics arrive in the order they were sent.
 pub const ALL_METERS: &str = "powerpi/+/+/+";
 
 /// The filter of every site's `status`.
 pub const ALL_SITES: &str = "powerpi/+/status";
 
-/// Why a topic is none of ours.
+/// Why a topic is not one of the contract.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TopicError {
     /// Not `powerpi/<site>/status` or `powerpi/<site>/<meter>/<what>`.
     #[error("not one of PowerPi's topics")]
     Foreign,
-    /// Shaped like ours, with a site or meter that cannot be one.
+    /// Its shape is right, but its site or meter is not a valid name.
     #[error(transparent)]
     Id(#[from] IdError),
 }

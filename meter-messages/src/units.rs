@@ -4,8 +4,8 @@ use std::num::NonZeroU32;
 
 use serde::{Deserialize, Serialize};
 
-/// The highest count that passes every part unharmed: 2⁵³ − 1, what a browser's
-/// number can hold exactly.
+/// The highest count that every part can represent: 2⁵³ − 1, the largest integer that a browser
+/// holds exactly.
 pub const MAX_COUNT: u64 = (1 << 53) - 1;
 
 /// Why a meter constant was refused.
@@ -25,7 +25,7 @@ impl MeterConstant {
         self.0.get()
     }
 
-    /// What so many pulses mean, in the meter's unit: kWh, or m³.
+    /// The quantity of so many pulses, in the meter's unit: kWh or m³.
     pub fn quantity(self, pulses: u64) -> f64 {
         pulses as f64 / f64::from(self.get())
     }
@@ -62,7 +62,7 @@ pub enum Medium {
     Electricity,
     /// Counted in m³; its rate is a flow in litres an hour.
     Gas,
-    /// As gas.
+    /// Counted in m³, like gas.
     Water,
 }
 
@@ -95,7 +95,7 @@ impl std::str::FromStr for Medium {
     }
 }
 
-/// Nothing that a meter counts.
+/// A name that is not a medium.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("unknown medium \"{0}\"; write electricity, gas or water")]
 pub struct MediumError(String);
@@ -121,7 +121,7 @@ impl Unit {
         }
     }
 
-    /// How a rate is called in JSON: `power_w` or `flow_l_h`.
+    /// A rate's name in JSON: `power_w` or `flow_l_h`.
     pub fn rate_key(self) -> &'static str {
         match self {
             Self::KilowattHour => "power_w",
@@ -138,7 +138,7 @@ impl Unit {
     }
 }
 
-/// A value in the place of its unit: electricity's, or that of gas and water.
+/// A value under the name of its unit: electricity's, or that of gas and water.
 pub(crate) fn by_unit<T>(unit: Unit, value: Option<T>) -> (Option<T>, Option<T>) {
     match unit {
         Unit::KilowattHour => (value, None),

@@ -1,8 +1,8 @@
 //! The colours that a meter can have.
 //!
-//! Named ones, not any that somebody mixes: a colour has to be seen on bright and on dark
-//! pages, and none does both. So each name is a pair of shades for either theme, and a test
-//! of the pages works out that all of them have a contrast of 3:1 with what is behind them.
+//! Named ones instead of arbitrary values: a colour has to be visible on light and on dark pages,
+//! and no single value is. So each name stands for a palette for each theme, and a test of the
+//! pages checks that all have a contrast of at least 3:1 with their background.
 
 use std::fmt;
 use std::str::FromStr;
@@ -24,11 +24,11 @@ pub struct Shades {
     pub peak: Rgba,
     /// The energy of a day.
     pub bar: Rgba,
-    /// The same of a day that is not over.
+    /// The energy of the current day.
     pub unfinished: Rgba,
-    /// The mean of some days before the bars.
+    /// The trend in front of the bars.
     pub(crate) trend: Rgba,
-    /// The hours of a heat map, from the quietest ones to the strongest.
+    /// The hours of a heat map, from the lowest to the highest.
     pub heat: [Rgba; 8],
 }
 
@@ -77,7 +77,7 @@ impl Colour {
         }
     }
 
-    /// What it is in a theme.
+    /// Its palette in a theme.
     pub fn shades(self, theme: Theme) -> Shades {
         let (line, bar) = self.line_and_bar(theme);
         let (paper, grades) = match theme {
@@ -113,7 +113,7 @@ impl Colour {
         (Rgba::opaque(line), Rgba::opaque(bar))
     }
 
-    /// What is strong or high is amber beside the colours that amber can be told from.
+    /// Peaks and high values are amber, except beside colours that look like amber.
     fn is_warm(self) -> bool {
         matches!(self, Self::Amber | Self::Orange | Self::Red)
     }
@@ -149,7 +149,7 @@ impl FromStr for Colour {
     }
 }
 
-/// A name that no colour has.
+/// A name that is not a colour.
 #[derive(Debug, thiserror::Error)]
 pub struct UnknownColour;
 
@@ -170,7 +170,7 @@ impl Rgba {
         Self([red, green, blue, alpha])
     }
 
-    /// The colour at a part of the way to another.
+    /// A mixture with another colour.
     fn towards(self, other: Self, part: f64) -> Self {
         let between = |index: usize| {
             let (one, other) = (f64::from(self.0[index]), f64::from(other.0[index]));

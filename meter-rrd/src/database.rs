@@ -18,7 +18,7 @@ use crate::lock::{FolderLock, patiently};
 /// The step in seconds: a minute.
 pub(crate) const STEP_S: usize = 60;
 
-/// A heartbeat of one step: nothing is ever made up between two minutes.
+/// A heartbeat of one step: nothing is ever interpolated between two minutes.
 pub(crate) const HEARTBEAT_S: usize = 60;
 
 /// Minutes in a leap year.
@@ -30,23 +30,23 @@ pub(crate) const DATA_SOURCE: &str = "pulses";
 /// Samples per call of librrd: more cost memory and gain nothing.
 const BATCH: usize = 1000;
 
-/// What became of minutes that were to be appended.
+/// The result of appending minutes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Appended {
     /// They are in the file.
     Stored,
-    /// This one is not later than what is there. An RRD cannot take it; nothing
-    /// was stored, and only a rebuild puts it in its place.
+    /// This one is not later than what is there. An RRD cannot store it; nothing
+    /// was stored, and only a rebuild can add it.
     Late(Minute),
-    /// This one is later than it can be, or so much later than what is there
-    /// that it would push all out of the archive; nothing was stored.
+    /// This one lies in the future, or so far after what is there that it would push
+    /// everything out of the archive; nothing was stored.
     TooFarAhead(Minute),
 }
 
 /// The RRD file of one meter, `<dir>/<site>/<meter>.rrd`. A minute lies in it
 /// under its end, because RRDtool spreads a value over the time before its stamp.
 ///
-/// Any number of processes may read while one writes; all wait for each other.
+/// Any number of processes may read while one writes; they wait for each other.
 #[derive(Debug, Clone)]
 pub struct MeterDatabase {
     path: PathBuf,
@@ -75,14 +75,14 @@ impl MeterDatabase {
         &self.path
     }
 
-    /// Makes an empty file, in place of any other, whose first minute can be
-    /// `first`; makes the site's folder too.
+    /// Creates an empty file whose first minute can be `first`, replacing any other;
+    /// creates the site's folder, too.
     pub fn create(dir: &Path, meter: &Meter, first: Minute) -> Result<Self, DatabaseError> {
         Self::rebuild(dir, meter, first, [])
     }
 
-    /// Makes the file anew from `minutes` (ascending, none twice, not before
-    /// `first`), on disk before it takes the old one's place.
+    /// Rebuilds the file from `minutes` (ascending, none twice, not before `first`);
+    /// it is on disk before it replaces the old one.
     pub fn rebuild(
         dir: &Path,
         meter: &Meter,
@@ -103,7 +103,7 @@ impl MeterDatabase {
     }
 
     /// Stores `minutes` with their pulses, all or (unless librrd fails) none.
-    /// They ascend; `latest` is the latest that can have happened.
+    /// They ascend; `latest` is the latest minute that can have happened.
     pub fn append(&self, minutes: &[(Minute, u32)], latest: Minute) -> Result<Appended, DatabaseError> {
         let _lock = FolderLock::to_write(&self.path)?;
         let last = self.last_in_file()?;
@@ -114,8 +114,7 @@ impl MeterDatabase {
         Ok(outcome)
     }
 
-    /// The minute up to which the file is written; in an empty file the one
-    /// before its first.
+    /// The last minute in the file; of an empty file, the one before its first.
     pub fn last(&self) -> Result<Minute, DatabaseError> {
         let _lock = FolderLock::to_read(&self.path)?;
         self.last_in_file()
@@ -138,8 +137,8 @@ impl MeterDatabase {
             .collect())
     }
 
-    /// Whether the whole archive says exactly what `minutes` (ascending) say.
-    /// What is older than the archive is passed over.
+    /// Whether the whole archive has exactly the values of `minutes` (ascending).
+    /// Minutes older than the archive are ignored.
     pub fn matches(&self, minutes: impl IntoIterator<Item = (Minute, u32)>) -> Result<bool, DatabaseError> {
         let end = next(self.last()?);
         let oldest = Minute::nearest(end.epoch_minutes() - Self::MINUTES);
@@ -181,7 +180,7 @@ impl MeterDatabase {
         let mut samples: Vec<(BatchTime, [Datum; 1])> = Vec::new();
         for (minute, pulses) in minutes {
             if minute != next_minute {
-                // Else the first minute after a gap would be lost: its time since
+                // Otherwise the first minute after a gap would be lost: its time since
                 // the last sample is longer than the heartbeat.
                 samples.push((stamp(minute.start()), [Datum::Unspecified]));
             }
@@ -192,7 +191,7 @@ impl MeterDatabase {
                 samples.clear();
             }
         }
-        // librrd takes no empty batch.
+        // librrd refuses an empty batch.
         if samples.is_empty() { Ok(()) } else { self.update(&samples) }
     }
 
@@ -209,7 +208,7 @@ fn stamp(seconds: i64) -> BatchTime {
     (UNIX_EPOCH + Duration::from_secs(seconds.max(0) as u64)).into()
 }
 
-/// What an RRD written up to `last` makes of `minutes`.
+/// The values that an RRD written up to `last` has for `minutes`.
 fn verdict(last: Minute, minutes: impl IntoIterator<Item = Minute>, latest: Minute) -> Appended {
     let mut newest = last;
     for minute in minutes {

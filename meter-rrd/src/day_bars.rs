@@ -1,4 +1,4 @@
-//! The energy of local days, brought into a form that librrd draws as bars.
+//! The energy of local days, in a form that librrd can draw as bars.
 //!
 //! librrd can only add up days of UTC. So the sums of local days (of 23, 24 or
 //! 25 hours) are made here and written to a scratch file of half hours, in which
@@ -25,7 +25,7 @@ pub(crate) const STEP_S: u32 = 1800;
 pub(crate) const COMPLETE: &str = "day";
 pub(crate) const UNFINISHED: &str = "today";
 pub(crate) const TREND: &str = "trend";
-/// Known wherever nothing is missing.
+/// Has a value wherever nothing is missing.
 pub(crate) const WATCHED: &str = "watched";
 
 /// How many days the trend looks back.
@@ -38,17 +38,17 @@ pub(crate) struct DayBar {
     pub(crate) start: i64,
     pub(crate) end: i64,
     pub(crate) date: Date,
-    /// Pulses by the constant of now, if a minute of it was recorded.
+    /// Pulses by the current constant; `None` if no minute of it was recorded.
     pub(crate) pulses: Option<f64>,
     /// The mean of the typical ones among the last 14 days with it; `None`
     /// where these are fewer than half.
     trend: Option<f64>,
-    /// Whether nearly all of it was recorded, so that it may stand for others.
+    /// Whether nearly all of it was recorded, so that it counts for the trend.
     typical: bool,
 }
 
 /// The last `days` local days up to the one in which `now` lies. `worth` tells how
-/// many pulses of now one of a minute is.
+/// many pulses of the current constant one of a minute is worth.
 pub(crate) fn day_bars(
     database: &MeterDatabase,
     zone: &TimeZone,
@@ -105,11 +105,11 @@ fn minute_at(unix_seconds: i64) -> Minute {
 }
 
 /// Writes the scratch file. `space` is how much of a day's width stays free, in
-/// percent; a day that ends after `now` is not over.
+/// percent; a day that ends after `now` is the current one.
 pub(crate) fn write(path: &Path, bars: &[DayBar], space: i64, now: Minute) -> Result<(), DatabaseError> {
     let Some(first) = bars.first() else { return Ok(()) };
     create_file(path, first.start, bars.len())?;
-    // Before its first day a meter missed nothing.
+    // Nothing is missing before a meter's first day.
     let begun = bars.iter().position(|bar| bar.pulses.is_some()).unwrap_or(bars.len());
     let mut samples = Vec::new();
     for (index, bar) in bars.iter().enumerate() {
@@ -125,7 +125,7 @@ pub(crate) fn write(path: &Path, bars: &[DayBar], space: i64, now: Minute) -> Re
     update_all(path, Options::default(), samples).map_err(DatabaseError::librrd(path))
 }
 
-/// The data sources' values. The trend has no word on a day that is not over.
+/// The data sources' values. The trend has none for the current day.
 fn sample(bar: &DayBar, over: bool, watched: bool) -> [Datum; 4] {
     let values = [
         bar.pulses.filter(|_| over),
@@ -137,7 +137,7 @@ fn sample(bar: &DayBar, over: bool, watched: bool) -> [Datum; 4] {
 }
 
 fn create_file(path: &Path, start: i64, days: usize) -> Result<(), DatabaseError> {
-    // Longer than any day: each sample speaks for all the time since the last.
+    // Longer than any day: each sample covers all the time since the previous one.
     let heartbeat = 2 * 86_400;
     let sources = [COMPLETE, UNFINISHED, TREND, WATCHED]
         .map(|name| DataSourceName::new(name).map(|name| DataSource::gauge(&name, heartbeat, None, None)));

@@ -22,7 +22,7 @@ fn apart(size: Size) -> &'static str {
     }
 }
 
-/// What librrd shall draw, without the dress that all graphs share.
+/// What librrd shall draw, without the style that all graphs share.
 pub(crate) struct Drawing {
     pub(crate) size: Size,
     /// Unix time of its left and right edge.
@@ -61,7 +61,7 @@ impl Drawing {
         Ok(())
     }
 
-    /// Works `name` out by an RPN expression.
+    /// Calculates `name` by an RPN expression.
     pub(crate) fn work_out(&mut self, name: &str, rpn: String) -> RrdResult<()> {
         self.elements.push(CDef { var_name: VarName::new(name)?, rpn }.into());
         Ok(())
@@ -140,8 +140,8 @@ pub(crate) fn time_axis(
     }
 }
 
-/// Lines across for values up to `highest`: four to eight, at round numbers.
-/// `None` where these are no whole numbers; librrd then finds its own.
+/// Horizontal lines for values up to `highest`: four to eight, at round numbers.
+/// `None` if these are not whole numbers; librrd then chooses its own.
 pub(crate) fn value_grid(highest: f64) -> Option<YAxisGrid> {
     let decade = 10_f64.powf((highest / 5.0).log10().floor());
     let step =
@@ -150,7 +150,7 @@ pub(crate) fn value_grid(highest: f64) -> Option<YAxisGrid> {
     Some(YAxisGrid::Custom { grid_step: whole, label_factor: 1 })
 }
 
-/// A date for the legend by a `strftime` format; empty where that is none.
+/// A date for the legend by a `strftime` format; empty if that is invalid.
 pub(crate) fn date(format: &str, date: Date) -> String {
     jiff::fmt::strtime::format(format, date).unwrap_or_default()
 }

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use rrd::error::{InvalidArgument, RrdError};
 
-/// Why a database could not do what it was asked. The recorder's answer to all
-/// but a full disk is to rebuild it.
+/// Why a database failed. The recorder then rebuilds it, unless the disk is
+/// full.
 #[derive(Debug, thiserror::Error)]
 pub enum DatabaseError {
     /// The file or its folder cannot be used.
@@ -17,7 +17,7 @@ pub enum DatabaseError {
         /// What the system said.
         error: io::Error,
     },
-    /// The file is not a database of ours, or no longer.
+    /// The file is not one of our databases, or it is damaged.
     #[error("{path} is damaged: {why}")]
     Damaged {
         /// The file.

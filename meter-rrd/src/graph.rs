@@ -1,4 +1,4 @@
-//! What a graph shows, in which dress.
+//! What a graph shows, and how it looks.
 
 use meter_messages::{MeterConstant, Minute, Unit};
 
@@ -48,7 +48,7 @@ impl Span {
 /// Dark on light or light on dark.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Theme {
-    /// For bright pages, mails and paper.
+    /// For light pages, mails and paper.
     Light,
     /// For dark pages.
     Dark,
@@ -63,12 +63,12 @@ pub enum Picture {
     Png,
 }
 
-/// For which screen it is laid out.
+/// The screen that it is laid out for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Size {
     /// 1000 × 300 pixels.
     Wide,
-    /// 360 × 270 pixels: a telephone held upright.
+    /// 360 × 270 pixels: a phone held upright.
     Narrow,
 }
 
@@ -85,7 +85,7 @@ impl Size {
 /// A language's words and its way to write numbers and dates.
 #[derive(Debug, Clone, Copy)]
 pub struct Words {
-    /// Legend of what single minutes reached above it.
+    /// Legend of the peaks of single minutes.
     pub peak: &'static str,
     /// Before the newest value.
     pub latest: &'static str,
@@ -97,7 +97,7 @@ pub struct Words {
     pub total: &'static str,
     /// Legend of a day's bar.
     pub day: &'static str,
-    /// Legend of the bar of a day that is not over.
+    /// Legend of the bar of the current day.
     pub today: &'static str,
     /// Legend of the mean of the last 14 days.
     pub trend: &'static str,
@@ -129,7 +129,7 @@ pub struct Graph<'a> {
     pub picture: Picture,
     /// Its language.
     pub words: &'a Words,
-    /// What stands above it: any text, shown as it is. Empty for none.
+    /// Its title: any text, shown as it is. Empty for none.
     pub title: &'a str,
     /// What the meter counts in.
     pub unit: Unit,
@@ -138,20 +138,20 @@ pub struct Graph<'a> {
     /// The meter constant now.
     pub constant: MeterConstant,
     /// Constants that the meter had before, each with the first minute in which it
-    /// held no more, ascending.
+    /// no longer applied, ascending.
     pub earlier: &'a [(Minute, MeterConstant)],
-    /// What the span comes to in the unit, from the ledger: librrd's own sums are
-    /// up to 0.4 % off. `None` where there is nothing to sum up.
+    /// The span's total in the unit, from the ledger: librrd's own sums are up to
+    /// 0.4 % off. `None` if there is nothing to sum up.
     pub total: Option<f64>,
     /// The minute in progress.
     pub now: Minute,
-    /// From this minute up to that one, where it is not the time up to now. For
-    /// a month or a year these are local midnights.
+    /// From this minute to that one, if it does not end now. For a month or a year
+    /// these are local midnights.
     pub range: Option<(Minute, Minute)>,
 }
 
 impl Graph<'_> {
-    /// How many pulses of now a pulse of that minute is worth.
+    /// How many pulses of the current constant a pulse of that minute is worth.
     pub(crate) fn worth(&self, minute: Minute) -> f64 {
         let earlier = self.earlier.iter().find(|(until, _)| minute < *until);
         earlier.map_or(1.0, |(_, constant)| self.worth_of(*constant))

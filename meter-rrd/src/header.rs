@@ -1,7 +1,7 @@
-//! Whether a file is one that librrd may be given.
+//! Checks a file before librrd reads it.
 //!
-//! librrd maps the file and believes its header: a file cut short kills the
-//! process by SIGBUS, a wrong count by SIGFPE. So the header is read first, in
+//! librrd maps the file and trusts its header: a truncated file kills the process
+//! by SIGBUS, a wrong count by SIGFPE. So the header is read first, in
 //! the layout of `rrd_format.h`, whose words are C longs of this machine.
 
 use std::fs::File;
@@ -20,10 +20,10 @@ const PARAMETERS: usize = 10 * 8;
 /// Both name fields of a definition.
 const NAME: usize = 20;
 
-/// Tells byte order and floating point format.
+/// Identifies byte order and floating point format.
 const FLOAT_COOKIE: f64 = 8.642135E130;
 
-/// Checks everything by which a file could lead librrd astray.
+/// Checks everything in a file that could crash librrd.
 pub(crate) fn check(path: &Path) -> Result<(), DatabaseError> {
     let mut file = File::open(path).map_err(DatabaseError::io(path))?;
     let length = file.metadata().map_err(DatabaseError::io(path))?.len();
@@ -80,7 +80,7 @@ impl<'a> Fields<'a> {
         self.header.get(start..self.at)
     }
 
-    /// A text of up to `length` bytes, ended by a zero.
+    /// A text of up to `length` bytes, terminated by a zero.
     fn text(&mut self, length: usize) -> &'a [u8] {
         let field = self.take(length, 1).unwrap_or_default();
         field.split(|&byte| byte == 0).next().unwrap_or_default()

@@ -2,8 +2,8 @@
 //! The contract between the recorder, who writes the files, and the web, which
 //! draws them; the only crate that links librrd.
 //!
-//! An RRD is derived from the ledger and never the truth: on any doubt the
-//! recorder makes it anew with [`MeterDatabase::rebuild`].
+//! An RRD is derived from the ledger and never the truth: when in doubt, the
+//! recorder rebuilds it with [`MeterDatabase::rebuild`].
 
 mod colour;
 mod database;

@@ -1,8 +1,8 @@
-//! Who may use the files of a site now.
+//! Locks on the files of a site.
 //!
 //! librrd does not wait for a lock but fails, and within one process it does not
-//! lock at all: a reader then sees half an update. So everybody here waits for a
-//! lock of our own first. It lies on the folder, because a rebuild replaces the
+//! lock at all: a reader then sees half an update. So all our readers and writers
+//! first wait for a lock of our own. It lies on the folder, because a rebuild replaces the
 //! file itself, and because readers may not be allowed to write there.
 
 use std::fs::{File, TryLockError};
@@ -15,18 +15,18 @@ use rrd::error::RrdResult;
 
 use crate::error::DatabaseError;
 
-/// Pauses before each new try at a file that a program of others (`rrdtool`,
-/// which knows nothing of our lock) keeps locked.
+/// Pauses before each retry on a file that another program (`rrdtool`, which
+/// does not know our lock) keeps locked.
 const PAUSES_MS: [u64; 4] = [5, 20, 80, 320];
 
-/// How long to wait for others. Whoever holds a lock longer hangs, and must not
-/// hang the recorder too: to rebuild a file takes no lock.
+/// How long to wait for others. A program that holds a lock for longer hangs, and
+/// must not stop the recorder: rebuilding a file needs no lock.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// Time between two looks at a lock.
+/// Time between two tries to lock.
 const LOOK_EVERY: Duration = Duration::from_millis(2);
 
-/// Held while librrd works on a file; let go when dropped.
+/// Held while librrd works on a file; released when dropped.
 #[derive(Debug)]
 pub(crate) struct FolderLock(#[expect(dead_code, reason = "open as long as the lock is held")] File);
 
@@ -62,8 +62,8 @@ impl FolderLock {
     }
 }
 
-/// Asks librrd again for a while before its refusal counts. Its errors are texts,
-/// so one that is not about a lock is repeated in vain too.
+/// Retries librrd for a while before its error counts. Its errors are texts, so
+/// errors that are not about a lock are retried in vain, too.
 pub(crate) fn patiently<T>(path: &Path, ask: impl Fn() -> RrdResult<T>) -> Result<T, DatabaseError> {
     for pause in PAUSES_MS {
         if let Ok(answer) = ask() {

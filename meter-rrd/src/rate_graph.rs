@@ -10,18 +10,17 @@ use crate::error::DatabaseError;
 use crate::graph::{Graph, Size, Span};
 use crate::palette::Palette;
 
-/// A recording that is at most this old counts as up to date: the minute in
-/// progress and the one on its way are no gap.
+/// A recording at most this old counts as up to date: the minute in progress and
+/// the one on its way are not a gap.
 const FRESH_MINUTES: i64 = 3;
 
-/// Room for the axis' labels beside the canvas, in pixels.
+/// Room for the axis labels beside the canvas, in pixels.
 const MARGIN: u32 = 80;
 
-/// Seconds between points, of which the shortest is taken that is not shorter
-/// than a pixel.
+/// Possible seconds between points; the shortest that is at least a pixel is used.
 const STEPS_S: [u32; 7] = [60, 120, 300, 600, 900, 1800, 3600];
 
-/// Power for eyes, in W, from pulses a minute.
+/// Power in W, for display, from pulses per minute.
 struct Figures {
     latest: Option<f64>,
     mean: Option<f64>,
@@ -52,7 +51,7 @@ pub(crate) fn drawing(database: &MeterDatabase, graph: &Graph<'_>) -> Result<Dra
     Ok(drawing)
 }
 
-/// The right edge: where the recording ends, or now where it ended long ago.
+/// The right edge: where the recording ends, or now if it ended long ago.
 fn end(last: Minute, now: Minute) -> Minute {
     let recorded = last.epoch_minutes() + 1;
     let fresh = (now.epoch_minutes() - recorded) <= FRESH_MINUTES;

@@ -21,7 +21,7 @@ use crate::lock::FolderLock;
 use crate::palette::Palette;
 use crate::{header, quantity_graph, rate_graph};
 
-/// librrd before 1.8 crashes when two threads draw at once, whoever owns them.
+/// librrd before 1.8 crashes when two threads draw at once.
 static LIBRRD: Mutex<()> = Mutex::new(());
 
 /// The first of these that the system has.
@@ -34,7 +34,7 @@ const FONT: &str = "Inter, DejaVu Sans";
 #[derive(Debug)]
 pub struct GraphRenderer {
     zone: TimeZone,
-    /// Holds the day bars of the graph in work.
+    /// Holds the day bars of the graph being drawn.
     scratch: TempDir,
 }
 
@@ -126,9 +126,8 @@ fn dress(graph: &Graph<'_>, slopes: bool) -> Misc {
     }
 }
 
-/// Text on one line, as librrd shows it: no markup is asked for, so `<` and `%`
-/// are letters like others, and the title is no place where `:` or `\` mean
-/// anything.
+/// Text on one line, as librrd shows it: no markup is enabled, so `<` and `%`
+/// are ordinary characters, and `:` and `\` mean nothing in a title.
 fn shown(text: &str) -> String {
     text.chars().filter(|letter| !letter.is_control()).collect()
 }

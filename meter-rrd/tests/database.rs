@@ -1,4 +1,4 @@
-//! The file's promise, with Debian's `rrdtool` as a witness of its own.
+//! The file's promise, checked with Debian's `rrdtool`.
 #![allow(clippy::unwrap_used)]
 
 use std::fs::{self, OpenOptions};
@@ -154,7 +154,7 @@ fn a_year_is_rebuilt_over_whatever_was_there() {
     let left: Vec<_> = fs::read_dir(dir.path().join("hq")).unwrap().collect();
     assert_eq!(left.len(), 1, "{left:?}");
 
-    // The archive is full: the oldest minute makes room.
+    // The archive is full: the oldest minute is overwritten.
     appended(&database, &[(MeterDatabase::MINUTES, 5)]);
     let stored = database.fetch(minute(-10)..minute(MeterDatabase::MINUTES + 1)).unwrap();
     assert_eq!((stored[0].0, stored.last().unwrap().1), (minute(1), 5.0));

@@ -1,5 +1,5 @@
-//! The four programs as child processes: started one after the other when the
-//! one before says it is ready, stopped in the opposite order.
+//! The four programs as child processes: each is started when the one before is
+//! ready; they are stopped in reverse order.
 
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
@@ -20,7 +20,7 @@ const STOP_WITHIN: Duration = Duration::from_secs(7);
 /// How much of a log is shown of a program that failed.
 const LAST_LINES: usize = 5;
 
-/// A program that runs.
+/// A running program.
 struct Running {
     name: &'static str,
     child: Child,
@@ -34,16 +34,16 @@ pub(crate) struct Daemons {
 }
 
 impl Daemons {
-    /// None yet; logs and sockets go to `dir`.
+    /// No programs yet; logs and sockets go to `dir`.
     pub(crate) fn new(dir: &Path) -> Self {
         Self { running: Vec::new(), dir: dir.to_owned() }
     }
 
-    /// Starts the program that lies beside this one, with a settings file, and
+    /// Starts a program from the same folder as this one, with a settings file, and
     /// waits until it is ready.
     ///
     /// # Errors
-    /// What it last said, if it ends instead.
+    /// The end of its log, if it ends instead.
     pub(crate) async fn start(&mut self, name: &'static str, settings: &Path) -> anyhow::Result<()> {
         let program = std::env::current_exe()?.with_file_name(name);
         if !program.is_file() {
@@ -51,7 +51,7 @@ impl Daemons {
         }
         let log = self.dir.join(format!("{name}.log"));
         let written = std::fs::File::create(&log).with_context(|| format!("writing {}", log.display()))?;
-        // The protocol of systemd's readiness, spoken by all daemons.
+        // systemd's readiness protocol, which all daemons use.
         let socket = self.dir.join(format!("{name}.ready"));
         let _ = std::fs::remove_file(&socket);
         let ready = UnixDatagram::bind(&socket).with_context(|| format!("making {}", socket.display()))?;
@@ -62,7 +62,7 @@ impl Daemons {
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(written)
-            // Ctrl-C is for us; they are told in their turn.
+            // Ctrl-C is for this program; it stops the others itself.
             .process_group(0)
             .kill_on_drop(true)
             .spawn()
@@ -74,7 +74,7 @@ impl Daemons {
         outcome
     }
 
-    /// Waits until one of them ends, which none should; tells which and why.
+    /// Waits until one of them ends, which none should; says which and why.
     pub(crate) async fn first_to_end(&mut self) -> anyhow::Error {
         loop {
             for running in &mut self.running {
@@ -88,7 +88,7 @@ impl Daemons {
         }
     }
 
-    /// Stops them, last to first.
+    /// Stops them in reverse order.
     pub(crate) async fn stop(&mut self) -> anyhow::Result<()> {
         let mut outcome = Ok(());
         for mut running in std::mem::take(&mut self.running).into_iter().rev() {
@@ -114,7 +114,7 @@ impl Running {
         }
     }
 
-    /// What is to be said of a program that ended.
+    /// The error for a program that ended.
     fn ended(&self, status: ExitStatus) -> anyhow::Error {
         let log = std::fs::read_to_string(&self.log).unwrap_or_default();
         let lines: Vec<&str> = log.lines().collect();

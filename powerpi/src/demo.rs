@@ -12,11 +12,11 @@ use crate::daemons::Daemons;
 use crate::history;
 use crate::span::History;
 
-/// What the household pays: less by night, and a base fee.
+/// The household's tariff: cheaper at night, and a base fee.
 const TARIFF: &str = "[[tariff]]\nprice_per_kwh = 0.27\nbase_fee_per_month = 9.90\nvat_percent = 19\n\
                       co2_g_per_kwh = 363\n[[tariff.time]]\nhours = \"22-6\"\nprice_per_kwh = 0.21\n";
 
-/// What can be said on the command line.
+/// The command line.
 #[derive(clap::Args)]
 pub(crate) struct Options {
     /// Folder for its data; a second start goes on from there
@@ -38,7 +38,7 @@ pub(crate) struct Options {
 pub(crate) async fn run(options: &Options) -> anyhow::Result<()> {
     let shutdown = daemon_runtime::on_signal()?;
     let dir = options.dir.clone().map_or_else(usual_dir, Ok)?;
-    // From a full minute on, so that the first one is watched whole.
+    // Starts with a full minute, so that the first one is watched completely.
     let began = (Timestamp::now() - options.history.0).as_second();
     let from = Timestamp::from_second(began - began.rem_euclid(Minute::SECONDS))?;
     let settings = write_settings(options, &dir, from)?;

@@ -1,5 +1,5 @@
-//! Shows how the history comes in: the recorder's mark tells how far it is on
-//! disk.
+//! Shows the progress of the history: the recorder's mark tells how much of it
+//! is on disk.
 
 use std::io::IsTerminal;
 use std::net::SocketAddr;
@@ -12,10 +12,10 @@ use meter_messages::{Mark, Meter, Minute, Topic};
 use rumqttc::{AsyncClient, Event, MqttOptions, Packet, QoS};
 use tokio::time::Instant;
 
-/// The history counts as complete when the mark is so near to now.
+/// The history counts as complete when the mark is this close to now.
 const MINUTES_BEHIND: i64 = 2;
 
-/// Without a mark for so long something is wrong.
+/// Without a mark for this long, something is wrong.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Waits until everything from `from` until now is recorded; returns how many
@@ -56,7 +56,7 @@ pub(crate) async fn watch(
 
 fn progress_bar() -> ProgressBar {
     let bar = ProgressBar::new(0);
-    // Into a file or a pipe goes no bar.
+    // No progress bar in a file or pipe.
     if !std::io::stderr().is_terminal() {
         bar.set_draw_target(ProgressDrawTarget::hidden());
     }

@@ -1,4 +1,4 @@
-//! The operator's command.
+//! `powerpi`: the operator's command.
 
 mod daemons;
 mod demo;

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail};
 use broker_users::{LONGEST_PASSWORD, PasswordHash, Role, UserName, UsersFile};
 
-/// What can be said on the command line.
+/// The command line.
 #[derive(clap::Args)]
 pub(crate) struct Options {
     /// The user's name; a publisher's is its site
@@ -49,7 +49,7 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
                  enter-readings or admin"
             );
         }
-        // Who only changes a role is not asked for a password.
+        // No password is asked for if only the role changes.
         let asked = is_new || options.role.is_none() || options.password_file.is_some();
         let password = match asked && !options.no_password {
             true => Some(PasswordHash::of(&password(options.password_file.as_deref())?)?),
@@ -93,7 +93,7 @@ fn ask() -> anyhow::Result<Vec<u8>> {
 
 fn first_line(source: impl Read) -> anyhow::Result<Vec<u8>> {
     let mut text = Vec::new();
-    // A little more than the longest, so that too long a one is noticed.
+    // A little more than the longest allowed, so that a longer one is noticed.
     source.take(LONGEST_PASSWORD as u64 + 2).read_to_end(&mut text).context("reading the password")?;
     let line = text.split(|byte| *byte == b'\n').next().unwrap_or_default();
     Ok(line.strip_suffix(b"\r").unwrap_or(line).to_vec())

@@ -181,7 +181,7 @@ fn roles_of_the_broker_count_where_they_read_everything() {
     assert_eq!(ask(&site, "/", &basic("rita", "of rita")).status, 200);
     let refused = ask(&site, "/", &basic("hq", "of hq"));
     assert_eq!((refused.status, refused.header("www-authenticate")), (403, ""));
-    assert!(refused.text().contains("<h1>That is not permitted</h1>"));
+    assert!(refused.text().contains("<h1>Not permitted</h1>"));
 }
 
 /// A request from another address of this machine.

@@ -1,4 +1,4 @@
-//! A household's minutes, made up but the same each time.
+//! A household's minutes, invented but the same each time.
 
 use meter_messages::Minute;
 
