@@ -32,8 +32,8 @@ fn the_bar_shows_how_much_is_taken() {
     let english = bar(&site, "en");
     assert!(english.starts_with("\">") && english.contains(&format!("value=\"{percent:.0}\"")), "{english}");
     assert!(english.ends_with(&words("of the budget of 5,000")), "{english}");
-    assert!(bar(&site, "de").ends_with(&words("vom Budget von 5.000")));
-    assert!(bar(&site, "de").contains("aria-label=\"Budget des Monats\""));
+    assert!(bar(&site, "de").ends_with(&words("des Budgets von 5.000")));
+    assert!(bar(&site, "de").contains("aria-label=\"Monatsbudget\""));
 }
 
 #[test]

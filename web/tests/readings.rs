@@ -121,7 +121,7 @@ fn a_form_that_is_not_taken_is_refused_in_the_language_of_the_page() {
         );
     }
     let english = site.post(PAGE, &[foreign, ("Authorization", &login)], GOOD).text();
-    assert!(english.contains("<h1>The form was not taken</h1>"), "{english}");
+    assert!(english.contains("<h1>The form was not accepted</h1>"), "{english}");
 }
 
 #[test]
