@@ -15,7 +15,7 @@ use tempfile::TempDir;
 
 use crate::site::free_port;
 
-/// What a person prefers.
+/// The colour scheme that a user prefers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Theme {
     /// Dark on white.
@@ -27,13 +27,13 @@ pub enum Theme {
 /// One browser window.
 #[derive(Debug)]
 pub struct Browser {
-    /// The page, for everything that is not below.
+    /// The WebDriver client, for everything that has no method here.
     pub page: Client,
     driver: Child,
     profile: TempDir,
 }
 
-/// chromedriver's own commands, which the WebDriver standard lacks.
+/// chromedriver's own commands, beyond the WebDriver standard.
 #[derive(Debug)]
 struct Extra {
     path: &'static str,
@@ -96,21 +96,21 @@ impl Browser {
         browser
     }
 
-    /// Makes it a browser of somebody who prefers a theme.
+    /// Sets the preferred theme.
     pub async fn prefer(&self, theme: Theme) {
         let theme = if theme == Theme::Dark { "dark" } else { "light" };
         let features = json!([{ "name": "prefers-color-scheme", "value": theme }]);
         self.devtools("Emulation.setEmulatedMedia", json!({ "features": features })).await;
     }
 
-    /// Makes the window so many pixels wide and high.
+    /// Sets the window's width and height in pixels.
     pub async fn resize(&self, width: u32, height: u32) {
         let metrics =
             json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600 });
         self.devtools("Emulation.setDeviceMetricsOverride", metrics).await;
     }
 
-    /// Sends a user's name and password with everything from now on, or nobody's.
+    /// Sends a user's name and password with every request from now on, or none.
     pub async fn log_in(&self, user: Option<(&str, &str)>) {
         let headers = user.map_or(json!({}), |(name, password)| {
             let token = STANDARD.encode(format!("{name}:{password}"));
@@ -130,15 +130,14 @@ impl Browser {
         self.devtools("Emulation.setScriptExecutionDisabled", json!({ "value": !on })).await;
     }
 
-    /// What axe-core finds wrong for people who cannot see, hear or point well:
-    /// each finding with the element.
+    /// The accessibility faults that axe-core finds, each with its element.
     pub async fn barriers(&self) -> Vec<String> {
         let tags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];
         // WCAG 2.2 asks for it, axe-core only if it is told to.
         self.axe(json!({ "runOnly": tags, "rules": { "target-size": { "enabled": true } } })).await
     }
 
-    /// Those of them that may come and go with the theme and the window's width.
+    /// Only those that can depend on the theme and the window's width.
     pub async fn barriers_to_the_eye(&self) -> Vec<String> {
         let rules = ["color-contrast", "link-in-text-block", "scrollable-region-focusable", "target-size"];
         self.axe(json!({ "runOnly": { "type": "rule", "values": rules } })).await
@@ -165,8 +164,7 @@ impl Browser {
         }
     }
 
-    /// How much of the page has moved by itself since it was loaded, as browsers
-    /// count it (0 is nothing, 0.1 is bad).
+    /// The cumulative layout shift since the page was loaded (0 is none, 0.1 is bad).
     pub async fn layout_shift(&self) -> f64 {
         let script = "const done = arguments[arguments.length - 1]; let sum = 0; \
              new PerformanceObserver(list => list.getEntries().forEach(it => { sum += it.value })) \
@@ -206,7 +204,7 @@ impl Browser {
         }
     }
 
-    /// What the page wrote to its console so far, errors and warnings.
+    /// Errors and warnings that the page has written to its console.
     pub async fn complaints(&self) -> Vec<String> {
         let log =
             self.page.issue_cmd(Extra { path: "se/log", body: json!({ "type": "browser" }) }).await.unwrap();
@@ -242,7 +240,7 @@ impl Browser {
 
     /// Closes the window.
     pub async fn close(self) {
-        // The session may have ended by itself; chromedriver goes with us.
+        // The session may have ended by itself; chromedriver is killed when this is dropped.
         let _ = self.page.clone().close().await;
     }
 }
@@ -251,7 +249,7 @@ impl Drop for Browser {
     fn drop(&mut self) {
         let _ = self.driver.kill();
         let _ = self.driver.wait();
-        // A test that failed has not closed its window, and Chromium does not go with its driver.
+        // A test that failed has not closed its window, and Chromium does not end with its driver.
         let of_ours = |arguments: Vec<u8>| {
             let profile = self.profile.path().as_os_str().as_encoded_bytes();
             arguments.windows(profile.len()).any(|part| part == profile)

@@ -1,11 +1,11 @@
-//! What a process costs the machine, from `/proc`.
+//! A process's CPU and memory, from `/proc`.
 
 use std::fs;
 use std::time::Duration;
 
 use crate::Program;
 
-/// What a process has cost so far.
+/// CPU and memory of a process so far.
 #[derive(Debug, Clone, Copy)]
 pub struct Burden {
     /// CPU time, the kernel's on its behalf included, in hundredths of a second.
@@ -15,7 +15,7 @@ pub struct Burden {
 }
 
 impl Program {
-    /// What it has cost so far.
+    /// Its CPU and memory so far.
     pub fn burden(&self) -> Burden {
         let stat = fs::read_to_string(format!("/proc/{}/stat", self.id())).unwrap();
         let fields: Vec<&str> = stat.rsplit_once(')').unwrap().1.split_whitespace().collect();
@@ -26,7 +26,7 @@ impl Program {
     }
 }
 
-/// A process's resident memory, if it still runs.
+/// A process's resident memory, if it is still running.
 pub(crate) fn resident_kib(process: u32) -> Option<u64> {
     let status = fs::read_to_string(format!("/proc/{process}/status")).ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;

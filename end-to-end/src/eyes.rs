@@ -1,4 +1,4 @@
-//! Looking from outside, with other people's tools.
+//! Looking from outside, with standard tools.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use meter_messages::Minute;
 
-/// What `curl -s` would show: status and body.
+/// Status and body of a GET, as `curl -s` shows them.
 pub fn http_get(port: u16, path: &str) -> (u16, String) {
     let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
     stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
@@ -44,7 +44,7 @@ pub fn mosquitto_pub(port: u16, topic: &str, payload: &str, more: &[&str]) {
     assert!(status.success(), "mosquitto_pub to {topic} ended with {status}");
 }
 
-/// The known minutes of an RRD file, as the command `rrdtool fetch` tells them.
+/// The known minutes of an RRD file, as `rrdtool fetch` prints them.
 pub fn rrd_minutes(file: &Path, from: Minute, to: Minute) -> Vec<(Minute, u32)> {
     let out = Command::new("rrdtool")
         .args(["fetch", &file.display().to_string(), "AVERAGE"])
@@ -59,7 +59,7 @@ pub fn rrd_minutes(file: &Path, from: Minute, to: Minute) -> Vec<(Minute, u32)> 
         .filter(|(_, pulses)| pulses.is_finite())
         .map(|(end, pulses)| {
             assert!(pulses.fract() == 0.0, "a count of {pulses} is none");
-            // A value covers the minute before its stamp.
+            // A value covers the minute before its time stamp.
             (Minute::containing(end - Minute::SECONDS).unwrap(), pulses as u32)
         })
         .collect()

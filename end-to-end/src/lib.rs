@@ -1,6 +1,5 @@
-//! What the end-to-end tests stand on: the real programs as processes, each
-//! with a folder and ports of its own, and the tools a person would use to look
-//! at them.
+//! What the end-to-end tests use: the real programs as processes, each with a
+//! folder and ports of its own, and the tools a person would use to look at them.
 //!
 //! Only for tests, so whatever goes wrong panics and says what it was doing.
 #![allow(clippy::unwrap_used)]

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 
-/// So many lines of a log are shown after a failure.
+/// How many lines of a log are shown after a failure.
 const LAST_LINES: usize = 200;
 
 /// A program that was built beside the tests.
@@ -23,7 +23,7 @@ pub fn binary(name: &str) -> PathBuf {
         .unwrap_or_else(|| panic!("{name} is not built; run `cargo build --workspace` before these tests"))
 }
 
-/// A program that runs; killed when it is dropped.
+/// A running program; killed when it is dropped.
 #[derive(Debug)]
 pub struct Program {
     name: &'static str,
@@ -38,8 +38,8 @@ impl Program {
         Self::start_with(name, folder, &[]).unwrap_or_else(|error| panic!("{error}"))
     }
 
-    /// As [`start`](Self::start), with more in its environment; its last words, if it ends
-    /// instead or is not ready within half a minute.
+    /// As [`start`](Self::start), with more in its environment; returns the end of its log
+    /// if it ends instead or is not ready within half a minute.
     pub fn start_with(
         name: &'static str,
         folder: &Path,
@@ -74,7 +74,7 @@ impl Program {
         Self::spawn_file(name, &binary(name), folder, arguments, environment)
     }
 
-    /// Starts anybody's program, by its file.
+    /// Starts any program, by its file.
     pub fn spawn_file(
         name: &'static str,
         file: &Path,
@@ -106,7 +106,7 @@ impl Program {
         self.child.id()
     }
 
-    /// Ends it by SIGKILL, at once.
+    /// Kills it by SIGKILL.
     pub fn kill(mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
@@ -117,7 +117,7 @@ impl Program {
         self.child.try_wait().unwrap()
     }
 
-    /// Its last words.
+    /// The end of its log.
     pub fn last_words(&self) -> String {
         let log = self.log();
         let lines: Vec<&str> = log.lines().collect();

@@ -38,7 +38,7 @@ impl Site {
         site
     }
 
-    /// Writes the publisher's settings anew, for its next start.
+    /// Replaces the publisher's settings, for its next start.
     pub fn set_meters(&self, meters: &str) {
         self.set_publisher(".", meters);
     }
@@ -68,7 +68,7 @@ impl Site {
         std::fs::write(self.path().join(format!("{name}.toml")), settings).unwrap();
     }
 
-    /// Where everything of it lies.
+    /// Its folder.
     pub fn path(&self) -> &Path {
         self.folder.path()
     }
@@ -89,7 +89,7 @@ impl Site {
         Ledger::open_read_only(&self.path().join("ledger.sqlite")).unwrap()
     }
 
-    /// A meter as the ledger knows it, once it does.
+    /// A meter in the ledger, once it is there.
     pub fn meter(&self, meter: &str) -> Option<RecordedMeter> {
         let meter: Meter = meter.parse().unwrap();
         if !self.path().join("ledger.sqlite").is_file() {
@@ -131,7 +131,7 @@ pub fn free_port() -> u16 {
     }
 }
 
-/// Waits until something holds, and fails after a minute.
+/// Waits until a condition holds, and fails after a minute.
 pub fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
     let began = Instant::now();
     while !holds() {

@@ -1,4 +1,4 @@
-//! Chance that repeats.
+//! Random numbers that repeat.
 
 use std::time::Duration;
 
@@ -16,12 +16,12 @@ pub fn seed(part: &str) -> u64 {
     seed
 }
 
-/// Dice that fall the same way again for the same seed.
+/// Random numbers: the same for the same seed.
 #[derive(Debug, Clone)]
 pub struct Chance(ChaCha8Rng);
 
 impl Chance {
-    /// The dice of a seed.
+    /// The numbers of a seed.
     pub fn new(seed: u64) -> Self {
         Self(ChaCha8Rng::seed_from_u64(seed))
     }
@@ -31,7 +31,7 @@ impl Chance {
         self.0.next_u64() % end
     }
 
-    /// True so many times in a hundred.
+    /// True with a probability in percent.
     pub fn percent(&mut self, percent: u64) -> bool {
         self.below(100) < percent
     }
@@ -41,7 +41,7 @@ impl Chance {
         Duration::from_micros(self.below(end * 1000))
     }
 
-    /// Puts things into another order.
+    /// Shuffles a slice.
     pub fn shuffle<T>(&mut self, things: &mut [T]) {
         for last in (1..things.len()).rev() {
             things.swap(last, self.below(last as u64 + 1) as usize);

@@ -11,7 +11,7 @@ use rumqttc::{Connect, ConnectReturnCode, Packet, PubAck, Publish, Subscribe};
 /// How long an answer may take on a loaded machine.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// A connection; dropped it ends without a word.
+/// A connection; when dropped it ends without DISCONNECT.
 #[derive(Debug)]
 pub struct Client {
     stream: TcpStream,
@@ -76,7 +76,7 @@ impl Client {
         message.qos == QoS::AtMostOnce || self.send(&[Packet::PubAck(PubAck::new(message.pkid))])
     }
 
-    /// Says goodbye.
+    /// Sends DISCONNECT.
     pub fn disconnect(mut self) {
         self.send(&[Packet::Disconnect]);
     }

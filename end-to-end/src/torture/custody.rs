@@ -1,4 +1,4 @@
-//! What became of every minute.
+//! Checks what became of every minute.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -16,7 +16,7 @@ use crate::{Site, http_get, rrd_minutes};
 /// The RRD follows the ledger within this.
 const RRD_WITHIN: Duration = Duration::from_secs(60);
 
-/// The reckoning of a run.
+/// The result of a run.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct Custody {
     /// Processes that were killed.
@@ -25,9 +25,9 @@ pub struct Custody {
     pub minutes: u64,
     /// Minutes that are missing, or that lack pulses.
     pub lost: u64,
-    /// Minutes that are there twice, or that have more pulses than fell.
+    /// Minutes that are there twice, or that have too many pulses.
     pub twice: u64,
-    /// Everything else that should not be.
+    /// Everything else that is wrong.
     pub faults: Vec<String>,
 }
 
@@ -80,7 +80,7 @@ fn emitted(household: &Household, span: Range<Minute>) -> BTreeMap<Minute, u32> 
     minutes.map(|minute| (minute, household.pulses_in(minute))).collect()
 }
 
-/// SQLite's own view, without a line of the programs under test.
+/// The minutes by plain SQL, without any code of the programs under test.
 fn in_ledger(file: &Path, meter: &str) -> BTreeMap<Minute, Kept> {
     let ledger = Connection::open_with_flags(file, OpenFlags::SQLITE_OPEN_READ_ONLY).unwrap();
     ledger.busy_timeout(Duration::from_secs(20)).unwrap();

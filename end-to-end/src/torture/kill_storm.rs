@@ -1,4 +1,4 @@
-//! Kills at random moments: whoever dies whenever, every minute is recorded once.
+//! Kills at random moments: whichever program is killed when, every minute is recorded once.
 
 use std::time::{Duration, Instant};
 
@@ -19,15 +19,15 @@ const STUCK_AFTER: Duration = Duration::from_secs(90);
 /// A pipeline of four processes and a plan to kill them.
 #[derive(Debug)]
 pub struct KillStorm {
-    /// What the plan follows from.
+    /// The seed of the plan.
     pub seed: u64,
-    /// So many processes are killed.
+    /// How many processes are killed.
     pub kills: u64,
     /// Counters.
     pub meters: u64,
     /// How fast the households' time goes by.
     pub minutes_a_second: u64,
-    /// Whether Debian's mosquitto without persistence stands in our broker's place.
+    /// Whether Debian's mosquitto without persistence is the broker.
     pub forgetful_broker: bool,
 }
 
@@ -76,7 +76,7 @@ impl Pipeline<'_> {
         }
     }
 
-    /// The power strip is switched off and on, so that nobody waits for a next try any more.
+    /// Kills and starts all programs, so that none is in a pause before reconnecting.
     fn restart_all(&mut self) {
         for program in &mut self.programs {
             *program = None;
@@ -92,7 +92,7 @@ impl Pipeline<'_> {
 }
 
 impl KillStorm {
-    /// Lets it blow; `progress` is told now and then how far it is.
+    /// Runs the storm; `progress` is called now and then.
     pub fn run(&self, progress: &dyn Fn(&str)) -> Custody {
         let simulation = Simulation::new(self.seed, self.meters, self.minutes_a_second);
         let site = Site::new(&simulation.settings(None));
@@ -122,7 +122,7 @@ impl KillStorm {
         custody
     }
 
-    /// After the storm: everybody starts once more, and time goes on a little.
+    /// After the storm: every program starts again, and time goes on a little.
     fn go_on(pipeline: &mut Pipeline<'_>, simulation: &Simulation) -> Minute {
         pipeline.programs[2] = None;
         let until = end_of(pipeline.site, simulation);

@@ -8,25 +8,25 @@ use crate::burden::resident_kib;
 /// process has. Below it lies what an allocator does by itself.
 const MOST_GROWTH_PERCENT: f64 = 3.0;
 
-/// Growth that says nothing, in KiB: an allocator takes pages by such pieces.
+/// Growth that says nothing, in KiB: an allocator takes memory in such pieces.
 const NOISE_KIB: f64 = 256.0;
 
 /// The resident memory of one process over time.
 #[derive(Debug, Clone)]
 pub struct Memory {
-    /// Whose it is.
+    /// The program's name.
     pub name: &'static str,
-    /// When it was looked at, and the KiB it had then.
+    /// When it was measured, and the KiB it had then.
     pub samples: Vec<(Duration, u64)>,
 }
 
 impl Memory {
-    /// Nothing known yet.
+    /// No samples yet.
     pub fn of(name: &'static str) -> Self {
         Self { name, samples: Vec::new() }
     }
 
-    /// Looks at the process.
+    /// Takes a sample of the process.
     pub fn sample(&mut self, at: Duration, process: u32) {
         self.samples.extend(resident_kib(process).map(|kib| (at, kib)));
     }

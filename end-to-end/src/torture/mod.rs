@@ -3,8 +3,8 @@
 //!
 //! Each part takes a seed and says what it did; the same seed makes the same plan:
 //! [`kill_storm`] kills programs at random moments, with our broker or with one that forgets
-//! ([`mosquitto`]); [`power_cut`] asks what a disk holds when power goes; [`rolling_restart`]
-//! stops and starts programs under load; [`soak`] looks whether memory stays flat.
+//! ([`mosquitto`]); [`power_cut`] checks what a disk holds when the power fails; [`rolling_restart`]
+//! stops and starts programs under load; [`soak`] checks that memory stays flat.
 
 mod chance;
 pub mod client;

@@ -1,5 +1,5 @@
-//! Programs are stopped and started under load, as an upgrade does it: each ends by itself in
-//! time, and nothing that was on its way is lost.
+//! Programs are stopped and started under load, as an upgrade does: each ends in time, and nothing
+//! in transit is lost.
 
 use std::time::{Duration, Instant};
 
@@ -15,15 +15,15 @@ const PROGRAMS: [&str; 4] = ["powerpi-broker", "powerpi-recorder", "pi-publisher
 /// Rounds in each of which every program is stopped and started once.
 #[derive(Debug, Clone, Copy)]
 pub struct RollingRestart {
-    /// What order and pauses follow from.
+    /// The seed of order and pauses.
     pub seed: u64,
-    /// How often.
+    /// The number of rounds.
     pub rounds: u64,
 }
 
 impl RollingRestart {
-    /// Restarts them; also tells how long the slowest took to stop. One that takes more than
-    /// 5 s, or ends badly, is a panic.
+    /// Restarts them; also returns how long the slowest took to stop. Panics if one takes more than
+    /// 5 s or fails.
     pub fn run(&self) -> (Custody, Duration) {
         let simulation = Simulation::new(self.seed, METERS, MINUTES_A_SECOND);
         let site = Site::new(&simulation.settings(None));

@@ -14,12 +14,12 @@ pub struct Simulation {
     meters: u64,
     /// The first minute that is counted.
     pub first: Minute,
-    /// Minutes of theirs in a second of ours.
+    /// Simulated minutes in a real second.
     minutes_a_second: u64,
 }
 
 impl Simulation {
-    /// Meters whose time began 300 days ago: an RRD holds a year, and shows no future.
+    /// Meters whose time begins 300 days ago: an RRD holds a year, and nothing in the future.
     pub fn new(seed: u64, meters: u64, minutes_a_second: u64) -> Self {
         let first = Minute::containing(Timestamp::now().as_second() - 300 * 86_400).unwrap();
         Self { seed, meters, first, minutes_a_second }

@@ -1,4 +1,4 @@
-//! An hour under load with clients coming and going: memory stays flat, and nothing is lost.
+//! An hour under load while clients come and go: memory stays flat, and nothing is lost.
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -23,10 +23,10 @@ const ENOUGH: f64 = 180.0;
 /// So many samples at least, and one a minute.
 const SAMPLES: u32 = 20;
 
-/// A soak to come.
+/// A soak test to run.
 #[derive(Debug, Clone, Copy)]
 pub struct Soak {
-    /// What the visitors' comings and goings follow from.
+    /// The seed of the visitors' behaviour.
     pub seed: u64,
     /// How long it lasts.
     pub lasts: Duration,
@@ -34,10 +34,10 @@ pub struct Soak {
     pub judged: bool,
 }
 
-/// What came of it.
+/// The result.
 #[derive(Debug)]
 pub struct Soaked {
-    /// The reckoning of the meters' minutes.
+    /// The result for the meters' minutes.
     pub custody: Custody,
     /// Each program's memory.
     pub memory: Vec<Memory>,
@@ -50,7 +50,7 @@ pub struct Soaked {
 }
 
 impl Soak {
-    /// Lets it soak; `progress` is told at every sample how far it is.
+    /// Runs it; `progress` is called at every sample.
     pub fn run(&self, progress: &dyn Fn(&str)) -> Soaked {
         let simulation = Simulation::new(self.seed, METERS, MINUTES_A_SECOND);
         let site = Site::new(&simulation.settings(None));

@@ -1,4 +1,4 @@
-//! Who is killed when. Pure.
+//! Which programs are killed when. Pure.
 
 use std::time::Duration;
 
@@ -7,18 +7,18 @@ use super::Chance;
 /// The programs of a pipeline, in the order in which they are first started.
 pub(super) const PROGRAMS: usize = 4;
 
-/// One blow of the storm.
+/// One step of the storm: some programs are killed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Blow {
-    /// How long everything runs before it.
+    /// How long everything runs before.
     pub(super) pause: Duration,
-    /// Who is hit, in this order; they start again in it, too.
+    /// The programs that are killed, in this order; they are started again in the same order.
     pub(super) victims: Vec<usize>,
-    /// How long they are away.
+    /// How long they are stopped.
     pub(super) away: Duration,
 }
 
-/// Blows until `kills` processes are killed.
+/// Steps until `kills` processes are killed.
 pub(super) fn blows(seed: u64, kills: u64) -> Vec<Blow> {
     let mut chance = Chance::new(seed);
     let (mut blows, mut planned) = (Vec::new(), 0);
@@ -33,7 +33,7 @@ pub(super) fn blows(seed: u64, kills: u64) -> Vec<Blow> {
 
 fn blow(chance: &mut Chance) -> Blow {
     let pause = match chance.below(100) {
-        // While the last victims are still starting.
+        // While the last ones are still starting.
         0..20 => chance.millis_below(60),
         20..90 => chance.millis_below(600),
         _ => chance.millis_below(3000),

@@ -14,10 +14,10 @@ use super::Chance;
 use super::client::{Came, Client};
 use crate::http_get;
 
-/// Topics of the talker.
+/// Topics of the publishing visitor.
 const TOPICS: u64 = 20;
 
-/// What all of them share.
+/// What all visitors share.
 #[derive(Debug)]
 pub(super) struct Street {
     /// The broker's port.
@@ -26,11 +26,11 @@ pub(super) struct Street {
     pub(super) web: u16,
     /// The meters to look at.
     pub(super) meters: Vec<String>,
-    /// Set once everybody is to go home.
+    /// Set once they are to stop.
     pub(super) stop: AtomicBool,
-    /// Messages of the talker that were acknowledged.
+    /// Messages of the publishing visitor that were acknowledged.
     pub(super) said: AtomicU64,
-    /// Messages that listeners received.
+    /// Messages that subscribers received.
     pub(super) heard: AtomicU64,
     /// Connections, requests and event streams.
     pub(super) visits: AtomicU64,
@@ -67,8 +67,8 @@ impl Street {
     }
 }
 
-/// Says numbers from 0 on with QoS 1, so many a second, each until it is acknowledged; every
-/// half minute over a new connection.
+/// Publishes numbers from 0 on with QoS 1 at a rate, each until it is acknowledged; every half
+/// minute over a new connection.
 pub(super) fn talk(street: &Street, a_second: u64) {
     let began = Instant::now();
     let mut unacknowledged: VecDeque<u64> = VecDeque::new();
@@ -108,7 +108,7 @@ fn say(client: &mut Client, number: u64) {
     client.publish((number % 60_000 + 1) as u16, &topic, &number.to_string(), number.is_multiple_of(10));
 }
 
-/// A lasting session whose client is now there and now away; every number has to come.
+/// A persistent session whose client comes and goes; every number has to arrive.
 pub(super) fn stay_in_touch(street: &Street, mut chance: Chance, name: &str) {
     let mut expected: Option<u64> = None;
     while !street.closed() {
@@ -146,7 +146,7 @@ pub(super) fn stay_in_touch(street: &Street, mut chance: Chance, name: &str) {
     }
 }
 
-/// Numbers may come again, but none may be passed over.
+/// Numbers may come again, but none may be skipped.
 fn hear(street: &Street, name: &str, expected: Option<u64>, payload: &[u8]) -> Option<u64> {
     let number: u64 = std::str::from_utf8(payload).unwrap().parse().unwrap();
     if let Some(expected) = expected.filter(|expected| number > *expected) {
@@ -155,7 +155,7 @@ fn hear(street: &Street, name: &str, expected: Option<u64>, payload: &[u8]) -> O
     Some(expected.unwrap_or_default().max(number + 1))
 }
 
-/// Somebody new every second, who listens for a moment and leaves without a word.
+/// A new client every second, which subscribes for a moment and leaves without DISCONNECT.
 pub(super) fn pass_by(street: &Street, mut chance: Chance) {
     while !street.closed() {
         let name = format!("passer-by-{}", chance.below(u64::MAX));

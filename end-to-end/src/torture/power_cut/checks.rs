@@ -14,7 +14,7 @@ use crate::torture::Simulation;
 use crate::torture::client::{Came, Client};
 use crate::{Program, Site};
 
-/// A broker that owes something more sends it within this.
+/// A broker that owes more sends it within this.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Opens outbox, ledger and store and looks for everything that was known by `at_ns`.
@@ -35,7 +35,7 @@ pub(super) fn look(image: &Image, seen: &Seen, at_ns: u64, simulation: &Simulati
     }
 }
 
-/// What one of them came to.
+/// The result of one check.
 #[derive(Default)]
 struct Looked {
     acknowledged: u64,

@@ -1,6 +1,6 @@
-//! What a disk holds when power goes. Pure.
+//! What a disk holds when the power fails. Pure.
 //!
-//! Sure is what was synced: a file's content by a sync of the file, a name by a sync of its
+//! What was synced is certain: a file's content by a sync of the file, a name by a sync of its
 //! folder. Of the rest each write may be there, or not, or in parts: sectors of 512 bytes, pages
 //! of 4096. Changes of names in one folder survive in their order, as file systems with a journal
 //! keep them.
@@ -11,13 +11,13 @@ use std::path::Path;
 use super::trace::event::{Change, Event};
 use crate::torture::Chance;
 
-/// What the disk says of a sync, and what it does.
+/// Whether the disk honours a sync.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Disk {
-    /// Synced is kept.
+    /// It does.
     Honest,
-    /// As if nobody synced at all: only what is older than so many nanoseconds is kept, because
-    /// the system writes it back by and by.
+    /// As if nothing was synced: only what is older than so many nanoseconds is kept, because the
+    /// system writes it back in the meantime.
     Forgetful(u64),
 }
 
@@ -61,7 +61,7 @@ struct Naming {
 struct Folders<'a> {
     files: Vec<File<'a>>,
     by_inode: HashMap<u64, usize>,
-    /// As programs see them.
+    /// The files as programs see them.
     names: BTreeMap<String, usize>,
     sure: BTreeMap<String, usize>,
     unsure: Vec<Naming>,
@@ -124,7 +124,7 @@ impl<'a> Folders<'a> {
                 Some(file) => self.names.insert(name.clone(), *file),
                 None => self.names.remove(name),
             };
-            // Whoever bore the name has no other; its inode may be given to a new file.
+            // The file that had the name has no other; its inode may be given to a new file.
             if let (Some(before), Some(_)) = (before, file) {
                 self.by_inode.retain(|_, known| *known != before);
             }
@@ -186,7 +186,7 @@ fn apply(sure: &mut BTreeMap<String, usize>, naming: Naming) {
     }
 }
 
-/// At some cuts everything survives, at some nothing, mostly chance decides each time.
+/// At some moments everything survives, at some nothing; mostly each write is decided at random.
 fn survives(weather: u64, chance: &mut Chance) -> bool {
     match weather {
         0..15 => true,
@@ -206,7 +206,7 @@ impl File<'_> {
         }
     }
 
-    /// What is left of it.
+    /// The file as it survives.
     fn left(&self, weather: u64, chance: &mut Chance) -> Vec<u8> {
         let mut content = self.sure.clone();
         for (_, piece) in &self.unsure {
@@ -260,7 +260,7 @@ mod tests {
         event(at_ns, 1, "a", Change::Write(0, text.as_bytes().to_vec()))
     }
 
-    /// What the file `a` may hold at a moment, over many throws.
+    /// What the file `a` may hold at a moment, over many seeds.
     fn possible(events: &[Event], at_ns: u64, disk: Disk) -> Vec<Option<String>> {
         let mut seen: Vec<Option<String>> = (0..300)
             .map(|seed| {

@@ -1,9 +1,9 @@
-//! Power goes at any moment: what was acknowledged by then is on the disk.
+//! The power fails at any moment: what was acknowledged by then is on the disk.
 //!
 //! Broker, recorder and publisher run under the recorder of writes in `write-trace`
 //! (`trace`), while `witness` notes what was acknowledged when. Then for many moments the
-//! disk is made as it could have been (`disk`): all that was synced, and of the rest whatever
-//! chance leaves, also halves of pages. From it SQLite, the real broker and the whole pipeline
+//! disk is rebuilt as it could have been (`disk`): everything that was synced, and a random part
+//! of the rest, also halves of pages. From it SQLite, the real broker and the whole pipeline
 //! have to bring back everything acknowledged (`checks`).
 
 mod checks;
@@ -30,10 +30,10 @@ const MINUTES_A_SECOND: u64 = 40;
 /// What has to survive.
 const DATABASES: [&str; 3] = ["broker.sqlite", "ledger.sqlite", "outbox.sqlite"];
 
-/// A run to be written down.
+/// A run to be recorded.
 #[derive(Debug, Clone, Copy)]
 pub struct PowerCut {
-    /// What the moments, and what survives them, follow from.
+    /// The seed of the moments and of what survives.
     pub seed: u64,
     /// How long the programs run.
     pub lasts: Duration,
@@ -54,7 +54,7 @@ pub struct Found {
     pub lost_in_outbox: u64,
 }
 
-/// A run on paper.
+/// A recorded run.
 #[derive(Debug)]
 pub struct Recorded {
     seed: u64,
@@ -64,7 +64,7 @@ pub struct Recorded {
 }
 
 impl PowerCut {
-    /// Runs the programs and writes down what they write, sync and say.
+    /// Runs the programs and records what they write, sync and acknowledge.
     pub fn record(self) -> Recorded {
         let simulation = Simulation::new(self.seed, METERS, MINUTES_A_SECOND);
         let site = Site::new(&simulation.settings(None));
@@ -100,7 +100,7 @@ impl Recorded {
         DATABASES.iter().all(|database| self.trace.of(database).1 > 1)
     }
 
-    /// Looks at many moments, on a disk that keeps its word or does not.
+    /// Checks many moments, on a disk that honours syncs or does not.
     pub fn cut(&self, disk: Disk, moments: u64, progress: &dyn Fn(&str)) -> Found {
         let mut chance = Chance::new(self.seed);
         let mut found = Found::default();
@@ -115,8 +115,8 @@ impl Recorded {
         found
     }
 
-    /// Lets all programs go on together from some moments: afterwards every minute of the
-    /// household is recorded once.
+    /// Starts all programs from the disks of some moments: afterwards every minute of the household
+    /// is recorded once.
     pub fn go_on(&self, restarts: u64, progress: &dyn Fn(&str)) -> Custody {
         let mut chance = Chance::new(self.seed.wrapping_add(1));
         let mut custody = Custody::default();
@@ -133,7 +133,7 @@ impl Recorded {
     fn restart(&self, image: &Image) -> Custody {
         let site = Site::new("");
         image.write_to(site.path());
-        // No outbox yet: power went before there was one.
+        // No outbox yet: the power failed before there was one.
         let outbox = site.path().join("outbox.sqlite");
         let until = if outbox.is_file() && has_tables(&outbox) {
             end_of(&site, &self.simulation)

@@ -25,7 +25,7 @@ const WINDOW: usize = 8;
 /// Between two numbers, so that the run stays small.
 const PAUSE: Duration = Duration::from_millis(2);
 
-/// What was known when, in nanoseconds of the monotonic clock.
+/// What was acknowledged or seen when, in nanoseconds of the monotonic clock.
 #[derive(Debug, Default)]
 pub(super) struct Seen {
     /// Numbers whose PUBACK came.
@@ -39,7 +39,7 @@ pub(super) struct Seen {
 }
 
 impl Seen {
-    /// A moment at which power goes: mostly right after somebody learnt something.
+    /// A moment at which the power fails: mostly right after an acknowledgement.
     pub(super) fn moment(&self, chance: &mut Chance) -> u64 {
         let mut known: Vec<u64> = match chance.below(4) {
             0 => self.numbers.iter().map(|(at, _)| *at).collect(),
@@ -55,14 +55,14 @@ impl Seen {
     }
 }
 
-/// Makes the session that is owed the numbers, and leaves.
+/// Makes the session that is owed the numbers, and disconnects.
 pub(super) fn leave_a_session(port: u16) {
     let (mut client, _) = Client::connect(port, AWAY, false).unwrap();
     assert!(client.subscribe(NUMBERS));
     client.disconnect();
 }
 
-/// The witnesses at work.
+/// The running clients.
 pub(super) struct Witness {
     stop: Arc<AtomicBool>,
     numbers: JoinHandle<Seen>,
