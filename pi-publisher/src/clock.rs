@@ -1,10 +1,9 @@
 //! The only place that reads this machine's clocks.
 //!
 //! Pulses are stamped by `CLOCK_MONOTONIC`, which nobody sets. What that is in
-//! UTC is `CLOCK_REALTIME` minus it, and worth something only while the clock
-//! is synchronised: a Pi has no clock chip, so after a power cut its time is
-//! wrong until NTP has answered. Which UTC is believed is
-//! [`crate::trusted_clock`]'s affair.
+//! UTC is `CLOCK_REALTIME` minus it, and reliable only while the clock is
+//! synchronised: a Pi has no clock chip, so after a power cut its time is wrong
+//! until NTP has answered. [`crate::trusted_clock`] decides which UTC to trust.
 
 use std::io;
 
@@ -24,7 +23,7 @@ pub struct Clocks {
     pub boot_ns: i64,
     /// Added to a monotonic time, gives nanoseconds of UTC since 1970.
     pub utc_offset_ns: i64,
-    /// Whether the kernel holds that UTC for right.
+    /// Whether the kernel considers that UTC right.
     pub synchronised: bool,
 }
 
@@ -52,7 +51,7 @@ pub fn utc_offset_ns() -> i64 {
 
 /// A clock minus `CLOCK_MONOTONIC`, in nanoseconds.
 fn offset_ns(clock: libc::clockid_t) -> i64 {
-    // The tightest of a few readings: we may be put aside between two calls.
+    // The tightest of a few tries: we may be suspended between two calls.
     let reading = || {
         let before = monotonic_now();
         let there = system_call::clock_ns(clock);
@@ -63,10 +62,10 @@ fn offset_ns(clock: libc::clockid_t) -> i64 {
     readings.into_iter().min_by_key(|(took, _)| *took).map_or(0, |(_, offset)| offset)
 }
 
-/// Whether the kernel holds its UTC for right, to within 16 s.
+/// Whether the kernel considers its UTC right, to within 16 s.
 ///
 /// # Errors
-/// Only where `adjtimex` is refused (a strict seccomp filter).
+/// Only if `adjtimex` is refused (a strict seccomp filter).
 pub fn synchronised() -> io::Result<bool> {
     let error_us = system_call::largest_clock_error_us().map_err(|error| {
         let said = format!(

@@ -1,28 +1,28 @@
-//! The meter constants over time, as the outbox keeps them: a meter that was
-//! replaced has another one since, and minutes from before keep theirs.
+//! The meter constants over time, as the outbox keeps them: a replaced meter may
+//! have another one, and minutes from before keep theirs.
 
 use meter_messages::{ConstantFrom, MeterConstant, Minute};
 use rusqlite::params;
 
 use crate::outbox::{Account, Outbox, OutboxError};
 
-/// A constant and since when it holds.
+/// A constant, and since when it applies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Since {
     /// Its first minute.
     pub minute: Minute,
-    /// The running count, in pulses, when it began.
+    /// The total, in pulses, when it began.
     pub total: u64,
     /// The constant.
     pub constant: MeterConstant,
 }
 
-/// A meter's constants, the present one last.
+/// A meter's constants, the current one last.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Constants(Vec<Since>);
 
 impl Constants {
-    /// One that always held.
+    /// One that has always applied.
     pub fn always(constant: MeterConstant) -> Self {
         Self(vec![Since { minute: Minute::nearest(0), total: 0, constant }])
     }
@@ -38,15 +38,15 @@ impl Constants {
         parts.sum()
     }
 
-    /// The running count at which the meter shows `reading`, if the present constant
-    /// can lead there.
+    /// The total at which the meter shows `reading`, if it can be reached with the
+    /// current constant.
     pub fn total_at(&self, reading: f64) -> Option<u64> {
         let now = self.0.last()?;
         let pulses = (reading - self.reading(now.total)) * f64::from(now.constant.get());
         (pulses >= 0.0).then(|| now.total + pulses.round() as u64)
     }
 
-    /// What `info` says of them: nothing, unless they changed.
+    /// The `history` of `info`: empty unless they changed.
     pub fn history(&self) -> Vec<ConstantFrom> {
         let from = |since: &Since| ConstantFrom { minute: since.minute, constant: since.constant };
         if self.0.len() > 1 { self.0.iter().map(from).collect() } else { Vec::new() }
@@ -54,8 +54,8 @@ impl Constants {
 }
 
 impl Outbox {
-    /// The constants of a meter whose settings say `present`. Where that is new,
-    /// it holds from the minute after `newest` on, and from `total` pulses.
+    /// The constants of a meter whose settings say `present`. If that is new, it
+    /// applies from the minute after `newest` on, and from `total` pulses.
     pub fn constants(
         &mut self,
         account: &Account,
@@ -98,8 +98,8 @@ impl Outbox {
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
-    /// Sets the running count after the newest minute: the meter's own reading
-    /// was looked up. It goes on from there.
+    /// Sets the total after the newest minute to the meter's own reading. Counting
+    /// continues from there.
     pub fn set_total(&mut self, account: &Account, total: u64) -> Result<(), OutboxError> {
         self.connection
             .execute("UPDATE account SET set_total = ?2 WHERE id = ?1", params![account.row, total])?;

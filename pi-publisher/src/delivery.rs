@@ -1,27 +1,27 @@
 //! Which minute of a meter to send next. Pure.
 //!
-//! The recorder's mark is the only receipt. A mark that goes on is progress; a
-//! mark that is repeated or goes back says "I am here, send from there on": the
-//! recorder started anew, saw a gap, or lost its ledger.
+//! The recorder's mark is the only receipt. A mark that moves forward is progress; one
+//! that is repeated or moves back means "send again from here": the recorder
+//! restarted, saw a gap, or lost its ledger.
 
-/// How many minutes may be on their way beyond the mark. It bounds what a
+/// How many minutes may be sent beyond the mark. It bounds what a
 /// broker holds of a long backlog, and what is sent twice when the recorder
 /// starts in the middle of one.
 pub const WINDOW: u64 = 20_000;
 
-/// One meter's place in its outbox, for one connection.
+/// How far one meter's minutes are sent, for one connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Delivery {
     mark: u64,
     next: u64,
-    /// Sending stops before this `seq` until a mark comes, or patience ends.
+    /// Sending stops before this `seq` until a mark comes, or for too long none does.
     stop_before: u64,
     /// Whether a mark has gone on since everything was last sent again unasked.
     answered: bool,
 }
 
 impl Delivery {
-    /// Begins after the last mark that is known.
+    /// Starts after the last known mark.
     pub fn from_mark(mark: u64) -> Self {
         Self { mark, next: mark + 1, stop_before: mark + 1 + WINDOW, answered: false }
     }
@@ -33,8 +33,8 @@ impl Delivery {
         *self = Self { next, answered: self.answered || goes_on, ..Self::from_mark(seq) };
     }
 
-    /// The `seq` after which to read, and how many at most; none where a mark
-    /// has to come first.
+    /// The `seq` after which to read, and how many at most; `None` if a mark has to
+    /// come first.
     pub fn wanted(&self, last_seq: u64) -> Option<(u64, u64)> {
         let end = self.stop_before.min(last_seq + 1);
         (self.next < end).then(|| (self.next - 1, end - self.next))
@@ -45,24 +45,24 @@ impl Delivery {
         self.next = seq + 1;
     }
 
-    /// Whether sending waits for a mark only.
+    /// Whether sending only waits for a mark.
     pub fn is_full(&self, last_seq: u64) -> bool {
         self.next >= self.stop_before && self.next <= last_seq
     }
 
-    /// Whether everything is sent, and somebody who records has stopped before its end: a broker
-    /// that forgets may have dropped the rest, and nothing that follows shows the gap.
+    /// Whether everything is sent, and the mark has stopped before its end: a broker that
+    /// forgets may have dropped the rest, and no later minute shows the gap.
     pub fn is_unanswered(&self, last_seq: u64) -> bool {
         self.answered && self.next > last_seq && self.mark < last_seq
     }
 
-    /// No mark came for long: send again what it does not cover, once. Where nobody records any
-    /// more, a broker that keeps everything gets it twice, not for ever.
+    /// No mark came for too long: sends again what it does not cover, once. If no recorder
+    /// runs, a broker that keeps everything gets it twice, not for ever.
     pub fn send_again(&mut self) {
         *self = Self::from_mark(self.mark);
     }
 
-    /// No mark came for long: nobody records, or only later. Go on.
+    /// No mark came for too long: no recorder runs now. Goes on.
     pub fn lose_patience(&mut self) {
         self.stop_before = self.next + WINDOW;
     }

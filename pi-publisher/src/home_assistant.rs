@@ -1,21 +1,21 @@
-//! Home Assistant finds the meters by itself: one retained message a meter on
+//! Home Assistant discovers the meters: one retained message for each meter on
 //! `homeassistant/device/…/config`.
 //!
-//! It reads `state`, never `minute`: it books what it reads as use of now, and
-//! a backlog is not.
+//! It reads `state`, never `minute`: it counts what it reads as used now, which a
+//! backlog is not.
 
 use meter_messages::{Info, Meter, Topic, Unit};
 use serde_json::json;
 
-/// Home Assistant says `online` here when it starts.
+/// Home Assistant publishes `online` here when it starts.
 pub const STATUS_TOPIC: &str = "homeassistant/status";
 
-/// Where a meter is announced.
+/// The topic that announces a meter.
 pub fn config_topic(meter: &Meter) -> String {
     format!("homeassistant/device/powerpi_{}_{}/config", meter.site, meter.meter)
 }
 
-/// Home Assistant takes flows in m³ an hour; a state has none before two pulses were seen.
+/// Home Assistant expects flows in m³ an hour; a state has none before two pulses.
 const FLOW: &str = "{{ value_json.flow_l_h / 1000 if value_json.flow_l_h is defined else None }}";
 
 /// What is announced: two sensors of one device, energy and power, or volume and flow.

@@ -1,6 +1,6 @@
 //! What is counted and not in the outbox yet: the minute in progress, minutes
-//! that wait for the disk, pulses that wait for the clock. Pure; where it is kept
-//! is [`crate::safekeeping`]'s affair.
+//! that wait for the disk, pulses that wait for the clock. Pure;
+//! [`crate::safekeeping`] stores it.
 
 use meter_messages::{Minute, OutboxId};
 use serde::{Deserialize, Serialize};
@@ -10,8 +10,8 @@ use crate::outbox::Account;
 use crate::pulse_counter::{FinishedMinute, MinuteInProgress, Stretch};
 use crate::pulse_source::{LineRequest, SourceTime};
 
-/// So many minutes may wait for the outbox's disk and be kept here meanwhile: an
-/// hour. Beyond that the last version stays as it is.
+/// How many minutes may wait for the outbox's disk and be kept here meanwhile: an
+/// hour. Beyond that the last version stays.
 pub const MOST_FINISHED: usize = 60;
 
 /// One meter's count since its outbox was last written.
@@ -19,34 +19,34 @@ pub const MOST_FINISHED: usize = 60;
 pub struct Interim {
     /// The outbox it belongs to.
     pub outbox: OutboxId,
-    /// Minutes that are over and may not be in the outbox yet, ascending.
+    /// Finished minutes that may not be in the outbox yet, ascending.
     pub finished: Vec<FinishedMinute>,
-    /// The minute that is not over.
+    /// The minute in progress.
     pub in_progress: Option<MinuteInProgress>,
-    /// What waits for the first synchronisation of a boot.
+    /// What waits for a boot's first synchronisation.
     pub waiting: Option<Waiting>,
-    /// The line's request and how far it is counted.
+    /// The line's request, and how far it is counted.
     #[serde(default)]
     pub line: Option<LineProgress>,
-    /// What was believed of UTC.
+    /// The UTC that was trusted.
     #[serde(default)]
     pub clock: Option<KnownClock>,
 }
 
-/// How far a line's request is counted: whoever gets its descriptor goes on there.
+/// How far a line's request is counted: the next run continues there with its descriptor.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LineProgress {
     /// The kernel's id of the boot.
     pub boot: String,
     /// The request.
     pub request: LineRequest,
-    /// Where the bounce filter stands.
+    /// The bounce filter's state.
     pub filter: FilterState,
     /// Counted into minutes up to here.
     pub counted_until: SourceTime,
 }
 
-/// UTC as it was believed in a boot.
+/// The UTC that was trusted in a boot.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KnownClock {
     /// The kernel's id of the boot.
@@ -55,7 +55,7 @@ pub struct KnownClock {
     pub utc_of_boot_ns: i64,
 }
 
-/// What has no UTC yet. Its clock begins anew with each boot.
+/// What has no UTC yet. Its clock starts again with each boot.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Waiting {
     /// The kernel's id of the boot.
@@ -64,39 +64,39 @@ pub struct Waiting {
     pub stretches: Vec<Stretch>,
 }
 
-/// Where counting goes on.
+/// Where counting continues.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Resumed {
     /// Minutes that are still to be put into the outbox.
     pub finished: Vec<FinishedMinute>,
-    /// No minute up to this one may be made again.
+    /// Minutes up to this one are finished.
     pub last_minute: Option<Minute>,
     /// The minute that goes on.
     pub in_progress: Option<MinuteInProgress>,
-    /// The running count, with all of that.
+    /// The total, including all of that.
     pub total: u64,
     /// What waits for the clock.
     pub waiting: Option<Waiting>,
-    /// The line's request, where nothing is counted beyond it.
+    /// The line's request, if nothing is counted beyond it.
     pub line: Option<LineProgress>,
-    /// What was believed of UTC in this boot: UTC minus `CLOCK_BOOTTIME`.
+    /// The UTC that was trusted in this boot: UTC minus `CLOCK_BOOTTIME`.
     pub utc_of_boot_ns: Option<i64>,
 }
 
 impl Resumed {
-    /// Up to where, in nanoseconds of UTC since 1970, is counted.
+    /// Everything up to here is counted, in nanoseconds of UTC since 1970.
     pub fn counted_until_utc_ns(&self) -> Option<i64> {
         let over = self.last_minute.map(|minute| minute.end() * 1_000_000_000);
         over.max(self.in_progress.map(|minute| minute.until_utc_ns))
     }
 }
 
-/// Puts together what the outbox and what was kept say; `kept` may be older than
-/// the outbox, or younger. `boot` is the kernel's present one.
+/// Combines the outbox with what was kept; `kept` may be older or newer than the
+/// outbox. `boot` is the kernel's current one.
 ///
-/// A minute is never in both: minutes of an outbox ascend, so what the outbox
-/// holds up to is done, and of the two only the one that reaches further knows
-/// the minute in progress.
+/// No minute is counted from both: minutes of an outbox ascend, so everything up
+/// to the outbox's newest one is done, and only the one of the two that reaches
+/// further has the minute in progress.
 pub fn resume(account: &Account, kept: &[Interim], boot: &str) -> Resumed {
     let of_outbox = Resumed {
         finished: Vec::new(),
@@ -135,7 +135,7 @@ pub fn resume(account: &Account, kept: &[Interim], boot: &str) -> Resumed {
 }
 
 impl Interim {
-    /// What it knows that the outbox does not.
+    /// What it has that the outbox does not.
     fn beyond(&self, account: &Account) -> Resumed {
         let is_new = |minute: Minute| account.last_minute.is_none_or(|last| minute > last);
         let finished: Vec<_> = self.finished.iter().copied().filter(|minute| is_new(minute.minute)).collect();
@@ -164,7 +164,7 @@ mod tests {
         Some(MinuteInProgress { minute: minute(number), watched_ns: 0, pulses, until_utc_ns })
     }
 
-    /// An outbox that ends with these minutes and goes on with that one.
+    /// An outbox that ends with these minutes and has that one in progress.
     fn account(minutes: &[FinishedMinute], going_on: Option<MinuteInProgress>) -> Account {
         let folder = tempfile::TempDir::new().unwrap();
         let mut outbox = Outbox::open(folder.path()).unwrap();

@@ -1,8 +1,8 @@
-//! An outbox that is an older copy of one that went on: its card was set back.
+//! An outbox that is an old copy of one that went on: its card was set back.
 //!
-//! It gives numbers to new minutes that the recorder has under others already.
-//! The mark shows it: it lies beyond the outbox, or its minute is not the one of
-//! that number here. What was counted since then goes on under a new outbox.
+//! It gives numbers to new minutes that the recorder already has for others. The
+//! mark shows this: it lies beyond the outbox, or its minute is not the one with
+//! that number here. What was counted since then continues in a new outbox.
 
 use meter_messages::{Mark, MeterId, Minute, OutboxId, PulseCount};
 use rusqlite::params;
@@ -12,8 +12,8 @@ use crate::outbox::{Account, Entry, Outbox, OutboxError};
 use crate::safekeeping::{Newest, Safekeeping, boot_id, kept};
 use crate::settings::Settings;
 
-/// Whether a mark speaks of minutes that are not this outbox's. `row` is what
-/// the outbox holds under the mark's number, `last_seq` where it ends.
+/// Whether a mark names minutes that are not this outbox's. `row` is the outbox's
+/// minute with the mark's number, `last_seq` where it ends.
 pub(crate) fn shows_old_copy(mark: &Mark, row: Option<&PulseCount>, last_seq: u64) -> bool {
     match (mark.minute, row) {
         _ if mark.seq > last_seq => true,
@@ -23,16 +23,16 @@ pub(crate) fn shows_old_copy(mark: &Mark, row: Option<&PulseCount>, last_seq: u6
     }
 }
 
-/// Begins a new outbox with what was counted after the mark.
+/// Starts a new outbox with what was counted after the mark.
 ///
 /// # Errors
-/// The disk, or what lies on it; then the outbox is what it was.
+/// If the disk fails or the outbox is damaged; the outbox is then unchanged.
 pub(crate) fn begin_anew(settings: &Settings, meter: &MeterId, mark: &Mark) -> Result<OutboxId, OutboxError> {
     let mut outbox = Outbox::open(&settings.state_dir)?;
     let Some(account) = outbox.existing_account(meter)? else { return Ok(mark.outbox.clone()) };
     let kept = kept(&settings.runtime_dir, &settings.state_dir, meter, &account);
     let resumed = resume(&account, &kept, &boot_id());
-    // What the run before could not write any more.
+    // What the previous run could not write any more.
     let in_progress = resumed.in_progress;
     outbox.append(&mut [Entry { account: account.clone(), finished: resumed.finished, in_progress }])?;
     let new = outbox.new_id()?;
@@ -73,7 +73,7 @@ impl Outbox {
             "DELETE FROM minute WHERE account = ?1 AND minute <= ?2",
             params![renamed.row, recorded],
         )?;
-        // By way of negative numbers: none is taken twice on the way.
+        // Through negative numbers, so that none is used twice meanwhile.
         transaction.execute(
             "UPDATE minute SET seq = (SELECT min(seq) FROM minute WHERE account = ?1) - 1 - seq WHERE account = ?1",
             [renamed.row],

@@ -12,21 +12,21 @@ pub struct PulseSpacing {
 }
 
 impl PulseSpacing {
-    /// Takes the next pulse; the first one only begins a distance.
+    /// Takes the next pulse; the first one only starts a distance.
     pub fn pulse(&mut self, at: SourceTime) {
         self.spacing_ns = self.last.map(|last| at.since(last)).filter(|spacing| *spacing > 0);
         self.last = Some(at);
     }
 
-    /// A pulse whose time is not known: the next one only begins a distance.
+    /// Takes a pulse whose time is not known: the next one only starts a distance.
     pub fn interrupt(&mut self) {
         *self = Self::default();
     }
 
-    /// The power in W or the flow in l/h at `now`; nothing before two pulses were seen.
+    /// The power in W or the flow in l/h at `now`; `None` before two pulses.
     ///
-    /// While no pulse comes the next one is at least as late as it is now, so
-    /// it decays instead of freezing.
+    /// While no pulse comes, the next one comes now at the earliest, so the value
+    /// decays instead of freezing.
     pub fn rate(&self, now: SourceTime, constant: MeterConstant) -> Option<u32> {
         let (last, spacing_ns) = (self.last?, self.spacing_ns?);
         let seconds = spacing_ns.max(now.since(last)) as f64 / 1e9;

@@ -77,7 +77,7 @@ impl Published {
 pub struct Publisher {
     /// The broker.
     pub mqtt: MqttSettings,
-    /// Whether Home Assistant shall find the meters by itself.
+    /// Whether Home Assistant shall discover the meters.
     pub home_assistant: bool,
     /// This publisher's name.
     pub site: SiteId,

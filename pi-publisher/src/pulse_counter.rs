@@ -10,28 +10,28 @@ use crate::pulse_source::SourceTime;
 
 const NS_PER_MINUTE: i64 = Minute::SECONDS * 1_000_000_000;
 
-/// A minute that is over, before it has a place in the outbox.
+/// A finished minute that has no number in the outbox yet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FinishedMinute {
     /// The minute.
     pub minute: Minute,
-    /// Its seconds during which the line was watched, 1 to 60.
+    /// How many of its seconds the line was watched, 1 to 60.
     pub watched_s: u8,
     /// Pulses that fell in it.
     pub pulses: u32,
 }
 
-/// The minute that is not over yet. Kept over a restart, so that both halves
-/// become one minute.
+/// The minute in progress. Kept over a restart, so that both halves become one
+/// minute.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MinuteInProgress {
     /// The minute.
     pub minute: Minute,
-    /// Nanoseconds of it during which the line was watched.
+    /// How many of its nanoseconds the line was watched.
     pub watched_ns: i64,
     /// Pulses so far.
     pub pulses: u32,
-    /// Up to here, in nanoseconds of UTC since 1970, everything is counted.
+    /// Everything up to here is counted, in nanoseconds of UTC since 1970.
     pub until_utc_ns: i64,
 }
 
@@ -40,7 +40,7 @@ impl MinuteInProgress {
         Self { minute, watched_ns: 0, pulses: 0, until_utc_ns: at_utc_ns }
     }
 
-    /// What is sent of it; nothing where nobody watched.
+    /// The minute to send; `None` if the line was not watched.
     pub fn finished(&self) -> Option<FinishedMinute> {
         if self.watched_ns == 0 && self.pulses == 0 {
             return None;
@@ -51,8 +51,8 @@ impl MinuteInProgress {
     }
 }
 
-/// A time during which the line was watched, and what fell in it, on a clock
-/// that is not UTC yet.
+/// A time in which the line was watched, and its pulses, on a clock that is not
+/// UTC yet.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stretch {
     /// Its beginning.
@@ -74,17 +74,17 @@ pub struct PulseCounter {
     /// Watched up to here.
     watched_until: SourceTime,
     current: Option<MinuteInProgress>,
-    /// No minute up to this one may be made again.
+    /// Minutes up to this one are finished.
     last_finished: Option<Minute>,
     /// Pulses since `watched_from`: they wait for the clock.
     waiting: Vec<SourceTime>,
-    /// What earlier runs watched, and what waits for the clock as well.
+    /// What earlier runs watched and still waits for the clock.
     earlier: Vec<Stretch>,
 }
 
 impl PulseCounter {
-    /// Begins to watch at `began`. `last_finished` and `in_progress` come from
-    /// the outbox of an earlier run.
+    /// Starts watching at `began`. `last_finished` and `in_progress` come from the
+    /// outbox of an earlier run.
     pub fn new(
         began: SourceTime,
         last_finished: Option<Minute>,
@@ -100,7 +100,7 @@ impl PulseCounter {
         }
     }
 
-    /// Takes over what earlier runs of this boot left waiting for the clock.
+    /// Takes what earlier runs of this boot left waiting for the clock.
     pub fn after(mut self, earlier: Vec<Stretch>) -> Self {
         self.earlier = earlier;
         self
@@ -116,12 +116,12 @@ impl PulseCounter {
         stretches
     }
 
-    /// Up to here everything is counted, or waits for the clock.
+    /// Everything up to here is counted or waits for the clock.
     pub fn watched_until(&self) -> SourceTime {
         self.watched_until
     }
 
-    /// The minute that is not over yet.
+    /// The minute in progress.
     pub fn in_progress(&self) -> Option<MinuteInProgress> {
         self.current
     }
@@ -151,7 +151,7 @@ impl PulseCounter {
         finished
     }
 
-    /// Takes the pulses up to a time in which nobody watched, and goes on after it.
+    /// Takes the pulses up to a time in which nobody watched, and continues after it.
     pub fn pass_over(&mut self, before: &[SourceTime], unwatched: &Range<SourceTime>) {
         self.waiting.extend_from_slice(before);
         self.watched_until = self.watched_until.max(unwatched.start);
@@ -161,7 +161,7 @@ impl PulseCounter {
         self.watched_until = self.watched_from;
     }
 
-    /// Books a stretch whose UTC is known.
+    /// Counts a stretch whose UTC is known.
     fn book(&mut self, stretch: &Stretch, offset: i64, finished: &mut Vec<FinishedMinute>) {
         let span = (utc_ns(stretch.from, offset), utc_ns(stretch.until, offset));
         let mut at = self.not_before(span.0);
@@ -177,14 +177,14 @@ impl PulseCounter {
         }
     }
 
-    /// The time at which counting may go on: never in a minute that is past.
+    /// The time from which counting may continue: never in a finished minute.
     fn not_before(&self, utc_ns: i64) -> i64 {
         let current = self.current.map_or(i64::MIN, |current| current.until_utc_ns);
         let past = self.last_finished.map_or(i64::MIN, |minute| minute.end() * 1_000_000_000);
         utc_ns.max(current).max(past)
     }
 
-    /// Books the time between two points as watched, minute by minute.
+    /// Counts the time between two points as watched, minute by minute.
     fn watch(&mut self, from: i64, to: i64, finished: &mut Vec<FinishedMinute>) {
         let mut at = from;
         while at < to {
@@ -211,8 +211,8 @@ impl PulseCounter {
     }
 }
 
-/// A clock beyond the years of [`Minute`] is no clock; the nearest time that has
-/// a minute keeps the pulse countable all the same.
+/// A clock beyond the years of [`Minute`] is wrong; the pulse is counted at the
+/// nearest time that has a minute.
 fn utc_ns(at: SourceTime, offset_ns: i64) -> i64 {
     let (first, last) = (Minute::nearest(i64::MIN), Minute::nearest(i64::MAX));
     at.0.saturating_add(offset_ns).clamp(first.start() * 1_000_000_000, last.end() * 1_000_000_000 - 1)
@@ -262,7 +262,7 @@ mod tests {
     fn both_halves_of_a_restart_become_one_minute() {
         let mut before = PulseCounter::new(at(0.0), None, None);
         before.count(&[at(1.0), at(2.0)], at(10.0), Some(START));
-        // A new boot: the source's clock begins anew, 20 s later.
+        // A new boot: the source's clock starts again, 20 s later.
         let mut after = PulseCounter::new(at(0.0), None, before.in_progress());
         let finished = after.count(&[at(1.0)], at(40.0), Some(START + 30 * SECOND));
         assert_eq!(brief(&finished), [(0, 40, 3)]);
@@ -290,7 +290,7 @@ mod tests {
         for offset in [Some(START), None] {
             let mut counter = PulseCounter::new(at(0.0), None, None);
             counter.pass_over(&[at(1.0)], &(at(10.0)..at(15.0)));
-            // One that was in the making when the reader was put aside.
+            // One that had begun when the reader was suspended.
             let mut finished = counter.count(&[at(9.99), at(50.0)], at(61.0), offset);
             finished.extend(counter.count(&[], at(62.0), Some(START)));
             assert_eq!(brief(&finished), [(0, 55, 3)]);

@@ -1,4 +1,4 @@
-//! `pi-publisher set-reading`: the count goes on from what the meter itself shows.
+//! `pi-publisher set-reading`: sets the total to what the meter itself shows.
 
 use std::io::Write;
 
@@ -11,12 +11,12 @@ use crate::safekeeping::{boot_id, kept};
 use crate::settings::Settings;
 use crate::state_lock;
 
-/// Sets a meter's running count to a reading in kWh, or m³. What is recorded of minutes
-/// stays as it is: only the total that they end with goes on from there.
+/// Sets a meter's total to a reading in kWh or m³. Minutes that are counted stay as they
+/// are: only the totals of later ones continue from there.
 ///
 /// # Errors
-/// A publisher that runs, a meter that is not in the settings, a reading below
-/// what was counted (a total never goes down).
+/// A running publisher, a meter that is not in the settings, a reading below what
+/// was counted (a total never goes down).
 pub fn set_reading(
     settings: &Settings,
     meter: &MeterId,

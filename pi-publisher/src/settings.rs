@@ -13,24 +13,24 @@ use crate::pulse_source::{cdev, simulated, sysfs};
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Settings {
-    /// The name of this publisher on the wire.
+    /// This publisher's name in its topics.
     pub site: SiteId,
-    /// Where the outbox lies.
+    /// The folder of the outbox.
     pub state_dir: PathBuf,
-    /// A folder in a tmpfs: what is counted and not on disk yet survives a kill
-    /// there. It is made where it is missing.
+    /// A folder in a tmpfs, where what is counted and not on disk yet survives a
+    /// kill. It is created if it is missing.
     pub runtime_dir: PathBuf,
-    /// How long delivered minutes are kept, so that a lost server can be
-    /// filled again, in days.
+    /// How long delivered minutes are kept, in days, so that they can be sent again
+    /// to a new server.
     pub keep_days: u32,
-    /// Whether minutes wait until the clock is synchronised. A machine without
-    /// NTP whose clock is right all the same says no here.
+    /// Whether minutes wait until the clock is synchronised. Set this to
+    /// false on a machine without NTP whose clock is right anyway.
     pub wait_for_clock: bool,
-    /// Whether Home Assistant shall find the meters by itself.
+    /// Whether Home Assistant shall discover the meters.
     pub home_assistant: bool,
     /// The broker.
     pub mqtt: MqttSettings,
-    /// The counters; at least one.
+    /// The meters; at least one.
     pub meter: Vec<MeterSettings>,
 }
 
@@ -50,7 +50,7 @@ impl Default for Settings {
 }
 
 impl Settings {
-    /// What serde cannot check: meters there are, each once.
+    /// Checks what serde cannot: there are meters, each once.
     ///
     /// # Errors
     /// A [`SettingsError`] that says what to write.
@@ -72,24 +72,24 @@ impl Settings {
     }
 }
 
-/// One counter.
+/// One meter.
 #[derive(Debug, Deserialize)]
 #[serde(try_from = "MeterOnPaper")]
 pub struct MeterSettings {
     /// Its name on the wire and in file names.
     pub id: MeterId,
-    /// Its name for people; the id where none is given.
+    /// Its name for people; the id by default.
     pub name: Option<String>,
     /// What flows through it.
     pub medium: Medium,
     /// The meter constant printed on it.
     pub constant: MeterConstant,
-    /// The meter's reading when counting begins, in pulses; used once, for a
-    /// new outbox.
+    /// The meter reading when counting begins, in pulses; used once, for a new
+    /// outbox.
     pub initial_total: u64,
-    /// The highest power or flow that can be, in the medium's [unit of a
-    /// rate](meter_messages::Unit::of_rate). Nothing is done with more but told by `check`:
-    /// it is interference, or a wrong meter constant.
+    /// The highest possible power or flow, in the medium's [unit of a
+    /// rate](meter_messages::Unit::of_rate). `check` reports more than that as interference
+    /// or a wrong meter constant; it is counted anyway.
     pub max_rate: u32,
     /// What a pulse must look like.
     pub bounce: BounceSettings,
@@ -97,7 +97,7 @@ pub struct MeterSettings {
     pub source: SourceSettings,
 }
 
-/// One `[[meter]]` as it is written down: what belongs together is not checked.
+/// One `[[meter]]` as it is written, not checked.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct MeterOnPaper {
@@ -125,7 +125,7 @@ const MAX_FLOW_L_H: u32 = 16_000;
 impl TryFrom<MeterOnPaper> for MeterSettings {
     type Error = String;
 
-    /// Refuses what does not fit together, and what a recorder would refuse.
+    /// Refuses contradictions, and what a recorder would refuse.
     fn try_from(paper: MeterOnPaper) -> Result<Self, String> {
         let MeterOnPaper { id, medium, pulses_per_kwh, pulses_per_m3, max_power_w, max_flow_l_h, .. } = paper;
         let longest = Info::LONGEST_NAME;
@@ -167,7 +167,7 @@ pub enum SourceSettings {
     Cdev(cdev::CdevSettings),
     /// The older `/sys/class/gpio`.
     Sysfs(sysfs::SysfsSettings),
-    /// A household that exists only on paper.
+    /// A simulated household.
     Simulated(simulated::SimulatedSettings),
 }
 

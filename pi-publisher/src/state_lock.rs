@@ -5,11 +5,11 @@ use std::path::Path;
 
 use anyhow::{Context, bail};
 
-/// Takes the folder for this process, until the returned file is dropped or the
-/// process ends, however it does.
+/// Locks the folder for this process, until the returned file is dropped or the
+/// process ends in any way.
 ///
 /// # Errors
-/// Another process has it; the folder cannot be written.
+/// Another process has the lock; the folder cannot be written.
 pub(crate) fn lock(state_dir: &Path) -> anyhow::Result<File> {
     let path = state_dir.join("lock");
     let file = File::create(&path).with_context(|| {

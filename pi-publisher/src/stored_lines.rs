@@ -1,5 +1,5 @@
 //! Lines that outlive a restart: systemd keeps their descriptors, in which the
-//! kernel goes on queueing edges, and hands them to the next publisher.
+//! kernel keeps queueing edges, and passes them to the next publisher.
 
 use std::collections::BTreeMap;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -11,7 +11,7 @@ use sd_notify::NotifyState;
 pub(crate) struct StoredLines(BTreeMap<String, OwnedFd>);
 
 impl StoredLines {
-    /// What systemd has kept; to be called once, when the process begins.
+    /// What systemd has kept; to be called once, when the process starts.
     pub(crate) fn from_systemd() -> Self {
         match sd_notify::listen_fds_with_names() {
             Ok(stored) => Self(stored.map(|(descriptor, name)| (name, owned(descriptor))).collect()),
@@ -27,8 +27,8 @@ impl StoredLines {
         self.0.get(name).and_then(|descriptor| descriptor.try_clone().ok())
     }
 
-    /// Gives a descriptor to systemd, where there is one, and keeps it here as
-    /// long as this process lasts.
+    /// Gives a descriptor to systemd, if it runs, and keeps it here as long as this
+    /// process lasts.
     pub(crate) fn keep(&mut self, name: &str, descriptor: BorrowedFd<'_>) {
         if self.0.contains_key(name) {
             return;
@@ -45,8 +45,8 @@ impl StoredLines {
         }
     }
 
-    /// Closes the others, here and at systemd: their lines are free then. True
-    /// if there were any.
+    /// Closes the others, here and in systemd, which frees their lines. True if there
+    /// were any.
     pub(crate) fn keep_only(&mut self, wanted: &[String]) -> bool {
         let unwanted: Vec<String> = self.0.keys().filter(|name| !wanted.contains(name)).cloned().collect();
         for name in &unwanted {

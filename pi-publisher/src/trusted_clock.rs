@@ -1,12 +1,12 @@
-//! Which UTC to believe: pure.
+//! Which UTC to trust: pure.
 //!
-//! A clock is believed while it is synchronised. What it said then goes on by
-//! `CLOCK_BOOTTIME`, which nobody sets and which runs through a suspend: a clock
-//! that is set by hand, or loses NTP and is set wrong, moves no minute.
+//! A clock is trusted while it is synchronised. From there UTC continues by
+//! `CLOCK_BOOTTIME`, which nobody sets and which includes suspends: a clock that
+//! is set by hand, or loses NTP and is set wrong, moves no minute.
 
 use crate::clock::Clocks;
 
-/// What is believed of UTC.
+/// The trusted UTC.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TrustedClock {
     /// Whether this machine's clock is right without being synchronised.
@@ -16,8 +16,8 @@ pub struct TrustedClock {
 }
 
 impl TrustedClock {
-    /// Believes a synchronised clock only, or (`wait_for_sync` is false) any; and
-    /// what an earlier run of this boot believed.
+    /// Trusts only a synchronised clock, or (`wait_for_sync` is false) any; and what
+    /// an earlier run of this boot trusted.
     pub fn new(wait_for_sync: bool, utc_of_boot_ns: Option<i64>) -> Self {
         Self { always: !wait_for_sync, utc_of_boot_ns }
     }
@@ -27,7 +27,7 @@ impl TrustedClock {
         self.utc_of_boot_ns
     }
 
-    /// What to add to `CLOCK_MONOTONIC` for UTC, in nanoseconds; nothing before
+    /// What to add to `CLOCK_MONOTONIC` for UTC, in nanoseconds; `None` before
     /// the first synchronisation.
     pub fn utc_offset_ns(&mut self, clocks: &Clocks) -> Option<i64> {
         // How long the machine was suspended: what the monotonic clock lacks.

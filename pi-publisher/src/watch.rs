@@ -1,4 +1,4 @@
-//! `pi-publisher watch`: a line for each pulse, while it happens.
+//! `pi-publisher watch`: a line for each pulse as it happens.
 
 use std::io::Write;
 use std::sync::mpsc::{self, Sender};
@@ -18,7 +18,7 @@ use crate::power::PulseSpacing;
 use crate::pulse_source::{self, Kept, SourceClock, SourceError, SourceTime};
 use crate::settings::{MeterSettings, Settings};
 
-/// A pulse that lasts longer is shown before it is over.
+/// A pulse that lasts longer is shown before it ends.
 const LONG_NS: i64 = 1_000 * SourceTime::MS;
 
 /// Writes a line for each pulse of every meter to `out` until SIGINT or
@@ -67,7 +67,7 @@ fn follow(
     let (began, contact) = source.began();
     let mut filter = BounceFilter::new(meter.bounce, began, contact);
     let mut shown = Shown::new(meter.constant);
-    // Nobody reads any more where sending fails; the signal comes as well.
+    // If sending fails nobody reads any more; the signal comes as well.
     let _ = lines.send(match form {
         Form::Text => format!("{}: {}, {contact:?} now", meter.id, source.describe()),
         Form::Json => json!({"meter": meter.id, "source": source.describe(), "contact": contact}).to_string(),

@@ -1,12 +1,12 @@
-//! Tells systemd that the counting goes on: only while it does.
+//! Feeds systemd's watchdog, only while counting goes on.
 
 use tokio::sync::watch;
 use tokio::time::interval;
 
 use crate::counting::Reading;
 
-/// Says so as often as systemd wants to hear it, as long as every meter's thread
-/// has looked at its line since the last time. Never returns.
+/// Feeds the watchdog as often as systemd asks, as long as every meter's thread has
+/// read its line since the last time. Never returns.
 pub(crate) async fn watch_over(mut readings: Vec<watch::Receiver<Reading>>) {
     let Some(patience) = sd_notify::watchdog_enabled() else { return std::future::pending().await };
     let mut ticks = interval(patience / 3);

@@ -2,7 +2,7 @@
 //!
 //! The kernel stamps every edge and queues it: 1024 of them, a minute at the
 //! highest rate S0 allows. When the queue is full it drops the oldest, and the
-//! running number of the next tells how many. Nothing is lost unseen.
+//! running number of the next one tells how many. Nothing is lost unnoticed.
 
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io;
@@ -32,7 +32,7 @@ const QUEUED_WITHIN_NS: i64 = 100 * SourceTime::MS;
 #[serde(deny_unknown_fields)]
 pub struct CdevSettings {
     /// The chip: a path, a name under `/dev` or a label such as
-    /// `pinctrl-bcm2711`; the one behind a Pi's header where none is given.
+    /// `pinctrl-bcm2711`; by default the one behind a Pi's header.
     #[serde(default)]
     pub chip: Option<String>,
     /// The line: a BCM number, a name or a pin of the header: `17`, `"GPIO17"`,
@@ -60,7 +60,7 @@ pub enum Bias {
     PullUp,
     /// To ground: for a contact between the line and 3.3 V.
     PullDown,
-    /// Off: there is one outside.
+    /// Off: there is a resistor outside.
     None,
 }
 
@@ -74,7 +74,7 @@ impl From<Bias> for gpiocdev::line::Bias {
     }
 }
 
-/// A requested line: nobody else can have it while this lives.
+/// A requested line: no other program can have it meanwhile.
 #[derive(Debug)]
 pub struct CharacterDevice {
     line: OwnedFd,
@@ -85,18 +85,18 @@ pub struct CharacterDevice {
     /// The number of the last edge that was read; the request's is that of the last
     /// one that was handed out.
     last_number: u32,
-    /// Edges read before the first look.
+    /// Edges read before the first call.
     ahead: Vec<Edge>,
 }
 
 impl CharacterDevice {
-    /// Goes on with the request of an earlier run, or finds the line and requests
+    /// Continues with the request of an earlier run, or finds the line and requests
     /// it.
     pub fn open(settings: &CdevSettings, kept: Kept) -> Result<Self, SourceError> {
         let found = chips::find(settings.chip.as_deref(), &settings.line)?;
         let described = describe(&found);
         let records = |goes_on| match &kept.edges {
-            // Whether runtime_dir is of use is said elsewhere.
+            // Whether runtime_dir can be used is logged elsewhere.
             Some(file) => Records::in_file(file, goes_on).or_else(|_| Records::in_memory()),
             None => Records::in_memory(),
         };
@@ -109,7 +109,7 @@ impl CharacterDevice {
             let (began, last_number) = ((until, contact), request.last_number);
             let mut device =
                 Self { line, records, described, began, request, last_number, ahead: Vec::new() };
-            // Read by the run before, and not counted by it any more.
+            // Read by the previous run, but not counted by it.
             let left = device.records.after(last_number);
             device.ahead = device.edges(&left);
             return Ok(device);
@@ -131,7 +131,7 @@ impl CharacterDevice {
             last_number: 0,
             ahead: Vec::new(),
         };
-        // An edge may have come between the request and the look at the line.
+        // An edge may have come between the request and reading the level.
         if device.wait(Duration::ZERO)? {
             device.ahead = device.read()?;
             device.began.1 = device.ahead.first().map_or(contact, |edge| edge.contact.opposite());
@@ -143,14 +143,14 @@ impl CharacterDevice {
         let at_most = Timespec { tv_sec: 0, tv_nsec: at_most.subsec_nanos().into() };
         let mut ready = [PollFd::new(&self.line, PollFlags::IN)];
         match poll(&mut ready, Some(&at_most)) {
-            // A signal: whoever it was for will stop asking us.
+            // A signal: if it was for us, the caller stops.
             Err(rustix::io::Errno::INTR) => Ok(false),
             Err(error) => Err(self.failed("waiting for", error.into())),
             Ok(ready) => Ok(ready > 0),
         }
     }
 
-    /// Reads all that is queued; waits where nothing is.
+    /// Reads everything in the queue; waits if it is empty.
     fn read(&mut self) -> Result<Vec<Edge>, SourceError> {
         let records = self.records.read(&self.line).map_err(|error| self.failed("reading", error))?;
         Ok(self.edges(&records))
@@ -247,7 +247,7 @@ fn request(settings: &CdevSettings, line: &FoundLine) -> gpiocdev::Result<Reques
     builder.request()
 }
 
-/// Why the kernel did not give us the line.
+/// Why the kernel refused the line.
 fn refused(line: &FoundLine, what: &str, error: &gpiocdev::Error) -> SourceError {
     let what = what.to_owned();
     match io_error(error) {
@@ -265,12 +265,12 @@ fn refused(line: &FoundLine, what: &str, error: &gpiocdev::Error) -> SourceError
     }
 }
 
-/// Rising is towards active, whatever the level of that.
+/// Rising is towards active, whatever level that is.
 fn edge(record: &Record, last_number: u32) -> Edge {
     Edge {
         at: SourceTime(i64::try_from(record.timestamp_ns).unwrap_or(i64::MAX)),
         contact: if record.rising { Contact::Closed } else { Contact::Open },
-        // The numbers begin at 1 and go around after 2³².
+        // The numbers start at 1 and wrap around after 2³².
         lost_before: record.number.wrapping_sub(last_number).wrapping_sub(1),
     }
 }

@@ -1,4 +1,4 @@
-//! The GPIO character devices there are, and which of their lines is meant.
+//! Finds the GPIO character devices and their lines.
 
 use std::fs;
 use std::io;
@@ -9,7 +9,7 @@ use gpiocdev::Chip;
 use super::SourceError;
 use super::line::{HEADER_CHIPS, Line};
 
-/// What a chip says of itself.
+/// A chip's description of itself.
 #[derive(Debug)]
 pub(super) struct ChipFacts {
     /// `/dev/gpiochip0`.
@@ -32,7 +32,7 @@ pub(super) struct FoundLine {
 /// one on the chip behind a Pi's header.
 pub(super) fn find(chip: Option<&str>, line: &Line) -> Result<FoundLine, SourceError> {
     let chips = read_all()?;
-    // Pi OS keeps gpiochip4 on a Pi 5 as a link to what is gpiochip0 now.
+    // On a Pi 5, Pi OS keeps gpiochip4 as a link to the chip that is now gpiochip0.
     let chip = chip.map(|chip| match fs::canonicalize(Path::new("/dev").join(chip)) {
         Ok(path) => path.to_string_lossy().into_owned(),
         Err(_) => chip.to_owned(),
@@ -61,7 +61,7 @@ fn read(path: &Path) -> io::Result<ChipFacts> {
     let chip = Chip::from_path(path).map_err(|error| io_error(&error))?;
     let label = chip.info().map_err(|error| io_error(&error))?.label;
     let lines = chip.line_info_iter().map_err(|error| io_error(&error))?;
-    // A line that does not tell its name keeps its place.
+    // A line without a name keeps its number.
     let names = lines.map(|line| line.map_or_else(|_| String::new(), |line| line.name)).collect();
     Ok(ChipFacts { path: path.to_owned(), label, names })
 }
@@ -84,7 +84,7 @@ fn choose(chips: &[ChipFacts], wanted: Option<&str>, line: &Line) -> Option<Foun
             return Some(found);
         }
     }
-    // Older device trees name no lines; GPIO17 is BCM 17 all the same.
+    // Older device trees do not name lines; GPIO17 is BCM 17 anyway.
     let number = line.bcm_number()? as usize;
     let by_number = |chip: &&ChipFacts| matches!(line, Line::Number(_)) || is_header(chip);
     chips.iter().filter(is_wanted).filter(by_number).find_map(|chip| on(chip, number))
@@ -107,7 +107,7 @@ fn missing(chips: &[ChipFacts], wanted: Option<&str>, line: &Line) -> SourceErro
     }
 }
 
-/// What the system said inside one of gpiocdev's errors.
+/// The system's error inside one of gpiocdev's.
 pub(super) fn io_error(error: &gpiocdev::Error) -> io::Error {
     match error {
         gpiocdev::Error::Os(errno) => io::Error::from_raw_os_error(errno.0),
@@ -126,7 +126,7 @@ pub(super) fn said(doing: impl Into<String>, error: &gpiocdev::Error) -> SourceE
 mod tests {
     use super::*;
 
-    /// A Pi 4 as it is: the header's chip, and one with the LEDs.
+    /// A real Pi 4: the header's chip, and one with the LEDs.
     fn pi_4(named: bool) -> Vec<ChipFacts> {
         let name = |offset| if named { format!("GPIO{offset}") } else { String::new() };
         vec![

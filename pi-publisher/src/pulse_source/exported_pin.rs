@@ -1,4 +1,4 @@
-//! A pin under `/sys/class/gpio` while it is ours.
+//! A pin under `/sys/class/gpio` while this process uses it.
 
 use std::fmt;
 use std::fs::{File, TryLockError};
@@ -9,11 +9,11 @@ use sysfs_gpio::{Direction, Edge, Pin, PinValueStream};
 
 use super::{Contact, SourceError};
 
-/// After an export the files are root's until udev has given them to the group.
+/// After an export the files belong to root until udev gives them to the group.
 const UDEV_WITHIN: Duration = Duration::from_secs(2);
 const UDEV_ASKED_EVERY: Duration = Duration::from_millis(50);
 
-/// A pin that is exported and read by us alone; given back when dropped.
+/// A pin that is exported and read by this process alone; unexported when dropped.
 #[derive(Debug)]
 pub(super) struct ExportedPin {
     export: Export,
@@ -33,7 +33,7 @@ impl ExportedPin {
             if pin.get_direction().map_err(failed)? == Direction::Out {
                 return Err(busy(number, "a program that exported it as an output"));
             }
-            // Both edges are what a killed reader of our kind leaves behind.
+            // A killed pi-publisher leaves a pin with both edges behind.
             export.ours = pin.get_edge().map_err(failed)? == Edge::BothEdges;
         }
         once_udev_has_run(number, || pin.set_direction(Direction::In))?;
@@ -53,7 +53,7 @@ impl ExportedPin {
         Ok(Self::contact_of(value))
     }
 
-    /// The contact for a value read; 1 is active, whatever the level of that.
+    /// The contact for a value; 1 is active, whatever level that is.
     pub(super) fn contact_of(value: u8) -> Contact {
         if value == 0 { Contact::Open } else { Contact::Closed }
     }
@@ -65,7 +65,7 @@ impl fmt::Display for ExportedPin {
     }
 }
 
-/// A pin in sysfs. Somebody else's export stays when this is dropped.
+/// A pin in sysfs. Another program's export stays when this is dropped.
 #[derive(Debug)]
 struct Export {
     pin: Pin,

@@ -19,9 +19,9 @@ use serde::{Deserialize, Serialize};
 
 /// A point on the source's own clock, in nanoseconds.
 ///
-/// For a line it is `CLOCK_MONOTONIC`, which no clock step moves; what that is
-/// in UTC is only said when a minute is closed ([`crate::clock`]). A simulated
-/// source counts in nanoseconds of UTC since 1970 at once.
+/// For a line it is `CLOCK_MONOTONIC`, which no clock step moves; it is converted
+/// to UTC only when a minute is closed ([`crate::clock`]). A simulated source
+/// counts in nanoseconds of UTC since 1970.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct SourceTime(pub i64);
 
@@ -44,7 +44,7 @@ impl SourceTime {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Contact {
-    /// Conducting: a pulse is on. With a pull-up the line is low.
+    /// Conducting, during a pulse. With a pull-up the line is low.
     Closed,
     /// Not conducting: the quiet state.
     Open,
@@ -63,9 +63,9 @@ impl Contact {
 /// A change of the line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Edge {
-    /// When; the kernel's own stamp where it gives one.
+    /// When; the kernel's time stamp if there is one.
     pub at: SourceTime,
-    /// What the contact is from then on.
+    /// The contact from then on.
     pub contact: Contact,
     /// Edges directly before this one that the kernel counted and dropped.
     pub lost_before: u32,
@@ -74,9 +74,9 @@ pub struct Edge {
 /// What a source saw since it was last asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Watched {
-    /// In the order of their stamps; often none.
+    /// Edges in the order of their time stamps; often none.
     pub edges: Vec<Edge>,
-    /// The line has been watched up to here, and every edge before it is in.
+    /// The line has been watched up to here, and every earlier edge is reported.
     pub until: SourceTime,
     /// Times before `until` in which nobody looked, and what happened is not
     /// known; ascending, nearly always none.
@@ -85,8 +85,8 @@ pub struct Watched {
 
 /// Something that watches a contact.
 ///
-/// Opening it is each source's own affair; from then on it is owned by one
-/// thread, because waiting for a line blocks.
+/// Each source has its own way of opening; from then on one thread owns it,
+/// because waiting for a line blocks.
 pub trait PulseSource: Send {
     /// The contact when watching began, and since when.
     fn began(&self) -> (SourceTime, Contact);
@@ -95,13 +95,13 @@ pub trait PulseSource: Send {
     /// second, so that a quiet minute can be closed in time.
     fn watch(&mut self) -> Result<Watched, SourceError>;
 
-    /// Whose clock [`SourceTime`] is.
+    /// The clock of its [`SourceTime`].
     fn clock(&self) -> SourceClock;
 
     /// For people: `cdev gpiochip0 line 17`.
     fn describe(&self) -> String;
 
-    /// The kernel's request of the line, where one can outlive this process.
+    /// The kernel's request of the line, if it can outlive this process.
     fn request(&self) -> Option<LineRequest> {
         None
     }
@@ -112,14 +112,14 @@ pub trait PulseSource: Send {
     }
 }
 
-/// A request of a line that goes on over restarts of the publisher.
+/// A request of a line that continues over restarts of the publisher.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LineRequest {
     /// A random name of its own.
     pub id: String,
-    /// What was requested; with other settings it is of no use.
+    /// What was requested; it cannot be used with other settings.
     pub settings: String,
-    /// The number of the last edge that was handed out.
+    /// The number of the last edge that was returned.
     pub last_number: u32,
 }
 
@@ -128,7 +128,7 @@ pub struct LineRequest {
 pub enum SourceClock {
     /// `CLOCK_MONOTONIC` of this machine.
     Monotonic,
-    /// UTC since 1970, without a doubt about it.
+    /// UTC since 1970, which is always right.
     Utc,
 }
 
@@ -140,15 +140,15 @@ pub enum SourceError {
     Missing {
         /// What was looked for.
         what: String,
-        /// What there is, or what to try.
+        /// What exists instead, or what to try.
         remedy: String,
     },
-    /// Somebody else holds the line.
+    /// Another program uses the line.
     #[error("{what} is in use by {by}; stop that program or choose another line")]
     Busy {
         /// The line.
         what: String,
-        /// The consumer's name as the kernel tells it.
+        /// That program's name, from the kernel.
         by: String,
     },
     /// No permission.

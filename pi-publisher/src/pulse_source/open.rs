@@ -10,14 +10,14 @@ use super::sysfs::ExportedLine;
 use super::{Contact, LineRequest, PulseSource, SourceError, SourceTime, simulated};
 use crate::settings::SourceSettings;
 
-/// What earlier runs left for a source.
+/// What earlier runs kept for a source.
 #[derive(Debug, Default)]
 pub struct Kept {
-    /// Up to where is counted, in nanoseconds of UTC since 1970.
+    /// Everything up to here is counted, in nanoseconds of UTC since 1970.
     pub counted_until_utc_ns: Option<i64>,
-    /// A file in a tmpfs for edges that are read and not counted yet.
+    /// A file in a tmpfs for edges that are read but not counted yet.
     pub edges: Option<PathBuf>,
-    /// The line itself, in which the kernel goes on queueing edges.
+    /// The line itself, in which the kernel keeps queueing edges.
     pub line: Option<KeptLine>,
 }
 
@@ -30,14 +30,14 @@ pub struct KeptLine {
     pub request: LineRequest,
     /// Counted up to here.
     pub until: SourceTime,
-    /// What the contact was then.
+    /// The contact's state then.
     pub contact: Contact,
 }
 
 /// Opens a meter's source.
 ///
-/// A simulated household uses energy as `pulses_per_kwh` says, and goes on
-/// where it was counted to; a line needs neither.
+/// A simulated household uses energy as `pulses_per_kwh` says, and continues
+/// where counting stopped; a line needs neither.
 pub fn open(
     settings: &SourceSettings,
     pulses_per_kwh: MeterConstant,
@@ -52,7 +52,7 @@ pub fn open(
     })
 }
 
-/// What a line that can be kept is requested with.
+/// The settings with which a line is requested, for one that can be kept.
 pub fn line_settings(settings: &SourceSettings) -> Option<String> {
     match settings {
         SourceSettings::Cdev(settings) => Some(cdev::line_settings(settings)),

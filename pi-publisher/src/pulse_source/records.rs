@@ -1,9 +1,8 @@
-//! The kernel's records of edges: read without a moment at which a kill would
-//! take them away.
+//! The kernel's records of edges, read so that a kill at any moment loses none.
 //!
 //! What is read from a line leaves the kernel's queue. So it is read straight
-//! into a file in a tmpfs: whoever goes on after a kill finds it there, by the
-//! numbers that he has not counted yet.
+//! into a file in a tmpfs: after a kill, the next run finds it there by the
+//! numbers that have not been counted yet.
 
 use std::fs::OpenOptions;
 use std::io::{self, Read};
@@ -49,33 +48,33 @@ pub(super) struct Records {
 }
 
 impl Records {
-    /// In a file, which is made where it is missing; emptied, unless the request
-    /// whose records lie there goes on.
+    /// In a file, which is created if it is missing, and emptied unless the request
+    /// of its records continues.
     pub(super) fn in_file(path: &Path, goes_on: bool) -> io::Result<Self> {
         let file = OpenOptions::new().read(true).write(true).create(true).truncate(!goes_on).open(path)?;
         file.set_len((SIZE * MOST) as u64)?;
         Ok(Self { map: mapped(&file)? })
     }
 
-    /// In memory only: a kill takes what was read and not counted yet.
+    /// In memory only: a kill loses what was read and not counted yet.
     pub(super) fn in_memory() -> io::Result<Self> {
         Ok(Self { map: MmapMut::map_anon(SIZE * MOST)? })
     }
 
-    /// Reads all that is queued; waits where nothing is.
+    /// Reads everything in the queue; waits if it is empty.
     pub(super) fn read(&mut self, line: &OwnedFd) -> io::Result<Vec<Record>> {
         let mut line = std::fs::File::from(line.as_fd().try_clone_to_owned()?);
         let filled = line.read(&mut self.map)?;
         Ok(self.map[..filled].chunks_exact(SIZE).map(Record::of).collect())
     }
 
-    /// What was read before and has a number after `last`, ascending. Older
-    /// records may lie behind it.
+    /// What was read before and has a number after `last`, ascending. Older records
+    /// may follow in the file.
     pub(super) fn after(&self, last: u32) -> Vec<Record> {
         let mut records: Vec<Record> = Vec::new();
         for record in self.map.chunks_exact(SIZE).map(Record::of) {
             let before = records.last().map_or(last, |record| record.number);
-            // Numbers go around after 2³².
+            // Numbers wrap around after 2³².
             if record.number.wrapping_sub(last) as i32 > 0 && record.number.wrapping_sub(before) as i32 > 0 {
                 records.push(record);
             }
@@ -107,7 +106,7 @@ mod tests {
         bytes
     }
 
-    /// A pipe stands for the line: what is written is what the kernel would say.
+    /// A pipe instead of the line: what is written to it is what the kernel would send.
     fn line(numbers: std::ops::RangeInclusive<u32>) -> OwnedFd {
         let (reader, mut writer) = std::io::pipe().unwrap();
         writer.write_all(&numbers.flat_map(bytes).collect::<Vec<_>>()).unwrap();

@@ -1,11 +1,11 @@
 //! A line by `/sys/class/gpio`, for kernels without the character device.
 //!
-//! The lossy source: the kernel keeps one flag here and no queue, so what
-//! changes while nobody reads is gone, and an edge is stamped when it is read. So
-//! a thread does nothing but read, twice a second at least; where it could not,
-//! the time is reported as not watched. A shorter delay, in which a pulse can be
-//! lost all the same, goes unnoticed. There is no resistor to
-//! switch on either: the line needs one outside, or `gpio=17=pu` in the Pi's
+//! This source can lose pulses: the kernel keeps one flag here and no queue, so what
+//! changes while nobody reads is lost, and an edge is stamped when it is read. So
+//! a thread does nothing but read, at least twice a second; if it could not, the
+//! time is reported as not watched. A shorter delay, in which a pulse can still be
+//! lost, goes unnoticed. There is no resistor to switch on, either: the line needs
+//! one outside, or `gpio=17=pu` in the Pi's
 //! `config.txt`.
 
 use std::ops::Range;
@@ -26,17 +26,17 @@ use crate::clock::monotonic_now;
 
 /// How long a quiet line is waited for.
 const WAIT: Duration = Duration::from_millis(500);
-/// How much later than [`WAIT`] a look may come on a busy machine.
+/// How much later than [`WAIT`] a read may come on a busy machine.
 const LATE: Duration = Duration::from_millis(250);
 const FIRST_EVENT_WITHIN: Duration = Duration::from_millis(100);
 /// Where the kernel shows its chips.
 const CLASS: &str = "/sys/class/gpio";
 
-/// The settings of a line in sysfs: `line`, or `number` where that is known.
+/// The settings of a line in sysfs: `line`, or `number` if that is known.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SysfsSettings {
-    /// The chip's label; the one behind a Pi's header where none is given.
+    /// The chip's label; by default the one behind a Pi's header.
     #[serde(default)]
     pub chip: Option<String>,
     /// The line's number on the chip, on a Pi the BCM number: `17`, `"GPIO17"` or
@@ -60,7 +60,7 @@ fn yes() -> bool {
 pub struct ExportedLine {
     described: String,
     began: (SourceTime, Contact),
-    /// Up to here it was read.
+    /// It was read up to here.
     until: SourceTime,
     read: Receiver<Result<Watched, SourceError>>,
     stop: CancellationToken,
@@ -68,7 +68,7 @@ pub struct ExportedLine {
 }
 
 impl ExportedLine {
-    /// Exports the pin and begins to read it.
+    /// Exports the pin and starts reading it.
     pub fn open(settings: &SysfsSettings) -> Result<Self, SourceError> {
         let number = number(Path::new(CLASS), settings)?;
         let described = match &settings.line {
@@ -86,7 +86,7 @@ impl ExportedLine {
             .map_err(|error| SourceError::Io { doing: "starting a thread".into(), error })?;
         match began.recv() {
             Ok(began) => Ok(Self { described, began, until: began.0, read, stop, thread: Some(thread) }),
-            // It ended before it began, and has said why.
+            // It ended before it started, and has sent its error.
             Err(_) => Err(read.recv().ok().and_then(Result::err).unwrap_or_else(|| ended(&described))),
         }
     }
@@ -102,7 +102,7 @@ impl PulseSource for ExportedLine {
     }
 
     fn watch(&mut self) -> Result<Watched, SourceError> {
-        // The thread says something twice a second, edges or none.
+        // The thread reports twice a second, with edges or without.
         let mut watched = match self.read.recv_timeout(2 * WAIT) {
             Ok(watched) => watched?,
             Err(RecvTimeoutError::Timeout) => {
@@ -130,7 +130,7 @@ impl PulseSource for ExportedLine {
 }
 
 impl Drop for ExportedLine {
-    /// Waits until the pin is given back.
+    /// Waits until the pin is unexported.
     fn drop(&mut self) {
         self.stop.cancel();
         if self.thread.take().is_some_and(|thread| thread.join().is_err()) {
@@ -151,7 +151,7 @@ fn read_until(
         .map_err(|error| SourceError::Io { doing: "starting the async runtime".into(), error })
         .and_then(|runtime| runtime.block_on(read(stop, pin, begins, writes)));
     if let Err(error) = outcome {
-        // Nobody listens any more where this fails.
+        // If this fails, nobody is listening any more.
         let _ = writes.send(Err(error));
     }
 }
@@ -164,8 +164,8 @@ async fn read(
 ) -> Result<(), SourceError> {
     let mut stream = pin.values()?;
     let began = monotonic_now();
-    // The stream keeps its first event, which is there at once, to itself. Only
-    // a look at the line after it cannot miss a change.
+    // The stream swallows its first event, which comes at once. Only
+    // reading the line after it cannot miss a change.
     let _ = tokio::time::timeout(FIRST_EVENT_WITHIN, stream.next()).await;
     let contact = pin.contact()?;
     if begins.send((began, contact)).is_err() {
@@ -189,7 +189,7 @@ async fn read(
     Ok(())
 }
 
-/// The time between two looks, where it is longer than a quiet line explains: this
+/// The time between two reads, if it is longer than a quiet line explains: this
 /// process was stopped, or the machine was too busy to run it.
 fn unwatched(looked: SourceTime, now: SourceTime) -> Vec<Range<SourceTime>> {
     let longest = i64::try_from((WAIT + LATE).as_nanos()).unwrap_or(i64::MAX);
@@ -199,7 +199,7 @@ fn unwatched(looked: SourceTime, now: SourceTime) -> Vec<Range<SourceTime>> {
 async fn next(stream: &mut PinValueStream, pin: &ExportedPin) -> Result<Watched, SourceError> {
     let before = monotonic_now();
     let Ok(value) = tokio::time::timeout(WAIT, stream.next()).await else {
-        // Quiet all the while: nothing from before it can still come.
+        // Quiet all the time: nothing from before can still come.
         return Ok(Watched { edges: Vec::new(), until: before, unwatched: Vec::new() });
     };
     let value = value.transpose().map_err(|error| said(format!("reading {pin}"), error))?;
@@ -260,7 +260,7 @@ impl Chip {
         for entry in folder {
             let path = entry.map_err(said)?.path();
             let read = |file| std::fs::read_to_string(path.join(file)).map(|text| text.trim().to_owned());
-            // Pins and the export files stand beside the chips.
+            // Pins and the export files are beside the chips.
             let (Ok(label), Ok(base), Ok(lines)) = (read("label"), read("base"), read("ngpio")) else {
                 continue;
             };

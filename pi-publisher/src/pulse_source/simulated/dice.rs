@@ -1,9 +1,9 @@
-//! Chance that falls the same way every time.
+//! Random numbers that are the same every time.
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
 
-/// What is thrown for. The numbers are part of the curve: they never change.
+/// What random numbers are for. These values are part of the curve: they never change.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Occasion {
     Fridge,
@@ -28,10 +28,10 @@ impl Occasion {
     }
 }
 
-/// Dice for one occasion of one day (or cycle, or year).
+/// Random numbers for one occasion of one day (or cycle, or year).
 ///
 /// Each is a ChaCha stream of its own, keyed by seed, occasion and day: no day
-/// needs another one's throws, so any can be had at once. ChaCha's stream is a
+/// needs another day's numbers, so any day can be calculated directly. ChaCha's stream is a
 /// standard, and fractions are made here, so they outlive new crate versions.
 pub(super) struct Dice(ChaCha8Rng);
 

@@ -127,8 +127,8 @@ impl ProfileDay {
     }
 }
 
-/// H0 is the one profile that also breathes over the year, by this polynomial
-/// of the day of the year.
+/// H0 is the only profile that also varies over the year, by this polynomial of
+/// the day of the year.
 fn dynamisation(day_of_year: f64) -> f64 {
     // From the highest power down; no powi, whose last bits are the platform's.
     [-3.92e-10, 3.2e-7, -7.02e-5, 2.1e-3, 1.24].iter().fold(0.0, |sum, factor| sum * day_of_year + factor)

@@ -1,11 +1,11 @@
-//! A household that exists only on paper, with the curve of a real one.
+//! A simulated household with a realistic load curve.
 //!
 //! For demonstrations and tests: it can begin in the past, runs through its
 //! history as fast as it is read, and then goes on in real time. Its pulses
 //! follow from the settings alone ([`Household`]), so a publisher that was
 //! stopped goes on with the same curve.
 //!
-//! Layers, from below: `dice` (chance that repeats), `load_profile` (the shape
+//! Layers, from below: `dice` (random numbers that repeat), `load_profile` (the shape
 //! of the standard load profile H0), `appliances` (what is switched on),
 //! `loads` (power by the clock on the wall), [`Household`] (pulses by UTC),
 //! `pace` (when), [`Simulated`] (the source).
@@ -43,18 +43,18 @@ pub struct SimulatedSettings {
     pub seed: u64,
     /// What it uses in a year, in kWh, to within a few percent: 100 to 50,000.
     pub kwh_per_year: f64,
-    /// Where it is, for its days and nights: a name of the IANA database.
+    /// Its time zone: a name from the IANA database.
     pub time_zone: String,
     /// How long a pulse lasts, in ms: 30 to 90. Shorter where pulses come so
     /// fast that they would fill more than half of the time.
     pub pulse_ms: u16,
-    /// Where its time begins; now, if nothing is said.
+    /// Where its time begins; now by default.
     pub from: Option<Timestamp>,
-    /// Where its time ends; from then on no pulse comes any more.
+    /// Where its time ends; no pulse comes after that.
     pub until: Option<Timestamp>,
     /// How many times as fast as ours its time goes by, on into the future: up
-    /// to 1,000,000. If nothing is said the past comes as fast as it is read,
-    /// and the present as it happens.
+    /// to 1,000,000. By default the past comes as fast as it is read, and the
+    /// present as it happens.
     pub speed: Option<f64>,
 }
 

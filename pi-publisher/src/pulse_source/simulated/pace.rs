@@ -1,14 +1,14 @@
-//! How a simulated household's time goes by while ours does.
+//! How fast a simulated household's time passes.
 
 use std::time::Duration;
 
 use crate::clock::{monotonic_now, utc_offset_ns};
 use crate::pulse_source::SourceTime;
 
-/// What time it is over there.
+/// How simulated time follows real time.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Pace {
-    /// The same as here.
+    /// It is real time.
     RealTime,
     /// It was `then` when our monotonic clock showed `here`, and has gone
     /// `speed` times as fast since.
@@ -21,7 +21,7 @@ impl Pace {
         Self::Times { speed, then, here: monotonic_now() }
     }
 
-    /// The time over there, in UTC.
+    /// The simulated time, in UTC.
     pub(super) fn now(&self) -> SourceTime {
         match *self {
             Self::RealTime => monotonic_now().plus_ns(utc_offset_ns()),
@@ -31,12 +31,12 @@ impl Pace {
         }
     }
 
-    /// How far time goes over there in one of our seconds.
+    /// How far simulated time advances in a real second.
     pub(super) fn second_ns(&self) -> i64 {
         (1e9 * self.speed()) as i64
     }
 
-    /// How long that takes us.
+    /// How long that takes in real time.
     pub(super) fn until(&self, then: SourceTime) -> Duration {
         let ahead = then.since(self.now()).max(0);
         Duration::from_nanos((ahead as f64 / self.speed()) as u64)
