@@ -75,10 +75,10 @@ build() {
         "$name" "$(stat -c %s "target/arm/$name/pi-publisher")" "$name"
 }
 
-[ "$(id -u)" -eq 0 ] || { echo "Making the folder with Debian sid wants root: sudo $0 $*" >&2; exit 1; }
+[ "$(id -u)" -eq 0 ] || { echo "Creating the folder with Debian sid needs root: sudo $0 $*" >&2; exit 1; }
 [ $# -gt 0 ] || set -- armv6 armv7 arm64
 for name in "$@"; do
-    [ -n "${target[$name]:-}" ] || { echo "There is no \"$name\"; there are armv6, armv7 and arm64." >&2; exit 2; }
+    [ -n "${target[$name]:-}" ] || { echo "Unknown target \"$name\": use armv6, armv7 or arm64." >&2; exit 2; }
 done
 make_root
 copy_sources

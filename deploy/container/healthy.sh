@@ -19,5 +19,5 @@ case $1 in
 broker) answers 9301 /health ;;
 web) answers 8080 / ;;
 recorder | alarms) connected ;;
-*) echo "There is no program \"$1\"; there are broker, web, recorder and alarms." >&2; exit 2 ;;
+*) echo "Unknown program \"$1\": use broker, web, recorder or alarms." >&2; exit 2 ;;
 esac

@@ -10,7 +10,7 @@ package=$1 architecture=$2 programs=$3 folder=$4
 case $package in
 powerpi-pi) binaries="pi-publisher" ;;
 powerpi-server) binaries="powerpi-broker powerpi-recorder powerpi-web powerpi-alarms powerpi" ;;
-*) echo "There is no package \"$package\"; there are powerpi-pi and powerpi-server." >&2; exit 2 ;;
+*) echo "Unknown package \"$package\": use powerpi-pi or powerpi-server." >&2; exit 2 ;;
 esac
 # POWERPI_VERSION: for tests of upgrades.
 version=${POWERPI_VERSION:-$(sed -n '/^\[workspace.package\]/,/^\[/s/^version = "\(.*\)"/\1/p' Cargo.toml)}
@@ -40,7 +40,7 @@ doc=$root/usr/share/doc/$package
 install -d "$doc"
 cat deploy/packages/copyright LICENSE-MIT > "$doc/copyright"
 gzip -9n < CHANGELOG.md > "$doc/CHANGELOG.md.gz"
-printf '%s (%s) stable; urgency=medium\n\n  * What is new stands in CHANGELOG.md.gz.\n\n -- PowerPi <powerpi@example.org>  %s\n' \
+printf '%s (%s) stable; urgency=medium\n\n  * See CHANGELOG.md.gz.\n\n -- PowerPi <powerpi@example.org>  %s\n' \
     "$package" "$version" "$(LC_ALL=C date --utc --date="@$SOURCE_DATE_EPOCH" --rfc-email)" | gzip -9n > "$doc/changelog.gz"
 install -D -m 644 "deploy/packages/$package/lintian-overrides" "$root/usr/share/lintian/overrides/$package"
 [ ! -d "deploy/packages/$package/doc" ] || cp -r "deploy/packages/$package/doc/." "$doc/"
