@@ -177,7 +177,7 @@ mod tests {
         let error = missing(&pi_4(true), Some("pinctrl-rp1"), &Line::Number(17)).to_string();
         assert_eq!(
             error,
-            "line 17 on chip pinctrl-rp1 was not found; there are: \
+            "line 17 on chip pinctrl-rp1 was not found; this machine has: \
              /dev/gpiochip1 [raspberrypi-exp-gpio] with 2 lines, /dev/gpiochip0 [pinctrl-bcm2711] with 58 lines"
         );
         assert!(missing(&[], None, &name("GPIO17")).to_string().contains("\"simulated\""));
