@@ -5,6 +5,7 @@
 //! bound; the next bundle goes when the exchange asks for it. So a publisher that has to wait is
 //! simply not read any further, while its PINGREQs and acknowledgements are still answered.
 
+mod ending;
 mod handshake;
 mod timing;
 mod translation;
@@ -19,14 +20,15 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadHalf, Wr
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use crate::access::{self, Gate, Login, Refusals, Rights};
+use crate::access::{Gate, Login, Refusals, Rights};
 use crate::admission::NoPlace;
+pub(crate) use crate::connection::ending::Ending;
 use crate::connection::handshake::{admit, log_in, shake_hands};
 use crate::connection::timing::Timing;
 use crate::connection::translation::{FromClient, Introduction, Language, Written};
 pub(crate) use crate::connection::visitor::Visitor;
 use crate::exchange::{Incoming, Request};
-use crate::outlet::{Answer, CloseReason, Inlet, Outgoing, Refusal, outlet};
+use crate::outlet::{Answer, Inlet, Outgoing, outlet};
 use crate::packets::ProtocolError;
 use crate::session::{Ack, ConnectionId};
 use crate::settings::MqttSettings;
@@ -44,39 +46,6 @@ const TICK: Duration = Duration::from_secs(1);
 const LOGGED_CHARACTERS: usize = 200;
 /// How long the last words to a client may take.
 const FAREWELL: Duration = Duration::from_secs(1);
-
-/// Why a connection ended.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum Ending {
-    #[error(transparent)]
-    Protocol(#[from] ProtocolError),
-    #[error("{0}")]
-    Refused(Refusal),
-    #[error("{0}")]
-    Closed(CloseReason),
-    #[error(transparent)]
-    NoPlace(#[from] NoPlace),
-    #[error("login refused: {0}")]
-    NotAdmitted(#[from] access::Refusal),
-    #[error("the user may not publish to {0:?}")]
-    NotPermitted(String),
-    #[error("TLS: {0}")]
-    Tls(std::io::Error),
-    #[error("WebSocket: {0}")]
-    WebSocket(Box<tokio_tungstenite::tungstenite::Error>),
-    #[error("no CONNECT arrived in time")]
-    NoConnect,
-    #[error("the client has been silent for more than one and a half times its keep-alive interval")]
-    Silent,
-    #[error("the client has not read anything in time")]
-    NotReading,
-    #[error("the client closed the connection")]
-    EndOfStream,
-    #[error("{0}")]
-    Io(#[from] std::io::Error),
-    #[error("the broker is stopping")]
-    Stopping,
-}
 
 /// What all connections share.
 #[derive(Debug, Clone)]

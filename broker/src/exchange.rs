@@ -44,15 +44,15 @@ use tokio_util::sync::CancellationToken;
 
 use crate::access::{Refusals, Rights};
 use crate::exchange::figures::Figures;
-pub(crate) use crate::exchange::keeping::StoreState;
-pub(crate) use crate::exchange::overview::{Overview, StoreBytes};
+pub(crate) use crate::exchange::overview::{Overview, StoreState};
 pub(crate) use crate::exchange::requests::{
-    Control, Incoming, Opening, Publication, REQUESTS_WAITING, Request, RetainedWanted, Subscribe,
-    Unsubscribe, Wanted, Will, requests,
+    Control, Incoming, Opening, REQUESTS_WAITING, Request, RetainedWanted, Subscribe, Unsubscribe, Wanted,
+    requests,
 };
 use crate::exchange::wills::DelayedWill;
 use crate::outlet::Outlet;
 use crate::owed::OwedLimits;
+use crate::publication::{Publication, Will};
 use crate::retained::Retained;
 use crate::router::{Router, RouterFailure, RouterLimits, TooManyFilters};
 use crate::session::ConnectionId;

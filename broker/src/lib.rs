@@ -25,6 +25,7 @@ mod message;
 mod outlet;
 mod owed;
 mod packets;
+mod publication;
 mod reloading;
 mod retained;
 mod router;

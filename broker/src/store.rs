@@ -19,13 +19,14 @@ use std::time::Duration;
 use rumqttc::mqttbytes::QoS;
 use rusqlite::{Connection, ErrorCode};
 
-use crate::exchange::Will;
 use crate::message::Message;
+use crate::publication::Will;
 use crate::session::{StoredSession, SubscriptionOptions};
 use crate::sessions::SessionId;
 use crate::settings::StoreSettings;
 pub(crate) use crate::store::journal::{Change, Journal};
 use crate::store::room::RoomWanted;
+pub(crate) use crate::store::room::StoreBytes;
 
 /// Why a store cannot be used.
 #[derive(Debug, thiserror::Error)]

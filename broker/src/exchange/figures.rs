@@ -6,16 +6,19 @@ use std::time::{Duration, Instant};
 
 use rumqttc::mqttbytes::QoS;
 
-use crate::exchange::keeping::STORE_STATE;
 use crate::exchange::load::Load;
-use crate::exchange::overview::{Overview, StoreBytes};
-use crate::exchange::{Exchange, Publication, Unrouted};
+use crate::exchange::overview::Overview;
+use crate::exchange::{Exchange, Unrouted};
 use crate::message::Message;
+use crate::publication::Publication;
 use crate::retained::TooManyRetained;
 use crate::router::RouterFailure;
 use crate::session::Delivery;
+use crate::store::StoreBytes;
 use crate::traffic::Traffic;
 
+/// The figure under `$SYS/broker/` that tells how the store does.
+pub(super) const STORE_STATE: &str = "store/state";
 const EVERY: Duration = Duration::from_secs(10);
 
 /// Counts since the start.

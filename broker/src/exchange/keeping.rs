@@ -1,56 +1,20 @@
 //! Making a round safe, and waiting while the store takes nothing.
 
-use std::fmt::{self, Display};
 use std::time::Duration;
 
 use rusqlite::ErrorCode;
 use tokio::sync::mpsc;
 
-use crate::exchange::figures::figure;
-use crate::exchange::{Exchange, Request};
+use crate::exchange::figures::{STORE_STATE, figure};
+use crate::exchange::{Exchange, Request, StoreState};
 use crate::router::RouterFailure;
-use crate::store::Journal;
 
-/// The figure under `$SYS/broker/` that tells how the store does.
-pub(super) const STORE_STATE: &str = "store/state";
 /// Between two attempts to commit.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 /// Between two looks for acknowledgements meanwhile.
 const LOOK_AFTER: Duration = Duration::from_millis(50);
 /// Requests that are set aside meanwhile; connections wait then.
 const MAX_POSTPONED: usize = 10_000;
-
-/// How the store does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum StoreState {
-    /// There is none.
-    InMemory,
-    Ok,
-    /// There is little room left on the disk, or in what `[store] max_bytes` allows: publishers
-    /// wait, so that there is room for all others.
-    Full,
-    /// There is none at all: nothing goes in or out.
-    Exhausted,
-    /// Nothing can be written for another reason: nothing goes in or out.
-    Failing,
-}
-
-impl StoreState {
-    pub(super) fn of(journal: &Journal) -> StoreState {
-        if journal.is_kept() { StoreState::Ok } else { StoreState::InMemory }
-    }
-}
-
-impl Display for StoreState {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            StoreState::InMemory => "in memory",
-            StoreState::Ok => "ok",
-            StoreState::Full | StoreState::Exhausted => "full",
-            StoreState::Failing => "failing",
-        })
-    }
-}
 
 impl Exchange {
     /// Returns once the round is on disk, however long that takes; `false` if the broker is told

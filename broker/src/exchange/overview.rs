@@ -1,8 +1,42 @@
 //! Taking stock: how the broker does, for its figures and for the health endpoint.
 
+use std::fmt::{self, Display};
 use std::time::{Duration, Instant};
 
-use crate::exchange::{Exchange, StoreState};
+use crate::exchange::Exchange;
+use crate::store::{Journal, StoreBytes};
+
+/// How the store does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum StoreState {
+    /// There is none.
+    InMemory,
+    Ok,
+    /// There is little room left on the disk, or in what `[store] max_bytes` allows: publishers
+    /// wait, so that there is room for all others.
+    Full,
+    /// There is none at all: nothing goes in or out.
+    Exhausted,
+    /// Nothing can be written for another reason: nothing goes in or out.
+    Failing,
+}
+
+impl StoreState {
+    pub(super) fn of(journal: &Journal) -> StoreState {
+        if journal.is_kept() { StoreState::Ok } else { StoreState::InMemory }
+    }
+}
+
+impl Display for StoreState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            StoreState::InMemory => "in memory",
+            StoreState::Ok => "ok",
+            StoreState::Full | StoreState::Exhausted => "full",
+            StoreState::Failing => "failing",
+        })
+    }
+}
 
 /// How the broker does, as of the last tick.
 #[derive(Debug, Clone)]
@@ -25,13 +59,6 @@ pub(crate) struct Overview {
     pub(crate) received: u64,
     pub(crate) sent: u64,
     pub(crate) dropped: u64,
-}
-
-/// Room in the store.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct StoreBytes {
-    pub(crate) used: u64,
-    pub(crate) free: u64,
 }
 
 impl Overview {

@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use rumqttc::mqttbytes::QoS;
 
-use crate::exchange::{Exchange, Incoming, Publication, Unrouted};
+use crate::exchange::{Exchange, Incoming, Unrouted};
 use crate::message::Message;
 use crate::outlet::{Answer, Outgoing};
 use crate::owed::{MessageNumber, Owed};
+use crate::publication::Publication;
 use crate::router::{Match, RouterFailure};
 use crate::session::{Ack, ConnectionId, Next, Outcome, Owing};
 use crate::sessions::{Recipient, SessionId};

@@ -1,14 +1,13 @@
 //! What the exchange is asked to do.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use rumqttc::mqttbytes::QoS;
 use tokio::sync::mpsc;
 
 use crate::access::Rights;
-use crate::message::Message;
 use crate::outlet::Outlet;
+use crate::publication::{Publication, Will};
 use crate::session::{Ack, ConnectionId, Expiry, SubscriptionOptions};
 use crate::settings::MqttSettings;
 
@@ -25,39 +24,6 @@ pub(crate) struct Opening {
     pub(crate) will: Option<Will>,
     /// Messages of QoS 1 and 2 that the client takes before it has acknowledged any.
     pub(crate) receive_maximum: u16,
-}
-
-/// What is published for a client that goes without a word.
-#[derive(Debug, Clone)]
-pub(crate) struct Will {
-    /// Its message does not expire before it is published.
-    pub(crate) publication: Publication,
-    /// How long it is good for from then on.
-    pub(crate) lifetime: Option<Duration>,
-    /// How long its client may be absent before it is published.
-    pub(crate) delay: Duration,
-}
-
-impl Will {
-    /// The will as it is published at `now`.
-    pub(crate) fn into_publication(self, now: Instant) -> Publication {
-        let Some(lifetime) = self.lifetime else {
-            return self.publication;
-        };
-        let expires = now.checked_add(lifetime);
-        let message = Message { expires, ..Message::clone(&self.publication.message) };
-        Publication { message: Arc::new(message), ..self.publication }
-    }
-}
-
-/// A message on its way to its subscribers.
-#[derive(Debug, Clone)]
-pub(crate) struct Publication {
-    pub(crate) message: Arc<Message>,
-    pub(crate) qos: QoS,
-    pub(crate) retain: bool,
-    /// The publisher's packet id; 0 with QoS 0.
-    pub(crate) packet_id: u16,
 }
 
 /// A packet for the exchange, to be dealt with in the order of sending.

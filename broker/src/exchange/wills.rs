@@ -2,7 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use crate::exchange::{Exchange, Unrouted, Will};
+use crate::exchange::{Exchange, Unrouted};
+use crate::publication::Will;
 use crate::sessions::SessionId;
 use crate::store::Change;
 

@@ -6,12 +6,12 @@ use std::time::Instant;
 
 use rumqttc::mqttbytes::QoS;
 
-use crate::exchange::{StoreBytes, Will};
 use crate::message::Message;
 use crate::owed::MessageNumber;
+use crate::publication::Will;
 use crate::session::{ConnectionId, Expiry, SubscriptionOptions};
 use crate::sessions::SessionId;
-use crate::store::Store;
+use crate::store::{Store, StoreBytes};
 
 /// Changes that nobody waits for are committed when there are this many.
 const MANY: usize = 2_000;

@@ -9,9 +9,9 @@ use rumqttc::mqttbytes::{self, QoS};
 use rusqlite::types::Type;
 use rusqlite::{Params, Row};
 
-use crate::exchange::{Publication, Will};
 use crate::message::{Message, Properties};
 use crate::owed::{MessageNumber, Owed};
+use crate::publication::{Publication, Will};
 use crate::session::{StoredSession, SubscriptionOptions};
 use crate::sessions::SessionId;
 use crate::store::clock::Clock;

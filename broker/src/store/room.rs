@@ -1,7 +1,13 @@
 //! Whether there is room for more, some time before there is none.
 
-use crate::exchange::StoreBytes;
 use crate::store::Store;
+
+/// Room in the store.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct StoreBytes {
+    pub(crate) used: u64,
+    pub(crate) free: u64,
+}
 
 /// How much room there must be.
 #[derive(Debug)]

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use rusqlite::{Params, Transaction, TransactionBehavior, params};
 
-use crate::exchange::Will;
 use crate::message::Message;
+use crate::publication::Will;
 use crate::sessions::SessionId;
 use crate::store::clock::Clock;
 use crate::store::{Change, Store};

@@ -11,12 +11,11 @@ use rumqttc::{
 
 use crate::access;
 use crate::connection::translation::{FromClient, Introduction, Language};
-use crate::exchange::{
-    Control, Incoming, Opening, Publication, RetainedWanted, Subscribe, Unsubscribe, Wanted, Will,
-};
+use crate::exchange::{Control, Incoming, Opening, RetainedWanted, Subscribe, Unsubscribe, Wanted};
 use crate::message::Message;
 use crate::outlet::{Answer, Refusal};
 use crate::packets::{ProtocolError, v4};
+use crate::publication::{Publication, Will};
 use crate::session::{Ack, Delivery, SubscriptionOptions};
 use crate::settings::MqttSettings;
 

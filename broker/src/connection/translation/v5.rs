@@ -16,10 +16,11 @@ use rumqttc::mqttbytes::QoS;
 use crate::access;
 use crate::connection::translation::Introduction;
 pub(super) use crate::connection::translation::v5::terms::Terms;
-use crate::exchange::{Opening, Publication, RetainedWanted, Subscribe, Unsubscribe, Wanted, Will};
+use crate::exchange::{Opening, RetainedWanted, Subscribe, Unsubscribe, Wanted};
 use crate::message::{Message, Properties};
 use crate::outlet::{NotSubscribed, Refusal};
 use crate::packets::ProtocolError;
+use crate::publication::{Publication, Will};
 use crate::session::Expiry;
 use crate::settings::MqttSettings;
 

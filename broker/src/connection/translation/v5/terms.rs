@@ -17,9 +17,10 @@ use super::farewell::disconnect_reason;
 use super::{expiry, grant_code, interval, message, refusal_code, said_of, unwritable, withdrawn_code};
 use crate::connection::Ending;
 use crate::connection::translation::{FromClient, Written};
-use crate::exchange::{Control, Incoming, Publication};
+use crate::exchange::{Control, Incoming};
 use crate::outlet::Answer;
 use crate::packets::{self, ProtocolError};
+use crate::publication::Publication;
 use crate::session::{Ack, Delivery, Expiry};
 use crate::settings::MqttSettings;
 

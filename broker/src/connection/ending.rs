@@ -1,0 +1,39 @@
+//! How connections end.
+
+use crate::access;
+use crate::admission::NoPlace;
+use crate::outlet::{CloseReason, Refusal};
+use crate::packets::ProtocolError;
+
+/// Why a connection ended.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Ending {
+    #[error(transparent)]
+    Protocol(#[from] ProtocolError),
+    #[error("{0}")]
+    Refused(Refusal),
+    #[error("{0}")]
+    Closed(CloseReason),
+    #[error(transparent)]
+    NoPlace(#[from] NoPlace),
+    #[error("login refused: {0}")]
+    NotAdmitted(#[from] access::Refusal),
+    #[error("the user may not publish to {0:?}")]
+    NotPermitted(String),
+    #[error("TLS: {0}")]
+    Tls(std::io::Error),
+    #[error("WebSocket: {0}")]
+    WebSocket(Box<tokio_tungstenite::tungstenite::Error>),
+    #[error("no CONNECT arrived in time")]
+    NoConnect,
+    #[error("the client has been silent for more than one and a half times its keep-alive interval")]
+    Silent,
+    #[error("the client has not read anything in time")]
+    NotReading,
+    #[error("the client closed the connection")]
+    EndOfStream,
+    #[error("{0}")]
+    Io(#[from] std::io::Error),
+    #[error("the broker is stopping")]
+    Stopping,
+}
