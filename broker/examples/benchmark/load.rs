@@ -16,7 +16,7 @@ const PUBACK: u8 = 0x40;
 
 /// A connected client.
 pub(crate) struct Client {
-    stream: TcpStream,
+    pub(crate) stream: TcpStream,
 }
 
 impl Client {
@@ -40,7 +40,7 @@ impl Client {
     }
 }
 
-fn written(packet: &Packet) -> Vec<u8> {
+pub(crate) fn written(packet: &Packet) -> Vec<u8> {
     let mut bytes = BytesMut::new();
     packet.write(&mut bytes, usize::MAX).unwrap();
     bytes.to_vec()

@@ -3,11 +3,13 @@
 //! QoS 1, payloads of 100 bytes, each publisher with 100 messages in flight, one subscriber with a
 //! lasting session. Ours keeps every message on disk before it acknowledges it; mosquitto, without
 //! persistence, keeps them in memory. Then the time from PUBLISH to PUBACK with one message in
-//! flight, next to that of one fdatasync on the same disk.
+//! flight, next to that of one fdatasync on the same disk. Before that, what one client can do to
+//! the others (`bursts`).
 //!
 //! `benchmark [ROUNDS] [MESSAGES] [FOLDER]`: the folder is for the store, and is made anew.
 #![allow(clippy::unwrap_used)]
 
+mod bursts;
 mod load;
 
 use std::fs::File;
@@ -30,6 +32,10 @@ fn main() -> anyhow::Result<()> {
     let folder = PathBuf::from(arguments.next().unwrap_or("target/benchmark".to_owned()));
     let _ = std::fs::remove_dir_all(&folder);
     std::fs::create_dir_all(&folder)?;
+    // A broker of its own, which starts with nothing.
+    bursts::measure(&start_ours(&folder)?);
+    std::fs::remove_dir_all(&folder)?;
+    std::fs::create_dir_all(&folder)?;
     let (ours, mosquitto) = (start_ours(&folder)?, start_mosquitto(&folder)?);
     for publishers in [1, 50] {
         compare(&ours, &mosquitto, publishers, messages, rounds);
@@ -41,6 +47,15 @@ fn main() -> anyhow::Result<()> {
 struct Running {
     child: Child,
     address: SocketAddr,
+}
+
+impl Running {
+    /// Of its memory.
+    fn resident_bytes(&self) -> usize {
+        let path = format!("/proc/{}/statm", self.child.id());
+        let pages: usize = std::fs::read_to_string(path).unwrap().split(' ').nth(1).unwrap().parse().unwrap();
+        pages * 4_096
+    }
 }
 
 impl Drop for Running {
