@@ -7,6 +7,9 @@
 //! ([`Exchange::keep`]): one fsync for all who wait. While the disk works, connections read on,
 //! so the slower it is the larger the next round.
 //!
+//! What a round may cost is counted ([`Work`]): a SUBSCRIBE that brings more retained messages
+//! than that goes on in the next one, and further packets of its client wait for it.
+//!
 //! # When a subscriber is slower than the publishers
 //!
 //! What is owed to a session is bounded. At the bound, a message of QoS 1 or 2
@@ -39,6 +42,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use daemon_runtime::Alive;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
@@ -49,6 +53,7 @@ pub(crate) use crate::exchange::requests::{
     Control, Incoming, Opening, REQUESTS_WAITING, Request, RetainedWanted, Subscribe, Unsubscribe, Wanted,
     requests,
 };
+use crate::exchange::subscribing::Subscribing;
 use crate::exchange::wills::DelayedWill;
 use crate::outlet::Outlet;
 use crate::owed::OwedLimits;
@@ -60,6 +65,7 @@ use crate::sessions::{Recipient, SessionId, Sessions};
 use crate::settings::MqttSettings;
 use crate::store::{Journal, Restored};
 use crate::traffic::Traffic;
+use crate::work::Work;
 
 /// Requests of one round.
 const ROUND: usize = 256;
@@ -119,6 +125,12 @@ pub(crate) struct Exchange {
     /// Sessions that may have something to send.
     stirred: Vec<SessionId>,
     recipients: Vec<Recipient>,
+    /// What may still be done in this round.
+    work: Work,
+    /// SUBSCRIBEs that are too much for one round.
+    unfinished: VecDeque<Subscribing>,
+    /// Whether packets are held only until the next round.
+    put_off: bool,
 }
 
 /// The settings that the exchange looks at.
@@ -179,6 +191,9 @@ impl Exchange {
             room_made: false,
             stirred: Vec::new(),
             recipients: Vec::new(),
+            work: Work::of_a_round(),
+            unfinished: VecDeque::new(),
+            put_off: false,
         };
         exchange.restore(restored)?;
         Ok(exchange)
@@ -190,26 +205,42 @@ impl Exchange {
     }
 
     /// Serves until all connections and the clock have hung up.
-    pub(crate) fn run(&mut self, requests: &mut mpsc::Receiver<Request>) -> Result<(), RouterFailure> {
+    pub(crate) fn run(
+        &mut self,
+        requests: &mut mpsc::Receiver<Request>,
+        alive: &Alive,
+    ) -> Result<(), RouterFailure> {
         let mut round = Vec::with_capacity(ROUND);
-        while self.gather(requests, &mut round) {
-            for request in round.drain(..) {
-                self.accept(request)?;
-            }
-            self.settle()?;
-            if !self.keep(requests)? {
+        while alive.wait(|| self.gather(requests, &mut round)) {
+            self.round(round.drain(..))?;
+            if !self.keep(requests, alive)? {
                 return Ok(());
             }
             self.let_go();
         }
         self.sweeping = true;
-        self.keep(requests).map(drop)
+        self.keep(requests, alive).map(drop)
     }
 
-    /// Takes the requests of a round; whether there are any.
+    /// Does what is asked for, and goes on with what was too much for the last round.
+    fn round(&mut self, requests: impl Iterator<Item = Request>) -> Result<(), RouterFailure> {
+        self.work = Work::of_a_round();
+        self.room_made |= std::mem::take(&mut self.put_off);
+        for request in requests {
+            self.accept(request)?;
+        }
+        self.settle()
+    }
+
+    /// Takes the requests of a round; whether there is anything to do. It waits for them unless
+    /// something is left from the last round.
     fn gather(&mut self, requests: &mut mpsc::Receiver<Request>, round: &mut Vec<Request>) -> bool {
         if self.postponed.is_empty() {
-            return requests.blocking_recv_many(round, ROUND) > 0;
+            if self.unfinished.is_empty() && !self.put_off {
+                return requests.blocking_recv_many(round, ROUND) > 0;
+            }
+            round.extend(std::iter::from_fn(|| requests.try_recv().ok()).take(ROUND));
+            return true;
         }
         let count = self.postponed.len().min(ROUND);
         round.extend(self.postponed.drain(..count));
@@ -241,6 +272,7 @@ impl Exchange {
     /// Ends the round: routes what is left, and gets ready what can go once the round is safe.
     fn settle(&mut self) -> Result<(), RouterFailure> {
         self.route()?;
+        self.go_on_subscribing();
         self.send_owed();
         // What was sent has made room.
         self.retry_held()?;
@@ -292,13 +324,18 @@ impl Exchange {
                     .sessions
                     .get_mut(client.session)
                     .is_some_and(|session| session.holds_publishers(limits)));
+        let put_off = matches!(control, Control::Subscribe(_) | Control::Unsubscribe(_))
+            && (self.work.is_used_up()
+                || self.unfinished.iter().any(|other| other.session == client.session));
+        self.put_off |= put_off;
+        let must_wait = must_wait || put_off;
         if must_wait || !client.held.is_empty() {
             client.held.push_back(Incoming::Control(control));
             return Ok(());
         }
         match control {
             Control::Release(packet_id) => self.release(connection, packet_id),
-            Control::Subscribe(subscribe) => self.subscribe(connection, &subscribe),
+            Control::Subscribe(subscribe) => self.subscribe(connection, subscribe),
             Control::Unsubscribe(unsubscribe) => self.unsubscribe(connection, &unsubscribe),
             Control::Disconnect { with_will, expiry } => self.disconnect(connection, with_will, expiry)?,
         }
@@ -331,3 +368,7 @@ impl Limits {
         }
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests;

@@ -34,19 +34,19 @@ mod sessions;
 mod settings;
 mod store;
 mod tls;
+mod topic_tree;
 mod topics;
 mod traffic;
 mod web_socket;
+mod work;
 
 use std::net::SocketAddr;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
-use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
-use daemon_runtime::{HealthEndpoint, Reloads, SettingsError};
+use daemon_runtime::{HealthEndpoint, OwnerThread, Reloads, SettingsError};
 use futures_util::future::join_all;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -182,10 +182,7 @@ impl Broker {
             tracing::warn!(connections = tasks.len(), "some connections did not close in time");
             return Ok(());
         }
-        tokio::task::spawn_blocking(|| thread.join())
-            .await
-            .context("waiting for the exchange")?
-            .map_err(|_| anyhow::anyhow!("the exchange panicked"))
+        thread.join().await
     }
 }
 
@@ -242,16 +239,7 @@ async fn tell_the_time(exchange: mpsc::Sender<Request>, shutdown: CancellationTo
 fn run_exchange(
     mut exchange: Exchange,
     mut requests: mpsc::Receiver<Request>,
-) -> anyhow::Result<JoinHandle<()>> {
-    std::thread::Builder::new()
-        .name("exchange".to_owned())
-        .spawn(move || {
-            match catch_unwind(AssertUnwindSafe(|| exchange.run(&mut requests))) {
-                Ok(Ok(())) => return,
-                Ok(Err(error)) => tracing::error!("aborting: {error}"),
-                Err(_) => tracing::error!("aborting: the exchange panicked"),
-            }
-            std::process::abort();
-        })
+) -> anyhow::Result<OwnerThread> {
+    OwnerThread::spawn("exchange", move |alive| Ok(exchange.run(&mut requests, alive)?))
         .context("starting the exchange's thread")
 }

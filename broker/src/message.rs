@@ -4,6 +4,7 @@
 use std::time::Instant;
 
 use bytes::Bytes;
+use rumqttc::mqttbytes::QoS;
 use serde::{Deserialize, Serialize};
 
 /// A published message, shared by all who are to receive it.
@@ -68,6 +69,11 @@ impl Properties {
         let correlation = self.correlation_data.as_ref().map_or(0, Vec::len);
         size_of::<Properties>() + of(&self.content_type) + of(&self.response_topic) + correlation + user
     }
+}
+
+/// The lower of two levels.
+pub(crate) fn lower(one: QoS, other: QoS) -> QoS {
+    if (one as u8) < other as u8 { one } else { other }
 }
 
 /// What a user property takes in memory besides its name and value.

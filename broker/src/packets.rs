@@ -1,4 +1,10 @@
 //! Reads packets as strictly as MQTT 3.1.1 and MQTT 5 ask, each with its codec.
+//!
+//! mqtt-proto 0.4 knows MQTT 3.1.1 as well, but cannot take rumqttc's place here: it refuses a
+//! SUBSCRIBE as a whole if one of its filters is invalid, before anybody can look at the others, while
+//! in MQTT 3.1.1 each filter gets its own answer (`invalid_filters_are_refused_one_by_one`). It copies
+//! each payload, where rumqttc hands on a slice of what was read; and it takes a password without a
+//! user name, left-over bytes and NUL in strings, so that our own checks would stay.
 
 pub(crate) mod v4;
 pub(crate) mod v5;

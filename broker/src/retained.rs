@@ -1,20 +1,23 @@
 //! Retained messages: the last one published with the retain flag, for each topic.
 
-use std::collections::BTreeMap;
-use std::ops::Bound;
+mod scan;
+
 use std::sync::Arc;
 use std::time::Instant;
 
 use rumqttc::mqttbytes::QoS;
 
 use crate::message::Message;
-use crate::router;
+pub(crate) use crate::retained::scan::RetainedScan;
+use crate::topic_tree::TopicTree;
 
 /// A message kept for those who subscribe later.
 #[derive(Debug, Clone)]
 pub(crate) struct RetainedMessage {
     pub(crate) message: Arc<Message>,
     pub(crate) qos: QoS,
+    /// They count up as they are retained.
+    number: u64,
 }
 
 /// There are as many retained messages as may be.
@@ -29,7 +32,8 @@ pub(crate) enum TooManyRetained {
 /// The retained messages of all topics.
 #[derive(Debug)]
 pub(crate) struct Retained {
-    by_topic: BTreeMap<String, RetainedMessage>,
+    by_topic: TopicTree<RetainedMessage>,
+    last_number: u64,
     /// Those that clients have published, and bytes of topics, payloads and properties. The
     /// broker's own figures are always retained.
     messages: usize,
@@ -40,7 +44,14 @@ pub(crate) struct Retained {
 
 impl Retained {
     pub(crate) fn new(max_messages: usize, max_bytes: usize) -> Retained {
-        Retained { by_topic: BTreeMap::new(), messages: 0, bytes: 0, max_messages, max_bytes }
+        Retained {
+            by_topic: TopicTree::default(),
+            last_number: 0,
+            messages: 0,
+            bytes: 0,
+            max_messages,
+            max_bytes,
+        }
     }
 
     /// How many messages of clients are retained.
@@ -67,8 +78,10 @@ impl Retained {
         if empty {
             self.by_topic.remove(&message.topic);
         } else {
-            let retained = RetainedMessage { message: Arc::clone(message), qos };
-            self.by_topic.insert(message.topic.clone(), retained);
+            self.last_number += 1;
+            let number = self.last_number;
+            self.by_topic
+                .insert(&message.topic, RetainedMessage { message: Arc::clone(message), qos, number });
         }
         Ok(())
     }
@@ -85,29 +98,14 @@ impl Retained {
         self.bytes -= gone.iter().map(|retained| retained.message.size()).sum::<usize>();
         gone
     }
-
-    /// The retained messages that match `filter`, in the order of their topics.
-    pub(crate) fn matching<'a>(&'a self, filter: &'a str) -> impl Iterator<Item = &'a RetainedMessage> {
-        let prefix = literal_prefix(filter);
-        self.by_topic
-            .range::<str, _>((Bound::Included(prefix), Bound::Unbounded))
-            .take_while(move |(topic, _)| topic.starts_with(prefix))
-            .filter(move |(topic, _)| router::matches(topic, filter))
-            .map(|(_, retained)| retained)
-    }
-}
-
-/// What every topic that matches `filter` begins with.
-fn literal_prefix(filter: &str) -> &str {
-    let end = filter.find(['+', '#']).unwrap_or(filter.len());
-    // `a/#` matches `a` as well.
-    filter[..end].strip_suffix('/').unwrap_or(&filter[..end])
 }
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+    use crate::topic_tree::Found;
+    use crate::work::Work;
 
     fn retained(topics: &[&str]) -> Retained {
         let mut retained = Retained::new(topics.len(), 1_000);
@@ -122,7 +120,18 @@ mod tests {
     }
 
     fn topics(retained: &Retained, filter: &str) -> Vec<String> {
-        retained.matching(filter).map(|found| found.message.topic.clone()).collect()
+        scan(retained, &[filter]).0
+    }
+
+    /// What a SUBSCRIBE brings, and how much work it was.
+    fn scan(retained: &Retained, filters: &[&str]) -> (Vec<String>, usize) {
+        let filters = filters.iter().map(|filter| ((*filter).to_owned(), QoS::AtLeastOnce)).collect();
+        let (mut scan, mut work) = (RetainedScan::new(filters, retained), Work::of(usize::MAX));
+        let mut found = Vec::new();
+        while let Found::One((message, _)) = scan.next(retained, Instant::now(), &mut work) {
+            found.push(message.topic.clone());
+        }
+        (found, work.done())
     }
 
     #[test]
@@ -162,5 +171,28 @@ mod tests {
         retained.retain(&message("b", "1234567"), QoS::AtMostOnce).unwrap();
         retained.retain(&message("b", ""), QoS::AtMostOnce).unwrap();
         retained.retain(&message("c", "1234567"), QoS::AtMostOnce).unwrap();
+    }
+
+    #[test]
+    fn a_message_comes_once_for_all_filters() {
+        let retained = retained(&["a/b", "a/c", "d"]);
+        assert_eq!(scan(&retained, &["a/+", "#", "a/b"]).0, ["a/b", "a/c", "d"]);
+    }
+
+    /// What is retained meanwhile comes as any other message does.
+    #[test]
+    fn what_is_retained_after_the_subscribe_is_left_out() {
+        let mut retained = retained(&["a", "b"]);
+        let mut scan = RetainedScan::new(vec![("#".to_owned(), QoS::AtLeastOnce)], &retained);
+        retained.retain(&message("b", "new"), QoS::AtMostOnce).unwrap();
+        let mut found = Vec::new();
+        loop {
+            match scan.next(&retained, Instant::now(), &mut Work::of(1)) {
+                Found::One((message, qos)) => found.push((message.topic.clone(), qos)),
+                Found::OutOfWork => {}
+                Found::NoMore => break,
+            }
+        }
+        assert_eq!(found, [("a".to_owned(), QoS::AtLeastOnce)]);
     }
 }

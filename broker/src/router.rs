@@ -1,71 +1,50 @@
-//! The routing core: rumqttd's [`Router`](rumqttd::Router), and nothing else in this crate
-//! touches it.
+//! Which filters a topic matches. rumqttd's [`Router`](rumqttd::Router) is the matching core;
+//! a tree of all filters answers where asking it would cost too much.
 //!
-//! What rumqttd does: it holds every filter that some session has subscribed to, matches every
-//! published topic against them, and fans each message out to the logs of the filters it
-//! matches. What it does not do, because it would do it wrongly or only in memory: sessions,
-//! QoS, packet ids, retained messages, wills, keep-alive. Those are ours.
-//!
-//! So the router does not carry payloads but message *numbers*: a message goes in under its
-//! topic with eight bytes of number, and comes out once for every filter that matches, marked
-//! with the filter's subscription id. One link, owned by one thread, subscribes to all filters.
-//! That keeps every input that is known to kill rumqttd's thread out of reach: no client id, no
-//! acknowledgement, no retained flag, no disconnect, no reused link ever gets there, and topics
-//! and filters go in behind an ASCII level (`t/` for ordinary ones, `s/` for those that begin
-//! with `$`, which wildcards at the front therefore cannot see).
-//!
-//! # Knowing when all matches are out
-//!
-//! rumqttd gives no sign that a message has reached everybody. We make one: each batch ends with
-//! a *fence*, a message to a topic of our own. The link reads its filters in a queue. A message
-//! puts the requests of its filters at the end of that queue, and the fence comes last, so when
-//! it is seen, everything before it has been seen, provided that the fence's own request was
-//! not left in the queue from the last time. It can have been (rumqttd does so when its buffer
-//! for the link is full); therefore two fences take turns: seeing one proves that the request
-//! of the other has left the queue.
-//!
-//! Each batch is smaller than one segment of rumqttd's logs and is read out before the next one
-//! goes in, so the logs cannot overrun, where rumqttd would lose messages without a word. Should
-//! that ever fail, the offsets of a filter's messages show the hole.
+//! rumqttd compares every new filter with every topic it has met and every new topic with every
+//! filter it has met, and forgets neither. So it gets to know only what it can at a bounded
+//! price: what one round asks of it is counted ([`Work`]), and so is what it remembers, filters,
+//! topics and their product. Whatever goes beyond, or is not its turn yet, is found in the tree,
+//! with the same result. Once more of what rumqttd remembers is of no use than is, it is started
+//! anew (a [`Generation`]) and gets to know what is subscribed to, a part in each round.
 
-use std::collections::HashMap;
-use std::time::{Duration, Instant};
+mod generation;
+
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use bytes::Bytes;
-use rumqttd::local::{LinkBuilder, LinkRx, LinkTx};
-use rumqttd::protocol::{
-    self, Packet, Publish, QoS, RetainForwardRule, Subscribe, SubscribeProperties, Unsubscribe,
-};
-use rumqttd::{Forward, Notification, RouterConfig};
 
-/// Bytes of topics and numbers that one segment of a filter's log holds. rumqttd keeps the last
-/// [`SEGMENTS`] of them for ever, for each filter.
-const SEGMENT_BYTES: usize = 32 * 1024;
-const SEGMENTS: usize = 3;
-/// Messages that go through the router together.
-const BATCH: usize = 1_000;
-/// rumqttd counts four bytes and the payload (our number) besides the topic.
-const BYTES_BESIDES_TOPIC: usize = 4 + 8;
-/// Longer than any batch takes on a starved machine.
-const PATIENCE: Duration = Duration::from_secs(30);
+use crate::router::generation::{BATCH, BYTES_BESIDES_TOPIC, Generation, LAST_FENCE, SEGMENT_BYTES};
+use crate::topic_tree::{Found, Search, TopicTree};
+use crate::work::{WORK_OF_A_ROUND, Work};
 
-const FENCES: [&str; 2] = ["f/0", "f/1"];
+/// Filters times topics that rumqttd may remember: it compares each with each at least once.
+const MAX_PRODUCT: usize = 2_000_000;
+/// Filters, and topics, that rumqttd may remember: a round has to be enough to compare them all
+/// with a new one.
+const MOST: usize = WORK_OF_A_ROUND / 20;
+/// Longer filters and topics rumqttd does not get to know.
+const LONGEST: usize = 1_024;
+/// As much as this rumqttd may remember for nothing.
+const UNUSED: usize = 100;
+/// Ticks, which are seconds, from one look for unused topics to the next.
+const LOOK_EVERY: u32 = 120;
 
-/// The number of a filter: its subscription id at the router.
+/// The number of a subscribed filter. None is given twice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct FilterId(usize);
 
-/// Message `index` of a batch matches `filter`.
+/// Message `index` of those routed together matches `filter`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Match {
     pub(crate) index: usize,
     pub(crate) filter: FilterId,
 }
 
-/// rumqttd has ended, hangs, or lost a message. Nothing can be acknowledged any more.
+/// rumqttd has ended or lost a message. Nothing can be acknowledged any more.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum RouterFailure {
-    #[error("rumqttd's router has stopped or does not answer: {0}")]
+    #[error("rumqttd's router has stopped: {0}")]
     Gone(Box<rumqttd::local::LinkError>),
     #[error("rumqttd's router skipped from message {expected} to {found} of filter {filter:?}")]
     Hole { filter: FilterId, expected: u64, found: u64 },
@@ -80,142 +59,183 @@ impl From<rumqttd::local::LinkError> for RouterFailure {
     }
 }
 
-/// The filter cannot be added: rumqttd knows as many different ones as it may, and as many others
-/// are subscribed to.
+/// The filter cannot be added: as many different ones as may be are subscribed to.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("too many different filters ({0} more than the router remembers)")]
+#[error("there are {0} different filters already, which is the limit")]
 pub(crate) struct TooManyFilters(usize);
 
-/// How much rumqttd may remember: it never forgets a filter or a topic.
+/// How much rumqttd may remember at a time.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct RouterLimits {
-    /// Different filters, over the life of the process (about 6 KB each).
+    /// Different filters (about 6 KB each). Twice as many can be subscribed to.
     pub(crate) max_filters: usize,
-    /// Different topics, over the life of the process (about 1 KB each).
+    /// Different topics.
     pub(crate) max_topics: usize,
 }
 
-/// The only link into rumqttd. Its calls block; it belongs to the exchange's thread.
+/// A filter that somebody subscribes to.
+#[derive(Debug)]
+struct Filter {
+    id: FilterId,
+    /// Whether rumqttd knows it.
+    is_known: bool,
+}
+
+/// A topic that rumqttd has met.
+#[derive(Debug)]
+struct Topic {
+    /// As rumqttd sees it.
+    inside: Bytes,
+    /// Whether it has matched something: rumqttd compares others with all filters each time.
+    has_matched: bool,
+    /// Whether somebody has published under it since the last look.
+    is_used: bool,
+}
+
+/// Subscribed filters, and what of them and of topics rumqttd knows. Its calls may block; it
+/// belongs to the exchange's thread.
 pub(crate) struct Router {
-    tx: LinkTx,
-    rx: LinkRx,
     limits: RouterLimits,
-    /// Every filter that rumqttd has ever seen.
-    filters: HashMap<String, FilterId>,
-    /// Filters that it may not see any more, as long as somebody subscribes to them.
-    /// With their paths as the router would see them.
-    unremembered: HashMap<String, (FilterId, String)>,
+    max_subscribed: usize,
+    generation: Generation,
+    filters: TopicTree<Filter>,
     last_filter: FilterId,
-    /// The filters that take part in matching now, as the router sees them.
-    subscribed: HashMap<FilterId, String>,
-    /// Offset that a filter's next message has in its log, once known.
-    next_offset: HashMap<FilterId, u64>,
-    /// Topics the router has met, as it sees them.
-    topics: HashMap<String, Bytes>,
-    next_number: u64,
-    fence: usize,
+    /// How many of them rumqttd knows.
+    known: usize,
+    /// Those that rumqttd is about to get to know.
+    waiting: BTreeMap<FilterId, String>,
+    /// Every filter that this generation has met.
+    met_filters: HashSet<String>,
+    /// Every topic that it has met.
+    topics: HashMap<String, Topic>,
+    ticks: u32,
 }
 
 impl Router {
-    /// Starts rumqttd's thread and links to it.
+    /// Starts rumqttd's thread.
     pub(crate) fn start(limits: RouterLimits) -> Result<Router, RouterFailure> {
-        let config = RouterConfig {
-            max_connections: 1,
-            // More than a batch: each request then reads its log to the end.
-            max_outgoing_packet_count: 10 * BATCH as u64,
-            max_segment_size: SEGMENT_BYTES,
-            max_segment_count: SEGMENTS,
-            ..RouterConfig::default()
+        let max_subscribed = limits.max_filters.saturating_mul(2);
+        let limits = RouterLimits {
+            max_filters: limits.max_filters.min(MOST),
+            max_topics: limits.max_topics.min(MOST),
         };
-        let to_router = rumqttd::Router::new(0, config).spawn();
-        let (tx, rx, _connack) = LinkBuilder::new("exchange", to_router).build()?;
-        let mut router = Router {
-            tx,
-            rx,
+        Ok(Router {
             limits,
-            filters: HashMap::new(),
-            unremembered: HashMap::new(),
-            last_filter: FilterId(FENCES.len()),
-            subscribed: HashMap::new(),
-            next_offset: HashMap::new(),
+            max_subscribed,
+            generation: Generation::start()?,
+            filters: TopicTree::default(),
+            last_filter: LAST_FENCE,
+            known: 0,
+            waiting: BTreeMap::new(),
+            met_filters: HashSet::new(),
             topics: HashMap::new(),
-            next_number: 0,
-            fence: 0,
-        };
-        for (n, fence) in FENCES.iter().enumerate() {
-            router.queue_subscribe(fence, FilterId(n + 1));
-        }
-        // Subscribing queued both fences' requests; this brings the first turn's out.
-        router.route_batch(0, &[], &mut Vec::new())?;
-        Ok(router)
+            ticks: 0,
+        })
     }
 
     /// The number of `filter`, which takes part in matching from now on.
     pub(crate) fn subscribe(&mut self, filter: &str) -> Result<FilterId, TooManyFilters> {
-        if let Some((id, _)) = self.unremembered.get(filter) {
-            return Ok(*id);
+        if let Some(known) = self.filters.get(filter) {
+            return Ok(known.id);
         }
-        let id = match self.filters.get(filter) {
-            Some(id) => *id,
-            None if self.filters.len() < self.limits.max_filters => {
-                let id = self.next_filter();
-                self.filters.insert(filter.to_owned(), id);
-                id
-            }
-            None => return self.subscribe_unremembered(filter),
-        };
-        if self.subscribed.insert(id, inside(filter)).is_none() {
-            self.queue_subscribe(&inside(filter), id);
+        let count = self.filters.len();
+        if count >= self.max_subscribed {
+            return Err(TooManyFilters(count));
         }
-        Ok(id)
-    }
-
-    fn subscribe_unremembered(&mut self, filter: &str) -> Result<FilterId, TooManyFilters> {
-        if self.unremembered.len() >= self.limits.max_filters {
-            return Err(TooManyFilters(self.unremembered.len()));
-        }
-        let id = self.next_filter();
-        self.unremembered.insert(filter.to_owned(), (id, inside(filter)));
-        Ok(id)
-    }
-
-    fn next_filter(&mut self) -> FilterId {
         self.last_filter.0 += 1;
-        self.last_filter
+        let id = self.last_filter;
+        self.filters.insert(filter, Filter { id, is_known: false });
+        self.waiting.insert(id, filter.to_owned());
+        Ok(id)
     }
 
     /// Takes `filter` out of matching.
     pub(crate) fn unsubscribe(&mut self, filter: &str) {
-        if self.unremembered.remove(filter).is_some() {
-            return;
-        }
-        let Some(id) = self.filters.get(filter) else {
+        let Some(Filter { id, is_known }) = self.filters.remove(filter) else {
             return;
         };
-        if let Some(path) = self.subscribed.remove(id) {
-            self.next_offset.remove(id);
-            let unsubscribe = Unsubscribe { pkid: 1, filters: vec![path] };
-            let packet = Packet::Unsubscribe(unsubscribe, None);
-            self.tx.buffer().push_back(packet);
+        self.waiting.remove(&id);
+        if is_known {
+            self.known -= 1;
+            self.generation.unsubscribe(inside(filter), id);
         }
     }
 
-    /// Sends one message for each of `topics` through the router and returns all matches,
-    /// ordered by index and then filter.
+    /// All matches of `topics`, ordered by index and then filter.
     ///
     /// Topics must be valid topic names.
-    pub(crate) fn route(&mut self, topics: &[&str]) -> Result<Vec<Match>, RouterFailure> {
+    pub(crate) fn route(&mut self, topics: &[&str], work: &mut Work) -> Result<Vec<Match>, RouterFailure> {
+        if self.met_filters.len() - self.known > UNUSED + self.known {
+            self.renew()?;
+        }
+        self.introduce_filters(work);
         let mut matches = Vec::with_capacity(topics.len());
         let mut start = 0;
         while start < topics.len() {
             let end = start + batch_length(&topics[start..]);
-            self.route_batch(start, &topics[start..end], &mut matches)?;
+            self.route_batch(start, &topics[start..end], work, &mut matches)?;
             start = end;
         }
-        self.match_unremembered_filters(topics, &mut matches);
         matches.sort_unstable();
         matches.dedup();
         Ok(matches)
+    }
+
+    /// A second has passed.
+    pub(crate) fn tick(&mut self) -> Result<(), RouterFailure> {
+        self.ticks += 1;
+        if self.ticks < LOOK_EVERY {
+            return Ok(());
+        }
+        self.ticks = 0;
+        let used = self.topics.values().filter(|topic| topic.is_used).count();
+        if self.topics.len() - used > UNUSED + used {
+            return self.renew();
+        }
+        self.topics.values_mut().for_each(|topic| topic.is_used = false);
+        Ok(())
+    }
+
+    /// Starts rumqttd anew, which then remembers nothing.
+    fn renew(&mut self) -> Result<(), RouterFailure> {
+        self.generation = Generation::start()?;
+        self.topics = HashMap::new();
+        self.met_filters = HashSet::new();
+        self.known = 0;
+        self.waiting.clear();
+        for (path, filter) in self.filters.iter_mut() {
+            filter.is_known = false;
+            self.waiting.insert(filter.id, path);
+        }
+        Ok(())
+    }
+
+    /// Has rumqttd get to know the filters that wait for it, as far as `work` goes.
+    fn introduce_filters(&mut self, work: &mut Work) {
+        while let Some(entry) = self.waiting.first_entry() {
+            let path = entry.get();
+            if !self.met_filters.contains(path) {
+                let filters = self.met_filters.len() + 1;
+                if filters > self.limits.max_filters
+                    || filters.saturating_mul(self.topics.len()) > MAX_PRODUCT
+                    || path.len() > LONGEST
+                {
+                    // It has its chance with the next generation.
+                    entry.remove();
+                    continue;
+                }
+                if !work.matches(self.topics.len().max(1)) {
+                    return;
+                }
+            }
+            let (id, path) = entry.remove_entry();
+            if let Some(filter) = self.filters.get_mut(&path) {
+                filter.is_known = true;
+                self.known += 1;
+                self.generation.subscribe(inside(&path), id);
+                self.met_filters.insert(path);
+            }
+        }
     }
 
     /// Routes topics that fit into one segment; `start` is the index of the first one.
@@ -223,124 +243,91 @@ impl Router {
         &mut self,
         start: usize,
         topics: &[&str],
+        work: &mut Work,
         matches: &mut Vec<Match>,
     ) -> Result<(), RouterFailure> {
-        let first = self.next_number;
-        self.next_number += topics.len() as u64 + 1;
-        let fence_number = self.next_number - 1;
-        for (i, topic) in topics.iter().enumerate() {
-            match self.known_topic(topic) {
-                Some(known) => self.queue_publish(known, first + i as u64),
-                None => self.match_unremembered(topic, start + i, matches),
+        let mut asked = Vec::with_capacity(topics.len());
+        for (index, topic) in topics.iter().enumerate() {
+            match self.topic_to_ask(topic, work) {
+                Some(inside) => {
+                    self.generation.publish(inside);
+                    asked.push(index);
+                }
+                None => self.search(topic, start + index, false, work, matches),
             }
         }
-        self.fence = 1 - self.fence;
-        let fence = FilterId(self.fence + 1);
-        // `publish` queues the fence and tells the router to look at all that is queued.
-        self.tx.publish(FENCES[self.fence], fence_number.to_be_bytes().to_vec())?;
-        loop {
-            let Some((filter, number)) = self.next_forward()? else {
-                continue;
-            };
-            if number == fence_number && filter == fence {
-                return Ok(());
-            }
-            if !(first..fence_number).contains(&number) {
-                return Err(RouterFailure::Unexpected("a message of another batch"));
-            }
-            let index = start + (number - first) as usize;
-            matches.push(Match { index, filter });
+        if asked.is_empty() {
+            return Ok(());
         }
+        let mut last = None;
+        self.generation.run(|number, filter| {
+            let index = asked[number];
+            matches.push(Match { index: start + index, filter });
+            if last.replace(index) != Some(index)
+                && let Some(topic) = self.topics.get_mut(topics[index])
+            {
+                topic.has_matched = true;
+            }
+        })?;
+        if self.known < self.filters.len() {
+            for index in asked {
+                self.search(topics[index], start + index, true, work, matches);
+            }
+        }
+        Ok(())
     }
 
-    /// The topic as the router sees it; `None` if the router may not meet more topics.
-    fn known_topic(&mut self, topic: &str) -> Option<Bytes> {
-        if let Some(known) = self.topics.get(topic) {
-            return Some(known.clone());
-        }
-        if self.topics.len() >= self.limits.max_topics {
+    /// The topic as rumqttd sees it, if it is to be asked.
+    fn topic_to_ask(&mut self, topic: &str, work: &mut Work) -> Option<Bytes> {
+        if self.known == 0 {
             return None;
         }
-        let known = Bytes::from(inside(topic));
-        self.topics.insert(topic.to_owned(), known.clone());
-        Some(known)
+        let filters = self.met_filters.len();
+        if let Some(met) = self.topics.get_mut(topic) {
+            met.is_used = true;
+            return (met.has_matched || work.matches(filters)).then(|| met.inside.clone());
+        }
+        let topics = self.topics.len() + 1;
+        let fits = topics <= self.limits.max_topics
+            && topics.saturating_mul(filters) <= MAX_PRODUCT
+            && topic.len() <= LONGEST;
+        if !fits || !work.matches(filters) {
+            return None;
+        }
+        let inside = Bytes::from(inside(topic));
+        let met = Topic { inside: inside.clone(), has_matched: false, is_used: true };
+        self.topics.insert(topic.to_owned(), met);
+        Some(inside)
     }
 
-    /// Matches a topic with rumqttd's own function, past its memory for topics, which is full.
-    fn match_unremembered(&self, topic: &str, index: usize, matches: &mut Vec<Match>) {
-        let topic = inside(topic);
-        for (filter, path) in &self.subscribed {
-            if protocol::matches(&topic, path) {
-                matches.push(Match { index, filter: *filter });
+    /// Looks for filters in the tree: for all, or for those only that rumqttd does not know.
+    fn search(
+        &self,
+        topic: &str,
+        index: usize,
+        only_unknown: bool,
+        work: &mut Work,
+        matches: &mut Vec<Match>,
+    ) {
+        let mut search = Search::filters(topic);
+        // A message is not interrupted.
+        let mut whole = Work::of(usize::MAX);
+        while let Found::One(filter) = search.next(&self.filters, &mut whole) {
+            if !(only_unknown && filter.is_known) {
+                matches.push(Match { index, filter: filter.id });
             }
         }
-    }
-
-    /// Matches filters with rumqttd's own function, past its memory for filters, which is full.
-    fn match_unremembered_filters(&self, topics: &[&str], matches: &mut Vec<Match>) {
-        if self.unremembered.is_empty() {
-            return;
-        }
-        for (index, topic) in topics.iter().enumerate() {
-            let topic = inside(topic);
-            let found = self.unremembered.values().filter(|(_, path)| protocol::matches(&topic, path));
-            matches.extend(found.map(|(filter, _)| Match { index, filter: *filter }));
-        }
-    }
-
-    fn queue_publish(&mut self, topic: Bytes, number: u64) {
-        let number = Bytes::copy_from_slice(&number.to_be_bytes());
-        self.tx.buffer().push_back(Packet::Publish(Publish::new(topic, number, false), None));
-    }
-
-    fn queue_subscribe(&mut self, inside: &str, id: FilterId) {
-        let filter = protocol::Filter {
-            path: inside.to_owned(),
-            // Without packet ids and acknowledgements between the router and us.
-            qos: QoS::AtMostOnce,
-            nolocal: false,
-            preserve_retain: false,
-            retain_forward_rule: RetainForwardRule::Never,
-        };
-        let properties = SubscribeProperties { id: Some(id.0), user_properties: Vec::new() };
-        self.tx
-            .buffer()
-            .push_back(Packet::Subscribe(Subscribe { pkid: 1, filters: vec![filter] }, Some(properties)));
-    }
-
-    /// The filter and number of the next message that comes out, if one does.
-    fn next_forward(&mut self) -> Result<Option<(FilterId, u64)>, RouterFailure> {
-        match self.rx.recv_deadline(Instant::now() + PATIENCE)? {
-            Some(Notification::Forward(forward)) => {
-                let (filter, number) = read(&forward)?;
-                self.check_offset(filter, forward.cursor)?;
-                Ok(Some((filter, number)))
-            }
-            // rumqttd stopped feeding the link until it is told that we have read all.
-            Some(Notification::Unschedule) => {
-                self.rx.ready()?;
-                Ok(None)
-            }
-            Some(Notification::Disconnect(..)) => Err(RouterFailure::Unexpected("a disconnection")),
-            _ => Ok(None),
-        }
-    }
-
-    fn check_offset(&mut self, filter: FilterId, cursor: Option<(u64, u64)>) -> Result<(), RouterFailure> {
-        let (_segment, found) = cursor.ok_or(RouterFailure::Unexpected("a retained message"))?;
-        match self.next_offset.insert(filter, found + 1) {
-            Some(expected) if expected != found => Err(RouterFailure::Hole { filter, expected, found }),
-            _ => Ok(()),
-        }
+        work.levels(whole.done());
     }
 }
 
-/// Whether `topic` matches `filter`; both must be valid.
+/// Whether `topic` matches `filter`, as rumqttd sees it; both must be valid.
+#[cfg(test)]
 pub(crate) fn matches(topic: &str, filter: &str) -> bool {
-    protocol::matches(&inside(topic), &inside(filter))
+    generation::matches(&inside(topic), &inside(filter))
 }
 
-/// A topic or filter as the router sees it.
+/// A topic or filter as rumqttd sees it.
 fn inside(name: &str) -> String {
     let level = if name.starts_with('$') { "s/" } else { "t/" };
     [level, name].concat()
@@ -362,17 +349,6 @@ fn batch_length(topics: &[&str]) -> usize {
 
 fn inside_length(name: &str) -> usize {
     "t/".len() + name.len()
-}
-
-fn read(forward: &Forward) -> Result<(FilterId, u64), RouterFailure> {
-    let filter = forward
-        .properties
-        .as_ref()
-        .and_then(|properties| properties.subscription_identifiers.first())
-        .ok_or(RouterFailure::Unexpected("a message without filter"))?;
-    let number = <[u8; 8]>::try_from(&*forward.publish.payload)
-        .map_err(|_| RouterFailure::Unexpected("a message without number"))?;
-    Ok((FilterId(*filter), u64::from_be_bytes(number)))
 }
 
 #[cfg(test)]

@@ -155,10 +155,11 @@ pub struct MqttSettings {
     pub max_retained: usize,
     /// Bytes of their topics and payloads.
     pub max_retained_bytes: usize,
-    /// Different topic filters that the router remembers, since it never forgets one. As many
-    /// again can be subscribed to at a time and are matched one by one.
+    /// Different topic filters that the router knows at a time, 10,000 at most. Twice as many can
+    /// be subscribed to; a tree finds those that the router does not know.
     pub max_filters: usize,
-    /// Different topics that the router remembers; others are matched one by one.
+    /// Different topics that the router knows at a time, 10,000 at most; for others a tree is
+    /// searched.
     pub max_topics: usize,
 }
 
@@ -183,7 +184,7 @@ impl Default for MqttSettings {
             max_retained: 100_000,
             max_retained_bytes: 128 * 1024 * 1024,
             max_filters: 10_000,
-            max_topics: 100_000,
+            max_topics: 10_000,
         }
     }
 }

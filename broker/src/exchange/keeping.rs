@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use daemon_runtime::Alive;
 use rusqlite::ErrorCode;
 use tokio::sync::mpsc;
 
@@ -22,7 +23,11 @@ impl Exchange {
     ///
     /// While the store takes nothing, nothing leaves and nothing is taken but acknowledgements of
     /// what is safe already: they may make the room that is missing.
-    pub(super) fn keep(&mut self, requests: &mut mpsc::Receiver<Request>) -> Result<bool, RouterFailure> {
+    pub(super) fn keep(
+        &mut self,
+        requests: &mut mpsc::Receiver<Request>,
+        alive: &Alive,
+    ) -> Result<bool, RouterFailure> {
         let sweeping = std::mem::take(&mut self.sweeping) || self.store_is_full();
         if self.journal.is_due(sweeping) {
             while let Err(error) = self.journal.commit() {
@@ -31,6 +36,8 @@ impl Exchange {
                     tracing::warn!("stopped before the last changes were stored");
                     return Ok(false);
                 }
+                // A full disk is no reason to start again.
+                alive.step();
                 self.wait_for_room(requests);
             }
         } else if !sweeping {
@@ -83,7 +90,7 @@ impl Exchange {
         self.overview.send_modify(|overview| overview.store = state);
         let publication = figure(STORE_STATE, state.to_string());
         self.retain(&publication);
-        let matches = self.router.route(&[&publication.message.topic])?;
+        let matches = self.router.route(&[&publication.message.topic], &mut self.work)?;
         let mut recipients = Vec::new();
         self.sessions.recipients(&matches, None, &mut recipients);
         for recipient in recipients {

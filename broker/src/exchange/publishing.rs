@@ -5,7 +5,7 @@ use std::sync::Arc;
 use rumqttc::mqttbytes::QoS;
 
 use crate::exchange::{Exchange, Incoming, Unrouted};
-use crate::message::Message;
+use crate::message::{Message, lower};
 use crate::outlet::{Answer, Outgoing};
 use crate::owed::{MessageNumber, Owed};
 use crate::publication::Publication;
@@ -32,7 +32,7 @@ impl Exchange {
         let publications = std::mem::take(&mut self.unrouted);
         let topics: Vec<&str> =
             publications.iter().map(|unrouted| unrouted.publication.message.topic.as_str()).collect();
-        let matches = self.router.route(&topics)?;
+        let matches = self.router.route(&topics, &mut self.work)?;
         let mut rest = matches.as_slice();
         for (index, unrouted) in publications.into_iter().enumerate() {
             let count = rest.iter().take_while(|found| found.index == index).count();
@@ -272,8 +272,4 @@ impl Exchange {
             client.outlet.push(Outgoing::Answer(answer));
         }
     }
-}
-
-pub(super) fn lower(one: QoS, other: QoS) -> QoS {
-    if (one as u8) < other as u8 { one } else { other }
 }

@@ -1,18 +1,20 @@
 //! SUBSCRIBE and UNSUBSCRIBE.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use rumqttc::mqttbytes::QoS;
 
 use crate::access::{Refusals, Rights};
-use crate::exchange::publishing::{Copy, lower};
+use crate::exchange::publishing::Copy;
 use crate::exchange::{Exchange, RetainedWanted, Subscribe, Unsubscribe, Wanted};
+use crate::message::Message;
 use crate::outlet::{Answer, NotSubscribed};
-use crate::retained::RetainedMessage;
+use crate::retained::RetainedScan;
 use crate::session::{ConnectionId, Subscription};
 use crate::sessions::SessionId;
 use crate::store::Change;
+use crate::topic_tree::Found;
 use crate::topics::{shared, valid_filter};
 
 /// Longer filters are cut off in the log.
@@ -33,43 +35,141 @@ impl Refused {
     }
 }
 
-/// What was granted to one filter.
-struct Grant {
-    qos: QoS,
-    /// Whether the subscription brings what is retained.
-    brings_retained: bool,
+/// What became of one filter of a packet, however often it stands there.
+struct Asked {
+    outcome: Result<(), NotSubscribed>,
+    /// Whether the session has it already.
+    known: bool,
+    /// The QoS with which it brings retained messages, if it does.
+    retained: Option<QoS>,
+}
+
+/// A SUBSCRIBE whose retained messages are being looked for.
+#[derive(Debug)]
+pub(super) struct Subscribing {
+    connection: ConnectionId,
+    pub(super) session: SessionId,
+    /// Its SUBACK, until that is sent.
+    answer: Option<Answer>,
+    scan: RetainedScan,
 }
 
 impl Exchange {
-    pub(super) fn subscribe(&mut self, connection: ConnectionId, subscribe: &Subscribe) {
+    pub(super) fn subscribe(&mut self, connection: ConnectionId, subscribe: Subscribe) {
         let Some(client) = self.clients.get(&connection) else {
             return;
         };
         let (session, rights) = (client.session, Arc::clone(&client.rights));
-        let mut refused = Refused::default();
-        let grants: Vec<_> = subscribe
-            .filters
-            .iter()
-            .map(|wanted| {
-                let grant = self.grant(session, &rights, wanted);
-                grant.inspect_err(|reason| refused.note(&wanted.filter, reason))
-            })
-            .collect();
-        self.log_refused(session, &refused);
-        let retained = self.retained_for(subscribe, &grants);
-        let grants = grants.into_iter().map(|grant| grant.map(|grant| grant.qos)).collect();
-        self.answer(connection, Answer::Subscribed { packet_id: subscribe.packet_id, grants });
-        for (found, qos) in retained {
-            self.deliver(session, &found.message, Copy { qos, retain: true, droppable: false }, &mut None);
+        let Subscribe { packet_id, filters } = subscribe;
+        let (grants, retained) = self.grant_all(session, &rights, &filters);
+        let scan = RetainedScan::new(retained, &self.retained);
+        let answer = Some(Answer::Subscribed { packet_id, grants });
+        self.unfinished.push_back(Subscribing { connection, session, answer, scan });
+        self.go_on_subscribing();
+    }
+
+    /// Goes on with SUBSCRIBEs, as far as the round's work goes: each in its turn.
+    pub(super) fn go_on_subscribing(&mut self) {
+        for _ in 0..self.unfinished.len() {
+            if self.work.is_used_up() {
+                return;
+            }
+            let Some(mut subscribing) = self.unfinished.pop_front() else {
+                return;
+            };
+            let (found, is_whole) = self.find_retained(&mut subscribing.scan);
+            let session = subscribing.session;
+            // A lasting session can rely on what it was told even if the broker is killed, so it is
+            // told once all of it is owed.
+            if let Some(answer) =
+                subscribing.answer.take_if(|_| is_whole || !self.sessions.is_lasting(session))
+            {
+                self.answer(subscribing.connection, answer);
+            }
+            if is_whole {
+                // What its client has sent since may go on.
+                self.room_made = true;
+            } else if self.sessions.get_mut(session).is_some() {
+                self.unfinished.push_back(subscribing);
+            }
+            for (message, qos) in found {
+                self.deliver(session, &message, Copy { qos, retain: true, droppable: false }, &mut None);
+            }
         }
     }
 
-    fn grant(&mut self, id: SessionId, rights: &Rights, wanted: &Wanted) -> Result<Grant, NotSubscribed> {
-        let Wanted { filter: path, options, retained } = wanted;
+    /// What is found for now, and whether that is all.
+    fn find_retained(&mut self, scan: &mut RetainedScan) -> (Vec<(Arc<Message>, QoS)>, bool) {
+        let mut found = Vec::new();
+        loop {
+            match scan.next(&self.retained, self.now, &mut self.work) {
+                Found::One((message, qos)) => found.push((Arc::clone(message), qos)),
+                Found::OutOfWork => return (found, false),
+                Found::NoMore => return (found, true),
+            }
+        }
+    }
+
+    /// What is granted to each filter of a packet, and the filters that bring retained messages.
+    /// A filter that stands there several times is subscribed to once, as the last one says.
+    fn grant_all(
+        &mut self,
+        session: SessionId,
+        rights: &Rights,
+        filters: &[Wanted],
+    ) -> (Vec<Result<QoS, NotSubscribed>>, Vec<(String, QoS)>) {
+        let last: HashMap<&str, &Wanted> =
+            filters.iter().map(|wanted| (wanted.filter.as_str(), wanted)).collect();
+        let mut all: HashMap<&str, Asked> = HashMap::with_capacity(last.len());
+        let (mut refused, mut order) = (Refused::default(), Vec::with_capacity(last.len()));
+        let mut grants = Vec::with_capacity(filters.len());
+        for Wanted { filter, options, retained } in filters {
+            let asked = all.entry(filter).or_insert_with(|| {
+                order.push(filter.as_str());
+                self.grant(session, rights, last[filter.as_str()])
+            });
+            if let Err(reason) = &asked.outcome {
+                refused.note(filter, reason);
+            }
+            let brings = match retained {
+                RetainedWanted::Always => true,
+                RetainedWanted::IfNew => !asked.known,
+                RetainedWanted::Never => false,
+            };
+            asked.known = true;
+            if brings && asked.outcome.is_ok() {
+                let highest = asked.retained.filter(|qos| *qos as u8 >= options.qos as u8);
+                asked.retained = Some(highest.unwrap_or(options.qos));
+            }
+            grants.push(asked.outcome.clone().map(|()| options.qos));
+        }
+        self.log_refused(session, &refused);
+        let retained =
+            order.into_iter().filter_map(|filter| Some((filter.to_owned(), all[filter].retained?)));
+        (grants, retained.collect())
+    }
+
+    fn grant(&mut self, id: SessionId, rights: &Rights, wanted: &Wanted) -> Asked {
+        self.work.grant();
+        let known = self
+            .sessions
+            .get_mut(id)
+            .is_some_and(|session| session.subscriptions.contains_key(&wanted.filter));
+        let outcome = self.check(id, rights, &wanted.filter, known).and_then(|()| self.note(id, wanted));
+        Asked { outcome, known, retained: None }
+    }
+
+    /// Whether the client may have a subscription.
+    fn check(
+        &mut self,
+        id: SessionId,
+        rights: &Rights,
+        path: &str,
+        known: bool,
+    ) -> Result<(), NotSubscribed> {
         let Some(session) = self.sessions.get_mut(id) else {
             return Err(NotSubscribed::Invalid);
         };
-        let known = session.subscriptions.contains_key(path);
         if shared(path) {
             return Err(NotSubscribed::Shared);
         }
@@ -83,21 +183,21 @@ impl Exchange {
         if !known && session.subscriptions.len() >= self.limits.max_subscriptions {
             return Err(NotSubscribed::TooMany);
         }
-        let filter = match self.router.subscribe(path) {
-            Ok(filter) => filter,
-            Err(reason) => return Err(NotSubscribed::TooManyFilters(reason.to_string())),
-        };
+        Ok(())
+    }
+
+    fn note(&mut self, id: SessionId, wanted: &Wanted) -> Result<(), NotSubscribed> {
+        let Wanted { filter: path, options, .. } = wanted;
+        let filter = self
+            .router
+            .subscribe(path)
+            .map_err(|reason| NotSubscribed::TooManyFilters(reason.to_string()))?;
         let options = *options;
-        if !session.clean {
+        if self.sessions.is_lasting(id) {
             self.journal.record(Change::Subscribed { session: id, filter: path.clone(), options });
         }
         self.sessions.subscribe(id, path, Subscription { filter, options });
-        let brings_retained = match retained {
-            RetainedWanted::Always => true,
-            RetainedWanted::IfNew => !known,
-            RetainedWanted::Never => false,
-        };
-        Ok(Grant { qos: options.qos, brings_retained })
+        Ok(())
     }
 
     /// One line for all filters of a packet: it can hold tens of thousands.
@@ -109,34 +209,6 @@ impl Exchange {
             let count = refused.count;
             tracing::warn!(client_id, count, filter, %reason, "subscription refused");
         }
-    }
-
-    /// The retained messages that these subscriptions ask for: each once, with the highest QoS.
-    fn retained_for(
-        &self,
-        subscribe: &Subscribe,
-        grants: &[Result<Grant, NotSubscribed>],
-    ) -> Vec<(RetainedMessage, QoS)> {
-        let mut granted: Vec<(&str, QoS)> = subscribe
-            .filters
-            .iter()
-            .zip(grants)
-            .filter_map(|(wanted, grant)| match grant {
-                Ok(grant) if grant.brings_retained => Some((wanted.filter.as_str(), grant.qos)),
-                _ => None,
-            })
-            .collect();
-        granted.sort_by_key(|(_, qos)| std::cmp::Reverse(*qos as u8));
-        let mut seen = HashSet::new();
-        let mut found = Vec::new();
-        for (filter, qos) in granted {
-            for retained in self.retained.matching(filter) {
-                if !retained.message.has_expired(self.now) && seen.insert(Arc::as_ptr(&retained.message)) {
-                    found.push((retained.clone(), lower(qos, retained.qos)));
-                }
-            }
-        }
-        found
     }
 
     pub(super) fn unsubscribe(&mut self, connection: ConnectionId, unsubscribe: &Unsubscribe) {

@@ -15,6 +15,7 @@ impl Exchange {
         // Also for those who wait for a client to read, which nobody tells.
         self.room_made = true;
         self.sweeping = true;
+        self.router.tick()?;
         self.disconnect_stalled()?;
         let expired = self.sessions.expired(self.limits.expiry, now);
         self.figures.expired(expired.len());
@@ -56,7 +57,7 @@ impl Exchange {
     }
 
     fn expire_retained(&mut self) {
-        for RetainedMessage { message, qos } in self.retained.expire(self.now) {
+        for RetainedMessage { message, qos, .. } in self.retained.expire(self.now) {
             self.journal.record(Change::Unretained { topic: message.topic.clone(), qos });
         }
     }

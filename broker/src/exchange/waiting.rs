@@ -14,6 +14,10 @@ impl Exchange {
         if !std::mem::take(&mut self.room_made) {
             return Ok(());
         }
+        // Not always the same first, when not all of them have their turn.
+        if !self.served.is_empty() {
+            self.served.rotate_left(1);
+        }
         for index in 0..self.served.len() {
             self.retry(self.served[index])?;
         }

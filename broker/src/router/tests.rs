@@ -1,6 +1,9 @@
+use std::collections::HashMap;
+
 use super::*;
 
 const LIMITS: RouterLimits = RouterLimits { max_filters: 300, max_topics: 300 };
+const DEFAULTS: RouterLimits = RouterLimits { max_filters: 10_000, max_topics: 10_000 };
 
 /// The same numbers in every run.
 struct Random(u64);
@@ -27,7 +30,9 @@ fn routing_finds_exactly_what_matches() {
     let mut random = Random(42);
     let mut router = Router::start(LIMITS).unwrap();
     let mut subscribed: HashMap<String, FilterId> = HashMap::new();
-    for _ in 0..300 {
+    for round in 0..300 {
+        // What is not asked of rumqttd is found in the tree.
+        let mut work = Work::of([0, 3_000, usize::MAX][round % 3]);
         for _ in 0..random.below(10) {
             let mut filter = random.name(&["a", "b", "c", "ä", "+", "$x", ""]);
             if random.below(3) == 0 {
@@ -55,12 +60,11 @@ fn routing_finds_exactly_what_matches() {
             }
         }
         expected.sort_unstable();
-        assert!(router.route(&topics).unwrap() == expected);
+        assert!(router.route(&topics, &mut work).unwrap() == expected);
     }
     assert!(subscribed.len() > 200, "{}", subscribed.len());
-    // Both of rumqttd's memories were full.
-    assert_eq!(router.topics.len(), LIMITS.max_topics);
-    assert!(!router.unremembered.is_empty());
+    // rumqttd was started anew meanwhile, and both its memories were full.
+    assert!(router.known > 100, "{}", router.known);
 }
 
 #[test]
@@ -71,24 +75,77 @@ fn topics_longer_than_a_segment_are_routed() {
     let topics = ["a", &long, "b", &long, &long];
     let all: Vec<_> = (0..topics.len()).map(|index| Match { index, filter }).collect();
     for _ in 0..20 {
-        assert_eq!(router.route(&topics).unwrap(), all);
+        assert_eq!(router.route(&topics, &mut Work::of_a_round()).unwrap(), all);
     }
 }
 
-/// A topic without our ASCII level kills rumqttd's thread; that is noticed.
+/// 100,000 topics once, then 1,000 filters: each round does so much and no more, and finds what
+/// matches all the same.
 #[test]
-fn the_routers_end_is_noticed() {
-    let mut router = Router::start(LIMITS).unwrap();
-    router.subscribe("#").unwrap();
-    router.tx.publish("é", "x").unwrap();
-    assert!(matches!(router.route(&["a"]), Err(RouterFailure::Gone(_))));
+fn what_others_leave_behind_costs_nobody_more_than_a_round() {
+    let mut router = Router::start(DEFAULTS).unwrap();
+    let all = router.subscribe("#").unwrap();
+    let topics: Vec<String> = (0..100_000).map(|n| format!("a/{n}")).collect();
+    for topics in topics.chunks(1_000) {
+        let topics: Vec<&str> = topics.iter().map(String::as_str).collect();
+        let mut work = Work::of_a_round();
+        assert_eq!(router.route(&topics, &mut work).unwrap().len(), topics.len());
+        // The last batch is looked up in the tree whatever that costs.
+        assert!(work.done() <= WORK_OF_A_ROUND + 20 * topics.len(), "{}", work.done());
+    }
+    assert!(router.topics.len() <= DEFAULTS.max_topics);
+    let filters: Vec<String> = (0..1_000).map(|n| format!("+/{n}")).collect();
+    let last = filters.iter().map(|filter| router.subscribe(filter).unwrap()).last().unwrap();
+    for _ in 0..100 {
+        let mut work = Work::of_a_round();
+        let found = router.route(&["a/999"], &mut work).unwrap();
+        assert_eq!(found, [all, last].map(|filter| Match { index: 0, filter }));
+        assert!(work.done() <= WORK_OF_A_ROUND + 100, "{}", work.done());
+    }
+    assert!(router.met_filters.len() * router.topics.len() <= MAX_PRODUCT);
 }
 
+/// What came and went: 100,000 topics and 10,000 filters.
 #[test]
-fn a_hole_is_noticed() {
-    let mut router = Router::start(LIMITS).unwrap();
-    let filter = router.subscribe("#").unwrap();
-    router.route(&["a", "b"]).unwrap();
-    *router.next_offset.get_mut(&filter).unwrap() -= 1;
-    assert!(matches!(router.route(&["a"]), Err(RouterFailure::Hole { .. })));
+fn nothing_of_unused_topics_and_filters_stays() {
+    let mut router = Router::start(DEFAULTS).unwrap();
+    let all = router.subscribe("#").unwrap();
+    for n in 0..10_000 {
+        let filter = format!("+/{n}");
+        router.subscribe(&filter).unwrap();
+        router.route(&["a/1"], &mut Work::of_a_round()).unwrap();
+        router.unsubscribe(&filter);
+    }
+    for n in 0..100 {
+        let topics: Vec<String> = (0..1_000).map(|m| format!("{n}/{m}")).collect();
+        let topics: Vec<&str> = topics.iter().map(String::as_str).collect();
+        router.route(&topics, &mut Work::of_a_round()).unwrap();
+    }
+    assert_eq!(router.topics.len(), DEFAULTS.max_topics);
+    router.route(&["b"], &mut Work::of_a_round()).unwrap();
+    assert!(router.met_filters.len() <= 2 * UNUSED, "{}", router.met_filters.len());
+    assert_eq!((router.filters.len(), router.waiting.len()), (1, 0));
+    for _ in 0..2 * LOOK_EVERY {
+        router.tick().unwrap();
+    }
+    assert!(router.topics.is_empty(), "{}", router.topics.len());
+    let found = router.route(&["a/1"], &mut Work::of_a_round()).unwrap();
+    assert_eq!(found, [Match { index: 0, filter: all }]);
+    assert_eq!((router.met_filters.len(), router.topics.len(), router.known), (1, 1, 1));
+}
+
+/// What is in use survives that rumqttd is started anew, and rumqttd gets to know it again.
+#[test]
+fn what_is_used_stays() {
+    let mut router = Router::start(DEFAULTS).unwrap();
+    let used = router.subscribe("a/+").unwrap();
+    for n in 0..3 * UNUSED {
+        let filter = format!("b/{n}");
+        router.subscribe(&filter).unwrap();
+        router.route(&["a/x"], &mut Work::of_a_round()).unwrap();
+        router.unsubscribe(&filter);
+        let found = router.route(&["a/x"], &mut Work::of_a_round()).unwrap();
+        assert_eq!(found, [Match { index: 0, filter: used }]);
+        assert_eq!(router.known, 1);
+    }
 }
