@@ -44,6 +44,14 @@ struct Asked {
     retained: Option<QoS>,
 }
 
+/// What became of a packet.
+struct Granted {
+    /// For each of its filters.
+    grants: Vec<Result<QoS, NotSubscribed>>,
+    /// Filters that bring retained messages, with the highest QoS granted to each.
+    retained: Vec<(String, QoS)>,
+}
+
 /// A SUBSCRIBE whose retained messages are being looked for.
 #[derive(Debug)]
 pub(super) struct Subscribing {
@@ -61,7 +69,7 @@ impl Exchange {
         };
         let (session, rights) = (client.session, Arc::clone(&client.rights));
         let Subscribe { packet_id, filters } = subscribe;
-        let (grants, retained) = self.grant_all(session, &rights, &filters);
+        let Granted { grants, retained } = self.grant_all(session, &rights, &filters);
         let scan = RetainedScan::new(retained, &self.retained);
         let answer = Some(Answer::Subscribed { packet_id, grants });
         self.unfinished.push_back(Subscribing { connection, session, answer, scan });
@@ -112,12 +120,7 @@ impl Exchange {
 
     /// What is granted to each filter of a packet, and the filters that bring retained messages.
     /// A filter that stands there several times is subscribed to once, as the last one says.
-    fn grant_all(
-        &mut self,
-        session: SessionId,
-        rights: &Rights,
-        filters: &[Wanted],
-    ) -> (Vec<Result<QoS, NotSubscribed>>, Vec<(String, QoS)>) {
+    fn grant_all(&mut self, session: SessionId, rights: &Rights, filters: &[Wanted]) -> Granted {
         let last: HashMap<&str, &Wanted> =
             filters.iter().map(|wanted| (wanted.filter.as_str(), wanted)).collect();
         let mut all: HashMap<&str, Asked> = HashMap::with_capacity(last.len());
@@ -146,7 +149,7 @@ impl Exchange {
         self.log_refused(session, &refused);
         let retained =
             order.into_iter().filter_map(|filter| Some((filter.to_owned(), all[filter].retained?)));
-        (grants, retained.collect())
+        Granted { retained: retained.collect(), grants }
     }
 
     fn grant(&mut self, id: SessionId, rights: &Rights, wanted: &Wanted) -> Asked {
