@@ -74,7 +74,7 @@ fn an_unknown_key_is_answered_with_the_nearest_one() {
         ),
         "settings: meter.2.source: unknown key \"lin\"; did you mean \"line\"?"
     );
-    assert_eq!(refusal("zzz = 1"), "settings: unknown key \"zzz\"; there are: mqtt, meter");
+    assert_eq!(refusal("zzz = 1"), "settings: unknown key \"zzz\"; expected one of: mqtt, meter");
 }
 
 #[test]

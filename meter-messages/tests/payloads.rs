@@ -140,8 +140,8 @@ fn names_say_the_unit() {
     assert_eq!((info.medium, info.constant.get()), (Medium::Gas, 100));
     assert_eq!(String::from_utf8(info.to_json()).unwrap(), documented);
     for (from, to, said) in [
-        ("per_m3", "per_kwh", "gas has pulses_per_m3"),
-        ("\"gas\"", "\"electricity\"", "electricity has pulses_per_kwh"),
+        ("per_m3", "per_kwh", "gas needs pulses_per_m3"),
+        ("\"gas\"", "\"electricity\"", "electricity needs pulses_per_kwh"),
         ("\"gas\"", "\"steam\"", "unknown variant `steam`"),
         ("100", "0", "must be a whole number from 1 to 1000000, not 0"),
     ] {

@@ -58,7 +58,7 @@ fn unknown(what: &str, given: &str, expected: &[&str]) -> SettingsError {
     SettingsError::new(match nearest {
         Some(nearest) => format!("unknown {what} \"{given}\"; did you mean \"{nearest}\"?"),
         None if expected.is_empty() => format!("unknown {what} \"{given}\""),
-        None => format!("unknown {what} \"{given}\"; possible are: {}", expected.join(", ")),
+        None => format!("unknown {what} \"{given}\"; expected one of: {}", expected.join(", ")),
     })
 }
 
