@@ -17,11 +17,13 @@ mod writing;
 
 use std::path::Path;
 
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::Connection;
+use rusqlite::config::DbConfig;
 
 pub use error::LedgerError;
 pub use meter_readings::{EnteredReading, Entering, TakingBack};
 pub use reading::{RecordedMeter, RecordedMinute};
+use schema::LEDGER;
 pub use sum::Sum;
 pub use trust::{Gap, GapReason, Trust};
 pub use writing::{Batch, Custody, Recording};
@@ -35,18 +37,16 @@ pub struct Ledger {
 impl Ledger {
     /// Opens the ledger for writing; creates it (but no folder) if there is none.
     pub fn open(path: &Path) -> Result<Self, LedgerError> {
-        let mut connection = Connection::open(path).map_err(|error| LedgerError::open(path, error))?;
-        schema::prepare(&mut connection).map_err(|error| error.at(path))?;
+        let connection = LEDGER.open(path)?;
+        // The log and its index stay when the writer closes: readers that may not write
+        // in the folder could not open the ledger without them.
+        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
         Ok(Self { connection })
     }
 
     /// Opens an existing ledger for reading. It may be written at the same time;
     /// every call sees one committed state.
     pub fn open_read_only(path: &Path) -> Result<Self, LedgerError> {
-        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let connection =
-            Connection::open_with_flags(path, flags).map_err(|error| LedgerError::open(path, error))?;
-        schema::check(&connection).map_err(|error| error.at(path))?;
-        Ok(Self { connection })
+        Ok(Self { connection: LEDGER.open_read_only(path)? })
     }
 }

@@ -1,18 +1,18 @@
-//! The tables and how a connection is set up.
+//! The tables.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
-use rusqlite::config::DbConfig;
-use rusqlite::{Connection, Transaction, TransactionBehavior};
+use sqlite_file::FileKind;
 
-use crate::LedgerError;
-
-/// "PwPi": tells our file from any other SQLite file.
-const APPLICATION_ID: i64 = 0x5077_5069;
-
-/// Counts up with each change of the tables.
-const FORMAT: i64 = 4;
+pub(crate) static LEDGER: FileKind = FileKind {
+    name: "ledger",
+    writer: "powerpi-recorder",
+    setting: "`ledger`",
+    application_id: 0x5077_5069, // "PwPi"
+    steps: &[TABLES, FORMAT_2, FORMAT_3, FORMAT_4],
+    patience: Duration::from_secs(5),
+    exclusive: false,
+};
 
 /// A minute belongs to the outbox it came from: two SD cards that shared a
 /// minute (the Pi was given a new one at 12:34:30) keep both their pulses, and
@@ -109,59 +109,3 @@ const FORMAT_4: &str = "
     ALTER TABLE constant RENAME COLUMN pulses_per_kwh TO constant;
     ALTER TABLE reading RENAME COLUMN kwh TO shown;
 ";
-
-/// How long to wait for the other process's lock.
-const PATIENCE: Duration = Duration::from_secs(5);
-
-/// Sets a writer's connection up, makes the tables in an empty file, and brings
-/// an older file up to date.
-pub(crate) fn prepare(connection: &mut Connection) -> Result<(), LedgerError> {
-    connection.busy_timeout(PATIENCE)?;
-    connection.pragma_update(None, "journal_mode", "WAL")?;
-    connection.pragma_update(None, "synchronous", "FULL")?;
-    // The log and its index stay when the writer closes: readers that may not write
-    // in the folder could not open the ledger without them.
-    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
-    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    let tables: i64 = transaction.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
-    let found = format_of(&transaction)?;
-    if found == 0 && tables == 0 {
-        transaction.execute_batch(&format!("{TABLES} PRAGMA application_id = {APPLICATION_ID};"))?;
-        update(&transaction, 1)?;
-    } else if found < FORMAT && application_of(&transaction)? == APPLICATION_ID {
-        tracing::info!("upgrading the ledger from format {found} to {FORMAT}");
-        update(&transaction, found)?;
-    }
-    transaction.commit()?;
-    check(connection)
-}
-
-fn update(transaction: &Transaction<'_>, from: i64) -> Result<(), LedgerError> {
-    for (format, changes) in [(2, FORMAT_2), (3, FORMAT_3), (4, FORMAT_4)] {
-        if format > from {
-            transaction.execute_batch(changes)?;
-        }
-    }
-    Ok(transaction.pragma_update(None, "user_version", FORMAT)?)
-}
-
-/// Refuses foreign files and other formats; sets a reader's connection up.
-pub(crate) fn check(connection: &Connection) -> Result<(), LedgerError> {
-    connection.busy_timeout(PATIENCE)?;
-    let (application, found) = (application_of(connection)?, format_of(connection)?);
-    let path = PathBuf::new();
-    match found {
-        _ if application != APPLICATION_ID => Err(LedgerError::Foreign { path }),
-        FORMAT => Ok(()),
-        ..FORMAT => Err(LedgerError::Older { path, found, known: FORMAT }),
-        _ => Err(LedgerError::Newer { path, found, known: FORMAT }),
-    }
-}
-
-fn format_of(connection: &Connection) -> Result<i64, rusqlite::Error> {
-    connection.pragma_query_value(None, "user_version", |row| row.get(0))
-}
-
-fn application_of(connection: &Connection) -> Result<i64, rusqlite::Error> {
-    connection.pragma_query_value(None, "application_id", |row| row.get(0))
-}

@@ -121,5 +121,5 @@ fn foreign_and_missing_files_are_named() {
     assert!(matches!(Ledger::open_read_only(&path), Err(LedgerError::Open { .. })));
     std::fs::write(&path, "not a database, but long enough to be looked at. ".repeat(100)).unwrap();
     let said = Ledger::open(&path).unwrap_err().to_string();
-    assert!(said.contains("x.sqlite") && said.contains("not a database"), "{said}");
+    assert!(said.contains("x.sqlite") && said.contains("not a PowerPi ledger"), "{said}");
 }

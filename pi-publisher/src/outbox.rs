@@ -5,16 +5,24 @@
 //! own `seq`, which counts from 1 without holes. A minute counts as delivered
 //! once the recorder's mark covers it.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use meter_messages::{MeterId, Minute, OutboxId, PulseCount};
-use rusqlite::{Connection, OpenFlags, OptionalExtension, Row, TransactionBehavior, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
+use sqlite_file::FileKind;
 
 use crate::pulse_counter::{FinishedMinute, MinuteInProgress};
 
-const APPLICATION_ID: i64 = 0x5077_4f62; // "PwOb"
-const FORMAT: i64 = 2;
+static OUTBOX: FileKind = FileKind {
+    name: "outbox",
+    writer: "pi-publisher",
+    setting: "`state_dir`",
+    application_id: 0x5077_4f62, // "PwOb"
+    steps: &[TABLES, FORMAT_2],
+    patience: Duration::from_secs(5),
+    exclusive: false,
+};
 
 const TABLES: &str = "
     CREATE TABLE account (
@@ -59,17 +67,9 @@ const FORMAT_2: &str = "
 /// Why the outbox could not do what it was asked.
 #[derive(Debug, thiserror::Error)]
 pub enum OutboxError {
-    /// The file cannot be opened.
-    #[error("cannot open the outbox {path}: {error}; does state_dir exist, and may this user write to it?")]
-    Open {
-        /// The file.
-        path: PathBuf,
-        /// What SQLite said.
-        error: rusqlite::Error,
-    },
-    /// Some other program's file, or a newer format.
-    #[error("{0} is not an outbox, or one of a newer PowerPi")]
-    Foreign(PathBuf),
+    /// The file cannot be opened, or is not an outbox that this version knows.
+    #[error(transparent)]
+    Open(#[from] sqlite_file::OpenError),
     /// SQLite refused.
     #[error("outbox: {0}")]
     Sqlite(#[from] rusqlite::Error),
@@ -104,28 +104,12 @@ pub struct Outbox {
 impl Outbox {
     /// Opens the outbox in a folder; makes it where there is none.
     pub fn open(state_dir: &Path) -> Result<Self, OutboxError> {
-        let path = state_dir.join("outbox.sqlite");
-        let open = |error| OutboxError::Open { path: path.clone(), error };
-        let mut connection = Connection::open(&path).map_err(open)?;
-        prepare(&mut connection).map_err(open)?;
-        Self::checked(connection, path)
+        Ok(Self { connection: OUTBOX.open(&state_dir.join("outbox.sqlite"))? })
     }
 
     /// Opens an existing outbox to read from it beside the running publisher.
     pub fn open_read_only(state_dir: &Path) -> Result<Self, OutboxError> {
-        let path = state_dir.join("outbox.sqlite");
-        let connection = Connection::open_with_flags(&path, OpenFlags::SQLITE_OPEN_READ_ONLY)
-            .map_err(|error| OutboxError::Open { path: path.clone(), error })?;
-        Self::checked(connection, path)
-    }
-
-    fn checked(connection: Connection, path: PathBuf) -> Result<Self, OutboxError> {
-        connection.busy_timeout(Duration::from_secs(5))?;
-        let pragma = |name| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
-        if pragma("application_id")? != APPLICATION_ID || pragma("user_version")? > FORMAT {
-            return Err(OutboxError::Foreign(path));
-        }
-        Ok(Self { connection })
+        Ok(Self { connection: OUTBOX.open_read_only(&state_dir.join("outbox.sqlite"))? })
     }
 
     /// A meter's account; a new one begins at `initial_total`.
@@ -279,24 +263,6 @@ fn enter(transaction: &Connection, entry: &Entry) -> Result<(u64, u64), rusqlite
         )?
         .execute(params![account.row, account.mark, !entry.finished.is_empty()])?;
     Ok((seq, total))
-}
-
-fn prepare(connection: &mut Connection) -> Result<(), rusqlite::Error> {
-    connection.busy_timeout(Duration::from_secs(5))?;
-    connection.pragma_update(None, "journal_mode", "WAL")?;
-    connection.pragma_update(None, "synchronous", "FULL")?;
-    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    let tables: i64 = transaction.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
-    if tables == 0 {
-        transaction.execute_batch(&format!(
-            "{TABLES} PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = 1;"
-        ))?;
-    }
-    let pragma = |name| transaction.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
-    if pragma("application_id")? == APPLICATION_ID && pragma("user_version")? == 1 {
-        transaction.execute_batch(&format!("{FORMAT_2} PRAGMA user_version = {FORMAT};"))?;
-    }
-    transaction.commit()
 }
 
 fn pulse_count(row: &Row<'_>) -> Result<PulseCount, rusqlite::Error> {

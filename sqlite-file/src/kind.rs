@@ -1,0 +1,23 @@
+//! What tells one kind of file from all others.
+
+use std::time::Duration;
+
+/// What tells one kind of file from all others, and how it is opened.
+#[derive(Debug)]
+pub struct FileKind {
+    /// What people call it, for messages: `ledger`.
+    pub name: &'static str,
+    /// The program that makes the file and brings it up to date.
+    pub writer: &'static str,
+    /// The setting that says where the file is.
+    pub setting: &'static str,
+    /// SQLite's `application_id`, not 0.
+    pub application_id: i32,
+    /// SQL from each format to the next one: the first makes the tables in an empty file, which is
+    /// then of format 1. Each is one transaction.
+    pub steps: &'static [&'static str],
+    /// How long to wait while another process holds the file.
+    pub patience: Duration,
+    /// Whether nobody else may have the file open, not even for reading.
+    pub exclusive: bool,
+}

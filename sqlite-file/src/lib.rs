@@ -1,0 +1,15 @@
+//! How PowerPi opens a SQLite file: the broker's store, the outbox and the ledger.
+//!
+//! A file is looked at before anything about it changes, so that a wrong path harms no other
+//! program's file. Only then it is set up (WAL, `synchronous=FULL`: what is committed is on disk)
+//! and brought to the newest format.
+
+mod copy;
+mod error;
+mod header;
+mod kind;
+mod opening;
+
+pub use copy::{CopyError, copy_to, integrity_check};
+pub use error::{OpenError, Reason};
+pub use kind::FileKind;
