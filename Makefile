@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 
 help: ## Lists the targets
-	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
 
 demo: ## Builds PowerPi and runs it on this machine with a simulated household
 	deploy/install-packages.sh build
@@ -18,6 +18,13 @@ test: ## Checks everything: format, lints, docs, unit, property and end-to-end t
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --document-private-items --locked --quiet
 	cargo build --workspace --locked
 	deploy/run-tests.sh
+
+RUNS ?= 3
+test-beside-load: ## Runs all tests three times beside a load of 4 processes (RUNS=3)
+	deploy/install-packages.sh build test gpio
+	end-to-end/gpio/build-kernel.sh > /dev/null
+	cargo build --workspace --locked
+	end-to-end/beside-load.sh $(RUNS)
 
 test-gpio: ## Counts real pulses in a real Linux kernel (User-mode Linux with gpio-sim)
 	deploy/install-packages.sh build test gpio
@@ -95,4 +102,4 @@ test-container: ## Builds the image of the server's programs and runs compose.ya
 	deploy/container/test.sh target/release/pi-publisher
 
 .PHONY: packages packages-arm test-packages test-arm test-container
-.PHONY: help demo test test-gpio screenshots torture bench-broker bench-publisher bench-web bench-sd-card deny
+.PHONY: help demo test test-beside-load test-gpio screenshots torture bench-broker bench-publisher bench-web bench-sd-card deny

@@ -106,14 +106,6 @@ pub(super) fn rows_in_ledger(file: &Path) -> u64 {
     count().unwrap_or_default()
 }
 
-/// The newest minute of any meter that an outbox holds.
-pub(super) fn newest_in_outbox(file: &Path) -> Option<Minute> {
-    let outbox = Connection::open_with_flags(file, OpenFlags::SQLITE_OPEN_READ_ONLY).unwrap();
-    let newest: Option<i64> =
-        outbox.query_row("SELECT max(minute) FROM minute", [], |row| row.get(0)).unwrap();
-    newest.map(Minute::nearest)
-}
-
 fn compare(meter: &str, emitted: &BTreeMap<Minute, u32>, kept: &BTreeMap<Minute, Kept>) -> Custody {
     let mut custody = Custody { minutes: emitted.len() as u64, ..Custody::default() };
     for (minute, &pulses) in emitted {

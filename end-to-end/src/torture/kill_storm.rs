@@ -2,9 +2,11 @@
 
 use std::time::{Duration, Instant};
 
-use meter_messages::Minute;
+use meter_messages::{MeterId, Minute};
+use pi_publisher::outbox::Outbox;
+use pi_publisher::{interim, safekeeping};
 
-use super::custody::{Custody, newest_in_outbox, reckon, rows_in_ledger};
+use super::custody::{Custody, reckon, rows_in_ledger};
 use super::storm_plan::{Blow, PROGRAMS, blows};
 use super::{Simulation, mosquitto};
 use crate::{Program, Site, wait_until};
@@ -132,10 +134,21 @@ impl KillStorm {
     }
 }
 
-/// Where a site's time is to end, once its publisher is stopped: a little later.
+/// Where a site's time is to end, once its publisher is gone: a little after what it has counted.
+/// The outbox may not know of all that yet. The rest is in the tmpfs file, and at many minutes a
+/// second it reaches further than one would guess.
 pub(super) fn end_of(site: &Site, simulation: &Simulation) -> Minute {
-    let newest = newest_in_outbox(&site.path().join("outbox.sqlite")).unwrap_or(simulation.first);
+    let counted = simulation.ids().into_iter().filter_map(|id| last_counted(site, &id.parse().unwrap()));
+    let newest = counted.max().unwrap_or(simulation.first);
     Minute::nearest(newest.epoch_minutes() + AFTERWARDS)
+}
+
+/// The minute from which a meter's next publisher goes on.
+fn last_counted(site: &Site, meter: &MeterId) -> Option<Minute> {
+    let account = Outbox::open_read_only(site.path()).unwrap().existing_account(meter).unwrap()?;
+    let kept = safekeeping::kept(&site.path().join("run"), site.path(), meter, &account);
+    let resumed = interim::resume(&account, &kept, &safekeeping::boot_id());
+    resumed.in_progress.map(|minute| minute.minute).max(resumed.last_minute)
 }
 
 /// Waits until so many minutes are recorded, or no more come.
