@@ -36,7 +36,7 @@ make_root() {
         ${APT_OPTION:+--aptopt="$APT_OPTION"} \
         --include="$PACKAGES" sid "$root"
     mkdir -p "$root/powerpi"
-    # Whatever certificates this machine trusts for crates.io and PyPI.
+    # Whatever certificates this machine trusts for downloads.
     cp /etc/ssl/certs/ca-certificates.crt "$root/etc/ssl/certs/"
     cp -L /etc/resolv.conf "$root/etc/"
     # shellcheck disable=SC2086 # two words
