@@ -1,5 +1,7 @@
 //! What is refused stays as it is; what is older is brought on; what is copied is sound.
 
+#![allow(clippy::unwrap_used)]
+
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
