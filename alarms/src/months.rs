@@ -4,8 +4,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::Context;
+use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use jiff::{Timestamp, ZonedDateTime};
+use meter_figures::RecentSpans;
 use meter_ledger::Ledger;
 use meter_messages::{Meter, Minute, Unit};
 use tokio_util::sync::CancellationToken;
@@ -36,11 +37,10 @@ pub async fn run(ledger: PathBuf, zone: TimeZone, watch: Watch, shutdown: Cancel
 
 fn read(path: &std::path::Path, zone: &TimeZone, watch: &Watch) -> anyhow::Result<()> {
     let ledger = Ledger::open_read_only(path)?;
-    let now = Timestamp::now();
-    let begins = month_begin(&now.to_zoned_datetime(zone.clone()))?;
-    let until = Minute::containing(now.as_second())?;
+    let until = Minute::containing(Timestamp::now().as_second())?;
+    let span = RecentSpans::until(until, zone).month;
     for meter in watch.meters() {
-        if let Some((name, unit, quantity)) = month(&ledger, &meter, begins..until)? {
+        if let Some((name, unit, quantity)) = month(&ledger, &meter, span.clone())? {
             watch.month(&meter, name, unit, quantity);
         }
     }
@@ -55,8 +55,4 @@ fn month(
     let Some(known) = ledger.meter(meter)? else { return Ok(None) };
     let sum = ledger.sum(&known, span)?;
     Ok(Some((known.name, known.medium.unit(), sum.quantity())))
-}
-
-fn month_begin(now: &ZonedDateTime) -> anyhow::Result<Minute> {
-    Ok(Minute::containing(now.first_of_month()?.start_of_day()?.timestamp().as_second())?)
 }

@@ -1,49 +1,8 @@
 //! What a graph shows, and how it looks.
 
-use meter_messages::{MeterConstant, Minute, Unit};
+use meter_messages::{MeterConstant, Minute, PeriodKind, Unit};
 
 use crate::colour::Colour;
-
-/// How much time a graph shows. Up to a week it shows power or flow, beyond that the
-/// energy or volume of each local day.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Span {
-    /// The last 60 minutes.
-    Hour,
-    /// The last 24 hours.
-    Day,
-    /// The last 7 times 24 hours.
-    Week,
-    /// Today and the 29 days before.
-    Month,
-    /// Today and the 364 days before.
-    Year,
-}
-
-impl Span {
-    /// All of them, the shortest first.
-    pub const ALL: [Self; 5] = [Self::Hour, Self::Day, Self::Week, Self::Month, Self::Year];
-
-    /// Its length in days for a graph of days; `None` for one of power.
-    pub fn local_days(self) -> Option<u16> {
-        match self {
-            Self::Hour | Self::Day | Self::Week => None,
-            Self::Month => Some(30),
-            Self::Year => Some(365),
-        }
-    }
-
-    /// Its length in minutes, for a graph of power.
-    pub(crate) fn minutes(self) -> i64 {
-        match self {
-            Self::Hour => 60,
-            Self::Day => 24 * 60,
-            Self::Week => 7 * 24 * 60,
-            Self::Month => 30 * 24 * 60,
-            Self::Year => 365 * 24 * 60,
-        }
-    }
-}
 
 /// Dark on light or light on dark.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -117,8 +76,9 @@ pub struct Words {
 /// A graph to be drawn.
 #[derive(Debug, Clone, Copy)]
 pub struct Graph<'a> {
-    /// How much time it shows.
-    pub span: Span,
+    /// How much time it shows. Up to a week it shows power or flow, beyond that the energy or volume of
+    /// each local day.
+    pub kind: PeriodKind,
     /// Its colours.
     pub theme: Theme,
     /// The meter's own one.
@@ -151,6 +111,15 @@ pub struct Graph<'a> {
 }
 
 impl Graph<'_> {
+    /// How many minutes a graph of power shows.
+    pub(crate) fn minutes(&self) -> i64 {
+        match self.kind {
+            PeriodKind::Hour => 60,
+            PeriodKind::Day => 24 * 60,
+            _ => 7 * 24 * 60,
+        }
+    }
+
     /// How many pulses of the current constant a pulse of that minute is worth.
     pub(crate) fn worth(&self, minute: Minute) -> f64 {
         let earlier = self.earlier.iter().find(|(until, _)| minute < *until);
@@ -195,7 +164,7 @@ mod tests {
         };
         let earlier = [(minute(10), constant(1000)), (minute(20), constant(250))];
         let graph = Graph {
-            span: Span::Hour,
+            kind: PeriodKind::Hour,
             theme: Theme::Light,
             colour: Colour::default(),
             size: Size::Wide,

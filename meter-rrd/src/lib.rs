@@ -21,5 +21,5 @@ mod renderer;
 pub use colour::{Colour, Rgba, Shades, UnknownColour};
 pub use database::{Appended, MeterDatabase};
 pub use error::DatabaseError;
-pub use graph::{Graph, Picture, Size, Span, Theme, Words};
+pub use graph::{Graph, Picture, Size, Theme, Words};
 pub use renderer::GraphRenderer;

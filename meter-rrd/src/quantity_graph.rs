@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use jiff::tz::TimeZone;
-use meter_messages::Minute;
+use meter_messages::{Minute, PeriodKind};
 use rrd::ConsolidationFn;
 use rrd::ops::graph::props::{AxisGridTimeUnit as Each, XAxisGrid};
 
@@ -11,7 +11,7 @@ use crate::database::MeterDatabase;
 use crate::day_bars::{self, COMPLETE, DayBar, STEP_S, TREND, UNFINISHED, WATCHED};
 use crate::drawing::{Drawing, date, time_axis};
 use crate::error::DatabaseError;
-use crate::graph::{Graph, Size, Span};
+use crate::graph::{Graph, Size};
 use crate::palette::Palette;
 
 pub(crate) fn drawing(
@@ -25,7 +25,7 @@ pub(crate) fn drawing(
     let days = graph.range.map_or(days, |(start, end)| day_bars::local_days(start, end, zone));
     let bars = day_bars::day_bars(database, zone, days, last, |minute| graph.worth(minute))?;
     // The bars of a year are too thin to stand apart.
-    let space = if graph.span == Span::Month { 18 } else { 0 };
+    let space = if graph.kind == PeriodKind::Month { 18 } else { 0 };
     day_bars::write(scratch, &bars, space, graph.now)?;
     let edge = |bar: Option<&DayBar>, of: fn(&DayBar) -> i64| bar.map(of).unwrap_or_default();
     let mut drawing = Drawing {
@@ -47,9 +47,9 @@ pub(crate) fn drawing(
 fn axis(graph: &Graph<'_>) -> XAxisGrid {
     let (day, month) = (graph.words.day_format, graph.words.month_format);
     let wide = graph.size == Size::Wide;
-    match graph.span {
-        Span::Year if wide => time_axis((Each::Month, 1), (Each::Month, 1), 30 * 86_400, month),
-        Span::Year => time_axis((Each::Month, 1), (Each::Month, 2), 30 * 86_400, month),
+    match graph.kind {
+        PeriodKind::Year if wide => time_axis((Each::Month, 1), (Each::Month, 1), 30 * 86_400, month),
+        PeriodKind::Year => time_axis((Each::Month, 1), (Each::Month, 2), 30 * 86_400, month),
         _ if wide => time_axis((Each::Day, 1), (Each::Day, 2), 86_400, day),
         _ => time_axis((Each::Day, 1), (Each::Day, 7), 86_400, day),
     }

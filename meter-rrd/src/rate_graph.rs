@@ -1,13 +1,13 @@
 //! Power or flow over an hour, a day or a week.
 
-use meter_messages::Minute;
+use meter_messages::{Minute, PeriodKind};
 use rrd::ConsolidationFn;
 use rrd::ops::graph::props::{AxisGridTimeUnit as Each, XAxisGrid};
 
 use crate::database::{DATA_SOURCE, MeterDatabase};
 use crate::drawing::{Drawing, time_axis};
 use crate::error::DatabaseError;
-use crate::graph::{Graph, Size, Span};
+use crate::graph::{Graph, Size};
 use crate::palette::Palette;
 
 /// A recording at most this old counts as up to date: the minute in progress and
@@ -31,7 +31,7 @@ pub(crate) fn drawing(database: &MeterDatabase, graph: &Graph<'_>) -> Result<Dra
     let newest = end(database.last()?, graph.now);
     let span = match graph.range {
         Some((start, end)) => start..end.min(newest).max(Minute::nearest(start.epoch_minutes() + 1)),
-        None => Minute::nearest(newest.epoch_minutes() - graph.span.minutes())..newest,
+        None => Minute::nearest(newest.epoch_minutes() - graph.minutes())..newest,
     };
     let end = span.end;
     let step = step(graph);
@@ -43,7 +43,7 @@ pub(crate) fn drawing(database: &MeterDatabase, graph: &Graph<'_>) -> Result<Dra
         time_axis: axis(graph),
         unit: graph.unit.of_rate().to_owned(),
         highest: figures.highest.unwrap_or_default(),
-        slopes: graph.span != Span::Hour,
+        slopes: graph.kind != PeriodKind::Hour,
         elements: Vec::new(),
     };
     draw(&mut drawing, database, graph).map_err(DatabaseError::librrd(database.file()))?;
@@ -60,17 +60,17 @@ fn end(last: Minute, now: Minute) -> Minute {
 
 fn step(graph: &Graph<'_>) -> u32 {
     let pixels = graph.size.pixels().0 - MARGIN;
-    let pixel_s = graph.span.minutes() as u32 * 60 / pixels;
+    let pixel_s = graph.minutes() as u32 * 60 / pixels;
     STEPS_S.into_iter().find(|&step| step >= pixel_s).unwrap_or(3600)
 }
 
 fn axis(graph: &Graph<'_>) -> XAxisGrid {
     let wide = graph.size == Size::Wide;
-    match graph.span {
-        Span::Hour if wide => time_axis((Each::Minute, 1), (Each::Minute, 5), 0, "%H:%M"),
-        Span::Hour => time_axis((Each::Minute, 5), (Each::Minute, 15), 0, "%H:%M"),
-        Span::Day if wide => time_axis((Each::Hour, 1), (Each::Hour, 2), 0, "%H:%M"),
-        Span::Day => time_axis((Each::Hour, 1), (Each::Hour, 6), 0, "%H:%M"),
+    match graph.kind {
+        PeriodKind::Hour if wide => time_axis((Each::Minute, 1), (Each::Minute, 5), 0, "%H:%M"),
+        PeriodKind::Hour => time_axis((Each::Minute, 5), (Each::Minute, 15), 0, "%H:%M"),
+        PeriodKind::Day if wide => time_axis((Each::Hour, 1), (Each::Hour, 2), 0, "%H:%M"),
+        PeriodKind::Day => time_axis((Each::Hour, 1), (Each::Hour, 6), 0, "%H:%M"),
         _ if wide => time_axis((Each::Hour, 6), (Each::Day, 1), 86_400, graph.words.weekday_format),
         _ => time_axis((Each::Day, 1), (Each::Day, 2), 86_400, graph.words.day_format),
     }

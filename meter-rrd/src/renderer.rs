@@ -50,7 +50,7 @@ impl GraphRenderer {
     /// same site.
     pub fn render(&self, database: &MeterDatabase, graph: &Graph<'_>) -> Result<Vec<u8>, DatabaseError> {
         let _alone = LIBRRD.lock().unwrap_or_else(PoisonError::into_inner);
-        let drawing = match graph.span.local_days() {
+        let drawing = match graph.kind.days_up_to_now() {
             None => rate_graph::drawing(database, graph)?,
             Some(days) => {
                 let scratch = self.scratch.path().join("days.rrd");

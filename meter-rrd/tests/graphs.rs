@@ -7,10 +7,8 @@ use std::fs;
 use std::path::Path;
 
 use jiff::tz::TimeZone;
-use meter_messages::{Meter, MeterConstant, Minute, Unit};
-use meter_rrd::{
-    Colour, Graph, GraphRenderer, MeterDatabase, Picture, Rgba, Shades, Size, Span, Theme, Words,
-};
+use meter_messages::{Meter, MeterConstant, Minute, PeriodKind, Unit};
+use meter_rrd::{Colour, Graph, GraphRenderer, MeterDatabase, Picture, Rgba, Shades, Size, Theme, Words};
 use tempfile::TempDir;
 
 const WORDS: Words = Words {
@@ -42,9 +40,9 @@ fn database(dir: &Path) -> MeterDatabase {
     MeterDatabase::rebuild(dir, &meter, Minute::nearest(first), minutes).unwrap()
 }
 
-fn graph(span: Span, picture: Picture) -> Graph<'static> {
+fn graph(kind: PeriodKind, picture: Picture) -> Graph<'static> {
     Graph {
-        span,
+        kind,
         theme: Theme::Light,
         colour: Colour::default(),
         size: Size::Wide,
@@ -81,9 +79,10 @@ fn a_meter_is_drawn_in_its_colour() {
     let (database, renderer) = (database(dir.path()), renderer());
     for theme in [Theme::Light, Theme::Dark] {
         let shades = |colour: Colour| colour.shades(theme);
-        for (span, of) in
-            [(Span::Day, (|colour| colour.line) as fn(Shades) -> Rgba), (Span::Month, |colour| colour.bar)]
-        {
+        for (span, of) in [
+            (PeriodKind::Day, (|colour| colour.line) as fn(Shades) -> Rgba),
+            (PeriodKind::Month, |colour| colour.bar),
+        ] {
             for colour in Colour::ALL {
                 let graph = Graph { theme, colour, ..graph(span, Picture::Svg) };
                 let drawn = String::from_utf8(renderer.render(&database, &graph).unwrap()).unwrap();
@@ -98,7 +97,7 @@ fn a_meter_is_drawn_in_its_colour() {
 fn every_span_theme_size_and_format_is_drawn() {
     let dir = TempDir::new().unwrap();
     let (database, renderer) = (database(dir.path()), renderer());
-    for span in Span::ALL {
+    for span in PeriodKind::ALL {
         for theme in [Theme::Light, Theme::Dark] {
             for size in [Size::Wide, Size::Narrow] {
                 let svg = Graph { theme, size, ..graph(span, Picture::Svg) };
@@ -119,7 +118,7 @@ fn every_span_theme_size_and_format_is_drawn() {
 fn a_name_is_shown_as_it_is_and_never_understood() {
     let dir = TempDir::new().unwrap();
     let (database, renderer) = (database(dir.path()), renderer());
-    let plain = renderer.render(&database, &graph(Span::Hour, Picture::Svg)).unwrap();
+    let plain = renderer.render(&database, &graph(PeriodKind::Hour, Picture::Svg)).unwrap();
     for name in [
         "Haus: links",
         "100 %s %n %lf%%",
@@ -130,7 +129,8 @@ fn a_name_is_shown_as_it_is_and_never_understood() {
         "日本語 🦀",
         &"lang ".repeat(40),
     ] {
-        let named = renderer.render(&database, &Graph { title: name, ..graph(Span::Hour, Picture::Svg) });
+        let named =
+            renderer.render(&database, &Graph { title: name, ..graph(PeriodKind::Hour, Picture::Svg) });
         assert!(named.unwrap().len() > plain.len(), "{name}");
     }
 }
@@ -140,7 +140,7 @@ fn a_folder_may_be_called_anything() {
     let dir = TempDir::new().unwrap();
     for name in ["C:", "a\\b", "with space", "50%", "é"] {
         let database = database(&dir.path().join(name));
-        for span in [Span::Day, Span::Month] {
+        for span in [PeriodKind::Day, PeriodKind::Month] {
             let drawn = renderer().render(&database, &graph(span, Picture::Svg));
             assert!(drawn.is_ok(), "{name}: {:?}", drawn.err());
         }
@@ -154,7 +154,7 @@ fn a_meter_without_minutes_and_one_silent_for_a_year_have_pictures() {
     let new = MeterDatabase::create(dir.path(), &meter, now()).unwrap();
     let silent = database(dir.path());
     let later = Minute::nearest(now().epoch_minutes() + 400 * 1440);
-    for span in Span::ALL {
+    for span in PeriodKind::ALL {
         let nothing = Graph { total: None, ..graph(span, Picture::Svg) };
         renderer().render(&new, &nothing).unwrap();
         renderer().render(&silent, &Graph { now: later, ..nothing }).unwrap();
@@ -169,7 +169,7 @@ fn a_damaged_file_is_an_error() {
     let mut bytes = fs::read(&file).unwrap();
     bytes.truncate(10_000);
     fs::write(&file, bytes).unwrap();
-    for span in Span::ALL {
+    for span in PeriodKind::ALL {
         assert!(renderer().render(&database, &graph(span, Picture::Svg)).is_err());
     }
 }
@@ -179,7 +179,7 @@ fn threads_that_draw_at_once_take_turns() {
     let dir = TempDir::new().unwrap();
     let database = database(dir.path());
     std::thread::scope(|scope| {
-        for span in Span::ALL {
+        for span in PeriodKind::ALL {
             scope.spawn({
                 let database = &database;
                 move || {
@@ -202,7 +202,7 @@ fn a_time_that_is_over_has_its_own_picture() {
     let day = (minute("2026-03-28T23:00:00Z"), minute("2026-03-29T22:00:00Z"));
     let month = (minute("2026-03-31T22:00:00Z"), minute("2026-04-30T22:00:00Z"));
     let before = (minute("2025-11-30T23:00:00Z"), minute("2025-12-31T23:00:00Z"));
-    for (span, range) in [(Span::Day, day), (Span::Month, month), (Span::Month, before)] {
+    for (span, range) in [(PeriodKind::Day, day), (PeriodKind::Month, month), (PeriodKind::Month, before)] {
         let rolling = renderer.render(&database, &graph(span, Picture::Png)).unwrap();
         let of_range = Graph { range: Some(range), ..graph(span, Picture::Png) };
         let drawn = renderer.render(&database, &of_range).unwrap();
@@ -220,7 +220,7 @@ fn the_time_before_another_meter_is_drawn_with_its_constant() {
     let drawn = |graph: Graph<'_>| renderer().render(&database, &graph).unwrap();
     let half = [(Minute::nearest(now().epoch_minutes() - 30), MeterConstant::try_from(500).unwrap())];
     let long_ago = [(Minute::nearest(29_000_000), MeterConstant::try_from(500).unwrap())];
-    for span in Span::ALL {
+    for span in PeriodKind::ALL {
         let plain = graph(span, Picture::Png);
         assert!(drawn(plain) == drawn(plain), "{span:?}");
         assert!(drawn(plain) != drawn(Graph { earlier: &half, ..plain }), "{span:?}");

@@ -2,7 +2,7 @@
 //!
 //! It only reads: the ledger and the RRD files are the recorder's, and so is a reading of
 //! the meter that somebody types in: it goes there by MQTT. A request
-//! goes from `http/server.rs` through `route/` to `answers/`; two threads own what
+//! goes from `web_http` through `route/` to `answers/`; two threads own what
 //! blocks, the ledger and librrd.
 
 mod access;
@@ -10,13 +10,12 @@ mod answers;
 mod api;
 mod assets;
 mod drawing;
-mod http;
 mod ledger;
 mod live;
 mod pages;
 mod pictures;
 mod readings;
-mod reckoning;
+mod reloading;
 mod route;
 mod settings;
 mod texts;
@@ -25,17 +24,19 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use anyhow::Context;
-use daemon_runtime::Reloads;
-use tokio::net::{TcpListener, TcpSocket};
+use daemon_runtime::{Reloads, SettingsError};
+use meter_figures::SiteTariffs;
+use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
+use web_http::{AnswerCache, Proxies};
 
 pub use access::AccessSettings;
-pub use http::forwarded::{BasePath, Network};
-pub use reckoning::tariff::{TariffSettings, TimeSettings};
+pub use meter_figures::{TariffSettings, TimeSettings};
 pub use settings::meters::MeterSettings;
 pub use settings::time_zone::adopt_time_zone;
 pub use settings::{Settings, Zone};
+pub use web_http::{BasePath, Network};
 
 /// Serves until `shutdown`; users are read again at each reload.
 pub async fn run(
@@ -47,22 +48,11 @@ pub async fn run(
     let web = Web::bind(settings).await?;
     tracing::info!("open http://{}/", web.address());
     daemon_runtime::ready();
-    let reloading = access::reload(reloads, web.access.clone());
+    let reloading = reloading::reload(reloads, web.access.clone());
     tokio::select! {
         served = web.serve(shutdown) => served,
         never = reloading => never,
     }
-}
-
-/// How many may knock before they are let in: a flood shall not keep others waiting for their
-/// second try. The kernel may hold fewer to be enough.
-const KNOCKING: u32 = 4_096;
-
-fn listening(address: SocketAddr) -> std::io::Result<TcpListener> {
-    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
-    socket.set_reuseaddr(true)?;
-    socket.bind(address)?;
-    socket.listen(KNOCKING)
 }
 
 /// A server that listens but does not answer yet.
@@ -82,7 +72,7 @@ impl Web {
         // Some more: who was displaced may take a moment to go.
         let connections = settings.max_connections + settings.max_connections / 4;
         daemon_runtime::allow_open_files(connections, "max_connections");
-        let listener = listening(listen)
+        let listener = web_http::listen(listen)
             .with_context(|| format!("listening on {listen}; is another program using it?"))?;
         let address = listener.local_addr().context("reading the address listened on")?;
         Ok(Self { settings, listener, address, access })
@@ -98,11 +88,12 @@ impl Web {
         let Self { settings, listener, access, .. } = self;
         let zone = settings.zone();
         let disk = settings.ledger.clone();
-        let tariffs = reckoning::tariff::SiteTariffs::new(&settings.currency, &settings.tariff)?;
+        let tariffs = SiteTariffs::new(&settings.currency, &settings.tariff)
+            .map_err(|error| SettingsError::new(error.to_string()))?;
         let meters = settings::meters::SiteMeters::new(&settings.meter)?;
         let ledger = ledger::reader::LedgerReader::start(settings.ledger, zone, tariffs, meters)
             .context("starting the ledger's thread")?;
-        let graphs = pictures::graphs::Graphs::start(settings.rrd_dir, ledger.clone())
+        let pictures = pictures::Pictures::start(settings.rrd_dir, ledger.clone())
             .context("starting the thread that draws")?;
         let live = live::values::LiveValues::default();
         let mqtt = settings.mqtt.clone();
@@ -110,21 +101,18 @@ impl Web {
         let site = answers::Site {
             hours: ledger::hours::Hours::new(ledger.clone()),
             series: ledger::series::SeriesStore::new(ledger.clone()),
-            proxies: http::forwarded::Proxies {
-                base_path: settings.base_path,
-                trusted: settings.trusted_proxies,
-            },
-            kept: http::answer_cache::Finished::default(),
+            kept: AnswerCache::default(),
             workbooks: Arc::new(Semaphore::new(1)),
             disk,
             access,
             mqtt,
             ledger,
-            graphs,
+            pictures,
             live,
             shutdown: shutdown.clone(),
         };
-        let serving = http::server::serve(listener, site, settings.max_connections, shutdown);
+        let proxies = Proxies { base_path: settings.base_path, trusted: settings.trusted_proxies };
+        let serving = web_http::serve(listener, site, proxies, settings.max_connections, shutdown);
         tokio::join!(listening, serving);
         Ok(())
     }

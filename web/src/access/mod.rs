@@ -14,14 +14,13 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use broker_users::{LoginError, Logins, Pace, PagesRight, UserName, Users};
-use daemon_runtime::{Reloads, SettingsError};
+use daemon_runtime::SettingsError;
 use hyper::HeaderMap;
 use meter_messages::Meter;
 use serde::Deserialize;
 
 use crate::access::credentials::Credentials;
 pub(crate) use crate::access::origin::is_ours as comes_from_our_page;
-use crate::settings::Settings;
 
 /// How long a password that fitted is recognised without its hash.
 const RECOGNISED_FOR: Duration = Duration::from_secs(600);
@@ -136,7 +135,7 @@ impl Access {
     }
 
     /// From now on other users may come in. After an error those who could still can.
-    fn replace(&self, settings: &AccessSettings) -> anyhow::Result<()> {
+    pub(crate) fn replace(&self, settings: &AccessSettings) -> anyhow::Result<()> {
         let rules = Arc::new(Rules::read(settings)?);
         *self.rules.write().unwrap_or_else(PoisonError::into_inner) = rules;
         self.logins.forget();
@@ -178,18 +177,5 @@ impl Access {
         let (name, user) = known.ok_or(Denied::WrongLogin)?;
         let right = right_of(user).ok_or(Denied::NoRight)?;
         Ok(Visitor { user: Some((name.clone(), right)), only: None })
-    }
-}
-
-/// Reads users and public meters again at each SIGHUP. Who is connected stays so.
-pub(crate) async fn reload(mut reloads: Reloads<Settings>, access: Arc<Access>) -> ! {
-    loop {
-        let settings = reloads.next().await;
-        match settings.map_err(Into::into).and_then(|settings| access.replace(&settings.access)) {
-            Ok(()) => tracing::info!(
-                "reloaded: users and public meters; other settings take effect after a restart"
-            ),
-            Err(error) => tracing::error!("not reloaded, nothing was changed: {error:#}"),
-        }
     }
 }

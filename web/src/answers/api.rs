@@ -1,13 +1,15 @@
 //! What programs and the scripts of our pages ask for.
 
 use hyper::StatusCode;
+use meter_figures::SeriesRequest;
 use meter_messages::Meter;
+use web_http::Lasts;
+use web_http::reply::{self, Reply};
 
-use super::{Asked, Refusal, Site};
+use super::asked::Asked;
+use super::refusals::Refusal;
+use super::site::Site;
 use crate::api::{self, events};
-use crate::http::answer_cache::Lasts;
-use crate::http::reply::{self, Reply};
-use crate::ledger::series::SeriesRequest;
 
 impl Site {
     pub(super) async fn meters(&self, asked: &Asked<'_>) -> Result<Reply, Refusal> {
@@ -36,7 +38,7 @@ impl Site {
         let over = request.to <= until.start();
         let file = self.series.answer(request, meter, points, until).await?;
         let lasts = if over { Lasts::closed() } else { Lasts::a_moment() };
-        Ok(self.kept.keep(asked.key(), file, lasts, asked.headers))
+        Ok(self.keep(file, lasts, asked))
     }
 
     /// Live values of one meter.

@@ -1,21 +1,23 @@
 //! A request, and what follows from it alone.
 
 use hyper::{HeaderMap, Uri, header};
+use web_http::{AnswerKey, RequestQuota, Visit};
 
 use crate::access::Visitor;
-use crate::http::answer_cache::Key;
-use crate::http::forwarded::Visit;
-use crate::http::quotas::Share;
 use crate::pages::{Address, Frame};
 use crate::route::Query;
 use crate::texts::Language;
+
+/// Beside the address, what an answer depends on: the language of its words, and who asks, if it
+/// is another one for others.
+pub(crate) type Variant = (Language, Option<Visitor>);
 
 /// A request: its address, who sends it and what their browser can do.
 pub(super) struct Asked<'a> {
     /// Who sends it.
     pub(super) visitor: Visitor,
     /// What may be used up for them.
-    pub(super) share: &'a Share,
+    pub(super) quota: &'a RequestQuota,
     /// Path and query, without the sub-path.
     pub(super) address: &'a str,
     pub(super) path: &'a str,
@@ -31,12 +33,12 @@ impl<'a> Asked<'a> {
         headers: &'a HeaderMap,
         visit: Visit,
         visitor: Visitor,
-        share: &'a Share,
+        quota: &'a RequestQuota,
     ) -> Self {
         let address = uri.path_and_query().map_or("/", |address| address.as_str());
         let (address, path) = (visit.base_path.strip(address), visit.base_path.strip(uri.path()));
         let query = Query(uri.query().unwrap_or_default());
-        Self { visitor, share, address, path, query, headers, visit }
+        Self { visitor, quota, address, path, query, headers, visit }
     }
 
     pub(super) fn text(&self, name: header::HeaderName) -> &str {
@@ -49,18 +51,17 @@ impl<'a> Asked<'a> {
     }
 
     /// What a finished answer depends on. Data and pictures are the same for all who may see them.
-    pub(super) fn key(&self) -> Key<'_> {
-        let (address, language) = (self.address, self.language());
+    pub(super) fn key(&self) -> AnswerKey<Variant> {
         let drawn = self.by_a_program() || self.path.ends_with(".svg") || self.path.ends_with(".png");
-        match drawn {
-            true => Key { address, language, origin: "", base_path: "", visitor: None },
-            false => Key {
-                address,
-                language,
-                origin: &self.visit.origin,
-                base_path: self.visit.base_path.as_str(),
-                visitor: Some(&self.visitor),
-            },
+        let (origin, base_path, visitor) = match drawn {
+            true => ("", "", None),
+            false => (self.visit.origin.as_str(), self.visit.base_path.as_str(), Some(self.visitor.clone())),
+        };
+        AnswerKey {
+            address: self.address.into(),
+            origin: origin.into(),
+            base_path: base_path.into(),
+            variant: (self.language(), visitor),
         }
     }
 
@@ -93,21 +94,20 @@ impl<'a> Asked<'a> {
 mod tests {
     use super::*;
     use crate::access::{Access, AccessSettings};
-    use crate::http::forwarded::Proxies;
-    use crate::http::quotas::Shares;
+    use web_http::{Proxies, RequestQuotas};
 
     #[test]
     fn a_picture_is_the_same_under_a_sub_path_and_a_page_is_not() {
         let proxies = Proxies { base_path: String::from("/power").try_into().unwrap(), trusted: Vec::new() };
         let peer = "127.0.0.1".parse().unwrap();
-        let share = Shares::new(1).take(peer, peer).unwrap();
+        let quota = RequestQuotas::new(1).take(peer, peer).unwrap();
         let stranger = Access::read(&AccessSettings::default()).unwrap().stranger();
         let key = |address: &str, known: &Proxies| {
             let (uri, headers) = (address.parse().unwrap(), HeaderMap::new());
             let visit = known.visit(peer, &headers);
-            let asked = Asked::new(&uri, &headers, visit, stranger.clone(), &share);
+            let asked = Asked::new(&uri, &headers, visit, stranger.clone(), &quota);
             let key = asked.key();
-            (key.address.to_owned(), key.base_path.to_owned())
+            (key.address.into_string(), key.base_path.into_string())
         };
         let plain = Proxies { base_path: Default::default(), trusted: Vec::new() };
         let picture = ("/m/hq/main/day.svg?theme=dark".to_owned(), String::new());

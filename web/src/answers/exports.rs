@@ -1,27 +1,32 @@
 //! Files of rows.
 
 use jiff::tz::TimeZone;
+use meter_figures::{
+    Notation, Rows, SpanError, StatisticId, Statistics, Step, Text, WorkbookWords, workbook,
+};
 use meter_messages::Minute;
 use tokio::sync::oneshot;
+use web_http::Reply;
 
-use super::{Asked, Refusal, Site};
+use super::asked::Asked;
+use super::refusals::Refusal;
+use super::site::Site;
 use crate::api;
-use crate::http::reply::Reply;
-use crate::ledger::reader::{ReadError, minute_in_progress};
-use crate::reckoning::exports::{self, Notation, Rows, StatisticId, Statistics, Text};
-use crate::route::{EnergyRequest, Form, RouteError, StatisticsRequest, Step};
+use crate::ledger::reader::minute_in_progress;
+use crate::route::{EnergyRequest, Form, StatisticsRequest};
+use crate::texts::Texts;
 
 impl Site {
     pub(super) async fn energy(&self, request: EnergyRequest, asked: &Asked<'_>) -> Result<Reply, Refusal> {
         let zone = self.ledger.zone().clone();
-        let span = exports::span(&request, minute_in_progress(), &zone)?;
+        let step = request.step;
+        let span = step.span((request.from, request.to), minute_in_progress(), &zone)?;
         let form = api::form(&request, asked.headers);
-        let file = exports::file_name(&request, &span, &zone);
         let (meter, first, until) = self.reach(request.meter).await?;
-        let first = request.step.beginning(first, &zone);
-        let rest = span.start.max(first)..span.end;
+        let rest = span.start.max(step.beginning(first, &zone))..span.end;
         let tariffs = self.ledger.tariffs().of(meter.medium).clone();
-        let rows = Rows { meter, step: request.step, zone, tariffs, rest, until };
+        let rows = Rows { meter, step, zone, tariffs, rest, until };
+        let file = rows.file_name(&span);
         let notation = match form {
             Form::Csv => Notation::Csv,
             Form::Json => Notation::Json,
@@ -33,15 +38,22 @@ impl Site {
     /// One at a time: each keeps a processor busy for seconds, if it is large.
     async fn workbook(&self, rows: Rows, file: &str, asked: &Asked<'_>) -> Result<Reply, Refusal> {
         // Never closed.
-        let turn = self.workbooks.clone().acquire_owned().await.map_err(|_| ReadError::Stopped)?;
+        let turn = self.workbooks.clone().acquire_owned().await.ok();
         let (answer, written) = oneshot::channel();
         let (texts, ledger) = (asked.language().texts(), self.ledger.clone());
         tokio::task::spawn_blocking(move || {
-            let workbook = exports::workbook(rows, texts, &ledger, || !answer.is_closed());
+            let words = words(texts, &rows);
+            let workbook = workbook(rows, &words, |mut rows| {
+                // Nobody may wait for it any more.
+                if answer.is_closed() {
+                    return Err(Refusal::Unfilled);
+                }
+                Ok(ledger.ask_blocking(move |ledger| Ok((rows.next(ledger)?, rows)))?)
+            });
             drop(turn);
             let _ = answer.send(workbook);
         });
-        let workbook = written.await.map_err(|_| ReadError::Stopped)??;
+        let workbook = written.await.map_err(|_| Refusal::Unfilled)??;
         Ok(api::workbook(workbook, file))
     }
 
@@ -52,13 +64,27 @@ impl Site {
         let from = request.from.map_or(first, |from| from.minute(zone));
         let to = request.to.map_or(until, |to| to.minute(zone));
         if request.from.is_some() && to < from {
-            return Err(RouteError::parameter("to", "must not be before from").into());
+            return Err(SpanError::EndsBeforeItBegins.into());
         }
         let (from, to) = (from.max(first), to.min(until));
-        let hour = |at: Minute| Step::Hour.beginning(at, &TimeZone::UTC);
+        let hour = |at: Minute| Step::HOUR.beginning(at, &TimeZone::UTC);
         let id = request.id.unwrap_or_else(|| StatisticId::of(&meter.meter));
         let file = format!("{}-{}-statistics", meter.meter.site, meter.meter.meter);
         let text = Statistics::new(meter, hour(from)..hour(to), id);
         Ok(api::csv(text, &file, self.ledger.clone()))
+    }
+}
+
+fn words<'a>(texts: &'a Texts, rows: &Rows) -> WorkbookWords<'a> {
+    let measure = texts.measure(rows.meter.medium.unit());
+    WorkbookWords {
+        begin: texts.begin,
+        recorded: texts.recorded,
+        watched: texts.watched,
+        pulses: texts.pulses,
+        quantity: measure.quantity,
+        mean_rate: measure.mean_rate,
+        cost: texts.cost,
+        base_fee: texts.base_fee,
     }
 }

@@ -2,24 +2,24 @@
 
 use std::sync::Arc;
 
-use askama::Template;
+use meter_figures::Figures;
 use meter_messages::Meter;
+use web_http::{Lasts, Prepared, Reply};
 
-use super::{Asked, Refusal, Site};
-use crate::http::answer_cache::Lasts;
-use crate::http::reply::{self, Reply};
+use super::asked::Asked;
+use super::refusals::Refusal;
+use super::site::{Site, filled};
 use crate::ledger::disk;
 use crate::live::values::Presence;
-use crate::pages::{self, KioskPage, Machine, MeterPage, MeterView, OverviewPage, StatusPage};
-use crate::reckoning::figures::Figures;
+use crate::pages::{KioskPage, Machine, MeterPage, MeterView, OverviewPage, StatusPage};
 use crate::route::Route;
 use crate::texts::Texts;
 
 impl Site {
     /// A page, made once a second however many ask.
     pub(super) async fn page(&self, route: Route, asked: &Asked<'_>) -> Result<Reply, Refusal> {
-        let page = Arc::new(reply::html(self.filled(route, asked).await?));
-        Ok(self.kept.keep(asked.key(), page, Lasts::a_moment(), asked.headers))
+        let page = Arc::new(Prepared::html(self.filled(route, asked).await?));
+        Ok(self.keep(page, Lasts::a_moment(), asked))
     }
 
     async fn filled(&self, route: Route, asked: &Asked<'_>) -> Result<String, Refusal> {
@@ -107,9 +107,4 @@ impl Site {
         let view = MeterView::new(&figures, &self.live.of(&meter), frame.texts, &self.ledger);
         filled(&MeterPage::new(frame, view, &figures, zone, others))
     }
-}
-
-/// A template with its values.
-pub(super) fn filled(page: &impl Template) -> Result<String, Refusal> {
-    pages::filled(page).ok_or(Refusal::Unfilled)
 }

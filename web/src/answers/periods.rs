@@ -1,17 +1,18 @@
 //! Pages of periods, and the pictures of meters and of their periods.
 
 use hyper::{StatusCode, header};
+use meter_figures::Period;
 use meter_messages::Minute;
+use web_http::reply::{self, Reply};
 
-use super::pages::filled;
-use super::{Asked, Refusal, Site};
-use crate::http::reply::{self, Reply};
+use super::asked::Asked;
+use super::refusals::Refusal;
+use super::site::{Site, filled};
 use crate::ledger::history::{History, Question};
 use crate::ledger::reader::minute_in_progress;
 use crate::pages::PeriodPage;
-use crate::pictures::graphs::{PictureError, PictureKey};
-use crate::reckoning::calendar::{Kind, Period};
-use crate::route::{self, PeriodRequest, PictureRequest, RouteError};
+use crate::pictures::{PictureError, PictureKey};
+use crate::route::{PeriodRequest, PictureRequest, RouteError};
 
 /// The oldest minute that pictures can show: RRD files hold a leap year.
 const DRAWN_MINUTES: i64 = 366 * 1440;
@@ -56,23 +57,19 @@ impl Site {
         asked_for: PictureRequest,
         asked: &Asked<'_>,
     ) -> Result<Reply, Refusal> {
-        let PictureRequest { meter, span, period, picture, theme, size } = asked_for;
+        let PictureRequest { meter, kind, period, picture, theme, size } = asked_for;
         let period = match period {
             Some(name) => {
-                let kind = Kind::of_name(route::span_name(span));
-                let period = kind.and_then(|kind| Period::parse(kind, &name, self.ledger.zone()));
-                Some(
-                    period
-                        .filter(|period| period.span.start < minute_in_progress())
-                        .ok_or(RouteError::NotFound)?,
-                )
+                let named = Period::parse(kind, &name, self.ledger.zone());
+                let begun = named.filter(|period| period.span.start < minute_in_progress());
+                Some(begun.ok_or(RouteError::NotFound)?)
             }
             None => None,
         };
-        let key = PictureKey { meter, span, period, picture, theme, size, language: asked.language() };
-        match self.graphs.picture(key).await {
-            Ok(drawn) => Ok(self.kept.keep(asked.key(), drawn.file.clone(), drawn.lasts(), asked.headers)),
-            Err(error) if matches!(*error, PictureError::NotFound) => Err(Refusal::UnknownMeter),
+        let key = PictureKey { meter, kind, period, picture, theme, size, language: asked.language() };
+        match self.pictures.picture(key).await {
+            Ok(drawn) => Ok(self.keep(drawn.file.clone(), drawn.lasts(), asked)),
+            Err(PictureError::NotFound) => Err(Refusal::UnknownMeter),
             Err(error) => {
                 tracing::warn!(%error, path = asked.path, "a picture could not be drawn");
                 let mut reply = reply::reply(StatusCode::SERVICE_UNAVAILABLE, "");

@@ -4,24 +4,24 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
+use hyper::StatusCode;
 use hyper::body::Incoming;
-use hyper::header::HeaderValue;
-use hyper::{Request, StatusCode, header};
+use hyper::header::{self, HeaderValue};
 use jiff::Timestamp;
+use meter_figures::{CheckedReading, checked_readings};
 use meter_ledger::RecordedMeter;
 use meter_messages::{Meter, TakenBack};
+use web_http::Prepared;
+use web_http::reply::{self, Reply};
 
-use super::pages::filled;
-use super::{Asked, Refusal, Site};
+use super::asked::Asked;
+use super::refusals::Refusal;
+use super::site::{Site, filled};
 use crate::access::comes_from_our_page;
 use crate::api;
-use crate::http::forwarded::Visit;
-use crate::http::quotas::Share;
-use crate::http::reply::{self, Reply};
 use crate::pages::{Lacking, Outcome, Reader, ReadingsPage};
 use crate::readings::form::{Fields, Sent};
 use crate::readings::sender;
-use crate::reckoning::meter_readings::{self, CheckedReading};
 use crate::route::Route;
 
 /// The longest form, in bytes.
@@ -34,9 +34,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 impl Site {
     /// The answer to a form.
-    pub(crate) async fn take(&self, visit: Visit, request: Request<Incoming>, share: &Share) -> Reply {
-        let (head, form) = request.into_parts();
-        let mut asked = Asked::new(&head.uri, &head.headers, visit, self.access.stranger(), share);
+    pub(super) async fn take(&self, mut asked: Asked<'_>, form: Incoming) -> Reply {
         let Ok(Route::Readings(meter)) = Route::parse(asked.path, asked.query) else {
             return reply::not_allowed();
         };
@@ -124,7 +122,7 @@ impl Site {
     ) -> Result<Reply, Refusal> {
         let readings = self.checked(known.clone()).await?;
         let page = self.readings_page(known, &readings, asked, Some((outcome, Some(fields))))?;
-        let mut reply = reply::html(page).reply(asked.headers, HeaderValue::from_static("no-store"));
+        let mut reply = Prepared::html(page).reply(asked.headers, HeaderValue::from_static("no-store"));
         *reply.status_mut() = match outcome {
             Outcome::NotSent => StatusCode::SERVICE_UNAVAILABLE,
             _ => StatusCode::BAD_REQUEST,
@@ -133,7 +131,7 @@ impl Site {
     }
 
     async fn checked(&self, known: RecordedMeter) -> Result<Vec<CheckedReading>, Refusal> {
-        Ok(self.ledger.ask(move |ledger| meter_readings::read(ledger, &known)).await?)
+        Ok(self.ledger.ask(move |ledger| checked_readings(ledger, &known)).await?)
     }
 
     /// The page of a meter's readings.
@@ -146,7 +144,7 @@ impl Site {
         let entered = || named("entered").map(|at| Outcome::of_entering(there(at)));
         let outcome = named("taken_back").map(|at| Outcome::of_taking_back(there(at))).or_else(entered);
         let page = self.readings_page(&known, &readings, asked, outcome.map(|outcome| (outcome, None)))?;
-        Ok(reply::html(page).reply(asked.headers, reply::ASK_AGAIN))
+        Ok(Prepared::html(page).reply(asked.headers, reply::ASK_AGAIN))
     }
 
     fn readings_page(

@@ -1,14 +1,15 @@
 //! Why there is no proper answer, and what is said then.
 
 use hyper::{StatusCode, header};
+use meter_figures::{SpanError, WorkbookError};
+use web_http::Prepared;
+use web_http::reply::{self, Reply};
 
-use super::Asked;
+use super::asked::Asked;
 use crate::access::Denied;
 use crate::api;
-use crate::http::reply::{self, Reply};
 use crate::ledger::reader::ReadError;
 use crate::pages::{self, MessagePage};
-use crate::reckoning::exports::WorkbookError;
 use crate::route::RouteError;
 
 /// Why there is no proper answer.
@@ -35,6 +36,12 @@ pub(super) enum Refusal {
     Workbook(#[from] WorkbookError),
     #[error("a page could not be rendered")]
     Unfilled,
+}
+
+impl From<SpanError> for Refusal {
+    fn from(error: SpanError) -> Self {
+        Self::Route(error.into())
+    }
 }
 
 /// The answer that says it.
@@ -93,7 +100,8 @@ fn message(refusal: &Refusal, status: StatusCode, asked: &Asked<'_>) -> Reply {
     let mut headers = asked.headers.clone();
     // It is no page that a browser may have kept.
     headers.remove(header::IF_NONE_MATCH);
-    let mut reply = reply::html(pages::filled(&page).unwrap_or_default()).reply(&headers, reply::ASK_AGAIN);
+    let mut reply =
+        Prepared::html(pages::filled(&page).unwrap_or_default()).reply(&headers, reply::ASK_AGAIN);
     *reply.status_mut() = status;
     reply
 }

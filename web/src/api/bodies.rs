@@ -3,14 +3,11 @@
 use std::fs::File;
 
 use futures_util::stream;
-use http_body_util::{BodyExt, StreamBody};
-use hyper::StatusCode;
-use hyper::body::Frame;
 use hyper::header::{self, HeaderMap};
+use meter_figures::{Notation, Pieces, Text};
+use web_http::reply::{self, Reply};
 
-use crate::http::reply::{self, Reply};
 use crate::ledger::reader::{LedgerReader, ReadError};
-use crate::reckoning::exports::{Notation, Pieces, Text};
 use crate::route::{EnergyRequest, Form};
 
 /// How rows are wanted: by the address, else by `Accept`.
@@ -52,21 +49,15 @@ pub(crate) fn workbook(file: File, name: &str) -> Reply {
 fn pieces(text: impl Pieces, content_type: &str, reader: LedgerReader) -> Reply {
     let pieces = stream::try_unfold((text, reader), |(mut text, reader)| async move {
         loop {
-            let (piece, rest) = reader
-                .ask_much(move |ledger| {
-                    let piece = text.next(ledger)?;
-                    Ok((piece, text))
-                })
-                .await?;
-            text = rest;
-            match piece {
-                None => return Ok::<_, ReadError>(None),
-                Some(piece) if piece.is_empty() => {}
-                Some(piece) => return Ok(Some((Frame::data(piece), (text, reader)))),
+            let read = reader.ask_much(move |ledger| Ok((text.next(ledger)?, text)));
+            match read.await? {
+                (None, _) => return Ok::<_, ReadError>(None),
+                (Some(piece), rest) if piece.is_empty() => text = rest,
+                (Some(piece), rest) => return Ok(Some((piece, (rest, reader)))),
             }
         }
     });
-    let mut reply = reply::streamed(StatusCode::OK, StreamBody::new(pieces).boxed_unsync());
+    let mut reply = reply::streamed(pieces);
     reply::set(&mut reply, header::CACHE_CONTROL, "no-cache");
     reply::set(&mut reply, header::CONTENT_TYPE, content_type);
     reply

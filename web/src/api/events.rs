@@ -1,14 +1,12 @@
 //! Server-sent events: a meter's state on connect and once a minute, and each
 //! new value in between.
 
+use std::convert::Infallible;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::stream::{self, Stream, StreamExt};
-use http_body_util::{BodyExt, StreamBody};
-use hyper::StatusCode;
-use hyper::body::Frame;
 use hyper::header;
 use jiff::Timestamp;
 use meter_messages::Meter;
@@ -16,11 +14,11 @@ use serde::Serialize;
 use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
+use web_http::BasePath;
+use web_http::reply::{self, Reply};
 
-use crate::api::{PresenceState, meter_state};
-use crate::http::forwarded::BasePath;
-use crate::http::reply::{self, Reply};
-use crate::ledger::reader::{LedgerReader, ReadError};
+use crate::api::states::{PresenceState, meter_state};
+use crate::ledger::reader::LedgerReader;
 use crate::live::values::{News, Presence};
 
 /// Seconds into a minute at which the last one is surely recorded.
@@ -70,7 +68,7 @@ pub(crate) fn of_all(watched: Vec<(Meter, watch::Receiver<News>)>, shutdown: Can
     });
     let rest = stream::select(Box::pin(minutes), Box::pin(silence));
     let events = stream::select(stream::select_all(values), rest).take_until(shutdown.cancelled_owned());
-    event_stream(events.map(|event| Ok(Frame::data(event))))
+    event_stream(events)
 }
 
 /// A pause that differs from browser to browser.
@@ -79,8 +77,8 @@ fn spread() -> Duration {
     Duration::from_millis(some % SPREAD_MS)
 }
 
-fn event_stream(events: impl Stream<Item = Result<Frame<Bytes>, ReadError>> + Send + 'static) -> Reply {
-    let mut reply = reply::streamed(StatusCode::OK, StreamBody::new(events).boxed_unsync());
+fn event_stream(events: impl Stream<Item = Bytes> + Send + 'static) -> Reply {
+    let mut reply = reply::streamed(events.map(Ok::<_, Infallible>));
     reply::set(&mut reply, header::CONTENT_TYPE, "text/event-stream");
     reply::set(&mut reply, header::CACHE_CONTROL, "no-store");
     // nginx would wait for more otherwise.
@@ -112,7 +110,7 @@ pub(crate) fn events(
     let watcher = Watcher { meter, presence, reader, base_path, shutdown, due: Instant::now() };
     let events = stream::unfold(watcher, |mut watcher| async move {
         let event = watcher.next().await?;
-        Some((Ok::<_, ReadError>(Frame::data(event)), watcher))
+        Some((event, watcher))
     });
     event_stream(events)
 }

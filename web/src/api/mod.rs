@@ -1,25 +1,13 @@
-//! The interface for programs: the page's figures as JSON, and rows of energy.
+//! The interface for programs: the page's figures as JSON, rows of energy, and events.
 
 mod bodies;
 mod by_unit;
+mod errors;
 pub(crate) mod events;
 mod records;
 mod states;
 
-use hyper::StatusCode;
-
 pub(crate) use bodies::{csv, form, rows, workbook};
-pub(crate) use by_unit::{ByUnit, name_in};
+pub(crate) use errors::error;
 pub(crate) use records::{ReadingState, TrustState};
-pub(crate) use states::{MeterEntry, PresenceState, meter_state};
-
-use crate::http::reply::{self, Reply};
-
-/// An error, for programs.
-pub(crate) fn error(status: StatusCode, parameter: Option<&str>, said: &str) -> Reply {
-    let value = match parameter {
-        Some(parameter) => serde_json::json!({ "error": said, "parameter": parameter }),
-        None => serde_json::json!({ "error": said }),
-    };
-    reply::json(status, &value)
-}
+pub(crate) use states::{MeterEntry, meter_state};

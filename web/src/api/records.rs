@@ -1,11 +1,11 @@
 //! How far a record can be trusted, and what people read off the meter.
 
 use jiff::Timestamp;
+use meter_figures::CheckedReading;
 use meter_ledger::{Gap, GapReason, Trust};
 use serde::Serialize;
 
-use super::ByUnit;
-use crate::reckoning::meter_readings::CheckedReading;
+use super::by_unit::ByUnit;
 
 /// How far a meter's record can be trusted.
 #[derive(Debug, Serialize)]

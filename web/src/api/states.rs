@@ -1,16 +1,15 @@
 //! Meters, and the figures of their pages.
 
 use jiff::Timestamp;
+use meter_figures::{Figures, with_offset};
 use meter_ledger::{RecordedMeter, RecordedMinute, Sum};
 use meter_messages::{Medium, Status, Unit};
 use serde::Serialize;
+use web_http::BasePath;
 
-use super::ByUnit;
-use crate::http::forwarded::BasePath;
+use super::by_unit::ByUnit;
 use crate::ledger::reader::LedgerReader;
 use crate::live::values::{Freshness, Presence};
-use crate::reckoning::figures::Figures;
-use crate::reckoning::periods::local;
 
 /// One meter of `/api/v1/meters`.
 #[derive(Debug, Serialize)]
@@ -173,7 +172,7 @@ fn figure_set(figures: &Figures, reader: &LedgerReader) -> FigureSet {
         total: figures.newest.zip(figures.reading).map(|(newest, kwh)| Reading { pulses: newest.total, kwh }),
         last_minute: figures.newest.map(|newest| LastMinute {
             start: newest.minute.timestamp(),
-            local: local(newest.minute.timestamp(), reader.zone()).to_string(),
+            local: with_offset(newest.minute.timestamp(), reader.zone()).to_string(),
             pulses: newest.pulses,
             mean_w: mean_w(newest),
         }),

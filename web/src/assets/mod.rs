@@ -6,8 +6,8 @@ use std::sync::LazyLock;
 
 use hyper::HeaderMap;
 use hyper::header::HeaderValue;
-
-use crate::http::reply::{ASK_AGAIN, Effort, Prepared, Reply};
+use web_http::reply::ASK_AGAIN;
+use web_http::{Effort, Prepared, Reply};
 
 /// A file under `/assets`.
 struct Asset {

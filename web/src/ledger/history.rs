@@ -3,13 +3,12 @@
 use std::ops::Range;
 
 use jiff::tz::TimeZone;
+use meter_figures::{Cost, Hour, Period, pieces};
 use meter_ledger::{RecordedMeter, Sum};
-use meter_messages::Minute;
+use meter_messages::{Minute, PeriodKind};
 
 use crate::ledger::hours::Hours;
 use crate::ledger::reader::{LedgerReader, ReadError};
-use crate::reckoning::calendar::{Kind, Period, pieces};
-use crate::reckoning::tariff::Cost;
 
 /// Days on the list of the strongest.
 const TOP: usize = 10;
@@ -53,7 +52,7 @@ pub(crate) struct History {
     /// Its strongest days, the first of them first.
     pub(crate) top: Vec<(Period, Sum)>,
     /// The hours of a year.
-    pub(crate) hours: Vec<(Range<Minute>, Sum)>,
+    pub(crate) hours: Vec<Hour>,
     /// The meter's first minute.
     pub(crate) first: Minute,
     /// The first minute that is not recorded yet.
@@ -90,7 +89,7 @@ impl History {
             parts.iter_mut().zip(others).for_each(|(part, other)| part.other = other);
         }
         // Before its first month a meter has cost no fee.
-        let from = Period::containing(Kind::Month, first, zone).span.start;
+        let from = Period::containing(PeriodKind::Month, first, zone).span.start;
         read_costs(hours, &meter, &mut parts, from..until, site).await?;
         let mut then = None;
         let other = match period.as_ref() {
@@ -106,16 +105,16 @@ impl History {
         let kind = period.as_ref().map(|period| period.kind);
         let whole = parts.iter().fold(Sum::default(), |sum, part| sum.and(&part.sum));
         let cost = match kind {
-            Some(Kind::Hour) => cost(hours, &meter, span.clone(), until, site).await?,
+            Some(PeriodKind::Hour) => cost(hours, &meter, span.clone(), until, site).await?,
             _ => parts.iter().map(|part| part.cost).sum::<Option<Cost>>().filter(|_| whole.minutes > 0),
         };
         let costs = (cost, then);
         let top = match kind {
-            Some(Kind::Hour | Kind::Day | Kind::Week) => Vec::new(),
+            Some(PeriodKind::Hour | PeriodKind::Day | PeriodKind::Week) => Vec::new(),
             _ => top(hours, &meter, &span, until, zone).await?,
         };
         let by_hour = match kind {
-            Some(Kind::Year) => hours.hours(&meter, span.clone(), until).await?,
+            Some(PeriodKind::Year) => hours.hours(&meter, span.clone(), until).await?,
             _ => Vec::new(),
         };
         Ok(Self { meter, period, span, whole, parts, other, costs, top, hours: by_hour, first, until })
@@ -141,20 +140,20 @@ async fn cost(
     if tariffs.is_empty() {
         return Ok(None);
     }
-    let last = Period::containing(Kind::Hour, span.end, zone).span;
+    let last = Period::containing(PeriodKind::Hour, span.end, zone).span;
     let mut read = hours.hours(meter, span.start..last.start, until).await?;
     if last.start < span.end {
         let part = hours.exact(meter, vec![last.start, span.end]).await?;
         read.extend(part.into_iter().map(|sum| (last.clone(), sum)));
     }
     let recorded = read.iter().any(|(_, sum)| sum.minutes > 0);
-    let cost = tariffs.cost(read.iter().map(|(hour, sum)| (hour, sum)), until, zone);
+    let cost = tariffs.cost(&read, until, zone);
     Ok(cost.filter(|_| recorded))
 }
 
 fn everything(first: Minute, until: Minute, zone: &TimeZone) -> Range<Minute> {
-    let start = Period::containing(Kind::Year, first, zone).span.start;
-    start..Period::containing(Kind::Year, until, zone).span.end
+    let start = Period::containing(PeriodKind::Year, first, zone).span.start;
+    start..Period::containing(PeriodKind::Year, until, zone).span.end
 }
 
 fn parts(period: Option<&Period>, span: &Range<Minute>, zone: &TimeZone) -> Vec<Part> {
@@ -165,16 +164,17 @@ fn parts(period: Option<&Period>, span: &Range<Minute>, zone: &TimeZone) -> Vec<
         cost: None,
         other: None,
     };
-    let years = || pieces(Kind::Year, span, zone);
+    let years = || pieces(PeriodKind::Year, span, zone);
     match period {
-        Some(period) if period.kind == Kind::Hour => (span.start.epoch_minutes()..span.end.epoch_minutes())
+        Some(period) if period.kind == PeriodKind::Hour => (span.start.epoch_minutes()
+            ..span.end.epoch_minutes())
             .step_by(5)
             .map(|at| Minute::nearest(at)..Minute::nearest(at + 5).min(span.end))
             .map(|span| Part { span, period: None, sum: Sum::default(), cost: None, other: None })
             .collect(),
         Some(period) => period.parts(zone).into_iter().map(part).collect(),
         None if years().len() > MOST_YEARS_IN_MONTHS => years().into_iter().map(part).collect(),
-        None => pieces(Kind::Month, span, zone).into_iter().map(part).collect(),
+        None => pieces(PeriodKind::Month, span, zone).into_iter().map(part).collect(),
     }
 }
 
@@ -211,7 +211,7 @@ async fn read_costs(
     for part in parts.iter_mut().filter(|part| part.period.is_some()) {
         let span = part.span.start.max(recorded.start)..part.span.end;
         let read = hours.hours(meter, span, recorded.end).await?;
-        part.cost = tariffs.cost(read.iter().map(|(hour, sum)| (hour, sum)), recorded.end, zone);
+        part.cost = tariffs.cost(&read, recorded.end, zone);
     }
     Ok(())
 }
@@ -223,7 +223,7 @@ async fn top(
     until: Minute,
     zone: &TimeZone,
 ) -> Result<Vec<(Period, Sum)>, ReadError> {
-    let days = pieces(Kind::Day, span, zone);
+    let days = pieces(PeriodKind::Day, span, zone);
     let sums = hours.sums(meter, &days, until).await?;
     let mut days: Vec<_> = days.into_iter().zip(sums).filter(|(_, sum)| sum.pulses > 0).collect();
     days.sort_by(|one, other| other.1.quantity().total_cmp(&one.1.quantity()));

@@ -1,17 +1,16 @@
-//! Sums of whole local hours, kept a month at a time: what days, months, years,
-//! heat maps and top days are added up from. The ledger is asked for a month in
-//! one go, so that nobody else waits long for a year.
+//! Sums of whole local hours, kept a month at a time. The ledger is asked for a month in one go, so
+//! that nobody else waits long for a year.
 
-use std::collections::HashMap;
 use std::ops::Range;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use meter_ledger::{RecordedMeter, Sum};
-use meter_messages::{Meter, Minute};
+use meter_figures::{Hour, Period, hours, sums};
+use meter_ledger::{Ledger, RecordedMeter, Sum};
+use meter_messages::{Meter, Minute, PeriodKind};
+use quick_cache::sync::Cache;
 
 use crate::ledger::reader::{LedgerReader, ReadError};
-use crate::reckoning::calendar::{Kind, Period, pieces};
 
 /// For how long a month that is over is not read again: a lost ledger may be
 /// filled anew from an outbox, and then its old months change after all.
@@ -20,31 +19,25 @@ const CLOSED_FOR: Duration = Duration::from_secs(600);
 /// Months kept in memory, 24 KB each.
 const MOST: usize = 600;
 
-/// The hours of a month, the first of which begins with it.
-#[derive(Debug)]
-pub(crate) struct MonthOfHours {
-    hours: Vec<(Range<Minute>, Sum)>,
-}
-
-#[derive(Debug)]
-struct Kept {
+#[derive(Debug, Clone)]
+struct Month {
     read: Instant,
     /// The newest minute that the ledger had then.
     until: Minute,
-    month: Arc<MonthOfHours>,
+    hours: Arc<[Hour]>,
 }
 
-/// The months that were read lately.
+/// The months that were read lately, each by its first minute.
 #[derive(Debug, Clone)]
 pub(crate) struct Hours {
     ledger: LedgerReader,
-    kept: Arc<Mutex<HashMap<(Meter, Minute), Kept>>>,
+    months: Arc<Cache<(Meter, Minute), Month>>,
 }
 
 impl Hours {
     /// Nothing read yet.
     pub(crate) fn new(ledger: LedgerReader) -> Self {
-        Self { ledger, kept: Arc::default() }
+        Self { ledger, months: Arc::new(Cache::new(MOST)) }
     }
 
     /// The hours of a span of whole hours. `until` is the first minute that is
@@ -54,14 +47,13 @@ impl Hours {
         meter: &RecordedMeter,
         span: Range<Minute>,
         until: Minute,
-    ) -> Result<Vec<(Range<Minute>, Sum)>, ReadError> {
+    ) -> Result<Vec<Hour>, ReadError> {
         let zone = self.ledger.zone().clone();
         let mut hours = Vec::new();
-        let mut month = Period::containing(Kind::Month, span.start, &zone);
+        let mut month = Period::containing(PeriodKind::Month, span.start, &zone);
         while month.span.start < span.end && month.span.start < until {
             let read = self.month(meter, &month, until).await?;
-            let wanted =
-                read.hours.iter().filter(|(hour, _)| hour.start >= span.start && hour.end <= span.end);
+            let wanted = read.iter().filter(|(hour, _)| hour.start >= span.start && hour.end <= span.end);
             hours.extend(wanted.cloned());
             month = month.next(&zone);
         }
@@ -77,15 +69,7 @@ impl Hours {
     ) -> Result<Vec<Sum>, ReadError> {
         let (Some(first), Some(last)) = (parts.first(), parts.last()) else { return Ok(Vec::new()) };
         let hours = self.hours(meter, first.span.start..last.span.end, until).await?;
-        let mut hours = hours.iter().peekable();
-        let sums = parts.iter().map(|part| {
-            let mut sum = Sum::default();
-            while let Some((_, hour)) = hours.next_if(|(hour, _)| hour.start < part.span.end) {
-                sum = sum.and(hour);
-            }
-            sum
-        });
-        Ok(sums.collect())
+        Ok(sums(parts, &hours))
     }
 
     /// The sum of any span.
@@ -95,21 +79,17 @@ impl Hours {
         span: Range<Minute>,
         until: Minute,
     ) -> Result<Sum, ReadError> {
-        let zone = self.ledger.zone();
-        let whole = |at: Minute| Period::containing(Kind::Hour, at, zone).span;
-        let first =
-            Some(whole(span.start)).map(|hour| if hour.start < span.start { hour.end } else { hour.start });
-        let last = whole(span.end).start;
-        let Some(first) = first.filter(|first| *first < last) else {
-            let (meter, edges) = (meter.clone(), span);
-            return self.ledger.ask(move |ledger| ledger.sum(&meter, edges)).await;
-        };
+        let hour = |at: Minute| Period::containing(PeriodKind::Hour, at, self.ledger.zone()).span;
+        let (first, last) = (hour(span.start), hour(span.end).start);
+        let first = if first.start < span.start { first.end } else { first.start };
+        if first >= last {
+            let meter = meter.clone();
+            return self.ledger.ask(move |ledger| ledger.sum(&meter, span)).await;
+        }
         let hours = self.hours(meter, first..last, until).await?;
         let inner = hours.iter().fold(Sum::default(), |sum, (_, hour)| sum.and(hour));
         let (meter, before, after) = (meter.clone(), span.start..first, last..span.end);
-        let edges = move |ledger: &meter_ledger::Ledger| {
-            Ok(ledger.sum(&meter, before)?.and(&ledger.sum(&meter, after)?))
-        };
+        let edges = move |ledger: &Ledger| Ok(ledger.sum(&meter, before)?.and(&ledger.sum(&meter, after)?));
         Ok(inner.and(&self.ledger.ask(edges).await?))
     }
 
@@ -128,32 +108,22 @@ impl Hours {
         meter: &RecordedMeter,
         month: &Period,
         until: Minute,
-    ) -> Result<Arc<MonthOfHours>, ReadError> {
+    ) -> Result<Arc<[Hour]>, ReadError> {
         let key = (meter.meter.clone(), month.span.start);
-        if let Some(kept) = self.kept().get(&key).filter(|kept| still_true(kept, month, until)) {
-            return Ok(kept.month.clone());
+        if let Some(kept) = self.months.get(&key).filter(|kept| kept.is_true(month, until)) {
+            return Ok(kept.hours);
         }
-        let hours = pieces(Kind::Hour, &month.span, self.ledger.zone());
-        let mut bounds: Vec<Minute> = hours.iter().map(|hour| hour.span.start).collect();
-        bounds.push(month.span.end);
-        let asked = meter.clone();
-        let sums = self.ledger.ask(move |ledger| ledger.sums(&asked, &bounds)).await?;
-        let hours = hours.into_iter().map(|hour| hour.span).zip(sums).collect();
-        let read = Arc::new(MonthOfHours { hours });
-        let mut kept = self.kept();
-        if kept.len() >= MOST {
-            kept.clear();
-        }
-        kept.insert(key, Kept { read: Instant::now(), until, month: read.clone() });
-        Ok(read)
-    }
-
-    fn kept(&self) -> std::sync::MutexGuard<'_, HashMap<(Meter, Minute), Kept>> {
-        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+        let (asked, span, zone) = (meter.clone(), month.span.clone(), self.ledger.zone().clone());
+        let hours: Arc<[Hour]> =
+            self.ledger.ask(move |ledger| hours(ledger, &asked, &span, &zone)).await?.into();
+        self.months.insert(key, Month { read: Instant::now(), until, hours: hours.clone() });
+        Ok(hours)
     }
 }
 
-fn still_true(kept: &Kept, month: &Period, until: Minute) -> bool {
-    let closed = kept.until >= month.span.end;
-    kept.read.elapsed() < CLOSED_FOR && (closed || kept.until == until)
+impl Month {
+    fn is_true(&self, month: &Period, until: Minute) -> bool {
+        let closed = self.until >= month.span.end;
+        self.read.elapsed() < CLOSED_FOR && (closed || self.until == until)
+    }
 }

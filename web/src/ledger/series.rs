@@ -1,33 +1,15 @@
-//! The data of the interactive chart: mean power with the lowest and highest
-//! minute, in at most about two thousand points.
+//! The answers to interactive charts that were worked out lately.
 
-use std::collections::HashMap;
-use std::fmt::Write;
-use std::ops::Range;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
-use jiff::tz::TimeZone;
-use meter_ledger::{Ledger, LedgerError, RecordedMeter, RecordedMinute};
-use meter_messages::{Meter, Minute};
+use meter_figures::{Points, Series, SeriesRequest};
+use meter_ledger::RecordedMeter;
+use meter_messages::Minute;
+use quick_cache::sync::Cache;
+use tokio::sync::Mutex;
+use web_http::{Effort, Prepared};
 
-use crate::api::name_in;
-use crate::http::reply::{Effort, Prepared};
 use crate::ledger::reader::{LedgerReader, ReadError};
-use crate::reckoning::calendar::{Kind, pieces};
-use crate::route::RouteError;
-
-/// The most points of an answer.
-const MOST_POINTS: i64 = 2_000;
-
-/// Minutes between points, of which the shortest is taken that suffices; beyond
-/// them there is a point for each local day, then for each month.
-const STEPS: [i64; 11] = [1, 2, 5, 10, 15, 30, 60, 120, 240, 360, 720];
-
-/// The longest time that may be asked for, in days.
-const MOST_DAYS: i64 = 100 * 366;
-
-/// Minutes that are read in one go, so that others need not wait long.
-const AT_ONCE: i64 = 31 * 1440;
 
 /// Answers kept in memory, at most some 50 KB each.
 const MOST_KEPT: usize = 200;
@@ -35,164 +17,22 @@ const MOST_KEPT: usize = 200;
 /// For how many minutes.
 const KEPT_MINUTES: i64 = 10;
 
-/// Which data.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(crate) struct SeriesRequest {
-    /// Of which meter.
-    pub(crate) meter: Meter,
-    /// Unix time from which.
-    pub(crate) from: i64,
-    /// Unix time up to which.
-    pub(crate) to: i64,
-    /// How many points suffice.
-    pub(crate) points: i64,
-}
-
-/// The edges of the points of an answer.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Points {
-    /// All as long as each other, from the first on: minutes, and how many.
-    Even(Minute, i64, i64),
-    /// Local days or months.
-    Calendar(Vec<Minute>),
-}
-
-impl SeriesRequest {
-    /// The points that suit the request; `until` is the first minute that is not
-    /// recorded yet.
-    pub(crate) fn points(&self, until: Minute, zone: &TimeZone) -> Result<Points, RouteError> {
-        let (from, to) =
-            (Minute::nearest(self.from.div_euclid(60)), Minute::nearest(self.to.div_euclid(60)).min(until));
-        if self.to < self.from {
-            return Err(RouteError::parameter("to", "must not be before from"));
-        }
-        if (self.to - self.from) / 86_400 > MOST_DAYS {
-            return Err(RouteError::parameter("from", format!("must be at most {MOST_DAYS} days before to")));
-        }
-        let minutes = (to.epoch_minutes() - from.epoch_minutes()).max(0);
-        let points = self.points.clamp(1, MOST_POINTS);
-        if let Some(step) = STEPS.into_iter().find(|step| minutes <= step * points) {
-            let first = from.epoch_minutes().div_euclid(step) * step;
-            let count = (to.epoch_minutes() - first + step - 1).max(0) / step;
-            return Ok(Points::Even(Minute::nearest(first), step, count));
-        }
-        let kind = if minutes / 1440 <= points { Kind::Day } else { Kind::Month };
-        let first = crate::reckoning::calendar::Period::containing(kind, from, zone).span.start;
-        let parts = pieces(kind, &(first..to), zone);
-        let edges = parts.iter().map(|part| part.span.start).chain(parts.last().map(|part| part.span.end));
-        Ok(Points::Calendar(edges.collect()))
-    }
-}
-
-impl Points {
-    fn len(&self) -> usize {
-        match self {
-            Self::Even(_, _, count) => usize::try_from(*count).unwrap_or_default(),
-            Self::Calendar(edges) => edges.len().saturating_sub(1),
-        }
-    }
-
-    fn span(&self) -> Range<Minute> {
-        match self {
-            Self::Even(first, step, count) => *first..Minute::nearest(first.epoch_minutes() + step * count),
-            Self::Calendar(edges) => match (edges.first(), edges.last()) {
-                (Some(first), Some(last)) => *first..*last,
-                _ => Minute::nearest(0)..Minute::nearest(0),
-            },
-        }
-    }
-
-    /// The point in which a minute of the span lies.
-    fn of(&self, minute: Minute) -> usize {
-        match self {
-            Self::Even(first, step, _) => ((minute.epoch_minutes() - first.epoch_minutes()) / step) as usize,
-            Self::Calendar(edges) => edges.partition_point(|edge| *edge <= minute).saturating_sub(1),
-        }
-    }
-}
-
-/// What is known of a point.
-#[derive(Debug, Clone, Copy, Default)]
-struct Point {
-    /// Sum of the minutes' power or flow, each by its watched seconds.
-    joule: f64,
-    watched_s: u32,
-    least: f64,
-    most: f64,
-}
-
-impl Point {
-    fn add(&mut self, minute: &RecordedMinute, rate: f64) {
-        let first = self.watched_s == 0;
-        self.least = if first { rate } else { self.least.min(rate) };
-        self.most = if first { rate } else { self.most.max(rate) };
-        self.joule += rate * 60.0;
-        self.watched_s += u32::from(minute.watched_s.max(1));
-    }
-}
-
-/// Works the points of a span out.
-fn add(
-    ledger: &Ledger,
-    meter: &RecordedMeter,
-    wanted: &Points,
-    span: Range<Minute>,
-    all: &mut [Point],
-) -> Result<(), LedgerError> {
-    ledger.for_each_minute(meter, span, |minute| {
-        if let Some(point) = all.get_mut(wanted.of(minute.minute)) {
-            point.add(&minute, meter.constant_at(minute.minute).rate(minute.pulses.into(), 60.0));
-        }
-    })
-}
-
-/// Compact: whole watts, or litres an hour, in three rows, `null` where nobody watched.
-fn json(points: &Points, all: &[Point], (name, quantity): (&str, f64)) -> String {
-    let mut text = match points {
-        Points::Even(first, step, _) => format!("{{\"start\":{},\"step\":{}", first.start(), step * 60),
-        Points::Calendar(edges) => {
-            let starts: Vec<String> = edges.iter().map(|edge| edge.start().to_string()).collect();
-            format!("{{\"edges\":[{}]", starts.join(","))
-        }
-    };
-    let mut row = |name: &str, of: fn(&Point) -> f64| {
-        // Writing into memory does not fail.
-        let _ = write!(text, ",\"{name}\":[");
-        for (index, point) in all.iter().enumerate() {
-            let comma = if index > 0 { "," } else { "" };
-            let _ = match point.watched_s {
-                0 => write!(text, "{comma}null"),
-                _ => write!(text, "{comma}{:.0}", of(point)),
-            };
-        }
-        text.push(']');
-    };
-    row("mean", |point| point.joule / f64::from(point.watched_s));
-    if !matches!(points, Points::Even(_, 1, _)) {
-        row("min", |point| point.least);
-        row("max", |point| point.most);
-    }
-    // The energy or volume of exactly the time that was asked for, whatever the points are.
-    let _ = writeln!(text, ",\"{name}\":{quantity}}}");
-    text
-}
-
 /// A request, up to which minute it was answered, and when.
 type Key = (SeriesRequest, Minute, i64);
 
 /// The answers that were given lately.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(crate) struct SeriesStore {
     ledger: LedgerReader,
     /// Held while an answer is worked out: many who ask for the same let one do it.
-    turn: Arc<tokio::sync::Mutex<()>>,
-    kept: Arc<Mutex<HashMap<Key, Arc<Prepared>>>>,
+    turn: Mutex<()>,
+    kept: Cache<Key, Arc<Prepared>>,
 }
 
 impl SeriesStore {
     /// Nothing given yet.
     pub(crate) fn new(ledger: LedgerReader) -> Self {
-        Self { ledger, turn: Arc::default(), kept: Arc::default() }
+        Self { ledger, turn: Mutex::default(), kept: Cache::new(MOST_KEPT) }
     }
 
     /// The answer to a request; made once for everybody until a minute is added.
@@ -203,100 +43,30 @@ impl SeriesStore {
         points: Points,
         until: Minute,
     ) -> Result<Arc<Prepared>, ReadError> {
-        let end = Minute::nearest(request.to.div_euclid(60)).min(until);
         // Now and then anew: a lost ledger may be filled again.
         let round = until.epoch_minutes() / KEPT_MINUTES;
+        let end = request.asked(until).end;
         let key = (request, end, round);
-        if let Some(kept) = self.kept().get(&key) {
-            return Ok(kept.clone());
+        if let Some(kept) = self.kept.get(&key) {
+            return Ok(kept);
         }
         let _turn = self.turn.lock().await;
-        if let Some(kept) = self.kept().get(&key) {
-            return Ok(kept.clone());
+        if let Some(kept) = self.kept.get(&key) {
+            return Ok(kept);
         }
-        let wanted = points.span();
-        let points = Arc::new(points);
-        let mut all = vec![Point::default(); points.len()];
-        let mut start = wanted.start;
-        while start < wanted.end {
-            let end = Minute::nearest(start.epoch_minutes() + AT_ONCE).min(wanted.end);
-            let (meter, points, span) = (meter.clone(), points.clone(), start..end);
-            all = self
-                .ledger
-                .ask_much(move |ledger| add(ledger, &meter, &points, span, &mut all).map(|()| all))
-                .await?;
-            start = end;
-        }
-        let asked = Minute::nearest(key.0.from.div_euclid(60))..key.1;
-        let name = name_in(meter.medium.unit(), "kwh");
-        let sum = self.ledger.ask(move |ledger| Ok(ledger.sum(&meter, asked)?.quantity())).await?;
-        let text = json(&points, &all, (name, sum));
-        let file = Arc::new(Prepared::text("application/json", text, Effort::Quick));
-        let mut kept = self.kept();
-        if kept.len() >= MOST_KEPT {
-            kept.clear();
-        }
-        kept.insert(key, file.clone());
-        Ok(file)
-    }
-
-    fn kept(&self) -> std::sync::MutexGuard<'_, HashMap<Key, Arc<Prepared>>> {
-        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-#[cfg(test)]
-#[allow(clippy::unwrap_used)]
-mod tests {
-    use super::*;
-
-    fn points(days: i64, points: i64) -> Points {
-        let until: Minute = "2026-11-24T17:23:00Z".parse().unwrap();
-        let request = SeriesRequest {
-            meter: "hq/main".parse().unwrap(),
-            from: until.start() - days * 86_400,
-            to: until.start() + 86_400,
-            points,
+        let mut series = Series::new(&key.0, meter, points, until);
+        let text = loop {
+            let read = self.ledger.ask_much(move |ledger| {
+                let text = series.read_on(ledger)?;
+                Ok((text, series))
+            });
+            match read.await? {
+                (Some(text), _) => break text,
+                (None, rest) => series = rest,
+            }
         };
-        request.points(until, &TimeZone::get("Europe/Berlin").unwrap()).unwrap()
-    }
-
-    #[test]
-    fn there_are_never_more_points_than_wanted() {
-        for (days, wanted, step) in
-            [(1, 2000, 1), (1, 500, 5), (365, 2000, 360), (365, 100_000, 360), (500, 1000, 720)]
-        {
-            let Points::Even(first, found, count) = points(days, wanted) else { panic!("{days} days") };
-            assert_eq!(found, step);
-            assert!(count <= wanted.min(2000) + 1, "{count}");
-            assert_eq!(first.epoch_minutes() % step, 0);
-        }
-    }
-
-    #[test]
-    fn long_times_have_local_days_and_months() {
-        let Points::Calendar(days) = points(900, 1000) else { panic!("not days") };
-        assert!(days.contains(&"2026-10-24T22:00:00Z".parse().unwrap()));
-        assert!(days.contains(&"2026-10-25T23:00:00Z".parse().unwrap()));
-        let Points::Calendar(months) = points(9000, 1000) else { panic!("not months") };
-        assert!(months.len() < 310, "{}", months.len());
-        let all = Points::Calendar(days.clone());
-        assert_eq!(all.of(days[3]), 3);
-        assert_eq!(all.of(Minute::nearest(days[3].epoch_minutes() - 1)), 2);
-    }
-
-    #[test]
-    fn nothing_is_null_and_not_zero() {
-        let mut known = Point::default();
-        let minute = RecordedMinute { minute: Minute::nearest(0), pulses: 3, watched_s: 60, total: 3 };
-        known.add(&minute, 180.0);
-        known.add(&minute, 60.0);
-        let text = json(&Points::Even(Minute::nearest(0), 2, 2), &[known, Point::default()], ("kwh", 0.25));
-        assert!(
-            text.ends_with(
-                "\"step\":120,\"mean\":[120,null],\"min\":[60,null],\"max\":[180,null],\"kwh\":0.25}\n"
-            ),
-            "{text}"
-        );
+        let file = Arc::new(Prepared::text("application/json", text, Effort::Quick));
+        self.kept.insert(key, file.clone());
+        Ok(file)
     }
 }

@@ -1,8 +1,9 @@
 //! What every page has around its content.
 
+use web_http::BasePath;
+
 use crate::access::Visitor;
 use crate::assets;
-use crate::http::forwarded::BasePath;
 use crate::texts::{Language, Texts};
 
 /// How a browser came to a page.

@@ -2,10 +2,10 @@
 
 use askama::Template;
 use jiff::tz::TimeZone;
+use meter_figures::Figures;
 
 use super::meter::day_curve;
 use super::{Frame, MeterView};
-use crate::reckoning::figures::Figures;
 
 /// All meters, or one.
 #[derive(Template)]

@@ -1,5 +1,6 @@
 //! The pages: what their templates are filled with.
 
+mod chart;
 mod downloads;
 mod frame;
 mod kiosk;
@@ -15,6 +16,7 @@ mod trust;
 use askama::Template;
 use meter_messages::Unit;
 
+use crate::texts::Texts;
 pub(crate) use frame::{Address, Frame};
 pub(crate) use kiosk::KioskPage;
 pub(crate) use message::MessagePage;
@@ -23,8 +25,6 @@ pub(crate) use overview::OverviewPage;
 pub(crate) use period::PeriodPage;
 pub(crate) use readings::{Lacking, Outcome, Reader, ReadingsPage};
 pub(crate) use status::{Machine, StatusPage};
-
-use crate::texts::Texts;
 
 /// A page's text; a template that cannot be filled is a mistake in this program.
 pub(crate) fn filled(page: &impl Template) -> Option<String> {

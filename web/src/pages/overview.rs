@@ -1,12 +1,13 @@
 //! All meters: each with its state, those of a site together.
 
 use askama::Template;
+use jiff::Timestamp;
+use meter_figures::Figures;
 use meter_ledger::Sum;
 use meter_messages::Medium;
 
 use super::{Frame, MeterView};
-use crate::live::values::Presence;
-use crate::reckoning::figures::Figures;
+use crate::live::values::{Freshness, Presence};
 use crate::texts::Texts;
 
 /// A site's meters.
@@ -40,8 +41,8 @@ impl SumView {
             texts.number(sum, 3)
         };
         let live = meters.iter().filter_map(|(_, presence)| {
-            let up_to_date = super::meter::freshness(presence) == "live";
-            presence.value.as_ref().filter(|_| up_to_date)?.power_w
+            let is_live = presence.freshness(Timestamp::now()) == Freshness::Live;
+            presence.value.as_ref().filter(|_| is_live)?.power_w
         });
         let watts: Vec<f64> = live.map(f64::from).collect();
         (meters.len() > 1).then(|| Self {

@@ -3,12 +3,12 @@
 use askama::Template;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use meter_figures::{CheckedReading, Comparison};
 use meter_ledger::RecordedMeter;
 use meter_messages::Unit;
 
 use super::Frame;
 use crate::readings::form::{FieldError, Fields};
-use crate::reckoning::meter_readings::{CheckedReading, Comparison};
 use crate::texts::Texts;
 
 /// A reading in words.

@@ -3,10 +3,10 @@
 use askama::Template;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use meter_figures::Figures;
 use meter_messages::{Diag, Info, Status};
 
 use super::Frame;
-use crate::reckoning::figures::Figures;
 use crate::texts::Texts;
 
 /// A meter's publisher in words.

@@ -1,3 +1,8 @@
 //! Pictures, drawn by librrd.
 
-pub(crate) mod graphs;
+mod drawing_thread;
+mod picture;
+mod renderer;
+
+pub(crate) use drawing_thread::Pictures;
+pub(crate) use picture::{PictureError, PictureKey};

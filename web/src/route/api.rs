@@ -2,10 +2,12 @@
 
 use std::borrow::Cow;
 
+use meter_figures::SeriesRequest;
 use meter_messages::Meter;
 
-use super::{EnergyRequest, Query, Route, RouteError, StatisticsRequest, meter};
-use crate::ledger::series::SeriesRequest;
+use super::address::Route;
+use super::energy::{EnergyRequest, StatisticsRequest};
+use super::query::{Query, RouteError, meter};
 
 impl Route {
     /// Reads what stands after `/api/v1/`.

@@ -2,10 +2,10 @@
 
 use std::borrow::Cow;
 
+use meter_figures::{Moment, StatisticId, Step};
 use meter_messages::Meter;
 
-use super::{Moment, Query, RouteError};
-use crate::reckoning::exports::StatisticId;
+use super::query::{Query, RouteError};
 
 /// The energy of each step of a time.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,7 +37,7 @@ impl EnergyRequest {
             meter,
             from: query.moment("from")?,
             to: query.moment("to")?,
-            step: query.word("step", &steps)?.unwrap_or(Step::Hour),
+            step: query.word("step", &steps)?.unwrap_or(Step::HOUR),
             form,
         })
     }
@@ -81,34 +81,6 @@ pub(crate) enum Form {
     Json,
     /// A workbook.
     Xlsx,
-}
-
-/// The length of a row.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Step {
-    /// A minute.
-    Minute,
-    /// An hour of the site's clock.
-    Hour,
-    /// A local day.
-    Day,
-    /// A local month.
-    Month,
-}
-
-impl Step {
-    /// All of them, the shortest first.
-    pub(crate) const ALL: [Self; 4] = [Self::Minute, Self::Hour, Self::Day, Self::Month];
-
-    /// Its name in addresses.
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Minute => "minute",
-            Self::Hour => "hour",
-            Self::Day => "day",
-            Self::Month => "month",
-        }
-    }
 }
 
 #[cfg(test)]

@@ -1,11 +1,9 @@
 //! The pages of periods: `/m/<site>/<meter>/day/2026-11-24` and the like.
 
 use jiff::civil::Date;
-use meter_messages::Meter;
+use meter_messages::{Meter, PeriodKind};
 
-use super::query::A_DAY;
-use super::{Query, RouteError};
-use crate::reckoning::calendar::Kind;
+use super::query::{A_DAY, Query, RouteError};
 
 /// A period; its names are read where the time zone is known.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,7 +11,7 @@ pub(crate) struct PeriodRequest {
     /// Of which meter.
     pub(crate) meter: Meter,
     /// How long; `None` for everything.
-    pub(crate) kind: Option<Kind>,
+    pub(crate) kind: Option<PeriodKind>,
     /// Its name; of a date picker any day in it. The one of now without.
     pub(crate) name: Option<String>,
     /// A day in the period that it is to be compared with.
@@ -27,22 +25,22 @@ impl PeriodRequest {
     }
 
     /// The period of now.
-    pub(super) fn current(meter: Meter, kind: Kind) -> Self {
+    pub(super) fn current(meter: Meter, kind: PeriodKind) -> Self {
         Self { meter, kind: Some(kind), name: None, with: None }
     }
 
     /// A period by its name.
     pub(super) fn named(meter: Meter, kind: &str, name: &str, query: Query<'_>) -> Result<Self, RouteError> {
-        let kind = Kind::of_name(kind).ok_or(RouteError::NotFound)?;
+        let kind = PeriodKind::of_name(kind).ok_or(RouteError::NotFound)?;
         Ok(Self { meter, kind: Some(kind), name: Some(name.to_owned()), with: query.day("with")? })
     }
 
     /// What a date picker says.
     pub(super) fn picked(meter: Meter, query: Query<'_>) -> Result<Self, RouteError> {
-        let kinds = Kind::ALL.map(|kind| (kind.name(), Some(kind)));
+        let kinds = PeriodKind::ALL.map(|kind| (kind.name(), Some(kind)));
         let kind = match query.get("kind").as_deref() {
             Some("all") => None,
-            _ => query.word("kind", &kinds)?.unwrap_or(Some(Kind::Day)),
+            _ => query.word("kind", &kinds)?.unwrap_or(Some(PeriodKind::Day)),
         };
         let day = query.day("date")?.ok_or_else(|| RouteError::parameter("date", A_DAY))?;
         Ok(Self { meter, kind, name: Some(day.to_string()), with: None })
@@ -67,12 +65,15 @@ mod tests {
             name: name.map(str::to_owned),
             with: with.map(|day| day.parse().unwrap()),
         };
-        let day = request(Some(Kind::Day), Some("2026-11-24"), Some("2025-11-24"));
+        let day = request(Some(PeriodKind::Day), Some("2026-11-24"), Some("2025-11-24"));
         assert_eq!(route("/m/hq/main/day/2026-11-24", "with=2025-11-24&lang=de"), Ok(Route::Period(day)));
         assert_eq!(route("/m/hq/main/all", ""), Ok(Route::Period(request(None, None, None))));
-        let picked = request(Some(Kind::Week), Some("2026-11-24"), None);
+        let picked = request(Some(PeriodKind::Week), Some("2026-11-24"), None);
         assert_eq!(route("/m/hq/main/go", "kind=week&date=2026-11-24"), Ok(Route::Go(picked)));
-        assert_eq!(route("/m/hq/main/month", ""), Ok(Route::Go(request(Some(Kind::Month), None, None))));
+        assert_eq!(
+            route("/m/hq/main/month", ""),
+            Ok(Route::Go(request(Some(PeriodKind::Month), None, None)))
+        );
         for (path, query) in [
             ("/m/hq/main/go", "kind=week"),
             ("/m/hq/main/go", "kind=decade&date=2026-11-24"),

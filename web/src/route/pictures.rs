@@ -1,9 +1,9 @@
 //! Pictures: `/m/<site>/<meter>/day.svg`, or the same of a period.
 
-use meter_messages::Meter;
-use meter_rrd::{Picture, Size, Span, Theme};
+use meter_messages::{Meter, PeriodKind};
+use meter_rrd::{Picture, Size, Theme};
 
-use super::{Query, RouteError};
+use super::query::{Query, RouteError};
 
 /// A picture, but for the language where the address names none.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -11,7 +11,7 @@ pub(crate) struct PictureRequest {
     /// Of which meter.
     pub(crate) meter: Meter,
     /// How much time.
-    pub(crate) span: Span,
+    pub(crate) kind: PeriodKind,
     /// The name of a period of that length, instead of the time up to now.
     pub(crate) period: Option<String>,
     /// Its format.
@@ -23,16 +23,14 @@ pub(crate) struct PictureRequest {
 }
 
 impl PictureRequest {
-    /// The file of a period of that kind, or of the time up to now.
+    /// The file of a period of a kind, or of the time up to now.
     pub(super) fn parse(
         meter: Meter,
-        kind: Option<&str>,
+        period: Option<&str>,
         file: &str,
         query: Query<'_>,
     ) -> Result<Self, RouteError> {
         let (name, extension) = file.split_once('.').ok_or(RouteError::NotFound)?;
-        let of_name = |name: &str| Span::ALL.into_iter().find(|span| span_name(*span) == name);
-        let span = of_name(kind.unwrap_or(name)).ok_or(RouteError::NotFound)?;
         let picture = match extension {
             "svg" => Picture::Svg,
             "png" => Picture::Png,
@@ -42,23 +40,12 @@ impl PictureRequest {
         let size = query.word("size", &[("wide", Size::Wide), ("narrow", Size::Narrow)])?;
         Ok(Self {
             meter,
-            span,
-            period: kind.map(|_| name.to_owned()),
+            kind: PeriodKind::of_name(period.unwrap_or(name)).ok_or(RouteError::NotFound)?,
+            period: period.map(|_| name.to_owned()),
             picture,
             theme: theme.unwrap_or(Theme::Light),
             size: size.unwrap_or(Size::Wide),
         })
-    }
-}
-
-/// The name of a span in addresses.
-pub(crate) fn span_name(span: Span) -> &'static str {
-    match span {
-        Span::Hour => "hour",
-        Span::Day => "day",
-        Span::Week => "week",
-        Span::Month => "month",
-        Span::Year => "year",
     }
 }
 
@@ -76,7 +63,7 @@ mod tests {
     fn pictures_have_a_theme_and_a_size() {
         let expected = PictureRequest {
             meter: "hq/main".parse().unwrap(),
-            span: Span::Week,
+            kind: PeriodKind::Week,
             period: None,
             picture: Picture::Png,
             theme: Theme::Dark,

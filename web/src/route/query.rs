@@ -2,8 +2,9 @@
 
 use std::borrow::Cow;
 
-use jiff::Timestamp;
 use jiff::civil::Date;
+use meter_figures::{Moment, SpanError};
+use meter_messages::Meter;
 
 use crate::texts::Language;
 
@@ -27,6 +28,16 @@ impl RouteError {
     /// A parameter that cannot be what it says.
     pub(crate) fn parameter(parameter: &'static str, why: impl Into<Cow<'static, str>>) -> Self {
         Self::Parameter { parameter, why: why.into() }
+    }
+}
+
+impl From<SpanError> for RouteError {
+    fn from(error: SpanError) -> Self {
+        let parameter = match error {
+            SpanError::EndsBeforeItBegins => "to",
+            SpanError::TooLong(_) | SpanError::TooLongForStep(_) => "from",
+        };
+        Self::parameter(parameter, error.to_string())
     }
 }
 
@@ -77,21 +88,18 @@ impl<'a> Query<'a> {
     }
 }
 
+/// The meter of two parts of a path.
+pub(super) fn meter(site: &str, id: &str) -> Result<Meter, RouteError> {
+    let meter = |site: &str, id: &str| Some(Meter { site: site.parse().ok()?, meter: id.parse().ok()? });
+    meter(site, id).ok_or(RouteError::NotFound)
+}
+
 /// What a day must be.
 pub(super) const A_DAY: &str = "must be a day like 2026-10-03";
 
 /// A day alone: a date may not drag a time without offset along, nobody could say when that is.
 fn day(text: &str) -> Option<Date> {
     text.parse().ok().filter(|_| text.len() == "2026-10-03".len())
-}
-
-/// A time as people write it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Moment {
-    /// With its offset: `2026-10-03T12:00:00Z`.
-    At(Timestamp),
-    /// The beginning of a local day: `2026-10-03`.
-    Day(Date),
 }
 
 #[cfg(test)]

@@ -8,11 +8,11 @@ use std::path::PathBuf;
 
 use daemon_runtime::MqttSettings;
 use jiff::tz::TimeZone;
+use meter_figures::TariffSettings;
 use serde::Deserialize;
+use web_http::{BasePath, Network};
 
 use crate::access::AccessSettings;
-use crate::http::forwarded::{BasePath, Network};
-use crate::reckoning::tariff::TariffSettings;
 use crate::settings::meters::MeterSettings;
 
 /// `/etc/powerpi/powerpi-web.toml`.

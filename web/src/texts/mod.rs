@@ -1,56 +1,19 @@
 //! Every word that people read, in their language; and how they are used to
 //! numbers and dates. A further language is one more file here and a line in
-//! [`LANGUAGES`].
+//! `language.rs`.
 
 mod english;
 mod german;
+mod language;
 mod measure;
 
 use jiff::civil::{Date, DateTime};
 use meter_ledger::GapReason;
-use meter_rrd::{Span, Words};
+use meter_messages::PeriodKind;
+use meter_rrd::Words;
 
+pub(crate) use language::Language;
 pub(crate) use measure::Measure;
-
-use crate::reckoning::calendar::Kind;
-
-/// All languages, the one for everybody else first.
-static LANGUAGES: [&Texts; 2] = [&english::TEXTS, &german::TEXTS];
-
-/// A language of the pages: its place in [`LANGUAGES`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-pub(crate) struct Language(usize);
-
-impl Language {
-    /// All of them.
-    pub(crate) fn all() -> impl Iterator<Item = Self> {
-        (0..LANGUAGES.len()).map(Self)
-    }
-
-    /// The language of a code like `de` or `de-AT`.
-    pub(crate) fn of_code(code: &str) -> Option<Self> {
-        let primary = code.trim().split('-').next().unwrap_or_default().to_ascii_lowercase();
-        Self::all().find(|language| language.texts().code == primary)
-    }
-
-    /// The one a browser likes best, by its `Accept-Language`.
-    pub(crate) fn preferred(accept_language: &str) -> Self {
-        let weighted = accept_language.split(',').filter_map(|choice| {
-            let (code, weight) = choice.split_once(";q=").unwrap_or((choice, "1"));
-            let weight: f32 = weight.trim().parse().ok().filter(|weight| *weight > 0.0)?;
-            Some((Self::of_code(code)?, weight))
-        });
-        // The first of those with the same weight.
-        weighted
-            .reduce(|best, next| if next.1 > best.1 { next } else { best })
-            .map_or(Self::default(), |(it, _)| it)
-    }
-
-    /// Its words.
-    pub(crate) fn texts(self) -> &'static Texts {
-        LANGUAGES.get(self.0).copied().unwrap_or(&english::TEXTS)
-    }
-}
 
 /// A language's words.
 #[derive(Debug)]
@@ -433,18 +396,18 @@ impl Texts {
     }
 
     /// What a span is called.
-    pub(crate) fn span(&self, span: Span) -> &'static str {
+    pub(crate) fn span(&self, span: PeriodKind) -> &'static str {
         self.spans[span as usize]
     }
 
     /// What a kind of period is called.
-    pub(crate) fn kind(&self, kind: Kind) -> &'static str {
+    pub(crate) fn kind(&self, kind: PeriodKind) -> &'static str {
         match kind {
-            Kind::Hour => self.hour,
-            Kind::Day => self.day,
-            Kind::Week => self.week,
-            Kind::Month => self.month_name,
-            Kind::Year => self.year,
+            PeriodKind::Hour => self.hour,
+            PeriodKind::Day => self.day,
+            PeriodKind::Week => self.week,
+            PeriodKind::Month => self.month_name,
+            PeriodKind::Year => self.year,
         }
     }
 
@@ -459,14 +422,14 @@ impl Texts {
     }
 
     /// A period's title, by its local beginning.
-    pub(crate) fn title(&self, kind: Kind, start: DateTime) -> String {
+    pub(crate) fn title(&self, kind: PeriodKind, start: DateTime) -> String {
         let date = start.date();
         match kind {
-            Kind::Hour => format!("{}, {:02}:00", self.date(self.patterns.day, date), start.hour()),
-            Kind::Day => self.date(self.patterns.day, date),
-            Kind::Week => self.date(self.patterns.week, date),
-            Kind::Month => self.date(self.patterns.month, date),
-            Kind::Year => format!("{:04}", date.year()),
+            PeriodKind::Hour => format!("{}, {:02}:00", self.date(self.patterns.day, date), start.hour()),
+            PeriodKind::Day => self.date(self.patterns.day, date),
+            PeriodKind::Week => self.date(self.patterns.week, date),
+            PeriodKind::Month => self.date(self.patterns.month, date),
+            PeriodKind::Year => format!("{:04}", date.year()),
         }
     }
 
@@ -510,24 +473,6 @@ impl Texts {
 mod tests {
     use super::*;
 
-    const ENGLISH: Language = Language(0);
-    const GERMAN: Language = Language(1);
-
-    #[test]
-    fn a_browser_gets_the_language_it_likes_best() {
-        for (accept, expected) in [
-            ("de-DE,de;q=0.9,en;q=0.8", GERMAN),
-            ("fr, en;q=0.5, de;q=0.7", GERMAN),
-            ("en-GB, de", ENGLISH),
-            ("de;q=0", ENGLISH),
-            ("fr", ENGLISH),
-            (";q=,,;;=é", ENGLISH),
-            ("", ENGLISH),
-        ] {
-            assert_eq!(Language::preferred(accept), expected, "{accept}");
-        }
-    }
-
     #[test]
     fn numbers_are_written_as_people_are_used_to() {
         assert_eq!(german::TEXTS.number(12345.678, 3), "12.345,678");
@@ -542,11 +487,11 @@ mod tests {
         let at = jiff::civil::datetime(2026, 11, 24, 17, 0, 0, 0);
         let monday = at.date().yesterday().unwrap_or_default().at(0, 0, 0, 0);
         for (kind, at, english, german) in [
-            (Kind::Hour, at, "Tuesday, 24 November 2026, 17:00", "Dienstag, 24. November 2026, 17:00"),
-            (Kind::Day, at, "Tuesday, 24 November 2026", "Dienstag, 24. November 2026"),
-            (Kind::Week, monday, "Week 48, from 23 November 2026", "Woche 48, ab 23. November 2026"),
-            (Kind::Month, at, "November 2026", "November 2026"),
-            (Kind::Year, at, "2026", "2026"),
+            (PeriodKind::Hour, at, "Tuesday, 24 November 2026, 17:00", "Dienstag, 24. November 2026, 17:00"),
+            (PeriodKind::Day, at, "Tuesday, 24 November 2026", "Dienstag, 24. November 2026"),
+            (PeriodKind::Week, monday, "Week 48, from 23 November 2026", "Woche 48, ab 23. November 2026"),
+            (PeriodKind::Month, at, "November 2026", "November 2026"),
+            (PeriodKind::Year, at, "2026", "2026"),
         ] {
             assert_eq!(english::TEXTS.title(kind, at), english);
             assert_eq!(german::TEXTS.title(kind, at), german);

@@ -1,12 +1,11 @@
 //! From a period to others.
 
 use jiff::tz::TimeZone;
-use meter_messages::Minute;
+use meter_figures::Period;
+use meter_messages::{Minute, PeriodKind};
 
-use super::here;
 use crate::ledger::history::History;
 use crate::pages::Frame;
-use crate::reckoning::calendar::{Kind, Period};
 
 /// Links from a period to others.
 pub(super) struct Links {
@@ -27,11 +26,11 @@ pub(super) fn links(frame: &Frame, history: &History, compared: bool, zone: &Tim
     let link = |period: &Period| frame.link(&here(&path, Some(period), zone));
     let current = history.period.as_ref().map(|period| period.kind);
     // From a year to its last month, not to its first.
-    let anchor = |kind: Kind| match current {
+    let anchor = |kind: PeriodKind| match current {
         Some(current) if current as u8 <= kind as u8 => within,
         _ => Minute::nearest(history.span.end.epoch_minutes() - 1).clamp(history.first.min(newest), newest),
     };
-    let mut kinds: Vec<_> = Kind::ALL
+    let mut kinds: Vec<_> = PeriodKind::ALL
         .map(|kind| {
             let period = Period::containing(kind, anchor(kind), zone);
             (texts.kind(kind), link(&period), current == Some(kind))
@@ -50,11 +49,11 @@ pub(super) fn links(frame: &Frame, history: &History, compared: bool, zone: &Tim
     let period = history.period.as_ref();
     let mut comparisons = Vec::new();
     if let Some(address) =
-        period.filter(|period| period.kind != Kind::Hour).and_then(|it| compare(it.previous(zone)))
+        period.filter(|period| period.kind != PeriodKind::Hour).and_then(|it| compare(it.previous(zone)))
     {
         comparisons.push((texts.before_it, address));
     }
-    let a_year_before = period.filter(|period| matches!(period.kind, Kind::Week | Kind::Month));
+    let a_year_before = period.filter(|period| matches!(period.kind, PeriodKind::Week | PeriodKind::Month));
     if let Some(address) = a_year_before.and_then(|it| compare(it.counterpart(zone)?)) {
         comparisons.push((texts.a_year_before, address));
     }
@@ -64,5 +63,13 @@ pub(super) fn links(frame: &Frame, history: &History, compared: bool, zone: &Tim
         later: period.and_then(|period| neighbour(period.next(zone))),
         comparisons,
         uncompared: compared.then(|| frame.link(&here(&path, period, zone))),
+    }
+}
+
+/// The path of a period's page; of everything without one.
+pub(super) fn here(path: &str, period: Option<&Period>, zone: &TimeZone) -> String {
+    match period {
+        Some(period) => format!("/m/{path}/{}/{}", period.kind.name(), period.name(zone)),
+        None => format!("/m/{path}/all"),
     }
 }

@@ -5,20 +5,18 @@ mod links;
 mod parts;
 
 use askama::Template;
-use jiff::tz::TimeZone;
+use meter_figures::{Period, difference_percent};
 use meter_messages::{Minute, Unit};
 use meter_rrd::Size;
 
 use self::heat::{HeatView, heat};
-use self::links::{Links, links};
+use self::links::{Links, here, links};
 use self::parts::{bars_of, top};
-use super::downloads::Download;
-use super::meter::Chart;
-use super::{Change, Frame, Row, downloads, rough};
+use super::chart::Chart;
+use super::downloads::{self, Download};
+use super::{Change, Frame, Row, rough};
 use crate::ledger::history::History;
 use crate::ledger::reader::LedgerReader;
-use crate::reckoning::calendar::Period;
-use crate::reckoning::figures::difference_percent;
 use crate::texts::Texts;
 
 /// A period in words and drawings.
@@ -119,13 +117,6 @@ impl PeriodPage {
             path,
             frame,
         }
-    }
-}
-
-fn here(path: &str, period: Option<&Period>, zone: &TimeZone) -> String {
-    match period {
-        Some(period) => format!("/m/{path}/{}/{}", period.kind.name(), period.name(zone)),
-        None => format!("/m/{path}/all"),
     }
 }
 

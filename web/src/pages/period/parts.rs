@@ -1,23 +1,24 @@
 //! The parts of a period: bars, the table behind them, and the strongest days.
 
 use jiff::tz::TimeZone;
+use meter_figures::Period;
 use meter_ledger::Sum;
+use meter_messages::PeriodKind;
 
-use super::here;
+use super::links::here;
 use crate::drawing::bars::{self, Bar};
 use crate::ledger::history::{History, Part};
 use crate::ledger::reader::LedgerReader;
 use crate::pages::meter::is_partly;
 use crate::pages::{Frame, Row, on_scale};
-use crate::reckoning::calendar::{Kind, Period};
 use crate::texts::Texts;
 
 /// The name of a part, for tables, and what stands below its bar.
-fn part_names(part: &Part, kind: Option<Kind>, texts: &Texts, zone: &TimeZone) -> (String, String) {
+fn part_names(part: &Part, kind: Option<PeriodKind>, texts: &Texts, zone: &TimeZone) -> (String, String) {
     let local = part.span.start.timestamp().to_zoned_datetime(zone.clone());
     let date = local.date();
     match (part.period.as_ref().map(|period| period.kind), kind) {
-        (Some(Kind::Hour), _) => {
+        (Some(PeriodKind::Hour), _) => {
             let name = format!("{:02}:00", local.hour());
             let second =
                 part.period.as_ref().is_some_and(|period| period.name(zone).len() > "2026-10-25T02".len());
@@ -26,19 +27,19 @@ fn part_names(part: &Part, kind: Option<Kind>, texts: &Texts, zone: &TimeZone) -
                 format!("{:02}", local.hour()),
             )
         }
-        (Some(Kind::Day), Some(Kind::Week)) => {
+        (Some(PeriodKind::Day), Some(PeriodKind::Week)) => {
             let name = format!("{} {}", texts.short_weekday(date), texts.short_day(date));
             (name.clone(), name)
         }
-        (Some(Kind::Day), _) => {
+        (Some(PeriodKind::Day), _) => {
             (format!("{} {}", texts.short_weekday(date), texts.short_day(date)), date.day().to_string())
         }
         // Among the months of several years.
-        (Some(Kind::Month), None) if date.month() == 1 => {
-            (texts.title(Kind::Month, local.datetime()), date.year().to_string())
+        (Some(PeriodKind::Month), None) if date.month() == 1 => {
+            (texts.title(PeriodKind::Month, local.datetime()), date.year().to_string())
         }
-        (Some(Kind::Month), _) => {
-            (texts.title(Kind::Month, local.datetime()), texts.short_month(date.month()).to_owned())
+        (Some(PeriodKind::Month), _) => {
+            (texts.title(PeriodKind::Month, local.datetime()), texts.short_month(date.month()).to_owned())
         }
         (Some(_), _) => (date.year().to_string(), date.year().to_string()),
         (None, _) => {
@@ -49,12 +50,12 @@ fn part_names(part: &Part, kind: Option<Kind>, texts: &Texts, zone: &TimeZone) -
 }
 
 /// Every how many labels one is shown even on a telephone.
-fn label_every(kind: Option<Kind>, count: usize) -> usize {
+fn label_every(kind: Option<PeriodKind>, count: usize) -> usize {
     match kind {
-        Some(Kind::Day) => 6,
-        Some(Kind::Month) => 8,
-        Some(Kind::Hour) => 3,
-        Some(Kind::Week) => 2,
+        Some(PeriodKind::Day) => 6,
+        Some(PeriodKind::Month) => 8,
+        Some(PeriodKind::Hour) => 3,
+        Some(PeriodKind::Week) => 2,
         _ => count.div_ceil(6),
     }
 }
@@ -87,7 +88,7 @@ pub(super) fn bars_of(frame: &Frame, history: &History, site: &LedgerReader) -> 
             ahead: part.span.end > history.until || part.span.end <= history.first,
             href: href.clone(),
             title: format!("{label}: {} {}", shown(&part.sum), unit.symbol()),
-            tick: (kind != Some(Kind::Month) || index % 2 == 0 || index % every == 0)
+            tick: (kind != Some(PeriodKind::Month) || index % 2 == 0 || index % every == 0)
                 .then(|| (tick, index % every == 0)),
         });
         if !there && part.other.is_none() {
@@ -109,7 +110,7 @@ pub(super) fn top(frame: &Frame, history: &History, zone: &TimeZone) -> Vec<Row>
         let local = day.span.start.timestamp().to_zoned_datetime(zone.clone());
         Row {
             href: Some(frame.link(&here(&path, Some(day), zone))),
-            label: frame.texts.title(Kind::Day, local.datetime()),
+            label: frame.texts.title(PeriodKind::Day, local.datetime()),
             quantity: frame.texts.number(sum.quantity(), 2),
             cost: None,
             other: None,

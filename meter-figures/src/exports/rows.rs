@@ -1,0 +1,104 @@
+//! Rows of a time, read a piece at a time.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use jiff::tz::TimeZone;
+use meter_ledger::{Ledger, LedgerError, RecordedMeter, Sum};
+use meter_messages::{Minute, PeriodKind};
+
+use crate::hours::hours;
+use crate::local_time::local;
+use crate::step::Step;
+use crate::tariff::{Cost, Prices, Tariffs};
+
+/// What was recorded in a step, and what that costs.
+#[derive(Debug)]
+pub struct Row {
+    /// Its first minute.
+    pub start: Minute,
+    /// What was recorded.
+    pub sum: Sum,
+    /// Where a tariff is known for all of it.
+    pub cost: Option<Cost>,
+}
+
+/// Reads the rows of a span. Between two pieces nothing of the ledger is held: who
+/// takes them slowly keeps nobody waiting.
+#[derive(Debug)]
+pub struct Rows {
+    /// Of which meter.
+    pub meter: RecordedMeter,
+    /// The length of a row.
+    pub step: Step,
+    /// Whose clock the steps go by.
+    pub zone: TimeZone,
+    /// What the meter's medium costs.
+    pub tariffs: Arc<Tariffs>,
+    /// What is still to be read.
+    pub rest: Range<Minute>,
+    /// The first minute that is not recorded yet: what comes then costs nothing so far.
+    pub until: Minute,
+}
+
+/// How many rows the ledger is asked for at once: at most a month of hours, so
+/// that others need not wait long.
+fn rows_at_once(step: Step) -> usize {
+    match step {
+        Step::Minute => 1440,
+        Step::Period(PeriodKind::Hour) => 7 * 24,
+        Step::Period(PeriodKind::Day) => 28,
+        Step::Period(PeriodKind::Week) => 4,
+        Step::Period(PeriodKind::Month | PeriodKind::Year) => 1,
+    }
+}
+
+impl Rows {
+    /// What a file of them is called, but for its ending: `hq-main-hour-2026-11-24`, by the day with which
+    /// `asked`, the span that is asked for, begins.
+    pub fn file_name(&self, asked: &Range<Minute>) -> String {
+        let meter = &self.meter.meter;
+        let day = local(asked.start, &self.zone).date();
+        format!("{}-{}-{}-{day}", meter.site, meter.meter, self.step.name())
+    }
+
+    /// The next rows that there are, perhaps none; `None` after the last. What nobody
+    /// watched is not there, which is not the same as zero.
+    pub fn next(&mut self, ledger: &Ledger) -> Result<Option<Vec<Row>>, LedgerError> {
+        if self.rest.is_empty() { Ok(None) } else { self.piece(ledger).map(Some) }
+    }
+
+    fn piece(&mut self, ledger: &Ledger) -> Result<Vec<Row>, LedgerError> {
+        let mut bounds = vec![self.rest.start];
+        while bounds.len() <= rows_at_once(self.step) && self.rest.start < self.rest.end {
+            self.rest.start = self.step.next(self.rest.start, &self.zone);
+            bounds.push(self.rest.start);
+        }
+        let sums = ledger.sums(&self.meter, &bounds)?;
+        let mut prices = self.tariffs.prices(&self.zone);
+        let spans = bounds.windows(2).map(|pair| pair[0]..pair[1]);
+        let recorded = spans.zip(sums).filter(|(_, sum)| sum.minutes > 0);
+        let row = |(span, sum): (Range<Minute>, Sum)| {
+            let cost = self.cost(ledger, &mut prices, &span, &sum)?;
+            Ok(Row { start: span.start, sum, cost })
+        };
+        recorded.map(row).collect()
+    }
+
+    fn cost(
+        &self,
+        ledger: &Ledger,
+        prices: &mut Prices<'_>,
+        span: &Range<Minute>,
+        sum: &Sum,
+    ) -> Result<Option<Cost>, LedgerError> {
+        match self.step {
+            _ if self.tariffs.is_empty() => Ok(None),
+            Step::Minute | Step::HOUR => Ok(prices.cost(span, sum)),
+            Step::Period(_) => {
+                let hours = hours(ledger, &self.meter, span, &self.zone)?;
+                Ok(self.tariffs.cost(&hours, self.until, &self.zone))
+            }
+        }
+    }
+}

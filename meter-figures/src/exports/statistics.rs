@@ -1,0 +1,153 @@
+//! A meter's hours as Home Assistant's long-term statistics, in the columns that
+//! the integration `import_statistics` reads.
+//!
+//! Hours are those of UTC: it reads an hour that the clock shows twice as one.
+
+use std::fmt::{self, Write};
+use std::ops::Range;
+use std::str::FromStr;
+
+use bytes::Bytes;
+use jiff::tz::TimeZone;
+use meter_ledger::{Ledger, LedgerError, RecordedMeter, Sum};
+use meter_messages::{Meter, Minute};
+
+use super::pieces::Pieces;
+use super::rows::{Row, Rows};
+use crate::step::Step;
+use crate::tariff::Tariffs;
+
+/// The name of a series of statistics.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StatisticId(String);
+
+impl StatisticId {
+    /// One that belongs to no entity of Home Assistant's.
+    pub fn of(meter: &Meter) -> Self {
+        let name = format!("{}_{}", meter.site, meter.meter).replace('-', "_");
+        let parts: Vec<&str> = name.split('_').filter(|part| !part.is_empty()).collect();
+        Self(format!("powerpi:{}", parts.join("_")))
+    }
+
+    /// Whether it is an entity that Home Assistant counts itself: only what each
+    /// hour adds can be joined to its sum.
+    fn is_entity(&self) -> bool {
+        self.0.contains('.')
+    }
+}
+
+impl FromStr for StatisticId {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        let is_name = |name: &str| {
+            let known = |letter: u8| matches!(letter, b'a'..=b'z' | b'0'..=b'9' | b'_');
+            let edges = name.starts_with('_') || name.ends_with('_') || name.contains("__");
+            !name.is_empty() && !edges && name.bytes().all(known)
+        };
+        let (domain, name) = text.split_once(['.', ':']).ok_or(())?;
+        let good = text.len() <= 255 && domain != "recorder" && is_name(domain) && is_name(name);
+        if good { Ok(Self(text.to_owned())) } else { Err(()) }
+    }
+}
+
+impl fmt::Display for StatisticId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Writes the hours, a piece at a time.
+#[derive(Debug)]
+pub struct Statistics {
+    rows: Rows,
+    id: StatisticId,
+    /// All that was recorded up to here; `None` before the beginning.
+    sum: Option<Sum>,
+}
+
+impl Statistics {
+    /// The hours of a span of whole ones.
+    pub fn new(meter: RecordedMeter, rest: Range<Minute>, id: StatisticId) -> Self {
+        let (zone, tariffs) = (TimeZone::UTC, Tariffs::default().into());
+        let until = rest.end;
+        Self { rows: Rows { meter, step: Step::HOUR, zone, tariffs, rest, until }, id, sum: None }
+    }
+
+    fn begin(&mut self, ledger: &Ledger, piece: &mut String) -> Result<Sum, LedgerError> {
+        piece.push_str("statistic_id,unit,start,");
+        piece.push_str(if self.id.is_entity() { "delta\r\n" } else { "sum,state\r\n" });
+        ledger.sum(&self.rows.meter, Minute::nearest(i64::MIN)..self.rows.rest.start)
+    }
+
+    /// `state` is what the meter showed at the hour's end, `sum` what was counted up
+    /// to then: a reading that is set moves the one and not the other.
+    fn row(&self, ledger: &Ledger, row: &Row, sum: &Sum, piece: &mut String) -> Result<(), LedgerError> {
+        let start = row.start.timestamp().strftime("%d.%m.%Y %H:%M");
+        // Writing into memory does not fail.
+        let _ = write!(piece, "{},{},{start},", self.id, self.rows.meter.medium.unit().symbol());
+        if self.id.is_entity() {
+            let _ = write!(piece, "{:.6}\r\n", row.sum.quantity());
+            return Ok(());
+        }
+        let end = Step::HOUR.next(row.start, &self.rows.zone);
+        let state = ledger.reading_at(&self.rows.meter, end)?.unwrap_or_default();
+        let _ = write!(piece, "{:.6},{state:.6}\r\n", sum.quantity());
+        Ok(())
+    }
+}
+
+impl Pieces for Statistics {
+    fn next(&mut self, ledger: &Ledger) -> Result<Option<Bytes>, LedgerError> {
+        let mut piece = String::new();
+        let mut sum = match self.sum.take() {
+            Some(sum) => sum,
+            None => self.begin(ledger, &mut piece)?,
+        };
+        let rows = self.rows.next(ledger)?;
+        for row in rows.iter().flatten() {
+            sum = sum.and(&row.sum);
+            self.row(ledger, row, &sum, &mut piece)?;
+        }
+        self.sum = Some(sum);
+        Ok((rows.is_some() || !piece.is_empty()).then(|| piece.into()))
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_meter_has_a_name_that_home_assistant_takes() {
+        for (meter, id) in [
+            ("hq/main", "powerpi:hq_main"),
+            ("north-wing/heat-pump_2", "powerpi:north_wing_heat_pump_2"),
+            ("-a-/__b--c", "powerpi:a_b_c"),
+        ] {
+            let of_meter = StatisticId::of(&meter.parse().unwrap());
+            assert_eq!(of_meter.to_string(), id);
+            assert_eq!(id.parse(), Ok(of_meter));
+        }
+    }
+
+    #[test]
+    fn names_that_it_refuses_are_refused() {
+        for bad in [
+            "",
+            "sensor",
+            "sensor.",
+            ":x",
+            "Sensor.x",
+            "sensor._x",
+            "sensor.a__b",
+            "recorder:x",
+            "a.b.c",
+            "a.b\nc",
+        ] {
+            assert!(bad.parse::<StatisticId>().is_err(), "{bad:?}");
+        }
+        assert!("sensor.haus_energy".parse::<StatisticId>().unwrap().is_entity());
+    }
+}

@@ -1,0 +1,148 @@
+//! Rows as CSV and as JSON.
+
+use std::fmt::Write;
+
+use bytes::Bytes;
+use meter_ledger::{Ledger, LedgerError, Sum};
+
+use super::pieces::Pieces;
+use super::rows::{Row, Rows};
+use crate::local_time::with_offset;
+use crate::unit_names::name_in;
+
+/// How rows are written down.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Notation {
+    /// Comma-separated values with a line of names.
+    Csv,
+    /// One object with an array of rows.
+    Json,
+}
+
+/// Writes rows, a piece at a time.
+#[derive(Debug)]
+pub struct Text {
+    rows: Rows,
+    notation: Notation,
+    begun: bool,
+    ended: bool,
+    /// Before the next row.
+    comma: &'static str,
+}
+
+impl Text {
+    /// Rows of whole steps.
+    pub fn new(rows: Rows, notation: Notation) -> Self {
+        Self { rows, notation, begun: false, ended: false, comma: "" }
+    }
+
+    fn is_priced(&self) -> bool {
+        !self.rows.tariffs.is_empty()
+    }
+
+    /// What the columns of quantity and rate are called.
+    fn names(&self) -> (&'static str, &'static str) {
+        let unit = self.rows.meter.medium.unit();
+        (name_in(unit, "kwh"), name_in(unit, "mean_w"))
+    }
+
+    fn begin(&self, piece: &mut String) {
+        let costs = if self.is_priced() { ",cost,fee,co2_g" } else { "" };
+        match self.notation {
+            Notation::Csv => {
+                let (quantity, rate) = self.names();
+                push(
+                    piece,
+                    format_args!("start,local,minutes,watched_s,pulses,{quantity},{rate}{costs}\r\n"),
+                );
+            }
+            Notation::Json => {
+                let step = self.rows.step.name();
+                let zone = self.rows.zone.iana_name().unwrap_or("UTC");
+                let (meter, constant) = (&self.rows.meter.meter, self.rows.meter.constant.get());
+                let name = name_in(self.rows.meter.medium.unit(), "pulses_per_kwh");
+                push(
+                    piece,
+                    format_args!(
+                        "{{\"meter\":\"{meter}\",\"{name}\":{constant},\"step\":\"{step}\",\"time_zone\":\"{zone}\""
+                    ),
+                );
+                if self.is_priced() {
+                    let currency = serde_json::Value::from(self.rows.tariffs.currency());
+                    push(piece, format_args!(",\"currency\":{currency}"));
+                }
+                piece.push_str(",\"rows\":[");
+            }
+        }
+    }
+
+    fn row(&mut self, row: &Row, piece: &mut String) {
+        let at = row.start.timestamp();
+        let local = with_offset(at, &self.rows.zone);
+        let kwh = row.sum.quantity();
+        let mean_w = row.sum.mean_rate().unwrap_or_default();
+        let Sum { minutes, watched_s, pulses, .. } = row.sum;
+        match self.notation {
+            Notation::Csv => {
+                let figures = format_args!("{at},{local},{minutes},{watched_s},{pulses},{kwh},{mean_w:.1}");
+                push(piece, figures);
+            }
+            Notation::Json => {
+                let comma = std::mem::replace(&mut self.comma, ",");
+                let (quantity, rate) = self.names();
+                push(
+                    piece,
+                    format_args!(
+                        "{comma}\n{{\"start\":\"{at}\",\"local\":\"{local}\",\"minutes\":{minutes},\
+                         \"watched_s\":{watched_s},\"pulses\":{pulses},\"{quantity}\":{kwh},\"{rate}\":{mean_w:.1}"
+                    ),
+                );
+            }
+        }
+        if self.is_priced() {
+            self.cost(row, piece);
+        }
+        piece.push_str(if self.notation == Notation::Csv { "\r\n" } else { "}" });
+    }
+
+    /// A minute costs much less than a cent, and a year of them shall add up.
+    fn cost(&self, row: &Row, piece: &mut String) {
+        match (self.notation, row.cost) {
+            (Notation::Csv, Some(cost)) => {
+                push(piece, format_args!(",{:.6},{:.6},{:.3}", cost.total(), cost.fee, cost.co2_g));
+            }
+            (Notation::Csv, None) => piece.push_str(",,,"),
+            (Notation::Json, Some(cost)) => {
+                let (total, fee, co2_g) = (cost.total(), cost.fee, cost.co2_g);
+                push(piece, format_args!(",\"cost\":{total:.6},\"fee\":{fee:.6},\"co2_g\":{co2_g:.3}"));
+            }
+            (Notation::Json, None) => piece.push_str(",\"cost\":null,\"fee\":null,\"co2_g\":null"),
+        }
+    }
+
+    fn end(&self, piece: &mut String) {
+        if self.notation == Notation::Json {
+            piece.push_str("\n]}\n");
+        }
+    }
+}
+
+impl Pieces for Text {
+    fn next(&mut self, ledger: &Ledger) -> Result<Option<Bytes>, LedgerError> {
+        let mut piece = String::new();
+        if !std::mem::replace(&mut self.begun, true) {
+            self.begin(&mut piece);
+        }
+        match self.rows.next(ledger)? {
+            Some(rows) => rows.iter().for_each(|row| self.row(row, &mut piece)),
+            None if std::mem::replace(&mut self.ended, true) => return Ok(None),
+            None => self.end(&mut piece),
+        }
+        Ok(Some(piece.into()))
+    }
+}
+
+fn push(piece: &mut String, text: std::fmt::Arguments<'_>) {
+    // Writing into memory does not fail.
+    let _ = piece.write_fmt(text);
+}

@@ -1,0 +1,220 @@
+//! The figures of a meter: on its page, in the API and in live updates alike.
+
+use jiff::ToSpan;
+use jiff::tz::TimeZone;
+use meter_ledger::{Ledger, LedgerError, RecordedMeter, RecordedMinute, Sum, Trust};
+use meter_messages::{Minute, PeriodKind};
+
+use crate::curves::{CURVE_STEP, Curve, curves};
+use crate::estimates::{month_expected, quiet_rate};
+use crate::hours::{Hour, hours, sums};
+use crate::local_time::{local, midnight};
+use crate::period::{Period, pieces};
+use crate::recent_spans::{RecentSpans, shown_until};
+use crate::tariff::{Cost, Tariffs};
+
+/// A recording that is at most this old is up to date: days are then compared
+/// up to its end, not up to a minute that is still on its way.
+const FRESH_MINUTES: i64 = 3;
+
+/// Bars of days on a meter's page, today's included.
+pub const DAYS: i64 = 30;
+
+/// Gaps that are told one by one.
+const GAPS: usize = 20;
+
+/// What the ledger says about a meter, seen from one minute.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Figures {
+    /// The meter.
+    pub meter: RecordedMeter,
+    /// The minute up to which they reach.
+    pub until: Minute,
+    /// The newest recorded minute, which has the running count.
+    pub newest: Option<RecordedMinute>,
+    /// What the meter shows after that, in its unit.
+    pub reading: Option<f64>,
+    /// How far all of it can be trusted.
+    pub trust: Option<Trust>,
+    /// The first recorded minute.
+    pub first: Option<Minute>,
+    /// Since the local midnight.
+    pub today: Sum,
+    /// The whole local day before.
+    pub yesterday: Sum,
+    /// The local day before, up to the same time of day.
+    pub yesterday_by_now: Sum,
+    /// Since the beginning of the local month.
+    pub month: Sum,
+    /// The energy or volume of the whole month if it goes on as in the last two
+    /// weeks; `None` where these are not known well enough.
+    pub month_expected: Option<f64>,
+    /// What today and the month cost so far, where a tariff is known.
+    pub costs: Option<Costs>,
+    /// The power in W, or flow in l/h, that there is even in quiet hours of the night.
+    pub quiet_rate: Option<f64>,
+    /// What the pictures of hour, day, week and month show.
+    pub pictures: [Sum; 4],
+    /// The power or flow of the last 24 hours; `None` where nobody watched.
+    pub curve: Curve,
+    /// The same of the day before, by the clock.
+    pub curve_before: Curve,
+    /// The last days up to today.
+    pub days: Vec<(Period, Sum)>,
+}
+
+/// What today and the month cost so far.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Costs {
+    /// Since the local midnight.
+    pub today: Cost,
+    /// Since the beginning of the local month.
+    pub month: Cost,
+    /// The whole month, if it goes on as in the last two weeks.
+    pub month_expected: Option<f64>,
+}
+
+impl Costs {
+    fn read(
+        ledger: &Ledger,
+        meter: &RecordedMeter,
+        until: Minute,
+        (zone, tariffs): (&TimeZone, &Tariffs),
+    ) -> Result<Option<Self>, LedgerError> {
+        // The minute before: at midnight the day that is over counts.
+        let at = Minute::nearest(until.epoch_minutes() - 1);
+        let of = |kind: PeriodKind| -> Result<Option<Cost>, LedgerError> {
+            let hours = hours(ledger, meter, &Period::containing(kind, at, zone).span, zone)?;
+            Ok(tariffs.cost(&hours, until, zone))
+        };
+        let (today, month) = (of(PeriodKind::Day)?, of(PeriodKind::Month)?);
+        Ok(today.zip(month).map(|(today, month)| Self { today, month, month_expected: None }))
+    }
+}
+
+impl Figures {
+    /// Reads the ledger. `now` is the minute in progress.
+    pub fn read(
+        ledger: &Ledger,
+        meter: RecordedMeter,
+        newest: Option<RecordedMinute>,
+        until: Minute,
+        (zone, tariffs): (&TimeZone, &Tariffs),
+    ) -> Result<Self, LedgerError> {
+        let spans = RecentSpans::until(until, zone);
+        let sum = |span| ledger.sum(&meter, span);
+        let shown = |kind| sum(shown_until(kind, until, zone));
+        let hours = last_hours(ledger, &meter, until, zone)?;
+        let days = days(&hours, until, zone);
+        let (curve, curve_before) = curves(ledger, &meter, until, zone)?;
+        let month_so_far = sum(spans.month.clone())?;
+        let month_expected = month_expected(&month_so_far, &days, until, zone);
+        let costs = Costs::read(ledger, &meter, until, (zone, tariffs))?.map(|mut costs| {
+            let known = month_expected.map(|expected| (expected, month_so_far.quantity()));
+            costs.month_expected = known.and_then(|kwh| tariffs.expected(&costs.month, kwh, until, zone));
+            costs
+        });
+        Ok(Self {
+            today: sum(spans.today)?,
+            yesterday: sum(spans.yesterday)?,
+            yesterday_by_now: sum(spans.yesterday_by_now)?,
+            month_expected,
+            costs,
+            month: month_so_far,
+            quiet_rate: quiet_rate(&hours, until, zone),
+            pictures: [
+                shown(PeriodKind::Hour)?,
+                shown(PeriodKind::Day)?,
+                shown(PeriodKind::Week)?,
+                shown(PeriodKind::Month)?,
+            ],
+            curve,
+            curve_before,
+            days,
+            first: ledger.first(&meter)?,
+            reading: ledger.reading(&meter)?,
+            trust: ledger.trust(&meter, GAPS)?,
+            until,
+            newest,
+            meter,
+        })
+    }
+
+    /// The point of the curve in which the recording begins.
+    pub fn curve_begins(&self) -> usize {
+        let start = self.until.epoch_minutes() - 24 * 60;
+        let point = |first: Minute| (first.epoch_minutes() - start).max(0) / CURVE_STEP;
+        self.first.map_or(self.curve.len(), |first| point(first) as usize)
+    }
+
+    /// By how many percent today is above yesterday by this time.
+    pub fn difference_percent(&self) -> Option<f64> {
+        let (now, before) = (&self.today, &self.yesterday_by_now);
+        difference_percent((now.quantity(), now.watched_s), (before.quantity(), before.watched_s))
+    }
+}
+
+/// By how many percent one energy is above another, each with its watched
+/// seconds. `None` where a comparison says nothing: no use then, or one of them
+/// was watched much less.
+pub fn difference_percent(now: (f64, u64), before: (f64, u64)) -> Option<f64> {
+    let comparable = now.1.abs_diff(before.1) * 10 <= before.1;
+    (comparable && before.0 > 0.0).then(|| (now.0 / before.0 - 1.0) * 100.0)
+}
+
+/// The whole hours of the days that have a bar.
+fn last_hours(
+    ledger: &Ledger,
+    meter: &RecordedMeter,
+    until: Minute,
+    zone: &TimeZone,
+) -> Result<Vec<Hour>, LedgerError> {
+    let today = local(until, zone).date();
+    let first = midnight(today.saturating_sub((DAYS - 1).days()), zone);
+    hours(ledger, meter, &(first..midnight(today.saturating_add(1.day()), zone)), zone)
+}
+
+fn days(hours: &[Hour], until: Minute, zone: &TimeZone) -> Vec<(Period, Sum)> {
+    let Some((first, _)) = hours.first() else { return Vec::new() };
+    let today = Period::containing(PeriodKind::Day, until, zone);
+    let days = pieces(PeriodKind::Day, &(first.start..today.span.end), zone);
+    let sums = sums(&days, hours);
+    days.into_iter().zip(sums).collect()
+}
+
+/// Up to which minute figures reach, `now` being the minute in progress.
+pub fn until(newest: Option<&RecordedMinute>, now: Minute) -> Minute {
+    let recorded = newest.map(|newest| newest.minute.epoch_minutes() + 1);
+    match recorded {
+        Some(recorded) if (now.epoch_minutes() - recorded).abs() <= FRESH_MINUTES => {
+            Minute::nearest(recorded)
+        }
+        _ => now,
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn days_are_compared_only_where_both_were_watched() {
+        assert_eq!(difference_percent((1.5, 3600), (1.0, 3600)), Some(50.0));
+        assert_eq!(difference_percent((0.75, 3300), (1.0, 3600)), Some(-25.0));
+        assert_eq!(difference_percent((0.5, 1800), (1.0, 3600)), None);
+        assert_eq!(difference_percent((0.5, 3600), (0.0, 3600)), None);
+        assert_eq!(difference_percent((0.0, 0), (0.0, 0)), None);
+    }
+
+    #[test]
+    fn figures_reach_to_the_last_minute_while_it_is_fresh() {
+        let minute = |text: &str| -> Minute { text.parse().unwrap() };
+        let newest =
+            RecordedMinute { minute: minute("2026-11-23T17:20:00Z"), pulses: 1, watched_s: 60, total: 1 };
+        let until = |now: &str| until(Some(&newest), minute(now)).to_string();
+        assert_eq!(until("2026-11-23T17:22:00Z"), "2026-11-23T17:21:00Z");
+        assert_eq!(until("2026-11-23T17:25:00Z"), "2026-11-23T17:25:00Z");
+        assert_eq!(super::until(None, newest.minute), newest.minute);
+    }
+}

@@ -1,0 +1,39 @@
+//! Sums of whole local hours, from which days, months, years, costs and heat maps are added up.
+
+use std::ops::Range;
+
+use jiff::tz::TimeZone;
+use meter_ledger::{Ledger, LedgerError, RecordedMeter, Sum};
+use meter_messages::{Minute, PeriodKind};
+
+use crate::period::{Period, pieces};
+
+/// An hour, and what was recorded in it.
+pub type Hour = (Range<Minute>, Sum);
+
+/// The hours of a span that begins and ends with one.
+pub fn hours(
+    ledger: &Ledger,
+    meter: &RecordedMeter,
+    span: &Range<Minute>,
+    zone: &TimeZone,
+) -> Result<Vec<Hour>, LedgerError> {
+    let hours = pieces(PeriodKind::Hour, span, zone);
+    let mut bounds: Vec<Minute> = hours.iter().map(|hour| hour.span.start).collect();
+    bounds.extend(hours.last().map(|hour| hour.span.end));
+    let sums = ledger.sums(meter, &bounds)?;
+    Ok(hours.into_iter().map(|hour| hour.span).zip(sums).collect())
+}
+
+/// The sums of periods that follow each other, from all of their hours.
+pub fn sums(parts: &[Period], hours: &[Hour]) -> Vec<Sum> {
+    let mut hours = hours.iter().peekable();
+    let sum = |part: &Period| {
+        let mut sum = Sum::default();
+        while let Some((_, hour)) = hours.next_if(|(hour, _)| hour.start < part.span.end) {
+            sum = sum.and(hour);
+        }
+        sum
+    };
+    parts.iter().map(sum).collect()
+}

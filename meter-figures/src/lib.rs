@@ -1,0 +1,32 @@
+//! What is reckoned from the ledger: periods of the site's clock, figures, costs and files of rows. It
+//! knows no HTTP and no MQTT, and whoever owns the ledger's thread asks it there.
+
+mod curves;
+mod estimates;
+mod exports;
+mod figures;
+mod hours;
+mod local_time;
+mod meter_readings;
+mod period;
+mod period_name;
+mod recent_spans;
+mod series;
+mod step;
+mod tariff;
+mod unit_names;
+
+pub use curves::{CURVE_STEP, Curve};
+pub use exports::{Notation, Pieces, Row, Rows, StatisticId, Statistics, Text};
+#[cfg(feature = "workbook")]
+pub use exports::{WorkbookError, WorkbookWords, workbook};
+pub use figures::{Costs, DAYS, Figures, difference_percent, until};
+pub use hours::{Hour, hours, sums};
+pub use local_time::{Moment, local, midnight, minute_of, with_offset};
+pub use meter_readings::{CheckedReading, Comparison, checked_readings};
+pub use period::{Period, pieces};
+pub use recent_spans::{RecentSpans, shown_until};
+pub use series::{Points, Series, SeriesRequest};
+pub use step::{SpanError, Step};
+pub use tariff::{Cost, Prices, SiteTariffs, TariffError, TariffSettings, Tariffs, TimeSettings};
+pub use unit_names::name_in;

@@ -1,0 +1,98 @@
+//! From a request to its answer.
+
+use hyper::body::Incoming;
+use hyper::{Method, Request, StatusCode, header};
+use web_http::reply::{self, Reply};
+use web_http::{Answers, RequestQuota, Visit};
+
+use super::asked::Asked;
+use super::refusals::{Refusal, refused};
+use super::site::Site;
+use crate::assets;
+use crate::pages::manifest;
+use crate::route::{Route, RouteError};
+
+impl Answers for Site {
+    async fn answer(&self, request: Request<Incoming>, visit: Visit, quota: &RequestQuota) -> Reply {
+        let (head, body) = request.into_parts();
+        let asked = Asked::new(&head.uri, &head.headers, visit, self.access.stranger(), quota);
+        match head.method {
+            Method::POST => self.take(asked, body).await,
+            _ => self.get(asked).await,
+        }
+    }
+}
+
+impl Site {
+    /// The answer to a request of an address; what is not finished waits for a turn of who asks.
+    async fn get(&self, mut asked: Asked<'_>) -> Reply {
+        let route = Route::parse(asked.path, asked.query);
+        if route.as_ref().is_ok_and(Route::is_for_everybody) {
+            let answer = async { self.route(route?, &asked).await };
+            return answer.await.unwrap_or_else(|refusal| refused(&refusal, &asked));
+        }
+        let answer = match self.access.visitor(asked.headers, asked.visit.address).await {
+            Ok(visitor) => {
+                asked.visitor = visitor;
+                self.permitted(route, &asked).await
+            }
+            Err(denied) => Err(denied.into()),
+        };
+        self.finished(answer, &asked)
+    }
+
+    /// The answer to those who may have it. A meter that a visitor may not see is answered
+    /// before anybody looks whether it is there.
+    async fn permitted(&self, route: Result<Route, RouteError>, asked: &Asked<'_>) -> Result<Reply, Refusal> {
+        let route = route?;
+        let visitor = &asked.visitor;
+        let permitted = match route.meter() {
+            Some(meter) => visitor.may_see(meter),
+            None => visitor.may_see_some(),
+        };
+        if !permitted {
+            return Err(Refusal::LoginNeeded);
+        }
+        if let Some(reply) = self.kept.reply(&asked.key(), asked.headers) {
+            return Ok(reply);
+        }
+        let _turn = asked.quota.turn().await;
+        // Somebody else may have asked for the same meanwhile.
+        match self.kept.reply(&asked.key(), asked.headers) {
+            Some(reply) => Ok(reply),
+            None => self.route(route, asked).await,
+        }
+    }
+
+    async fn route(&self, route: Route, asked: &Asked<'_>) -> Result<Reply, Refusal> {
+        match route {
+            Route::Login if !asked.visitor.may_see_all() => Err(Refusal::LoginNeeded),
+            Route::Login => Ok(reply::see_other(&asked.frame().link("/"))),
+            Route::Start | Route::Kiosk | Route::Status | Route::Meter(_) | Route::Period(_) => {
+                self.page(route, asked).await
+            }
+            Route::Manifest => {
+                let mut reply = reply::json(StatusCode::OK, &manifest::manifest(&asked.frame()));
+                reply::set(&mut reply, header::CONTENT_TYPE, "application/manifest+json");
+                Ok(reply)
+            }
+            Route::Go(request) => self.go(request, asked).await,
+            Route::Picture(picture) => self.picture(picture, asked).await,
+            Route::Meters => self.meters(asked).await,
+            Route::Figures(meter) => self.state(meter, asked).await,
+            Route::Readings(meter) => self.readings(meter, asked).await,
+            Route::ReadingsData(meter) => self.readings_data(meter, asked).await,
+            Route::Trust(meter) => self.trust(meter).await,
+            Route::Energy(request) => self.energy(request, asked).await,
+            Route::Statistics(request) => self.statistics(request).await,
+            Route::Series(request) => self.series(request, asked).await,
+            Route::Live(meter) => self.live(meter, asked).await,
+            Route::Lives(meter) => self.lives(meter, asked).await,
+            Route::Health => Ok(self.health().await),
+            Route::Asset(name) => {
+                let version = asked.query.get("v");
+                assets::reply(&name, version.as_deref(), asked.headers).ok_or(RouteError::NotFound.into())
+            }
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! Everything answers are made from, and what many of them need.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use askama::Template;
+use daemon_runtime::MqttSettings;
+use meter_figures::{Figures, until};
+use meter_ledger::RecordedMeter;
+use meter_messages::{Meter, Minute};
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use web_http::reply::{self, Reply};
+use web_http::{AnswerCache, Lasts, Prepared};
+
+use super::asked::{Asked, Variant};
+use super::refusals::{Refusal, refused};
+use crate::access::Access;
+use crate::ledger::hours::Hours;
+use crate::ledger::reader::{LedgerReader, minute_in_progress};
+use crate::ledger::series::SeriesStore;
+use crate::live::values::LiveValues;
+use crate::pages;
+use crate::pictures::Pictures;
+
+/// Everything answers are made from.
+#[derive(Debug)]
+pub(crate) struct Site {
+    /// Who may see what.
+    pub(crate) access: Arc<Access>,
+    /// Where readings go that somebody types in.
+    pub(crate) mqtt: MqttSettings,
+    /// What was recorded.
+    pub(crate) ledger: LedgerReader,
+    /// Sums of it that are asked for often.
+    pub(crate) hours: Hours,
+    /// Data of the interactive charts.
+    pub(crate) series: SeriesStore,
+    /// Its pictures.
+    pub(crate) pictures: Pictures,
+    /// What the meters say of now.
+    pub(crate) live: LiveValues,
+    /// What is finished and still true.
+    pub(crate) kept: AnswerCache<Variant>,
+    /// Whose turn it is to have a workbook written.
+    pub(crate) workbooks: Arc<Semaphore>,
+    /// The ledger's file, on the disk that people worry about.
+    pub(crate) disk: PathBuf,
+    /// Ends streams of events.
+    pub(crate) shutdown: CancellationToken,
+}
+
+impl Site {
+    /// The answer, or why there is none; where there are users it is for nobody else.
+    pub(super) fn finished(&self, answer: Result<Reply, Refusal>, asked: &Asked<'_>) -> Reply {
+        let mut reply = answer.unwrap_or_else(|refusal| refused(&refusal, asked));
+        if self.access.is_restricted() {
+            reply::keep_private(&mut reply);
+        }
+        reply
+    }
+
+    /// The answer with a file that is kept for others who ask for the same.
+    pub(super) fn keep(&self, file: Arc<Prepared>, lasts: Lasts, asked: &Asked<'_>) -> Reply {
+        self.kept.keep(asked.key(), file, lasts, asked.headers)
+    }
+
+    /// The meters that the visitor may see.
+    pub(super) async fn known(&self, asked: &Asked<'_>) -> Result<Vec<RecordedMeter>, Refusal> {
+        let mut meters = self.ledger.ask(|ledger| ledger.meters()).await?;
+        meters.retain(|known| asked.visitor.may_see(&known.meter));
+        Ok(meters.into_iter().map(|known| self.ledger.meters().named(known)).collect())
+    }
+
+    /// What the ledger says of a meter.
+    pub(super) async fn figures(&self, meter: Meter) -> Result<Arc<Figures>, Refusal> {
+        self.ledger.figures(meter).await?.ok_or(Refusal::UnknownMeter)
+    }
+
+    /// A meter, its first minute, and the first that is not recorded yet.
+    pub(super) async fn reach(&self, meter: Meter) -> Result<(RecordedMeter, Minute, Minute), Refusal> {
+        let now = minute_in_progress();
+        let known = self.ledger.ask(move |ledger| {
+            let Some(known) = ledger.meter(&meter)? else { return Ok(None) };
+            let (first, newest) = (ledger.first(&known)?, ledger.newest(&known)?);
+            Ok(Some((known, first, newest)))
+        });
+        let (known, first, newest) = known.await?.ok_or(Refusal::UnknownMeter)?;
+        let until = until(newest.as_ref(), now);
+        Ok((self.ledger.meters().named(known), first.unwrap_or(until), until))
+    }
+}
+
+/// A template with its values.
+pub(super) fn filled(page: &impl Template) -> Result<String, Refusal> {
+    pages::filled(page).ok_or(Refusal::Unfilled)
+}

@@ -1,0 +1,15 @@
+//! The interactive chart of a page.
+
+/// What the interactive chart shows.
+pub(crate) struct Chart {
+    /// From this Unix time on.
+    pub(crate) from: i64,
+    /// Up to this one.
+    pub(crate) to: i64,
+    /// The first one there is.
+    pub(crate) first: i64,
+    /// Whether it goes on with the time.
+    pub(crate) live: bool,
+    /// The site's time zone by its IANA name; empty where it has none.
+    pub(crate) zone: String,
+}

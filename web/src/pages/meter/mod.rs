@@ -1,0 +1,12 @@
+//! A meter's first screen.
+
+mod curves;
+mod days;
+mod page;
+mod pictures;
+mod view;
+
+pub(super) use curves::day_curve;
+pub(super) use days::is_partly;
+pub(crate) use page::MeterPage;
+pub(crate) use view::MeterView;

@@ -1,0 +1,86 @@
+//! A meter's first screen.
+
+use askama::Template;
+use jiff::tz::TimeZone;
+use meter_figures::{Figures, Period, local};
+use meter_messages::{Minute, PeriodKind, Unit};
+use meter_rrd::Size;
+
+use super::curves::{curve_rows, day_curve};
+use super::days::days;
+use super::pictures::PictureView;
+use super::view::MeterView;
+use crate::pages::chart::Chart;
+use crate::pages::{Frame, Row};
+
+/// One meter.
+#[derive(Template)]
+#[template(path = "meter.html")]
+pub(crate) struct MeterPage {
+    pub(crate) frame: Frame,
+    meter: MeterView,
+    unit: Unit,
+    pictures: Vec<PictureView>,
+    /// Whether there are other meters to go back to.
+    others: bool,
+    wide: (u32, u32),
+    narrow: (u32, u32),
+    curve: String,
+    /// Whether a part of the last 24 hours was not watched.
+    gaps: bool,
+    curve_rows: Vec<Row>,
+    days: String,
+    day_rows: Vec<Row>,
+    /// Links to the periods of now.
+    periods: Vec<(&'static str, String)>,
+    /// Today, for the date picker, and the first day that is recorded.
+    dates: (String, String),
+    /// Unix times of what the interactive chart shows first and of all there is.
+    chart: Chart,
+}
+
+impl MeterPage {
+    /// The page of the meter that the figures are of.
+    pub(crate) fn new(
+        frame: Frame,
+        meter: MeterView,
+        figures: &Figures,
+        zone: &TimeZone,
+        others: bool,
+    ) -> Self {
+        let texts = frame.texts;
+        let until = figures.until;
+        let local_day = |at: Minute| local(at, zone).date().to_string();
+        let period = |kind: PeriodKind| {
+            let name = Period::containing(kind, until, zone).name(zone);
+            (texts.kind(kind), frame.link(&format!("/m/{}/{}/{name}", meter.path, kind.name())))
+        };
+        let mut periods: Vec<_> = PeriodKind::ALL.map(period).into();
+        periods.push((texts.everything, frame.link(&format!("/m/{}/all", meter.path))));
+        let first = figures.first.unwrap_or(until).start();
+        let (days, day_rows) = days(&frame, figures, &meter.path, zone);
+        Self {
+            pictures: PictureView::all(figures, texts, until),
+            others,
+            wide: Size::Wide.pixels(),
+            narrow: Size::Narrow.pixels(),
+            curve: day_curve(figures, texts, zone),
+            gaps: figures.curve.iter().skip(figures.curve_begins()).any(Option::is_none),
+            curve_rows: curve_rows(figures, texts, zone),
+            days,
+            day_rows,
+            periods,
+            dates: (local_day(until), figures.first.map(local_day).unwrap_or_default()),
+            chart: Chart {
+                from: (until.start() - 7 * 86_400).max(first).min(until.start() - 3_600),
+                to: until.start(),
+                first,
+                live: true,
+                zone: zone.iana_name().unwrap_or_default().to_owned(),
+            },
+            unit: meter.unit,
+            meter,
+            frame,
+        }
+    }
+}

@@ -1,0 +1,149 @@
+//! A meter's figures and its value of now in words.
+
+use jiff::Timestamp;
+use meter_figures::{Costs, Figures};
+use meter_ledger::Sum;
+use meter_messages::Unit;
+
+use super::curves::sparkline;
+use crate::ledger::reader::LedgerReader;
+use crate::live::values::{Freshness, Presence};
+use crate::pages::Change;
+use crate::pages::trust::TrustView;
+use crate::texts::Texts;
+
+/// A meter in words.
+pub(crate) struct MeterView {
+    pub(crate) name: String,
+    /// The name of its colour.
+    pub(crate) colour: &'static str,
+    /// `site/meter`.
+    pub(crate) path: String,
+    /// What it counts in.
+    pub(crate) unit: Unit,
+    /// Power or flow of now.
+    pub(crate) rate: Option<String>,
+    pub(crate) freshness: &'static str,
+    /// When the value was worked out: for programs and for people.
+    pub(crate) at: Option<(String, String)>,
+    pub(crate) today: String,
+    pub(crate) yesterday_by_now: String,
+    pub(crate) yesterday: String,
+    pub(crate) change: Option<Change>,
+    pub(crate) month: String,
+    pub(crate) month_expected: Option<String>,
+    /// How much of what the month may take is taken.
+    pub(crate) budget: Option<BudgetView>,
+    pub(crate) quiet_rate: Option<String>,
+    pub(crate) reading: Option<String>,
+    pub(crate) recorded_until: Option<(String, String)>,
+    /// What today and the month cost so far, and the whole month.
+    pub(crate) cost: Option<CostView>,
+    /// How far all of it can be trusted.
+    pub(crate) trust: Option<TrustView>,
+    /// The last 24 hours, small.
+    pub(crate) spark: String,
+}
+
+/// A month against its budget.
+pub(crate) struct BudgetView {
+    /// `62 % of 200 kWh`
+    pub(crate) words: String,
+    /// In percent, for the bar: at most 100.
+    pub(crate) percent: u8,
+    pub(crate) is_over: bool,
+}
+
+impl BudgetView {
+    fn new(taken: f64, of_month: f64, unit: Unit, texts: &Texts) -> Self {
+        let percent = taken / of_month * 100.0;
+        let budget = texts.number(of_month, if of_month.fract() == 0.0 { 0 } else { 2 });
+        // Never "100 %" before it is.
+        let shown = texts.number(if percent < 100.0 { percent.floor() } else { percent }, 0);
+        Self {
+            words: format!("{shown}\u{a0}% {} {budget}\u{a0}{}", texts.of_budget, unit.symbol()),
+            percent: percent.clamp(0.0, 100.0) as u8,
+            is_over: taken > of_month,
+        }
+    }
+}
+
+/// Amounts with their currency.
+pub(crate) struct CostView {
+    pub(crate) today: String,
+    pub(crate) month: String,
+    pub(crate) month_expected: Option<String>,
+    /// Carbon dioxide of the month in kg, where it is known.
+    pub(crate) co2: Option<String>,
+}
+
+impl CostView {
+    fn new(costs: &Costs, texts: &Texts, currency: &str) -> Self {
+        let amount = |amount: f64| texts.amount(amount, currency);
+        let co2 = (costs.month.co2_g > 0.0).then(|| texts.co2(costs.month.co2_g));
+        Self {
+            today: amount(costs.today.total()),
+            month: amount(costs.month.total()),
+            month_expected: costs.month_expected.map(amount),
+            co2,
+        }
+    }
+}
+
+impl MeterView {
+    /// Where what people read off the meter stands.
+    pub(crate) fn readings(&self) -> String {
+        format!("/m/{}/readings", self.path)
+    }
+
+    /// A meter's figures and value as people of a language read them.
+    pub(crate) fn new(figures: &Figures, presence: &Presence, texts: &Texts, ledger: &LedgerReader) -> Self {
+        let zone = ledger.zone();
+        let unit = figures.meter.medium.unit();
+        // What nobody watched is not zero.
+        let quantity = |sum: &Sum| match sum.minutes {
+            0 => "–".to_owned(),
+            _ => texts.number(sum.quantity(), 3),
+        };
+        let moment = |at: Timestamp| (at.to_string(), texts.moment(zone.to_datetime(at)));
+        let recorded_until = figures.newest.map(|newest| Timestamp::from_second(newest.minute.end()));
+        let value = presence.value.as_ref();
+        Self {
+            name: figures.meter.name.clone(),
+            colour: ledger.meters().colour(&figures.meter.meter).name(),
+            path: figures.meter.meter.to_string(),
+            unit,
+            rate: value.and_then(|live| live.rate_in(unit)).map(|rate| texts.number(rate.into(), 0)),
+            freshness: freshness(presence),
+            at: value.map(|live| moment(live.at)),
+            today: quantity(&figures.today),
+            yesterday_by_now: quantity(&figures.yesterday_by_now),
+            yesterday: quantity(&figures.yesterday),
+            change: figures.difference_percent().map(|percent| Change::new(percent, texts)),
+            month: quantity(&figures.month),
+            month_expected: figures.month_expected.map(|expected| texts.number(expected, 0)),
+            budget: ledger
+                .meters()
+                .budget(&figures.meter)
+                .map(|budget| BudgetView::new(figures.month.quantity(), budget, unit, texts)),
+            quiet_rate: figures.quiet_rate.map(|rate| texts.number(rate, 0)),
+            reading: figures.reading.map(|reading| texts.number(reading, 3)),
+            cost: figures.costs.as_ref().map(|costs| {
+                CostView::new(costs, texts, ledger.tariffs().of(figures.meter.medium).currency())
+            }),
+            trust: figures.trust.as_ref().map(|trust| TrustView::new(trust, texts, zone)),
+            recorded_until: recorded_until.and_then(Result::ok).map(moment),
+            spark: sparkline(&figures.curve),
+        }
+    }
+}
+
+/// The class of a value's state.
+fn freshness(presence: &Presence) -> &'static str {
+    match presence.freshness(Timestamp::now()) {
+        Freshness::Live => "live",
+        Freshness::Stale => "stale",
+        Freshness::Offline => "offline",
+        Freshness::Unknown => "unknown",
+    }
+}

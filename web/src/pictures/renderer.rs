@@ -1,0 +1,98 @@
+//! Draws pictures, from the recorder's files and with what the ledger says of them.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Instant;
+
+use meter_figures::{local, shown_until, until};
+use meter_ledger::RecordedMeter;
+use meter_messages::Minute;
+use meter_rrd::{Graph, GraphRenderer, MeterDatabase, Picture};
+use web_http::{Effort, Prepared};
+
+use super::picture::{Drawn, PictureError, PictureKey, round};
+use crate::ledger::reader::{LedgerReader, ReadError, minute_in_progress};
+use crate::texts::Texts;
+
+/// What the drawing thread owns.
+#[derive(Debug)]
+pub(super) struct Renderer {
+    pub(super) graphs: GraphRenderer,
+    pub(super) rrd_dir: PathBuf,
+    pub(super) ledger: LedgerReader,
+}
+
+impl Renderer {
+    /// Draws a picture of this minute.
+    pub(super) fn picture(&self, key: &PictureKey) -> Result<Drawn, PictureError> {
+        let (round, started) = (round(), Instant::now());
+        let image = self.draw(key)?;
+        tracing::debug!(?key, bytes = image.len(), elapsed = ?started.elapsed(), "drew a picture");
+        let file = Arc::new(match key.picture {
+            Picture::Svg => Prepared::text("image/svg+xml", image, Effort::Quick),
+            Picture::Png => Prepared::binary("image/png", image),
+        });
+        let over = key.period.as_ref().is_some_and(|period| period.span.end <= minute_in_progress());
+        Ok(Drawn { file, round, over })
+    }
+
+    fn draw(&self, key: &PictureKey) -> Result<Vec<u8>, PictureError> {
+        let now = minute_in_progress();
+        let (meter, total) = self.sum(key, now)?.ok_or(PictureError::NotFound)?;
+        let meter = self.ledger.meters().named(meter);
+        let database = MeterDatabase::open(&self.rrd_dir, &key.meter)?.ok_or(PictureError::NotFound)?;
+        let texts = key.language.texts();
+        // On pages the heading is the page's own.
+        let title = match key.picture {
+            Picture::Svg => String::new(),
+            Picture::Png => format!("{} · {}", meter.name, self.title(key, texts)),
+        };
+        let mut constant = meter.constant_at(Minute::nearest(i64::MIN));
+        let earlier: Vec<_> = meter
+            .constant_changes()
+            .map(|(from, next)| (from, std::mem::replace(&mut constant, next)))
+            .collect();
+        let unit = meter.medium.unit();
+        let graph = Graph {
+            earlier: &earlier,
+            kind: key.kind,
+            theme: key.theme,
+            colour: self.ledger.meters().colour(&key.meter),
+            size: key.size,
+            picture: key.picture,
+            words: &texts.graph,
+            title: &title,
+            unit,
+            rate: texts.measure(unit).rate,
+            constant: meter.constant,
+            total,
+            now,
+            range: key.period.as_ref().map(|period| (period.span.start, period.span.end)),
+        };
+        Ok(self.graphs.render(&database, &graph)?)
+    }
+
+    fn title(&self, key: &PictureKey, texts: &Texts) -> String {
+        match &key.period {
+            Some(period) => {
+                let start = local(period.span.start, self.ledger.zone());
+                texts.title(period.kind, start.datetime())
+            }
+            None => texts.span(key.kind).to_owned(),
+        }
+    }
+
+    /// The meter and the energy of what the picture shows.
+    fn sum(&self, key: &PictureKey, now: Minute) -> Result<Option<(RecordedMeter, Option<f64>)>, ReadError> {
+        let (meter, kind, zone) = (key.meter.clone(), key.kind, self.ledger.zone().clone());
+        let period = key.period.as_ref().map(|period| period.span.clone());
+        self.ledger.ask_blocking(move |ledger| {
+            let Some(meter) = ledger.meter(&meter)? else { return Ok(None) };
+            let until = until(ledger.newest(&meter)?.as_ref(), now);
+            let shown = period.unwrap_or_else(|| shown_until(kind, until, &zone));
+            let sum = ledger.sum(&meter, shown)?;
+            let kwh = (sum.minutes > 0).then(|| sum.quantity());
+            Ok(Some((meter, kwh)))
+        })
+    }
+}

@@ -1,0 +1,88 @@
+//! What a browser can ask for. Pure.
+
+use meter_figures::SeriesRequest;
+use meter_messages::Meter;
+
+use super::energy::{EnergyRequest, StatisticsRequest};
+use super::periods::PeriodRequest;
+use super::pictures::PictureRequest;
+
+/// What a browser asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Route {
+    /// `/`: all meters, or the only one.
+    Start,
+    /// `/kiosk`: for a wall.
+    Kiosk,
+    /// `/status`: how the machinery does.
+    Status,
+    /// `/login`: has the browser ask for name and password.
+    Login,
+    /// `/manifest.webmanifest`: makes it installable.
+    Manifest,
+    /// `/m/<site>/<meter>`: a meter's page.
+    Meter(Meter),
+    /// `/m/<site>/<meter>/day/2026-11-24` and the like.
+    Period(PeriodRequest),
+    /// `/m/<site>/<meter>/go?kind=…&date=…`: what a date picker asks for.
+    Go(PeriodRequest),
+    /// `/m/<site>/<meter>/<span>.svg` or `.png`, or the same of a period.
+    Picture(PictureRequest),
+    /// `/m/<site>/<meter>/readings`: what people read off the meter, and the form for it.
+    Readings(Meter),
+    /// `/api/v1/meters/<site>/<meter>/readings`: the same for programs.
+    ReadingsData(Meter),
+    /// `/api/v1/meters`
+    Meters,
+    /// `/api/v1/meters/<site>/<meter>`
+    Figures(Meter),
+    /// `/api/v1/meters/<site>/<meter>/trust`
+    Trust(Meter),
+    /// `/api/v1/meters/<site>/<meter>/energy`, also with `.csv`, `.json` or `.xlsx`.
+    Energy(EnergyRequest),
+    /// `/api/v1/meters/<site>/<meter>/statistics.csv`
+    Statistics(StatisticsRequest),
+    /// `/api/v1/meters/<site>/<meter>/series`: data of the interactive chart.
+    Series(SeriesRequest),
+    /// `/api/v1/meters/<site>/<meter>/live`: server-sent events.
+    Live(Meter),
+    /// `/api/v1/live`: server-sent events of all meters, or of `?meter=`.
+    Lives(Option<Meter>),
+    /// `/health`
+    Health,
+    /// `/assets/<name>`
+    Asset(String),
+}
+
+impl Route {
+    /// The one meter that it is about.
+    pub(crate) fn meter(&self) -> Option<&Meter> {
+        match self {
+            Self::Meter(meter)
+            | Self::Readings(meter)
+            | Self::ReadingsData(meter)
+            | Self::Figures(meter)
+            | Self::Trust(meter)
+            | Self::Live(meter) => Some(meter),
+            Self::Period(request) | Self::Go(request) => Some(&request.meter),
+            Self::Picture(request) => Some(&request.meter),
+            Self::Energy(request) => Some(&request.meter),
+            Self::Statistics(request) => Some(&request.meter),
+            Self::Series(request) => Some(&request.meter),
+            Self::Lives(meter) => meter.as_ref(),
+            Self::Start
+            | Self::Kiosk
+            | Self::Status
+            | Self::Login
+            | Self::Manifest
+            | Self::Meters
+            | Self::Health
+            | Self::Asset(_) => None,
+        }
+    }
+
+    /// Whether it says nothing of any meter, so that it is for everybody.
+    pub(crate) fn is_for_everybody(&self) -> bool {
+        matches!(self, Self::Manifest | Self::Health | Self::Asset(_))
+    }
+}

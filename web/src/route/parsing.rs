@@ -1,0 +1,79 @@
+//! Reads a path and its query. Pure.
+
+use meter_messages::{Meter, PeriodKind};
+
+use super::address::Route;
+use super::periods::PeriodRequest;
+use super::pictures::PictureRequest;
+use super::query::{Query, RouteError, meter};
+
+impl Route {
+    /// Reads a path and its query.
+    pub(crate) fn parse(path: &str, query: Query<'_>) -> Result<Self, RouteError> {
+        let parts: Vec<&str> = path.strip_prefix('/').ok_or(RouteError::NotFound)?.split('/').collect();
+        match parts.as_slice() {
+            [""] => Ok(Self::Start),
+            ["health"] => Ok(Self::Health),
+            ["assets", name] => Ok(Self::Asset((*name).to_owned())),
+            ["kiosk"] => Ok(Self::Kiosk),
+            ["status"] => Ok(Self::Status),
+            ["login"] => Ok(Self::Login),
+            ["manifest.webmanifest"] => Ok(Self::Manifest),
+            ["m", site, id, rest @ ..] => Self::of_meter(meter(site, id)?, rest, query),
+            ["api", "v1", rest @ ..] => Self::of_api(rest, query),
+            _ => Err(RouteError::NotFound),
+        }
+    }
+
+    /// Reads what stands after `/m/<site>/<meter>`.
+    fn of_meter(meter: Meter, rest: &[&str], query: Query<'_>) -> Result<Self, RouteError> {
+        match rest {
+            [] => Ok(Self::Meter(meter)),
+            ["go"] => PeriodRequest::picked(meter, query).map(Self::Go),
+            ["readings"] => Ok(Self::Readings(meter)),
+            ["all"] => Ok(Self::Period(PeriodRequest::all(meter))),
+            [last] => match PeriodKind::of_name(last) {
+                Some(kind) => Ok(Self::Go(PeriodRequest::current(meter, kind))),
+                None => PictureRequest::parse(meter, None, last, query).map(Self::Picture),
+            },
+            [kind, file] if file.contains('.') => {
+                PictureRequest::parse(meter, Some(kind), file, query).map(Self::Picture)
+            }
+            [kind, name] => PeriodRequest::named(meter, kind, name, query).map(Self::Period),
+            _ => Err(RouteError::NotFound),
+        }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_is_where_nothing_is() {
+        for path in [
+            "",
+            "//",
+            "/m",
+            "/m/hq",
+            "/m/hq/main/",
+            "/m/../main",
+            "/m/hq/MAIN",
+            "/m/hq/main/decade",
+            "/m/hq/main/decade/2026",
+            "/m/hq/main/day/2026-11-24/x",
+            "/m/hq/main/day.gif",
+            "/m/hq/main/day.svg/x",
+            "/api",
+            "/api/v1/meters/hq",
+            "/api/v1/meters/hq/main/x",
+            "/assets/a/b",
+            "/health/",
+            "/m/hq/ma%2Fin",
+            "/api/v2/meters",
+        ] {
+            assert_eq!(Route::parse(path, Query("")), Err(RouteError::NotFound), "{path}");
+        }
+    }
+}
