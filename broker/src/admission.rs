@@ -19,11 +19,11 @@ use crate::settings::MqttSettings;
 
 /// The places of all connections.
 #[derive(Debug, Clone)]
-pub(crate) struct Admission(Arc<Mutex<Places>>);
+pub(crate) struct Admission(Arc<Mutex<Slots>>);
 
 /// One connection's place, until it is dropped.
 #[derive(Debug)]
-pub(crate) struct Place {
+pub(crate) struct Slot {
     admission: Admission,
     address: IpAddr,
     number: u64,
@@ -33,7 +33,7 @@ pub(crate) struct Place {
 
 /// Why a connection does not get a client's place.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum NoPlace {
+pub(crate) enum NoSlot {
     #[error("there are as many clients as [mqtt] max_connections allows")]
     Taken,
     #[error("its address has as many clients as [mqtt] max_connections_per_address allows")]
@@ -43,7 +43,7 @@ pub(crate) enum NoPlace {
 }
 
 #[derive(Debug)]
-struct Places {
+struct Slots {
     max_clients: usize,
     max_clients_per_address: usize,
     max_half_open: usize,
@@ -64,7 +64,7 @@ struct Address {
 impl Admission {
     pub(crate) fn new(settings: &MqttSettings) -> Admission {
         let per_address = settings.max_connections_per_address;
-        Admission(Arc::new(Mutex::new(Places {
+        Admission(Arc::new(Mutex::new(Slots {
             max_clients: settings.max_connections,
             max_clients_per_address: if per_address == 0 { usize::MAX } else { per_address },
             // One that may come in, whatever else is there.
@@ -77,7 +77,7 @@ impl Admission {
     }
 
     /// A half-open place for a new connection.
-    pub(crate) fn enter(&self, address: IpAddr) -> Place {
+    pub(crate) fn enter(&self, address: IpAddr) -> Slot {
         let address = network(address);
         let mut places = self.places();
         if places.half_open >= places.max_half_open {
@@ -88,7 +88,7 @@ impl Admission {
         let held = places.by_address.entry(address).or_default();
         held.half_open.push_back((number, displaced.clone()));
         places.half_open += 1;
-        Place { admission: self.clone(), address, number, displaced, is_client: false }
+        Slot { admission: self.clone(), address, number, displaced, is_client: false }
     }
 
     /// From now on as many as these settings say; who is in stays.
@@ -100,31 +100,31 @@ impl Admission {
         places.max_half_open = settings.max_half_open.max(1);
     }
 
-    fn places(&self) -> MutexGuard<'_, Places> {
+    fn places(&self) -> MutexGuard<'_, Slots> {
         // Nothing here panics half-way.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Place {
+impl Slot {
     /// Waits until another connection gets this one's half-open place.
     pub(crate) async fn displaced(&self) {
         self.displaced.cancelled().await;
     }
 
     /// Takes a client's place for the half-open one.
-    pub(crate) fn become_client(&mut self) -> Result<(), NoPlace> {
+    pub(crate) fn become_client(&mut self) -> Result<(), NoSlot> {
         let mut places = self.admission.places();
         if self.displaced.is_cancelled() {
-            return Err(NoPlace::Displaced);
+            return Err(NoSlot::Displaced);
         }
         if places.clients >= places.max_clients {
-            return Err(NoPlace::Taken);
+            return Err(NoSlot::Taken);
         }
         let per_address = places.max_clients_per_address;
         let held = places.by_address.entry(self.address).or_default();
         if held.clients >= per_address {
-            return Err(NoPlace::TakenByAddress);
+            return Err(NoSlot::TakenByAddress);
         }
         held.clients += 1;
         held.half_open.retain(|(number, _)| *number != self.number);
@@ -135,7 +135,7 @@ impl Place {
     }
 }
 
-impl Drop for Place {
+impl Drop for Slot {
     fn drop(&mut self) {
         let mut places = self.admission.places();
         let Some(held) = places.by_address.get_mut(&self.address) else {
@@ -156,7 +156,7 @@ impl Drop for Place {
     }
 }
 
-impl Places {
+impl Slots {
     /// Takes the oldest half-open place from the address that has most of them.
     fn displace(&mut self) {
         let Some((address, held)) = self.by_address.iter_mut().max_by_key(|(_, held)| held.half_open.len())
@@ -191,7 +191,7 @@ mod tests {
         Admission::new(&settings)
     }
 
-    fn enter(admission: &Admission, address: &str) -> Place {
+    fn enter(admission: &Admission, address: &str) -> Slot {
         admission.enter(address.parse().unwrap())
     }
 
@@ -214,7 +214,7 @@ mod tests {
         let admission = admission(10, 0, 1);
         let mut late = enter(&admission, "10.0.0.1");
         let mut next = enter(&admission, "10.0.0.2");
-        assert_eq!(late.become_client(), Err(NoPlace::Displaced));
+        assert_eq!(late.become_client(), Err(NoSlot::Displaced));
         assert_eq!(next.become_client(), Ok(()));
         drop((late, next));
         let places = admission.places();
@@ -225,13 +225,13 @@ mod tests {
     fn one_address_does_not_get_all_clients_places() {
         let admission = admission(3, 2, 10);
         let mut places: Vec<_> = (0..3).map(|_| enter(&admission, "2001:db8::1")).collect();
-        let taken: Vec<_> = places.iter_mut().map(Place::become_client).collect();
-        assert_eq!(taken, [Ok(()), Ok(()), Err(NoPlace::TakenByAddress)]);
+        let taken: Vec<_> = places.iter_mut().map(Slot::become_client).collect();
+        assert_eq!(taken, [Ok(()), Ok(()), Err(NoSlot::TakenByAddress)]);
         // The same customer with another of his many addresses.
-        assert_eq!(enter(&admission, "2001:db8::2").become_client(), Err(NoPlace::TakenByAddress));
+        assert_eq!(enter(&admission, "2001:db8::2").become_client(), Err(NoSlot::TakenByAddress));
         let mut other = enter(&admission, "2001:db8:0:1::1");
         assert_eq!(other.become_client(), Ok(()));
-        assert_eq!(enter(&admission, "10.0.0.1").become_client(), Err(NoPlace::Taken));
+        assert_eq!(enter(&admission, "10.0.0.1").become_client(), Err(NoSlot::Taken));
         drop(other);
         assert_eq!(enter(&admission, "10.0.0.1").become_client(), Ok(()));
     }

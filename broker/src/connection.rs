@@ -21,11 +21,11 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::access::{Gate, Login, Refusals, Rights};
-use crate::admission::NoPlace;
+use crate::admission::NoSlot;
 pub(crate) use crate::connection::ending::Ending;
 use crate::connection::handshake::{admit, log_in, shake_hands};
 use crate::connection::timing::Timing;
-use crate::connection::translation::{FromClient, Introduction, Language, Written};
+use crate::connection::translation::{ConnectRequest, FromClient, Version, Written};
 pub(crate) use crate::connection::visitor::Visitor;
 use crate::exchange::{Incoming, Request};
 use crate::outlet::{Answer, Inlet, Outgoing, outlet};
@@ -65,8 +65,8 @@ where
     let Visitor { id, peer, mut place, .. } = visitor;
     let mut bytes = BytesMut::new();
     let greeting = async {
-        let mut introduction = shake_hands(&mut stream, &mut bytes, &surroundings.settings).await?;
-        let Introduction { opening, login, language, .. } = &mut introduction;
+        let mut connect_request = shake_hands(&mut stream, &mut bytes, &surroundings.settings).await?;
+        let ConnectRequest { opening, login, version, .. } = &mut connect_request;
         let login = Login {
             entrance: visitor.entrance,
             address: peer.ip(),
@@ -75,28 +75,28 @@ where
             client_id: &opening.client_id,
         };
         let will = opening.will.as_ref().map(|will| &*will.publication.message.topic);
-        let rights = log_in(&mut stream, &surroundings.gate, login, will, language).await?;
-        Ok((introduction, rights))
+        let rights = log_in(&mut stream, &surroundings.gate, login, will, version).await?;
+        Ok((connect_request, rights))
     };
     let shaken = tokio::select! {
         shaken = greeting => shaken,
-        () = place.displaced() => Err(NoPlace::Displaced.into()),
+        () = place.displaced() => Err(NoSlot::Displaced.into()),
         () = surroundings.shutdown.cancelled() => Err(Ending::Stopping),
     };
     let admitted = match shaken {
-        Ok((mut introduction, rights)) => {
-            let admitted = admit(&mut stream, &mut introduction.language, &mut place).await;
-            admitted.map(|()| (introduction, rights))
+        Ok((mut connect_request, rights)) => {
+            let admitted = admit(&mut stream, &mut connect_request.version, &mut place).await;
+            admitted.map(|()| (connect_request, rights))
         }
         Err(ending) => Err(ending),
     };
-    let (mut introduction, rights) = match admitted {
+    let (mut connect_request, rights) = match admitted {
         Ok(admitted) => admitted,
         Err(ending) => return log(&ending, peer, "", &surroundings.gate.refusals),
     };
     let rights = Arc::new(rights);
-    introduction.ensure_client_id();
-    let Introduction { mut opening, keep_alive, language, .. } = introduction;
+    connect_request.ensure_client_id();
+    let ConnectRequest { mut opening, keep_alive, version, .. } = connect_request;
     let client_id = opening.client_id.clone();
     opening.client_id = rights.session_name(&client_id);
     let timing = Timing::new(keep_alive, &surroundings.settings);
@@ -109,7 +109,7 @@ where
         inlet,
         surroundings,
         timing,
-        language,
+        version,
         read: bytes,
         unwritten: BytesMut::new(),
         unflushed: false,
@@ -134,7 +134,7 @@ pub(crate) fn log(ending: &Ending, peer: SocketAddr, client_id: &str, refusals: 
         Ending::Protocol(_)
         | Ending::NotReading
         | Ending::NoConnect
-        | Ending::NoPlace(_)
+        | Ending::NoSlot(_)
         | Ending::NotAdmitted(_)
         | Ending::NotPermitted(_)
         | Ending::Tls(_)
@@ -163,7 +163,7 @@ struct Connection<S> {
     inlet: Inlet,
     surroundings: Surroundings,
     timing: Timing,
-    language: Language,
+    version: Version,
     read: BytesMut,
     unwritten: BytesMut,
     /// Whether TLS may still hold something that was written.
@@ -263,7 +263,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     fn take_packets(&mut self) -> Result<(), Ending> {
         loop {
             let before = self.read.len();
-            let Some(packet) = self.language.read(&mut self.read)? else {
+            let Some(packet) = self.version.read(&mut self.read)? else {
                 return Ok(());
             };
             self.timing.heard();
@@ -282,7 +282,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
 
     fn answer_ping(&mut self) -> Result<(), ProtocolError> {
         self.begin_writing();
-        self.language.write_ping_response(&mut self.unwritten)
+        self.version.write_ping_response(&mut self.unwritten)
     }
 
     /// Subscriptions are looked at by the exchange, filter by filter.
@@ -301,7 +301,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             Outgoing::Deliver(delivery) => {
                 self.begin_writing();
                 let now = std::time::Instant::now();
-                let written = self.language.write_delivery(delivery, now, &mut self.unwritten)?;
+                let written = self.version.write_delivery(delivery, now, &mut self.unwritten)?;
                 if let Written::TooLarge { packet_id } = written {
                     self.acks.push(Ack::Discarded(packet_id));
                 }
@@ -309,7 +309,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             Outgoing::Answer(answer) => {
                 self.begin_writing();
                 let accepts = matches!(answer, Answer::Connected { .. });
-                self.language.write_answer(answer, &mut self.unwritten)?;
+                self.version.write_answer(answer, &mut self.unwritten)?;
                 if accepts {
                     self.connected = true;
                     // What came right behind the CONNECT.
@@ -336,7 +336,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             return;
         }
         if self.connected {
-            self.language.write_farewell(ending, &mut self.unwritten);
+            self.version.write_farewell(ending, &mut self.unwritten);
         }
         let farewell = async {
             self.writer.write_all_buf(&mut self.unwritten).await?;

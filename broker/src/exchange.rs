@@ -113,7 +113,7 @@ pub(crate) struct Exchange {
     /// Requests that came while the store took nothing.
     postponed: VecDeque<Request>,
     /// Ways to connections that are to end once this round is safe.
-    parting: Vec<Outlet>,
+    closing: Vec<Outlet>,
     /// Messages of this round.
     unrouted: Vec<Unrouted>,
     /// Wills of absent clients.
@@ -123,7 +123,7 @@ pub(crate) struct Exchange {
     /// Whether held packets may have room since they last tried.
     room_made: bool,
     /// Sessions that may have something to send.
-    stirred: Vec<SessionId>,
+    sendable: Vec<SessionId>,
     recipients: Vec<Recipient>,
     /// What may still be done in this round.
     work: Work,
@@ -184,12 +184,12 @@ impl Exchange {
             now,
             sweeping: false,
             postponed: VecDeque::new(),
-            parting: Vec::new(),
+            closing: Vec::new(),
             unrouted: Vec::new(),
             delayed_wills: HashMap::new(),
             served: Vec::new(),
             room_made: false,
-            stirred: Vec::new(),
+            sendable: Vec::new(),
             recipients: Vec::new(),
             work: Work::of_a_round(),
             unfinished: VecDeque::new(),
@@ -216,7 +216,7 @@ impl Exchange {
             if !self.keep(requests, alive)? {
                 return Ok(());
             }
-            self.let_go();
+            self.flush();
         }
         self.sweeping = true;
         self.keep(requests, alive).map(drop)
@@ -277,16 +277,16 @@ impl Exchange {
         // What was sent has made room.
         self.retry_held()?;
         self.send_owed();
-        self.let_go_on();
+        self.ask_for_more();
         Ok(())
     }
 
     /// Lets all acknowledgements and deliveries of the round go.
-    fn let_go(&mut self) {
+    fn flush(&mut self) {
         for client in self.clients.values_mut() {
             client.outlet.flush();
         }
-        for mut outlet in self.parting.drain(..) {
+        for mut outlet in self.closing.drain(..) {
             outlet.flush();
         }
     }

@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::access::Entrance;
-use crate::admission::{Admission, NoPlace};
+use crate::admission::{Admission, NoSlot};
 use crate::connection::{Ending, Surroundings, Visitor, log, serve};
 use crate::exchange::Request;
 use crate::reloading::Current;
@@ -161,7 +161,7 @@ async fn receive(
     };
     let unwrapped = tokio::select! {
         unwrapped = tokio::time::timeout(patience, unwrapping) => unwrapped.unwrap_or(Err(Ending::NoConnect)),
-        () = visitor.place.displaced() => Err(NoPlace::Displaced.into()),
+        () = visitor.place.displaced() => Err(NoSlot::Displaced.into()),
         () = surroundings.shutdown.cancelled() => Err(Ending::Stopping),
     };
     match unwrapped {

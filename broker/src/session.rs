@@ -93,7 +93,7 @@ pub(crate) enum Outcome {
     /// Nothing: it fits nothing under way.
     Nothing,
     /// The delivery has come to its end.
-    Struck { position: u64, owed: Option<Owed> },
+    Completed { position: u64, owed: Option<Owed> },
     /// The client has the message and does not take it again: to be answered with PUBREL.
     Recorded { position: u64, owed: Owed },
     /// To be answered with PUBREL, as before.
@@ -275,11 +275,11 @@ impl Session {
         self.idle_since = now;
         match ack {
             Ack::Received(packet_id) => {
-                self.strike(packet_id, |owed| owed.is_some_and(|owed| owed.qos == QoS::AtLeastOnce))
+                self.complete(packet_id, |owed| owed.is_some_and(|owed| owed.qos == QoS::AtLeastOnce))
             }
-            Ack::Completed(packet_id) => self.strike(packet_id, |owed| owed.is_none()),
+            Ack::Completed(packet_id) => self.complete(packet_id, |owed| owed.is_none()),
             Ack::Recorded(packet_id) => self.record(packet_id),
-            Ack::Discarded(packet_id) => self.strike(packet_id, |owed| owed.is_some()),
+            Ack::Discarded(packet_id) => self.complete(packet_id, |owed| owed.is_some()),
         }
     }
 
@@ -309,12 +309,13 @@ impl Session {
         self.receiving.remove(&packet_id)
     }
 
-    fn strike(&mut self, packet_id: u16, expected: impl Fn(Option<&Owed>) -> bool) -> Outcome {
+    fn complete(&mut self, packet_id: u16, expected: impl Fn(Option<&Owed>) -> bool) -> Outcome {
         match self.index_of(packet_id) {
-            Some(index) if expected(self.in_flight[index].owed.as_ref()) => self
-                .in_flight
-                .remove(index)
-                .map_or(Outcome::Nothing, |InFlight { position, owed }| Outcome::Struck { position, owed }),
+            Some(index) if expected(self.in_flight[index].owed.as_ref()) => {
+                self.in_flight.remove(index).map_or(Outcome::Nothing, |InFlight { position, owed }| {
+                    Outcome::Completed { position, owed }
+                })
+            }
             _ => Outcome::Nothing,
         }
     }

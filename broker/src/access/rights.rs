@@ -37,7 +37,7 @@ impl Rights {
     }
 
     /// The session that the client had before it had a user, and that nobody can come back to.
-    pub(crate) fn forsaken<'a>(&self, session_name: &'a str) -> Option<&'a str> {
+    pub(crate) fn anonymous_predecessor<'a>(&self, session_name: &'a str) -> Option<&'a str> {
         session_name.split_once('\0').map(|(client_id, _)| client_id).filter(|_| self.succeeds_anonymous)
     }
 

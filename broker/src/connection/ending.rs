@@ -1,7 +1,7 @@
 //! How connections end.
 
 use crate::access;
-use crate::admission::NoPlace;
+use crate::admission::NoSlot;
 use crate::outlet::{CloseReason, Refusal};
 use crate::packets::ProtocolError;
 
@@ -15,7 +15,7 @@ pub(crate) enum Ending {
     #[error("{0}")]
     Closed(CloseReason),
     #[error(transparent)]
-    NoPlace(#[from] NoPlace),
+    NoSlot(#[from] NoSlot),
     #[error("login refused: {0}")]
     NotAdmitted(#[from] access::Refusal),
     #[error("the user may not publish to {0:?}")]

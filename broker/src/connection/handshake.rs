@@ -6,9 +6,9 @@ use bytes::BytesMut;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 use crate::access::{self, Gate, Login, Refusals, Rights};
-use crate::admission::Place;
+use crate::admission::Slot;
 use crate::connection::Ending;
-use crate::connection::translation::{Introduction, Language, introduction, refuse_connect};
+use crate::connection::translation::{ConnectRequest, Version, connect_request, refuse_connect};
 use crate::outlet::{Answer, Refusal};
 use crate::packets::{self, BadConnect, Connect};
 use crate::settings::MqttSettings;
@@ -18,7 +18,7 @@ pub(super) async fn shake_hands<S>(
     stream: &mut S,
     bytes: &mut BytesMut,
     settings: &MqttSettings,
-) -> Result<Introduction, Ending>
+) -> Result<ConnectRequest, Ending>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
@@ -35,12 +35,12 @@ where
             return Err(bad.error.into());
         }
     };
-    let mut introduction = introduction(connect, settings);
-    if let Some(refusal) = introduction.objection() {
-        refuse(stream, &mut introduction.language, refusal).await;
+    let mut connect_request = connect_request(connect, settings);
+    if let Some(refusal) = connect_request.objection() {
+        refuse(stream, &mut connect_request.version, refusal).await;
         return Err(Ending::Refused(refusal));
     }
-    Ok(introduction)
+    Ok(connect_request)
 }
 
 /// Finds out what a client may do, or says that it may not come in.
@@ -49,7 +49,7 @@ pub(super) async fn log_in<S: AsyncWrite + Unpin>(
     gate: &Gate,
     login: Login<'_>,
     will: Option<&str>,
-    language: &mut Language,
+    version: &mut Version,
 ) -> Result<Rights, Ending> {
     let refusal = match gate.admit(login).await {
         Ok(rights) if will.is_none_or(|topic| rights.may_publish(topic)) => return Ok(rights),
@@ -57,18 +57,18 @@ pub(super) async fn log_in<S: AsyncWrite + Unpin>(
         Err(refusal) => refusal,
     };
     Refusals::count(&gate.refusals.logins);
-    refuse(stream, language, refusal.into()).await;
+    refuse(stream, version, refusal.into()).await;
     Err(refusal.into())
 }
 
 /// Gives a client that has said who it is a place among the clients, or says that there is none.
 pub(super) async fn admit<S: AsyncWrite + Unpin>(
     stream: &mut S,
-    language: &mut Language,
-    place: &mut Place,
+    version: &mut Version,
+    place: &mut Slot,
 ) -> Result<(), Ending> {
     if let Err(reason) = place.become_client() {
-        refuse(stream, language, Refusal::TooManyClients).await;
+        refuse(stream, version, Refusal::TooManyClients).await;
         return Err(reason.into());
     }
     Ok(())
@@ -91,9 +91,9 @@ async fn read_connect<S: AsyncRead + Unpin>(
     }
 }
 
-async fn refuse<S: AsyncWrite + Unpin>(stream: &mut S, language: &mut Language, refusal: Refusal) {
+async fn refuse<S: AsyncWrite + Unpin>(stream: &mut S, version: &mut Version, refusal: Refusal) {
     let mut connack = BytesMut::new();
-    if language.write_answer(Answer::Refused(refusal), &mut connack).is_ok() {
+    if version.write_answer(Answer::Refused(refusal), &mut connack).is_ok() {
         send(stream, connack).await;
     }
 }

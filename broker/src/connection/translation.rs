@@ -21,17 +21,17 @@ use crate::settings::MqttSettings;
 const MAX_CLIENT_ID_BYTES: usize = 256;
 
 /// What a client says first, translated.
-pub(super) struct Introduction {
+pub(super) struct ConnectRequest {
     pub(super) opening: Opening,
     pub(super) keep_alive: Duration,
     /// User name and password.
     pub(super) login: Option<(String, String)>,
-    pub(super) language: Language,
+    pub(super) version: Version,
     /// Whether it asks to be authenticated in a way of its own.
     pub(super) wants_other_authentication: bool,
 }
 
-impl Introduction {
+impl ConnectRequest {
     /// Why such a client may not connect.
     pub(super) fn objection(&self) -> Option<Refusal> {
         let client_id = &self.opening.client_id;
@@ -39,7 +39,7 @@ impl Introduction {
         let is_nameless = client_id.is_empty() && !self.opening.clean_start;
         if self.wants_other_authentication {
             Some(Refusal::AuthenticationMethod)
-        } else if is_nameless && matches!(self.language, Language::V4 { .. }) {
+        } else if is_nameless && matches!(self.version, Version::V4 { .. }) {
             Some(Refusal::NoClientId)
         } else if client_id.len() > MAX_CLIENT_ID_BYTES {
             Some(Refusal::ClientIdTooLong)
@@ -56,7 +56,7 @@ impl Introduction {
         // Its keys are random.
         let random = || RandomState::new().build_hasher().finish();
         self.opening.client_id = format!("unnamed-{:016x}{:016x}", random(), random());
-        if let Language::V5(terms) = &mut self.language {
+        if let Version::V5(terms) = &mut self.version {
             terms.assign_client_id(&self.opening.client_id);
         }
     }
@@ -64,7 +64,7 @@ impl Introduction {
 
 /// The version of MQTT that a client speaks, and what it has said about how.
 #[derive(Debug)]
-pub(super) enum Language {
+pub(super) enum Version {
     V4 { max_packet_bytes: usize },
     V5(v5::Terms),
 }
@@ -93,10 +93,10 @@ pub(super) enum Written {
 }
 
 /// What a CONNECT asks for.
-pub(super) fn introduction(connect: Connect, settings: &MqttSettings) -> Introduction {
+pub(super) fn connect_request(connect: Connect, settings: &MqttSettings) -> ConnectRequest {
     match connect {
-        Connect::V4(connect) => v4::introduction(connect, settings),
-        Connect::V5(connect) => v5::introduction(connect, settings),
+        Connect::V4(connect) => v4::connect_request(connect, settings),
+        Connect::V5(connect) => v5::connect_request(connect, settings),
     }
 }
 
@@ -112,19 +112,19 @@ pub(super) fn refuse_connect(bad: &BadConnect) -> Option<BytesMut> {
     }
 }
 
-impl Language {
+impl Version {
     /// Takes what the next packet in `bytes` asks for; `None` if it has not arrived completely.
     pub(super) fn read(&mut self, bytes: &mut BytesMut) -> Result<Option<FromClient>, ProtocolError> {
         match self {
-            Language::V4 { max_packet_bytes } => v4::read(bytes, *max_packet_bytes),
-            Language::V5(terms) => terms.read(bytes),
+            Version::V4 { max_packet_bytes } => v4::read(bytes, *max_packet_bytes),
+            Version::V5(terms) => terms.read(bytes),
         }
     }
 
     pub(super) fn write_answer(&mut self, answer: Answer, to: &mut BytesMut) -> Result<(), ProtocolError> {
         match self {
-            Language::V4 { .. } => v4::write(&v4::answer(answer), to),
-            Language::V5(terms) => terms.write_answer(answer, to),
+            Version::V4 { .. } => v4::write(&v4::answer(answer), to),
+            Version::V5(terms) => terms.write_answer(answer, to),
         }
     }
 
@@ -135,21 +135,21 @@ impl Language {
         to: &mut BytesMut,
     ) -> Result<Written, ProtocolError> {
         match self {
-            Language::V4 { .. } => v4::write(&v4::delivery(delivery), to).map(|()| Written::Yes),
-            Language::V5(terms) => terms.write_delivery(delivery, now, to),
+            Version::V4 { .. } => v4::write(&v4::delivery(delivery), to).map(|()| Written::Yes),
+            Version::V5(terms) => terms.write_delivery(delivery, now, to),
         }
     }
 
     pub(super) fn write_ping_response(&mut self, to: &mut BytesMut) -> Result<(), ProtocolError> {
         match self {
-            Language::V4 { .. } => v4::write(&rumqttc::Packet::PingResp, to),
-            Language::V5(terms) => terms.write(&mqtt_proto::v5::Packet::Pingresp, to),
+            Version::V4 { .. } => v4::write(&rumqttc::Packet::PingResp, to),
+            Version::V5(terms) => terms.write(&mqtt_proto::v5::Packet::Pingresp, to),
         }
     }
 
     /// The last word to a client whose CONNECT was accepted, if there is any.
     pub(super) fn write_farewell(&mut self, ending: &Ending, to: &mut BytesMut) {
-        if let Language::V5(terms) = self {
+        if let Version::V5(terms) = self {
             terms.write_farewell(ending, to);
         }
     }

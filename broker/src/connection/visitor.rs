@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use crate::access::Entrance;
-use crate::admission::Place;
+use crate::admission::Slot;
 use crate::session::ConnectionId;
 
 /// What is known of a connection besides its bytes.
@@ -14,5 +14,5 @@ pub(crate) struct Visitor {
     pub(crate) entrance: Entrance,
     /// The names in its verified certificate, if it has shown one.
     pub(crate) certified: Vec<String>,
-    pub(crate) place: Place,
+    pub(crate) place: Slot,
 }

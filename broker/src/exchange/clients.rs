@@ -29,7 +29,7 @@ impl Exchange {
         if known.is_none() && !self.has_room_for_session() {
             tracing::warn!(client_id, "refused: there are too many sessions");
             refuse(&mut outlet, Refusal::TooManySessions);
-            self.parting.push(outlet);
+            self.closing.push(outlet);
             return Ok(());
         }
         if let Some(session) = known {
@@ -57,7 +57,7 @@ impl Exchange {
         };
         self.clients.insert(connection, client);
         self.figures.connected(self.clients.len());
-        self.stirred.push(opened.session);
+        self.sendable.push(opened.session);
         Ok(())
     }
 
@@ -100,8 +100,8 @@ impl Exchange {
             tracing::warn!(client_id, "session ended: its user may no longer have its subscriptions");
             self.end_session(id);
         }
-        if let Some(forsaken) = rights.forsaken(client_id)
-            && let Some(id) = self.sessions.of_client(forsaken)
+        if let Some(anonymous_predecessor) = rights.anonymous_predecessor(client_id)
+            && let Some(id) = self.sessions.of_client(anonymous_predecessor)
             && self.sessions.get_mut(id).is_some_and(|session| session.connection.is_none())
         {
             tracing::info!(client_id, "the client's anonymous session was ended");
@@ -177,7 +177,7 @@ impl Exchange {
         };
         self.room_made = true;
         // What it was to be sent is not safe before the round ends.
-        self.parting.push(client.outlet);
+        self.closing.push(client.outlet);
         if let Some(session) = self.sessions.get_mut(client.session) {
             session.connection = None;
             session.idle_since = self.now;

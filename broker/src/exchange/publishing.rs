@@ -174,7 +174,7 @@ impl Exchange {
         let number = owed.stored.as_ref().map(|stored| stored.0);
         let Owing { position, dropped } = session.owe(owed, self.limits.owed);
         self.figures.dropped += dropped.len() as u64;
-        self.stirred.push(id);
+        self.sendable.push(id);
         let Some(number) = number else {
             return;
         };
@@ -187,10 +187,10 @@ impl Exchange {
 
     /// Sends what is owed to connected clients, as far as their windows allow.
     pub(super) fn send_owed(&mut self) {
-        let mut stirred = std::mem::take(&mut self.stirred);
-        stirred.sort_unstable();
-        stirred.dedup();
-        for id in stirred.drain(..) {
+        let mut sendable = std::mem::take(&mut self.sendable);
+        sendable.sort_unstable();
+        sendable.dedup();
+        for id in sendable.drain(..) {
             let Some(session) = self.sessions.get_mut(id) else {
                 continue;
             };
@@ -217,7 +217,7 @@ impl Exchange {
                 self.journal.record(Change::Sending { session: id, until });
             }
         }
-        self.stirred = stirred;
+        self.sendable = sendable;
     }
 
     /// Strikes what a client has acknowledged.
@@ -233,16 +233,16 @@ impl Exchange {
             let mut known = true;
             match session.acknowledge(*ack, self.now) {
                 Outcome::Nothing => continue,
-                Outcome::Struck { position, owed } => {
+                Outcome::Completed { position, owed } => {
                     if lasting {
-                        self.journal.strike(id, position);
-                        self.journal.spend(owed.and_then(|owed| owed.stored));
+                        self.journal.acknowledge(id, position);
+                        self.journal.release(owed.and_then(|owed| owed.stored));
                     }
                     continue;
                 }
                 Outcome::Recorded { position, owed } if lasting => {
                     self.journal.record(Change::Recorded { session: id, position });
-                    self.journal.spend(owed.stored);
+                    self.journal.release(owed.stored);
                 }
                 Outcome::Recorded { .. } | Outcome::Release => {}
                 Outcome::Unknown => known = false,
@@ -250,7 +250,7 @@ impl Exchange {
             let release = Answer::Release { packet_id: ack.packet_id(), known };
             client.outlet.push(Outgoing::Answer(release));
         }
-        self.stirred.push(client.session);
+        self.sendable.push(client.session);
         self.room_made = true;
     }
 

@@ -32,7 +32,7 @@ impl Scene {
 
     fn round(&mut self, requests: Vec<Request>) {
         self.exchange.round(requests.into_iter()).unwrap();
-        self.exchange.let_go();
+        self.exchange.flush();
         self.most = self.most.max(self.exchange.work.done());
     }
 

@@ -48,7 +48,7 @@ impl Exchange {
     }
 
     /// Asks connections for more, except those that have to wait.
-    pub(super) fn let_go_on(&mut self) {
+    pub(super) fn ask_for_more(&mut self) {
         let clients = &mut self.clients;
         self.served.retain(|connection| match clients.get_mut(connection) {
             Some(client) if client.held.is_empty() => {

@@ -58,7 +58,7 @@ fn an_acknowledgement_of_the_wrong_kind_changes_nothing() {
     {
         assert!(!matches!(
             session.acknowledge(wrong, now),
-            Outcome::Struck { .. } | Outcome::Recorded { .. }
+            Outcome::Completed { .. } | Outcome::Recorded { .. }
         ));
         assert_eq!(session.owed_messages(), 2, "{wrong:?}");
     }

@@ -137,9 +137,9 @@ pub(crate) struct Journal {
     changes: Vec<Change>,
     /// Positions that clients have acknowledged. Whatever was sent is in the store already, so
     /// these come before all changes, for which they may make room.
-    strikes: Vec<(SessionId, u64)>,
+    acknowledged: Vec<(SessionId, u64)>,
     /// Messages of which the last debt was struck.
-    spent: Vec<u64>,
+    unneeded: Vec<u64>,
     awaited: bool,
     last_number: u64,
 }
@@ -155,8 +155,8 @@ impl Journal {
         Journal {
             store,
             changes: Vec::new(),
-            strikes: Vec::new(),
-            spent: Vec::new(),
+            acknowledged: Vec::new(),
+            unneeded: Vec::new(),
             awaited: false,
             last_number,
         }
@@ -183,16 +183,16 @@ impl Journal {
     }
 
     /// A session is not owed the message at this position any more, which has been sent.
-    pub(crate) fn strike(&mut self, session: SessionId, position: u64) {
+    pub(crate) fn acknowledge(&mut self, session: SessionId, position: u64) {
         if self.store.is_some() {
-            self.strikes.push((session, position));
+            self.acknowledged.push((session, position));
         }
     }
 
     /// A session lets go of a message that has been sent.
-    pub(crate) fn spend(&mut self, stored: Option<Arc<MessageNumber>>) {
+    pub(crate) fn release(&mut self, stored: Option<Arc<MessageNumber>>) {
         if let Some(MessageNumber(number)) = stored.and_then(Arc::into_inner) {
-            self.spent.push(number);
+            self.unneeded.push(number);
         }
     }
 
@@ -208,7 +208,7 @@ impl Journal {
     /// Whether something must be on disk before anybody is told, or a good deal has gathered, or
     /// (`sweeping`) anything at all.
     pub(crate) fn is_due(&self, sweeping: bool) -> bool {
-        let gathered = self.changes.len() + self.strikes.len();
+        let gathered = self.changes.len() + self.acknowledged.len();
         self.awaited || gathered >= MANY || (sweeping && gathered > 0)
     }
 
@@ -225,12 +225,12 @@ impl Journal {
     /// Writes everything. After an error all of it is still here, to be tried again.
     pub(crate) fn commit(&mut self) -> rusqlite::Result<()> {
         if let Some(store) = &mut self.store {
-            self.strikes.sort_unstable();
-            store.commit(&self.strikes, &ranges(&mut self.spent), &self.changes)?;
+            self.acknowledged.sort_unstable();
+            store.commit(&self.acknowledged, &ranges(&mut self.unneeded), &self.changes)?;
         }
         self.changes.clear();
-        self.strikes.clear();
-        self.spent.clear();
+        self.acknowledged.clear();
+        self.unneeded.clear();
         self.awaited = false;
         // What an ended session left may have been much.
         self.changes.shrink_to(100 * MANY);

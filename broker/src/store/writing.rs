@@ -12,20 +12,20 @@ use crate::store::clock::Clock;
 use crate::store::{Change, Store};
 
 impl Store {
-    /// Writes a round, all or nothing; on disk once it returns. `strikes` are sorted.
+    /// Writes a round, all or nothing; on disk once it returns. `acknowledged` are sorted.
     pub(super) fn commit(
         &mut self,
-        strikes: &[(SessionId, u64)],
-        spent: &[RangeInclusive<u64>],
+        acknowledged: &[(SessionId, u64)],
+        unneeded: &[RangeInclusive<u64>],
         changes: &[Change],
     ) -> rusqlite::Result<()> {
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        for run in strikes.chunk_by(|one, next| one.0 == next.0 && one.1 + 1 == next.1) {
+        for run in acknowledged.chunk_by(|one, next| one.0 == next.0 && one.1 + 1 == next.1) {
             let ((session, first), (_, last)) = (run[0], run[run.len() - 1]);
-            const STRIKE: &str = "DELETE FROM owed WHERE session = ?1 AND position BETWEEN ?2 AND ?3";
-            write(&transaction, STRIKE, (session.0, first, last))?;
+            const DELETE: &str = "DELETE FROM owed WHERE session = ?1 AND position BETWEEN ?2 AND ?3";
+            write(&transaction, DELETE, (session.0, first, last))?;
         }
-        for numbers in spent {
+        for numbers in unneeded {
             forget(&transaction, numbers)?;
         }
         let clock = Clock::read();

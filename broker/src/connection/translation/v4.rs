@@ -10,7 +10,7 @@ use rumqttc::{
 };
 
 use crate::access;
-use crate::connection::translation::{FromClient, Introduction, Language};
+use crate::connection::translation::{ConnectRequest, FromClient, Version};
 use crate::exchange::{Control, Incoming, Opening, RetainedWanted, Subscribe, Unsubscribe, Wanted};
 use crate::message::Message;
 use crate::outlet::{Answer, Refusal};
@@ -19,7 +19,7 @@ use crate::publication::{Publication, Will};
 use crate::session::{Ack, Delivery, SubscriptionOptions};
 use crate::settings::MqttSettings;
 
-pub(super) fn introduction(connect: Connect, settings: &MqttSettings) -> Introduction {
+pub(super) fn connect_request(connect: Connect, settings: &MqttSettings) -> ConnectRequest {
     let will = connect.last_will.map(|will| Will {
         publication: Publication {
             // A copy, so that the rest of the CONNECT is not kept with it.
@@ -31,7 +31,7 @@ pub(super) fn introduction(connect: Connect, settings: &MqttSettings) -> Introdu
         lifetime: None,
         delay: Duration::ZERO,
     });
-    Introduction {
+    ConnectRequest {
         keep_alive: Duration::from_secs(connect.keep_alive.into()),
         login: connect.login.map(|login| (login.username, login.password)),
         opening: Opening {
@@ -42,7 +42,7 @@ pub(super) fn introduction(connect: Connect, settings: &MqttSettings) -> Introdu
             receive_maximum: u16::MAX,
         },
         wants_other_authentication: false,
-        language: Language::V4 { max_packet_bytes: settings.max_packet_bytes },
+        version: Version::V4 { max_packet_bytes: settings.max_packet_bytes },
     }
 }
 

@@ -14,7 +14,7 @@ use mqtt_proto::v5::{
 use rumqttc::mqttbytes::QoS;
 
 use crate::access;
-use crate::connection::translation::Introduction;
+use crate::connection::translation::ConnectRequest;
 pub(super) use crate::connection::translation::v5::terms::Terms;
 use crate::exchange::{Opening, RetainedWanted, Subscribe, Unsubscribe, Wanted};
 use crate::message::{Message, Properties};
@@ -27,10 +27,10 @@ use crate::settings::MqttSettings;
 /// The session expiry interval that means "never".
 const NEVER: u32 = u32::MAX;
 
-pub(super) fn introduction(connect: v5::Connect, settings: &MqttSettings) -> Introduction {
+pub(super) fn connect_request(connect: v5::Connect, settings: &MqttSettings) -> ConnectRequest {
     let properties = &connect.properties;
     let terms = Terms::new(&connect, settings);
-    Introduction {
+    ConnectRequest {
         wants_other_authentication: properties.auth_method.is_some(),
         keep_alive: Duration::from_secs(connect.keep_alive.into()),
         login: connect.username.as_ref().map(|user| {
@@ -44,7 +44,7 @@ pub(super) fn introduction(connect: v5::Connect, settings: &MqttSettings) -> Int
             receive_maximum: properties.receive_max.unwrap_or(u16::MAX),
             will: connect.last_will.map(will),
         },
-        language: super::Language::V5(terms),
+        version: super::Version::V5(terms),
     }
 }
 

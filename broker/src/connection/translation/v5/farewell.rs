@@ -17,7 +17,7 @@ pub(super) fn disconnect_reason(ending: &Ending) -> Option<Reason> {
         Ending::Silent => Reason::KeepAliveTimeout,
         Ending::Stopping => Reason::ServerShuttingDown,
         Ending::Closed(CloseReason::Disconnected | CloseReason::Refused(_)) => return None,
-        Ending::Refused(_) | Ending::NoPlace(_) | Ending::NoConnect | Ending::NotAdmitted(_) => return None,
+        Ending::Refused(_) | Ending::NoSlot(_) | Ending::NoConnect | Ending::NotAdmitted(_) => return None,
         Ending::Tls(_) | Ending::WebSocket(_) => return None,
         Ending::NotReading | Ending::EndOfStream | Ending::Io(_) => return None,
     };
