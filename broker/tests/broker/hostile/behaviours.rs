@@ -186,9 +186,11 @@ fn wills(home: &Home) {
     }
 }
 
+/// They are worth nothing, so they make way for each other: more of them than there may be get
+/// in, if not before the clients of earlier behaviours have been noticed to be gone.
 fn sessions(home: &Home) {
-    let mut refused = 0;
-    for number in 0..400 {
+    let (mut accepted, start) = (0, Instant::now());
+    for number in 0.. {
         let mut connect = Connect::new(format!("session {number}"));
         connect.clean_session = false;
         let mut client = raw(home);
@@ -197,15 +199,15 @@ fn sessions(home: &Home) {
             Packet::ConnAck(ConnAck { code: ConnectReturnCode::Success, .. }) => {
                 client.send(&Packet::Disconnect);
                 client.expect_end();
+                accepted += 1;
             }
-            other => {
-                assert!(matches!(other, Packet::ConnAck(_)), "{other:?}");
-                refused += 1;
-            }
+            other => assert!(matches!(other, Packet::ConnAck(_)), "{other:?}"),
         }
+        if accepted == 400 {
+            return;
+        }
+        assert!(start.elapsed() < Duration::from_secs(60), "{accepted} accepted");
     }
-    // They are worth nothing, so they make way for each other.
-    assert!(refused < 100, "{refused}");
 }
 
 fn subscriptions(home: &Home) {
