@@ -4,27 +4,25 @@
 //! Start reading at [`Daemon::run`].
 
 mod arguments;
-mod broker;
 mod daemon;
 #[cfg(feature = "health")]
 mod health;
 mod logging;
+mod mqtt;
 mod open_files;
 mod owner;
-mod reconnect;
 mod reloads;
 mod settings;
 mod shutdown;
 mod watchdog;
 
 pub use arguments::Arguments;
-pub use broker::MqttSettings;
 pub use daemon::{Daemon, EXIT_FAILURE, EXIT_SETTINGS, exit_code, ready};
 #[cfg(feature = "health")]
 pub use health::{Health, HealthEndpoint, HealthSettings};
+pub use mqtt::{MqttSettings, reconnect};
 pub use open_files::allow_open_files;
 pub use owner::{Alive, Owner, OwnerEnded, OwnerThread};
-pub use reconnect::reconnect;
 pub use reloads::Reloads;
 pub use settings::{SettingsError, load, parse};
 pub use shutdown::on_signal;
