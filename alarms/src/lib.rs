@@ -59,9 +59,10 @@ pub async fn run(settings: Settings, shutdown: CancellationToken) -> anyhow::Res
         state_file: settings.state_file,
     };
     let watch = Watch::new(setting, record, Timestamp::now());
+    let session = session::session(&settings.mqtt, &watch)?;
     daemon_runtime::ready();
     tokio::join!(
-        session::run(&settings.mqtt, &watch, &shutdown),
+        session::run(&session, &watch, &shutdown),
         months::run(settings.ledger, zone, watch.clone(), shutdown.clone()),
         look(&watch, &shutdown),
         async {

@@ -1,69 +1,61 @@
 //! The MQTT session: values in, the alarms' retained topics out.
 
-use std::hash::{BuildHasher, Hasher, RandomState};
-
-use anyhow::bail;
-use daemon_runtime::{MqttSettings, reconnect};
+use daemon_runtime::{Connection, MqttSession, MqttSettings, unique_client_id};
 use jiff::Timestamp;
 use meter_messages::{ALL_SITES, Live, Meter, State, Status, Topic};
-use rumqttc::{AsyncClient, ConnectReturnCode, Event, EventLoop, Packet, Publish, QoS};
+use rumqttc::{AsyncClient, Publish, QoS};
 use tokio_util::sync::CancellationToken;
 
 use crate::notice::Notice;
 use crate::watching::Watch;
 
-/// Live and retained values of each meter, and the sites' status.
-const FILTERS_OF_A_METER: usize = 2;
-
-/// Listens and publishes until `shutdown`; while the broker cannot be reached it is
-/// retried, and all publishers count as offline.
-pub async fn run(mqtt: &MqttSettings, watch: &Watch, shutdown: &CancellationToken) {
-    let broker = mqtt.to_string();
-    reconnect(&broker, shutdown, async || {
-        let ended = connect(mqtt, watch, shutdown).await;
-        watch.status(|_| true, None, Timestamp::now());
-        ended
-    })
-    .await;
+/// A session that hears what the watched meters say.
+///
+/// # Errors
+/// If it cannot be given a name of its own.
+pub fn session(mqtt: &MqttSettings, watch: &Watch) -> anyhow::Result<MqttSession> {
+    let mut subscriptions = vec![(ALL_SITES.to_owned(), QoS::AtLeastOnce)];
+    for meter in watch.meters() {
+        subscriptions.push((Topic::Live(meter.clone()).to_string(), QoS::AtMostOnce));
+        subscriptions.push((Topic::State(meter).to_string(), QoS::AtMostOnce));
+    }
+    Ok(MqttSession { subscriptions, ..MqttSession::new(mqtt, &unique_client_id("powerpi-alarms")?) })
 }
 
-async fn connect(mqtt: &MqttSettings, watch: &Watch, shutdown: &CancellationToken) -> anyhow::Result<()> {
-    let meters = watch.meters();
-    let room = FILTERS_OF_A_METER * meters.len() + 1 + watch.notices().len();
-    let (client, mut events) = client(mqtt, room)?;
-    match events.poll().await? {
-        Event::Incoming(Packet::ConnAck(ack)) if ack.code == ConnectReturnCode::Success => {}
-        other => bail!("expected a CONNACK, got {other:?}"),
+/// Listens and publishes until `shutdown`. While the broker is away, publishers count as gone.
+pub async fn run(session: &MqttSession, watch: &Watch, shutdown: &CancellationToken) {
+    let serve = async |connection: &mut Connection| {
+        let client = connection.client.clone();
+        let ended = tokio::select! {
+            ended = listen(connection, watch) => ended,
+            ended = tell(&client, watch) => ended,
+        };
+        watch.status(|_| true, None, Timestamp::now());
+        ended
+    };
+    session.run(shutdown, serve).await;
+}
+
+async fn listen(connection: &mut Connection, watch: &Watch) -> anyhow::Result<()> {
+    loop {
+        take(watch, &connection.message().await?);
     }
-    tracing::info!("connected");
-    client.subscribe(ALL_SITES, QoS::AtLeastOnce).await?;
-    for meter in &meters {
-        client.subscribe(Topic::Live(meter.clone()).to_string(), QoS::AtMostOnce).await?;
-        client.subscribe(Topic::State(meter.clone()).to_string(), QoS::AtMostOnce).await?;
-    }
+}
+
+/// Publishes what each alarm says: all at first, then what turned.
+async fn tell(client: &AsyncClient, watch: &Watch) -> anyhow::Result<()> {
     let mut told: Vec<(Meter, Notice)> = Vec::new();
     loop {
         let turned = watch.turned();
-        for (meter, notice) in watch.notices() {
-            let tell = (meter, notice);
+        for tell in watch.notices() {
             if !told.contains(&tell) {
-                let topic = topic(&tell.0, &tell.1);
-                client.try_publish(topic, QoS::AtLeastOnce, true, tell.1.to_json())?;
+                client.publish(topic(&tell.0, &tell.1), QoS::AtLeastOnce, true, tell.1.to_json()).await?;
                 told.retain(|(_, other)| other.alarm != tell.1.alarm);
                 told.push(tell);
             }
         }
-        tokio::select! {
-            () = shutdown.cancelled() => break,
-            () = turned => {}
-            event = events.poll() => if let Event::Incoming(Packet::Publish(message)) = event? {
-                take(watch, &message);
-            },
-        }
+        turned.await;
     }
-    client.disconnect().await?;
-    while events.poll().await.is_ok() {}
-    Ok(())
 }
 
 /// `powerpi/<site>/alarm/<name>/state`: five levels, which no subscription of
@@ -92,14 +84,4 @@ fn take(watch: &Watch, message: &Publish) {
         }
         _ => tracing::debug!(topic = message.topic, "ignored: not a topic this program uses"),
     }
-}
-
-fn client(mqtt: &MqttSettings, room: usize) -> anyhow::Result<(AsyncClient, EventLoop)> {
-    // Unique, or two of them would disconnect each other.
-    let unique = RandomState::new().build_hasher().finish();
-    let mut options = mqtt.options(&format!("powerpi-alarms-{unique:016x}"))?;
-    options.set_clean_session(true);
-    let (client, mut events) = AsyncClient::new(options, room + 1);
-    events.set_network_options(MqttSettings::network_options());
-    Ok((client, events))
 }

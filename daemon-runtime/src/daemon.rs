@@ -53,7 +53,7 @@ impl Daemon<'_> {
         failure::end_on_panic();
         let outcome = settings::load::<S>(self.name, self.config).map_err(Into::into).and_then(|settings| {
             tracing::info!(version = self.version, ?settings, "{} starting", self.name);
-            self.block_on(|shutdown| run(settings, shutdown))
+            block_on(self.worker_threads, |shutdown| run(settings, shutdown))
         });
         if failure::has_failed() {
             return EXIT_FAILURE.into();
@@ -73,33 +73,38 @@ impl Daemon<'_> {
         let config = self.config.map(Path::to_owned);
         Reloads::new(self.name, config).context("installing the SIGHUP handler")
     }
+}
 
-    fn block_on<R>(&self, run: impl FnOnce(CancellationToken) -> R) -> anyhow::Result<()>
-    where
-        R: Future<Output = anyhow::Result<()>>,
-    {
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(self.worker_threads)
-            .enable_all()
-            .build()
-            .context("starting the async runtime")?;
-        let outcome = runtime.block_on(async {
-            let shutdown = shutdown::on_signal().context("installing signal handlers")?;
-            failure::stop_on_error(shutdown.clone());
-            let overdue = async {
-                shutdown.cancelled().await;
-                tokio::time::sleep(STOP_WITHIN).await;
-            };
-            tokio::select! {
-                outcome = run(shutdown.clone()) => outcome,
-                () = watchdog::feed() => Ok(()),
-                () = overdue => anyhow::bail!("did not stop within {STOP_WITHIN:?}"),
-            }
-        });
-        // A thread that blocks (on a disk, on a line) must not keep the process.
-        runtime.shutdown_timeout(Duration::from_millis(500));
-        outcome
-    }
+/// Runs `run` in an async runtime of so many threads until it ends, which it does soon after its
+/// token is cancelled by SIGTERM or SIGINT.
+///
+/// # Errors
+/// What `run` ends with; that it did not end in time.
+pub fn block_on<R>(worker_threads: usize, run: impl FnOnce(CancellationToken) -> R) -> anyhow::Result<()>
+where
+    R: Future<Output = anyhow::Result<()>>,
+{
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(worker_threads)
+        .enable_all()
+        .build()
+        .context("starting the async runtime")?;
+    let outcome = runtime.block_on(async {
+        let shutdown = shutdown::on_signal().context("installing signal handlers")?;
+        failure::stop_on_error(shutdown.clone());
+        let overdue = async {
+            shutdown.cancelled().await;
+            tokio::time::sleep(STOP_WITHIN).await;
+        };
+        tokio::select! {
+            outcome = run(shutdown.clone()) => outcome,
+            () = watchdog::feed() => Ok(()),
+            () = overdue => anyhow::bail!("did not stop within {STOP_WITHIN:?}"),
+        }
+    });
+    // A thread that blocks (on a disk, on a line) must not keep the process.
+    runtime.shutdown_timeout(Duration::from_millis(500));
+    outcome
 }
 
 /// 0, [`EXIT_SETTINGS`] for a [`SettingsError`] anywhere in the chain, or

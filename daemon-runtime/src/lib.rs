@@ -1,5 +1,6 @@
 //! What all daemons do alike: read their command line and settings, log, stop on a signal, say when
-//! they are ready and how they do, own what blocks, connect again, and turn their end into an exit code.
+//! they are ready and how they do, own what blocks, be a client of a broker, and turn their end
+//! into an exit code.
 //!
 //! Start reading at [`Daemon::run`].
 
@@ -17,10 +18,10 @@ mod shutdown;
 mod watchdog;
 
 pub use arguments::Arguments;
-pub use daemon::{Daemon, EXIT_FAILURE, EXIT_SETTINGS, exit_code, ready};
+pub use daemon::{Daemon, EXIT_FAILURE, EXIT_SETTINGS, block_on, exit_code, ready};
 #[cfg(feature = "health")]
 pub use health::{Health, HealthEndpoint, HealthSettings};
-pub use mqtt::{MqttSettings, reconnect};
+pub use mqtt::{Address, Connection, MqttSession, MqttSettings, unique_client_id};
 pub use open_files::allow_open_files;
 pub use owner::{Alive, Owner, OwnerEnded, OwnerThread};
 pub use reloads::Reloads;

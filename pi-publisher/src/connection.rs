@@ -1,16 +1,17 @@
-//! One connection to the broker, from CONNECT to its end.
+//! From the outbox to the broker: what is said over a connection.
+//!
+//! Each connection begins afresh: what was on its way when the last one broke is in the outbox,
+//! and the mark tells from where on to send it again.
 
 use std::sync::PoisonError;
 use std::time::Duration;
 
-use anyhow::{Context, anyhow, bail};
-use daemon_runtime::MqttSettings;
+use anyhow::{Context, anyhow};
+use daemon_runtime::{Connection, MqttSession};
 use jiff::Timestamp;
 use meter_messages::{Diag, Live, Mark, State, Status, Topic};
-use rumqttc::{
-    AsyncClient, ConnectReturnCode, ConnectionError, Event, EventLoop, LastWill, Packet, Publish, QoS,
-};
-use tokio::sync::{Notify, mpsc, oneshot};
+use rumqttc::{AsyncClient, LastWill, QoS};
+use tokio::sync::{Notify, oneshot};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
@@ -25,10 +26,6 @@ use crate::publisher::{OldCopy, Published, Publisher};
 /// Unacknowledged QoS 1 messages at a time.
 const IN_FLIGHT: u16 = 500;
 
-/// Far larger than any payload of ours: a hostile one that is retained must be
-/// passed over, not end every connection. In bytes.
-const LARGEST_PACKET: usize = 16 * 1024 * 1024;
-
 /// Minutes read from the outbox at a time.
 const READ: u64 = 1000;
 
@@ -39,99 +36,41 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// How long the first mark since the start is waited for before minutes are sent.
 const CONFIRMED_WITHIN: Duration = Duration::from_secs(3);
 
-/// How long the last words may take.
-const FAREWELL: Duration = Duration::from_secs(1);
-
-/// Connects, publishes everything there is and all that comes.
-///
-/// Ends with `Ok` on shutdown and with an error when the connection does.
-pub(crate) async fn run(publisher: &Publisher, shutdown: &CancellationToken) -> anyhow::Result<()> {
-    let (client, mut events) = tokio::select! {
-        () = shutdown.cancelled() => return Ok(()),
-        opened = open(publisher) => opened?,
+/// Publishes everything there is and all that comes, until `shutdown`.
+pub(crate) async fn run(publisher: &Publisher, shutdown: &CancellationToken) {
+    let offline = LastWill::new(status_topic(publisher), Status::Offline.as_str(), QoS::AtLeastOnce, true);
+    let session = MqttSession {
+        in_flight: IN_FLIGHT,
+        room: IN_FLIGHT.into(),
+        subscriptions: vec![
+            (format!("powerpi/{}/+/recorded", publisher.site), QoS::AtLeastOnce),
+            (home_assistant::STATUS_TOPIC.to_owned(), QoS::AtMostOnce),
+        ],
+        last_words: Some(offline),
+        ..MqttSession::new(&publisher.mqtt, &format!("powerpi-{}", publisher.site))
     };
-    greet(publisher, &client).await?;
-    tracing::info!("connected to {}", publisher.mqtt);
+    session.run(shutdown, async |connection| serve(publisher, connection).await).await;
+}
 
+/// One connection, up to its end.
+async fn serve(publisher: &Publisher, connection: &mut Connection) -> anyhow::Result<()> {
+    let client = connection.client.clone();
+    greet(publisher, &client).await?;
     let mut deliveries = JoinSet::new();
     for meter in &publisher.meters {
         deliveries.spawn(deliver(client.clone(), meter.clone(), publisher.keeper.clone()));
     }
     let asked = Notify::new();
-    let chatter = chat(publisher, &client, &asked);
-    let listening = listen(publisher, &mut events, &asked);
     tokio::select! {
-        () = shutdown.cancelled() => {}
-        Some(ended) = deliveries.join_next() => return ended.context("a meter's delivery")?,
-        ended = chatter => return ended,
-        ended = listening => return ended,
-    }
-    drop(deliveries);
-    // A broker that takes nothing any more must not keep us: what is not said
-    // here, the will says.
-    let _ = timeout(FAREWELL, farewell(publisher, &client, &mut events)).await;
-    Ok(())
-}
-
-/// A clean DISCONNECT withdraws the will, so its word is said here.
-async fn farewell(
-    publisher: &Publisher,
-    client: &AsyncClient,
-    events: &mut mpsc::Receiver<Incoming>,
-) -> anyhow::Result<()> {
-    say_status(publisher, client, Status::Offline).await?;
-    client.disconnect().await?;
-    // The loop that writes ends the channel when DISCONNECT is out.
-    while events.recv().await.is_some() {}
-    Ok(())
-}
-
-type Incoming = Result<Publish, ConnectionError>;
-
-async fn open(publisher: &Publisher) -> anyhow::Result<(AsyncClient, mpsc::Receiver<Incoming>)> {
-    let mut options = publisher.mqtt.options(&format!("powerpi-{}", publisher.site))?;
-    let status = Topic::Status(publisher.site.clone()).to_string();
-    options
-        .set_clean_session(true)
-        .set_inflight(IN_FLIGHT)
-        .set_max_packet_size(LARGEST_PACKET, LARGEST_PACKET)
-        .set_last_will(LastWill::new(status, Status::Offline.as_str(), QoS::AtLeastOnce, true));
-    let (client, mut connection) = AsyncClient::new(options, IN_FLIGHT.into());
-    connection.set_network_options(MqttSettings::network_options());
-    match connection.poll().await? {
-        Event::Incoming(Packet::ConnAck(ack)) if ack.code == ConnectReturnCode::Success => {}
-        other => bail!("expected a CONNACK, got {other:?}"),
-    }
-    let (forward, events) = mpsc::channel(64);
-    tokio::spawn(drive(connection, forward));
-    Ok((client, events))
-}
-
-/// Polls the connection, so that nothing we wait for can hold it up.
-async fn drive(mut connection: EventLoop, forward: mpsc::Sender<Incoming>) {
-    loop {
-        let event = tokio::select! {
-            event = connection.poll() => event,
-            () = forward.closed() => return,
-        };
-        let message = match event {
-            Ok(Event::Incoming(Packet::Publish(publish))) => Ok(publish),
-            Ok(Event::Outgoing(rumqttc::Outgoing::Disconnect)) => return,
-            Ok(_) => continue,
-            Err(error) => Err(error),
-        };
-        let ended = message.is_err();
-        if forward.send(message).await.is_err() || ended {
-            return;
-        }
+        Some(ended) = deliveries.join_next() => ended.context("a meter's delivery")?,
+        ended = chat(publisher, &client, &asked) => ended,
+        ended = listen(publisher, connection, &asked) => ended,
     }
 }
 
 /// What every connection begins with.
 async fn greet(publisher: &Publisher, client: &AsyncClient) -> anyhow::Result<()> {
-    client.subscribe(format!("powerpi/{}/+/recorded", publisher.site), QoS::AtLeastOnce).await?;
-    client.subscribe(home_assistant::STATUS_TOPIC, QoS::AtMostOnce).await?;
-    say_status(publisher, client, Status::Online).await?;
+    client.publish(status_topic(publisher), QoS::AtLeastOnce, true, Status::Online.as_str()).await?;
     for meter in &publisher.meters {
         say_info(meter, client).await?;
     }
@@ -143,9 +82,8 @@ async fn say_info(meter: &Published, client: &AsyncClient) -> anyhow::Result<()>
     Ok(client.publish(topic, QoS::AtLeastOnce, true, meter.info().to_json()).await?)
 }
 
-async fn say_status(publisher: &Publisher, client: &AsyncClient, status: Status) -> anyhow::Result<()> {
-    let topic = Topic::Status(publisher.site.clone()).to_string();
-    Ok(client.publish(topic, QoS::AtLeastOnce, true, status.as_str()).await?)
+fn status_topic(publisher: &Publisher) -> String {
+    Topic::Status(publisher.site.clone()).to_string()
 }
 
 async fn announce(publisher: &Publisher, client: &AsyncClient) -> anyhow::Result<()> {
@@ -162,13 +100,9 @@ async fn announce(publisher: &Publisher, client: &AsyncClient) -> anyhow::Result
 /// Takes marks and Home Assistant's greeting until the connection ends. It
 /// never publishes: that may have to wait for the connection, which would have
 /// to wait for us.
-async fn listen(
-    publisher: &Publisher,
-    events: &mut mpsc::Receiver<Incoming>,
-    asked: &Notify,
-) -> anyhow::Result<()> {
+async fn listen(publisher: &Publisher, connection: &mut Connection, asked: &Notify) -> anyhow::Result<()> {
     loop {
-        let message = events.recv().await.ok_or_else(|| anyhow!("the connection ended"))??;
+        let message = connection.message().await?;
         if message.topic == home_assistant::STATUS_TOPIC {
             if message.payload.as_ref() == b"online" {
                 asked.notify_one();

@@ -117,7 +117,7 @@ async fn run_until_old_copy(
     };
     let readings = publisher.meters.iter().map(|meter| meter.reading.clone()).collect();
     tokio::select! {
-        () = publisher.run(&stop) => {}
+        () = connection::run(&publisher, &stop) => {}
         () = watchdog::watch_over(readings) => {}
     }
     let old_copies =

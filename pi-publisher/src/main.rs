@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
-use daemon_runtime::{Daemon, exit_code, load};
+use daemon_runtime::{Daemon, block_on, exit_code, load};
 use jiff::Timestamp;
 use meter_messages::MeterId;
 use pi_publisher::check::Form;
@@ -89,8 +89,10 @@ impl Command {
                 pi_publisher::set_reading::set_reading(settings, meter, *reading, out)
             }
             Self::Replay { from, to } => {
-                let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-                runtime.block_on(pi_publisher::replay::replay(settings, *from, *to, out)).map(drop)
+                let replay = async |shutdown| {
+                    pi_publisher::replay::replay(settings, *from, *to, out, &shutdown).await.map(drop)
+                };
+                block_on(1, replay)
             }
         }
     }

@@ -1,17 +1,12 @@
-//! From the outbox to the broker: one connection after the other.
-//!
-//! Each connection begins afresh with a new client: what was on its way when
-//! the last one broke is in the outbox, and the mark tells from where on to
-//! send it again.
+//! What the publisher tells of its meters, and what it needs for that.
 
 use std::sync::{Mutex, mpsc};
 
-use daemon_runtime::{MqttSettings, reconnect};
+use daemon_runtime::MqttSettings;
 use meter_messages::{Info, Mark, Medium, Meter, MeterConstant, MeterId, OutboxId, SiteId};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use crate::connection;
 use crate::constants::Constants;
 use crate::counting::Reading;
 use crate::outbox_keeper::{Command, Extent};
@@ -89,12 +84,4 @@ pub struct Publisher {
     pub old_copies: Mutex<Vec<OldCopy>>,
     /// Ends this run, so that they can begin anew.
     pub stop: CancellationToken,
-}
-
-impl Publisher {
-    /// Publishes until `shutdown`; a broker that is away is tried again.
-    pub async fn run(&self, shutdown: &CancellationToken) {
-        let broker = self.mqtt.to_string();
-        reconnect(&broker, shutdown, async || connection::run(self, shutdown).await).await;
-    }
 }

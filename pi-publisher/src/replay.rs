@@ -2,13 +2,15 @@
 //! ledger has holes. The recorder takes what it lacks and passes over the rest.
 
 use std::io::Write;
+use std::ops::Range;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use daemon_runtime::MqttSettings;
+use daemon_runtime::{Connection, MqttSession};
 use jiff::Timestamp;
 use meter_messages::{Mark, Meter, OutboxId, PulseCount, Topic};
-use rumqttc::{AsyncClient, ConnectReturnCode, Event, EventLoop, Packet, QoS};
+use rumqttc::{Packet, QoS};
+use tokio_util::sync::CancellationToken;
 
 use crate::outbox::{Account, Outbox};
 use crate::settings::Settings;
@@ -21,68 +23,89 @@ const READ: usize = 1000;
 
 /// Sends every kept minute with `from <= start < to` of every meter, and
 /// returns how many there were. Each has been acknowledged by the broker.
+///
+/// # Errors
+/// If something fails, or `shutdown` comes before all are sent.
 pub async fn replay(
     settings: &Settings,
     from: Timestamp,
     to: Timestamp,
     progress: &mut dyn Write,
+    shutdown: &CancellationToken,
 ) -> anyhow::Result<u64> {
     if from >= to {
         bail!("--from {from} is not before --to {to}");
     }
     let outbox = Outbox::open_read_only(&settings.state_dir)?;
-    let (client, mut connection) = connect(settings).await?;
+    let session = MqttSession {
+        // Beside the publisher, which may be connected under its own name.
+        client_id: format!("powerpi-{}-replay", settings.site),
+        room: READ,
+        ..MqttSession::new(&settings.mqtt, "")
+    };
+    let Some(connected) = shutdown.run_until_cancelled(session.connect()).await else {
+        bail!("stopped before anything was sent");
+    };
+    let mut connection = connected?;
     let mut sent = 0;
-    for meter in &settings.meter {
-        let Some(account) = outbox.existing_account(&meter.id)? else {
-            writeln!(progress, "{}: no minutes kept", meter.id)?;
-            continue;
-        };
-        let meter = Meter { site: settings.site.clone(), meter: meter.id.clone() };
-        if let Some(outbox) = recorded_outbox(&client, &mut connection, &meter).await?
-            && outbox != account.outbox
-        {
-            bail!(
-                "{meter}: the recorder has outbox {outbox}, but this one is {}, and its minutes \
-                 would be booked for the other; run pi-publisher with this state_dir first",
-                account.outbox
-            );
+    let sending = async {
+        for meter in &settings.meter {
+            let meter = Meter { site: settings.site.clone(), meter: meter.id.clone() };
+            sent += replay_meter(&outbox, &meter, from..to, &mut connection, progress).await?;
         }
-        let topic = Topic::Minute(meter.clone()).to_string();
-        let mut of_meter = 0;
-        let mut after = account.oldest_seq - 1;
-        loop {
-            let (read_up_to, counts) = next(&outbox, &account, after, from..to)?;
-            send(&client, &mut connection, &topic, &counts).await?;
-            of_meter += counts.len() as u64;
-            if read_up_to == after {
-                break;
-            }
-            after = read_up_to;
-        }
-        writeln!(progress, "{}: {of_meter} minutes sent", meter.meter)?;
-        sent += of_meter;
+        anyhow::Ok(())
+    };
+    let ended = shutdown.run_until_cancelled(sending).await;
+    connection.close(None).await;
+    ended.context("stopped before all was sent; run it again: no minute is recorded twice").flatten()?;
+    Ok(sent)
+}
+
+async fn replay_meter(
+    outbox: &Outbox,
+    meter: &Meter,
+    span: Range<Timestamp>,
+    connection: &mut Connection,
+    progress: &mut dyn Write,
+) -> anyhow::Result<u64> {
+    let Some(account) = outbox.existing_account(&meter.meter)? else {
+        writeln!(progress, "{}: no minutes kept", meter.meter)?;
+        return Ok(0);
+    };
+    if let Some(outbox) = recorded_outbox(connection, meter).await?
+        && outbox != account.outbox
+    {
+        bail!(
+            "{meter}: the recorder has outbox {outbox}, but this one is {}, and its minutes \
+             would be booked for the other; run pi-publisher with this state_dir first",
+            account.outbox
+        );
     }
-    client.disconnect().await?;
-    while !matches!(connection.poll().await, Ok(Event::Outgoing(rumqttc::Outgoing::Disconnect)) | Err(_)) {}
+    let topic = Topic::Minute(meter.clone()).to_string();
+    let mut sent = 0;
+    let mut after = account.oldest_seq - 1;
+    loop {
+        let (read_up_to, counts) = next(outbox, &account, after, &span)?;
+        send(connection, &topic, &counts).await?;
+        sent += counts.len() as u64;
+        if read_up_to == after {
+            break;
+        }
+        after = read_up_to;
+    }
+    writeln!(progress, "{}: {sent} minutes sent", meter.meter)?;
     Ok(sent)
 }
 
 /// The outbox that the recorder's retained mark speaks of, if there is one.
-async fn recorded_outbox(
-    client: &AsyncClient,
-    connection: &mut EventLoop,
-    meter: &Meter,
-) -> anyhow::Result<Option<OutboxId>> {
+async fn recorded_outbox(connection: &mut Connection, meter: &Meter) -> anyhow::Result<Option<OutboxId>> {
     let topic = Topic::Recorded(meter.clone()).to_string();
-    client.subscribe(&topic, QoS::AtMostOnce).await?;
+    connection.client.subscribe(&topic, QoS::AtMostOnce).await?;
     let mark = async {
         loop {
-            match connection.poll().await? {
-                Event::Incoming(Packet::Publish(message)) if message.topic == topic => {
-                    return anyhow::Ok(Mark::from_json(&message.payload).ok());
-                }
-                _ => {}
+            let message = connection.message().await?;
+            if message.topic == topic {
+                return anyhow::Ok(Mark::from_json(&message.payload).ok());
             }
         }
     };
@@ -95,7 +118,7 @@ fn next(
     outbox: &Outbox,
     account: &Account,
     after: u64,
-    span: std::ops::Range<Timestamp>,
+    span: &Range<Timestamp>,
 ) -> anyhow::Result<(u64, Vec<PulseCount>)> {
     let mut counts = outbox.after(account, after, READ)?;
     let read_up_to = counts.last().map_or(after, |count| count.seq);
@@ -103,35 +126,15 @@ fn next(
     Ok((read_up_to, counts))
 }
 
-async fn connect(settings: &Settings) -> anyhow::Result<(AsyncClient, EventLoop)> {
-    let mqtt = &settings.mqtt;
-    // Beside the publisher, which may be connected under its own name.
-    let beside = format!("powerpi-{}-replay", settings.site);
-    let mqtt = MqttSettings { client_id: None, ..mqtt.clone() };
-    let mut options = mqtt.options(&beside)?;
-    options.set_inflight(100);
-    let (client, mut connection) = AsyncClient::new(options, READ);
-    match connection.poll().await.with_context(|| mqtt.to_string())? {
-        Event::Incoming(Packet::ConnAck(ack)) if ack.code == ConnectReturnCode::Success => {}
-        other => bail!("expected a CONNACK, got {other:?}"),
-    }
-    Ok((client, connection))
-}
-
 /// Publishes and waits until each has its PUBACK.
-async fn send(
-    client: &AsyncClient,
-    connection: &mut EventLoop,
-    topic: &str,
-    counts: &[PulseCount],
-) -> anyhow::Result<()> {
+async fn send(connection: &mut Connection, topic: &str, counts: &[PulseCount]) -> anyhow::Result<()> {
     for count in counts {
-        // READ of them fit into the channel, which is empty here.
-        client.publish(topic, QoS::AtLeastOnce, false, count.to_json()).await?;
+        // READ of them fit into the client's room, which is empty here.
+        connection.client.publish(topic, QoS::AtLeastOnce, false, count.to_json()).await?;
     }
     let mut unacknowledged = counts.len();
     while unacknowledged > 0 {
-        if let Event::Incoming(Packet::PubAck(_)) = connection.poll().await? {
+        if let Packet::PubAck(_) = connection.next().await? {
             unacknowledged -= 1;
         }
     }

@@ -6,10 +6,11 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use anyhow::bail;
+use daemon_runtime::{MqttSession, MqttSettings};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use jiff::Timestamp;
 use meter_messages::{Mark, Meter, Minute, Topic};
-use rumqttc::{AsyncClient, Event, MqttOptions, Packet, QoS};
+use rumqttc::QoS;
 use tokio::time::Instant;
 
 /// The history counts as complete when the mark is this close to now.
@@ -25,19 +26,26 @@ pub(crate) async fn watch(
     meter: &Meter,
     from: Timestamp,
 ) -> anyhow::Result<(u64, Duration)> {
-    let options = MqttOptions::new("powerpi-demo", broker.ip().to_string(), broker.port());
-    let (client, mut events) = AsyncClient::new(options, 10);
-    client.subscribe(Topic::Recorded(meter.clone()).to_string(), QoS::AtMostOnce).await?;
+    let settings = MqttSettings {
+        host: Some(broker.ip().to_string()),
+        port: Some(broker.port()),
+        ..MqttSettings::default()
+    };
+    let session = MqttSession {
+        subscriptions: vec![(Topic::Recorded(meter.clone()).to_string(), QoS::AtMostOnce)],
+        ..MqttSession::new(&settings, "powerpi-demo")
+    };
+    let mut connection = session.connect().await?;
     let first = Minute::containing(from.as_second())?.epoch_minutes();
     let bar = progress_bar();
     let (mut recorded_before, mut recorded) = (None, 0);
     let began = Instant::now();
     let mut deadline = began + PATIENCE;
     loop {
-        let Ok(event) = tokio::time::timeout_at(deadline, events.poll()).await else {
+        let Ok(message) = tokio::time::timeout_at(deadline, connection.message()).await else {
             bail!("nothing was recorded for {PATIENCE:?}; see powerpi-recorder.log and pi-publisher.log");
         };
-        let Event::Incoming(Packet::Publish(message)) = event? else { continue };
+        let message = message?;
         let Ok(mark) = Mark::from_json(&message.payload) else { continue };
         deadline = Instant::now() + PATIENCE;
         recorded_before.get_or_insert(if message.retain { mark.seq } else { 0 });
@@ -48,7 +56,7 @@ pub(crate) async fn watch(
         bar.set_position((minute.epoch_minutes() + 1 - first).unsigned_abs());
         if minute.epoch_minutes() >= now - MINUTES_BEHIND {
             bar.finish_and_clear();
-            client.disconnect().await?;
+            connection.close(None).await;
             return Ok((recorded - recorded_before.unwrap_or(0), began.elapsed()));
         }
     }

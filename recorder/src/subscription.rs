@@ -1,15 +1,10 @@
 //! The recorder's session at the broker: persistent, with acknowledgements by
 //! hand.
 
-use std::time::Duration;
-
-use anyhow::{Context, bail};
-use daemon_runtime::{MqttSettings, reconnect};
+use anyhow::Context;
+use daemon_runtime::{Connection, MqttSession, MqttSettings};
 use meter_messages::{ALL_METERS, Topic};
-use rumqttc::{
-    AsyncClient, ConnectReturnCode, ConnectionError, Event, EventLoop, MqttOptions, Packet, QoS,
-    SubscribeReasonCode,
-};
+use rumqttc::{AsyncClient, QoS};
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio_util::sync::CancellationToken;
 
@@ -17,13 +12,6 @@ use crate::bookkeeping::{Delivered, Input, Output};
 
 /// The session's name at the broker; two recorders need two.
 const USUAL_CLIENT_ID: &str = "powerpi-recorder";
-
-/// How long the last acknowledgements may take.
-const FAREWELL: Duration = Duration::from_secs(1);
-
-/// Far larger than any payload of ours: a hostile one that is owed or retained
-/// must be passed over, not end every connection. In bytes.
-const LARGEST_PACKET: usize = 16 * 1024 * 1024;
 
 /// Room for acknowledgements that wait to be written.
 const WAITING_ACKS: usize = 1000;
@@ -41,74 +29,39 @@ pub struct Subscription {
 }
 
 impl Subscription {
-    /// Receives until `shutdown`; a broker that is away is tried again.
+    /// Receives until `shutdown`. What is not acknowledged then comes again after the next start.
     pub async fn run(mut self, shutdown: &CancellationToken) {
-        let broker = self.mqtt.to_string();
-        reconnect(&broker, shutdown, async || {
-            self.connection += 1;
-            self.connect(shutdown).await
-        })
-        .await;
+        let session = MqttSession {
+            clean: false,
+            manual_acks: true,
+            room: WAITING_ACKS,
+            subscriptions: vec![(ALL_METERS.to_owned(), QoS::AtLeastOnce)],
+            needs_subscriptions: true,
+            ..MqttSession::new(&self.mqtt, USUAL_CLIENT_ID)
+        };
+        session.run(shutdown, async |connection| self.serve(connection).await).await;
     }
 
-    /// One connection: a fresh client, because what an old one still holds
-    /// belongs to acknowledgements nobody may send any more.
-    async fn connect(&mut self, shutdown: &CancellationToken) -> anyhow::Result<()> {
-        let (client, mut events) = AsyncClient::new(self.options()?, WAITING_ACKS);
-        events.set_network_options(MqttSettings::network_options());
-        let first = tokio::select! {
-            () = shutdown.cancelled() => return Ok(()),
-            first = events.poll() => first?,
-        };
-        let session_present = match first {
-            Event::Incoming(Packet::ConnAck(ack)) if ack.code == ConnectReturnCode::Success => {
-                // A session that is there has its subscription; subscribing
-                // again would bring retained messages among what is owed.
-                if !ack.session_present {
-                    client.subscribe(ALL_METERS, QoS::AtLeastOnce).await?;
-                }
-                tracing::info!(session_present = ack.session_present, "connected");
-                ack.session_present
-            }
-            other => bail!("expected a CONNACK, got {other:?}"),
-        };
-        self.inputs.send_async(Input::Connected).await.context("the ledger's thread has stopped")?;
-        let receiving = receive(events, self.connection, session_present, self.inputs.clone());
-        tokio::pin!(receiving);
-        loop {
-            tokio::select! {
-                ended = &mut receiving => return ended,
-                () = shutdown.cancelled() => break,
-                output = self.outputs.recv() => {
-                    let output = output.context("the ledger's thread has stopped")?;
-                    say(&client, self.connection, output, &mut receiving).await?;
-                }
-            }
+    /// One connection, up to its end.
+    async fn serve(&mut self, connection: &mut Connection) -> anyhow::Result<()> {
+        self.connection += 1;
+        let client = connection.client.clone();
+        tokio::select! {
+            ended = receive(connection, self.connection, &self.inputs) => ended,
+            ended = say(&client, self.connection, &mut self.outputs) => ended,
         }
-        // What is not acknowledged now comes again after the next start.
-        let farewell = async { tokio::join!(client.disconnect(), receiving) };
-        let _ = tokio::time::timeout(FAREWELL, farewell).await;
-        Ok(())
-    }
-
-    fn options(&self) -> anyhow::Result<MqttOptions> {
-        let mut options = self.mqtt.options(USUAL_CLIENT_ID)?;
-        options
-            .set_clean_session(false)
-            .set_manual_acks(true)
-            .set_max_packet_size(LARGEST_PACKET, LARGEST_PACKET);
-        Ok(options)
     }
 }
 
-/// Acknowledges and publishes marks, while the connection goes on.
+/// Acknowledges and publishes marks.
 async fn say(
     client: &AsyncClient,
     connection: u64,
-    output: Output,
-    receiving: &mut (impl Future<Output = anyhow::Result<()>> + Unpin),
+    outputs: &mut UnboundedReceiver<Output>,
 ) -> anyhow::Result<()> {
-    let saying = async {
+    loop {
+        let output = outputs.recv().await.context("the ledger's thread has stopped")?;
+        // What came over another connection was dropped with it, and comes again over this one.
         for delivered in output.acknowledge.iter().filter(|delivered| delivered.connection == connection) {
             client.ack(&delivered.message).await?;
         }
@@ -123,44 +76,20 @@ async fn say(
             client.subscribe(&topic, QoS::AtLeastOnce).await?;
             client.unsubscribe(topic).await?;
         }
-        anyhow::Ok(())
-    };
-    tokio::select! {
-        said = saying => said,
-        ended = receiving => ended,
     }
 }
 
-/// Polls the connection until it ends or DISCONNECT is out.
+/// Hands on what comes. It never says anything: that may have to wait for room, which comes only
+/// while something is received.
 async fn receive(
-    mut events: EventLoop,
-    connection: u64,
-    mut subscribed: bool,
-    inputs: flume::Sender<Input>,
+    connection: &mut Connection,
+    number: u64,
+    inputs: &flume::Sender<Input>,
 ) -> anyhow::Result<()> {
+    let gone = "the ledger's thread has stopped";
+    inputs.send_async(Input::Connected).await.context(gone)?;
     loop {
-        match events.poll().await.map_err(explain)? {
-            Event::Incoming(Packet::Publish(message)) => {
-                let delivered = Delivered { connection, message };
-                inputs
-                    .send_async(Input::Message(delivered))
-                    .await
-                    .context("the ledger's thread has stopped")?;
-            }
-            // The first one answers the subscription to all; without a later
-            // one a stranger remains one.
-            Event::Incoming(Packet::SubAck(ack)) if !subscribed => {
-                if ack.return_codes.contains(&SubscribeReasonCode::Failure) {
-                    bail!("the broker refused the subscription {ALL_METERS}");
-                }
-                subscribed = true;
-            }
-            Event::Outgoing(rumqttc::Outgoing::Disconnect) => return Ok(()),
-            _ => {}
-        }
+        let delivered = Delivered { connection: number, message: connection.message().await? };
+        inputs.send_async(Input::Message(delivered)).await.context(gone)?;
     }
-}
-
-fn explain(error: ConnectionError) -> anyhow::Error {
-    anyhow::Error::new(error).context("connection")
 }

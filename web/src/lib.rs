@@ -96,8 +96,8 @@ impl Web {
         let pictures = pictures::Pictures::start(settings.rrd_dir, ledger.clone())
             .context("starting the thread that draws")?;
         let live = live::values::LiveValues::default();
-        let mqtt = settings.mqtt.clone();
-        let listening = live::values::listen(settings.mqtt, live.clone(), shutdown.clone());
+        let mqtt = settings.mqtt;
+        let listening = live::values::listen(live::values::session(&mqtt)?, live.clone(), shutdown.clone());
         let site = answers::Site {
             hours: ledger::hours::Hours::new(ledger.clone()),
             series: ledger::series::SeriesStore::new(ledger.clone()),

@@ -1,7 +1,12 @@
-//! The way to a broker.
+//! The way to a broker: its settings, a session over all its connections, and one connection.
 
+mod address;
+mod connection;
 mod session;
 mod settings;
+mod tries;
 
-pub use session::reconnect;
+pub use address::Address;
+pub use connection::Connection;
+pub use session::{MqttSession, unique_client_id};
 pub use settings::MqttSettings;

@@ -1,70 +1,156 @@
-//! One connection after the other, with a pause between them.
+//! Being a client of a broker: one connection after the other.
 
 use std::time::Duration;
 
-use backon::{BackoffBuilder, ExponentialBuilder};
+use anyhow::{Context, anyhow, bail};
+use rumqttc::{AsyncClient, ConnectionError, Event, LastWill, NetworkOptions, Packet, QoS};
+use rustls::crypto::ring;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
-/// A connection that lasted this long was a good one: the next try is soon.
-const GOOD_AFTER: Duration = Duration::from_secs(30);
+use super::connection::Subscriptions;
+use super::tries::Tries;
+use super::{Address, Connection, MqttSettings};
 
-/// The longest pause between two tries.
-const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+/// How long an address may take from its name's resolution to CONNACK, in seconds.
+const CONNECT_WITHIN_S: u64 = 10;
 
-/// Runs `connection` again and again until it ends with `Ok`, or `shutdown`.
-/// Pauses grow from 0.2 s to 30 s, with jitter, so that a broker that comes
-/// back is not met by everybody at once.
-pub async fn reconnect(
-    peer: &str,
-    shutdown: &CancellationToken,
-    mut connection: impl AsyncFnMut() -> anyhow::Result<()>,
-) {
-    let mut pauses = pauses();
-    while !shutdown.is_cancelled() {
-        let began = Instant::now();
-        let Err(error) = connection().await else { return };
-        if began.elapsed() > GOOD_AFTER {
-            pauses = self::pauses();
+/// Far larger than any payload of ours, in bytes: a hostile one that is owed or retained must be
+/// passed over, not end every connection.
+const LARGEST_PACKET: usize = 16 * 1024 * 1024;
+
+/// What a program is to its broker. Each connection begins with a new client of rumqttc's, because
+/// what an old one still holds is lost or belongs to a connection that is gone.
+#[derive(Debug, Clone)]
+pub struct MqttSession {
+    /// The broker.
+    pub settings: MqttSettings,
+    /// The client's name there.
+    pub client_id: String,
+    /// Whether the broker forgets us with the connection.
+    pub clean: bool,
+    /// Whether the program itself acknowledges what has come.
+    pub manual_acks: bool,
+    /// QoS 1 messages on their way at a time.
+    pub in_flight: u16,
+    /// Requests that wait to be written, beside the subscriptions.
+    pub room: usize,
+    /// Filters that are subscribed to over each connection that brings no session along.
+    pub subscriptions: Vec<(String, QoS)>,
+    /// Whether a connection ends if one of them is refused; else a warning has to do.
+    pub needs_subscriptions: bool,
+    /// The will, and what is said of our own accord at the end.
+    pub last_words: Option<LastWill>,
+}
+
+impl MqttSession {
+    /// A session that ends with its connection; the settings may give the client another name.
+    pub fn new(settings: &MqttSettings, usual_client_id: &str) -> Self {
+        Self {
+            settings: settings.clone(),
+            client_id: settings.client_id.clone().unwrap_or_else(|| usual_client_id.to_owned()),
+            clean: true,
+            manual_acks: false,
+            in_flight: 100,
+            room: 10,
+            subscriptions: Vec::new(),
+            needs_subscriptions: false,
+            last_words: None,
         }
-        let pause = pauses.next().unwrap_or(LONGEST_PAUSE);
-        tracing::warn!("{peer}: {error:#}; next try in {:.1} s", pause.as_secs_f64());
-        tokio::select! {
-            () = shutdown.cancelled() => {}
-            () = sleep(pause) => {}
+    }
+
+    /// Runs `serve` over one connection after the other until `shutdown`, which it need not
+    /// watch: it is dropped at whatever it awaits, and the connection closed. Its error, like the
+    /// connection's, leads to the next try.
+    pub async fn run(
+        &self,
+        shutdown: &CancellationToken,
+        mut serve: impl AsyncFnMut(&mut Connection) -> anyhow::Result<()>,
+    ) {
+        let addresses = self.settings.addresses();
+        let mut tries = Tries::new(addresses.len());
+        loop {
+            let address = &addresses[tries.next()];
+            let Some(connected) = shutdown.run_until_cancelled(self.connect_to(address)).await else {
+                return;
+            };
+            let (error, lasted) = match connected {
+                Ok(mut connection) => {
+                    let began = Instant::now();
+                    match shutdown.run_until_cancelled(serve(&mut connection)).await {
+                        Some(Err(error)) => (error, began.elapsed()),
+                        Some(Ok(())) | None => return connection.close(self.last_words.clone()).await,
+                    }
+                }
+                Err(error) => (error, Duration::ZERO),
+            };
+            let pause = tries.failed(lasted);
+            tracing::warn!("broker {address}: {error:#}; next try in {:.1} s", pause.as_secs_f64());
+            if shutdown.run_until_cancelled(sleep(pause)).await.is_none() {
+                return;
+            }
         }
+    }
+
+    /// One connection, for what is done once: to the first address that answers.
+    ///
+    /// # Errors
+    /// What the last one failed with.
+    pub async fn connect(&self) -> anyhow::Result<Connection> {
+        let mut outcome = Err(anyhow!("no address"));
+        for address in self.settings.addresses() {
+            outcome = self.connect_to(&address).await.with_context(|| format!("broker {address}"));
+            match &outcome {
+                Ok(_) => break,
+                Err(error) => tracing::debug!("{error:#}"),
+            }
+        }
+        outcome
+    }
+
+    async fn connect_to(&self, address: &Address) -> anyhow::Result<Connection> {
+        let mut options = self.settings.options(&self.client_id, address)?;
+        options
+            .set_clean_session(self.clean)
+            .set_manual_acks(self.manual_acks)
+            .set_inflight(self.in_flight)
+            .set_max_packet_size(LARGEST_PACKET, LARGEST_PACKET);
+        if let Some(will) = &self.last_words {
+            options.set_last_will(will.clone());
+        }
+        let (client, mut events) = AsyncClient::new(options, self.room + self.subscriptions.len());
+        let mut network = NetworkOptions::new();
+        network.set_tcp_nodelay(true);
+        network.set_connection_timeout(CONNECT_WITHIN_S);
+        events.set_network_options(network);
+        let session_present = match events.poll().await {
+            Ok(Event::Incoming(Packet::ConnAck(ack))) => ack.session_present,
+            Ok(other) => bail!("expected a CONNACK, got {other:?}"),
+            Err(ConnectionError::NetworkTimeout) => bail!("does not answer within {CONNECT_WITHIN_S} s"),
+            Err(error) => return Err(error.into()),
+        };
+        tracing::info!(session_present, "connected to broker {address}");
+        let mut subscriptions =
+            Subscriptions { needed: self.needs_subscriptions, ..Subscriptions::default() };
+        // No earlier: rumqttc drops what waits for a new session. And not where a session is there:
+        // it has them, and subscribing again would bring retained messages among what is owed.
+        if !session_present {
+            for (filter, qos) in &self.subscriptions {
+                client.try_subscribe(filter, *qos)?;
+                subscriptions.unsent.push_back(filter.clone());
+            }
+        }
+        Ok(Connection::new(client, events, session_present, subscriptions))
     }
 }
 
-fn pauses() -> impl Iterator<Item = Duration> {
-    ExponentialBuilder::new()
-        .with_jitter()
-        .with_min_delay(Duration::from_millis(200))
-        .with_max_delay(LONGEST_PAUSE)
-        .with_factor(2.0)
-        .without_max_times()
-        .build()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn pauses_grow_and_stay_below_twice_the_longest() {
-        let pauses: Vec<Duration> = pauses().take(100).collect();
-        assert!(pauses[0] < Duration::from_millis(500));
-        assert!(pauses[20..].iter().all(|pause| (LONGEST_PAUSE..=2 * LONGEST_PAUSE).contains(pause)));
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn it_tries_until_it_succeeds() {
-        let mut tries = 0;
-        reconnect("peer", &CancellationToken::new(), async || {
-            tries += 1;
-            if tries < 5 { Err(anyhow::anyhow!("away")) } else { Ok(()) }
-        })
-        .await;
-        assert_eq!(tries, 5);
-    }
+/// A client's name that no other has: of two with one name the broker would throw off one.
+///
+/// # Errors
+/// If the system has no source of chance.
+pub fn unique_client_id(name: &str) -> anyhow::Result<String> {
+    let mut chance = [0; 8];
+    let source = ring::default_provider().secure_random;
+    source.fill(&mut chance).map_err(|_| anyhow!("the system gives no random numbers"))?;
+    Ok(format!("{name}-{:016x}", u64::from_ne_bytes(chance)))
 }

@@ -6,13 +6,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use rumqttc::{MqttOptions, NetworkOptions, TlsConfiguration, Transport};
+use rumqttc::{MqttOptions, TlsConfiguration, Transport};
 use rustls::crypto::ring;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ClientConfig, RootCertStore};
 use serde::Deserialize;
 
+use super::Address;
 use crate::settings::SettingsError;
 
 const PLAIN_PORT: u16 = 1883;
@@ -21,17 +22,19 @@ const TLS_PORT: u16 = 8883;
 /// The systemd credential that is the password where `password_file` is not set.
 const CREDENTIAL: &str = "mqtt-password";
 
-/// How long a connection to the broker may take to come about, in seconds.
-const CONNECT_WITHIN_S: u64 = 10;
+/// The broker where none is named: the one on this machine.
+const USUAL_HOST: &str = "127.0.0.1";
 
 /// The section `[mqtt]` of a daemon that is a client.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct MqttSettings {
-    /// Name or address.
-    pub host: String,
+    /// Name or address; 127.0.0.1 where none is given.
+    pub host: Option<String>,
     /// TCP port; 1883, or 8883 with TLS, where none is given.
     pub port: Option<u16>,
+    /// Instead of the two: several addresses, tried in this order.
+    pub hosts: Option<Vec<Address>>,
     /// Seconds between signs of life.
     pub keep_alive_s: u16,
     /// The client's name at the broker; each program has a usual one.
@@ -54,8 +57,9 @@ pub struct MqttSettings {
 impl Default for MqttSettings {
     fn default() -> Self {
         Self {
-            host: "127.0.0.1".into(),
+            host: None,
             port: None,
+            hosts: None,
             keep_alive_s: 20,
             client_id: None,
             user: None,
@@ -69,9 +73,15 @@ impl Default for MqttSettings {
 }
 
 impl MqttSettings {
-    /// The port to connect to.
-    pub fn port(&self) -> u16 {
-        self.port.unwrap_or(if self.tls { TLS_PORT } else { PLAIN_PORT })
+    /// Where to connect to, in the order of trying; each with its port.
+    pub fn addresses(&self) -> Vec<Address> {
+        let one = || {
+            let host = self.host.clone().unwrap_or_else(|| USUAL_HOST.to_owned());
+            vec![Address { host, port: self.port }]
+        };
+        let usual_port = if self.tls { TLS_PORT } else { PLAIN_PORT };
+        let with_port = |address: Address| Address { port: address.port.or(Some(usual_port)), ..address };
+        self.hosts.clone().unwrap_or_else(one).into_iter().map(with_port).collect()
     }
 
     /// What serde cannot check.
@@ -80,6 +90,12 @@ impl MqttSettings {
     /// A [`SettingsError`] that says what to write.
     pub fn check(&self) -> Result<(), SettingsError> {
         let refuse = |said: &str| Err(SettingsError::new(format!("mqtt: {said}")));
+        if self.hosts.is_some() && (self.host.is_some() || self.port.is_some()) {
+            return refuse("write either host and port, or hosts");
+        }
+        if self.hosts.as_ref().is_some_and(Vec::is_empty) {
+            return refuse("hosts names no broker; write it like hosts = [\"server.lan:1883\"]");
+        }
         let of_tls = [&self.ca_file, &self.certificate_file, &self.key_file];
         if !self.tls && of_tls.iter().any(|file| file.is_some()) {
             return refuse("ca_file, certificate_file and key_file need tls = true");
@@ -101,9 +117,8 @@ impl MqttSettings {
     ///
     /// # Errors
     /// If a file cannot be read or does not hold what it should; the error names it.
-    pub fn options(&self, usual_client_id: &str) -> anyhow::Result<MqttOptions> {
-        let client_id = self.client_id.as_deref().unwrap_or(usual_client_id);
-        let mut options = MqttOptions::new(client_id, &self.host, self.port());
+    pub(super) fn options(&self, client_id: &str, address: &Address) -> anyhow::Result<MqttOptions> {
+        let mut options = MqttOptions::new(client_id, &address.host, address.port.unwrap_or(PLAIN_PORT));
         options.set_keep_alive(Duration::from_secs(self.keep_alive_s.into()));
         if let Some(user) = &self.user {
             options.set_credentials(user, self.password()?);
@@ -113,14 +128,6 @@ impl MqttSettings {
             options.set_transport(Transport::Tls(config));
         }
         Ok(options)
-    }
-
-    /// Options of the TCP connection.
-    pub fn network_options() -> NetworkOptions {
-        let mut network = NetworkOptions::new();
-        network.set_tcp_nodelay(true);
-        network.set_connection_timeout(CONNECT_WITHIN_S);
-        network
     }
 
     fn password(&self) -> anyhow::Result<String> {
@@ -181,8 +188,8 @@ fn certificates(path: &Path) -> anyhow::Result<Vec<CertificateDer<'static>>> {
 /// As in "broker server:8883 (TLS)".
 impl fmt::Display for MqttSettings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let tls = if self.tls { " (TLS)" } else { "" };
-        write!(f, "broker {}:{}{tls}", self.host, self.port())
+        let addresses: Vec<String> = self.addresses().iter().map(Address::to_string).collect();
+        write!(f, "broker {}{}", addresses.join(", "), if self.tls { " (TLS)" } else { "" })
     }
 }
 
@@ -199,18 +206,29 @@ mod tests {
             ("tls = true\ncertificate_file = 'x'", "belong together"),
             ("password_file = 'x'", "needs a user"),
             ("client_id = ''", "client_id"),
+            ("host = 'a'\nhosts = ['b']", "either host and port, or hosts"),
+            ("port = 1\nhosts = ['b']", "either host and port, or hosts"),
+            ("hosts = []", "names no broker"),
         ] {
             let settings: MqttSettings = crate::parse(toml).unwrap();
             let said = settings.check().unwrap_err().to_string();
             assert!(said.contains(says), "{said}");
         }
         crate::parse::<MqttSettings>("").unwrap().check().unwrap();
+        let said = crate::parse::<MqttSettings>("hosts = ['a', 'fd00::1']").unwrap_err().to_string();
+        assert!(said.contains("hosts.2") && said.contains("[fd00::1]"), "{said}");
     }
 
     #[test]
     fn the_port_follows_tls() {
-        let port = |toml| crate::parse::<MqttSettings>(toml).unwrap().port();
-        assert_eq!([port(""), port("tls = true"), port("tls = true\nport = 1")], [1883, 8883, 1]);
+        for (toml, shown) in [
+            ("", "broker 127.0.0.1:1883"),
+            ("tls = true", "broker 127.0.0.1:8883 (TLS)"),
+            ("host = 'a'\ntls = true\nport = 1", "broker a:1 (TLS)"),
+            ("hosts = ['a', 'b:1', '[fd00::1]']", "broker a:1883, b:1, [fd00::1]:1883"),
+        ] {
+            assert_eq!(crate::parse::<MqttSettings>(toml).unwrap().to_string(), shown);
+        }
     }
 
     #[test]
@@ -219,16 +237,20 @@ mod tests {
         writeln!(file, "top secret").unwrap();
         let toml = format!("user = 'me'\npassword_file = '{}'", file.path().display());
         let settings: MqttSettings = crate::parse(&toml).unwrap();
-        let login = settings.options("x").unwrap().credentials().unwrap();
+        let options = |settings: &MqttSettings| settings.options("x", &settings.addresses()[0]);
+        let login = options(&settings).unwrap().credentials().unwrap();
         assert_eq!((login.username.as_str(), login.password.as_str()), ("me", "top secret"));
         assert!(!format!("{settings:?} {settings}").contains("secret"));
         let missing: MqttSettings = crate::parse("user = 'me'\npassword_file = '/nowhere'").unwrap();
-        assert!(format!("{:#}", missing.options("x").unwrap_err()).contains("/nowhere"));
+        assert!(format!("{:#}", options(&missing).unwrap_err()).contains("/nowhere"));
     }
 
     #[test]
     fn a_file_that_holds_no_certificate_is_named() {
         let settings: MqttSettings = crate::parse("tls = true\nca_file = '/dev/null'").unwrap();
-        assert!(format!("{:#}", settings.options("x").unwrap_err()).contains("/dev/null"));
+        assert!(
+            format!("{:#}", settings.options("x", &settings.addresses()[0]).unwrap_err())
+                .contains("/dev/null")
+        );
     }
 }

@@ -1,16 +1,14 @@
 //! The values of now: from MQTT to whoever watches.
 
 use std::collections::HashMap;
-use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
-use std::time::Duration;
 
 use bytes::Bytes;
-use daemon_runtime::MqttSettings;
+use daemon_runtime::{Connection, MqttSession, MqttSettings, unique_client_id};
 use jiff::Timestamp;
 use meter_messages::{ALL_SITES, Diag, Info, Live, Meter, SiteId, State, Status, Topic};
-use rumqttc::{AsyncClient, Event, EventLoop, Incoming, Publish, QoS};
+use rumqttc::{Publish, QoS};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
@@ -36,9 +34,6 @@ const LONGEST_TEXT: usize = 200;
 /// Meters and sites that are kept in mind: nobody with access to the broker
 /// shall fill our memory with names.
 const MOST: usize = 1000;
-
-/// The first and the longest pause between two attempts to connect.
-const PAUSE: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(30));
 
 /// A value this old is no longer one of now: publishers send one a second.
 pub(crate) const STALE_AFTER_S: i64 = 90;
@@ -255,56 +250,32 @@ impl LiveValues {
     }
 }
 
-/// Listens until `shutdown`, and connects anew whenever the broker goes.
-pub(crate) async fn listen(settings: MqttSettings, values: LiveValues, shutdown: CancellationToken) {
-    let mut pause = PAUSE.0;
-    loop {
-        let ended = tokio::select! {
-            ended = session(&settings, &values, &mut pause) => ended,
-            () = shutdown.cancelled() => return,
-        };
+/// A session that hears what all meters say.
+///
+/// # Errors
+/// If it cannot be given a name of its own.
+pub(crate) fn session(settings: &MqttSettings) -> anyhow::Result<MqttSession> {
+    let subscriptions = SUBSCRIPTIONS.map(|filter| (filter.to_owned(), QoS::AtMostOnce)).into();
+    Ok(MqttSession { subscriptions, ..MqttSession::new(settings, &unique_client_id("powerpi-web")?) })
+}
+
+/// Listens until `shutdown`.
+pub(crate) async fn listen(session: MqttSession, values: LiveValues, shutdown: CancellationToken) {
+    let serve = async |connection: &mut Connection| {
+        values.connected.store(true, Ordering::Relaxed);
+        tracing::info!("listening for live values");
+        let ended = hear(connection, &values).await;
         values.connected.store(false, Ordering::Relaxed);
-        if pause == PAUSE.0 {
-            tracing::warn!("no live values from {settings}: {ended:#}");
-        }
-        tokio::select! {
-            () = tokio::time::sleep(pause) => pause = (pause * 2).min(PAUSE.1),
-            () = shutdown.cancelled() => return,
-        }
-    }
-}
-
-/// One connection, up to its end. A client of its own each time: what rumqttc
-/// has not sent yet is lost with the connection anyway.
-async fn session(settings: &MqttSettings, values: &LiveValues, pause: &mut Duration) -> anyhow::Error {
-    let (client, mut connection) = match client(settings) {
-        Ok(both) => both,
-        Err(error) => return error,
+        ended
     };
-    loop {
-        match connection.poll().await {
-            Err(error) => return error.into(),
-            Ok(Event::Incoming(Incoming::ConnAck(_))) => {
-                *pause = PAUSE.0;
-                values.connected.store(true, Ordering::Relaxed);
-                tracing::info!("listening for live values from {settings}");
-                for filter in SUBSCRIPTIONS {
-                    // Room for all of them is in the client's channel.
-                    let _ = client.try_subscribe(filter, QoS::AtMostOnce);
-                }
-            }
-            Ok(Event::Incoming(Incoming::Publish(message))) => values.take(&message),
-            Ok(_) => {}
-        }
-    }
+    session.run(&shutdown, serve).await;
 }
 
-fn client(settings: &MqttSettings) -> anyhow::Result<(AsyncClient, EventLoop)> {
-    // Unique, or two servers would throw each other off the broker.
-    let unique = RandomState::new().build_hasher().finish();
-    let mut options = settings.options(&format!("powerpi-web-{unique:016x}"))?;
-    options.set_clean_session(true);
-    Ok(AsyncClient::new(options, SUBSCRIPTIONS.len() + 1))
+/// Takes what comes, up to the connection's end.
+async fn hear(connection: &mut Connection, values: &LiveValues) -> anyhow::Result<()> {
+    loop {
+        values.take(&connection.message().await?);
+    }
 }
 
 #[cfg(test)]
