@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::minute::Minute;
-use crate::payload::{PayloadError, json_payload, within};
+use crate::payload::{MOST_SHOWN, PayloadError, json_payload, within};
 use crate::units::{Unit, by_unit};
 
 /// What the meter itself showed, read by a person: a check of the pulses, which changes none of
@@ -36,7 +36,7 @@ impl MeterReading {
     pub const LONGEST_NAME: usize = 64;
 
     /// More than any meter shows, in kWh or m³.
-    pub const MOST: f64 = 1e9;
+    pub const MOST: f64 = MOST_SHOWN;
 }
 
 /// A reading's JSON, where the name carries the unit.

@@ -8,7 +8,6 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::id::OutboxId;
-use crate::meter_reading::MeterReading;
 use crate::minute::Minute;
 use crate::units::MAX_COUNT;
 
@@ -17,6 +16,9 @@ const LONGEST: usize = 8 * 1024;
 
 /// The most pulses of one minute: a thousand times what S0 can give.
 const MOST_PULSES: u64 = 1_000_000;
+
+/// More than any meter shows, in kWh or m³.
+pub(crate) const MOST_SHOWN: f64 = 1e9;
 
 /// Why a payload was refused.
 #[derive(Debug, thiserror::Error)]
@@ -43,7 +45,7 @@ pub enum PayloadError {
     #[error("history must be in ascending order of t")]
     Order,
     /// A reading that no meter can show, or that was read before or after PowerPi's time.
-    #[error("kwh and m3 must be between 0 and {}, and t in the years 2000 to 2099", MeterReading::MOST)]
+    #[error("kwh and m3 must be between 0 and {}, and t in the years 2000 to 2099", MOST_SHOWN)]
     Reading,
     /// A state without a quantity, or with two.
     #[error("a state needs energy_kwh, or volume_m3 for gas and water")]

@@ -7,7 +7,14 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::graph::Theme;
+/// Dark on light or light on dark.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Theme {
+    /// For light pages, mails and paper.
+    Light,
+    /// For dark pages.
+    Dark,
+}
 
 /// A colour with its transparency; shown as style sheets have it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -13,19 +13,8 @@ use rrd::ops::{fetch, info};
 
 use crate::error::DatabaseError;
 use crate::header;
+use crate::layout::{ARCHIVE_ROWS, DATA_SOURCE, HEARTBEAT_S, STEP_S};
 use crate::lock::{FolderLock, patiently};
-
-/// The step in seconds: a minute.
-pub(crate) const STEP_S: usize = 60;
-
-/// A heartbeat of one step: nothing is ever interpolated between two minutes.
-pub(crate) const HEARTBEAT_S: usize = 60;
-
-/// Minutes in a leap year.
-pub(crate) const ARCHIVE_ROWS: usize = 527_040;
-
-/// The only data source.
-pub(crate) const DATA_SOURCE: &str = "pulses";
 
 /// Samples per call of librrd: more cost memory and gain nothing.
 const BATCH: usize = 1000;

@@ -2,16 +2,7 @@
 
 use meter_messages::{MeterConstant, Minute, PeriodKind, Unit};
 
-use crate::colour::Colour;
-
-/// Dark on light or light on dark.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Theme {
-    /// For light pages, mails and paper.
-    Light,
-    /// For dark pages.
-    Dark,
-}
+use crate::colour::{Colour, Theme};
 
 /// The file format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -8,8 +8,8 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
-use crate::database::{ARCHIVE_ROWS, DATA_SOURCE, HEARTBEAT_S, STEP_S};
 use crate::error::DatabaseError;
+use crate::layout::{ARCHIVE_ROWS, DATA_SOURCE, HEARTBEAT_S, STEP_S};
 
 /// A C long.
 const WORD: usize = size_of::<usize>();

@@ -12,14 +12,15 @@ mod drawing;
 mod error;
 mod graph;
 mod header;
+mod layout;
 mod lock;
 mod palette;
 mod quantity_graph;
 mod rate_graph;
 mod renderer;
 
-pub use colour::{Colour, Rgba, Shades, UnknownColour};
+pub use colour::{Colour, Rgba, Shades, Theme, UnknownColour};
 pub use database::{Appended, MeterDatabase};
 pub use error::DatabaseError;
-pub use graph::{Graph, Picture, Size, Theme, Words};
+pub use graph::{Graph, Picture, Size, Words};
 pub use renderer::GraphRenderer;

@@ -3,8 +3,7 @@
 use rrd::ops::graph::Color;
 use rrd::ops::graph::props::ColorTag;
 
-use crate::colour::{Colour, Rgba, Shades};
-use crate::graph::Theme;
+use crate::colour::{Colour, Rgba, Shades, Theme};
 
 /// One theme's colours.
 pub(crate) struct Palette {

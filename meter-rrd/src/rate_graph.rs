@@ -4,10 +4,11 @@ use meter_messages::{Minute, PeriodKind};
 use rrd::ConsolidationFn;
 use rrd::ops::graph::props::{AxisGridTimeUnit as Each, XAxisGrid};
 
-use crate::database::{DATA_SOURCE, MeterDatabase};
+use crate::database::MeterDatabase;
 use crate::drawing::{Drawing, time_axis};
 use crate::error::DatabaseError;
 use crate::graph::{Graph, Size};
+use crate::layout::DATA_SOURCE;
 use crate::palette::Palette;
 
 /// A recording at most this old counts as up to date: the minute in progress and

@@ -15,8 +15,8 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use serde::Deserialize;
 
 use super::chips::{self, FoundLine, io_error, said};
+use super::kept::{Kept, KeptLine};
 use super::line::Line;
-use super::open::{Kept, KeptLine};
 use super::records::{self, Record, Records};
 use super::{Contact, Edge, LineRequest, PulseSource, SourceClock, SourceError, SourceTime, Watched};
 use crate::clock::monotonic_now;

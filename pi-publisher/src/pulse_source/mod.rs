@@ -3,6 +3,7 @@
 pub mod cdev;
 mod chips;
 mod exported_pin;
+mod kept;
 mod line;
 mod open;
 mod records;
@@ -12,8 +13,9 @@ pub mod sysfs;
 use std::ops::Range;
 use std::os::fd::BorrowedFd;
 
+pub use kept::{Kept, KeptLine};
 pub use line::Line;
-pub use open::{Kept, KeptLine, line_settings, open};
+pub use open::{line_settings, open};
 
 use serde::{Deserialize, Serialize};
 

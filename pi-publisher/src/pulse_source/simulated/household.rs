@@ -9,7 +9,7 @@ use meter_messages::{MeterConstant, Minute};
 
 use super::dice::{Dice, Occasion};
 use super::loads::Loads;
-use super::{SimulatedSettings, refused};
+use super::settings::{SimulatedSettings, refused};
 use crate::pulse_source::{Contact, Edge, SourceError, SourceTime};
 
 const MINUTE_NS: i64 = 60_000_000_000;

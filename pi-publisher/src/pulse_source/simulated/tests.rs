@@ -2,6 +2,8 @@
 
 use std::time::Instant;
 
+use meter_messages::Minute;
+
 use super::*;
 use crate::pulse_source::Edge;
 use crate::settings::SourceSettings;
