@@ -2,8 +2,9 @@
 //! code 2 for settings, 1 otherwise.
 #![allow(clippy::unwrap_used)]
 
+use std::collections::BTreeMap;
 use std::net::TcpListener;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use end_to_end::{Site, run_to_end};
 
@@ -82,6 +83,71 @@ fn a_folder_that_cannot_be_written_is_named() {
     );
     let rrd = "ledger = 'l.sqlite'\nrrd_dir = '/proc/rrd'";
     assert_refused("powerpi-recorder", rrd, 1, &["/proc/rrd"]);
+}
+
+/// Every file in a folder but settings.
+fn files_in(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let files = std::fs::read_dir(folder).unwrap().map(|file| file.unwrap().path());
+    let kept = files.filter(|file| file.is_file() && file.extension().is_none_or(|is| is != "toml"));
+    kept.map(|file| (file.clone(), std::fs::read(file).unwrap())).collect()
+}
+
+/// What is wrong with a file, and what the refusal has to say beside the file's name.
+type Case = (&'static str, fn(&Path), &'static str);
+
+fn sqlite(file: &Path, sql: &str) {
+    rusqlite::Connection::open(file).unwrap().execute_batch(sql).unwrap();
+}
+
+#[test]
+fn files_that_are_not_ours_or_too_new_are_refused_and_left_alone() {
+    let cases: [Case; 4] = [
+        ("no SQLite", |file| std::fs::write(file, "Dear diary, ".repeat(1000)).unwrap(), "not a PowerPi"),
+        ("no id", |file| sqlite(file, "CREATE TABLE shopping (item TEXT)"), "not a PowerPi"),
+        (
+            "another id",
+            |file| sqlite(file, "PRAGMA journal_mode = WAL; PRAGMA application_id = 7; CREATE TABLE t (x);"),
+            "not a PowerPi",
+        ),
+        ("newer", |file| sqlite(file, "PRAGMA user_version = 99"), "format 99"),
+    ];
+    let stores = [
+        ("powerpi-broker", "broker.sqlite", "[store] path"),
+        ("powerpi-recorder", "ledger.sqlite", "`ledger`"),
+        ("pi-publisher", "outbox.sqlite", "`state_dir`"),
+    ];
+    for (name, file, setting) in stores {
+        let site = Site::new(METER);
+        let path = site.path().join(file);
+        let settings = std::fs::read_to_string(site.path().join(format!("{name}.toml"))).unwrap();
+        for (case, make, says) in cases {
+            if case == "newer" {
+                site.start(name).stop();
+            }
+            make(&path);
+            let before = files_in(site.path());
+            let (code, line) = refusal(&site, name, &settings);
+            let next = if case == "newer" { "install a newer PowerPi" } else { setting };
+            for word in [file, says, next] {
+                assert!(line.contains(word), "{name}, {case}: \"{word}\" in: {line}");
+            }
+            assert_eq!(code, 1, "{name}, {case}: {line}");
+            let changed = |(path, bytes): &(&PathBuf, &Vec<u8>)| before.get(*path) != Some(bytes);
+            let after = files_in(site.path());
+            // The publisher locks its folder before it looks at anything in it.
+            let changes: Vec<_> = after
+                .iter()
+                .filter(changed)
+                .map(|(path, _)| path)
+                .filter(|path| !path.ends_with("lock"))
+                .collect();
+            assert!(changes.is_empty(), "{name}, {case}: {changes:?}");
+            assert!(before.keys().all(|path| after.contains_key(path)), "{name}, {case}");
+            if case != "newer" {
+                std::fs::remove_file(&path).unwrap();
+            }
+        }
+    }
 }
 
 #[test]

@@ -4,14 +4,19 @@ use std::path::Path;
 use std::time::Duration;
 
 use rusqlite::Connection;
+use sqlite_file::{FileKind, OpenError};
 
-use crate::store::StoreError;
-
-/// "PwBr": tells our file from any other SQLite file.
-const APPLICATION_ID: i64 = 0x5077_4272;
-
-/// Counts up with each change of the tables.
-const FORMAT: i64 = 2;
+static STORE: FileKind = FileKind {
+    name: "broker's store",
+    writer: "broker",
+    setting: "[store] path",
+    application_id: 0x5077_4272, // "PwBr"
+    steps: &[TABLES, FORMAT_2],
+    // For a broker that is just ending.
+    patience: Duration::from_secs(2),
+    // Two brokers on one file would be the end of it.
+    exclusive: true,
+};
 
 /// `owed.message` is NULL once the client has recorded a QoS 2 message and PUBCOMP is missing;
 /// `session.absent_since` is in seconds since 1970 and NULL while its client is connected;
@@ -89,55 +94,20 @@ const FORMAT_2: &str = "
     ) STRICT;
 ";
 
-/// How long to wait for a broker that is just ending.
-const PATIENCE: Duration = Duration::from_secs(2);
 /// Pages in the write-ahead log before they move to the file: 16 MiB.
 const CHECKPOINT_PAGES: i64 = 4_000;
 /// What the log is cut down to after it was longer.
 const LOG_BYTES: i64 = 64 * 1024 * 1024;
 const STATEMENTS: usize = 32;
 
-/// Looks whether the file is ours before anything in it is changed, makes the tables in an empty
-/// one, and adds to those of an older one what has come since.
-pub(super) fn prepare(connection: &Connection, path: &Path) -> Result<(), StoreError> {
-    let of = |error| StoreError::of(path, error);
-    connection.busy_timeout(PATIENCE).map_err(of)?;
-    // Two brokers on one file would be the end of it.
-    connection.pragma_update(None, "locking_mode", "EXCLUSIVE").map_err(of)?;
-    let pragma = |name| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0)).map_err(of);
-    let (application, found) = (pragma("application_id")?, pragma("user_version")?);
-    let tables: i64 =
-        connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0)).map_err(of)?;
-    let empty = tables == 0 && application == 0 && found == 0;
-    if !empty && application != APPLICATION_ID {
-        return Err(StoreError::Foreign { path: path.to_owned() });
-    }
-    if found > FORMAT {
-        return Err(StoreError::Newer { path: path.to_owned(), found, known: FORMAT });
-    }
-    set_up(connection).map_err(of)?;
-    if empty {
-        change_tables(connection, &[TABLES, FORMAT_2]).map_err(of)?;
-    } else if found < FORMAT {
-        change_tables(connection, &[FORMAT_2]).map_err(of)?;
-    }
-    Ok(())
-}
-
-fn set_up(connection: &Connection) -> rusqlite::Result<()> {
-    connection.pragma_update(None, "journal_mode", "WAL")?;
-    connection.pragma_update(None, "synchronous", "FULL")?;
-    connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
-    connection.pragma_update(None, "journal_size_limit", LOG_BYTES)?;
+/// Opens the file, and says when its log moves into it.
+pub(super) fn open(path: &Path) -> Result<Connection, OpenError> {
+    let connection = STORE.open(path)?;
+    let set_up = || {
+        connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
+        connection.pragma_update(None, "journal_size_limit", LOG_BYTES)
+    };
+    set_up().map_err(|error| OpenError::of(&STORE, path, error))?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
-    Ok(())
-}
-
-/// All or nothing.
-fn change_tables(connection: &Connection, changes: &[&str]) -> rusqlite::Result<()> {
-    let changes = changes.concat();
-    connection.execute_batch(&format!(
-        "BEGIN IMMEDIATE; {changes} PRAGMA application_id = {APPLICATION_ID}; \
-         PRAGMA user_version = {FORMAT}; COMMIT;"
-    ))
+    Ok(connection)
 }
