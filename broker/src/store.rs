@@ -12,12 +12,12 @@ mod room;
 mod schema;
 mod writing;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use rumqttc::mqttbytes::QoS;
-use rusqlite::{Connection, ErrorCode};
+use rusqlite::Connection;
 
 use crate::message::Message;
 use crate::publication::Will;
@@ -33,19 +33,8 @@ pub(crate) use crate::store::room::StoreBytes;
 pub(crate) enum StoreError {
     #[error("[store] path is not set; set it, or in_memory = true if nothing needs to survive a restart")]
     Unnamed,
-    #[error(
-        "cannot open the store {path}: {error}; create its folder and let this user write there, \
-         or set another file under [store] path"
-    )]
-    Open { path: PathBuf, error: rusqlite::Error },
-    #[error("the store {path} is in use; is another broker running on it?")]
-    InUse { path: PathBuf },
-    #[error("{path} is not a PowerPi broker's store; set another file under [store] path")]
-    Foreign { path: PathBuf },
-    #[error(
-        "the store {path} has format {found}, but this broker only knows {known}; install a newer PowerPi"
-    )]
-    Newer { path: PathBuf, found: i64, known: i64 },
+    #[error(transparent)]
+    Open(#[from] sqlite_file::OpenError),
     #[error(
         "the store {path} is damaged ({what}); move it away (with its -wal file) and start again: \
          all sessions and the messages owed to them are lost"
@@ -109,22 +98,8 @@ impl Store {
         if path.as_os_str().is_empty() {
             return Err(StoreError::Unnamed);
         }
-        let connection = Connection::open(path).map_err(|error| StoreError::of(path, error))?;
-        schema::prepare(&connection, path)?;
+        let connection = schema::open(path)?;
         let room = RoomWanted { max_bytes: settings.max_bytes, min_free_bytes: settings.min_free_bytes };
         Ok(Some(Store { connection, path: path.clone(), room }))
-    }
-}
-
-impl StoreError {
-    /// What SQLite's `error` means for somebody who wants to use the file.
-    fn of(path: &Path, error: rusqlite::Error) -> StoreError {
-        let path = path.to_owned();
-        match error.sqlite_error_code() {
-            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => StoreError::InUse { path },
-            Some(ErrorCode::NotADatabase) => StoreError::Foreign { path },
-            Some(ErrorCode::DatabaseCorrupt) => StoreError::Damaged { path, what: error.to_string() },
-            _ => StoreError::Open { path, error },
-        }
     }
 }
