@@ -37,7 +37,7 @@ pub(crate) fn end_on_panic() {
         };
         FAILED.store(true, Ordering::Relaxed);
         tracing::error!(
-            "the thread {owner:?} panicked at {place}: {why}; the program ends, to be started again"
+            "the thread {owner:?} panicked at {place}: {why}; the program exits, so that it is restarted"
         );
         std::process::exit(EXIT_FAILURE.into());
     }));
@@ -68,7 +68,7 @@ pub(super) fn ended_by_error(owner: &str, error: &anyhow::Error) {
     if FAILED.swap(true, Ordering::Relaxed) {
         return;
     }
-    tracing::error!("the thread {owner:?} ended: {error:#}; the program ends, to be started again");
+    tracing::error!("the thread {owner:?} ended: {error:#}; the program exits, so that it is restarted");
     stop.cancel();
     let end = || {
         std::thread::sleep(DRAIN_WITHIN);
