@@ -1,9 +1,5 @@
 //! What depends on what a meter counts.
 
-use meter_messages::Unit;
-
-use super::Texts;
-
 /// The words of energy and power, or of volume and flow.
 #[derive(Debug)]
 pub(crate) struct Measure {
@@ -23,14 +19,4 @@ pub(crate) struct Measure {
     pub(crate) quiet_rate: &'static str,
     /// Caption of the table behind the heat map.
     pub(crate) mean_of_hours: &'static str,
-}
-
-impl Texts {
-    /// The words of a meter that counts in that unit.
-    pub(crate) fn measure(&self, unit: Unit) -> &Measure {
-        match unit {
-            Unit::KilowattHour => &self.energy,
-            Unit::CubicMetre => &self.volume,
-        }
-    }
 }

@@ -9,7 +9,7 @@ mod measure;
 
 use jiff::civil::{Date, DateTime};
 use meter_ledger::GapReason;
-use meter_messages::PeriodKind;
+use meter_messages::{PeriodKind, Unit};
 use meter_rrd::Words;
 
 pub(crate) use language::Language;
@@ -336,6 +336,14 @@ struct Patterns {
 }
 
 impl Texts {
+    /// The words of a meter that counts in that unit.
+    pub(crate) fn measure(&self, unit: Unit) -> &Measure {
+        match unit {
+            Unit::KilowattHour => &self.energy,
+            Unit::CubicMetre => &self.volume,
+        }
+    }
+
     /// A number with so many decimals.
     pub(crate) fn number(&self, value: f64, decimals: usize) -> String {
         let plain = format!("{:.decimals$}", value.abs());
