@@ -22,10 +22,13 @@ pub mod webhook;
 
 use std::time::Duration;
 
+use anyhow::Context;
+use daemon_runtime::Owner;
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
 use crate::email::Email;
+use crate::months::Months;
 use crate::record::{Record, Way};
 use crate::settings::Settings;
 use crate::watching::{Setting, Watch};
@@ -60,10 +63,12 @@ pub async fn run(settings: Settings, shutdown: CancellationToken) -> anyhow::Res
     };
     let watch = Watch::new(setting, record, Timestamp::now());
     let session = session::session(&settings.mqtt, &watch)?;
+    let months = Months { ledger: settings.ledger, zone, watch: watch.clone() };
+    let (months, _ends_by_itself) = Owner::spawn("ledger", months).context("starting the ledger's thread")?;
     daemon_runtime::ready();
     tokio::join!(
         session::run(&session, &watch, &shutdown),
-        months::run(settings.ledger, zone, watch.clone(), shutdown.clone()),
+        months::run(months, shutdown.clone()),
         look(&watch, &shutdown),
         async {
             if let Some(email) = email {

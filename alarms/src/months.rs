@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::Context;
+use daemon_runtime::Owner;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use meter_figures::RecentSpans;
@@ -15,13 +16,25 @@ use crate::watching::Watch;
 
 const EVERY: Duration = Duration::from_secs(60);
 
+/// What the thread that reads the ledger owns.
+pub struct Months {
+    /// The ledger's file; it need not exist yet.
+    pub ledger: PathBuf,
+    /// The zone of months.
+    pub zone: TimeZone,
+    /// Who is told.
+    pub watch: Watch,
+}
+
 /// Reads until `shutdown`. A ledger that does not exist yet is tried again.
-pub async fn run(ledger: PathBuf, zone: TimeZone, watch: Watch, shutdown: CancellationToken) {
+pub async fn run(months: Owner<Months>, shutdown: CancellationToken) {
     let mut refused = false;
     while !shutdown.is_cancelled() {
-        let (ledger, zone, watch) = (ledger.clone(), zone.clone(), watch.clone());
-        let read = tokio::task::spawn_blocking(move || read(&ledger, &zone, &watch));
-        match read.await.context("reading the ledger").and_then(|read| read) {
+        let read = tokio::select! {
+            () = shutdown.cancelled() => return,
+            read = months.ask(|months| months.read()) => read,
+        };
+        match read.context("reading the ledger").and_then(|read| read) {
             Ok(()) => refused = false,
             Err(error) if !std::mem::replace(&mut refused, true) => {
                 tracing::warn!("budgets cannot be checked: {error:#}; retried every minute");
@@ -35,16 +48,18 @@ pub async fn run(ledger: PathBuf, zone: TimeZone, watch: Watch, shutdown: Cancel
     }
 }
 
-fn read(path: &std::path::Path, zone: &TimeZone, watch: &Watch) -> anyhow::Result<()> {
-    let ledger = Ledger::open_read_only(path)?;
-    let until = Minute::containing(Timestamp::now().as_second())?;
-    let span = RecentSpans::until(until, zone).month;
-    for meter in watch.meters() {
-        if let Some((name, unit, quantity)) = month(&ledger, &meter, span.clone())? {
-            watch.month(&meter, name, unit, quantity);
+impl Months {
+    fn read(&self) -> anyhow::Result<()> {
+        let ledger = Ledger::open_read_only(&self.ledger)?;
+        let until = Minute::containing(Timestamp::now().as_second())?;
+        let span = RecentSpans::until(until, &self.zone).month;
+        for meter in self.watch.meters() {
+            if let Some((name, unit, quantity)) = month(&ledger, &meter, span.clone())? {
+                self.watch.month(&meter, name, unit, quantity);
+            }
         }
+        Ok(())
     }
-    Ok(())
 }
 
 fn month(

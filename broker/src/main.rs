@@ -2,29 +2,17 @@
 //!
 //! Start reading at [`broker::run`].
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::Parser;
-use daemon_runtime::Daemon;
+use daemon_runtime::{Arguments, Daemon};
 
-/// Carries messages from publishers to subscribers, over MQTT 3.1.1 and MQTT 5.
-#[derive(Parser)]
-#[command(version, about)]
-struct Arguments {
-    /// Settings file [default: /etc/powerpi/powerpi-broker.toml, if there]
-    #[arg(long, short, value_name = "FILE")]
-    config: Option<PathBuf>,
-}
+const NAME: &str = "powerpi-broker";
+const VERSION: &str = env!("CARGO_PKG_VERSION");
+const ABOUT: &str = "Carries messages from publishers to subscribers, over MQTT 3.1.1 and MQTT 5";
 
 fn main() -> ExitCode {
-    let arguments = Arguments::parse();
-    let daemon = Daemon {
-        name: "powerpi-broker",
-        version: env!("CARGO_PKG_VERSION"),
-        config: arguments.config.as_deref(),
-        worker_threads: 2,
-    };
+    let arguments = Arguments::read(NAME, VERSION, ABOUT);
+    let daemon = Daemon { name: NAME, version: VERSION, config: arguments.config(), worker_threads: 2 };
     daemon.run(|settings, shutdown| async {
         let reloads = daemon.reloads()?;
         broker::run(settings, reloads, shutdown).await

@@ -153,7 +153,7 @@ async fn is_old_copy(publisher: &Publisher, meter: &Published, mark: &Mark) -> a
 async fn deliver(
     client: AsyncClient,
     mut meter: Published,
-    keeper: std::sync::mpsc::Sender<Command>,
+    keeper: flume::Sender<Command>,
 ) -> anyhow::Result<()> {
     let topic = Topic::Minute(meter.meter.clone()).to_string();
     // Numbers of an old copy must not be sent before the mark has shown it. Where

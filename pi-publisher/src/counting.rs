@@ -2,10 +2,10 @@
 //! blocks.
 
 use std::os::fd::BorrowedFd;
-use std::sync::mpsc;
-use std::thread;
 
-use meter_messages::{MeterConstant, OutboxId};
+use daemon_runtime::{Alive, OwnerThread};
+use flume::Sender;
+use meter_messages::{MeterConstant, MeterId, OutboxId};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
@@ -177,23 +177,28 @@ impl Counting {
     /// fails; hands the minute in progress over at the end in either case.
     pub fn spawn(
         mut self,
-        keeper: mpsc::Sender<Command>,
+        id: &MeterId,
+        keeper: Sender<Command>,
         shutdown: CancellationToken,
-    ) -> std::io::Result<thread::JoinHandle<anyhow::Result<()>>> {
-        thread::Builder::new().name(format!("meter {}", self.meter)).spawn(move || {
+    ) -> std::io::Result<OwnerThread> {
+        OwnerThread::spawn(format!("meter {id}"), move |alive| {
             if !self.interim.finished.is_empty() {
                 self.hand_over(self.interim.finished.clone(), &keeper);
             }
-            let outcome = self.run(&keeper, &shutdown);
+            let outcome = self.run(alive, &keeper, &shutdown);
             self.hand_over(Vec::new(), &keeper);
-            // A publisher that no longer counts must not look alive.
-            shutdown.cancel();
             outcome
         })
     }
 
-    fn run(&mut self, keeper: &mpsc::Sender<Command>, shutdown: &CancellationToken) -> anyhow::Result<()> {
+    fn run(
+        &mut self,
+        alive: &Alive,
+        keeper: &Sender<Command>,
+        shutdown: &CancellationToken,
+    ) -> anyhow::Result<()> {
         while !shutdown.is_cancelled() {
+            alive.step();
             let watched = self.source.watch()?;
             let finished = self.step(&watched)?;
             if !finished.is_empty() {
@@ -203,6 +208,7 @@ impl Counting {
         // A pulse that has begun is ours: after a restart it would be found on,
         // and taken for one that was counted.
         while self.filter.is_closing() {
+            alive.step();
             let watched = self.source.watch()?;
             let finished = self.step(&watched)?;
             self.hand_over(finished, keeper);
@@ -210,12 +216,11 @@ impl Counting {
         Ok(())
     }
 
-    fn hand_over(&self, finished: Vec<FinishedMinute>, keeper: &mpsc::Sender<Command>) {
+    fn hand_over(&self, finished: Vec<FinishedMinute>, keeper: &Sender<Command>) {
         let counted = Counted { meter: self.meter, finished, in_progress: self.counter.in_progress() };
-        // The keeper outlives all who count; it is gone only if it panicked.
-        if keeper.send(Command::Counted(counted)).is_err() {
-            tracing::error!("the outbox's thread has stopped; these minutes are lost");
-        }
+        // The keeper outlives all who count; where it is gone, this process is about to end, and the
+        // next one finds these minutes where `keep` has put them.
+        let _ = keeper.send(Command::Counted(counted));
     }
 
     /// One report of the source, through filter and counter.

@@ -29,12 +29,12 @@ mod state_lock;
 mod stored_lines;
 pub mod trusted_clock;
 pub mod watch;
-mod watchdog;
 
-use std::sync::{Mutex, PoisonError, mpsc};
-use std::thread::JoinHandle;
+use std::sync::{Mutex, PoisonError};
 
 use anyhow::Context;
+use daemon_runtime::OwnerThread;
+use flume::Sender;
 use meter_messages::{Meter, MeterId};
 use tokio_util::sync::CancellationToken;
 
@@ -48,8 +48,6 @@ use crate::pulse_source::{Kept, KeptLine, LineRequest};
 use crate::safekeeping::{Newest, Safekeeping};
 use crate::settings::{MeterSettings, Settings};
 use crate::stored_lines::StoredLines;
-
-type Thread<T> = JoinHandle<T>;
 
 /// Counts, keeps in the outbox, and publishes in order until the recorder has
 /// it; ends on `shutdown`, or when a line can no longer be read.
@@ -115,15 +113,11 @@ async fn run_until_old_copy(
         old_copies: Mutex::default(),
         stop: stop.clone(),
     };
-    let readings = publisher.meters.iter().map(|meter| meter.reading.clone()).collect();
-    tokio::select! {
-        () = connection::run(&publisher, &stop) => {}
-        () = watchdog::watch_over(readings) => {}
-    }
+    connection::run(&publisher, &stop).await;
     let old_copies =
         std::mem::take(&mut *publisher.old_copies.lock().unwrap_or_else(PoisonError::into_inner));
     drop((publisher, checkpoints));
-    tokio::task::spawn_blocking(|| end(counting, keeper)).await??;
+    end(counting, keeper).await?;
     // A card that takes long does not keep us: the outbox has it all.
     drop(checkpointing);
     Ok(if shutdown.is_cancelled() { Vec::new() } else { old_copies })
@@ -171,9 +165,9 @@ impl<'a> Beginning<'a> {
         extent: tokio::sync::watch::Receiver<Extent>,
         newest: Newest,
         stored: &mut StoredLines,
-        commands: &mpsc::Sender<Command>,
+        commands: &Sender<Command>,
         shutdown: &CancellationToken,
-    ) -> anyhow::Result<(Published, Thread<anyhow::Result<()>>)> {
+    ) -> anyhow::Result<(Published, OwnerThread)> {
         let descriptor = self.line_name().and_then(|name| stored.find(&name));
         let Self { place, settings, meter, account, resumed, constants, boot } = self;
         let line = resumed.line.as_ref().zip(descriptor).map(|(line, descriptor)| KeptLine {
@@ -222,7 +216,7 @@ impl<'a> Beginning<'a> {
             extent,
             mark: tokio::sync::watch::Sender::new(account.mark),
         };
-        Ok((published, counting.spawn(commands.clone(), shutdown.clone())?))
+        Ok((published, counting.spawn(&meter.id, commands.clone(), shutdown.clone())?))
     }
 }
 
@@ -231,10 +225,11 @@ fn line_name(meter: &MeterId, request: &LineRequest) -> String {
 }
 
 /// Waits until everything that was counted is in the outbox.
-fn end(counting: Vec<Thread<anyhow::Result<()>>>, keeper: Thread<()>) -> anyhow::Result<()> {
-    let outcomes: Vec<_> = counting.into_iter().map(JoinHandle::join).collect();
-    keeper.join().map_err(|_| anyhow::anyhow!("the outbox's thread panicked"))?;
-    outcomes.into_iter().try_for_each(|outcome| {
-        outcome.unwrap_or_else(|_| Err(anyhow::anyhow!("a meter's thread panicked"))).context("counting")
-    })
+async fn end(counting: Vec<OwnerThread>, keeper: OwnerThread) -> anyhow::Result<()> {
+    let mut outcome = Ok(());
+    for meter in counting {
+        outcome = outcome.and(meter.join().await.context("counting"));
+    }
+    keeper.join().await?;
+    outcome
 }

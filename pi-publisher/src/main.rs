@@ -2,7 +2,6 @@
 //!
 //! Start reading at [`pi_publisher::run`].
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -12,13 +11,15 @@ use meter_messages::MeterId;
 use pi_publisher::check::Form;
 use pi_publisher::settings::Settings;
 
+const NAME: &str = "pi-publisher";
+
 /// Counts the pulses of electricity meters and publishes a count a minute.
 #[derive(Parser)]
 #[command(version, about)]
+#[command(mut_arg("config", |config| config.help(daemon_runtime::Arguments::config_help(NAME))))]
 struct Arguments {
-    /// Settings file [default: /etc/powerpi/pi-publisher.toml, if there]
-    #[arg(long, short, global = true, value_name = "FILE")]
-    config: Option<PathBuf>,
+    #[command(flatten)]
+    daemon: daemon_runtime::Arguments,
     #[command(subcommand)]
     command: Option<Command>,
 }
@@ -64,8 +65,8 @@ fn form(json: bool) -> Form {
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    let config = arguments.config.as_deref();
-    let (name, version) = ("pi-publisher", env!("CARGO_PKG_VERSION"));
+    let config = arguments.daemon.config();
+    let (name, version) = (NAME, env!("CARGO_PKG_VERSION"));
     let Some(command) = arguments.command else {
         return Daemon { name, version, config, worker_threads: 1 }.run(pi_publisher::run);
     };

@@ -1,10 +1,10 @@
 //! The one thread that owns the outbox: writes what was counted, reads what is
 //! to be sent.
 
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
-use std::thread;
 use std::time::{Duration, Instant};
 
+use daemon_runtime::{Alive, OwnerThread};
+use flume::{Receiver, RecvTimeoutError, Sender};
 use meter_messages::{Minute, PulseCount};
 use tokio::sync::{oneshot, watch};
 
@@ -98,19 +98,23 @@ impl OutboxKeeper {
     }
 
     /// Works until every sender of commands is gone.
-    pub fn spawn(mut self) -> std::io::Result<(mpsc::Sender<Command>, thread::JoinHandle<()>)> {
-        let (sender, commands) = mpsc::channel();
-        let thread = thread::Builder::new().name("outbox".into()).spawn(move || self.run(&commands))?;
+    pub fn spawn(mut self) -> std::io::Result<(Sender<Command>, OwnerThread)> {
+        // Counting never waits for a disk: what it hands over waits here.
+        let (sender, commands) = flume::unbounded();
+        let thread = OwnerThread::spawn("outbox", move |alive| {
+            self.run(alive, &commands);
+            Ok(())
+        })?;
         Ok((sender, thread))
     }
 
-    fn run(&mut self, commands: &Receiver<Command>) {
+    fn run(&mut self, alive: &Alive, commands: &Receiver<Command>) {
         loop {
-            let first = if self.refused {
-                commands.recv_timeout(RETRY)
-            } else {
-                commands.recv().map_err(|_| RecvTimeoutError::Disconnected)
-            };
+            let refused = self.refused;
+            let first = alive.wait(|| match refused {
+                true => commands.recv_timeout(RETRY),
+                false => commands.recv().map_err(|_| RecvTimeoutError::Disconnected),
+            });
             let gone = matches!(first, Err(RecvTimeoutError::Disconnected));
             // Whatever has come together goes to disk together.
             for command in first.into_iter().chain(commands.try_iter()) {

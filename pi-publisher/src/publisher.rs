@@ -1,6 +1,6 @@
 //! What the publisher tells of its meters, and what it needs for that.
 
-use std::sync::{Mutex, mpsc};
+use std::sync::Mutex;
 
 use daemon_runtime::MqttSettings;
 use meter_messages::{Info, Mark, Medium, Meter, MeterConstant, MeterId, OutboxId, SiteId};
@@ -79,7 +79,7 @@ pub struct Publisher {
     /// The meters, by place.
     pub meters: Vec<Published>,
     /// The outbox's thread.
-    pub keeper: mpsc::Sender<Command>,
+    pub keeper: flume::Sender<Command>,
     /// Outboxes that turned out to be older copies.
     pub old_copies: Mutex<Vec<OldCopy>>,
     /// Ends this run, so that they can begin anew.

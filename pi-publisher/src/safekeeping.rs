@@ -11,10 +11,11 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError, mpsc};
-use std::thread;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use daemon_runtime::OwnerThread;
+use flume::{RecvTimeoutError, Sender};
 use meter_messages::MeterId;
 
 use crate::interim::Interim;
@@ -102,8 +103,8 @@ struct Checkpoint {
 pub fn spawn_checkpoints(
     state_dir: &Path,
     meters: Vec<(MeterId, Account, Newest)>,
-) -> io::Result<(mpsc::Sender<()>, thread::JoinHandle<()>)> {
-    let (stop, stopped) = mpsc::channel();
+) -> io::Result<(Sender<()>, OwnerThread)> {
+    let (stop, stopped) = flume::bounded(0);
     let mut checkpoints: Vec<Checkpoint> = meters
         .into_iter()
         .map(|(meter, account, newest)| Checkpoint {
@@ -114,13 +115,17 @@ pub fn spawn_checkpoints(
             complained: false,
         })
         .collect();
-    let run = move || {
+    let thread = OwnerThread::spawn("checkpoints", move |alive| {
         checkpoints.iter_mut().for_each(Checkpoint::go_on_from_disk);
-        while stopped.recv_timeout(CHECKPOINT_EVERY) == Err(mpsc::RecvTimeoutError::Timeout) {
-            checkpoints.iter_mut().for_each(Checkpoint::write);
+        while alive.wait(|| stopped.recv_timeout(CHECKPOINT_EVERY)) == Err(RecvTimeoutError::Timeout) {
+            for checkpoint in &mut checkpoints {
+                alive.step();
+                checkpoint.write();
+            }
         }
-    };
-    Ok((stop, thread::Builder::new().name("checkpoint".into()).spawn(run)?))
+        Ok(())
+    })?;
+    Ok((stop, thread))
 }
 
 impl Checkpoint {

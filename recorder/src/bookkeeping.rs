@@ -2,11 +2,11 @@
 //! commit, and only then lets it be acknowledged.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::mpsc::Sender;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use flume::Receiver;
+use daemon_runtime::{Alive, OwnerThread};
+use flume::{Receiver, Sender};
 use meter_ledger::{Ledger, LedgerError};
 use meter_messages::{Mark, Meter};
 use rumqttc::Publish;
@@ -79,20 +79,21 @@ impl Bookkeeping {
     }
 
     /// Works until the subscription is gone.
-    pub fn spawn(
-        mut self,
-        output: UnboundedSender<Output>,
-    ) -> std::io::Result<(flume::Sender<Input>, thread::JoinHandle<()>)> {
+    pub fn spawn(mut self, output: UnboundedSender<Output>) -> std::io::Result<(Sender<Input>, OwnerThread)> {
         let (sender, inputs) = flume::bounded(2 * LARGEST_BATCH);
-        let run = move || while self.work(&inputs, &output) {};
-        Ok((sender, thread::Builder::new().name("ledger".into()).spawn(run)?))
+        let thread = OwnerThread::spawn("ledger", move |alive| {
+            while self.work(alive, &inputs, &output) {}
+            Ok(())
+        })?;
+        Ok((sender, thread))
     }
 
     /// One batch; false when there will be no more.
-    fn work(&mut self, inputs: &Receiver<Input>, output: &UnboundedSender<Output>) -> bool {
-        let Some(batch) = collect(inputs) else { return false };
+    fn work(&mut self, alive: &Alive, inputs: &Receiver<Input>, output: &UnboundedSender<Output>) -> bool {
+        let Some(batch) = collect(alive, inputs) else { return false };
         let mut refused = false;
         loop {
+            alive.step();
             match self.record(&batch) {
                 Ok(mut said) => {
                     if refused {
@@ -145,8 +146,9 @@ impl Bookkeeping {
             tracing::warn!(since_start = self.nonsense, "{} messages ignored", tally.nonsense);
         }
         self.accounts = tally.accounts;
-        if !tally.recorded.is_empty() && self.pictures.send(tally.recorded).is_err() {
-            tracing::error!("the thread of the RRD files has stopped; the ledger goes on without them");
+        if !tally.recorded.is_empty() {
+            // Their thread is gone only where this process is about to end.
+            let _ = self.pictures.send(tally.recorded);
         }
         if inputs.iter().any(|input| matches!(input, Input::Connected)) {
             self.strangers.clear();
@@ -177,8 +179,8 @@ impl Bookkeeping {
 }
 
 /// What has come together; nothing once the subscription is gone.
-fn collect(inputs: &Receiver<Input>) -> Option<Vec<Input>> {
-    let mut batch = vec![inputs.recv().ok()?];
+fn collect(alive: &Alive, inputs: &Receiver<Input>) -> Option<Vec<Input>> {
+    let mut batch = vec![alive.wait(|| inputs.recv()).ok()?];
     let began = Instant::now();
     while batch.len() < LARGEST_BATCH && began.elapsed() < LONGEST_WAIT {
         match inputs.recv_timeout(PAUSE) {
@@ -202,7 +204,7 @@ mod tests {
 
     fn bookkeeping(folder: &Path) -> Bookkeeping {
         let ledger = Ledger::open(&folder.join("ledger.sqlite")).unwrap();
-        Bookkeeping::new(ledger, std::sync::mpsc::channel().0).unwrap()
+        Bookkeeping::new(ledger, flume::unbounded().0).unwrap()
     }
 
     fn message(what: &str, payload: &str, retain: bool) -> Input {
@@ -325,7 +327,7 @@ mod tests {
         let acknowledged = said.blocking_recv().unwrap().acknowledge;
         assert_eq!((acknowledged.len(), readings(folder.path())), (1, vec![(1.0, "anna".to_owned())]));
         drop(inputs);
-        ledger_thread.join().unwrap();
+        ledger_thread.join_blocking().unwrap();
     }
 
     #[test]

@@ -39,7 +39,6 @@ pub async fn run(settings: Settings, shutdown: CancellationToken) -> anyhow::Res
     // Ends last to first: without inputs the ledger's thread ends, and with it
     // the pictures'.
     Subscription { mqtt: settings.mqtt, inputs, outputs, connection: 0 }.run(&shutdown).await;
-    tokio::task::spawn_blocking(move || bookkeeping.join().and_then(|()| pictures.join()))
-        .await?
-        .map_err(|_| anyhow::anyhow!("a thread panicked"))
+    bookkeeping.join().await?;
+    pictures.join().await
 }

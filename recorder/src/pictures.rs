@@ -5,11 +5,11 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
-use std::sync::mpsc::{Receiver, Sender, channel};
-use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::Context;
+use daemon_runtime::{Alive, OwnerThread};
+use flume::{Receiver, RecvTimeoutError, Sender};
 use meter_ledger::{Ledger, RecordedMeter};
 use meter_messages::{Meter, Minute};
 use meter_rrd::{Appended, MeterDatabase};
@@ -54,19 +54,21 @@ impl Pictures {
 
     /// Checks every file against the ledger, then follows it until every sender
     /// is gone.
-    pub fn spawn(mut self) -> std::io::Result<(Sender<Vec<Recorded>>, thread::JoinHandle<()>)> {
-        let (sender, recorded) = channel();
-        let run = move || {
-            if let Err(error) = self.check_all() {
+    pub fn spawn(mut self) -> std::io::Result<(Sender<Vec<Recorded>>, OwnerThread)> {
+        let (sender, recorded) = flume::unbounded();
+        let thread = OwnerThread::spawn("pictures", move |alive| {
+            if let Err(error) = self.check_all(alive) {
                 tracing::error!("checking the RRD files: {error:#}");
             }
-            self.follow(&recorded);
-        };
-        Ok((sender, thread::Builder::new().name("pictures".into()).spawn(run)?))
+            self.follow(alive, &recorded);
+            Ok(())
+        })?;
+        Ok((sender, thread))
     }
 
-    fn check_all(&mut self) -> anyhow::Result<()> {
+    fn check_all(&mut self, alive: &Alive) -> anyhow::Result<()> {
         for known in self.ledger.meters()? {
+            alive.step();
             if self.shutdown.is_cancelled() {
                 return Ok(());
             }
@@ -76,7 +78,7 @@ impl Pictures {
             });
             self.databases.insert(known.meter, trusted);
         }
-        self.rebuild_doubtful();
+        self.rebuild_doubtful(alive);
         Ok(())
     }
 
@@ -91,15 +93,14 @@ impl Pictures {
         Ok(same.then_some(database))
     }
 
-    fn follow(&mut self, recorded: &Receiver<Vec<Recorded>>) {
+    fn follow(&mut self, alive: &Alive, recorded: &Receiver<Vec<Recorded>>) {
         loop {
             let doubtful = self.databases.values().any(Option::is_none);
-            let first = if doubtful {
-                recorded.recv_timeout(RETRY)
-            } else {
-                recorded.recv().map_err(|_| std::sync::mpsc::RecvTimeoutError::Disconnected)
-            };
-            if matches!(first, Err(std::sync::mpsc::RecvTimeoutError::Disconnected)) {
+            let first = alive.wait(|| match doubtful {
+                true => recorded.recv_timeout(RETRY),
+                false => recorded.recv().map_err(|_| RecvTimeoutError::Disconnected),
+            });
+            if matches!(first, Err(RecvTimeoutError::Disconnected)) {
                 return;
             }
             let mut of_meter: BTreeMap<Meter, Vec<(Minute, u32)>> = BTreeMap::new();
@@ -109,7 +110,7 @@ impl Pictures {
             for (meter, minutes) in of_meter {
                 self.append(&meter, &minutes);
             }
-            self.rebuild_doubtful();
+            self.rebuild_doubtful(alive);
         }
     }
 
@@ -143,7 +144,7 @@ impl Pictures {
         self.databases.insert(meter.clone(), None);
     }
 
-    fn rebuild_doubtful(&mut self) {
+    fn rebuild_doubtful(&mut self, alive: &Alive) {
         let doubtful: Vec<Meter> = self
             .databases
             .iter()
@@ -154,6 +155,7 @@ impl Pictures {
             if self.shutdown.is_cancelled() {
                 return;
             }
+            alive.step();
             match self.rebuilt(&meter).with_context(|| format!("rebuilding the RRD file of {meter}")) {
                 Ok(database) => {
                     self.databases.insert(meter, database);

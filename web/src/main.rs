@@ -2,30 +2,18 @@
 //!
 //! Start reading at [`web::run`].
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::Parser;
-use daemon_runtime::Daemon;
+use daemon_runtime::{Arguments, Daemon};
 
-/// Shows what the meters did, in a browser.
-#[derive(Parser)]
-#[command(name = "powerpi-web", version)]
-struct Arguments {
-    /// The settings file, instead of /etc/powerpi/powerpi-web.toml.
-    #[arg(long)]
-    config: Option<PathBuf>,
-}
+const NAME: &str = "powerpi-web";
+const VERSION: &str = env!("CARGO_PKG_VERSION");
+const ABOUT: &str = "Shows in a browser what the meters did";
 
 fn main() -> ExitCode {
-    let arguments = Arguments::parse();
-    web::adopt_time_zone(arguments.config.as_deref());
-    let daemon = Daemon {
-        name: "powerpi-web",
-        version: env!("CARGO_PKG_VERSION"),
-        config: arguments.config.as_deref(),
-        worker_threads: 2,
-    };
+    let arguments = Arguments::read(NAME, VERSION, ABOUT);
+    web::adopt_time_zone(arguments.config());
+    let daemon = Daemon { name: NAME, version: VERSION, config: arguments.config(), worker_threads: 2 };
     daemon.run(|settings, shutdown| async {
         let reloads = daemon.reloads()?;
         web::run(settings, reloads, shutdown).await

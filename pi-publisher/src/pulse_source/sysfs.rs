@@ -10,10 +10,10 @@
 
 use std::ops::Range;
 use std::path::Path;
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
-use std::thread::JoinHandle;
 use std::time::Duration;
 
+use daemon_runtime::{Alive, OwnerThread};
+use flume::{Receiver, RecvTimeoutError, Sender};
 use futures_util::StreamExt;
 use serde::Deserialize;
 use sysfs_gpio::PinValueStream;
@@ -64,7 +64,7 @@ pub struct ExportedLine {
     until: SourceTime,
     read: Receiver<Result<Watched, SourceError>>,
     stop: CancellationToken,
-    thread: Option<JoinHandle<()>>,
+    thread: Option<OwnerThread>,
 }
 
 impl ExportedLine {
@@ -76,14 +76,15 @@ impl ExportedLine {
             None => format!("sysfs gpio{number}"),
         };
         let pin = ExportedPin::export(number, settings.active_low)?;
-        let (begins, began) = mpsc::channel();
-        let (writes, read) = mpsc::channel();
+        let (begins, began) = flume::bounded(1);
+        let (writes, read) = flume::unbounded();
         let stop = CancellationToken::new();
         let stopped = stop.clone();
-        let thread = std::thread::Builder::new()
-            .name(format!("gpio{number}"))
-            .spawn(move || read_until(&stopped, &pin, &begins, &writes))
-            .map_err(|error| SourceError::Io { doing: "starting a thread".into(), error })?;
+        let thread = OwnerThread::spawn(format!("gpio{number}"), move |alive| {
+            read_until(alive, &stopped, &pin, &begins, &writes);
+            Ok(())
+        })
+        .map_err(|error| SourceError::Io { doing: "starting a thread".into(), error })?;
         match began.recv() {
             Ok(began) => Ok(Self { described, began, until: began.0, read, stop, thread: Some(thread) }),
             // It ended before it started, and has sent its error.
@@ -133,13 +134,14 @@ impl Drop for ExportedLine {
     /// Waits until the pin is unexported.
     fn drop(&mut self) {
         self.stop.cancel();
-        if self.thread.take().is_some_and(|thread| thread.join().is_err()) {
+        if self.thread.take().is_some_and(|thread| thread.join_blocking().is_err()) {
             tracing::error!(line = self.described, "the reading thread panicked");
         }
     }
 }
 
 fn read_until(
+    alive: &Alive,
     stop: &CancellationToken,
     pin: &ExportedPin,
     begins: &Sender<(SourceTime, Contact)>,
@@ -149,7 +151,7 @@ fn read_until(
         .enable_all()
         .build()
         .map_err(|error| SourceError::Io { doing: "starting the async runtime".into(), error })
-        .and_then(|runtime| runtime.block_on(read(stop, pin, begins, writes)));
+        .and_then(|runtime| runtime.block_on(read(alive, stop, pin, begins, writes)));
     if let Err(error) = outcome {
         // If this fails, nobody is listening any more.
         let _ = writes.send(Err(error));
@@ -157,6 +159,7 @@ fn read_until(
 }
 
 async fn read(
+    alive: &Alive,
     stop: &CancellationToken,
     pin: &ExportedPin,
     begins: &Sender<(SourceTime, Contact)>,
@@ -173,6 +176,7 @@ async fn read(
     }
     let mut looked = monotonic_now();
     while let Some(watched) = stop.run_until_cancelled(next(&mut stream, pin)).await {
+        alive.step();
         let mut watched = watched?;
         let now = monotonic_now();
         watched.unwatched = unwatched(looked, now);
