@@ -2,12 +2,14 @@
 
 use std::path::{Path, PathBuf};
 
-use clap::{Args, Command, FromArgMatches};
+use clap::{Args, Command, FromArgMatches, Parser};
 
 /// `--config FILE`, or `-c FILE`; with [`read`](Self::read) also `--version` and `--help`.
 ///
 /// A program with subcommands flattens this into arguments of its own.
 #[derive(Debug, Clone, Args)]
+// Without a group of its own: it would have the name of that of whoever flattens this.
+#[group(skip)]
 pub struct Arguments {
     /// Settings file
     #[arg(long, short, global = true, value_name = "FILE")]
@@ -18,18 +20,22 @@ impl Arguments {
     /// Reads the command line of the daemon `name`, of which `about` says in one line what it does.
     /// Answers `--help` and `--version`, and ends the process where there is nothing more to do.
     pub fn read(name: &'static str, version: &'static str, about: &'static str) -> Self {
-        let command = Self::augment_args(Command::new(name).version(version).about(about))
-            .mut_arg("config", |config| config.help(Self::config_help(name)));
-        Self::from_arg_matches(&command.get_matches()).unwrap_or_else(|error| error.exit())
+        read(Self::augment_args(Command::new(name).version(version).about(about)), name)
     }
 
-    /// What the help of the daemon `name` says about `--config`.
-    pub fn config_help(name: &str) -> String {
-        format!("Settings file [default: /etc/powerpi/{name}.toml, if there]")
+    /// The same of a daemon with subcommands, whose own arguments have these flattened into them.
+    pub fn read_within<A: Parser>(name: &'static str, about: &'static str) -> A {
+        read(A::command().about(about), name)
     }
 
     /// The settings file that was named.
     pub fn config(&self) -> Option<&Path> {
         self.config.as_deref()
     }
+}
+
+fn read<A: FromArgMatches>(command: Command, name: &str) -> A {
+    let help = format!("Settings file [default: /etc/powerpi/{name}.toml, if there]");
+    let command = command.mut_arg("config", |config| config.help(help));
+    A::from_arg_matches(&command.get_matches()).unwrap_or_else(|error| error.exit())
 }

@@ -12,11 +12,10 @@ use pi_publisher::check::Form;
 use pi_publisher::settings::Settings;
 
 const NAME: &str = "pi-publisher";
+const ABOUT: &str = "Counts the pulses of electricity meters and publishes a count a minute";
 
-/// Counts the pulses of electricity meters and publishes a count a minute.
 #[derive(Parser)]
-#[command(version, about)]
-#[command(mut_arg("config", |config| config.help(daemon_runtime::Arguments::config_help(NAME))))]
+#[command(version)]
 struct Arguments {
     #[command(flatten)]
     daemon: daemon_runtime::Arguments,
@@ -64,7 +63,7 @@ fn form(json: bool) -> Form {
 }
 
 fn main() -> ExitCode {
-    let arguments = Arguments::parse();
+    let arguments: Arguments = daemon_runtime::Arguments::read_within(NAME, ABOUT);
     let config = arguments.daemon.config();
     let (name, version) = (NAME, env!("CARGO_PKG_VERSION"));
     let Some(command) = arguments.command else {

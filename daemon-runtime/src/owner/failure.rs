@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use crate::EXIT_FAILURE;
 
 /// How long the rest of a program may take to put away what it has, after an owner ended by error.
-pub(crate) const DRAIN_WITHIN: Duration = Duration::from_millis(1500);
+pub(crate) const DRAIN_WITHIN: Duration = Duration::from_secs(1);
 
 /// Stops the program, where the process is one that is supervised.
 static STOP: OnceLock<CancellationToken> = OnceLock::new();
