@@ -24,7 +24,6 @@ use std::time::Duration;
 
 use anyhow::Context;
 use daemon_runtime::Owner;
-use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
 use crate::email::Email;
@@ -61,8 +60,8 @@ pub async fn run(settings: Settings, shutdown: CancellationToken) -> anyhow::Res
         pages: settings.pages,
         state_file: settings.state_file,
     };
-    let watch = Watch::new(setting, record, Timestamp::now());
-    let session = session::session(&settings.mqtt, &watch)?;
+    let watch = Watch::new(setting, record, daemon_runtime::now());
+    let session = session::session(&settings.mqtt, &watch);
     let months = Months { ledger: settings.ledger, zone, watch: watch.clone() };
     let (months, _ends_by_itself) = Owner::spawn("ledger", months).context("starting the ledger's thread")?;
     daemon_runtime::ready();
@@ -92,7 +91,7 @@ async fn look(watch: &Watch, shutdown: &CancellationToken) {
     loop {
         tokio::select! {
             () = shutdown.cancelled() => return,
-            _ = ticks.tick() => watch.look(Timestamp::now()),
+            _ = ticks.tick() => watch.look(daemon_runtime::now()),
         }
     }
 }

@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use anyhow::Context;
 use daemon_runtime::Owner;
-use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use meter_figures::RecentSpans;
 use meter_ledger::Ledger;
@@ -51,7 +50,7 @@ pub async fn run(months: Owner<Months>, shutdown: CancellationToken) {
 impl Months {
     fn read(&self) -> anyhow::Result<()> {
         let ledger = Ledger::open_read_only(&self.ledger)?;
-        let until = Minute::containing(Timestamp::now().as_second())?;
+        let until = Minute::containing(daemon_runtime::now().as_second())?;
         let span = RecentSpans::until(until, &self.zone).month;
         for meter in self.watch.meters() {
             if let Some((name, unit, quantity)) = month(&ledger, &meter, span.clone())? {

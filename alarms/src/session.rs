@@ -1,7 +1,6 @@
 //! The MQTT session: values in, the alarms' retained topics out.
 
-use daemon_runtime::{Connection, MqttSession, MqttSettings, unique_client_id};
-use jiff::Timestamp;
+use daemon_runtime::{Connection, MqttSession, MqttSettings, random_id};
 use meter_messages::{ALL_SITES, Live, Meter, State, Status, Topic};
 use rumqttc::{AsyncClient, Publish, QoS};
 use tokio_util::sync::CancellationToken;
@@ -10,16 +9,13 @@ use crate::notice::Notice;
 use crate::watching::Watch;
 
 /// A session that hears what the watched meters say.
-///
-/// # Errors
-/// If it cannot be given a name of its own.
-pub fn session(mqtt: &MqttSettings, watch: &Watch) -> anyhow::Result<MqttSession> {
+pub fn session(mqtt: &MqttSettings, watch: &Watch) -> MqttSession {
     let mut subscriptions = vec![(ALL_SITES.to_owned(), QoS::AtLeastOnce)];
     for meter in watch.meters() {
         subscriptions.push((Topic::Live(meter.clone()).to_string(), QoS::AtMostOnce));
         subscriptions.push((Topic::State(meter).to_string(), QoS::AtMostOnce));
     }
-    Ok(MqttSession { subscriptions, ..MqttSession::new(mqtt, &unique_client_id("powerpi-alarms")?) })
+    MqttSession { subscriptions, ..MqttSession::new(mqtt, &format!("powerpi-alarms-{}", random_id())) }
 }
 
 /// Listens and publishes until `shutdown`. While the broker is away, publishers count as gone.
@@ -30,7 +26,7 @@ pub async fn run(session: &MqttSession, watch: &Watch, shutdown: &CancellationTo
             ended = listen(connection, watch) => ended,
             ended = tell(&client, watch) => ended,
         };
-        watch.status(|_| true, None, Timestamp::now());
+        watch.status(|_| true, None, daemon_runtime::now());
         ended
     };
     session.run(shutdown, serve).await;
@@ -69,7 +65,7 @@ fn take(watch: &Watch, message: &Publish) {
     match message.topic.parse() {
         Ok(Topic::Status(site)) => {
             if let Ok(status) = Status::from_payload(&message.payload) {
-                watch.status(|meter| meter.site == site, Some(status), Timestamp::now());
+                watch.status(|meter| meter.site == site, Some(status), daemon_runtime::now());
             }
         }
         Ok(Topic::Live(meter)) => {

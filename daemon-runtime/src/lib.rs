@@ -5,6 +5,7 @@
 //! Start reading at [`Daemon::run`].
 
 mod arguments;
+mod clock;
 mod daemon;
 #[cfg(feature = "health")]
 mod health;
@@ -12,18 +13,21 @@ mod logging;
 mod mqtt;
 mod open_files;
 mod owner;
+mod random;
 mod reloads;
 mod settings;
 mod shutdown;
 mod watchdog;
 
 pub use arguments::Arguments;
+pub use clock::now;
 pub use daemon::{Daemon, EXIT_FAILURE, EXIT_SETTINGS, block_on, exit_code, ready};
 #[cfg(feature = "health")]
 pub use health::{Health, HealthEndpoint, HealthSettings};
-pub use mqtt::{Address, Connection, MqttSession, MqttSettings, unique_client_id};
+pub use mqtt::{Address, Connection, MqttSession, MqttSettings};
 pub use open_files::allow_open_files;
 pub use owner::{Alive, Owner, OwnerEnded, OwnerThread};
+pub use random::random_id;
 pub use reloads::Reloads;
 pub use settings::{SettingsError, load, parse};
 pub use shutdown::on_signal;

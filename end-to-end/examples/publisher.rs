@@ -68,7 +68,7 @@ fn count(what: &str, meters: &str, how_many: usize, lasting: Duration) -> Rates 
 
 /// Counts a month of the past, as after a long time without a server.
 fn count_the_past() {
-    let until = Timestamp::now().as_second() / 60 * 60 - 3600;
+    let until = daemon_runtime::now().as_second() / 60 * 60 - 3600;
     let [from, until] =
         [until - 60 * PAST, until].map(|second| Timestamp::from_second(second).unwrap().to_string());
     let site = Site::new(&meters(1, 3500, 1000, &format!(", from = '{from}', until = '{until}'")));

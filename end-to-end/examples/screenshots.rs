@@ -29,7 +29,7 @@ async fn main() {
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
     let zone = jiff::tz::TimeZone::get("Europe/Berlin").unwrap();
-    let yesterday = jiff::Timestamp::now().to_zoned_datetime(zone).date().yesterday().unwrap();
+    let yesterday = daemon_runtime::now().to_zoned_datetime(zone).date().yesterday().unwrap();
     let year = format!("/year/{}", yesterday.year());
     let day = format!("/day/{yesterday}");
     let browser = Browser::open(1280, Theme::Light).await;

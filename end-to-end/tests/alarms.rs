@@ -92,7 +92,7 @@ struct Publisher<'site> {
 impl Publisher<'_> {
     fn say(&mut self, power_w: u32) {
         self.total += u64::from(power_w > 0);
-        let live = format!(r#"{{"t":"{}","w":{power_w},"total":{}}}"#, Timestamp::now(), self.total);
+        let live = format!(r#"{{"t":"{}","w":{power_w},"total":{}}}"#, daemon_runtime::now(), self.total);
         mosquitto_pub(self.site.mqtt, "powerpi/hq/main/live", &live, &[]);
         thread::sleep(std::time::Duration::from_millis(200));
     }
@@ -156,7 +156,7 @@ fn budget(site: &Site, told: &dyn Fn(&str, &str) -> usize) {
     let info =
         r#"{"name":"Haus","pulses_per_kwh":1000,"source":"test","version":"1","outbox":"a","oldest_seq":1}"#;
     mosquitto_pub(site.mqtt, "powerpi/hq/main/info", info, &["-r"]);
-    let minute = Timestamp::now().as_second() / 60 * 60 - 60;
+    let minute = daemon_runtime::now().as_second() / 60 * 60 - 60;
     let minute = Timestamp::from_second(minute).unwrap();
     let count = format!(r#"{{"t":"{minute}","s":60,"seq":1,"pulses":600,"total":600}}"#);
     mosquitto_pub(site.mqtt, "powerpi/hq/main/minute", &count, &[]);

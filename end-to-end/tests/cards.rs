@@ -12,7 +12,7 @@ use pi_publisher::pulse_source::simulated::{Household, SimulatedSettings};
 
 /// A past that began on a full minute, 30 days ago.
 fn beginning() -> Timestamp {
-    Timestamp::from_second(Timestamp::now().as_second() / 60 * 60 - 30 * 86_400).unwrap()
+    Timestamp::from_second(daemon_runtime::now().as_second() / 60 * 60 - 30 * 86_400).unwrap()
 }
 
 /// A meter that counts some minutes of that past, a hundred in a second.

@@ -11,7 +11,7 @@ const METER: &str = "[[meter]]\nid = 'gas'\nname = 'Gas'\nmedium = 'gas'\npulses
 
 #[tokio::test(flavor = "multi_thread")]
 async fn gas_is_counted_in_cubic_metres_by_everybody() {
-    let from = Timestamp::from_second(Timestamp::now().as_second() - 3600).unwrap();
+    let from = Timestamp::from_second(daemon_runtime::now().as_second() - 3600).unwrap();
     let site = Site::new(&format!("{METER}from = '{from:.0}'\n"));
     let _broker = site.start("powerpi-broker");
     let recorder = site.start("powerpi-recorder");

@@ -47,7 +47,7 @@ fn start_all(site: &Site) -> [Program; 3] {
 
 #[test]
 fn three_hours_are_the_same_everywhere() {
-    let until = Timestamp::now().as_second() / 60 * 60 - 120;
+    let until = daemon_runtime::now().as_second() / 60 * 60 - 120;
     let (from, until) = (until - 3 * 3600, Timestamp::from_second(until).unwrap());
     let (meter, household) =
         household(&format!("from = '{}'\nuntil = '{until}'\n", Timestamp::from_second(from).unwrap()));
@@ -76,7 +76,7 @@ fn three_hours_are_the_same_everywhere() {
 #[test]
 fn whoever_stops_for_a_while_nothing_is_missing_and_nothing_twice() {
     // Ten minutes of the household's time in a second of ours.
-    let from = Timestamp::from_second(Timestamp::now().as_second() / 60 * 60 - 40 * 86_400).unwrap();
+    let from = Timestamp::from_second(daemon_runtime::now().as_second() / 60 * 60 - 40 * 86_400).unwrap();
     let (meter, household) = household(&format!("from = '{from}'\nspeed = 600\n"));
     let site = Site::new(&meter);
     let [broker, recorder, publisher] = start_all(&site);
@@ -112,7 +112,7 @@ fn whoever_stops_for_a_while_nothing_is_missing_and_nothing_twice() {
 
 #[test]
 fn kept_minutes_can_be_sent_again_to_a_new_server() {
-    let until = Timestamp::from_second(Timestamp::now().as_second() / 60 * 60 - 600).unwrap();
+    let until = Timestamp::from_second(daemon_runtime::now().as_second() / 60 * 60 - 600).unwrap();
     let from = Timestamp::from_second(until.as_second() - 7200).unwrap();
     let (meter, household) = household(&format!("from = '{from}'\nuntil = '{until}'\n"));
     let site = Site::new(&meter);

@@ -51,7 +51,7 @@ fn write_client(site: &Site, name: &str, user: &str, tls: u16) {
 
 #[test]
 fn every_minute_passes_over_tls_with_users() {
-    let until = Timestamp::from_second(Timestamp::now().as_second() / 60 * 60 - 120).unwrap();
+    let until = Timestamp::from_second(daemon_runtime::now().as_second() / 60 * 60 - 120).unwrap();
     let from = Timestamp::from_second(until.as_second() - 7200).unwrap();
     let site = Site::new(&format!(
         "[[meter]]\nid = 'main'\npulses_per_kwh = 1000\n[meter.source]\nkind = 'simulated'\nseed = 7\n\

@@ -8,7 +8,7 @@ use meter_messages::{Diag, Info, Live, Mark, PulseCount, State, Topic};
 const METER: &str = "[[meter]]\nid = 'main'\npulses_per_kwh = 1000\n[meter.source]\nkind = 'simulated'\n";
 
 fn site(minutes: i64) -> Site {
-    let from = jiff::Timestamp::from_second(jiff::Timestamp::now().as_second() - 60 * minutes).unwrap();
+    let from = jiff::Timestamp::from_second(daemon_runtime::now().as_second() - 60 * minutes).unwrap();
     Site::new(&format!("{METER}from = '{from:.0}'\n"))
 }
 

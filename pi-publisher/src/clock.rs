@@ -112,7 +112,7 @@ mod tests {
     #[test]
     fn monotonic_time_goes_on_and_its_offset_gives_utc() {
         let before = monotonic_now();
-        let utc_ns = jiff::Timestamp::now().as_nanosecond() as i64;
+        let utc_ns = daemon_runtime::now().as_nanosecond() as i64;
         let after = monotonic_now();
         assert!(before <= after);
 

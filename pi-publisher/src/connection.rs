@@ -267,6 +267,6 @@ async fn say_diag(meter: &Published, client: &AsyncClient) -> anyhow::Result<()>
 }
 
 fn now_to_the_second() -> Timestamp {
-    let now = Timestamp::now();
+    let now = daemon_runtime::now();
     Timestamp::from_second(now.as_second()).unwrap_or(now)
 }

@@ -47,7 +47,7 @@ fn left(folder: &Path) -> Resumed {
 }
 
 fn now() -> Timestamp {
-    Timestamp::from_millisecond(Timestamp::now().as_millisecond()).unwrap()
+    Timestamp::from_millisecond(daemon_runtime::now().as_millisecond()).unwrap()
 }
 
 fn ns(at: Timestamp) -> i64 {
@@ -72,7 +72,7 @@ fn what_was_counted_before_a_kill_is_counted_once() {
             std::thread::sleep(Duration::from_millis(13));
         }
         publisher.kill().unwrap();
-        let killed_at = ns(Timestamp::now());
+        let killed_at = ns(daemon_runtime::now());
         publisher.wait().unwrap();
 
         let left = left(folder.path());
@@ -104,7 +104,7 @@ fn a_power_cut_costs_what_came_since_the_last_checkpoint() {
     // Two checkpoints, ten seconds apart.
     std::thread::sleep(Duration::from_secs(21));
     publisher.kill().unwrap();
-    let cut_at = ns(Timestamp::now());
+    let cut_at = ns(daemon_runtime::now());
     publisher.wait().unwrap();
     // With the power goes what lies in memory.
     std::fs::remove_dir_all(folder.path().join("run")).unwrap();

@@ -39,7 +39,7 @@ pub(crate) async fn run(options: &Options) -> anyhow::Result<()> {
     let shutdown = daemon_runtime::on_signal()?;
     let dir = options.dir.clone().map_or_else(usual_dir, Ok)?;
     // Starts with a full minute, so that the first one is watched completely.
-    let began = (Timestamp::now() - options.history.0).as_second();
+    let began = (daemon_runtime::now() - options.history.0).as_second();
     let from = Timestamp::from_second(began - began.rem_euclid(Minute::SECONDS))?;
     let settings = write_settings(options, &dir, from)?;
     let mut daemons = Daemons::new(&dir);

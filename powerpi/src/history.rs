@@ -51,7 +51,7 @@ pub(crate) async fn watch(
         recorded_before.get_or_insert(if message.retain { mark.seq } else { 0 });
         recorded = recorded.max(mark.seq);
         let Some(minute) = mark.minute else { continue };
-        let now = Timestamp::now().as_second() / Minute::SECONDS;
+        let now = daemon_runtime::now().as_second() / Minute::SECONDS;
         bar.set_length((now - first).unsigned_abs());
         bar.set_position((minute.epoch_minutes() + 1 - first).unsigned_abs());
         if minute.epoch_minutes() >= now - MINUTES_BEHIND {

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use anyhow::Context;
 use daemon_runtime::{Alive, OwnerThread};
@@ -186,6 +186,5 @@ impl Pictures {
 
 /// The latest minute that can have happened.
 fn latest() -> Minute {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-    Minute::nearest(now as i64 / Minute::SECONDS + AHEAD)
+    Minute::nearest(daemon_runtime::now().as_second() / Minute::SECONDS + AHEAD)
 }

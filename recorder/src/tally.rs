@@ -4,7 +4,6 @@
 use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
 
-use jiff::Timestamp;
 use meter_ledger::{Batch, Custody, Entering, LedgerError, Recording, TakingBack};
 use meter_messages::{
     Info, Meter, MeterReading, PayloadError, PulseCount, ReadingMessage, TakenBack, Topic, TopicError,
@@ -231,7 +230,7 @@ fn enter(
     reading: &MeterReading,
 ) -> Result<Result<(), Nonsense>, LedgerError> {
     let (at, shown, unit, by) = (reading.at, reading.shown, reading.unit.symbol(), &reading.by);
-    Ok(match batch.enter(meter, reading, Timestamp::now())? {
+    Ok(match batch.enter(meter, reading, daemon_runtime::now())? {
         Entering::Entered | Entering::AlreadyEntered => {
             tracing::info!(%meter, %at, shown, unit, by, "reading entered");
             Ok(())

@@ -69,7 +69,7 @@ impl Lasts {
 
     /// True until so many seconds after 1970, a minute or less from now.
     pub fn until(at_s: i64) -> Self {
-        let left = (at_s - Timestamp::now().as_second()).clamp(0, 60);
+        let left = seconds_until(at_s);
         let ours = Instant::now() + Duration::from_secs(left.unsigned_abs());
         Self { ours, browsers: Browsers::KeepUntil(at_s) }
     }
@@ -87,9 +87,15 @@ impl Lasts {
         match self.browsers {
             Browsers::AskAgain => reply::ASK_AGAIN,
             Browsers::KeepFor(seconds) => reply::keep_for(seconds),
-            Browsers::KeepUntil(at_s) => reply::keep_for((at_s - Timestamp::now().as_second()).clamp(0, 60)),
+            Browsers::KeepUntil(at_s) => reply::keep_for(seconds_until(at_s)),
         }
     }
+}
+
+/// From now on to so many seconds after 1970, a minute at most.
+#[allow(clippy::disallowed_methods)] // This crate knows no daemon; here is its clock.
+fn seconds_until(at_s: i64) -> i64 {
+    (at_s - Timestamp::now().as_second()).clamp(0, 60)
 }
 
 /// One answer.
@@ -160,8 +166,7 @@ mod tests {
         assert!(!has(&answers, &key("/m/hq/main?x", "other")) && !has(&answers, &key("/m/hq/main", "one")));
         assert!(!has(&answers, &AnswerKey { variant: "de", ..key("/m/hq/main?x", "one") }));
         assert!(!has(&answers, &AnswerKey { base_path: "/x".into(), ..key("/m/hq/main?x", "one") }));
-        let over = Timestamp::now().as_second() - 1;
-        keep(&answers, key("/m/hq/main?x", "one"), 10, Lasts::until(over));
+        keep(&answers, key("/m/hq/main?x", "one"), 10, Lasts::until(0));
         assert!(!has(&answers, &key("/m/hq/main?x", "one")));
     }
 

@@ -97,7 +97,7 @@ impl Web {
             .context("starting the thread that draws")?;
         let live = live::values::LiveValues::default();
         let mqtt = settings.mqtt;
-        let listening = live::values::listen(live::values::session(&mqtt)?, live.clone(), shutdown.clone());
+        let listening = live::values::listen(live::values::session(&mqtt), live.clone(), shutdown.clone());
         let site = answers::Site {
             hours: ledger::hours::Hours::new(ledger.clone()),
             series: ledger::series::SeriesStore::new(ledger.clone()),

@@ -3,7 +3,6 @@
 
 mod site;
 
-use jiff::Timestamp;
 use meter_messages::Minute;
 use site::{Site, info, record_minutes};
 use tempfile::TempDir;
@@ -26,7 +25,7 @@ fn of_a_meter_without_minutes_nothing_is_known() {
 
 #[test]
 fn what_was_before_the_first_minute_is_not_missing() {
-    let now = Timestamp::now().as_second() / 60;
+    let now = daemon_runtime::now().as_second() / 60;
     let since = |minutes: std::ops::Range<i64>| -> Vec<Minute> { minutes.map(Minute::nearest).collect() };
     let page = site(&since(now - 120..now)).get("/m/hq/main?lang=en").text();
     assert!(!page.contains("class=\"gap\"") && !page.contains("swatch unwatched"), "two hours old");
@@ -40,7 +39,7 @@ fn what_was_before_the_first_minute_is_not_missing() {
 
 #[test]
 fn everything_begins_with_the_recording() {
-    let now = Timestamp::now().as_second() / 60;
+    let now = daemon_runtime::now().as_second() / 60;
     let minutes: Vec<Minute> = (now - 70 * 1440..now).step_by(60).map(Minute::nearest).collect();
     let page = site(&minutes).get("/m/hq/main/all?lang=en").text();
     let months = page.matches("<g class=\"slot\">").count();

@@ -4,8 +4,8 @@
 
 mod site;
 
+use jiff::ToSpan;
 use jiff::civil::Date;
-use jiff::{Timestamp, ToSpan};
 use meter_messages::Minute;
 use site::{Site, berlin, pulses, record};
 use tempfile::TempDir;
@@ -139,7 +139,8 @@ fn euros(amount: f64) -> String {
 #[test]
 fn everything_costs_what_its_minutes_cost_from_the_first_month_on() {
     let site = site();
-    let (from, today) = (Date::constant(2024, 2, 1), Timestamp::now().to_zoned_datetime(berlin()).date());
+    let (from, today) =
+        (Date::constant(2024, 2, 1), daemon_runtime::now().to_zoned_datetime(berlin()).date());
     let (amount, rows) = costs(&site, "all");
     let expected = naive(&site.minutes, from, today);
     assert_eq!(amount.unwrap().replace(',', ""), euros(expected));
@@ -174,7 +175,7 @@ fn many_years_have_a_row_each_and_what_no_tariff_covers_has_no_cost() {
     };
     let site = over(TARIFFS);
     let (amount, rows) = costs(&site, "all");
-    let today = Timestamp::now().to_zoned_datetime(berlin()).date();
+    let today = daemon_runtime::now().to_zoned_datetime(berlin()).date();
     assert_eq!(amount.unwrap().replace(',', ""), euros(naive(&minutes, day("2021-05-01"), today)));
     assert_eq!(rows[0][0], "2021");
     assert_eq!(rows[0][2], euros(naive(&minutes, day("2021-05-01"), day("2021-12-31"))));
@@ -197,7 +198,7 @@ fn today_costs_the_same_on_the_page_and_for_programs() {
     assert_eq!(cost["currency"], "€");
     let (kwh, today) = (state["today"]["kwh"].as_f64().unwrap(), cost["today"].as_f64().unwrap());
     // The tests' clock may stand at midnight: then nothing is there yet.
-    if Timestamp::now().to_zoned_datetime(berlin()).hour() > 0 {
+    if daemon_runtime::now().to_zoned_datetime(berlin()).hour() > 0 {
         assert!((today - kwh * 0.40).abs() < 0.0051, "{today} of {kwh} kWh");
     }
     let page = site.get("/m/hq/main?lang=en").text();

@@ -182,14 +182,14 @@ fn browsers_keep_what_is_over_and_ask_for_what_is_not() {
     );
     let again = site.ask("GET", &closed, &[("If-None-Match", answer.header("etag"))]);
     assert_eq!((again.status, again.body.len()), (304, 0));
-    let now = jiff::Timestamp::now().as_second();
+    let now = daemon_runtime::now().as_second();
     let open = site.get(&format!("/api/v1/meters/hq/main/series?from={}&to={}", now - 86_400, now + 3600));
     assert_eq!(open.header("cache-control"), "no-cache");
     let page = site.get("/m/hq/main/day/2025-10-26");
     assert_eq!(page.header("cache-control"), "no-cache");
     let known = site.ask("GET", "/m/hq/main/day/2025-10-26", &[("If-None-Match", page.header("etag"))]);
     assert_eq!(known.status, 304);
-    let yesterday = jiff::Timestamp::now().to_zoned_datetime(site::berlin()).date().yesterday().unwrap();
+    let yesterday = daemon_runtime::now().to_zoned_datetime(site::berlin()).date().yesterday().unwrap();
     for picture in [format!("day/{yesterday}.svg"), format!("day/{yesterday}.png?lang=de")] {
         let answer = site.get(&format!("/m/hq/main/{picture}"));
         assert_eq!(
@@ -203,7 +203,7 @@ fn browsers_keep_what_is_over_and_ask_for_what_is_not() {
 #[test]
 fn chart_data_are_few_and_small() {
     let site = Site::start();
-    let now = jiff::Timestamp::now().as_second();
+    let now = daemon_runtime::now().as_second();
     for (from, points) in
         [(now - 3600, 2000), (now - 14 * 86_400, 2000), (now - 700 * 86_400, 100_000), (0, 100)]
     {
@@ -236,7 +236,7 @@ fn the_first_view_weighs_at_most_sixty_kilobytes() {
         said.push_str(&format!(", {address} {length}"));
         total += length;
     }
-    let now = jiff::Timestamp::now().as_second();
+    let now = daemon_runtime::now().as_second();
     let data = format!("/api/v1/meters/hq/main/series?from={}&to={now}&points=2000", now - 9 * 86_400);
     total += site.ask("GET", &data, &gzip).body.len();
     println!("{total} bytes: {said}");

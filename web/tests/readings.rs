@@ -10,7 +10,6 @@ use std::time::Duration;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use broker_users::{PasswordHash, Role, UsersFile};
-use jiff::Timestamp;
 use meter_ledger::{Entering, Ledger, TakingBack};
 use meter_messages::{MeterReading, TakenBack, Unit};
 use mosquitto::Broker;
@@ -173,7 +172,7 @@ fn enter(site: &Site, at: &str, kwh: f64, by: &str) {
     let mut batch = ledger.batch().unwrap();
     let reading =
         MeterReading { at: at.parse().unwrap(), shown: kwh, unit: Unit::KilowattHour, by: by.into() };
-    assert_ne!(batch.enter(&meter(), &reading, Timestamp::now()).unwrap(), Entering::UnknownMeter);
+    assert_ne!(batch.enter(&meter(), &reading, daemon_runtime::now()).unwrap(), Entering::UnknownMeter);
     batch.commit().unwrap();
 }
 

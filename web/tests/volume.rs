@@ -4,7 +4,6 @@
 
 mod site;
 
-use jiff::Timestamp;
 use meter_ledger::{Entering, Ledger};
 use meter_messages::{Info, Medium, Meter, MeterReading, Unit};
 use site::{Site, berlin, info, kwh, record_as};
@@ -25,9 +24,13 @@ fn site() -> Site {
     let minutes = record_as(dir.path(), &gas(), &Info { medium: Medium::Gas, ..info("Gas") });
     let mut ledger = Ledger::open(&dir.path().join("ledger.sqlite")).unwrap();
     let mut batch = ledger.batch().unwrap();
-    let reading =
-        MeterReading { at: Timestamp::now(), shown: 10_512.3, unit: Unit::CubicMetre, by: "anna".into() };
-    assert_eq!(batch.enter(&gas(), &reading, Timestamp::now()).unwrap(), Entering::Entered);
+    let reading = MeterReading {
+        at: daemon_runtime::now(),
+        shown: 10_512.3,
+        unit: Unit::CubicMetre,
+        by: "anna".into(),
+    };
+    assert_eq!(batch.enter(&gas(), &reading, daemon_runtime::now()).unwrap(), Entering::Entered);
     batch.commit().unwrap();
     let mut site = Site::set_up(dir, 1, SETTINGS);
     site.minutes = minutes;

@@ -4,10 +4,10 @@
 mod v4;
 mod v5;
 
-use std::hash::{BuildHasher, Hasher, RandomState};
 use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
+use daemon_runtime::random_id;
 use rumqttc::ConnectReturnCode;
 
 use crate::connection::Ending;
@@ -53,9 +53,7 @@ impl ConnectRequest {
         if !self.opening.client_id.is_empty() {
             return;
         }
-        // Its keys are random.
-        let random = || RandomState::new().build_hasher().finish();
-        self.opening.client_id = format!("unnamed-{:016x}{:016x}", random(), random());
+        self.opening.client_id = format!("unnamed-{}{}", random_id(), random_id());
         if let Version::V5(terms) = &mut self.version {
             terms.assign_client_id(&self.opening.client_id);
         }

@@ -1,6 +1,6 @@
 //! Between the time that goes on evenly and the calendar, which is what survives a restart.
 
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 /// The same moment on both clocks.
 #[derive(Debug, Clone, Copy)]
@@ -12,8 +12,8 @@ pub(super) struct Clock {
 
 impl Clock {
     pub(super) fn read() -> Clock {
-        let unix = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        Clock { now: Instant::now(), unix }
+        let unix_ns = daemon_runtime::now().as_nanosecond().max(0) as u64;
+        Clock { now: Instant::now(), unix: Duration::from_nanos(unix_ns) }
     }
 
     /// Seconds since 1970.

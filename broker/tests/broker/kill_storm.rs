@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::net::TcpStream;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use rumqttc::mqttbytes::QoS;
 use rumqttc::{Connect, Packet, PubAck, PubComp, PubRec, PubRel};
@@ -160,10 +160,9 @@ fn storm(
 
 /// Up to half a second; the same ones again for the same seed.
 fn random_pauses() -> impl FnMut() -> Duration {
-    let since_1970 = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
     let mut seed = match std::env::var("KILL_STORM_SEED") {
         Ok(seed) => seed.parse().unwrap(),
-        Err(_) => since_1970.subsec_nanos(),
+        Err(_) => daemon_runtime::now().subsec_nanosecond().unsigned_abs(),
     };
     println!("KILL_STORM_SEED={seed}");
     move || {

@@ -8,5 +8,5 @@ mod tries;
 
 pub use address::Address;
 pub use connection::Connection;
-pub use session::{MqttSession, unique_client_id};
+pub use session::MqttSession;
 pub use settings::MqttSettings;

@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use anyhow::{Context, anyhow, bail};
 use rumqttc::{AsyncClient, ConnectionError, Event, LastWill, NetworkOptions, Packet, QoS};
-use rustls::crypto::ring;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
@@ -142,15 +141,4 @@ impl MqttSession {
         }
         Ok(Connection::new(client, events, session_present, subscriptions))
     }
-}
-
-/// A client's name that no other has: of two with one name the broker would throw off one.
-///
-/// # Errors
-/// If the system has no source of chance.
-pub fn unique_client_id(name: &str) -> anyhow::Result<String> {
-    let mut chance = [0; 8];
-    let source = ring::default_provider().secure_random;
-    source.fill(&mut chance).map_err(|_| anyhow!("the system gives no random numbers"))?;
-    Ok(format!("{name}-{:016x}", u64::from_ne_bytes(chance)))
 }

@@ -37,7 +37,7 @@ fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let seed = seed("torture");
     let soak = Duration::from_secs(60 * arguments.soak_minutes);
-    let began = jiff::Timestamp::now();
+    let began = daemon_runtime::now();
     let outcome = parts::run(seed, arguments.kills, soak);
     let commit = arguments.commit.unwrap_or_else(report::commit_here);
     let report = report::Report { seed, began, commit: &commit, outcome: &outcome }.to_string();

@@ -10,7 +10,7 @@ use rand_chacha::rand_core::{RngCore, SeedableRng};
 pub fn seed(part: &str) -> u64 {
     let seed = match std::env::var("TORTURE_SEED") {
         Ok(seed) => seed.parse().unwrap_or_else(|_| panic!("TORTURE_SEED is {seed:?}, not a number")),
-        Err(_) => u64::from(jiff::Timestamp::now().subsec_nanosecond().unsigned_abs()),
+        Err(_) => u64::from(daemon_runtime::now().subsec_nanosecond().unsigned_abs()),
     };
     println!("{part}: TORTURE_SEED={seed} makes this run's plan again");
     seed

@@ -1,6 +1,5 @@
 //! Simulated households as settings of a publisher, and as the truth to compare with.
 
-use jiff::Timestamp;
 use meter_messages::{MeterConstant, Minute};
 use pi_publisher::pulse_source::simulated::{Household, SimulatedSettings};
 
@@ -21,7 +20,7 @@ pub struct Simulation {
 impl Simulation {
     /// Meters whose time begins 300 days ago: an RRD holds a year, and nothing in the future.
     pub fn new(seed: u64, meters: u64, minutes_a_second: u64) -> Self {
-        let first = Minute::containing(Timestamp::now().as_second() - 300 * 86_400).unwrap();
+        let first = Minute::containing(daemon_runtime::now().as_second() - 300 * 86_400).unwrap();
         Self { seed, meters, first, minutes_a_second }
     }
 

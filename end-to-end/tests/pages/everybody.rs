@@ -18,7 +18,7 @@ pub(crate) struct Page {
 /// All there are.
 pub(crate) fn pages() -> Vec<Page> {
     let zone = jiff::tz::TimeZone::get("Europe/Berlin").unwrap();
-    let today = jiff::Timestamp::now().to_zoned_datetime(zone).date();
+    let today = daemon_runtime::now().to_zoned_datetime(zone).date();
     let yesterday = today.yesterday().unwrap();
     let (year, month) = (yesterday.year(), yesterday.month());
     let week = yesterday.iso_week_date();

@@ -28,7 +28,7 @@ fn make_user(folder: &Path) {
 /// Two meters of a household that began two days ago and runs in real time now.
 fn household() -> (Site, [Program; 4]) {
     let from =
-        jiff::Timestamp::from_second(jiff::Timestamp::now().as_second() / 60 * 60 - 2 * 86_400).unwrap();
+        jiff::Timestamp::from_second(daemon_runtime::now().as_second() / 60 * 60 - 2 * 86_400).unwrap();
     let meter = |id: &str, name: &str| {
         format!(
             "[[meter]]\nid = '{id}'\nname = '{name}'\npulses_per_kwh = 10000\n\

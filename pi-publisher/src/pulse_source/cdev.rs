@@ -4,7 +4,6 @@
 //! highest rate S0 allows. When the queue is full it drops the oldest, and the
 //! running number of the next one tells how many. Nothing is lost unnoticed.
 
-use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::Duration;
@@ -114,7 +113,7 @@ impl CharacterDevice {
             device.ahead = device.edges(&left);
             return Ok(device);
         }
-        let id = format!("{:016x}", RandomState::new().build_hasher().finish());
+        let id = daemon_runtime::random_id();
         let records = records(false).map_err(failed)?;
         let began = monotonic_now();
         let request = request(settings, &found).map_err(|error| refused(&found, &described, &error))?;

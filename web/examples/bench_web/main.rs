@@ -42,7 +42,7 @@ fn main() {
 
 /// Answers a second, round by round; nginx serves what we answered from a file.
 fn throughput(web: &Web, folder: &std::path::Path, rounds: usize, seconds: usize) {
-    let now = jiff::Timestamp::now().as_second();
+    let now = daemon_runtime::now().as_second();
     let series = |from: i64, to: i64, points: i64| {
         format!("/api/v1/meters/hq/main/series?from={from}&to={to}&points={points}")
     };
@@ -92,7 +92,7 @@ fn throughput(web: &Web, folder: &std::path::Path, rounds: usize, seconds: usize
 
 /// What comes over the wire before the first view stands: page, style, scripts, data.
 fn weight(web: &Web) {
-    let now = jiff::Timestamp::now().as_second();
+    let now = daemon_runtime::now().as_second();
     let data = format!("/api/v1/meters/hq/main/series?from={}&to={now}&points=2000", now - 9 * 86_400);
     let page = String::from_utf8(client::get(web.address, "/", "").body).unwrap();
     let linked = page.split('"').filter(|part| part.starts_with("/assets/") || part.starts_with("/manifest"));

@@ -17,7 +17,7 @@ const AT_ONCE: usize = 50_000;
 pub(crate) fn compare(web: &Web, folder: &Path, rounds: usize, seconds: usize) {
     let victoria = Victoria::start(folder);
     let php = Php::start(folder);
-    let today = jiff::Timestamp::now().as_second() / 86_400 * 86_400;
+    let today = daemon_runtime::now().as_second() / 86_400 * 86_400;
     println!("the same beside others: answers a second, and CPU of each in µs");
     for (what, days, points) in [("a day's minutes", 1, 1440), ("a year in 1,000 points", 365, 1000)] {
         let (to, from) = (today - 86_400, today - (days + 1) * 86_400);

@@ -46,7 +46,7 @@ pub(crate) fn compare(web: &Web, folder: &Path, rounds: usize) {
 
 /// Of the server, for each of some pictures of a span: other ones in each round.
 fn drawn(web: &Web, span: &str, index: i64, round: usize) -> f64 {
-    let today = jiff::Timestamp::now().to_zoned_datetime(jiff::tz::TimeZone::UTC).date();
+    let today = daemon_runtime::now().to_zoned_datetime(jiff::tz::TimeZone::UTC).date();
     let day = |back: i64| -> Date { today.saturating_add(jiff::SignedDuration::from_hours(-24 * back)) };
     let back = round as i64;
     let period = match span {

@@ -190,7 +190,7 @@ pub(crate) struct Publisher {
 
 impl Publisher {
     pub(crate) fn live(&mut self, watts: u64) {
-        let now = jiff::Timestamp::now();
+        let now = daemon_runtime::now();
         writeln!(self.lines, "{{\"t\":\"{now}\",\"w\":{watts},\"total\":{watts}}}").unwrap();
         self.lines.flush().unwrap();
     }

@@ -2,7 +2,6 @@
 
 use std::path::Path;
 
-use jiff::Timestamp;
 use meter_ledger::Ledger;
 use meter_messages::{Info, MeterConstant, Minute, PulseCount};
 use meter_rrd::MeterDatabase;
@@ -20,14 +19,14 @@ fn pulses(minute: i64) -> u32 {
 
 /// The minutes of the last year and a day: Unix time and pulses.
 pub(crate) fn recent() -> Vec<(i64, u32)> {
-    let now = Timestamp::now().as_second() / 60;
+    let now = daemon_runtime::now().as_second() / 60;
     (now - 366 * 1440..now).map(|minute| (minute * 60, pulses(minute))).collect()
 }
 
 /// Writes both as the recorder does.
 pub(crate) fn record(folder: &Path) {
     let meter = "hq/main".parse().unwrap();
-    let now = Timestamp::now().as_second() / 60;
+    let now = daemon_runtime::now().as_second() / 60;
     let minutes: Vec<Minute> = (now - DAYS * 1440..now).map(Minute::nearest).collect();
     let info = Info {
         name: "Main meter".into(),

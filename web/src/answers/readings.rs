@@ -68,7 +68,8 @@ impl Site {
         fields: Fields,
         by: &str,
     ) -> Result<Reply, Refusal> {
-        let reading = match fields.reading(by, known.medium.unit(), self.ledger.zone(), Timestamp::now()) {
+        let reading = match fields.reading(by, known.medium.unit(), self.ledger.zone(), daemon_runtime::now())
+        {
             Ok(reading) => reading,
             Err(wrong) => return self.again(&known, asked, fields, Outcome::Wrong(wrong)).await,
         };
@@ -84,7 +85,7 @@ impl Site {
         asked: &Asked<'_>,
         taken_back: TakenBack,
     ) -> Result<Reply, Refusal> {
-        let empty = Fields::at(self.ledger.zone().to_datetime(Timestamp::now()));
+        let empty = Fields::at(self.ledger.zone().to_datetime(daemon_runtime::now()));
         let (payload, told) = (taken_back.to_json(), format!("taken_back={}", taken_back.at));
         let is_other = |checked: &CheckedReading| checked.entered.reading.at != taken_back.at;
         self.hand_over(known, asked, (payload, empty), &told, |there| there.iter().all(is_other)).await
@@ -157,7 +158,7 @@ impl Site {
         let zone = self.ledger.zone();
         let (outcome, typed) = outcome.map_or((None, None), |(outcome, typed)| (Some(outcome), typed));
         let form = match asked.visitor.may_enter() {
-            Some(_) => Ok(typed.unwrap_or_else(|| Fields::at(zone.to_datetime(Timestamp::now())))),
+            Some(_) => Ok(typed.unwrap_or_else(|| Fields::at(zone.to_datetime(daemon_runtime::now())))),
             None if asked.visitor.name().is_some() => Err(Lacking::Right),
             None if self.access.is_restricted() => Err(Lacking::Login),
             None => Err(Lacking::Users),

@@ -2,13 +2,12 @@
 //! new value in between.
 
 use std::convert::Infallible;
-use std::hash::{BuildHasher, Hasher, RandomState};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::stream::{self, Stream, StreamExt};
 use hyper::header;
-use jiff::Timestamp;
 use meter_messages::Meter;
 use serde::Serialize;
 use tokio::sync::watch;
@@ -73,8 +72,10 @@ pub(crate) fn of_all(watched: Vec<(Meter, watch::Receiver<News>)>, shutdown: Can
 
 /// A pause that differs from browser to browser.
 fn spread() -> Duration {
-    let some = RandomState::new().build_hasher().finish();
-    Duration::from_millis(some % SPREAD_MS)
+    static STREAMS: AtomicU64 = AtomicU64::new(0);
+    // The golden section spreads them evenly, however many there are.
+    let share = STREAMS.fetch_add(1, Ordering::Relaxed).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32;
+    Duration::from_millis((share * SPREAD_MS) >> 32)
 }
 
 fn event_stream(events: impl Stream<Item = Bytes> + Send + 'static) -> Reply {
@@ -141,7 +142,7 @@ impl Watcher {
 
 /// The time until the minute that is over next is surely recorded.
 fn until_settled() -> Duration {
-    let into_minute = Timestamp::now().as_second().rem_euclid(60);
+    let into_minute = daemon_runtime::now().as_second().rem_euclid(60);
     Duration::from_secs(((SETTLED_S - into_minute - 1).rem_euclid(60) + 1) as u64)
 }
 

@@ -137,7 +137,7 @@ struct LastMinute {
 }
 
 fn now(presence: &Presence) -> Option<Now> {
-    let fresh = presence.freshness(Timestamp::now()) == Freshness::Live;
+    let fresh = presence.freshness(daemon_runtime::now()) == Freshness::Live;
     let live = presence.value.as_ref()?;
     let power = RateState::Power { power_w: live.power_w };
     let rate = live.flow_l_h.map_or(power, |flow_l_h| RateState::Flow { flow_l_h });

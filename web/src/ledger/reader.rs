@@ -5,7 +5,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use daemon_runtime::{Owner, OwnerEnded};
-use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use meter_figures::{Figures, SiteTariffs, until};
 use meter_ledger::{Ledger, LedgerError, RecordedMinute};
@@ -157,5 +156,5 @@ impl Reader {
 
 /// The minute in which we are.
 pub(crate) fn minute_in_progress() -> Minute {
-    Minute::nearest(Timestamp::now().as_second().div_euclid(Minute::SECONDS))
+    Minute::nearest(daemon_runtime::now().as_second().div_euclid(Minute::SECONDS))
 }

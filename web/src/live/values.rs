@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use bytes::Bytes;
-use daemon_runtime::{Connection, MqttSession, MqttSettings, unique_client_id};
+use daemon_runtime::{Connection, MqttSession, MqttSettings, random_id};
 use jiff::Timestamp;
 use meter_messages::{ALL_SITES, Diag, Info, Live, Meter, SiteId, State, Status, Topic};
 use rumqttc::{Publish, QoS};
@@ -251,12 +251,9 @@ impl LiveValues {
 }
 
 /// A session that hears what all meters say.
-///
-/// # Errors
-/// If it cannot be given a name of its own.
-pub(crate) fn session(settings: &MqttSettings) -> anyhow::Result<MqttSession> {
+pub(crate) fn session(settings: &MqttSettings) -> MqttSession {
     let subscriptions = SUBSCRIPTIONS.map(|filter| (filter.to_owned(), QoS::AtMostOnce)).into();
-    Ok(MqttSession { subscriptions, ..MqttSession::new(settings, &unique_client_id("powerpi-web")?) })
+    MqttSession { subscriptions, ..MqttSession::new(settings, &format!("powerpi-web-{}", random_id())) }
 }
 
 /// Listens until `shutdown`.

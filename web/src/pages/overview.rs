@@ -1,7 +1,6 @@
 //! All meters: each with its state, those of a site together.
 
 use askama::Template;
-use jiff::Timestamp;
 use meter_figures::Figures;
 use meter_ledger::Sum;
 use meter_messages::Medium;
@@ -41,7 +40,7 @@ impl SumView {
             texts.number(sum, 3)
         };
         let live = meters.iter().filter_map(|(_, presence)| {
-            let is_live = presence.freshness(Timestamp::now()) == Freshness::Live;
+            let is_live = presence.freshness(daemon_runtime::now()) == Freshness::Live;
             presence.value.as_ref().filter(|_| is_live)?.power_w
         });
         let watts: Vec<f64> = live.map(f64::from).collect();

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use daemon_runtime::OwnerEnded;
-use jiff::Timestamp;
 use meter_figures::Period;
 use meter_messages::{Meter, PeriodKind};
 use meter_rrd::{DatabaseError, Picture, Size, Theme};
@@ -82,5 +81,5 @@ pub(crate) enum PictureError {
 
 /// The minute to which a picture belongs that is drawn now.
 pub(super) fn round() -> i64 {
-    (Timestamp::now().as_second() - SETTLED_S).div_euclid(60)
+    (daemon_runtime::now().as_second() - SETTLED_S).div_euclid(60)
 }

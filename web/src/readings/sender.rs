@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::Context;
-use daemon_runtime::{Connection, MqttSession, MqttSettings, unique_client_id};
+use daemon_runtime::{Connection, MqttSession, MqttSettings, random_id};
 use meter_messages::{Meter, Topic};
 use rumqttc::{Packet, QoS};
 use tokio::time::timeout;
@@ -15,8 +15,8 @@ const WITHIN: Duration = Duration::from_secs(10);
 /// readings are rare and what becomes of one must not depend on what else is said.
 pub(crate) async fn send(mqtt: &MqttSettings, meter: &Meter, payload: Vec<u8>) -> anyhow::Result<()> {
     // Not the name of the client that listens: it would be thrown off.
-    let client_id =
-        unique_client_id(&format!("{}-reading", mqtt.client_id.as_deref().unwrap_or("powerpi-web")))?;
+    let usual = mqtt.client_id.as_deref().unwrap_or("powerpi-web");
+    let client_id = format!("{usual}-reading-{}", random_id());
     let session = MqttSession { client_id, ..MqttSession::new(mqtt, "") };
     let mut connection = session.connect().await.context("sending a reading")?;
     let sent = timeout(WITHIN, hand_over(&mut connection, meter, payload)).await;

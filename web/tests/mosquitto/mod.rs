@@ -5,8 +5,6 @@ use std::net::TcpStream;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use jiff::Timestamp;
-
 /// Debian's mosquitto.
 pub(crate) struct Broker {
     pub(crate) port: u16,
@@ -39,13 +37,13 @@ impl Broker {
     }
 
     pub(crate) fn live(&self, watts: u32, total: u64) {
-        let payload = format!("{{\"t\":\"{}\",\"w\":{watts},\"total\":{total}}}", Timestamp::now());
+        let payload = format!("{{\"t\":\"{}\",\"w\":{watts},\"total\":{total}}}", daemon_runtime::now());
         self.publish("powerpi/hq/main/live", &payload, false);
     }
 
     /// A value that is there for whoever subscribes later.
     pub(crate) fn state(&self, watts: u32) {
-        let now = Timestamp::now();
+        let now = daemon_runtime::now();
         let payload = format!("{{\"t\":\"{now}\",\"power_w\":{watts},\"energy_kwh\":0.005,\"total\":5}}");
         self.publish("powerpi/hq/main/state", &payload, true);
     }

@@ -11,7 +11,6 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use daemon_runtime::MqttSettings;
-use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use meter_ledger::Ledger;
 use meter_messages::{Info, Meter, MeterConstant, Minute, PulseCount};
@@ -49,7 +48,7 @@ pub(crate) fn minutes() -> Vec<Minute> {
         .chain(span("2025-06-09T22:00:00Z", "2025-06-10T18:00:00Z"))
         .chain(span("2025-06-11T01:00:00Z", "2025-06-11T22:00:00Z"))
         .chain(span("2025-10-20T00:00:00Z", "2025-11-02T00:00:00Z"));
-    let now = Timestamp::now().as_second() / 60;
+    let now = daemon_runtime::now().as_second() / 60;
     let recent = (now - 14 * 1440..now).filter(|at| !(now - 2 * 1440..now - 2 * 1440 + 180).contains(at));
     past.chain(recent).map(Minute::nearest).collect()
 }

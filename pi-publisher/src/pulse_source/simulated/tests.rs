@@ -185,7 +185,7 @@ fn a_kettle_stands_out_from_the_minutes_around_it() {
 
 #[test]
 fn a_past_is_run_through_at_once_and_the_present_comes_as_it_happens() {
-    let from = Timestamp::now() - std::time::Duration::from_secs(86_400 * 3);
+    let from = daemon_runtime::now() - std::time::Duration::from_secs(86_400 * 3);
     let settings = SimulatedSettings { from: Some(from), kwh_per_year: 50_000.0, ..Default::default() };
     let began = Instant::now();
     let mut source = open(&settings, constant(10_000), None).unwrap();

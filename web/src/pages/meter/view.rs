@@ -140,7 +140,7 @@ impl MeterView {
 
 /// The class of a value's state.
 fn freshness(presence: &Presence) -> &'static str {
-    match presence.freshness(Timestamp::now()) {
+    match presence.freshness(daemon_runtime::now()) {
         Freshness::Live => "live",
         Freshness::Stale => "stale",
         Freshness::Offline => "offline",
