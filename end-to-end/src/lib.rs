@@ -9,6 +9,7 @@ mod browser;
 mod burden;
 mod eyes;
 mod program;
+mod silent_broker;
 mod site;
 pub mod torture;
 
@@ -16,4 +17,5 @@ pub use browser::{Browser, Theme};
 pub use burden::Burden;
 pub use eyes::{http_get, mosquitto_pub, mosquitto_sub, rrd_minutes};
 pub use program::{Program, binary, run_to_end};
+pub use silent_broker::{Silent, SilentBroker};
 pub use site::{Site, free_port, wait_until};

@@ -33,7 +33,8 @@ use super::{Contact, PulseSource, SourceClock, SourceError, SourceTime, Watched}
 
 /// The most that one call of [`PulseSource::watch`] runs through: a day.
 const LONGEST_STRETCH_NS: i64 = 86_400_000_000_000;
-const A_SECOND: Duration = Duration::from_secs(1);
+/// How long a household without a pulse is waited for: as long as a quiet line.
+const WAIT: Duration = Duration::from_millis(500);
 
 /// A simulated household as a source of pulses.
 #[derive(Debug)]
@@ -74,11 +75,11 @@ pub fn open(
 }
 
 impl Simulated {
-    /// None of our time while it is behind; about a second where no edge is
-    /// near.
+    /// None of our time while it is behind; about a second, or [`WAIT`] at the end, where no edge
+    /// is near.
     fn until_next_edge(&self) -> Duration {
         if self.position >= self.end {
-            return A_SECOND;
+            return WAIT;
         }
         let look_ahead_ns = self.pace.second_ns().min(LONGEST_STRETCH_NS);
         let horizon = self.position.plus_ns(look_ahead_ns).min(self.end);
@@ -94,7 +95,7 @@ impl PulseSource for Simulated {
     }
 
     fn watch(&mut self) -> Result<Watched, SourceError> {
-        thread::sleep(self.until_next_edge().min(A_SECOND));
+        thread::sleep(self.until_next_edge().min(WAIT));
 
         let until = self.pace.now().min(self.position.plus_ns(LONGEST_STRETCH_NS)).min(self.end);
         let until = until.max(self.position);
