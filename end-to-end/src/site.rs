@@ -75,8 +75,13 @@ impl Site {
 
     /// Starts one of the programs and does not wait.
     pub fn spawn(&self, name: &'static str) -> Program {
+        self.spawn_with(name, &[])
+    }
+
+    /// The same, with more in its environment.
+    pub fn spawn_with(&self, name: &'static str, environment: &[(&str, &Path)]) -> Program {
         let settings = self.path().join(format!("{name}.toml"));
-        Program::spawn(name, self.path(), &["--config".into(), settings.display().to_string()], &[])
+        Program::spawn(name, self.path(), &["--config".into(), settings.display().to_string()], environment)
     }
 
     /// Starts one of the programs and waits until it is ready.

@@ -19,8 +19,10 @@ const RRD_WITHIN: Duration = Duration::from_secs(60);
 /// The result of a run.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct Custody {
-    /// Processes that were killed.
+    /// Processes that were killed, or ended because a thread of theirs panicked.
     pub kills: u64,
+    /// The latter of them.
+    pub panics: u64,
     /// Minutes that the household emitted.
     pub minutes: u64,
     /// Minutes that are missing, or that lack pulses.
@@ -41,6 +43,7 @@ impl Custody {
 impl AddAssign for Custody {
     fn add_assign(&mut self, other: Self) {
         self.kills += other.kills;
+        self.panics += other.panics;
         self.minutes += other.minutes;
         self.lost += other.lost;
         self.twice += other.twice;

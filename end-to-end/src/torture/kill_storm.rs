@@ -1,5 +1,6 @@
 //! Kills at random moments: whichever program is killed when, every minute is recorded once.
 
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use meter_messages::{MeterId, Minute};
@@ -17,6 +18,13 @@ const AFTERWARDS: i64 = 30;
 /// While the ledger grows we wait; without a new minute for so long it is stuck. A pause before
 /// reconnecting is a minute at most.
 const STUCK_AFTER: Duration = Duration::from_secs(90);
+
+/// Within this a thread panics that is to, unless it has nothing to do at the moment.
+const PANICS_WITHIN: Duration = Duration::from_secs(3);
+
+/// The threads of each program that own what blocks, by the programs' numbers. Those of the pages have
+/// nothing to do without a browser.
+const OWNERS: [&[&str]; PROGRAMS] = [&["exchange"], &["ledger", "pictures"], &["outbox", "meter m0"], &[]];
 
 /// A pipeline of four processes and a plan to kill them.
 #[derive(Debug)]
@@ -37,17 +45,52 @@ struct Pipeline<'a> {
     site: &'a Site,
     forgetful_broker: bool,
     programs: [Option<Program>; PROGRAMS],
+    /// How many were started: the threads that can panic take turns.
+    starts: [usize; PROGRAMS],
+    panics: u64,
     faults: Vec<String>,
 }
 
 impl Pipeline<'_> {
-    fn spawn(&self, program: usize) -> Program {
-        match program {
-            0 if self.forgetful_broker => mosquitto::spawn(self.site),
-            0 => self.site.spawn("powerpi-broker"),
-            1 => self.site.spawn("powerpi-recorder"),
-            2 => self.site.spawn("pi-publisher"),
-            _ => self.site.spawn("powerpi-web"),
+    fn spawn(&mut self, program: usize) -> Program {
+        let name = match program {
+            0 if self.forgetful_broker => return mosquitto::spawn(self.site),
+            0 => "powerpi-broker",
+            1 => "powerpi-recorder",
+            2 => "pi-publisher",
+            _ => return self.site.spawn("powerpi-web"),
+        };
+        let owner = OWNERS[program][self.starts[program] % OWNERS[program].len()];
+        self.starts[program] += 1;
+        let fault = format!("panic,{owner},{}", self.panics_now(program).display());
+        self.site.spawn_with(name, &[("POWERPI_FAULT", Path::new(&fault))])
+    }
+
+    fn can_panic(&self, program: usize) -> bool {
+        !(OWNERS[program].is_empty() || program == 0 && self.forgetful_broker)
+    }
+
+    /// The file at whose coming a thread of a program panics.
+    fn panics_now(&self, program: usize) -> PathBuf {
+        self.site.path().join(format!("{program}.panics"))
+    }
+
+    /// Has a thread of a program panic; one that has nothing to do is killed with its program.
+    fn panic(&mut self, victim: usize, mut program: Program) {
+        let now = self.panics_now(victim);
+        std::fs::write(&now, "").unwrap();
+        let began = Instant::now();
+        let ended = loop {
+            match program.ended() {
+                None if began.elapsed() < PANICS_WITHIN => std::thread::sleep(Duration::from_millis(10)),
+                ended => break ended,
+            }
+        };
+        std::fs::remove_file(&now).unwrap();
+        match ended {
+            None => program.kill(),
+            Some(status) if status.code() == Some(1) => self.panics += 1,
+            Some(status) => self.faults.push(format!("a panic ended in {status}: {}", program.last_words())),
         }
     }
 
@@ -68,6 +111,8 @@ impl Pipeline<'_> {
             let Some(mut program) = self.programs[victim].take() else { continue };
             if let Some(status) = program.ended() {
                 self.faults.push(format!("ended by itself ({status}): {}", program.last_words()));
+            } else if blow.by_panic && self.can_panic(victim) {
+                self.panic(victim, program);
             } else {
                 program.kill();
             }
@@ -99,8 +144,14 @@ impl KillStorm {
         let simulation = Simulation::new(self.seed, self.meters, self.minutes_a_second);
         let site = Site::new(&simulation.settings(None));
         let programs = std::array::from_fn(|_| None);
-        let mut pipeline =
-            Pipeline { site: &site, forgetful_broker: self.forgetful_broker, programs, faults: Vec::new() };
+        let mut pipeline = Pipeline {
+            site: &site,
+            forgetful_broker: self.forgetful_broker,
+            programs,
+            starts: [0; PROGRAMS],
+            panics: 0,
+            faults: Vec::new(),
+        };
         pipeline.start();
         let recorded = || rows_in_ledger(&site.path().join("ledger.sqlite"));
         wait_until("the first minute is recorded", || recorded() > 0);
@@ -117,8 +168,9 @@ impl KillStorm {
         let wanted = (until.epoch_minutes() - simulation.first.epoch_minutes()) as u64 * self.meters;
         progress(&format!("{in_the_storm} minutes recorded in the storm, waiting for {wanted}"));
         wait_for(wanted, recorded);
+        progress(&format!("{} of {kills} ended because a thread of theirs panicked", pipeline.panics));
         let mut custody = reckon(&site, &simulation, until);
-        custody.kills = kills;
+        (custody.kills, custody.panics) = (kills, pipeline.panics);
         custody.faults.append(&mut pipeline.faults);
         pipeline.stop();
         custody

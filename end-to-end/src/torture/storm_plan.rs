@@ -16,15 +16,19 @@ pub(super) struct Blow {
     pub(super) victims: Vec<usize>,
     /// How long they are stopped.
     pub(super) away: Duration,
+    /// Whether a thread of theirs panics, instead of SIGKILL; only in builds that have faults on purpose.
+    pub(super) by_panic: bool,
 }
 
 /// Steps until `kills` processes are killed.
 pub(super) fn blows(seed: u64, kills: u64) -> Vec<Blow> {
-    let mut chance = Chance::new(seed);
+    // Who panics is drawn apart: a seed hits the same programs in every build.
+    let (mut chance, mut panics) = (Chance::new(seed), Chance::new(!seed));
     let (mut blows, mut planned) = (Vec::new(), 0);
     while planned < kills {
         let mut blow = blow(&mut chance);
         blow.victims.truncate((kills - planned) as usize);
+        blow.by_panic = cfg!(debug_assertions) && panics.percent(30);
         planned += blow.victims.len() as u64;
         blows.push(blow);
     }
@@ -46,7 +50,7 @@ fn blow(chance: &mut Chance) -> Blow {
         _ => PROGRAMS,
     });
     let away = if chance.percent(10) { chance.millis_below(1500) } else { chance.millis_below(150) };
-    Blow { pause, victims, away }
+    Blow { pause, victims, away, by_panic: false }
 }
 
 #[cfg(test)]
