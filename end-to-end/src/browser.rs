@@ -86,7 +86,7 @@ impl Browser {
                 .await
             {
                 Ok(page) => break page,
-                Err(error) if began.elapsed() > Duration::from_secs(30) => panic!("chromium: {error}"),
+                Err(error) if began.elapsed() > Duration::from_secs(60) => panic!("chromium: {error}"),
                 Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,
             }
         };
@@ -227,7 +227,7 @@ impl Browser {
     pub async fn wait_for(&self, expression: &str) {
         let began = Instant::now();
         while self.evaluate(expression).await != Value::Bool(true) {
-            assert!(began.elapsed() < Duration::from_secs(20), "waited 20 s for {expression}");
+            assert!(began.elapsed() < Duration::from_secs(60), "waited a minute for {expression}");
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
     }

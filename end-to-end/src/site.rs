@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use meter_ledger::{Ledger, RecordedMeter};
 use meter_messages::{Meter, Minute};
+use pi_publisher::outbox::Outbox;
 use tempfile::TempDir;
 
 use crate::program::Program;
@@ -109,6 +110,13 @@ impl Site {
         let all = Minute::nearest(i64::MIN)..Minute::nearest(i64::MAX);
         let minutes = self.ledger().minutes(&known, all).unwrap();
         minutes.iter().map(|minute| (minute.minute, minute.pulses)).collect()
+    }
+
+    /// How many minutes of a meter the publisher has put into its outbox.
+    pub fn counted(&self, meter: &str) -> u64 {
+        let outbox = Outbox::open_read_only(self.path()).unwrap();
+        let account = outbox.existing_account(&meter.parse().unwrap()).unwrap();
+        account.map_or(0, |account| account.last_seq)
     }
 
     /// The RRD file of a meter.

@@ -23,7 +23,7 @@ impl Drop for Proxy {
         // Asked to, nginx takes its workers along.
         let _ = kill_process(Pid::from_child(&self.child), Signal::TERM);
         let began = Instant::now();
-        while began.elapsed() < Duration::from_secs(5) && matches!(self.child.try_wait(), Ok(None)) {
+        while began.elapsed() < Duration::from_secs(30) && matches!(self.child.try_wait(), Ok(None)) {
             std::thread::sleep(Duration::from_millis(10));
         }
         let _ = self.child.kill();

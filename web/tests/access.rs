@@ -130,12 +130,19 @@ fn strangers_see_public_meters_as_if_there_were_no_others() {
         let status = site.get(shown).status;
         assert!(status == 200 || status == 303, "{shown}: {status}");
     }
-    let mut first = [0; 2000];
     let mut events = site.send("GET", "/api/v1/live", &[]);
-    std::thread::sleep(Duration::from_millis(300));
-    let length = events.read(&mut first).unwrap();
-    let said = String::from_utf8_lossy(&first[..length]).into_owned();
-    assert!(said.contains("\"meter\":\"hq/main\"") && !said.contains("cellar"), "{said}");
+    let (mut said, mut piece) = (String::new(), [0; 2000]);
+    while !said.contains("\"meter\":\"hq/main\"") {
+        let length = events.read(&mut piece).unwrap();
+        assert!(length > 0, "{said}");
+        said.push_str(&String::from_utf8_lossy(&piece[..length]));
+    }
+    // And nothing of another one.
+    events.set_read_timeout(Some(Duration::from_millis(300))).unwrap();
+    while let Ok(length @ 1..) = events.read(&mut piece) {
+        said.push_str(&String::from_utf8_lossy(&piece[..length]));
+    }
+    assert!(!said.contains("cellar"), "{said}");
 }
 
 #[test]
@@ -247,7 +254,7 @@ impl Drop for Program {
 }
 
 fn until(what: &str, mut done: impl FnMut() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(20);
+    let deadline = Instant::now() + Duration::from_secs(60);
     while !done() {
         assert!(Instant::now() < deadline, "{what}");
         std::thread::sleep(Duration::from_millis(50));
@@ -295,7 +302,7 @@ fn sighup_reads_users_again_and_drops_nobody() {
     let mut watching = TcpStream::connect(address).unwrap();
     let (name, value) = anna();
     write!(watching, "GET /api/v1/live HTTP/1.1\r\nHost: x\r\n{name}: {value}\r\n\r\n").unwrap();
-    watching.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+    watching.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
     let mut some = [0; 4000];
     assert!(watching.read(&mut some).unwrap() > 0);
 

@@ -11,8 +11,9 @@ use site::program::{Server, raise_open_files};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpSocket;
 
-/// Another client's worst round trip while somebody attacks.
-const WORST: Duration = Duration::from_millis(500);
+/// Another client's worst round trip while somebody attacks: a few milliseconds on a quiet machine;
+/// who waited for the attack to end would wait longer than this.
+const WORST: Duration = Duration::from_secs(5);
 
 /// The status of an answer to these bytes; `None` for a connection that was just closed.
 fn status(server: &Server, bytes: &[u8]) -> Option<u16> {
@@ -133,7 +134,7 @@ fn impossible_addresses_are_not_found_or_refused() {
     ] {
         let began = Instant::now();
         let answer = status(&server, get(&path).as_bytes());
-        if answer != Some(expected) || began.elapsed() > Duration::from_secs(20) {
+        if answer != Some(expected) || began.elapsed() > Duration::from_secs(60) {
             otherwise.push(format!("{}: {answer:?}, {:?}", &path[..path.len().min(100)], began.elapsed()));
         }
     }
@@ -294,14 +295,21 @@ fn ten_thousand_idle_connections_bother_nobody() {
         println!("{places} places: worst round trip {worst:?}, {more} KiB more");
         assert!(worst < bearable, "{worst:?}, not within {bearable:?}");
         assert!(more < 150_000, "{more} KiB more");
-        let displaced = runtime.block_on(async {
-            let mut displaced = 0;
-            for stream in &mut idle {
-                displaced += usize::from(ended(stream, Duration::from_micros(100)).await);
-            }
-            displaced
-        });
         let expected = count.saturating_sub(places);
+        let began = Instant::now();
+        // A loaded machine takes its time to have accepted all of them.
+        let displaced = loop {
+            let displaced = runtime.block_on(async {
+                let mut displaced = 0;
+                for stream in &mut idle {
+                    displaced += usize::from(ended(stream, Duration::from_micros(100)).await);
+                }
+                displaced
+            });
+            if displaced >= expected || began.elapsed() > Duration::from_secs(60) {
+                break displaced;
+            }
+        };
         assert!(displaced >= expected && displaced <= expected + 200, "{displaced} of {count} displaced");
     }
 }
@@ -378,7 +386,7 @@ fn behind_a_proxy_one_browser_leaves_places_for_others() {
     let server = Server::start("max_connections = 40");
     let stream = |browser: &str| {
         let mut stream = TcpStream::connect(server.address()).unwrap();
-        stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
         stream.write_all(get_for(browser, "/api/v1/live").as_bytes()).unwrap();
         let mut said = [0; 12];
         stream.read_exact(&mut said).unwrap();
@@ -394,7 +402,7 @@ fn behind_a_proxy_one_browser_leaves_places_for_others() {
     drop(streams);
     let began = Instant::now();
     while page("198.51.100.9") != Some(200) {
-        assert!(began.elapsed() < Duration::from_secs(20), "what is let go can be had again");
+        assert!(began.elapsed() < Duration::from_secs(60), "what is let go can be had again");
         std::thread::sleep(Duration::from_millis(50));
     }
 }

@@ -3,6 +3,7 @@
 
 use std::io::Write;
 use std::net::TcpListener;
+use std::os::unix::net::UnixDatagram;
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
@@ -56,9 +57,14 @@ fn a_port_in_use_is_said_in_one_line() {
 
 #[test]
 fn it_adopts_the_time_zone_and_stops_on_sigterm() {
+    let folder = tempfile::TempDir::new().unwrap();
+    let ready = UnixDatagram::bind(folder.path().join("ready")).unwrap();
+    ready.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
     let settings = settings("listen = \"127.0.0.1:0\"\ntime_zone = \"Europe/Berlin\"\n[mqtt]\nport = 1");
-    let child = program(&settings).spawn().unwrap();
-    std::thread::sleep(Duration::from_millis(700));
+    let child = program(&settings).env("NOTIFY_SOCKET", folder.path().join("ready")).spawn().unwrap();
+    let mut said = [0; 64];
+    let length = ready.recv(&mut said).unwrap();
+    assert!(said[..length].starts_with(b"READY=1"), "{:?}", String::from_utf8_lossy(&said[..length]));
     // librrd labels its time axis by it.
     let environment = std::fs::read(format!("/proc/{}/environ", child.id())).unwrap();
     assert!(environment.split(|byte| *byte == 0).any(|variable| variable == b"TZ=Europe/Berlin"));
@@ -66,5 +72,6 @@ fn it_adopts_the_time_zone_and_stops_on_sigterm() {
     assert!(Command::new("kill").arg(child.id().to_string()).status().unwrap().success());
     let output = child.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
-    assert!(asked.elapsed() < Duration::from_secs(5));
+    // Milliseconds by itself; a loaded machine takes more.
+    assert!(asked.elapsed() < Duration::from_secs(30));
 }

@@ -4,8 +4,8 @@
 mod mosquitto;
 mod site;
 
+use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
-use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -180,18 +180,22 @@ fn enter(site: &Site, at: &str, kwh: f64, by: &str) {
 fn told(form: &str, before: impl Fn(&Site)) -> (Site, Answer, String) {
     let broker = Broker::on(free_port());
     let port = broker.port.to_string();
-    let heard = Command::new("mosquitto_sub")
-        .args(["-p", &port, "-q", "1", "-t", "powerpi/#", "-C", "1", "-W", "30", "-F", "%t %q %r %p"])
+    // It tells what it does, line by line: that it is subscribed, and what it has received.
+    let mut listening = Command::new("stdbuf")
+        .args(["-oL", "mosquitto_sub", "-d", "-p", &port, "-q", "1", "-t", "powerpi/#"])
+        .args(["-C", "1", "-W", "60", "-F", "heard %t %q %r %p"])
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
-    std::thread::sleep(Duration::from_millis(700));
+    let mut lines = BufReader::new(listening.stdout.take().unwrap()).lines().map(Result::unwrap);
+    assert!(lines.any(|line| line.starts_with("Subscribed")), "it ended without a subscription");
     let site = site(broker.port);
     before(&site);
     let sent = post(&site, Some("ernst"), &[OURS], form);
     assert_eq!(sent.status, 303, "{}", sent.text());
-    let heard = String::from_utf8(heard.wait_with_output().unwrap().stdout).unwrap();
-    (site, sent, heard.trim().to_owned())
+    let heard = lines.find_map(|line| line.strip_prefix("heard ").map(str::to_owned));
+    listening.wait().unwrap();
+    (site, sent, heard.unwrap_or_default())
 }
 
 #[test]

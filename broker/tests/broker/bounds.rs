@@ -106,8 +106,10 @@ fn an_absent_subscriber_loses_its_oldest_messages() {
     for client_id in ["few", "large"] {
         let (mut subscriber, _) = broker.lasting(client_id);
         subscriber.subscribe(client_id, QoS::AtLeastOnce);
+        // Gone once the broker has closed the connection.
+        subscriber.send(&Packet::Disconnect);
+        subscriber.expect_end();
     }
-    std::thread::sleep(Duration::from_millis(100));
     let mut publisher = broker.client("publisher");
     for number in 1..=30 {
         publisher.publish("few", &number.to_string());

@@ -11,17 +11,19 @@ use crate::common::{Client, qos1, text};
 use crate::program::{Home, Running};
 
 const STATE: &str = "$SYS/broker/store/state";
-/// Nothing is acknowledged for that long: the store is full.
-const STUCK: Duration = Duration::from_secs(3);
+/// How long one acknowledgement is waited for before the store is asked whether it is full.
+const STUCK: Duration = Duration::from_secs(1);
 
-/// Publishes until nothing is acknowledged any more; returns how many messages were. All but
+/// Publishes until the store is full and nothing is acknowledged any more; returns how many messages were. All but
 /// the last packet id are acknowledged in order.
-fn fill(publisher: &mut Client, topic: &str) -> usize {
+fn fill(home: &Home, publisher: &mut Client, topic: &str) -> usize {
     let payload = "x".repeat(1_000);
     for number in 0.. {
         publisher.send(&qos1(number as u16 % 1_000 + 1, topic, &format!("{number} {payload}"), false));
-        if publisher.next_within(STUCK).is_none() {
-            return number;
+        while publisher.next_within(STUCK).is_none() {
+            if home.health().0 == 503 {
+                return number;
+            }
         }
     }
     unreachable!("the loop has no end of its own")
@@ -80,7 +82,7 @@ fn fill_a_disk_twice(min_free_bytes: u64, end: fn(Running)) {
     assert_eq!(home.wait_for_health(200), "ok");
 
     let mut publisher = home.client("publisher");
-    let acknowledged = fill(&mut publisher, "a");
+    let acknowledged = fill(&home, &mut publisher, "a");
     assert!(acknowledged > 100, "{acknowledged}");
     while text(&witness.receive_message()) != "full" {}
     assert_eq!(home.wait_for_health(503), "full");
@@ -93,7 +95,7 @@ fn fill_a_disk_twice(min_free_bytes: u64, end: fn(Running)) {
     let mut publisher = home.client("publisher");
     let mut witness = home.client("witness");
     witness.subscribe(STATE, QoS::AtMostOnce);
-    let more = fill(&mut publisher, "a");
+    let more = fill(&home, &mut publisher, "a");
     while text(&witness.receive_message()) != "full" {}
     assert_eq!(home.wait_for_health(503), "full");
     std::fs::remove_file(&ballast).unwrap();
@@ -148,7 +150,7 @@ fn make_room_by_coming_back(home: &Home) {
     subscriber.subscribe("a", QoS::AtLeastOnce);
     drop(subscriber);
     let mut publisher = home.client("publisher");
-    let acknowledged = fill(&mut publisher, "a");
+    let acknowledged = fill(home, &mut publisher, "a");
     assert!(acknowledged > 300, "{acknowledged}");
     // Everything else goes on.
     publisher.ping();

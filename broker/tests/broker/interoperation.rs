@@ -4,10 +4,12 @@ use std::io::Write;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
 
+use mqtt_proto::v5::PubackReasonCode;
 use rumqttc::mqttbytes::QoS;
 use rumqttc::{AsyncClient, Event, MqttOptions, Packet};
 
 use crate::common::TestBroker;
+use crate::v5::client::{V5, connect, message};
 
 fn mosquitto(program: &str, broker: &TestBroker, arguments: &[&str]) -> Command {
     let mut command = Command::new(program);
@@ -44,7 +46,7 @@ fn forty_thousand_messages_wait_for_an_absent_subscriber() {
     let sent = lines(40_000);
     publish_lines(&broker, &sent, &["-q", "1", "-t", "a/b", "-l"]);
     let output =
-        mosquitto("mosquitto_sub", &broker, &subscribe).args(["-C", "40000", "-W", "30"]).output().unwrap();
+        mosquitto("mosquitto_sub", &broker, &subscribe).args(["-C", "40000", "-W", "60"]).output().unwrap();
     assert_eq!(text_of(&output), sent);
 }
 
@@ -53,10 +55,15 @@ fn mosquitto_publishes_and_subscribes_with_each_qos() {
     let broker = TestBroker::start();
     for qos in ["0", "1", "2"] {
         let subscriber: Child = mosquitto("mosquitto_sub", &broker, &["-t", "+/b", "-q", qos])
-            .args(["-C", "500", "-W", "20"])
+            .args(["-t", "probe", "-T", "probe", "-C", "500", "-W", "60"])
             .spawn()
             .unwrap();
-        std::thread::sleep(Duration::from_millis(500));
+        // Subscribed once a probe has reached it, which it does not show.
+        let (mut prober, _) = V5::connect(broker.address, connect("prober"));
+        let probe = || message(mqtt_proto::QoS::Level1, "probe", "");
+        while prober.publish(probe()).reason_code != PubackReasonCode::Success {
+            std::thread::sleep(Duration::from_millis(10));
+        }
         let sent = lines(500);
         publish_lines(&broker, &sent, &["-q", qos, "-t", "a/b", "-l"]);
         let output = subscriber.wait_with_output().unwrap();
@@ -93,7 +100,7 @@ fn a_subscriber_with_manual_acknowledgements_gets_all_in_order() {
         let mut unacknowledged = Vec::new();
         for number in 0..COUNT {
             let publish = loop {
-                let event = tokio::time::timeout(Duration::from_secs(10), events.poll());
+                let event = tokio::time::timeout(Duration::from_secs(60), events.poll());
                 if let Event::Incoming(Packet::Publish(publish)) = event.await.unwrap().unwrap() {
                     break publish;
                 }

@@ -14,7 +14,7 @@ use tempfile::TempDir;
 use crate::common::Client;
 
 /// How long the program may take until it listens, and until it has ended.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_powerpi-broker");
 

@@ -174,5 +174,6 @@ fn large_messages_follow_each_other_without_a_pause() {
         publisher.send(&qos0("a", &payload));
     }
     publisher.publish("a", "the last one");
-    assert!(start.elapsed() < Duration::from_secs(3), "{:?}", start.elapsed());
+    // A tick for each would be 100 s.
+    assert!(start.elapsed() < Duration::from_secs(50), "{:?}", start.elapsed());
 }

@@ -11,7 +11,8 @@ use crate::common::{Client, TestBroker};
 
 #[test]
 fn a_stop_is_quick_and_closes_connections() {
-    let mut broker = TestBroker::start();
+    // Whoever waited for its CONNECT would wait for a minute.
+    let mut broker = TestBroker::with(|settings| settings.mqtt.connect_timeout_s = 60);
     let mut idle = broker.client("idle");
     let mut busy = broker.client("busy");
     busy.subscribe("#", QoS::AtLeastOnce);
@@ -21,7 +22,8 @@ fn a_stop_is_quick_and_closes_connections() {
     let halfway = broker.raw();
     let start = Instant::now();
     broker.stop();
-    assert!(start.elapsed() < Duration::from_secs(4), "{:?}", start.elapsed());
+    // By itself it takes milliseconds and at most three seconds; a loaded machine takes more.
+    assert!(start.elapsed() < Duration::from_secs(20), "{:?}", start.elapsed());
     idle.expect_end();
     mortal.expect_end();
     drop(halfway);

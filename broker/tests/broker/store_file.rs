@@ -118,7 +118,6 @@ fn sessions_expire_by_the_calendar() {
         .execute_batch("UPDATE session SET absent_since = absent_since - 401 * 86400 WHERE client = 'old'")
         .unwrap();
     let _broker = home.start();
-    std::thread::sleep(std::time::Duration::from_millis(500));
     assert!(!home.lasting("old").1);
     assert!(home.lasting("young").1);
 }

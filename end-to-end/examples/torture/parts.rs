@@ -8,7 +8,7 @@ use end_to_end::torture::Custody;
 use end_to_end::torture::kill_storm::KillStorm;
 use end_to_end::torture::power_cut::{Disk, PowerCut};
 use end_to_end::torture::rolling_restart::RollingRestart;
-use end_to_end::torture::soak::{Soak, Soaked};
+use end_to_end::torture::soak::{Least, Soak, Soaked};
 
 /// A soak shorter than this says nothing about memory.
 const MEMORY_FROM: Duration = Duration::from_secs(5 * 60);
@@ -100,7 +100,8 @@ fn power_cuts(seed: u64, kills: u64, progress: &dyn Fn(&str)) -> (Custody, Strin
 fn run_soak(began: Instant, seed: u64, lasts: Duration) -> (Part, Option<Soaked>) {
     let mut soaked = None;
     let part = part("soak", began, |progress| {
-        let soak = Soak { seed: seed.wrapping_add(2), lasts, judged: lasts >= MEMORY_FROM };
+        let least = Least { visits: 50, heard: 1000 };
+        let soak = Soak { seed: seed.wrapping_add(2), lasts, least, judged: lasts >= MEMORY_FROM };
         let outcome = soak.run(progress);
         let told = format!(
             "{:.0} messages a second for {} minutes, {} received by clients, {} visits",

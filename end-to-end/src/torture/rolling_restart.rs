@@ -23,7 +23,7 @@ pub struct RollingRestart {
 
 impl RollingRestart {
     /// Restarts them; also returns how long the slowest took to stop. Panics if one takes more than
-    /// 5 s or fails.
+    /// half a minute or fails.
     pub fn run(&self) -> (Custody, Duration) {
         let simulation = Simulation::new(self.seed, METERS, MINUTES_A_SECOND);
         let site = Site::new(&simulation.settings(None));

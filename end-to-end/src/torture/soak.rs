@@ -23,15 +23,29 @@ const ENOUGH: f64 = 180.0;
 /// So many samples at least, and one a minute.
 const SAMPLES: u32 = 20;
 
+/// A soak of seconds in which clients are not served ends after this.
+const HANGING: Duration = Duration::from_secs(300);
+
 /// A soak test to run.
 #[derive(Debug, Clone, Copy)]
 pub struct Soak {
     /// The seed of the visitors' behaviour.
     pub seed: u64,
-    /// How long it lasts.
+    /// How long it lasts at least.
     pub lasts: Duration,
+    /// It lasts until so many visits were made and so many messages heard, however fast the machine is.
+    pub least: Least,
     /// Whether growing memory, or too few messages, are faults; seconds say nothing about that.
     pub judged: bool,
+}
+
+/// What clients have to have had for a soak to mean anything.
+#[derive(Debug, Clone, Copy)]
+pub struct Least {
+    /// Connections, requests and event streams.
+    pub visits: u64,
+    /// Messages received.
+    pub heard: u64,
 }
 
 /// The result.
@@ -119,8 +133,12 @@ impl Soak {
                 scope.spawn(move || visitors::watch_live(street, chance(number + 20)));
             }
             scope.spawn(move || visitors::run_mosquitto(street, chance(40)));
-            while began.elapsed() < self.lasts {
-                std::thread::sleep(every.min(self.lasts.saturating_sub(began.elapsed())));
+            let had = |least: Least| {
+                street.visits.load(Ordering::Relaxed) >= least.visits
+                    && street.heard.load(Ordering::Relaxed) >= least.heard
+            };
+            while began.elapsed() < self.lasts || (!had(self.least) && began.elapsed() < HANGING) {
+                std::thread::sleep(every);
                 for (memory, program) in memory.iter_mut().zip(watched) {
                     memory.sample(began.elapsed(), program.id());
                 }

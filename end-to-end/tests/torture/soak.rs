@@ -2,14 +2,16 @@
 
 use std::time::Duration;
 
-use end_to_end::torture::{seed, soak::Soak};
+use end_to_end::torture::seed;
+use end_to_end::torture::soak::{Least, Soak};
 
 /// Seconds show that everybody is served; for memory there is `make torture`.
 #[test]
 fn whoever_comes_and_goes_is_served() {
-    let soak = Soak { seed: seed("soak"), lasts: Duration::from_secs(15), judged: false };
+    let least = Least { visits: 50, heard: 1000 };
+    let soak = Soak { seed: seed("soak"), lasts: Duration::from_secs(15), least, judged: false };
     let soaked = soak.run(&|told| println!("{told}"));
     assert!(soaked.custody.is_kept(), "{}: {:#?}", soaked.custody, soaked.custody.faults);
-    assert!(soaked.visits > 50 && soaked.heard > 1000, "{} visits, {} heard", soaked.visits, soaked.heard);
-    assert!(soaked.memory.iter().all(|memory| memory.samples.len() >= 15), "{:?}", soaked.memory);
+    assert!(soaked.visits >= 50 && soaked.heard >= 1000, "{} visits, {} heard", soaked.visits, soaked.heard);
+    assert!(soaked.memory.iter().all(|memory| memory.samples.len() >= 3), "{:?}", soaked.memory);
 }

@@ -41,7 +41,7 @@ impl Server {
             .spawn()
             .unwrap();
         let server = Self { address, process, _dir: dir };
-        let deadline = Instant::now() + Duration::from_secs(20);
+        let deadline = Instant::now() + Duration::from_secs(60);
         while TcpStream::connect(address).is_err() {
             assert!(Instant::now() < deadline, "the server does not listen");
             std::thread::sleep(Duration::from_millis(20));

@@ -32,6 +32,9 @@ pub(super) const LIMITS: &str = "
     max_topics = 300
 ";
 
+/// It only keeps a test from hanging.
+const PATIENCE: Duration = Duration::from_secs(60);
+
 /// What a hostile client does to a broker.
 type Behaviour = fn(&Home);
 
@@ -72,7 +75,7 @@ fn client(home: &Home, client_id: &str) -> Client {
         client.send(&Packet::Connect(Connect::new(client_id)));
         match client.receive() {
             Packet::ConnAck(ConnAck { code: ConnectReturnCode::Success, .. }) => return client,
-            other => assert!(start.elapsed() < Duration::from_secs(10), "{other:?}"),
+            other => assert!(start.elapsed() < PATIENCE, "{other:?}"),
         }
         std::thread::sleep(Duration::from_millis(50));
     }
@@ -99,20 +102,22 @@ fn half_open(home: &Home) {
     client(home, "honest").ping();
     let start = Instant::now();
     while silent.iter().any(|client| !is_closed(&client.stream)) {
-        assert!(start.elapsed() < Duration::from_secs(20));
+        assert!(start.elapsed() < PATIENCE);
     }
 }
 
 fn slow_connect(home: &Home) {
-    let start = Instant::now();
     let mut client = raw(home);
+    // 131 bytes would be the whole packet, after 13 s.
+    let mut sent = 0;
     for byte in b"\x10\x80\x01\x00\x04MQTT\x04\x02\x00\x3c\x00\x74".iter().cycle() {
         if client.stream.write_all(&[*byte]).is_err() || is_closed(&client.stream) {
             break;
         }
+        sent += 1;
         std::thread::sleep(Duration::from_millis(100));
     }
-    assert!(start.elapsed() < Duration::from_secs(10), "{:?}", start.elapsed());
+    assert!(sent < 131, "{sent} bytes were taken");
 }
 
 fn slow_publish(home: &Home) {
@@ -122,12 +127,13 @@ fn slow_publish(home: &Home) {
     client.send(&Packet::Connect(connect));
     client.receive();
     client.send_bytes(b"\x30\x80\x01\x00\x01a");
-    let start = Instant::now();
+    // It is heard of, but not in whole packets: 125 bytes would be one, after 12 s.
+    let mut sent = 0;
     while client.stream.write_all(b"x").is_ok() && !is_closed(&client.stream) {
-        std::thread::sleep(Duration::from_millis(50));
+        sent += 1;
+        std::thread::sleep(Duration::from_millis(100));
     }
-    // It has been heard of, but not in whole packets.
-    assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
+    assert!(sent < 125, "{sent} bytes were taken");
 }
 
 fn clients(home: &Home) {
@@ -161,7 +167,7 @@ fn half_closed(home: &Home) {
         let mut client = raw(home);
         client.send(&Packet::Connect(Connect::new(format!("half {number}"))));
         client.stream.shutdown(Shutdown::Write).unwrap();
-        while client.next(Duration::from_secs(10)).is_some() {}
+        while client.next(PATIENCE).is_some() {}
     }
 }
 
@@ -206,7 +212,7 @@ fn sessions(home: &Home) {
         if accepted == 400 {
             return;
         }
-        assert!(start.elapsed() < Duration::from_secs(60), "{accepted} accepted");
+        assert!(start.elapsed() < PATIENCE, "{accepted} accepted");
     }
 }
 
@@ -276,7 +282,7 @@ fn retained(topic: &str, payload: &str) -> Packet {
 fn clear_retained(client: &mut Client, filter: &str) {
     client.subscribe(filter, QoS::AtMostOnce);
     let mut count = 0;
-    while let Some(Packet::Publish(publish)) = client.next_within(Duration::from_millis(500)) {
+    while let Some(Packet::Publish(publish)) = client.next_within(Duration::from_secs(2)) {
         count += usize::from(publish.retain);
         if publish.retain {
             client.send(&retained(&publish.topic, ""));

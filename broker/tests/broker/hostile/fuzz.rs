@@ -16,7 +16,7 @@ use rumqttc::{Connect, LastWill, Packet, PubAck, PubComp, PubRec, PubRel, Publis
 use crate::hostile::scene::Scene;
 
 /// How long the broker may take for its answers, and to close.
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 fn packet_id() -> impl Strategy<Value = u16> {
     prop_oneof![1_u16..5, Just(65_535)]

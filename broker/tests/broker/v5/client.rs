@@ -11,7 +11,7 @@ use mqtt_proto::v5::{
 };
 use mqtt_proto::{Pid, QoS, QosPid};
 
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(60);
 const SILENCE: Duration = Duration::from_millis(300);
 
 pub(crate) struct V5 {

@@ -1,6 +1,6 @@
 //! MQTT 5, packet by packet, and with mosquitto's clients.
 
-mod client;
+pub(crate) mod client;
 mod connecting;
 mod hostile;
 mod lasting;

@@ -98,7 +98,7 @@ fn properties_and_expiry_go_from_pub_to_sub_across_a_kill() {
     let _broker = home.start();
     output(&mut mosquitto("mosquitto_pub", port, &["-q", "1", "-t", "a/b", "-m", "last"]));
     let mut take = mosquitto("mosquitto_sub", port, &subscribe);
-    let lines = output(take.args(["-C", "2", "-W", "20", "-F", FORMAT]));
+    let lines = output(take.args(["-C", "2", "-W", "60", "-F", FORMAT]));
     let expected = format!("{EXPECTED}\n");
     assert!(lines.starts_with(&expected) && lines.ends_with("|last\n"), "{lines}");
     // The other session is over: there is nothing for it but what comes now.
@@ -112,7 +112,7 @@ fn either_version_reads_the_other() {
     let port = broker.address.port();
     for (publisher, listener) in [("mqttv5", "mqttv311"), ("mqttv311", "mqttv5")] {
         for qos in ["0", "1", "2"] {
-            let listen = ["-V", listener, "-q", qos, "-t", "a/b", "-C", "1", "-W", "20"];
+            let listen = ["-V", listener, "-q", qos, "-t", "a/b", "-C", "1", "-W", "60"];
             let child = subscriber(&broker, &listen);
             output(&mut mosquitto(
                 "mosquitto_pub",
@@ -128,7 +128,7 @@ fn either_version_reads_the_other() {
 fn retain_options_from_outside() {
     let broker = TestBroker::start();
     let port = broker.address.port();
-    let listen = ["-q", "1", "-t", "a", "-C", "1", "-W", "20", "--retain-as-published", "-F", "retain %r"];
+    let listen = ["-q", "1", "-t", "a", "-C", "1", "-W", "60", "--retain-as-published", "-F", "retain %r"];
     let child = subscriber(&broker, &listen);
     output(&mut mosquitto("mosquitto_pub", port, &["-q", "1", "-r", "-t", "a", "-m", "x"]));
     assert_eq!(received(child), "retain 1\n");
@@ -173,7 +173,7 @@ async fn rumqttc_publishes_and_subscribes(broker: &TestBroker) {
     }
     for number in 0..100 {
         let publish = loop {
-            let event = tokio::time::timeout(Duration::from_secs(10), events.poll()).await.unwrap();
+            let event = tokio::time::timeout(Duration::from_secs(60), events.poll()).await.unwrap();
             if let Event::Incoming(Packet::Publish(publish)) = event.unwrap() {
                 break publish;
             }
