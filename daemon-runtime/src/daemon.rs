@@ -117,7 +117,7 @@ pub fn exit_code(outcome: &anyhow::Result<()>) -> ExitCode {
     }
 }
 
-/// Tells whoever started us (systemd, or `powerpi demo`) that we serve now.
+/// Tells the parent (systemd, or `powerpi demo`) that the program is ready.
 pub fn ready() {
     if let Err(error) = sd_notify::notify(&[sd_notify::NotifyState::Ready]) {
         tracing::warn!(%error, "could not notify systemd that the program is ready");

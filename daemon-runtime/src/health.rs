@@ -1,5 +1,5 @@
 //! A health endpoint: `GET /health` says in JSON how a daemon does, with 200 if it does well and
-//! 503 if not, for whoever watches machines.
+//! 503 if not, for monitoring.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -33,7 +33,7 @@ const BREATH: Duration = Duration::from_millis(100);
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct HealthSettings {
-    /// Address and port of the health endpoint; there is none without.
+    /// Address and port of the health endpoint; off unless set.
     pub listen: Option<SocketAddr>,
 }
 
@@ -42,7 +42,7 @@ pub struct HealthSettings {
 pub struct Health {
     /// Whether it does what it is there for.
     pub well: bool,
-    /// What is told: figures, and what is wrong.
+    /// The answer: figures, and what is wrong.
     pub told: Value,
 }
 
@@ -78,7 +78,7 @@ impl HealthEndpoint {
         self.listener.local_addr().context("asking for the address of the health endpoint")
     }
 
-    /// Answers until `shutdown`. `health` is asked anew for each request.
+    /// Answers until `shutdown`. `health` is called for each request.
     pub async fn serve(
         self,
         health: impl Fn() -> Health + Send + Sync + 'static,

@@ -147,7 +147,7 @@ impl BounceFilter {
     }
 
     fn take_edge(&mut self, edge: Edge, filtered: &mut Filtered) {
-        // An edge may come late, when this process was put aside between two
+        // An edge may come late, when this process was suspended between two
         // looks: its width counts all the same.
         let at = edge.at.max(self.state.since);
         self.state.until = self.state.until.max(at);

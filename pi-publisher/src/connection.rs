@@ -145,7 +145,7 @@ async fn is_old_copy(publisher: &Publisher, meter: &Published, mark: &Mark) -> a
     publisher.keeper.send(read).map_err(|_| gone())?;
     let counts = answer.await.map_err(|_| gone())??;
     let row = counts.first().filter(|row| row.seq == mark.seq);
-    // Without room on the disk nothing can begin anew: the mark comes again.
+    // On a full disk no new outbox can be started: the mark comes again.
     Ok(meter.extent.borrow().writable && shows_old_copy(mark, row, last_seq))
 }
 

@@ -23,7 +23,7 @@ use crate::trusted_clock::TrustedClock;
 /// live value.
 const LIVE_WITHIN_NS: i64 = 5_000_000_000;
 
-/// What is known of a meter at this moment.
+/// A meter's current values.
 #[derive(Debug, Clone, Default)]
 pub struct Reading {
     /// Pulses since the meter was set up.
@@ -32,13 +32,13 @@ pub struct Reading {
     pub rate: Option<u32>,
     /// Whether this is now, and not a simulation's past.
     pub live: bool,
-    /// Closings that were no pulse, since the publisher started.
+    /// Closings that were too short for a pulse, since the publisher started.
     pub rejected: u64,
     /// Edges that the kernel dropped, since the publisher started.
     pub lost_edges: u64,
     /// Pulse widths of the last finished minute.
     pub widths: Option<Widths>,
-    /// Whose time it is: `synchronised`, `unsynchronised` or `simulated`.
+    /// The clock: `synchronised`, `unsynchronised` or `simulated`.
     pub clock: &'static str,
 }
 
@@ -76,13 +76,13 @@ pub struct Counting {
     spacing: PulseSpacing,
     constant: MeterConstant,
     clock: TrustedClock,
-    /// Widths of the minute that is not over yet.
+    /// Widths of the minute in progress.
     widths: Option<Widths>,
     interim: Interim,
     boot: String,
     safekeeping: Safekeeping,
     extent: watch::Receiver<Extent>,
-    /// The `seq` of the first of the interim count's finished minutes.
+    /// The `seq` of the first finished minute in the interim count.
     first_unkept: u64,
     reading: Reading,
     readings: watch::Sender<Reading>,
@@ -115,7 +115,7 @@ pub struct Keeping {
 }
 
 impl Counting {
-    /// Prepares to count where an earlier run left off.
+    /// Prepares to count where an earlier run stopped.
     pub fn new(
         source: Box<dyn PulseSource>,
         resumed: Resumed,
@@ -247,8 +247,8 @@ impl Counting {
         Ok(finished)
     }
 
-    /// Keeps what is not in the outbox yet, before anybody is told of it: from here
-    /// on a kill takes nothing of it away.
+    /// Stores what is not in the outbox yet, before it is reported: from here on a kill
+    /// loses none of it.
     fn keep(&mut self, finished: &[FinishedMinute]) {
         let on_disk = (self.extent.borrow().last_seq + 1).saturating_sub(self.first_unkept);
         let on_disk = usize::try_from(on_disk).unwrap_or(usize::MAX).min(self.interim.finished.len());
@@ -268,8 +268,8 @@ impl Counting {
         let utc_of_boot_ns = self.clock.utc_of_boot_ns();
         self.interim.clock =
             utc_of_boot_ns.map(|utc_of_boot_ns| KnownClock { boot: self.boot.clone(), utc_of_boot_ns });
-        // Of a past that runs by in leaps, or while the disk takes nothing for an
-        // hour, an older version stays: it holds all but the newest minutes.
+        // While a simulated past runs by quickly, or the disk is full for an hour, an
+        // older version stays: it has all but the newest minutes.
         if self.interim.finished.len() <= MOST_FINISHED {
             self.safekeeping.keep(&self.interim);
         }

@@ -82,7 +82,7 @@ async fn run_until_old_copy(
     for (place, meter) in settings.meter.iter().enumerate() {
         beginnings.push(Beginning::prepare(place, settings, meter, &mut outbox)?);
     }
-    // A line that is kept and not wanted would be in use when it is requested anew.
+    // A line that systemd keeps but the settings no longer name would be in use when requested again.
     let wanted: Vec<String> = beginnings.iter().filter_map(Beginning::line_name).collect();
     stored.keep_only(&wanted);
     let accounts = beginnings.iter().map(|beginning| beginning.account.clone()).collect();
@@ -118,7 +118,7 @@ async fn run_until_old_copy(
         std::mem::take(&mut *publisher.old_copies.lock().unwrap_or_else(PoisonError::into_inner));
     drop((publisher, checkpoints));
     end(counting, keeper).await?;
-    // A card that takes long does not keep us: the outbox has it all.
+    // A slow card does not keep us waiting: the outbox has everything.
     drop(checkpointing);
     Ok(if shutdown.is_cancelled() { Vec::new() } else { old_copies })
 }
@@ -135,7 +135,7 @@ struct Beginning<'a> {
 }
 
 impl<'a> Beginning<'a> {
-    /// Finds out where an earlier run left off.
+    /// Finds out where an earlier run stopped.
     fn prepare(
         place: usize,
         settings: &'a Settings,

@@ -102,7 +102,7 @@ pub struct Outbox {
 }
 
 impl Outbox {
-    /// Opens the outbox in a folder; makes it where there is none.
+    /// Opens the outbox in a folder; creates it if there is none.
     pub fn open(state_dir: &Path) -> Result<Self, OutboxError> {
         Ok(Self { connection: OUTBOX.open(&state_dir.join("outbox.sqlite"))? })
     }

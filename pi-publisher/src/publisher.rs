@@ -28,9 +28,9 @@ pub struct Published {
     pub constants: Constants,
     /// Where its pulses come from.
     pub source: String,
-    /// The outbox its minutes lie in.
+    /// The outbox of its minutes.
     pub outbox: OutboxId,
-    /// The newest reading.
+    /// The newest values.
     pub reading: watch::Receiver<Reading>,
     /// How far the outbox reaches.
     pub extent: watch::Receiver<Extent>,
@@ -52,7 +52,7 @@ pub struct OldCopy {
 }
 
 impl Published {
-    /// What is said of the meter, retained.
+    /// The meter's `info`.
     pub fn info(&self) -> Info {
         Info {
             name: self.name.clone(),
@@ -82,6 +82,6 @@ pub struct Publisher {
     pub keeper: flume::Sender<Command>,
     /// Outboxes that turned out to be older copies.
     pub old_copies: Mutex<Vec<OldCopy>>,
-    /// Ends this run, so that they can begin anew.
+    /// Ends this run, so that they can start again.
     pub stop: CancellationToken,
 }

@@ -1,8 +1,8 @@
 //! Keeps what is counted and not in the outbox yet ([`Interim`]) through
 //! `kill -9` and power cuts.
 //!
-//! In a tmpfs after every look at the line: a small file that is replaced by
-//! renaming, so that whoever reads it finds the old version or the new one. And
+//! In a tmpfs after every read of the line: a small file that is replaced by
+//! renaming, so that a reader finds either the old version or the new one. And
 //! on disk at most every ten seconds, if pulses have come since: two slots of a
 //! block each, written in turn, in place, so that a checkpoint costs a card one
 //! block, and the older slot is whole while the newer is written.
@@ -21,7 +21,7 @@ use meter_messages::MeterId;
 use crate::interim::Interim;
 use crate::outbox::Account;
 
-/// What a power cut may cost.
+/// The most that a power cut may lose.
 pub const CHECKPOINT_EVERY: Duration = Duration::from_secs(10);
 
 /// One slot on disk, in bytes: a block of a file system.
@@ -47,10 +47,10 @@ impl Safekeeping {
         Self { next: file.with_extension("new"), file, complained: false, newest }
     }
 
-    /// Keeps a version in the place of the one before.
+    /// Replaces the previous version.
     pub fn keep(&mut self, interim: &Interim) {
         *self.newest.lock().unwrap_or_else(PoisonError::into_inner) = Some(interim.clone());
-        // Plain numbers and text: that does not fail.
+        // Plain numbers and text: this does not fail.
         let text = serde_json::to_vec(interim).unwrap_or_default();
         let outcome = fs::write(&self.next, text).and_then(|()| fs::rename(&self.next, &self.file));
         match outcome {

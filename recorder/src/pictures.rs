@@ -19,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 /// is in the ledger, but would push a year of others out of the archive.
 const AHEAD: i64 = 5;
 
-/// How often a file that could not be made anew is tried again.
+/// How often rebuilding a file is retried.
 const RETRY: Duration = Duration::from_secs(30);
 
 /// A minute that is in the ledger now.
@@ -37,7 +37,7 @@ pub struct Recorded {
 pub struct Pictures {
     ledger: Ledger,
     rrd_dir: PathBuf,
-    /// `None` for a meter whose file has to be made anew.
+    /// `None` for a meter whose file has to be rebuilt.
     databases: HashMap<Meter, Option<MeterDatabase>>,
     /// Meters with minutes from the future, and the last of them: what they lack
     /// is made good when its time has come.
@@ -115,7 +115,7 @@ impl Pictures {
     }
 
     fn append(&mut self, meter: &Meter, minutes: &[(Minute, u32)]) {
-        // A meter that is not known yet, or whose file is doubtful: made anew.
+        // A meter that is not known yet, or whose file is in doubt: rebuilt.
         let Some(Some(database)) = self.databases.get(meter) else {
             self.databases.insert(meter.clone(), None);
             return;

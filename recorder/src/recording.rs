@@ -40,7 +40,7 @@ pub fn advance(custody: &mut Custody, count: &PulseCount) -> Place {
 }
 
 /// Moves the mark up to what an outbox still holds: nothing below `oldest_seq`
-/// will ever come, so nobody need wait for it. Returns how many are given up.
+/// will ever come, so nobody need wait for it. Returns how many are lost.
 pub fn give_up_below(custody: &mut Custody, oldest_seq: u64) -> u64 {
     let given_up = oldest_seq.saturating_sub(custody.mark_seq + 1);
     custody.mark_seq += given_up;

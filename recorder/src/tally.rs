@@ -16,10 +16,10 @@ use crate::recording::{Place, advance, give_up_below, is_set_back};
 /// A meter with a gap is asked for the missing minutes at most this often.
 const ASK_EVERY: Duration = Duration::from_secs(5);
 
-/// So many meters are kept account of: made-up ones must not fill the disk.
+/// How many meters are recorded: invented ones must not fill the disk.
 const MOST_METERS: usize = 1000;
 
-/// Why a message is passed over.
+/// Why a message is ignored.
 #[derive(Debug, thiserror::Error)]
 enum Nonsense {
     #[error(transparent)]
@@ -42,11 +42,11 @@ enum Nonsense {
     RetainedReading,
 }
 
-/// One meter's account while it is worked on.
+/// One meter's recording state, while a batch is processed.
 #[derive(Debug, Clone)]
 pub(crate) struct Account {
     pub(crate) custody: Custody,
-    /// When its publisher was last asked to go back.
+    /// When its publisher was last asked to send again.
     pub(crate) asked: Option<Instant>,
     /// Whether its `info` came as it was published, over this connection: a
     /// retained one that comes later is older.
@@ -58,7 +58,7 @@ impl Account {
         Self { custody, asked: None, heard: false }
     }
 
-    /// Whether its publisher may be asked to go back now.
+    /// Whether its publisher may be asked to send again now.
     fn may_ask(&mut self) -> bool {
         let may = self.asked.is_none_or(|at| at.elapsed() > ASK_EVERY);
         if may {
@@ -68,23 +68,23 @@ impl Account {
     }
 }
 
-/// What a batch comes to, before it is committed.
+/// The effect of a batch, before it is committed.
 #[derive(Debug, Default)]
 pub(crate) struct Tally {
-    /// All meters' accounts, as they will be.
+    /// All meters' states, as they will be.
     pub(crate) accounts: HashMap<Meter, Account>,
-    /// Meters whose mark is to be said even if it has not moved.
+    /// Meters whose mark is published even if it has not moved.
     pub(crate) marks: Vec<Meter>,
     /// What is new in the ledger.
     pub(crate) recorded: Vec<Recorded>,
-    /// How many messages were passed over.
+    /// How many messages were ignored.
     pub(crate) nonsense: u64,
-    /// Meters that sent minutes and are not known.
+    /// Unknown meters that sent minutes.
     pub(crate) strangers: HashSet<Meter>,
 }
 
 impl Tally {
-    /// One message; what is wrong with it is its own affair.
+    /// Takes one message; an invalid one is counted and ignored.
     pub(crate) fn take(&mut self, batch: &mut Batch<'_>, message: &Publish) -> Result<(), LedgerError> {
         let nonsense = match message.topic.parse() {
             Ok(Topic::Minute(meter)) => match PulseCount::from_json(&message.payload) {
@@ -108,7 +108,7 @@ impl Tally {
             Ok(Topic::Reading(meter)) => match reading(batch, &meter, message)? {
                 Ok(()) => return Ok(()),
                 Err(nonsense) => {
-                    // Somebody typed it in and waits for it.
+                    // Somebody entered it and is waiting for it.
                     tracing::warn!(%meter, %nonsense, "reading not entered");
                     nonsense
                 }
@@ -122,7 +122,7 @@ impl Tally {
         Ok(())
     }
 
-    /// Whether a retained `info` would take the account back from what was heard.
+    /// Whether a retained `info` is older than one received since.
     fn is_outdated(&self, meter: &Meter, info: &Info) -> bool {
         let account = self.accounts.get(meter);
         account.is_some_and(|account| account.heard && account.custody.outbox != info.outbox)
@@ -138,7 +138,7 @@ impl Tally {
         let mut custody = batch.register(&meter, info)?;
         let before = self.accounts.get(&meter);
         match before.map(|account| &account.custody) {
-            // What this batch has moved is not in the ledger yet.
+            // The marks that this batch has moved are not in the ledger yet.
             Some(before) if before.outbox == custody.outbox => custody = before.clone(),
             Some(before) => {
                 tracing::info!(%meter, old = %before.outbox, new = %custody.outbox, "a new outbox");
@@ -195,7 +195,7 @@ impl Tally {
     }
 }
 
-/// Enters what somebody read off the meter itself, or takes it back. It says nothing of minutes or pulses.
+/// Enters or deletes a reading. It does not affect minutes or pulses.
 fn reading(
     batch: &mut Batch<'_>,
     meter: &Meter,
@@ -214,7 +214,7 @@ fn reading(
     }
 }
 
-/// There may be none any more: it was handed over a second time.
+/// Deletes a reading. It may be gone already: the message was delivered twice.
 fn take_back(batch: &mut Batch<'_>, meter: &Meter, taken_back: &TakenBack) -> Result<(), LedgerError> {
     let TakenBack { at, by } = taken_back;
     match batch.take_back(meter, taken_back)? {

@@ -1,6 +1,6 @@
 //! How PowerPi opens a SQLite file: the broker's store, the outbox and the ledger.
 //!
-//! A file is looked at before anything about it changes, so that a wrong path harms no other
+//! A file is checked before anything about it changes, so that a wrong path harms no other
 //! program's file. Only then it is set up (WAL, `synchronous=FULL`: what is committed is on disk)
 //! and brought to the newest format.
 

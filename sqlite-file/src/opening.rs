@@ -9,7 +9,7 @@ use crate::header::{Header, read_only};
 use crate::kind::FileKind;
 
 impl FileKind {
-    /// Opens a file for writing; makes it (but no folder) where there is none, and brings an older
+    /// Opens a file for writing; creates it (but no folder) if there is none, and upgrades an older
     /// one to the newest format.
     ///
     /// # Errors

@@ -31,7 +31,7 @@ impl TryFrom<String> for Address {
             Some(port) if !host.is_empty() && !host.contains(['[', ']', '/', ' ']) => {
                 Ok(Self { host: host.to_owned(), port })
             }
-            _ => Err(format!("\"{text}\" is no address; write it like \"server.lan:1883\"")),
+            _ => Err(format!("\"{text}\" is not an address; write it like \"server.lan:1883\"")),
         }
     }
 }

@@ -47,7 +47,7 @@ impl Connection {
         self.packets.recv().await.context("the connection ended")?
     }
 
-    /// The next message; other packets are passed over.
+    /// The next message; other packets are ignored.
     ///
     /// # Errors
     /// The end of the connection.

@@ -112,7 +112,7 @@ impl MqttSettings {
         Ok(())
     }
 
-    /// Options for one connection. Files are read anew each time, so that a changed password or
+    /// Options for one connection. Files are read again each time, so that a changed password or
     /// certificate counts from the next connection on.
     ///
     /// # Errors

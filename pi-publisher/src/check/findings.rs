@@ -18,7 +18,7 @@ const HUM_A_SECOND: f64 = 40.0;
 /// One thing that is likely wrong.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(super) struct Finding {
-    /// A word for programs; it stays when the text is written anew.
+    /// A word for programs; it stays when the text changes.
     pub(super) code: &'static str,
     /// What it is, and what to do.
     pub(super) text: String,

@@ -30,7 +30,7 @@ pub(super) struct Seen {
     pub(super) widths_ns: Vec<i64>,
     pub(super) rejected: u32,
     pub(super) phases: Phases,
-    /// Time the contact was closed, and time looked at, in nanoseconds.
+    /// How long the contact was closed, and how long it was watched, in nanoseconds.
     pub(super) closed_ns: i64,
     pub(super) looked_ns: i64,
     /// Time in which nobody could look.
