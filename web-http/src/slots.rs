@@ -140,26 +140,24 @@ impl Taken {
     /// most slots.
     fn displace(&mut self, address: Option<Network>) -> Option<()> {
         let longest_idle = |held: &Vec<Arc<Connection>>| {
-            let idle = held.iter().filter_map(|it| Some((it.idle_since()?, it.number, it.clone())));
-            idle.min_by_key(|(since, number, _)| (*since, *number))
+            held.iter().filter_map(|it| Some((it.idle_since()?, it.number))).min()
         };
         let addresses = self.by_address.iter().filter(|(of, _)| address.is_none_or(|only| only == **of));
-        let found = addresses.filter_map(|(of, held)| Some((held.len(), *of, longest_idle(held)?)));
-        let (_, of, (_, _, connection)) =
-            found.max_by_key(|(count, _, (since, number, _))| (*count, Reverse((*since, *number))))?;
-        connection.displaced.cancel();
-        self.remove(of, connection.number);
+        let found = addresses.filter_map(|(of, held)| Some((held.len(), Reverse(longest_idle(held)?), *of)));
+        let (_, Reverse((_, number)), of) = found.max_by_key(|(count, idle, _)| (*count, *idle))?;
+        self.remove(of, number)?.displaced.cancel();
         Some(())
     }
 
-    fn remove(&mut self, address: Network, number: u64) {
-        let Some(held) = self.by_address.get_mut(&address) else { return };
-        let Some(index) = held.iter().position(|connection| connection.number == number) else { return };
-        held.swap_remove(index);
+    fn remove(&mut self, address: Network, number: u64) -> Option<Arc<Connection>> {
+        let held = self.by_address.get_mut(&address)?;
+        let index = held.iter().position(|connection| connection.number == number)?;
+        let removed = held.swap_remove(index);
         self.count -= 1;
         if held.is_empty() {
             self.by_address.remove(&address);
         }
+        Some(removed)
     }
 }
 

@@ -362,7 +362,7 @@ fn everything_is_offered_too_and_names_speak_the_page_s_language() {
     let offered = offered(&site, "/m/hq/main/all?lang=de");
     let names: Vec<&str> = offered.iter().map(|(_, name)| name.as_str()).collect();
     // From 2024 on, minutes would be more than a year of them.
-    let expected = ["CSV: Alles, jeder Monat", "Excel: Alles, jeder Monat", "JSON: Alles, jeder Monat"];
+    let expected = ["CSV: Alles, nach Monaten", "Excel: Alles, nach Monaten", "JSON: Alles, nach Monaten"];
     assert_eq!((&names[..3], names.len()), (&expected[..], 3 * 3 + 2), "{names:?}");
     let all = site.json(&offered[8].0);
     let pulses: u64 = all["rows"].as_array().unwrap().iter().map(|row| row["pulses"].as_u64().unwrap()).sum();
