@@ -23,7 +23,7 @@ use tokio_util::sync::CancellationToken;
 use crate::access::{Gate, Login, Refusals, Rights};
 use crate::admission::NoSlot;
 pub(crate) use crate::connection::ending::Ending;
-use crate::connection::handshake::{admit, log_in, shake_hands};
+use crate::connection::handshake::{FAREWELL, admit, log_in, shake_hands};
 use crate::connection::timing::Timing;
 use crate::connection::translation::{ConnectRequest, FromClient, Version, Written};
 pub(crate) use crate::connection::visitor::Visitor;
@@ -44,8 +44,6 @@ const READ_BYTES: usize = 16 * 1024;
 const TICK: Duration = Duration::from_secs(1);
 /// Longer topics are cut off in the log.
 const LOGGED_CHARACTERS: usize = 200;
-/// How long the last words to a client may take.
-const FAREWELL: Duration = Duration::from_secs(1);
 
 /// What all connections share.
 #[derive(Debug, Clone)]
@@ -65,8 +63,8 @@ where
     let Visitor { id, peer, mut place, .. } = visitor;
     let mut bytes = BytesMut::new();
     let greeting = async {
-        let mut connect_request = shake_hands(&mut stream, &mut bytes, &surroundings.settings).await?;
-        let ConnectRequest { opening, login, version, .. } = &mut connect_request;
+        let (request, mut version) = shake_hands(&mut stream, &mut bytes, &surroundings.settings).await?;
+        let ConnectRequest { opening, login, .. } = &request;
         let login = Login {
             entrance: visitor.entrance,
             address: peer.ip(),
@@ -75,8 +73,8 @@ where
             client_id: &opening.client_id,
         };
         let will = opening.will.as_ref().map(|will| &*will.publication.message.topic);
-        let rights = log_in(&mut stream, &surroundings.gate, login, will, version).await?;
-        Ok((connect_request, rights))
+        let rights = log_in(&mut stream, &surroundings.gate, login, will, &mut version).await?;
+        Ok((request, version, rights))
     };
     let shaken = tokio::select! {
         shaken = greeting => shaken,
@@ -84,19 +82,19 @@ where
         () = surroundings.shutdown.cancelled() => Err(Ending::Stopping),
     };
     let admitted = match shaken {
-        Ok((mut connect_request, rights)) => {
-            let admitted = admit(&mut stream, &mut connect_request.version, &mut place).await;
-            admitted.map(|()| (connect_request, rights))
+        Ok((request, mut version, rights)) => {
+            let admitted = admit(&mut stream, &mut version, &mut place).await;
+            admitted.map(|()| (request, version, rights))
         }
         Err(ending) => Err(ending),
     };
-    let (mut connect_request, rights) = match admitted {
+    let (request, mut version, rights) = match admitted {
         Ok(admitted) => admitted,
         Err(ending) => return log(&ending, peer, "", &surroundings.gate.refusals),
     };
     let rights = Arc::new(rights);
-    connect_request.ensure_client_id();
-    let ConnectRequest { mut opening, keep_alive, version, .. } = connect_request;
+    let ConnectRequest { mut opening, keep_alive, .. } = request;
+    version.ensure_client_id(&mut opening.client_id);
     let client_id = opening.client_id.clone();
     opening.client_id = rights.session_name(&client_id);
     let timing = Timing::new(keep_alive, &surroundings.settings);

@@ -31,9 +31,11 @@ mod keeping;
 mod load;
 mod overview;
 mod publishing;
+mod reporting;
 mod requests;
 mod restoring;
 mod subscribing;
+mod unfinished;
 mod upkeep;
 mod waiting;
 mod wills;
@@ -53,11 +55,10 @@ pub(crate) use crate::exchange::requests::{
     Control, Incoming, Opening, REQUESTS_WAITING, Request, RetainedWanted, Subscribe, Unsubscribe, Wanted,
     requests,
 };
-use crate::exchange::subscribing::Subscribing;
-use crate::exchange::wills::DelayedWill;
+use crate::exchange::unfinished::Subscribing;
 use crate::outlet::Outlet;
 use crate::owed::OwedLimits;
-use crate::publication::{Publication, Will};
+use crate::publication::{DelayedWill, Publication, Will};
 use crate::retained::Retained;
 use crate::router::{Router, RouterFailure, RouterLimits, TooManyFilters};
 use crate::session::ConnectionId;

@@ -6,12 +6,14 @@
 //! each payload, where rumqttc hands on a slice of what was read; and it takes a password without a
 //! user name, left-over bytes and NUL in strings, so that our own checks would stay.
 
+mod frame;
 pub(crate) mod v4;
 pub(crate) mod v5;
 
 use bytes::{Buf, BytesMut};
-use mqtt_proto::v5::ErrorV5;
-use rumqttc::mqttbytes;
+
+pub(crate) use crate::packets::frame::ProtocolError;
+use crate::packets::frame::frame;
 
 /// The level bytes of MQTT 3.1.1 and MQTT 5.
 const LEVEL_4: u8 = 4;
@@ -19,34 +21,6 @@ const LEVEL_5: u8 = 5;
 /// Offsets into a CONNECT without its fixed header.
 const LEVEL_AT: usize = 6;
 const FLAGS_AT: usize = 7;
-
-/// Why a client's bytes cannot be answered other than by closing its connection.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum ProtocolError {
-    #[error("a packet of {0} bytes is too large")]
-    TooLarge(usize),
-    #[error("malformed packet: {0}")]
-    Malformed(mqttbytes::Error),
-    #[error("malformed packet: {0}")]
-    MalformedV5(ErrorV5),
-    /// Bytes missing or left over.
-    #[error("the packet's length is wrong")]
-    Length,
-    #[error("{0}")]
-    Violation(&'static str),
-    /// The client speaks another version, as far as one can tell.
-    #[error("protocol level {0} is neither MQTT 3.1.1 nor MQTT 5")]
-    Level(u8),
-    #[error("more unacknowledged messages than the receive maximum allows")]
-    ReceiveMaximum,
-    #[error("a topic alias out of range or not set before")]
-    TopicAlias,
-    #[error("subscription identifiers are not available")]
-    SubscriptionIdentifier,
-    /// What the broker has to say is larger than the client takes.
-    #[error("an answer is larger than the maximum packet size of the client")]
-    TooLargeForClient,
-}
 
 /// The first packet of a client.
 #[derive(Debug)]
@@ -83,16 +57,6 @@ pub(crate) fn read_connect(
         v5::read_connect(&frame, flags).map(Connect::V5)
     };
     connect.map(Some).map_err(|error| BadConnect { is_v5: level == LEVEL_5, error })
-}
-
-/// Takes the next packet from `bytes`, whatever it is; the fixed header is the same in all versions.
-fn frame(bytes: &mut BytesMut, max_packet_bytes: usize) -> Result<Option<BytesMut>, ProtocolError> {
-    match mqttbytes::check(bytes.iter(), max_packet_bytes) {
-        Ok(header) => Ok(Some(bytes.split_to(header.frame_length()))),
-        Err(mqttbytes::Error::InsufficientBytes(_)) => Ok(None),
-        Err(mqttbytes::Error::PayloadSizeLimitExceeded(size)) => Err(ProtocolError::TooLarge(size)),
-        Err(error) => Err(ProtocolError::Malformed(error)),
-    }
 }
 
 /// Level and flags of a CONNECT. Looks at its name first; rumqttc's codec would take a CONNECT of

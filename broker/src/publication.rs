@@ -39,3 +39,10 @@ pub(crate) struct Publication {
     /// The publisher's packet id; 0 with QoS 0.
     pub(crate) packet_id: u16,
 }
+
+/// A will of an absent client, that its return makes void.
+#[derive(Debug)]
+pub(crate) struct DelayedWill {
+    pub(crate) due: Instant,
+    pub(crate) will: Will,
+}

@@ -15,6 +15,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use bytes::Bytes;
 
 use crate::router::generation::{BATCH, BYTES_BESIDES_TOPIC, Generation, LAST_FENCE, SEGMENT_BYTES};
+pub(crate) use crate::router::generation::{FilterId, RouterFailure};
 use crate::topic_tree::{Found, Search, TopicTree};
 use crate::work::{WORK_OF_A_ROUND, Work};
 
@@ -30,33 +31,11 @@ const UNUSED: usize = 100;
 /// Ticks, which are seconds, from one look for unused topics to the next.
 const LOOK_EVERY: u32 = 120;
 
-/// The number of a subscribed filter. None is given twice.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) struct FilterId(usize);
-
 /// Message `index` of those routed together matches `filter`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Match {
     pub(crate) index: usize,
     pub(crate) filter: FilterId,
-}
-
-/// rumqttd has ended or lost a message. Nothing can be acknowledged any more.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum RouterFailure {
-    #[error("rumqttd's router has stopped: {0}")]
-    Gone(Box<rumqttd::local::LinkError>),
-    #[error("rumqttd's router skipped from message {expected} to {found} of filter {filter:?}")]
-    Hole { filter: FilterId, expected: u64, found: u64 },
-    #[error("rumqttd's router delivered something that was not sent: {0}")]
-    Unexpected(&'static str),
-}
-
-impl From<rumqttd::local::LinkError> for RouterFailure {
-    fn from(error: rumqttd::local::LinkError) -> Self {
-        // The error holds what could not be sent, which is large.
-        RouterFailure::Gone(Box::new(error))
-    }
 }
 
 /// The filter cannot be added: as many different ones as may be are subscribed to.

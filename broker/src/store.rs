@@ -102,4 +102,14 @@ impl Store {
         let room = RoomWanted { max_bytes: settings.max_bytes, min_free_bytes: settings.min_free_bytes };
         Ok(Some(Store { connection, path: path.clone(), room }))
     }
+
+    /// How much is in the file, and how much room is left for it.
+    fn bytes(&self) -> Option<StoreBytes> {
+        room::bytes(&self.connection, &self.path)
+    }
+
+    /// Whether more messages should be taken.
+    fn has_room(&self) -> bool {
+        self.room.is_there(&self.connection, &self.path)
+    }
 }

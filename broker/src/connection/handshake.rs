@@ -13,12 +13,15 @@ use crate::outlet::{Answer, Refusal};
 use crate::packets::{self, BadConnect, Connect};
 use crate::settings::MqttSettings;
 
+/// How long the last words to a client may take.
+pub(super) const FAREWELL: Duration = Duration::from_secs(1);
+
 /// Reads the CONNECT, and refuses it with the right code if it cannot be accepted.
 pub(super) async fn shake_hands<S>(
     stream: &mut S,
     bytes: &mut BytesMut,
     settings: &MqttSettings,
-) -> Result<ConnectRequest, Ending>
+) -> Result<(ConnectRequest, Version), Ending>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
@@ -35,12 +38,12 @@ where
             return Err(bad.error.into());
         }
     };
-    let mut connect_request = connect_request(connect, settings);
-    if let Some(refusal) = connect_request.objection() {
-        refuse(stream, &mut connect_request.version, refusal).await;
+    let (request, mut version) = connect_request(connect, settings);
+    if let Some(refusal) = version.objection(&request) {
+        refuse(stream, &mut version, refusal).await;
         return Err(Ending::Refused(refusal));
     }
-    Ok(connect_request)
+    Ok((request, version))
 }
 
 /// Finds out what a client may do, or says that it may not come in.
@@ -105,5 +108,5 @@ async fn send<S: AsyncWrite + Unpin>(stream: &mut S, mut bytes: BytesMut) {
         stream.write_all_buf(&mut bytes).await?;
         stream.shutdown().await
     };
-    let _ = tokio::time::timeout(super::FAREWELL, farewell).await;
+    let _ = tokio::time::timeout(FAREWELL, farewell).await;
 }

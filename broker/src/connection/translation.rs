@@ -1,64 +1,25 @@
 //! Between bytes and what the exchange speaks of, in the version of MQTT that the client speaks.
 //! Nothing behind this knows of versions.
 
+mod from_client;
 mod v4;
 mod v5;
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use bytes::BytesMut;
 use daemon_runtime::random_id;
 use rumqttc::ConnectReturnCode;
 
 use crate::connection::Ending;
-use crate::exchange::{Incoming, Opening};
+pub(super) use crate::connection::translation::from_client::{ConnectRequest, FromClient, Written};
 use crate::outlet::{Answer, Refusal};
 use crate::packets::{BadConnect, Connect, ProtocolError};
-use crate::session::{Ack, Delivery};
+use crate::session::Delivery;
 use crate::settings::MqttSettings;
 
 /// Longer client ids are refused; the standard asks for 23 characters.
 const MAX_CLIENT_ID_BYTES: usize = 256;
-
-/// What a client says first, translated.
-pub(super) struct ConnectRequest {
-    pub(super) opening: Opening,
-    pub(super) keep_alive: Duration,
-    /// User name and password.
-    pub(super) login: Option<(String, String)>,
-    pub(super) version: Version,
-    /// Whether it asks to be authenticated in a way of its own.
-    pub(super) wants_other_authentication: bool,
-}
-
-impl ConnectRequest {
-    /// Why such a client may not connect.
-    pub(super) fn objection(&self) -> Option<Refusal> {
-        let client_id = &self.opening.client_id;
-        // In MQTT 5 it is told the id that it gets, with which it can come back.
-        let is_nameless = client_id.is_empty() && !self.opening.clean_start;
-        if self.wants_other_authentication {
-            Some(Refusal::AuthenticationMethod)
-        } else if is_nameless && matches!(self.version, Version::V4 { .. }) {
-            Some(Refusal::NoClientId)
-        } else if client_id.len() > MAX_CLIENT_ID_BYTES {
-            Some(Refusal::ClientIdTooLong)
-        } else {
-            None
-        }
-    }
-
-    /// Gives a client without an id one that nobody can guess.
-    pub(super) fn ensure_client_id(&mut self) {
-        if !self.opening.client_id.is_empty() {
-            return;
-        }
-        self.opening.client_id = format!("unnamed-{}{}", random_id(), random_id());
-        if let Version::V5(terms) = &mut self.version {
-            terms.assign_client_id(&self.opening.client_id);
-        }
-    }
-}
 
 /// The version of MQTT that a client speaks, and what it has said about how.
 #[derive(Debug)]
@@ -67,34 +28,17 @@ pub(super) enum Version {
     V5(v5::Terms),
 }
 
-/// A packet of a connected client, by who deals with it.
-#[derive(Debug)]
-pub(super) enum FromClient {
-    /// The exchange, in the order of sending.
-    Ordered(Incoming),
-    /// The exchange, at once.
-    Ack(Ack),
-    /// The connection itself.
-    Ping,
-}
-
-/// Whether a message was written.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum Written {
-    Yes,
-    /// It is larger than the client takes, so it counts as delivered.
-    TooLarge {
-        packet_id: u16,
-    },
-    /// It was of QoS 0, and is too old or too large.
-    LeftOut,
-}
-
-/// What a CONNECT asks for.
-pub(super) fn connect_request(connect: Connect, settings: &MqttSettings) -> ConnectRequest {
+/// What a CONNECT asks for, and in which version.
+pub(super) fn connect_request(connect: Connect, settings: &MqttSettings) -> (ConnectRequest, Version) {
     match connect {
-        Connect::V4(connect) => v4::connect_request(connect, settings),
-        Connect::V5(connect) => v5::connect_request(connect, settings),
+        Connect::V4(connect) => {
+            let version = Version::V4 { max_packet_bytes: settings.max_packet_bytes };
+            (v4::connect_request(connect), version)
+        }
+        Connect::V5(connect) => {
+            let (request, terms) = v5::connect_request(connect, settings);
+            (request, Version::V5(terms))
+        }
     }
 }
 
@@ -111,6 +55,33 @@ pub(super) fn refuse_connect(bad: &BadConnect) -> Option<BytesMut> {
 }
 
 impl Version {
+    /// Why a client that asks for this may not connect.
+    pub(super) fn objection(&self, request: &ConnectRequest) -> Option<Refusal> {
+        let client_id = &request.opening.client_id;
+        // In MQTT 5 it is told the id that it gets, with which it can come back.
+        let is_nameless = client_id.is_empty() && !request.opening.clean_start;
+        if request.wants_other_authentication {
+            Some(Refusal::AuthenticationMethod)
+        } else if is_nameless && matches!(self, Version::V4 { .. }) {
+            Some(Refusal::NoClientId)
+        } else if client_id.len() > MAX_CLIENT_ID_BYTES {
+            Some(Refusal::ClientIdTooLong)
+        } else {
+            None
+        }
+    }
+
+    /// Gives a client without an id one that nobody can guess.
+    pub(super) fn ensure_client_id(&mut self, client_id: &mut String) {
+        if !client_id.is_empty() {
+            return;
+        }
+        *client_id = format!("unnamed-{}{}", random_id(), random_id());
+        if let Version::V5(terms) = self {
+            terms.assign_client_id(client_id);
+        }
+    }
+
     /// Takes what the next packet in `bytes` asks for; `None` if it has not arrived completely.
     pub(super) fn read(&mut self, bytes: &mut BytesMut) -> Result<Option<FromClient>, ProtocolError> {
         match self {

@@ -8,11 +8,9 @@ use rumqttc::mqttbytes::QoS;
 
 use crate::exchange::load::Load;
 use crate::exchange::overview::Overview;
-use crate::exchange::{Exchange, Unrouted};
 use crate::message::Message;
 use crate::publication::Publication;
 use crate::retained::TooManyRetained;
-use crate::router::RouterFailure;
 use crate::session::Delivery;
 use crate::store::StoreBytes;
 use crate::traffic::Traffic;
@@ -25,7 +23,7 @@ const EVERY: Duration = Duration::from_secs(10);
 #[derive(Debug)]
 pub(super) struct Figures {
     pub(super) started: Instant,
-    published: Option<Instant>,
+    pub(super) published: Option<Instant>,
     /// What the connections count.
     traffic: Arc<Traffic>,
     /// Messages taken from clients, and the bytes of their payloads.
@@ -105,7 +103,7 @@ impl Figures {
         self.published.is_none_or(|published| now.duration_since(published) >= EVERY)
     }
 
-    fn update_load(&mut self, now: Instant) {
+    pub(super) fn update_load(&mut self, now: Instant) {
         let traffic = &self.traffic;
         let counts = [
             traffic.packets_received.get(),
@@ -122,7 +120,7 @@ impl Figures {
     }
 
     /// What stands under `$SYS/broker/`.
-    fn named(&self, overview: &Overview) -> Vec<(String, String)> {
+    pub(super) fn named(&self, overview: &Overview) -> Vec<(String, String)> {
         let traffic = &self.traffic;
         let mut named = vec![
             ("version", concat!("powerpi-broker ", env!("CARGO_PKG_VERSION")).to_owned()),
@@ -157,25 +155,6 @@ impl Figures {
         named.extend(counts.map(|(name, count)| (name, count.to_string())));
         let named = named.into_iter().map(|(name, value)| (name.to_owned(), value));
         named.chain(self.load.iter().flat_map(Load::figures)).collect()
-    }
-}
-
-impl Exchange {
-    /// Takes stock, and publishes the figures, retained, if they are due.
-    pub(super) fn report(&mut self, now: Instant) -> Result<(), RouterFailure> {
-        let overview = self.overview(now);
-        self.overview.send_replace(overview.clone());
-        if !self.figures.are_due(now) {
-            return Ok(());
-        }
-        self.figures.published = Some(now);
-        self.figures.update_load(now);
-        let mut named = self.figures.named(&overview);
-        named.extend(self.refusals.figures());
-        self.route()?;
-        let figures = named.into_iter().map(|(name, value)| Unrouted::own(figure(&name, value)));
-        self.unrouted.extend(figures);
-        self.route()
     }
 }
 

@@ -3,7 +3,6 @@
 use std::fmt::{self, Display};
 use std::time::{Duration, Instant};
 
-use crate::exchange::Exchange;
 use crate::store::{Journal, StoreBytes};
 
 /// How the store does.
@@ -79,34 +78,6 @@ impl Overview {
             received: 0,
             sent: 0,
             dropped: 0,
-        }
-    }
-}
-
-impl Exchange {
-    /// Looks at everything.
-    pub(super) fn overview(&mut self, now: Instant) -> Overview {
-        let (mut owed, mut owed_bytes, mut subscriptions) = (0, 0, 0);
-        for (_, session) in self.sessions.iter_mut() {
-            owed += session.owed_messages();
-            owed_bytes += session.owed_bytes();
-            subscriptions += session.subscriptions.len();
-        }
-        Overview {
-            taken: now,
-            uptime: now.duration_since(self.figures.started),
-            store: self.store_state,
-            store_bytes: self.journal.bytes(),
-            clients: self.clients.len(),
-            most_clients: self.figures.most_clients,
-            sessions: self.sessions.len(),
-            subscriptions,
-            owed,
-            owed_bytes,
-            retained: self.retained.len(),
-            received: self.figures.received,
-            sent: self.figures.sent,
-            dropped: self.figures.dropped,
         }
     }
 }

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use crate::exchange::wills::DelayedWill;
 use crate::exchange::{Exchange, StartFailure, Unrouted};
+use crate::publication::DelayedWill;
 use crate::session::{Session, Subscription};
 use crate::store::{Change, Restored, RestoredSession, RestoredWill};
 

@@ -7,6 +7,7 @@ use rumqttc::mqttbytes::QoS;
 
 use crate::access::{Refusals, Rights};
 use crate::exchange::publishing::Copy;
+use crate::exchange::unfinished::Subscribing;
 use crate::exchange::{Exchange, RetainedWanted, Subscribe, Unsubscribe, Wanted};
 use crate::message::Message;
 use crate::outlet::{Answer, NotSubscribed};
@@ -50,16 +51,6 @@ struct Granted {
     grants: Vec<Result<QoS, NotSubscribed>>,
     /// Filters that bring retained messages, with the highest QoS granted to each.
     retained: Vec<(String, QoS)>,
-}
-
-/// A SUBSCRIBE whose retained messages are being looked for.
-#[derive(Debug)]
-pub(super) struct Subscribing {
-    connection: ConnectionId,
-    pub(super) session: SessionId,
-    /// Its SUBACK, until that is sent.
-    answer: Option<Answer>,
-    scan: RetainedScan,
 }
 
 impl Exchange {

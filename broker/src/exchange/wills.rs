@@ -1,18 +1,11 @@
 //! Wills: published when their clients are gone, at once or after the delay they ask for.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::exchange::{Exchange, Unrouted};
-use crate::publication::Will;
+use crate::publication::{DelayedWill, Will};
 use crate::sessions::SessionId;
 use crate::store::Change;
-
-/// A will of an absent client, that its return makes void.
-#[derive(Debug)]
-pub(super) struct DelayedWill {
-    pub(super) due: Instant,
-    pub(super) will: Will,
-}
 
 impl Exchange {
     /// A client has gone without taking back its will. If its session is there still, the will

@@ -8,7 +8,7 @@ use bytes::BytesMut;
 use rumqttc::mqttbytes::{self, QoS};
 use rumqttc::{Connect, Packet, Protocol, Publish};
 
-use crate::packets::{ProtocolError, frame};
+use crate::packets::frame::{ProtocolError, frame};
 use crate::topics::{valid_string, valid_topic};
 
 const FLAG_USER_NAME: u8 = 0x80;

@@ -11,7 +11,7 @@ use mqtt_proto::v5::{
     Connect, ConnectProperties, ErrorV5, LastWill, Packet, Publish, PublishProperties, UserProperty,
 };
 
-use crate::packets::{ProtocolError, frame};
+use crate::packets::frame::{ProtocolError, frame};
 use crate::topics::{valid_string, valid_topic};
 
 const FLAG_WILL: u8 = 0x04;

@@ -38,8 +38,6 @@ use rumqttd::protocol::{
 };
 use rumqttd::{Forward, Notification, RouterConfig};
 
-use crate::router::{FilterId, RouterFailure};
-
 /// Bytes of topics and numbers that one segment of a filter's log holds. rumqttd keeps the last
 /// [`SEGMENTS`] of them, for each filter.
 pub(super) const SEGMENT_BYTES: usize = 32 * 1024;
@@ -54,6 +52,28 @@ const FENCES: [&str; 2] = ["f/0", "f/1"];
 pub(super) const LAST_FENCE: FilterId = FilterId(FENCES.len());
 /// A topic that matches no filter.
 const END: &str = "e";
+
+/// The number of a subscribed filter. None is given twice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct FilterId(pub(super) usize);
+
+/// rumqttd has ended or lost a message. Nothing can be acknowledged any more.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum RouterFailure {
+    #[error("rumqttd's router has stopped: {0}")]
+    Gone(Box<rumqttd::local::LinkError>),
+    #[error("rumqttd's router skipped from message {expected} to {found} of filter {filter:?}")]
+    Hole { filter: FilterId, expected: u64, found: u64 },
+    #[error("rumqttd's router delivered something that was not sent: {0}")]
+    Unexpected(&'static str),
+}
+
+impl From<rumqttd::local::LinkError> for RouterFailure {
+    fn from(error: rumqttd::local::LinkError) -> Self {
+        // The error holds what could not be sent, which is large.
+        RouterFailure::Gone(Box::new(error))
+    }
+}
 
 /// The only link into a router. Its calls block until the router answers or has ended.
 pub(super) struct Generation {

@@ -1,6 +1,8 @@
 //! Whether there is room for more, some time before there is none.
 
-use crate::store::Store;
+use std::path::Path;
+
+use rusqlite::Connection;
 
 /// Room in the store.
 #[derive(Debug, Clone, Copy)]
@@ -24,36 +26,34 @@ struct Pages {
     free: u64,
 }
 
-impl Store {
+impl RoomWanted {
     /// Whether more messages should be taken. One that cannot tell has room: committing will tell.
-    pub(super) fn has_room(&self) -> bool {
-        let has_room = || self.measure_room().unwrap_or(true);
+    pub(super) fn is_there(&self, connection: &Connection, path: &Path) -> bool {
+        let has_room = || self.measure(connection, path).unwrap_or(true);
         has_room() || {
             // The log may hold more than the file needs. If it cannot be emptied, nothing is lost.
-            let _ = self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
+            let _ = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
             has_room()
         }
     }
 
-    fn measure_room(&self) -> Option<bool> {
-        let RoomWanted { max_bytes, min_free_bytes } = self.room;
-        let StoreBytes { used, free } = self.bytes()?;
-        Some((max_bytes == 0 || used < max_bytes) && free >= min_free_bytes)
+    fn measure(&self, connection: &Connection, path: &Path) -> Option<bool> {
+        let StoreBytes { used, free } = bytes(connection, path)?;
+        Some((self.max_bytes == 0 || used < self.max_bytes) && free >= self.min_free_bytes)
     }
+}
 
-    /// What is used of the file, and what is free in it and on its disk.
-    pub(super) fn bytes(&self) -> Option<StoreBytes> {
-        let pages = self.pages().ok()?;
-        let disk = rustix::fs::statvfs(&self.path).ok()?;
-        Some(StoreBytes { used: pages.used, free: disk.f_bavail * disk.f_frsize + pages.free })
-    }
+/// What is used of the file, and what is free in it and on its disk.
+pub(super) fn bytes(connection: &Connection, path: &Path) -> Option<StoreBytes> {
+    let pages = pages(connection).ok()?;
+    let disk = rustix::fs::statvfs(path).ok()?;
+    Some(StoreBytes { used: pages.used, free: disk.f_bavail * disk.f_frsize + pages.free })
+}
 
-    fn pages(&self) -> rusqlite::Result<Pages> {
-        let pragma = |sql| -> rusqlite::Result<u64> {
-            self.connection.prepare_cached(sql)?.query_row([], |row| row.get(0))
-        };
-        let size = pragma("PRAGMA page_size")?;
-        let free = size * pragma("PRAGMA freelist_count")?;
-        Ok(Pages { used: (size * pragma("PRAGMA page_count")?).saturating_sub(free), free })
-    }
+fn pages(connection: &Connection) -> rusqlite::Result<Pages> {
+    let pragma =
+        |sql| -> rusqlite::Result<u64> { connection.prepare_cached(sql)?.query_row([], |row| row.get(0)) };
+    let size = pragma("PRAGMA page_size")?;
+    let free = size * pragma("PRAGMA freelist_count")?;
+    Ok(Pages { used: (size * pragma("PRAGMA page_count")?).saturating_sub(free), free })
 }

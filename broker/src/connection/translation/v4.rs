@@ -10,16 +10,15 @@ use rumqttc::{
 };
 
 use crate::access;
-use crate::connection::translation::{ConnectRequest, FromClient, Version};
+use crate::connection::translation::{ConnectRequest, FromClient};
 use crate::exchange::{Control, Incoming, Opening, RetainedWanted, Subscribe, Unsubscribe, Wanted};
 use crate::message::Message;
 use crate::outlet::{Answer, Refusal};
 use crate::packets::{ProtocolError, v4};
 use crate::publication::{Publication, Will};
 use crate::session::{Ack, Delivery, SubscriptionOptions};
-use crate::settings::MqttSettings;
 
-pub(super) fn connect_request(connect: Connect, settings: &MqttSettings) -> ConnectRequest {
+pub(super) fn connect_request(connect: Connect) -> ConnectRequest {
     let will = connect.last_will.map(|will| Will {
         publication: Publication {
             // A copy, so that the rest of the CONNECT is not kept with it.
@@ -42,7 +41,6 @@ pub(super) fn connect_request(connect: Connect, settings: &MqttSettings) -> Conn
             receive_maximum: u16::MAX,
         },
         wants_other_authentication: false,
-        version: Version::V4 { max_packet_bytes: settings.max_packet_bytes },
     }
 }
 

@@ -14,7 +14,10 @@ use mqtt_proto::{Pid, QosPid};
 use rumqttc::mqttbytes::QoS;
 
 use super::farewell::disconnect_reason;
-use super::{expiry, grant_code, interval, message, refusal_code, said_of, unwritable, withdrawn_code};
+use super::values::{
+    expiry, grant_code, interval, message, qos, refusal_code, said_of, subscription, unsubscription,
+    unwritable, withdrawn_code,
+};
 use crate::connection::Ending;
 use crate::connection::translation::{FromClient, Written};
 use crate::exchange::{Control, Incoming};
@@ -94,8 +97,8 @@ impl Terms {
             Packet::Pubcomp(ack) => return Ok(FromClient::Ack(Ack::Completed(ack.pid.value()))),
             Packet::Pingreq => return Ok(FromClient::Ping),
             Packet::Pubrel(release) => Control::Release(release.pid.value()),
-            Packet::Subscribe(subscribe) => Control::Subscribe(super::subscription(subscribe)?),
-            Packet::Unsubscribe(unsubscribe) => Control::Unsubscribe(super::unsubscription(&unsubscribe)),
+            Packet::Subscribe(subscribe) => Control::Subscribe(subscription(subscribe)?),
+            Packet::Unsubscribe(unsubscribe) => Control::Unsubscribe(unsubscription(&unsubscribe)),
             Packet::Disconnect(disconnect) => self.disconnection(&disconnect)?,
             Packet::Connect(_) => return Err(ProtocolError::Violation("a second CONNECT")),
             Packet::Auth(_) => return Err(ProtocolError::Violation("AUTH without an authentication method")),
@@ -119,7 +122,7 @@ impl Terms {
             self.unacknowledged += 1;
         }
         Ok(Publication {
-            qos: super::qos(publish.qos_pid.qos()),
+            qos: qos(publish.qos_pid.qos()),
             retain: publish.retain,
             packet_id,
             message: Arc::new(message(topic, publish.payload, publish.properties, now)),

@@ -1,0 +1,16 @@
+//! What is too much for one round.
+
+use crate::outlet::Answer;
+use crate::retained::RetainedScan;
+use crate::session::ConnectionId;
+use crate::sessions::SessionId;
+
+/// A SUBSCRIBE whose retained messages are being looked for.
+#[derive(Debug)]
+pub(super) struct Subscribing {
+    pub(super) connection: ConnectionId,
+    pub(super) session: SessionId,
+    /// Its SUBACK, until that is sent.
+    pub(super) answer: Option<Answer>,
+    pub(super) scan: RetainedScan,
+}
