@@ -19,7 +19,7 @@ const AT_MOST: Duration = Duration::from_secs(3);
 
 /// A site with two meters that have an outbox already, so that there is something to replay.
 fn site() -> Site {
-    let from = Timestamp::from_second(Timestamp::now().as_second() - 600).unwrap();
+    let from = Timestamp::from_second(daemon_runtime::now().as_second() - 600).unwrap();
     let meter = |id: &str| {
         format!(
             "[[meter]]\nid = '{id}'\npulses_per_kwh = 1000\n\

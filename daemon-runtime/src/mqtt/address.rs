@@ -36,7 +36,7 @@ impl TryFrom<String> for Address {
     }
 }
 
-/// As in "[fd00::1]:1883".
+/// As in `[fd00::1]:1883`.
 impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { host, port } = self;
@@ -68,16 +68,16 @@ mod tests {
     #[test]
     fn others_are_refused_with_what_to_write() {
         for (text, says) in [
-            ("", "no address"),
-            (":1883", "no address"),
-            ("server:", "no address"),
-            ("server:mqtt", "no address"),
-            ("server:0", "no address"),
-            ("server:70000", "no address"),
-            ("mqtt://server", "no address"),
-            ("[fd00::1", "no address"),
-            ("[fd00::1]1883", "no address"),
-            ("[]:1883", "no address"),
+            ("", "not an address"),
+            (":1883", "not an address"),
+            ("server:", "not an address"),
+            ("server:mqtt", "not an address"),
+            ("server:0", "not an address"),
+            ("server:70000", "not an address"),
+            ("mqtt://server", "not an address"),
+            ("[fd00::1", "not an address"),
+            ("[fd00::1]1883", "not an address"),
+            ("[]:1883", "not an address"),
             ("fd00::1", "write [fd00::1], in brackets"),
         ] {
             let said = Address::try_from(text.to_owned()).unwrap_err();
