@@ -6,7 +6,10 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::time::Duration;
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
+
+use crate::kind::FileKind;
 
 /// The part of a file's head that tells its kind.
 #[derive(Debug, PartialEq, Eq)]
@@ -19,16 +22,15 @@ pub(crate) struct Header {
 
 impl Header {
     /// Looks at a file and changes nothing, neither in it nor beside it.
-    pub(crate) fn of_file(path: &Path, patience: Duration) -> rusqlite::Result<Self> {
+    pub(crate) fn of_file(path: &Path, kind: &FileKind) -> rusqlite::Result<Self> {
         // Looked at first: a log that is emptied in between has moved into the file.
         let log_is_used = path_with(path, "-wal").metadata().is_ok_and(|log| log.len() > 0);
         let found = Self::read(&immutable(path)?)?;
         if found.application_id != 0 || !log_is_used {
             return Ok(found);
         }
-        // A file that was made and never closed has its head in the log. SQLite's index of the
-        // log may be made beside it, which is all that reading changes.
-        Self::read(&read_only(path, patience)?)
+        // A file that was made and never closed has its head in the log.
+        Self::read(&if kind.exclusive { alone(path, kind.patience) } else { read_only(path, kind.patience) }?)
     }
 
     /// Reads it through an open connection.
@@ -71,6 +73,19 @@ fn path_with(path: &Path, ending: &str) -> std::path::PathBuf {
     name.into()
 }
 
+/// A file opened for us alone: SQLite's index of the log is then in memory, so this works on a full
+/// disk. The log is left as it is.
+fn alone(path: &Path, patience: Duration) -> rusqlite::Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
+    connection.busy_timeout(patience)?;
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+    connection.pragma_update(None, "locking_mode", "EXCLUSIVE")?;
+    Ok(connection)
+}
+
+/// A file opened for reading while others write. SQLite's index of the log may be made beside it,
+/// which is all that this changes.
 pub(crate) fn read_only(path: &Path, patience: Duration) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;

@@ -18,7 +18,7 @@ impl FileKind {
     pub fn open(&'static self, path: &Path) -> Result<Connection, OpenError> {
         let of = |error| OpenError::of(self, path, error);
         if path.exists() {
-            let found = Header::of_file(path, self.patience).map_err(of)?;
+            let found = Header::of_file(path, self).map_err(of)?;
             if !found.is_empty() {
                 self.check(path, &found)?;
             }
@@ -37,7 +37,7 @@ impl FileKind {
     /// Only a file of this kind and of the newest format can be read.
     pub fn open_read_only(&'static self, path: &Path) -> Result<Connection, OpenError> {
         let of = |error| OpenError::of(self, path, error);
-        let (wanted, found) = (self.newest(), Header::of_file(path, self.patience).map_err(of)?);
+        let (wanted, found) = (self.newest(), Header::of_file(path, self).map_err(of)?);
         if found.is_empty() {
             return Err(OpenError::new(self, path, Reason::Empty));
         }

@@ -26,6 +26,7 @@ const fn kind(steps: &'static [&'static str]) -> FileKind {
 
 static OLD: FileKind = kind(&[ONE]);
 static NEW: FileKind = kind(&[ONE, TWO]);
+static EXCLUSIVE: FileKind = FileKind { exclusive: true, ..kind(&[ONE]) };
 
 fn folder_of(folder: &Path) -> BTreeMap<String, Vec<u8>> {
     let files = std::fs::read_dir(folder).unwrap().map(|file| file.unwrap().path());
@@ -116,6 +117,34 @@ fn an_open_foreign_file_keeps_its_log() {
     other.execute("INSERT INTO shopping VALUES ('milk')", []).unwrap();
 }
 
+/// Also where there is no room for an index of the log: a disk may be full at the next start.
+#[test]
+fn an_exclusive_file_is_read_from_its_log_with_nothing_made_beside_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let open = folder.path().join("open.sqlite");
+    let writer = EXCLUSIVE.open(&open).unwrap();
+    for (application_id, path) in [(EXCLUSIVE.application_id, "killed/ours"), (5, "foreign/other")] {
+        writer.pragma_update(None, "application_id", application_id).unwrap();
+        let path = folder.path().join(path);
+        let killed = path.parent().unwrap();
+        std::fs::create_dir(killed).unwrap();
+        for ending in ["", "-wal"] {
+            let [from, to] = [&open, &path].map(|path| format!("{}{ending}", path.display()));
+            std::fs::copy(from, to).unwrap();
+        }
+        assert_eq!(std::fs::read(&path).unwrap()[68..72], [0; 4]);
+        let before = folder_of(killed);
+        if application_id == EXCLUSIVE.application_id {
+            let opened = EXCLUSIVE.open(&path).unwrap();
+            assert_eq!(folder_of(killed).len(), 2);
+            drop(opened);
+        } else {
+            assert!(matches!(EXCLUSIVE.open(&path), Err(OpenError { reason: Reason::Foreign, .. })));
+            assert_eq!(folder_of(killed), before);
+        }
+    }
+}
+
 #[test]
 fn an_empty_or_missing_file_is_made_by_its_writer_only() {
     let folder = tempfile::tempdir().unwrap();
@@ -136,7 +165,6 @@ fn an_empty_or_missing_file_is_made_by_its_writer_only() {
 fn an_exclusive_file_stays_exclusive() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("notes.sqlite");
-    static EXCLUSIVE: FileKind = FileKind { exclusive: true, ..kind(&[ONE]) };
     let held = EXCLUSIVE.open(&path).unwrap();
     assert!(!folder.path().join("notes.sqlite-shm").exists());
     for _ in 0..2 {
