@@ -211,7 +211,8 @@ async fn chat(publisher: &Publisher, client: &AsyncClient, asked: &Notify) -> an
         ticks
     };
     let (mut live, mut state, mut diag) = (every(1), every(10), every(60));
-    let mut writable = true;
+    let all_live = || publisher.meters.iter().all(|meter| meter.reading.borrow().live);
+    let (mut writable, mut were_live) = (true, all_live());
     loop {
         tokio::select! {
             _ = live.tick() => {
@@ -219,6 +220,9 @@ async fn chat(publisher: &Publisher, client: &AsyncClient, asked: &Notify) -> an
                 let now = publisher.meters.iter().all(|meter| meter.extent.borrow().writable);
                 // A disk that fills up, or has room again, does not wait for its minute.
                 if std::mem::replace(&mut writable, now) != now { diag.reset_immediately() }
+                // Nor does the state of a meter that has caught up.
+                let now = all_live();
+                if !std::mem::replace(&mut were_live, now) && now { state.reset_immediately() }
             }
             _ = state.tick() => for meter in &publisher.meters { say_state(meter, client).await? },
             () = asked.notified() => announce(publisher, client).await?,

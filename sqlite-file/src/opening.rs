@@ -25,7 +25,12 @@ impl FileKind {
         }
         let mut connection = Connection::open(path).map_err(of)?;
         self.set_up(&connection).map_err(of)?;
-        while self.step(&mut connection).map_err(of)? {}
+        let is_new = Header::read(&connection).map_err(of)?.is_empty();
+        while let Some(format) = self.step(&mut connection).map_err(of)? {
+            if !is_new {
+                tracing::info!("upgraded the {} to format {format}", self.name);
+            }
+        }
         self.check(path, &Header::read(&connection).map_err(of)?)?;
         Ok(connection)
     }
@@ -76,19 +81,16 @@ impl FileKind {
         connection.pragma_update(None, "synchronous", "FULL")
     }
 
-    /// Brings the file one format further; `false` if there is no further one.
-    fn step(&self, connection: &mut Connection) -> rusqlite::Result<bool> {
+    /// Brings the file one format further, and says which that is; `None` if there is no further one.
+    fn step(&self, connection: &mut Connection) -> rusqlite::Result<Option<usize>> {
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let found = Header::read(&transaction)?;
-        let Some(step) = self.steps.get(found.format) else { return Ok(false) };
+        let Some(step) = self.steps.get(found.format) else { return Ok(None) };
         let next = found.format + 1;
-        if !found.is_empty() {
-            tracing::info!("upgrading the {} from format {} to {next}", self.name, found.format);
-        }
         transaction.execute_batch(step)?;
         transaction.pragma_update(None, "application_id", self.application_id)?;
         transaction.pragma_update(None, "user_version", next)?;
         transaction.commit()?;
-        Ok(true)
+        Ok(Some(next))
     }
 }
