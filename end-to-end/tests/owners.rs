@@ -19,7 +19,7 @@ const OWNERS: [(&str, &[&str]); 5] = [
     ("powerpi-broker", &["exchange"]),
     ("powerpi-recorder", &["ledger", "pictures"]),
     ("pi-publisher", &["meter m0", "outbox", "checkpoints"]),
-    ("powerpi-web", &[]),
+    ("powerpi-web", &["ledger", "pictures"]),
     ("powerpi-alarms", &["ledger"]),
 ];
 
