@@ -7,7 +7,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use rusqlite::config::DbConfig;
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use crate::kind::FileKind;
 
@@ -25,11 +25,13 @@ impl Header {
     pub(crate) fn of_file(path: &Path, kind: &FileKind) -> rusqlite::Result<Self> {
         // Looked at first: a log that is emptied in between has moved into the file.
         let log_is_used = path_with(path, "-wal").metadata().is_ok_and(|log| log.len() > 0);
-        let found = Self::read(&immutable(path)?)?;
-        if found.application_id != 0 || !log_is_used {
-            return Ok(found);
+        match Self::read(&immutable(path)?) {
+            Ok(found) if found.application_id == 0 && log_is_used => {}
+            Err(error) if log_is_used && error.sqlite_error_code() == Some(ErrorCode::DatabaseCorrupt) => {}
+            found => return found,
         }
-        // A file that was made and never closed has its head in the log.
+        // A file that was made and never closed has its head in the log, and one whose disk was full
+        // when its log was to move into it makes sense with its log only.
         Self::read(&if kind.exclusive { alone(path, kind.patience) } else { read_only(path, kind.patience) }?)
     }
 

@@ -117,6 +117,25 @@ fn an_open_foreign_file_keeps_its_log() {
     other.execute("INSERT INTO shopping VALUES ('milk')", []).unwrap();
 }
 
+/// A disk that was full when the log was to move into the file left its first page only.
+#[test]
+fn a_file_that_makes_sense_with_its_log_only_opens() {
+    for kind in [&OLD, &EXCLUSIVE] {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("notes.sqlite");
+        let log = folder.path().join("notes.sqlite-wal");
+        let writer = kind.open(&path).unwrap();
+        writer.execute("INSERT INTO note (line) VALUES ('a')", []).unwrap();
+        let in_the_log = std::fs::read(&log).unwrap();
+        drop(writer);
+        std::fs::File::options().write(true).open(&path).unwrap().set_len(4096).unwrap();
+        std::fs::write(&log, in_the_log).unwrap();
+        let lines: i64 =
+            kind.open(&path).unwrap().query_row("SELECT count(*) FROM note", [], |row| row.get(0)).unwrap();
+        assert_eq!(lines, 1);
+    }
+}
+
 /// Also where there is no room for an index of the log: a disk may be full at the next start.
 #[test]
 fn an_exclusive_file_is_read_from_its_log_with_nothing_made_beside_it() {
