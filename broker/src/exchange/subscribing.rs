@@ -62,7 +62,12 @@ impl Exchange {
         let Subscribe { packet_id, filters } = subscribe;
         let Granted { grants, retained } = self.grant_all(session, &rights, &filters);
         let scan = RetainedScan::new(retained, &self.retained);
-        let answer = Some(Answer::Subscribed { packet_id, grants });
+        let mut answer = Some(Answer::Subscribed { packet_id, grants });
+        // A lasting session can rely on what it was told even if the broker is killed, so it is told
+        // once all of it is owed. Any other is told before a message comes.
+        if let Some(answer) = answer.take_if(|_| !self.sessions.is_lasting(session)) {
+            self.answer(connection, answer);
+        }
         self.unfinished.push_back(Subscribing { connection, session, answer, scan });
         self.go_on_subscribing();
     }
@@ -78,11 +83,7 @@ impl Exchange {
             };
             let (found, is_whole) = self.find_retained(&mut subscribing.scan);
             let session = subscribing.session;
-            // A lasting session can rely on what it was told even if the broker is killed, so it is
-            // told once all of it is owed.
-            if let Some(answer) =
-                subscribing.answer.take_if(|_| is_whole || !self.sessions.is_lasting(session))
-            {
+            if let Some(answer) = subscribing.answer.take_if(|_| is_whole) {
                 self.answer(subscribing.connection, answer);
             }
             if is_whole {
