@@ -24,8 +24,10 @@ trap 'exit 130' INT
 trap 'exit 143' TERM HUP
 
 for ((process = 0; process < processes; process++)); do
-    # Each ends with this script, however that ends.
-    ( while kill -0 $$ 2> /dev/null; do for ((n = 0; n < 100000; n++)); do :; done; done ) &
+    # Each ends with this script, however that ends. A session of its own each: Linux may share the
+    # processors out among sessions first, and then four processes in one would be a load of one.
+    setsid bash -c 'while kill -0 "$1" 2> /dev/null; do for ((n = 0; n < 100000; n++)); do :; done; done' \
+        load $$ &
     load+=($!)
 done
 
