@@ -35,6 +35,8 @@ pub(crate) fn measure(ours: &Running) {
     report("nothing", &|| std::thread::sleep(Duration::from_secs(1)));
     report("SUBSCRIBE to 40,000 x +/+", &|| subscribe(address, &vec!["+/+".to_owned(); 40_000]));
     report("SUBSCRIBE to 60,000 x #", &|| subscribe(address, &vec!["#".to_owned(); 60_000]));
+    // Somebody whom all of them concern, so that the router meets them; what comes is not read.
+    let _watching = subscribed(address, "watching", &["#".to_owned()]);
     report("100,000 topics once", &|| {
         let mut client = Client::connect(address, "topics", true);
         for number in 0..TOPICS {
@@ -70,7 +72,13 @@ fn worst_puback(address: SocketAddr, burst: &(dyn Fn() + Sync)) -> f64 {
 
 /// Subscribes with one packet, waits for its SUBACK and goes.
 fn subscribe(address: SocketAddr, filters: &[String]) {
-    let mut client = Client::connect(address, "burst", true);
+    let mut client = subscribed(address, "burst", filters);
+    client.stream.write_all(&written(&Packet::Disconnect)).unwrap();
+}
+
+/// A client that has subscribed with one packet and has its SUBACK.
+fn subscribed(address: SocketAddr, client_id: &str, filters: &[String]) -> Client {
+    let mut client = Client::connect(address, client_id, true);
     let mut packet = rumqttc::Subscribe::new_many(
         filters.iter().map(|filter| rumqttc::SubscribeFilter::new(filter.clone(), QoS::AtMostOnce)),
     );
@@ -79,7 +87,7 @@ fn subscribe(address: SocketAddr, filters: &[String]) {
     let (mut read, mut chunk) = (BytesMut::new(), [0; 65_536]);
     loop {
         match Packet::read(&mut read, usize::MAX) {
-            Ok(Packet::SubAck(_)) => break,
+            Ok(Packet::SubAck(_)) => return client,
             Ok(_) => continue,
             Err(Error::InsufficientBytes(_)) => {}
             Err(error) => panic!("{error}"),
@@ -88,7 +96,6 @@ fn subscribe(address: SocketAddr, filters: &[String]) {
         assert_ne!(count, 0, "the broker closed the connection");
         read.extend_from_slice(&chunk[..count]);
     }
-    client.stream.write_all(&written(&Packet::Disconnect)).unwrap();
 }
 
 fn qos0(topic: &str, retain: bool) -> Vec<u8> {
