@@ -92,7 +92,7 @@ impl Home {
         let running = Running { child };
         let start = Instant::now();
         while TcpStream::connect(self.address).is_err() {
-            assert!(start.elapsed() < PATIENCE, "the broker does not listen");
+            assert!(start.elapsed() < PATIENCE, "the broker does not listen:\n{}", self.log());
             std::thread::sleep(Duration::from_millis(10));
         }
         running
