@@ -1,5 +1,6 @@
 //! Making a round safe, and waiting while the store takes nothing.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use daemon_runtime::Alive;
@@ -8,6 +9,8 @@ use tokio::sync::mpsc;
 
 use crate::exchange::figures::{STORE_STATE, figure};
 use crate::exchange::{Exchange, Request, StoreState};
+use crate::message::Message;
+use crate::outlet::Outlet;
 use crate::router::RouterFailure;
 
 /// Between two attempts to commit.
@@ -67,7 +70,7 @@ impl Exchange {
             tracing::info!("the store accepts changes again");
         }
         self.room_made = true;
-        self.announce(state)
+        self.announce(state, |outlet, message| outlet.push_qos0(message, false))
     }
 
     fn report_refusal(&mut self, error: &rusqlite::Error) -> Result<(), RouterFailure> {
@@ -81,11 +84,15 @@ impl Exchange {
         tracing::error!(
             "cannot write to the store: {error}; until this works again, nothing is received or delivered"
         );
-        self.announce(state)
+        self.announce(state, Outlet::send_ahead)
     }
 
-    /// Tells who has subscribed, past everything that is not safe.
-    fn announce(&mut self, state: StoreState) -> Result<(), RouterFailure> {
+    /// Tells who has subscribed: after everything else if that is safe, past it if it is not.
+    fn announce(
+        &mut self,
+        state: StoreState,
+        tell: fn(&mut Outlet, &Arc<Message>),
+    ) -> Result<(), RouterFailure> {
         self.store_state = state;
         self.overview.send_modify(|overview| overview.store = state);
         let publication = figure(STORE_STATE, state.to_string());
@@ -96,7 +103,7 @@ impl Exchange {
         for recipient in recipients {
             let connection = self.sessions.get_mut(recipient.session).and_then(|session| session.connection);
             if let Some(client) = connection.and_then(|connection| self.clients.get_mut(&connection)) {
-                client.outlet.send_ahead(&publication.message);
+                tell(&mut client.outlet, &publication.message);
             }
         }
         Ok(())
