@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::condition::{Condition, Finding};
+use crate::condition::{Condition, Verdict};
 
 /// An alarm's state. It is kept over restarts.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
@@ -40,7 +40,7 @@ pub struct Raised {
 
 /// A change that a notice is sent of.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Turn {
+pub enum Change {
     /// It is raised now.
     Raised(Raised),
     /// It was raised and is over.
@@ -62,7 +62,7 @@ impl Standing {
     }
 
     /// Takes the current finding; returns what a notice is to be sent of.
-    pub fn step(&mut self, condition: &Condition, finding: Finding, now: Timestamp) -> Option<Turn> {
+    pub fn step(&mut self, condition: &Condition, finding: Verdict, now: Timestamp) -> Option<Change> {
         let (next, turn) = match *self {
             Self::Quiet => Self::pending(now, f64::MIN, condition, finding, now),
             Self::Pending { since, highest } => Self::pending(since, highest, condition, finding, now),
@@ -76,20 +76,20 @@ impl Standing {
         since: Timestamp,
         highest: f64,
         condition: &Condition,
-        finding: Finding,
+        finding: Verdict,
         now: Timestamp,
-    ) -> (Self, Option<Turn>) {
+    ) -> (Self, Option<Change>) {
         match finding {
-            Finding::Clear => (Self::Quiet, None),
-            Finding::Unknown if highest == f64::MIN => (Self::Quiet, None),
-            Finding::Unknown => (Self::Pending { since, highest }, None),
-            Finding::Fulfilled { value, since: known } => {
+            Verdict::Clear => (Self::Quiet, None),
+            Verdict::Unknown if highest == f64::MIN => (Self::Quiet, None),
+            Verdict::Unknown => (Self::Pending { since, highest }, None),
+            Verdict::Fulfilled { value, since: known } => {
                 let (highest, since) = (highest.max(value), known.unwrap_or(since));
                 if elapsed(since, now) < condition.raised_after() {
                     return (Self::Pending { since, highest }, None);
                 }
                 let raised = Raised { since, highest, clear_since: None };
-                (Self::Raised(raised), Some(Turn::Raised(raised)))
+                (Self::Raised(raised), Some(Change::Raised(raised)))
             }
         }
     }
@@ -97,21 +97,21 @@ impl Standing {
     fn raised_before(
         raised: Raised,
         condition: &Condition,
-        finding: Finding,
+        finding: Verdict,
         now: Timestamp,
-    ) -> (Self, Option<Turn>) {
+    ) -> (Self, Option<Change>) {
         match finding {
-            Finding::Fulfilled { value, .. } => (
+            Verdict::Fulfilled { value, .. } => (
                 Self::Raised(Raised { highest: raised.highest.max(value), clear_since: None, ..raised }),
                 None,
             ),
-            Finding::Unknown => (Self::Raised(Raised { clear_since: None, ..raised }), None),
-            Finding::Clear => {
+            Verdict::Unknown => (Self::Raised(Raised { clear_since: None, ..raised }), None),
+            Verdict::Clear => {
                 let clear_since = raised.clear_since.unwrap_or(now);
                 if elapsed(clear_since, now) < condition.over_after() {
                     return (Self::Raised(Raised { clear_since: Some(clear_since), ..raised }), None);
                 }
-                (Self::Quiet, Some(Turn::Over { was: raised, at: clear_since }))
+                (Self::Quiet, Some(Change::Over { was: raised, at: clear_since }))
             }
         }
     }
@@ -141,8 +141,8 @@ mod tests {
         Timestamp::UNIX_EPOCH + second.seconds()
     }
 
-    fn fulfilled(value: f64) -> Finding {
-        Finding::Fulfilled { value, since: None }
+    fn fulfilled(value: f64) -> Verdict {
+        Verdict::Fulfilled { value, since: None }
     }
 
     #[test]
@@ -152,14 +152,14 @@ mod tests {
         for second in 0..4000 {
             let finding = match second {
                 100..1500 => fulfilled(5000.0 + f64::from(second)),
-                1500..1530 => Finding::Clear,
+                1500..1530 => Verdict::Clear,
                 1530..2000 => fulfilled(5100.0),
-                2000..2500 => Finding::Unknown,
-                _ => Finding::Clear,
+                2000..2500 => Verdict::Unknown,
+                _ => Verdict::Clear,
             };
             turns.extend(standing.step(&OVEN, finding, at(second.into())));
         }
-        let [Turn::Raised(raised), Turn::Over { was, at: over }] = turns[..] else { panic!("{turns:?}") };
+        let [Change::Raised(raised), Change::Over { was, at: over }] = turns[..] else { panic!("{turns:?}") };
         assert_eq!((raised.since, raised.highest), (at(100), 5700.0));
         assert_eq!((was.since, was.highest, over), (at(100), 6499.0, at(2500)));
         assert_eq!(standing, Standing::Quiet);
@@ -169,7 +169,7 @@ mod tests {
     fn a_short_peak_is_none() {
         let mut standing = Standing::default();
         for second in 0..2000 {
-            let finding = if second % 600 == 599 { Finding::Clear } else { fulfilled(9000.0) };
+            let finding = if second % 600 == 599 { Verdict::Clear } else { fulfilled(9000.0) };
             assert_eq!(standing.step(&OVEN, finding, at(second)), None, "{second}");
         }
     }
@@ -181,10 +181,10 @@ mod tests {
             let (mut standing, mut now, mut told) = (Standing::default(), 0, false);
             for (finding, pause) in findings {
                 now += pause;
-                let finding = [Finding::Clear, Finding::Unknown, fulfilled(1.0)][usize::from(finding)];
+                let finding = [Verdict::Clear, Verdict::Unknown, fulfilled(1.0)][usize::from(finding)];
                 match standing.step(&OVEN, finding, at(now)) {
-                    Some(Turn::Raised(_)) => prop_assert!(!std::mem::replace(&mut told, true)),
-                    Some(Turn::Over { .. }) => prop_assert!(std::mem::replace(&mut told, false)),
+                    Some(Change::Raised(_)) => prop_assert!(!std::mem::replace(&mut told, true)),
+                    Some(Change::Over { .. }) => prop_assert!(std::mem::replace(&mut told, false)),
                     None => {}
                 }
                 prop_assert_eq!(standing.raised().is_some(), told);

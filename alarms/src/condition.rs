@@ -46,7 +46,7 @@ pub enum Condition {
 
 /// Whether a condition is met at a moment.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Finding {
+pub enum Verdict {
     /// It is met.
     Fulfilled {
         /// In W, l/h, kWh, m³, or seconds without a pulse or without the publisher.
@@ -87,36 +87,36 @@ impl Condition {
     }
 
     /// Whether it is met, by what is known at `now`.
-    pub fn find(&self, observed: &MeterObserved, now: Timestamp) -> Finding {
+    pub fn find(&self, observed: &MeterObserved, now: Timestamp) -> Verdict {
         match *self {
             Self::Above { unit, limit, ends_below, .. } => match rate_of_now(observed, unit, now) {
-                None => Finding::Unknown,
-                Some(rate) if rate >= limit => Finding::Fulfilled { value: rate.into(), since: None },
-                Some(rate) if rate < ends_below => Finding::Clear,
-                Some(_) => Finding::Unknown,
+                None => Verdict::Unknown,
+                Some(rate) if rate >= limit => Verdict::Fulfilled { value: rate.into(), since: None },
+                Some(rate) if rate < ends_below => Verdict::Clear,
+                Some(_) => Verdict::Unknown,
             },
             Self::NoPulse { lasting } => match (&observed.last_pulse, &observed.value) {
                 (Some(last), Some(value)) => {
                     let quiet = value.at.duration_since(*last).as_secs_f64();
                     if quiet < lasting.as_secs_f64() {
-                        return Finding::Clear;
+                        return Verdict::Clear;
                     }
-                    Finding::Fulfilled { value: quiet, since: Some(*last) }
+                    Verdict::Fulfilled { value: quiet, since: Some(*last) }
                 }
-                _ => Finding::Unknown,
+                _ => Verdict::Unknown,
             },
             Self::Budget { unit, per_month } => match observed.month {
                 Some((of, used)) if of == unit && used >= per_month => {
-                    Finding::Fulfilled { value: used, since: None }
+                    Verdict::Fulfilled { value: used, since: None }
                 }
-                Some((of, _)) if of == unit => Finding::Clear,
-                _ => Finding::Unknown,
+                Some((of, _)) if of == unit => Verdict::Clear,
+                _ => Verdict::Unknown,
             },
             Self::Offline { .. } => match observed.presence {
-                Presence::Online => Finding::Clear,
+                Presence::Online => Verdict::Clear,
                 Presence::Gone { since } => {
                     let value = now.duration_since(since).as_secs_f64().max(0.0);
-                    Finding::Fulfilled { value, since: Some(since) }
+                    Verdict::Fulfilled { value, since: Some(since) }
                 }
             },
         }

@@ -11,7 +11,7 @@ use serde::Deserialize;
 
 use crate::condition::Condition;
 use crate::email::EmailSettings;
-use crate::texts::Language;
+use crate::texts::NoticeLanguage;
 use crate::webhook::WebhookSettings;
 
 /// `/etc/powerpi/powerpi-alarms.toml`.
@@ -23,7 +23,7 @@ pub struct Settings {
     /// The file of the alarms' states and unsent notices; its folder must exist.
     pub state_file: PathBuf,
     /// The language of the notices.
-    pub language: Language,
+    pub language: NoticeLanguage,
     /// The time zone of months and times; the system's by default.
     pub time_zone: Option<String>,
     /// The pages' address, so that a notice can link to its meter.
@@ -43,7 +43,7 @@ impl Default for Settings {
         Self {
             ledger: "/var/lib/powerpi/recorder/ledger.sqlite".into(),
             state_file: "/var/lib/powerpi/alarms/alarms.json".into(),
-            language: Language::default(),
+            language: NoticeLanguage::default(),
             time_zone: None,
             pages: None,
             mqtt: MqttSettings::default(),

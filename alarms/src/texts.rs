@@ -4,12 +4,12 @@ use jiff::tz::TimeZone;
 use jiff::{Timestamp, ZonedDateTime};
 use serde::Deserialize;
 
-use crate::alarm::{Raised, Turn};
+use crate::alarm::{Change, Raised};
 use crate::condition::Condition;
 
 /// A language of the notices.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
-pub enum Language {
+pub enum NoticeLanguage {
     /// English.
     #[default]
     #[serde(rename = "en")]
@@ -21,29 +21,29 @@ pub enum Language {
 
 /// What a notice says, in one sentence; `name` is the meter's.
 pub fn sentence(
-    language: Language,
+    language: NoticeLanguage,
     name: &str,
     condition: &Condition,
-    turn: &Turn,
+    turn: &Change,
     zone: &TimeZone,
 ) -> String {
     let clock = |at: Timestamp| clock_time(language, &at.to_zoned_datetime(zone.clone()));
     let what = match language {
-        Language::English => english(condition),
-        Language::German => german(condition),
+        NoticeLanguage::English => english(condition),
+        NoticeLanguage::German => german(condition),
     };
     let highest = |raised: &Raised| highest(language, condition, raised);
     match (language, turn) {
-        (Language::English, Turn::Raised(raised)) => {
+        (NoticeLanguage::English, Change::Raised(raised)) => {
             format!("{name}: {what} since {}{}", clock(raised.since), highest(raised))
         }
-        (Language::German, Turn::Raised(raised)) => {
+        (NoticeLanguage::German, Change::Raised(raised)) => {
             format!("{name}: {what} seit {}{}", clock(raised.since), highest(raised))
         }
-        (Language::English, Turn::Over { was, at }) => {
+        (NoticeLanguage::English, Change::Over { was, at }) => {
             format!("{name}: ended: {what} from {} to {}{}", clock(was.since), clock(*at), highest(was))
         }
-        (Language::German, Turn::Over { was, at }) => {
+        (NoticeLanguage::German, Change::Over { was, at }) => {
             format!("{name}: vorbei: {what} von {} bis {}{}", clock(was.since), clock(*at), highest(was))
         }
     }
@@ -73,28 +73,28 @@ fn german(condition: &Condition) -> String {
 }
 
 /// The highest value, where that says more than since when.
-fn highest(language: Language, condition: &Condition, raised: &Raised) -> String {
+fn highest(language: NoticeLanguage, condition: &Condition, raised: &Raised) -> String {
     let value = raised.highest;
     match (language, condition) {
-        (Language::English, Condition::Above { unit, .. }) => {
+        (NoticeLanguage::English, Condition::Above { unit, .. }) => {
             format!("; peak {value:.0} {}", unit.of_rate())
         }
-        (Language::German, Condition::Above { unit, .. }) => {
+        (NoticeLanguage::German, Condition::Above { unit, .. }) => {
             format!("; Spitze {value:.0} {}", unit.of_rate())
         }
-        (Language::English, Condition::Budget { unit, .. }) => {
+        (NoticeLanguage::English, Condition::Budget { unit, .. }) => {
             format!("; {value:.1} {} so far", unit.symbol())
         }
-        (Language::German, Condition::Budget { unit, .. }) => {
+        (NoticeLanguage::German, Condition::Budget { unit, .. }) => {
             format!("; bisher {} {}", format!("{value:.1}").replace('.', ","), unit.symbol())
         }
         (_, Condition::NoPulse { .. } | Condition::Offline { .. }) => String::new(),
     }
 }
 
-fn clock_time(language: Language, at: &ZonedDateTime) -> String {
+fn clock_time(language: NoticeLanguage, at: &ZonedDateTime) -> String {
     match language {
-        Language::English => at.strftime("%Y-%m-%d %H:%M").to_string(),
-        Language::German => at.strftime("%d.%m.%Y %H:%M").to_string(),
+        NoticeLanguage::English => at.strftime("%Y-%m-%d %H:%M").to_string(),
+        NoticeLanguage::German => at.strftime("%d.%m.%Y %H:%M").to_string(),
     }
 }

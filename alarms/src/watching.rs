@@ -10,12 +10,12 @@ use meter_messages::{Live, Meter, Status, Unit};
 use tokio::sync::Notify;
 use tokio::sync::futures::Notified;
 
-use crate::alarm::Turn;
+use crate::alarm::Change;
 use crate::notice::{Notice, State};
 use crate::observed::MeterObserved;
 use crate::record::{Record, Way};
 use crate::settings::Alarm;
-use crate::texts::{Language, sentence};
+use crate::texts::{NoticeLanguage, sentence};
 
 /// The alarms, what is known of their meters, and what was sent; shared by the
 /// MQTT session, the ledger's reader and the senders.
@@ -43,7 +43,7 @@ pub struct Setting {
     /// Ways of sending besides MQTT.
     pub ways: Vec<Way>,
     /// The language of the notices.
-    pub language: Language,
+    pub language: NoticeLanguage,
     /// The zone of their times.
     pub zone: TimeZone,
     /// The pages' address.
@@ -213,10 +213,10 @@ fn quiet(alarm: &Alarm) -> Notice {
     }
 }
 
-fn notice(setting: &Setting, alarm: &Alarm, name: &str, turn: &Turn) -> Notice {
+fn notice(setting: &Setting, alarm: &Alarm, name: &str, turn: &Change) -> Notice {
     let (state, raised, until) = match turn {
-        Turn::Raised(raised) => (State::Raised, raised, None),
-        Turn::Over { was, at } => (State::Over, was, Some(*at)),
+        Change::Raised(raised) => (State::Raised, raised, None),
+        Change::Over { was, at } => (State::Over, was, Some(*at)),
     };
     let page =
         setting.pages.as_deref().map(|pages| format!("{}/m/{}", pages.trim_end_matches('/'), alarm.meter));

@@ -9,7 +9,7 @@ use std::net::SocketAddr;
 use broker_users::{Role, User, UserName, Users};
 use daemon_runtime::SettingsError;
 
-pub(crate) use crate::access::gate::{Gate, Login, Refusal};
+pub(crate) use crate::access::gate::{Gate, Login, LoginRefused};
 pub(crate) use crate::access::refusals::Refusals;
 pub(crate) use crate::access::rights::Rights;
 use crate::access::rights::valid_pattern;

@@ -5,11 +5,11 @@
 //! bound; the next bundle goes when the exchange asks for it. So a publisher that has to wait is
 //! simply not read any further, while its PINGREQs and acknowledgements are still answered.
 
+mod accepted;
 mod ending;
 mod handshake;
 mod timing;
 mod translation;
-mod visitor;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -22,13 +22,13 @@ use tokio_util::sync::CancellationToken;
 
 use crate::access::{Gate, Login, Refusals, Rights};
 use crate::admission::NoSlot;
+pub(crate) use crate::connection::accepted::Accepted;
 pub(crate) use crate::connection::ending::Ending;
-use crate::connection::handshake::{FAREWELL, admit, log_in, shake_hands};
+use crate::connection::handshake::{LAST_WRITE_WITHIN, admit, log_in, shake_hands};
 use crate::connection::timing::Timing;
 use crate::connection::translation::{ConnectRequest, FromClient, Version, Written};
-pub(crate) use crate::connection::visitor::Visitor;
 use crate::exchange::{Incoming, Request};
-use crate::outlet::{Answer, Inlet, Outgoing, outlet};
+use crate::outgoing::{self, Answer, Outgoing, OutgoingReceiver};
 use crate::packets::ProtocolError;
 use crate::session::{Ack, ConnectionId};
 use crate::settings::MqttSettings;
@@ -56,19 +56,19 @@ pub(crate) struct Surroundings {
 }
 
 /// Serves a client until it goes, errs, or is told to go.
-pub(crate) async fn serve<S>(mut stream: S, visitor: Visitor, surroundings: Surroundings)
+pub(crate) async fn serve<S>(mut stream: S, accepted: Accepted, surroundings: Surroundings)
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let Visitor { id, peer, mut place, .. } = visitor;
+    let Accepted { id, peer, mut slot, .. } = accepted;
     let mut bytes = BytesMut::new();
     let greeting = async {
         let (request, mut version) = shake_hands(&mut stream, &mut bytes, &surroundings.settings).await?;
         let ConnectRequest { opening, login, .. } = &request;
         let login = Login {
-            entrance: visitor.entrance,
+            entrance: accepted.entrance,
             address: peer.ip(),
-            certified: &visitor.certified,
+            certified: &accepted.certified,
             password: login.as_ref().map(|(user, password)| (&**user, &**password)),
             client_id: &opening.client_id,
         };
@@ -78,12 +78,12 @@ where
     };
     let shaken = tokio::select! {
         shaken = greeting => shaken,
-        () = place.displaced() => Err(NoSlot::Displaced.into()),
+        () = slot.displaced() => Err(NoSlot::Displaced.into()),
         () = surroundings.shutdown.cancelled() => Err(Ending::Stopping),
     };
     let admitted = match shaken {
         Ok((request, mut version, rights)) => {
-            let admitted = admit(&mut stream, &mut version, &mut place).await;
+            let admitted = admit(&mut stream, &mut version, &mut slot).await;
             admitted.map(|()| (request, version, rights))
         }
         Err(ending) => Err(ending),
@@ -98,13 +98,13 @@ where
     let client_id = opening.client_id.clone();
     opening.client_id = rights.session_name(&client_id);
     let timing = Timing::new(keep_alive, &surroundings.settings);
-    let (outlet, inlet) = outlet(surroundings.settings.max_waiting_bytes);
+    let (outgoing, from_exchange) = outgoing::channel(surroundings.settings.max_waiting_bytes);
     let (reader, writer) = tokio::io::split(stream);
     let mut connection = Connection {
         id,
         reader,
         writer,
-        inlet,
+        from_exchange,
         surroundings,
         timing,
         version,
@@ -119,10 +119,10 @@ where
         connected: false,
         ended: false,
     };
-    let request = Request::Connect { connection: id, opening, rights, outlet };
+    let request = Request::Connect { connection: id, opening, rights, outgoing };
     let ending = connection.run(request).await;
     log(&ending, peer, &client_id, &connection.surroundings.gate.refusals);
-    connection.say_farewell(&ending).await;
+    connection.write_last_packet(&ending).await;
 }
 
 pub(crate) fn log(ending: &Ending, peer: SocketAddr, client_id: &str, refusals: &Refusals) {
@@ -158,7 +158,7 @@ struct Connection<S> {
     id: ConnectionId,
     reader: ReadHalf<S>,
     writer: WriteHalf<S>,
-    inlet: Inlet,
+    from_exchange: OutgoingReceiver,
     surroundings: Surroundings,
     timing: Timing,
     version: Version,
@@ -203,7 +203,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     /// Cancelling it loses nothing: what was read or written is noted at once.
     async fn step(&mut self) -> Result<(), Ending> {
         while self.unwritten.len() < UNWRITTEN_BYTES
-            && let Some(outgoing) = self.inlet.try_next()
+            && let Some(outgoing) = self.from_exchange.try_next()
         {
             self.carry_out(outgoing)?;
         }
@@ -215,7 +215,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         let (may_read, may_write) = (self.may_read(), !self.unwritten.is_empty());
         self.read.reserve(READ_BYTES);
         tokio::select! {
-            outgoing = self.inlet.next(), if self.unwritten.len() < UNWRITTEN_BYTES => {
+            outgoing = self.from_exchange.next(), if self.unwritten.len() < UNWRITTEN_BYTES => {
                 self.carry_out(outgoing.ok_or(Ending::Stopping)?)
             }
             written = emit(&mut self.writer, &mut self.unwritten), if may_write || self.unflushed => {
@@ -329,18 +329,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     }
 
     /// Sends what is still to be sent, if the client reads, and closes.
-    async fn say_farewell(&mut self, ending: &Ending) {
+    async fn write_last_packet(&mut self, ending: &Ending) {
         if matches!(ending, Ending::Io(_) | Ending::NotReading) {
             return;
         }
         if self.connected {
-            self.version.write_farewell(ending, &mut self.unwritten);
+            self.version.write_ending(ending, &mut self.unwritten);
         }
-        let farewell = async {
+        let reasons = async {
             self.writer.write_all_buf(&mut self.unwritten).await?;
             self.writer.shutdown().await
         };
         // It is over in any case.
-        let _ = tokio::time::timeout(FAREWELL, farewell).await;
+        let _ = tokio::time::timeout(LAST_WRITE_WITHIN, reasons).await;
     }
 }

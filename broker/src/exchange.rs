@@ -56,7 +56,7 @@ pub(crate) use crate::exchange::requests::{
     requests,
 };
 use crate::exchange::unfinished::Subscribing;
-use crate::outlet::Outlet;
+use crate::outgoing::OutgoingSender;
 use crate::owed::OwedLimits;
 use crate::publication::{DelayedWill, Publication, Will};
 use crate::retained::Retained;
@@ -75,7 +75,7 @@ const ROUND: usize = 256;
 #[derive(Debug)]
 struct Client {
     session: SessionId,
-    outlet: Outlet,
+    outgoing: OutgoingSender,
     rights: Arc<Rights>,
     /// QoS 1 and 2 messages that may be under way to it.
     window: u16,
@@ -114,7 +114,7 @@ pub(crate) struct Exchange {
     /// Requests that came while the store took nothing.
     postponed: VecDeque<Request>,
     /// Ways to connections that are to end once this round is safe.
-    closing: Vec<Outlet>,
+    closing: Vec<OutgoingSender>,
     /// Messages of this round.
     unrouted: Vec<Unrouted>,
     /// Wills of absent clients.
@@ -250,8 +250,8 @@ impl Exchange {
 
     fn accept(&mut self, request: Request) -> Result<(), RouterFailure> {
         match request {
-            Request::Connect { connection, opening, rights, outlet } => {
-                self.connect(connection, opening, rights, outlet)
+            Request::Connect { connection, opening, rights, outgoing } => {
+                self.connect(connection, opening, rights, outgoing)
             }
             Request::Packets { connection, packets } => {
                 self.served.push(connection);
@@ -285,10 +285,10 @@ impl Exchange {
     /// Lets all acknowledgements and deliveries of the round go.
     fn flush(&mut self) {
         for client in self.clients.values_mut() {
-            client.outlet.flush();
+            client.outgoing.flush();
         }
-        for mut outlet in self.closing.drain(..) {
-            outlet.flush();
+        for mut outgoing in self.closing.drain(..) {
+            outgoing.flush();
         }
     }
 
@@ -320,7 +320,7 @@ impl Exchange {
         // Retained messages are not counted before they are sent, so a session that is owed too
         // much already does not get more of them.
         let must_wait = matches!(control, Control::Subscribe(_))
-            && (client.outlet.is_congested()
+            && (client.outgoing.is_congested()
                 || self
                     .sessions
                     .get_mut(client.session)

@@ -8,7 +8,7 @@
 //! - `exchange`, one thread that owns what clients share: it has messages matched by
 //! - `router` (the only place that knows rumqttd), keeps them in `sessions` and `retained`, has
 //!   the round's changes committed to
-//! - `store`, one SQLite file, and sends them on through each connection's `outlet`.
+//! - `store`, one SQLite file, and sends them on through each connection's `outgoing`.
 //!
 //! After `kill -9` or a power cut everything that was acknowledged is there again, and the wills
 //! of clients that were connected are published. On a clean stop the wills of connected clients are published, as on any other end of a
@@ -22,7 +22,7 @@ mod exchange;
 mod health;
 mod listener;
 mod message;
-mod outlet;
+mod outgoing;
 mod owed;
 mod packets;
 mod publication;
@@ -55,7 +55,7 @@ use tokio_util::task::TaskTracker;
 use crate::access::Access;
 use crate::admission::Admission;
 use crate::exchange::{Exchange, REQUESTS_WAITING, Request};
-use crate::listener::{Listener, Reception};
+use crate::listener::{Accepting, Listener};
 use crate::reloading::{Current, reload};
 pub use crate::settings::{
     AccessSettings, Anonymous, MqttSettings, Settings, StoreSettings, TlsSettings, WebSocketSettings,
@@ -172,11 +172,11 @@ impl Broker {
         if let Some(endpoint) = self.health {
             tasks.spawn(endpoint.serve(move || health::health(&overview.borrow()), shutdown.clone()));
         }
-        tasks.spawn(tell_the_time(exchange.clone(), shutdown.clone()));
+        tasks.spawn(send_ticks(exchange.clone(), shutdown.clone()));
         let (current, last) = (self.current, AtomicU64::new(0));
-        let reception = Reception { current, admission, exchange, traffic, shutdown, last };
-        join_all(self.listeners.iter().map(|listener| reception.listen(listener, &tasks))).await;
-        drop(reception);
+        let accepting = Accepting { current, admission, exchange, traffic, shutdown, last };
+        join_all(self.listeners.iter().map(|listener| accepting.listen(listener, &tasks))).await;
+        drop(accepting);
         tasks.close();
         if tokio::time::timeout(STOP_WITHIN, tasks.wait()).await.is_err() {
             tracing::warn!(connections = tasks.len(), "some connections did not close in time");
@@ -214,7 +214,7 @@ fn nobody_could_come(address: SocketAddr) -> SettingsError {
     ))
 }
 
-async fn tell_the_time(exchange: mpsc::Sender<Request>, shutdown: CancellationToken) {
+async fn send_ticks(exchange: mpsc::Sender<Request>, shutdown: CancellationToken) {
     let mut tick = tokio::time::interval(TICK);
     loop {
         tokio::select! {

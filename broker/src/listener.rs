@@ -14,7 +14,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::access::Entrance;
 use crate::admission::{Admission, NoSlot};
-use crate::connection::{Ending, Surroundings, Visitor, log, serve};
+use crate::connection::{Accepted, Ending, Surroundings, log, serve};
 use crate::exchange::Request;
 use crate::reloading::Current;
 use crate::session::ConnectionId;
@@ -56,7 +56,7 @@ impl Listener {
 
 /// What all listeners share.
 #[derive(Debug)]
-pub(crate) struct Reception {
+pub(crate) struct Accepting {
     pub(crate) current: Arc<Current>,
     pub(crate) admission: Admission,
     pub(crate) exchange: mpsc::Sender<Request>,
@@ -65,7 +65,7 @@ pub(crate) struct Reception {
     pub(crate) last: AtomicU64,
 }
 
-impl Reception {
+impl Accepting {
     /// Accepts until the shutdown; each connection becomes a task of `tasks`.
     pub(crate) async fn listen(&self, listener: &Listener, tasks: &TaskTracker) {
         loop {
@@ -75,14 +75,14 @@ impl Reception {
             };
             match accepted {
                 Ok((stream, peer)) => {
-                    let visitor = Visitor {
+                    let accepted = Accepted {
                         id: ConnectionId(self.last.fetch_add(1, Ordering::Relaxed) + 1),
                         peer,
                         entrance: listener.entrance,
                         certified: Vec::new(),
-                        place: self.admission.enter(peer.ip()),
+                        slot: self.admission.enter(peer.ip()),
                     };
-                    tasks.spawn(attend(stream, visitor, self.surroundings(), self.acceptor()));
+                    tasks.spawn(attend(stream, accepted, self.surroundings(), self.acceptor()));
                 }
                 Err(error) => {
                     tracing::error!(%error, "accepting a connection");
@@ -111,17 +111,17 @@ impl Reception {
 /// Serves one connection and tells the exchange of its end, however it came.
 async fn attend(
     stream: TcpStream,
-    visitor: Visitor,
+    accepted: Accepted,
     surroundings: Surroundings,
     acceptor: Option<TlsAcceptor>,
 ) {
-    let (id, peer) = (visitor.id, visitor.peer);
+    let (id, peer) = (accepted.id, accepted.peer);
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%peer, %error, "setting TCP_NODELAY");
     }
     let exchange = surroundings.exchange.clone();
     // A task of its own: if it panics, the session must not stay connected.
-    if let Err(error) = tokio::spawn(receive(stream, visitor, surroundings, acceptor)).await {
+    if let Err(error) = tokio::spawn(receive(stream, accepted, surroundings, acceptor)).await {
         tracing::error!(%peer, %error, "serving a connection");
     }
     // The exchange is gone only when the broker stops.
@@ -132,13 +132,13 @@ async fn attend(
 /// takes its time.
 async fn receive(
     stream: TcpStream,
-    mut visitor: Visitor,
+    mut accepted: Accepted,
     surroundings: Surroundings,
     acceptor: Option<TlsAcceptor>,
 ) {
-    let Entrance { tls, web_socket, .. } = visitor.entrance;
+    let Entrance { tls, web_socket, .. } = accepted.entrance;
     if !tls && !web_socket {
-        return serve(stream, visitor, surroundings).await;
+        return serve(stream, accepted, surroundings).await;
     }
     let patience = Duration::from_secs(surroundings.settings.connect_timeout_s);
     let max_packet_bytes = surroundings.settings.max_packet_bytes;
@@ -161,14 +161,14 @@ async fn receive(
     };
     let unwrapped = tokio::select! {
         unwrapped = tokio::time::timeout(patience, unwrapping) => unwrapped.unwrap_or(Err(Ending::NoConnect)),
-        () = visitor.place.displaced() => Err(NoSlot::Displaced.into()),
+        () = accepted.slot.displaced() => Err(NoSlot::Displaced.into()),
         () = surroundings.shutdown.cancelled() => Err(Ending::Stopping),
     };
     match unwrapped {
         Ok((stream, certified)) => {
-            visitor.certified = certified;
-            serve(stream, visitor, surroundings).await;
+            accepted.certified = certified;
+            serve(stream, accepted, surroundings).await;
         }
-        Err(ending) => log(&ending, visitor.peer, "", &surroundings.gate.refusals),
+        Err(ending) => log(&ending, accepted.peer, "", &surroundings.gate.refusals),
     }
 }

@@ -27,7 +27,7 @@ const CONNECTION_WITHIN: Duration = Duration::from_secs(10);
 /// The most that a request's head may hold, in bytes.
 const LONGEST_HEAD: usize = 8 * 1024;
 /// Pause after a failed accept: too many open files, mostly.
-const BREATH: Duration = Duration::from_millis(100);
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// Section `[health]` of a daemon's settings.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -112,7 +112,7 @@ impl HealthEndpoint {
                 }
                 Some((_, Err(error))) => {
                     tracing::warn!(%error, "accepting a connection to the health endpoint");
-                    tokio::time::sleep(BREATH).await;
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
                 }
                 None => return,
             }

@@ -26,7 +26,7 @@ pub use reading::{RecordedMeter, RecordedMinute};
 use schema::LEDGER;
 pub use sum::Sum;
 pub use trust::{Gap, GapReason, Trust};
-pub use writing::{Batch, Custody, Recording};
+pub use writing::{Batch, OutboxMark, Recording};
 
 /// An open ledger, for one thread.
 #[derive(Debug)]

@@ -59,7 +59,7 @@ pub enum GapReason {
     /// A new outbox began there: a new SD card, or an old copy of it.
     NewOutbox,
     /// The minutes were counted, but their outbox no longer held them.
-    GivenUp,
+    Lost,
     /// Numbers are missing: the minutes were counted and may still come.
     Awaited,
     /// Nothing is known.
@@ -182,7 +182,7 @@ impl Ledger {
             .query_row(params![meter.row, from, until], |row| row.get(0))?;
         let (Some(before), Some(after)) = (before, after) else { return Ok(gap) };
         let reason = match (before.seq, after.seq) {
-            _ if given_up => GapReason::GivenUp,
+            _ if given_up => GapReason::Lost,
             _ if before.outbox != after.outbox => GapReason::NewOutbox,
             (Some(before), Some(after)) if after == before + inside + 1 => GapReason::NotRunning,
             (Some(before), Some(after)) if after > before + inside + 1 => GapReason::Awaited,

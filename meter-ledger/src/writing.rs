@@ -13,7 +13,7 @@ use crate::{Ledger, LedgerError, constants};
 /// The meter and outbox of a minute, and how far that outbox is recorded without
 /// a gap.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Custody {
+pub struct OutboxMark {
     meter_row: i64,
     outbox_row: i64,
     /// The outbox.
@@ -27,9 +27,9 @@ pub struct Custody {
     pub set_back: bool,
 }
 
-impl Custody {
+impl OutboxMark {
     /// Its mark.
-    pub fn mark(&self) -> Mark {
+    pub fn to_message(&self) -> Mark {
         Mark { outbox: self.outbox.clone(), seq: self.mark_seq, minute: self.mark_minute }
     }
 }
@@ -78,8 +78,8 @@ impl Ledger {
     }
 
     /// Every meter's current outbox, and how far it is recorded.
-    pub fn custodies(&self) -> Result<Vec<(Meter, Custody)>, LedgerError> {
-        custodies(&self.connection, None)
+    pub fn outbox_marks(&self) -> Result<Vec<(Meter, OutboxMark)>, LedgerError> {
+        outbox_marks(&self.connection, None)
     }
 }
 
@@ -89,7 +89,7 @@ impl Batch<'_> {
     }
 
     /// Stores a meter's `info` and its outbox.
-    pub fn register(&mut self, meter: &Meter, info: &Info) -> Result<Custody, LedgerError> {
+    pub fn register(&mut self, meter: &Meter, info: &Info) -> Result<OutboxMark, LedgerError> {
         let meter_row: i64 = self
             .transaction
             .prepare_cached(
@@ -112,9 +112,9 @@ impl Batch<'_> {
             .prepare_cached("INSERT INTO outbox (meter, name) VALUES (?1, ?2) ON CONFLICT DO NOTHING")?
             .execute(params![meter_row, info.outbox.as_str()])?;
         self.note_constant(meter_row, info)?;
-        let custodies = custodies(&self.transaction, Some(meter_row))?;
-        let custody = custodies.into_iter().next().map(|(_, custody)| custody);
-        Ok(custody.ok_or(rusqlite::Error::QueryReturnedNoRows)?)
+        let outbox_marks = outbox_marks(&self.transaction, Some(meter_row))?;
+        let mark = outbox_marks.into_iter().next().map(|(_, mark)| mark);
+        Ok(mark.ok_or(rusqlite::Error::QueryReturnedNoRows)?)
     }
 
     /// A changed constant applies from when the publisher says, otherwise from after
@@ -142,13 +142,13 @@ impl Batch<'_> {
     /// Records a minute unless it is there. The same content with the same number
     /// is the same minute, whichever outbox it was recorded for: it can be
     /// delivered again after the meter's outbox has changed.
-    pub fn record(&mut self, custody: &Custody, count: &PulseCount) -> Result<Recording, LedgerError> {
+    pub fn record(&mut self, mark: &OutboxMark, count: &PulseCount) -> Result<Recording, LedgerError> {
         let minute = count.minute.epoch_minutes();
-        let rows = self.rows(custody.meter_row, minute)?;
+        let rows = self.rows(mark.meter_row, minute)?;
         let same = rows.iter().find_map(|row| {
             let content =
                 (row.pulses, row.watched_s, row.total) == (count.pulses, count.watched_s, count.total);
-            if row.outbox_row == custody.outbox_row {
+            if row.outbox_row == mark.outbox_row {
                 let counted = (row.pulses, row.watched_s) == (count.pulses, count.watched_s);
                 let kept = row.pulses;
                 return Some(if counted {
@@ -160,7 +160,7 @@ impl Batch<'_> {
             (content && row.seq.is_none_or(|seq| seq == count.seq)).then_some(Recording::OfAnotherOutbox)
         });
         if let Some(same) = same {
-            let again = self.again.entry(custody.meter_row).or_default();
+            let again = self.again.entry(mark.meter_row).or_default();
             match same {
                 Recording::Contradiction { .. } => again.1 += 1,
                 _ => again.0 += 1,
@@ -173,9 +173,9 @@ impl Batch<'_> {
                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
             )?
             .execute(params![
-                custody.meter_row,
+                mark.meter_row,
                 minute,
-                custody.outbox_row,
+                mark.outbox_row,
                 count.pulses,
                 count.watched_s,
                 count.total,
@@ -185,7 +185,7 @@ impl Batch<'_> {
         let now = shared(
             rows.iter().map(|row| (row.pulses, row.watched_s)).chain([(count.pulses, count.watched_s)]),
         );
-        self.hours.minute(custody.meter_row, minute, before, now);
+        self.hours.minute(mark.meter_row, minute, before, now);
         Ok(Recording::Recorded)
     }
 
@@ -207,24 +207,24 @@ impl Batch<'_> {
 
     /// Stores that an outbox no longer holds `numbers` minutes that were not
     /// recorded; nobody need wait for them.
-    pub fn give_up(&mut self, custody: &Custody, numbers: u64) -> Result<(), LedgerError> {
-        let after = custody.mark_minute.map_or(0, Minute::epoch_minutes);
+    pub fn record_lost(&mut self, mark: &OutboxMark, numbers: u64) -> Result<(), LedgerError> {
+        let after = mark.mark_minute.map_or(0, Minute::epoch_minutes);
         self.transaction
             .prepare_cached("INSERT INTO given_up (meter, after_minute, numbers) VALUES (?1, ?2, ?3)")?
-            .execute(params![custody.meter_row, after, numbers])?;
+            .execute(params![mark.meter_row, after, numbers])?;
         Ok(())
     }
 
     /// Stores how far an outbox is recorded without a gap, and whether it was set
     /// back.
-    pub fn keep_mark(&mut self, custody: &Custody) -> Result<(), LedgerError> {
+    pub fn keep_mark(&mut self, mark: &OutboxMark) -> Result<(), LedgerError> {
         self.transaction
             .prepare_cached("UPDATE outbox SET mark_seq = ?2, mark_minute = ?3, set_back = ?4 WHERE id = ?1")?
             .execute(params![
-                custody.outbox_row,
-                custody.mark_seq,
-                custody.mark_minute.map(Minute::epoch_minutes),
-                custody.set_back
+                mark.outbox_row,
+                mark.mark_seq,
+                mark.mark_minute.map(Minute::epoch_minutes),
+                mark.set_back
             ])?;
         Ok(())
     }
@@ -243,7 +243,10 @@ impl Batch<'_> {
     }
 }
 
-fn custodies(connection: &Connection, meter_row: Option<i64>) -> Result<Vec<(Meter, Custody)>, LedgerError> {
+fn outbox_marks(
+    connection: &Connection,
+    meter_row: Option<i64>,
+) -> Result<Vec<(Meter, OutboxMark)>, LedgerError> {
     let mut statement = connection.prepare_cached(
         "SELECT site, meter.meter, meter.id, outbox.id, outbox.name, mark_seq, mark_minute,
                 outbox.set_back
@@ -261,7 +264,7 @@ fn custodies(connection: &Connection, meter_row: Option<i64>) -> Result<Vec<(Met
         let meter = Meter { site: site.parse().map_err(damaged)?, meter: meter.parse().map_err(damaged)? };
         let outbox = outbox.parse().map_err(damaged)?;
         let mark_minute = mark_minute.map(Minute::nearest);
-        Ok((meter, Custody { meter_row, outbox_row, outbox, mark_seq, mark_minute, set_back }))
+        Ok((meter, OutboxMark { meter_row, outbox_row, outbox, mark_seq, mark_minute, set_back }))
     })
     .collect()
 }

@@ -87,8 +87,8 @@ proptest! {
             let mut writing = ledger.batch().unwrap();
             for (outbox, at) in batch {
                 let info = info(["a", "b"][*outbox], &[(0, 1000), (change, 800)]);
-                let custody = writing.register(&meter(), &info).unwrap();
-                writing.record(&custody, &count(*outbox, *at)).unwrap();
+                let mark = writing.register(&meter(), &info).unwrap();
+                writing.record(&mark, &count(*outbox, *at)).unwrap();
                 minutes.insert((*at, *outbox), count(*outbox, *at));
                 came += 1;
             }
@@ -148,10 +148,10 @@ fn ledger_of(counts: &[(&str, i64, u64)]) -> (TempDir, Ledger) {
     let mut ledger = Ledger::open(&folder.path().join("ledger.sqlite")).unwrap();
     let mut batch = ledger.batch().unwrap();
     for (outbox, at, seq) in counts {
-        let custody = batch.register(&meter(), &info(outbox, &[])).unwrap();
+        let mark = batch.register(&meter(), &info(outbox, &[])).unwrap();
         let count =
             PulseCount { minute: minute(*at), watched_s: 60, seq: *seq, pulses: 1, total: *at as u64 + 1 };
-        batch.record(&custody, &count).unwrap();
+        batch.record(&mark, &count).unwrap();
     }
     batch.commit().unwrap();
     (folder, ledger)
@@ -165,17 +165,17 @@ fn a_gap_has_a_reason() {
     let reasons = |ledger: &Ledger| -> Vec<GapReason> {
         ledger.trust(&known, 10).unwrap().unwrap().newest_gaps.iter().rev().map(|gap| gap.reason).collect()
     };
-    use GapReason::{Awaited, GivenUp, NewOutbox, NotRunning};
+    use GapReason::{Awaited, Lost, NewOutbox, NotRunning};
     assert_eq!(reasons(&ledger), [NotRunning, Awaited, NewOutbox]);
     let newest = ledger.trust(&known, 1).unwrap().unwrap();
     assert_eq!((newest.gaps, newest.newest_gaps.len()), (3, 1));
 
     let mut batch = ledger.batch().unwrap();
-    let mut custody = batch.register(&meter(), &info("a", &[])).unwrap();
-    custody.mark_minute = Some(minute(10));
-    batch.give_up(&custody, 1).unwrap();
+    let mut mark = batch.register(&meter(), &info("a", &[])).unwrap();
+    mark.mark_minute = Some(minute(10));
+    batch.record_lost(&mark, 1).unwrap();
     batch.commit().unwrap();
-    assert_eq!(reasons(&ledger), [NotRunning, GivenUp, NewOutbox]);
+    assert_eq!(reasons(&ledger), [NotRunning, Lost, NewOutbox]);
     assert_eq!(ledger.trust(&known, 1).unwrap().unwrap().given_up, 1);
 }
 
@@ -183,12 +183,12 @@ fn a_gap_has_a_reason() {
 fn a_minute_delivered_again_after_its_outbox_was_replaced_is_the_same_minute() {
     let (_folder, mut ledger) = ledger_of(&[("a", 0, 41), ("a", 1, 42), ("b", 2, 1)]);
     let mut batch = ledger.batch().unwrap();
-    let custody = batch.register(&meter(), &info("b", &[])).unwrap();
+    let mark = batch.register(&meter(), &info("b", &[])).unwrap();
     let again = PulseCount { minute: minute(1), watched_s: 60, seq: 42, pulses: 1, total: 2 };
-    assert_eq!(batch.record(&custody, &again).unwrap(), meter_ledger::Recording::OfAnotherOutbox);
+    assert_eq!(batch.record(&mark, &again).unwrap(), meter_ledger::Recording::OfAnotherOutbox);
     // Another card's own minute of that name is another one.
     let other = PulseCount { seq: 1, ..again };
-    assert_eq!(batch.record(&custody, &other).unwrap(), meter_ledger::Recording::Recorded);
+    assert_eq!(batch.record(&mark, &other).unwrap(), meter_ledger::Recording::Recorded);
     batch.commit().unwrap();
     let known = ledger.meter(&meter()).unwrap().unwrap();
     assert_eq!(ledger.sum(&known, minute(0)..minute(3)).unwrap().pulses, 4);
@@ -199,9 +199,9 @@ fn a_changed_constant_holds_for_what_comes_after_it() {
     let (_folder, mut ledger) = ledger_of(&[("a", 0, 1), ("a", 1, 2)]);
     let mut batch = ledger.batch().unwrap();
     let changed = Info { constant: constant(500), ..info("a", &[]) };
-    let custody = batch.register(&meter(), &changed).unwrap();
+    let mark = batch.register(&meter(), &changed).unwrap();
     let next = PulseCount { minute: minute(2), watched_s: 60, seq: 3, pulses: 1, total: 3 };
-    batch.record(&custody, &next).unwrap();
+    batch.record(&mark, &next).unwrap();
     batch.commit().unwrap();
     let known = ledger.meter(&meter()).unwrap().unwrap();
     let sum = ledger.sum(&known, minute(0)..minute(3)).unwrap();
@@ -244,7 +244,7 @@ fn a_ledger_of_the_first_format_is_brought_up_to_date() {
     assert_eq!(sum.quantity(), 212.0 / 800.0);
     let trust = ledger.trust(&known, 10).unwrap().unwrap();
     assert_eq!((trust.gaps, trust.minutes, trust.whole_since), (0, 200, minute(0)));
-    assert_eq!(ledger.custodies().unwrap()[0].1.mark_seq, 200);
+    assert_eq!(ledger.outbox_marks().unwrap()[0].1.mark_seq, 200);
     drop(ledger);
     Ledger::open(&path).unwrap();
     assert!(Ledger::open_read_only(&path).is_ok());

@@ -1,7 +1,7 @@
 //! The ledger's promise: every minute once, whole, and there after a commit.
 #![allow(clippy::unwrap_used)]
 
-use meter_ledger::{Custody, Ledger, LedgerError, Recording};
+use meter_ledger::{Ledger, LedgerError, OutboxMark, Recording};
 use meter_messages::{Info, Medium, Meter, MeterConstant, Minute, PulseCount};
 use tempfile::TempDir;
 
@@ -36,12 +36,12 @@ fn ledger() -> (TempDir, Ledger) {
     (folder, ledger)
 }
 
-fn record(ledger: &mut Ledger, outbox: &str, counts: &[PulseCount]) -> (Custody, Vec<Recording>) {
+fn record(ledger: &mut Ledger, outbox: &str, counts: &[PulseCount]) -> (OutboxMark, Vec<Recording>) {
     let mut batch = ledger.batch().unwrap();
-    let custody = batch.register(&meter(), &info(outbox)).unwrap();
-    let recordings = counts.iter().map(|count| batch.record(&custody, count).unwrap()).collect();
+    let mark = batch.register(&meter(), &info(outbox)).unwrap();
+    let recordings = counts.iter().map(|count| batch.record(&mark, count).unwrap()).collect();
     batch.commit().unwrap();
-    (custody, recordings)
+    (mark, recordings)
 }
 
 #[test]
@@ -75,18 +75,18 @@ fn marks_and_minutes_are_there_after_reopening_but_no_batch_that_was_dropped() {
     let path = folder.path().join("ledger.sqlite");
     {
         let mut ledger = Ledger::open(&path).unwrap();
-        let (mut custody, _) = record(&mut ledger, "a", &[count(1, 0, 5)]);
-        (custody.mark_seq, custody.mark_minute) = (1, Some(minute(0)));
+        let (mut mark, _) = record(&mut ledger, "a", &[count(1, 0, 5)]);
+        (mark.mark_seq, mark.mark_minute) = (1, Some(minute(0)));
         let mut batch = ledger.batch().unwrap();
-        batch.keep_mark(&custody).unwrap();
+        batch.keep_mark(&mark).unwrap();
         batch.commit().unwrap();
         let mut dropped = ledger.batch().unwrap();
-        dropped.record(&custody, &count(2, 1, 5)).unwrap();
+        dropped.record(&mark, &count(2, 1, 5)).unwrap();
     }
     let mut ledger = Ledger::open(&path).unwrap();
-    let custody = ledger.batch().unwrap().register(&meter(), &info("a")).unwrap();
-    assert_eq!(ledger.custodies().unwrap(), [(meter(), custody.clone())]);
-    assert_eq!((custody.mark().seq, custody.mark().minute), (1, Some(minute(0))));
+    let mark = ledger.batch().unwrap().register(&meter(), &info("a")).unwrap();
+    assert_eq!(ledger.outbox_marks().unwrap(), [(meter(), mark.clone())]);
+    assert_eq!((mark.to_message().seq, mark.to_message().minute), (1, Some(minute(0))));
     let known = ledger.meter(&meter()).unwrap().unwrap();
     assert_eq!(ledger.newest(&known).unwrap().unwrap().minute, minute(0));
     assert_eq!(ledger.first(&known).unwrap(), Some(minute(0)));

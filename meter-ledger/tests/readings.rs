@@ -25,12 +25,10 @@ fn recorded(path: &Path) -> Ledger {
         br#"{"name":"x","pulses_per_kwh":1000,"source":"x","version":"1","outbox":"a","oldest_seq":1}"#;
     let mut ledger = Ledger::open(path).unwrap();
     let mut batch = ledger.batch().unwrap();
-    let custody = batch.register(&meter(), &Info::from_json(json).unwrap()).unwrap();
+    let mark = batch.register(&meter(), &Info::from_json(json).unwrap()).unwrap();
     for seq in 1..=200u64 {
         let minute = Minute::nearest(29_000_000 + seq as i64);
-        batch
-            .record(&custody, &PulseCount { minute, watched_s: 60, seq, pulses: 3, total: 3 * seq })
-            .unwrap();
+        batch.record(&mark, &PulseCount { minute, watched_s: 60, seq, pulses: 3, total: 3 * seq }).unwrap();
     }
     batch.commit().unwrap();
     ledger

@@ -12,7 +12,7 @@ use serde_json::json;
 use self::findings::findings;
 use self::seen::Seen;
 use crate::bounce_filter::BounceFilter;
-use crate::pulse_source::{self, Contact, Kept, SourceError, SourceTime};
+use crate::pulse_source::{self, Contact, EarlierRun, SourceError, SourceTime};
 use crate::settings::{MeterSettings, Settings};
 
 mod findings;
@@ -64,7 +64,7 @@ fn listed(meters: &[MeterSettings]) -> String {
 }
 
 fn look(meter: &MeterSettings, at_least: Duration) -> Result<Seen, SourceError> {
-    let mut source = pulse_source::open(&meter.source, meter.constant, Kept::default())?;
+    let mut source = pulse_source::open(&meter.source, meter.constant, EarlierRun::default())?;
     let (began, contact) = source.began();
     let mut filter = BounceFilter::new(meter.bounce, began, contact);
     let mut seen = Seen::begin(source.describe(), (began, contact));

@@ -16,7 +16,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
-use crate::counting::Reading;
+use crate::counting::CurrentValues;
 use crate::delivery::Delivery;
 use crate::home_assistant;
 use crate::old_copy::shows_old_copy;
@@ -232,7 +232,7 @@ async fn chat(publisher: &Publisher, client: &AsyncClient, asked: &Notify) -> an
 }
 
 async fn say_live(meter: &Published, client: &AsyncClient) -> anyhow::Result<()> {
-    let Reading { live, total, rate, .. } = *meter.reading.borrow();
+    let CurrentValues { live, total, rate, .. } = *meter.reading.borrow();
     if live {
         let live = Live::new(meter.medium.unit(), now_to_the_second(), rate, total);
         let topic = Topic::Live(meter.meter.clone()).to_string();
@@ -242,7 +242,7 @@ async fn say_live(meter: &Published, client: &AsyncClient) -> anyhow::Result<()>
 }
 
 async fn say_state(meter: &Published, client: &AsyncClient) -> anyhow::Result<()> {
-    let Reading { live, total, rate, .. } = *meter.reading.borrow();
+    let CurrentValues { live, total, rate, .. } = *meter.reading.borrow();
     if live {
         let quantity = meter.constants.reading(total);
         let state = State::new(meter.medium.unit(), now_to_the_second(), rate, quantity, total);

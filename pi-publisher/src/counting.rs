@@ -25,7 +25,7 @@ const LIVE_WITHIN_NS: i64 = 5_000_000_000;
 
 /// A meter's current values.
 #[derive(Debug, Clone, Default)]
-pub struct Reading {
+pub struct CurrentValues {
     /// Pulses since the meter was set up.
     pub total: u64,
     /// Power in W or flow in l/h, from pulse spacing.
@@ -84,8 +84,8 @@ pub struct Counting {
     extent: watch::Receiver<Extent>,
     /// The `seq` of the first finished minute in the interim count.
     first_unkept: u64,
-    reading: Reading,
-    readings: watch::Sender<Reading>,
+    reading: CurrentValues,
+    readings: watch::Sender<CurrentValues>,
 }
 
 /// What [`Counting`] has to know of its meter.
@@ -121,7 +121,7 @@ impl Counting {
         resumed: Resumed,
         keeping: Keeping,
         constants: Constants,
-    ) -> (Self, watch::Receiver<Reading>) {
+    ) -> (Self, watch::Receiver<CurrentValues>) {
         let (began, contact) = source.began();
         let kept =
             resumed.line.filter(|line| source.request().is_some_and(|request| request.id == line.request.id));
@@ -130,7 +130,7 @@ impl Counting {
             Some(line) => BounceFilter::resume(constants.bounce, line.filter),
             None => BounceFilter::new(constants.bounce, began, contact),
         };
-        let reading = Reading { total: resumed.total, ..Reading::default() };
+        let reading = CurrentValues { total: resumed.total, ..CurrentValues::default() };
         let (readings, newest) = watch::channel(reading.clone());
         let mut counter = PulseCounter::new(watched_from, resumed.last_minute, resumed.in_progress);
         if let Some(waiting) = resumed.waiting {

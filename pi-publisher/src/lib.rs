@@ -44,7 +44,7 @@ use crate::interim::Resumed;
 use crate::outbox::{Account, Outbox};
 use crate::outbox_keeper::{Command, Extent, OutboxKeeper};
 use crate::publisher::{OldCopy, Published, Publisher};
-use crate::pulse_source::{Kept, KeptLine, LineRequest};
+use crate::pulse_source::{EarlierRun, KeptLine, LineRequest};
 use crate::safekeeping::{Newest, Safekeeping};
 use crate::settings::{MeterSettings, Settings};
 use crate::stored_lines::StoredLines;
@@ -177,7 +177,7 @@ impl<'a> Beginning<'a> {
             contact: line.filter.contact(),
         });
         let goes_on = line.is_some();
-        let kept = Kept {
+        let kept = EarlierRun {
             counted_until_utc_ns: resumed.counted_until_utc_ns(),
             edges: Some(settings.runtime_dir.join(format!("{}.edges", meter.id))),
             line,

@@ -8,7 +8,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::constants::Constants;
-use crate::counting::Reading;
+use crate::counting::CurrentValues;
 use crate::outbox_keeper::{Command, Extent};
 
 /// What the publisher tells of one meter.
@@ -31,7 +31,7 @@ pub struct Published {
     /// The outbox of its minutes.
     pub outbox: OutboxId,
     /// The newest values.
-    pub reading: watch::Receiver<Reading>,
+    pub reading: watch::Receiver<CurrentValues>,
     /// How far the outbox reaches.
     pub extent: watch::Receiver<Extent>,
     /// How far the recorder's mark reaches, as far as is known here.

@@ -15,7 +15,7 @@ use crate::bounce_filter::{BounceFilter, Filtered, Pulse};
 use crate::check::Form;
 use crate::clock;
 use crate::power::PulseSpacing;
-use crate::pulse_source::{self, Kept, SourceClock, SourceError, SourceTime};
+use crate::pulse_source::{self, EarlierRun, SourceClock, SourceError, SourceTime};
 use crate::settings::{MeterSettings, Settings};
 
 /// A pulse that lasts longer is shown before it ends.
@@ -63,7 +63,7 @@ fn follow(
     lines: &Sender<String>,
     stop: &CancellationToken,
 ) -> Result<(), SourceError> {
-    let mut source = pulse_source::open(&meter.source, meter.constant, Kept::default())?;
+    let mut source = pulse_source::open(&meter.source, meter.constant, EarlierRun::default())?;
     let (began, contact) = source.began();
     let mut filter = BounceFilter::new(meter.bounce, began, contact);
     let mut shown = Shown::new(meter.constant);

@@ -13,7 +13,7 @@ use rumqttc::Publish;
 use tokio::sync::mpsc::UnboundedSender;
 
 use crate::pictures::Recorded;
-use crate::tally::{Account, Tally};
+use crate::tally::{MeterState, Tally};
 
 /// A commit takes at most so many messages.
 const LARGEST_BATCH: usize = 5000;
@@ -63,7 +63,7 @@ pub struct Output {
 /// The thread's state.
 pub struct Bookkeeping {
     ledger: Ledger,
-    accounts: HashMap<Meter, Account>,
+    accounts: HashMap<Meter, MeterState>,
     nonsense: u64,
     /// Meters whose `info` was asked for over this connection.
     strangers: HashSet<Meter>,
@@ -73,8 +73,8 @@ pub struct Bookkeeping {
 impl Bookkeeping {
     /// Goes on where the ledger ends.
     pub fn new(ledger: Ledger, pictures: Sender<Vec<Recorded>>) -> Result<Self, LedgerError> {
-        let account = |(meter, custody)| (meter, Account::new(custody));
-        let accounts = ledger.custodies()?.into_iter().map(account).collect();
+        let account = |(meter, mark)| (meter, MeterState::new(mark));
+        let accounts = ledger.outbox_marks()?.into_iter().map(account).collect();
         Ok(Self { ledger, accounts, nonsense: 0, strangers: HashSet::new(), pictures })
     }
 
@@ -129,14 +129,14 @@ impl Bookkeeping {
                 Input::Message(delivered) => tally.take(&mut batch, &delivered.message)?,
                 Input::Connected => {
                     tally.marks.extend(tally.accounts.keys().cloned());
-                    tally.accounts.values_mut().for_each(|account| account.heard = false);
+                    tally.accounts.values_mut().for_each(|account| account.info_received = false);
                 }
             }
         }
         let mut moved = Vec::new();
         for (meter, account) in &tally.accounts {
-            if self.accounts.get(meter).is_none_or(|before| before.custody != account.custody) {
-                batch.keep_mark(&account.custody)?;
+            if self.accounts.get(meter).is_none_or(|before| before.mark != account.mark) {
+                batch.keep_mark(&account.mark)?;
                 moved.push(meter.clone());
             }
         }
@@ -171,7 +171,7 @@ impl Bookkeeping {
         let mut marks: HashMap<Meter, Mark> = HashMap::new();
         for meter in moved.into_iter().chain(asked) {
             if let Some(account) = self.accounts.get(&meter) {
-                marks.insert(meter, account.custody.mark());
+                marks.insert(meter, account.mark.to_message());
             }
         }
         marks.into_iter().collect()
@@ -238,9 +238,9 @@ mod tests {
 
     /// The outbox that the meter fills now, and the last number that it has.
     fn account(folder: &Path) -> (String, u64) {
-        let (_, custody) =
-            Ledger::open(&folder.join("ledger.sqlite")).unwrap().custodies().unwrap().remove(0);
-        (custody.outbox.to_string(), custody.mark_seq)
+        let (_, mark) =
+            Ledger::open(&folder.join("ledger.sqlite")).unwrap().outbox_marks().unwrap().remove(0);
+        (mark.outbox.to_string(), mark.mark_seq)
     }
 
     fn pulses(folder: &Path) -> u64 {

@@ -78,7 +78,7 @@ impl Pictures {
             });
             self.databases.insert(known.meter, trusted);
         }
-        self.rebuild_doubtful(alive);
+        self.rebuild_outdated(alive);
         Ok(())
     }
 
@@ -110,7 +110,7 @@ impl Pictures {
             for (meter, minutes) in of_meter {
                 self.append(&meter, &minutes);
             }
-            self.rebuild_doubtful(alive);
+            self.rebuild_outdated(alive);
         }
     }
 
@@ -144,7 +144,7 @@ impl Pictures {
         self.databases.insert(meter.clone(), None);
     }
 
-    fn rebuild_doubtful(&mut self, alive: &Alive) {
+    fn rebuild_outdated(&mut self, alive: &Alive) {
         let doubtful: Vec<Meter> = self
             .databases
             .iter()

@@ -1,12 +1,12 @@
 //! What a minute means for a meter's account: progress, a repetition or a gap.
 //! Pure.
 
-use meter_ledger::Custody;
+use meter_ledger::OutboxMark;
 use meter_messages::PulseCount;
 
 /// A minute's place in its outbox, seen from the mark.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Place {
+pub enum SeqPosition {
     /// The one that was to come next.
     Next,
     /// Covered by the mark already.
@@ -20,30 +20,30 @@ pub enum Place {
 /// number that is taken, or comes after such a one. It must not be booked: it
 /// comes again under a new outbox, which its publisher begins when it sees the
 /// mark.
-pub fn is_set_back(custody: &mut Custody, count: &PulseCount) -> bool {
-    let beyond = custody.mark_minute.is_some_and(|mark| count.minute > mark);
-    custody.set_back |= beyond && count.seq <= custody.mark_seq;
-    custody.set_back && beyond
+pub fn is_set_back(mark: &mut OutboxMark, count: &PulseCount) -> bool {
+    let beyond = mark.mark_minute.is_some_and(|mark| count.minute > mark);
+    mark.set_back |= beyond && count.seq <= mark.mark_seq;
+    mark.set_back && beyond
 }
 
 /// Tells a minute's place and moves the mark if it was the next one.
-pub fn advance(custody: &mut Custody, count: &PulseCount) -> Place {
-    if count.seq == custody.mark_seq + 1 {
-        custody.mark_seq = count.seq;
-        custody.mark_minute = Some(count.minute);
-        Place::Next
-    } else if count.seq <= custody.mark_seq {
-        Place::Known
+pub fn advance(mark: &mut OutboxMark, count: &PulseCount) -> SeqPosition {
+    if count.seq == mark.mark_seq + 1 {
+        mark.mark_seq = count.seq;
+        mark.mark_minute = Some(count.minute);
+        SeqPosition::Next
+    } else if count.seq <= mark.mark_seq {
+        SeqPosition::Known
     } else {
-        Place::AfterGap
+        SeqPosition::AfterGap
     }
 }
 
 /// Moves the mark up to what an outbox still holds: nothing below `oldest_seq`
 /// will ever come, so nobody need wait for it. Returns how many are lost.
-pub fn give_up_below(custody: &mut Custody, oldest_seq: u64) -> u64 {
-    let given_up = oldest_seq.saturating_sub(custody.mark_seq + 1);
-    custody.mark_seq += given_up;
+pub fn skip_lost_below(mark: &mut OutboxMark, oldest_seq: u64) -> u64 {
+    let given_up = oldest_seq.saturating_sub(mark.mark_seq + 1);
+    mark.mark_seq += given_up;
     given_up
 }
 
@@ -55,7 +55,7 @@ mod tests {
 
     use super::*;
 
-    fn custody() -> Custody {
+    fn mark() -> OutboxMark {
         let folder = tempfile::TempDir::new().unwrap();
         let mut ledger = Ledger::open(&folder.path().join("ledger.sqlite")).unwrap();
         let info =
@@ -71,32 +71,32 @@ mod tests {
 
     #[test]
     fn the_mark_moves_only_without_a_gap() {
-        let mut custody = custody();
-        let places: Vec<Place> = [1, 2, 4, 2, 3, 4].map(|seq| advance(&mut custody, &count(seq))).into();
-        use Place::{AfterGap, Known, Next};
+        let mut mark = mark();
+        let places: Vec<SeqPosition> = [1, 2, 4, 2, 3, 4].map(|seq| advance(&mut mark, &count(seq))).into();
+        use SeqPosition::{AfterGap, Known, Next};
         assert_eq!(places, [Next, Next, AfterGap, Known, Next, Next]);
-        assert_eq!((custody.mark_seq, custody.mark_minute), (4, Some(count(4).minute)));
+        assert_eq!((mark.mark_seq, mark.mark_minute), (4, Some(count(4).minute)));
     }
 
     #[test]
     fn an_outbox_that_was_set_back_takes_nothing_beyond_its_mark() {
-        let mut custody = custody();
+        let mut mark = mark();
         for seq in 1..=5 {
-            advance(&mut custody, &count(seq));
+            advance(&mut mark, &count(seq));
         }
         let of_copy = |seq| PulseCount { minute: count(seq + 100).minute, ..count(seq) };
-        assert!(!is_set_back(&mut custody, &count(6)));
-        assert!(is_set_back(&mut custody, &of_copy(3)));
-        assert!(is_set_back(&mut custody, &of_copy(6)), "and nothing after it either");
-        assert!(!is_set_back(&mut custody, &count(4)), "what went before still comes again");
+        assert!(!is_set_back(&mut mark, &count(6)));
+        assert!(is_set_back(&mut mark, &of_copy(3)));
+        assert!(is_set_back(&mut mark, &of_copy(6)), "and nothing after it either");
+        assert!(!is_set_back(&mut mark, &count(4)), "what went before still comes again");
     }
 
     #[test]
     fn what_an_outbox_no_longer_holds_is_given_up() {
-        let mut custody = custody();
-        assert_eq!(give_up_below(&mut custody, 1), 0);
-        assert_eq!(give_up_below(&mut custody, 11), 10);
-        assert_eq!(advance(&mut custody, &count(11)), Place::Next);
-        assert_eq!(give_up_below(&mut custody, 5), 0, "never back");
+        let mut mark = mark();
+        assert_eq!(skip_lost_below(&mut mark, 1), 0);
+        assert_eq!(skip_lost_below(&mut mark, 11), 10);
+        assert_eq!(advance(&mut mark, &count(11)), SeqPosition::Next);
+        assert_eq!(skip_lost_below(&mut mark, 5), 0, "never back");
     }
 }

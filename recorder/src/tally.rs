@@ -4,14 +4,14 @@
 use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
 
-use meter_ledger::{Batch, Custody, Entering, LedgerError, Recording, TakingBack};
+use meter_ledger::{Batch, Entering, LedgerError, OutboxMark, Recording, TakingBack};
 use meter_messages::{
     Info, Meter, MeterReading, PayloadError, PulseCount, ReadingMessage, TakenBack, Topic, TopicError,
 };
 use rumqttc::Publish;
 
 use crate::pictures::Recorded;
-use crate::recording::{Place, advance, give_up_below, is_set_back};
+use crate::recording::{SeqPosition, advance, is_set_back, skip_lost_below};
 
 /// A meter with a gap is asked for the missing minutes at most this often.
 const ASK_EVERY: Duration = Duration::from_secs(5);
@@ -21,13 +21,13 @@ const MOST_METERS: usize = 1000;
 
 /// Why a message is ignored.
 #[derive(Debug, thiserror::Error)]
-enum Nonsense {
+enum Ignored {
     #[error(transparent)]
     Topic(#[from] TopicError),
     #[error(transparent)]
     Payload(#[from] PayloadError),
     #[error("a minute of a meter whose info has not arrived yet")]
-    Stranger,
+    NoInfoYet,
     #[error("a retained info that is older than one received since")]
     Outdated,
     #[error("the limit of {MOST_METERS} meters is reached")]
@@ -44,18 +44,18 @@ enum Nonsense {
 
 /// One meter's recording state, while a batch is processed.
 #[derive(Debug, Clone)]
-pub(crate) struct Account {
-    pub(crate) custody: Custody,
+pub(crate) struct MeterState {
+    pub(crate) mark: OutboxMark,
     /// When its publisher was last asked to send again.
     pub(crate) asked: Option<Instant>,
     /// Whether its `info` came as it was published, over this connection: a
     /// retained one that comes later is older.
-    pub(crate) heard: bool,
+    pub(crate) info_received: bool,
 }
 
-impl Account {
-    pub(crate) fn new(custody: Custody) -> Self {
-        Self { custody, asked: None, heard: false }
+impl MeterState {
+    pub(crate) fn new(mark: OutboxMark) -> Self {
+        Self { mark, asked: None, info_received: false }
     }
 
     /// Whether its publisher may be asked to send again now.
@@ -72,7 +72,7 @@ impl Account {
 #[derive(Debug, Default)]
 pub(crate) struct Tally {
     /// All meters' states, as they will be.
-    pub(crate) accounts: HashMap<Meter, Account>,
+    pub(crate) accounts: HashMap<Meter, MeterState>,
     /// Meters whose mark is published even if it has not moved.
     pub(crate) marks: Vec<Meter>,
     /// What is new in the ledger.
@@ -93,15 +93,15 @@ impl Tally {
                 }
                 Ok(_) => {
                     self.strangers.insert(meter);
-                    Nonsense::Stranger
+                    Ignored::NoInfoYet
                 }
                 Err(error) => error.into(),
             },
             Ok(Topic::Info(meter)) => match Info::from_json(&message.payload) {
                 Ok(_) if self.accounts.len() >= MOST_METERS && !self.accounts.contains_key(&meter) => {
-                    Nonsense::TooMany
+                    Ignored::TooMany
                 }
-                Ok(info) if message.retain && self.is_outdated(&meter, &info) => Nonsense::Outdated,
+                Ok(info) if message.retain && self.is_outdated(&meter, &info) => Ignored::Outdated,
                 Ok(info) => return self.info(batch, meter, &info, !message.retain),
                 Err(error) => error.into(),
             },
@@ -114,7 +114,7 @@ impl Tally {
                 }
             },
             Ok(_) => return Ok(()),
-            Err(error) => Nonsense::from(error),
+            Err(error) => Ignored::from(error),
         };
         self.nonsense += 1;
         let topic: String = message.topic.chars().take(100).collect();
@@ -125,7 +125,7 @@ impl Tally {
     /// Whether a retained `info` is older than one received since.
     fn is_outdated(&self, meter: &Meter, info: &Info) -> bool {
         let account = self.accounts.get(meter);
-        account.is_some_and(|account| account.heard && account.custody.outbox != info.outbox)
+        account.is_some_and(|account| account.info_received && account.mark.outbox != info.outbox)
     }
 
     fn info(
@@ -133,15 +133,15 @@ impl Tally {
         batch: &mut Batch<'_>,
         meter: Meter,
         info: &Info,
-        heard: bool,
+        info_received: bool,
     ) -> Result<(), LedgerError> {
-        let mut custody = batch.register(&meter, info)?;
+        let mut mark = batch.register(&meter, info)?;
         let before = self.accounts.get(&meter);
-        match before.map(|account| &account.custody) {
+        match before.map(|account| &account.mark) {
             // The marks that this batch has moved are not in the ledger yet.
-            Some(before) if before.outbox == custody.outbox => custody = before.clone(),
+            Some(before) if before.outbox == mark.outbox => mark = before.clone(),
             Some(before) => {
-                tracing::info!(%meter, old = %before.outbox, new = %custody.outbox, "a new outbox");
+                tracing::info!(%meter, old = %before.outbox, new = %mark.outbox, "a new outbox");
                 // Its card may come back.
                 batch.keep_mark(before)?;
                 self.marks.push(meter.clone());
@@ -151,20 +151,20 @@ impl Tally {
                 self.marks.push(meter.clone());
             }
         }
-        let heard = heard || before.is_some_and(|account| account.heard);
-        let given_up = give_up_below(&mut custody, info.oldest_seq);
+        let info_received = info_received || before.is_some_and(|account| account.info_received);
+        let given_up = skip_lost_below(&mut mark, info.oldest_seq);
         if given_up > 0 {
             tracing::warn!(%meter, given_up, "the outbox no longer holds these minutes; they are counted as lost");
-            batch.give_up(&custody, given_up)?;
+            batch.record_lost(&mark, given_up)?;
         }
-        self.accounts.insert(meter, Account { heard, ..Account::new(custody) });
+        self.accounts.insert(meter, MeterState { info_received, ..MeterState::new(mark) });
         Ok(())
     }
 
     /// Records a minute of a known meter.
     fn minute(&mut self, batch: &mut Batch<'_>, meter: Meter, count: &PulseCount) -> Result<(), LedgerError> {
         let Some(account) = self.accounts.get_mut(&meter) else { return Ok(()) };
-        if is_set_back(&mut account.custody, count) {
+        if is_set_back(&mut account.mark, count) {
             if account.may_ask() {
                 let (seq, minute) = (count.seq, count.minute);
                 tracing::warn!(%meter, seq, %minute, "the outbox is an old copy of itself; asking its publisher to start a new one");
@@ -172,7 +172,7 @@ impl Tally {
             }
             return Ok(());
         }
-        match batch.record(&account.custody, count)? {
+        match batch.record(&account.mark, count)? {
             Recording::Recorded => {
                 self.recorded.push(Recorded {
                     meter: meter.clone(),
@@ -186,8 +186,8 @@ impl Tally {
                 tracing::warn!(%meter, minute = %count.minute, kept, refused = count.pulses, "the same minute came with another count; the first one stays");
             }
         }
-        if advance(&mut account.custody, count) == Place::AfterGap && account.may_ask() {
-            let missing = count.seq - account.custody.mark_seq - 1;
+        if advance(&mut account.mark, count) == SeqPosition::AfterGap && account.may_ask() {
+            let missing = count.seq - account.mark.mark_seq - 1;
             tracing::info!(%meter, missing, "gap before {}; asking the publisher for it", count.minute);
             self.marks.push(meter);
         }
@@ -200,9 +200,9 @@ fn reading(
     batch: &mut Batch<'_>,
     meter: &Meter,
     message: &Publish,
-) -> Result<Result<(), Nonsense>, LedgerError> {
+) -> Result<Result<(), Ignored>, LedgerError> {
     if message.retain {
-        return Ok(Err(Nonsense::RetainedReading));
+        return Ok(Err(Ignored::RetainedReading));
     }
     match ReadingMessage::from_json(&message.payload) {
         Ok(ReadingMessage::Read(reading)) => enter(batch, meter, &reading),
@@ -228,7 +228,7 @@ fn enter(
     batch: &mut Batch<'_>,
     meter: &Meter,
     reading: &MeterReading,
-) -> Result<Result<(), Nonsense>, LedgerError> {
+) -> Result<Result<(), Ignored>, LedgerError> {
     let (at, shown, unit, by) = (reading.at, reading.shown, reading.unit.symbol(), &reading.by);
     Ok(match batch.enter(meter, reading, daemon_runtime::now())? {
         Entering::Entered | Entering::AlreadyEntered => {
@@ -239,8 +239,8 @@ fn enter(
             tracing::info!(%meter, %at, shown, unit, by, "reading corrected");
             Ok(())
         }
-        Entering::UnknownMeter => Err(Nonsense::UnknownMeter),
-        Entering::OtherUnit => Err(Nonsense::OtherUnit),
-        Entering::TooMany => Err(Nonsense::TooManyReadings),
+        Entering::UnknownMeter => Err(Ignored::UnknownMeter),
+        Entering::OtherUnit => Err(Ignored::OtherUnit),
+        Entering::TooMany => Err(Ignored::TooManyReadings),
     })
 }

@@ -70,11 +70,11 @@ fn replaced_at_noon() -> (TempDir, Site) {
     };
     let mut ledger = Ledger::open(&dir.path().join("ledger.sqlite")).unwrap();
     let mut batch = ledger.batch().unwrap();
-    let custody = batch.register(&meter(), &info).unwrap();
+    let mark = batch.register(&meter(), &info).unwrap();
     for (seq, at) in (1..).zip(noon - 12 * 60..noon + 12 * 60) {
         let pulses = 10;
         let count = PulseCount { minute: Minute::nearest(at), watched_s: 60, seq, pulses, total: 10 * seq };
-        batch.record(&custody, &count).unwrap();
+        batch.record(&mark, &count).unwrap();
     }
     batch.commit().unwrap();
     let folder = TempDir::new().unwrap();

@@ -22,7 +22,7 @@ pub(crate) struct Login<'a> {
 
 /// Why a client does not come in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum Refusal {
+pub(crate) enum LoginRefused {
     #[error("wrong user name or password")]
     WrongLogin,
     #[error("no user name was given, and anonymous clients are not admitted here")]
@@ -57,7 +57,7 @@ impl Gate {
     }
 
     /// The rights of a client, or why it is refused.
-    pub(crate) async fn admit(&self, login: Login<'_>) -> Result<Rights, Refusal> {
+    pub(crate) async fn admit(&self, login: Login<'_>) -> Result<Rights, LoginRefused> {
         let access = Arc::clone(&self.access.read().unwrap_or_else(PoisonError::into_inner));
         let certified = access.certified(login.certified);
         let name = match (login.password, certified) {
@@ -71,9 +71,9 @@ impl Gate {
             (None, None) if access.admits_anonymous(login.entrance) => {
                 return Ok(access.anonymous_rights(login.client_id));
             }
-            (None, None) => return Err(Refusal::Anonymous),
+            (None, None) => return Err(LoginRefused::Anonymous),
         };
-        access.rights_of(name, login.client_id).ok_or(Refusal::WrongLogin)
+        access.rights_of(name, login.client_id).ok_or(LoginRefused::WrongLogin)
     }
 
     async fn check(
@@ -82,11 +82,11 @@ impl Gate {
         address: IpAddr,
         user: &str,
         password: &str,
-    ) -> Result<(), Refusal> {
+    ) -> Result<(), LoginRefused> {
         let hash = access.user(user).and_then(|(_, user)| user.password.clone());
         self.logins.check(address, hash, password).await.map_err(|error| match error {
-            LoginError::Wrong => Refusal::WrongLogin,
-            LoginError::Busy | LoginError::TooMany(_) => Refusal::Busy,
+            LoginError::Wrong => LoginRefused::WrongLogin,
+            LoginError::Busy | LoginError::TooMany(_) => LoginRefused::Busy,
         })
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::access;
 use crate::admission::NoSlot;
-use crate::outlet::{CloseReason, Refusal};
+use crate::outgoing::{CloseReason, ConnectRefused};
 use crate::packets::ProtocolError;
 
 /// Why a connection ended.
@@ -11,13 +11,13 @@ pub(crate) enum Ending {
     #[error(transparent)]
     Protocol(#[from] ProtocolError),
     #[error("{0}")]
-    Refused(Refusal),
+    Refused(ConnectRefused),
     #[error("{0}")]
     Closed(CloseReason),
     #[error(transparent)]
     NoSlot(#[from] NoSlot),
     #[error("login refused: {0}")]
-    NotAdmitted(#[from] access::Refusal),
+    NotAdmitted(#[from] access::LoginRefused),
     #[error("the user may not publish to {0:?}")]
     NotPermitted(String),
     #[error("TLS: {0}")]

@@ -9,12 +9,12 @@ use crate::access::{self, Gate, Login, Refusals, Rights};
 use crate::admission::Slot;
 use crate::connection::Ending;
 use crate::connection::translation::{ConnectRequest, Version, connect_request, refuse_connect};
-use crate::outlet::{Answer, Refusal};
+use crate::outgoing::{Answer, ConnectRefused};
 use crate::packets::{self, BadConnect, Connect};
 use crate::settings::MqttSettings;
 
 /// How long the last words to a client may take.
-pub(super) const FAREWELL: Duration = Duration::from_secs(1);
+pub(super) const LAST_WRITE_WITHIN: Duration = Duration::from_secs(1);
 
 /// Reads the CONNECT, and refuses it with the right code if it cannot be accepted.
 pub(super) async fn shake_hands<S>(
@@ -56,7 +56,7 @@ pub(super) async fn log_in<S: AsyncWrite + Unpin>(
 ) -> Result<Rights, Ending> {
     let refusal = match gate.admit(login).await {
         Ok(rights) if will.is_none_or(|topic| rights.may_publish(topic)) => return Ok(rights),
-        Ok(_) => access::Refusal::Will,
+        Ok(_) => access::LoginRefused::Will,
         Err(refusal) => refusal,
     };
     Refusals::count(&gate.refusals.logins);
@@ -71,7 +71,7 @@ pub(super) async fn admit<S: AsyncWrite + Unpin>(
     place: &mut Slot,
 ) -> Result<(), Ending> {
     if let Err(reason) = place.become_client() {
-        refuse(stream, version, Refusal::TooManyClients).await;
+        refuse(stream, version, ConnectRefused::TooManyClients).await;
         return Err(reason.into());
     }
     Ok(())
@@ -94,7 +94,7 @@ async fn read_connect<S: AsyncRead + Unpin>(
     }
 }
 
-async fn refuse<S: AsyncWrite + Unpin>(stream: &mut S, version: &mut Version, refusal: Refusal) {
+async fn refuse<S: AsyncWrite + Unpin>(stream: &mut S, version: &mut Version, refusal: ConnectRefused) {
     let mut connack = BytesMut::new();
     if version.write_answer(Answer::Refused(refusal), &mut connack).is_ok() {
         send(stream, connack).await;
@@ -104,9 +104,9 @@ async fn refuse<S: AsyncWrite + Unpin>(stream: &mut S, version: &mut Version, re
 /// Sends the last that is to be sent. A client that does not listen misses the reason; it is in the
 /// log.
 async fn send<S: AsyncWrite + Unpin>(stream: &mut S, mut bytes: BytesMut) {
-    let farewell = async {
+    let reasons = async {
         stream.write_all_buf(&mut bytes).await?;
         stream.shutdown().await
     };
-    let _ = tokio::time::timeout(FAREWELL, farewell).await;
+    let _ = tokio::time::timeout(LAST_WRITE_WITHIN, reasons).await;
 }

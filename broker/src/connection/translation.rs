@@ -13,7 +13,7 @@ use rumqttc::ConnectReturnCode;
 
 use crate::connection::Ending;
 pub(super) use crate::connection::translation::from_client::{ConnectRequest, FromClient, Written};
-use crate::outlet::{Answer, Refusal};
+use crate::outgoing::{Answer, ConnectRefused};
 use crate::packets::{BadConnect, Connect, ProtocolError};
 use crate::session::Delivery;
 use crate::settings::MqttSettings;
@@ -56,16 +56,16 @@ pub(super) fn refuse_connect(bad: &BadConnect) -> Option<BytesMut> {
 
 impl Version {
     /// Why a client that asks for this may not connect.
-    pub(super) fn objection(&self, request: &ConnectRequest) -> Option<Refusal> {
+    pub(super) fn objection(&self, request: &ConnectRequest) -> Option<ConnectRefused> {
         let client_id = &request.opening.client_id;
         // In MQTT 5 it is told the id that it gets, with which it can come back.
         let is_nameless = client_id.is_empty() && !request.opening.clean_start;
         if request.wants_other_authentication {
-            Some(Refusal::AuthenticationMethod)
+            Some(ConnectRefused::AuthenticationMethod)
         } else if is_nameless && matches!(self, Version::V4 { .. }) {
-            Some(Refusal::NoClientId)
+            Some(ConnectRefused::NoClientId)
         } else if client_id.len() > MAX_CLIENT_ID_BYTES {
-            Some(Refusal::ClientIdTooLong)
+            Some(ConnectRefused::ClientIdTooLong)
         } else {
             None
         }
@@ -117,9 +117,9 @@ impl Version {
     }
 
     /// The last word to a client whose CONNECT was accepted, if there is any.
-    pub(super) fn write_farewell(&mut self, ending: &Ending, to: &mut BytesMut) {
+    pub(super) fn write_ending(&mut self, ending: &Ending, to: &mut BytesMut) {
         if let Version::V5(terms) = self {
-            terms.write_farewell(ending, to);
+            terms.write_ending(ending, to);
         }
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::access::Rights;
 use crate::exchange::{Client, Exchange, Opening};
-use crate::outlet::{Answer, CloseReason, Outgoing, Outlet, Refusal};
+use crate::outgoing::{Answer, CloseReason, ConnectRefused, Outgoing, OutgoingSender};
 use crate::router::RouterFailure;
 use crate::session::{ConnectionId, Expiry};
 use crate::sessions::{Opened, OrphanedFilter, SessionId};
@@ -19,7 +19,7 @@ impl Exchange {
         connection: ConnectionId,
         opening: Opening,
         rights: Arc<Rights>,
-        mut outlet: Outlet,
+        mut outgoing: OutgoingSender,
     ) -> Result<(), RouterFailure> {
         self.route()?;
         let client_id = opening.client_id.as_str();
@@ -28,8 +28,8 @@ impl Exchange {
         let known = self.sessions.of_client(client_id);
         if known.is_none() && !self.has_room_for_session() {
             tracing::warn!(client_id, "refused: there are too many sessions");
-            refuse(&mut outlet, Refusal::TooManySessions);
-            self.closing.push(outlet);
+            refuse(&mut outgoing, ConnectRefused::TooManySessions);
+            self.closing.push(outgoing);
             return Ok(());
         }
         if let Some(session) = known {
@@ -38,10 +38,10 @@ impl Exchange {
         }
         let opened = self.sessions.open(client_id, opening.expiry, connection, self.now);
         self.note_connection(&opened, connection, &opening);
-        outlet.push(Outgoing::Answer(Answer::Connected { session_present: opened.present }));
+        outgoing.push(Outgoing::Answer(Answer::Connected { session_present: opened.present }));
         if let Some(session) = self.sessions.get_mut(opened.session) {
             for release in session.begin_again() {
-                outlet.push(Outgoing::Deliver(release));
+                outgoing.push(Outgoing::Deliver(release));
             }
             let owed = session.owed_messages();
             tracing::info!(client_id, owed, "client connected");
@@ -49,7 +49,7 @@ impl Exchange {
         let window = self.limits.window.min(opening.receive_maximum);
         let client = Client {
             session: opened.session,
-            outlet,
+            outgoing,
             rights,
             window,
             will: opening.will,
@@ -163,7 +163,7 @@ impl Exchange {
         reason: CloseReason,
     ) -> Result<(), RouterFailure> {
         if let Some(client) = self.clients.get_mut(&connection) {
-            client.outlet.push(Outgoing::Close(reason));
+            client.outgoing.push(Outgoing::Close(reason));
         }
         self.leave(connection)
     }
@@ -177,7 +177,7 @@ impl Exchange {
         };
         self.room_made = true;
         // What it was to be sent is not safe before the round ends.
-        self.closing.push(client.outlet);
+        self.closing.push(client.outgoing);
         if let Some(session) = self.sessions.get_mut(client.session) {
             session.connection = None;
             session.idle_since = self.now;
@@ -215,7 +215,7 @@ impl Exchange {
     }
 }
 
-fn refuse(outlet: &mut Outlet, refusal: Refusal) {
-    outlet.push(Outgoing::Answer(Answer::Refused(refusal)));
-    outlet.push(Outgoing::Close(CloseReason::Refused(refusal)));
+fn refuse(outgoing: &mut OutgoingSender, refusal: ConnectRefused) {
+    outgoing.push(Outgoing::Answer(Answer::Refused(refusal)));
+    outgoing.push(Outgoing::Close(CloseReason::Refused(refusal)));
 }

@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 use crate::exchange::figures::{STORE_STATE, figure};
 use crate::exchange::{Exchange, Request, StoreState};
 use crate::message::Message;
-use crate::outlet::Outlet;
+use crate::outgoing::OutgoingSender;
 use crate::router::RouterFailure;
 
 /// Between two attempts to commit.
@@ -70,7 +70,7 @@ impl Exchange {
             tracing::info!("the store accepts changes again");
         }
         self.room_made = true;
-        self.announce(state, |outlet, message| outlet.push_qos0(message, false))
+        self.announce(state, |outgoing, message| outgoing.push_qos0(message, false))
     }
 
     fn report_refusal(&mut self, error: &rusqlite::Error) -> Result<(), RouterFailure> {
@@ -84,14 +84,14 @@ impl Exchange {
         tracing::error!(
             "cannot write to the store: {error}; until this works again, nothing is received or delivered"
         );
-        self.announce(state, Outlet::send_ahead)
+        self.announce(state, OutgoingSender::send_ahead)
     }
 
     /// Tells who has subscribed: after everything else if that is safe, past it if it is not.
     fn announce(
         &mut self,
         state: StoreState,
-        tell: fn(&mut Outlet, &Arc<Message>),
+        tell: fn(&mut OutgoingSender, &Arc<Message>),
     ) -> Result<(), RouterFailure> {
         self.store_state = state;
         self.overview.send_modify(|overview| overview.store = state);
@@ -103,7 +103,7 @@ impl Exchange {
         for recipient in recipients {
             let connection = self.sessions.get_mut(recipient.session).and_then(|session| session.connection);
             if let Some(client) = connection.and_then(|connection| self.clients.get_mut(&connection)) {
-                tell(&mut client.outlet, &publication.message);
+                tell(&mut client.outgoing, &publication.message);
             }
         }
         Ok(())

@@ -6,7 +6,7 @@ use rumqttc::mqttbytes::QoS;
 
 use crate::exchange::{Exchange, Incoming, Unrouted};
 use crate::message::{Message, lower};
-use crate::outlet::{Answer, Outgoing};
+use crate::outgoing::{Answer, Outgoing};
 use crate::owed::{MessageNumber, Owed};
 use crate::publication::Publication;
 use crate::router::{Match, RouterFailure};
@@ -157,8 +157,8 @@ impl Exchange {
         let client = session.connection.and_then(|connection| self.clients.get_mut(&connection));
         if let Some(client) = client {
             if !droppable {
-                client.outlet.push_qos0(message, retain);
-            } else if !client.outlet.offer(message, retain) {
+                client.outgoing.push_qos0(message, retain);
+            } else if !client.outgoing.offer(message, retain) {
                 self.figures.dropped += 1;
                 return;
             }
@@ -203,7 +203,7 @@ impl Exchange {
                 match next {
                     Next::Deliver(delivery) => {
                         self.figures.delivered(&delivery);
-                        client.outlet.push(Outgoing::Deliver(delivery));
+                        client.outgoing.push(Outgoing::Deliver(delivery));
                     }
                     Next::Expired(position, owed) if !session.clean => {
                         self.journal.record(Change::Dropped { session: id, position });
@@ -248,7 +248,7 @@ impl Exchange {
                 Outcome::Unknown => known = false,
             }
             let release = Answer::Release { packet_id: ack.packet_id(), known };
-            client.outlet.push(Outgoing::Answer(release));
+            client.outgoing.push(Outgoing::Answer(release));
         }
         self.sendable.push(client.session);
         self.room_made = true;
@@ -269,7 +269,7 @@ impl Exchange {
 
     pub(super) fn answer(&mut self, connection: ConnectionId, answer: Answer) {
         if let Some(client) = self.clients.get_mut(&connection) {
-            client.outlet.push(Outgoing::Answer(answer));
+            client.outgoing.push(Outgoing::Answer(answer));
         }
     }
 }

@@ -6,7 +6,7 @@ use std::time::Instant;
 use tokio::sync::mpsc;
 
 use crate::access::Rights;
-use crate::outlet::Outlet;
+use crate::outgoing::OutgoingSender;
 use crate::publication::{Publication, Will};
 use crate::session::{Ack, ConnectionId, Expiry, SubscriptionOptions};
 use crate::settings::MqttSettings;
@@ -86,9 +86,9 @@ pub(crate) enum Request {
         connection: ConnectionId,
         opening: Opening,
         rights: Arc<Rights>,
-        outlet: Outlet,
+        outgoing: OutgoingSender,
     },
-    /// Answered with [`Outgoing::Next`](crate::outlet::Outgoing::Next).
+    /// Answered with [`Outgoing::Next`](crate::outgoing::Outgoing::Next).
     Packets {
         connection: ConnectionId,
         packets: Vec<Incoming>,

@@ -10,7 +10,7 @@ use crate::exchange::publishing::Copy;
 use crate::exchange::unfinished::Subscribing;
 use crate::exchange::{Exchange, RetainedWanted, Subscribe, Unsubscribe, Wanted};
 use crate::message::Message;
-use crate::outlet::{Answer, NotSubscribed};
+use crate::outgoing::{Answer, NotSubscribed};
 use crate::retained::RetainedScan;
 use crate::session::{ConnectionId, Subscription};
 use crate::sessions::SessionId;

@@ -5,7 +5,7 @@ use rumqttc::mqttbytes::QoS;
 
 use super::*;
 use crate::message::Message;
-use crate::outlet::{Answer, Inlet, Outgoing, outlet};
+use crate::outgoing::{self, Answer, Outgoing, OutgoingReceiver};
 use crate::session::{Delivery, SubscriptionOptions};
 use crate::work::WORK_OF_A_ROUND;
 
@@ -43,9 +43,9 @@ impl Scene {
         }
     }
 
-    fn connect(&mut self, number: u64) -> Inlet {
+    fn connect(&mut self, number: u64) -> OutgoingReceiver {
         let user = User { password: None, role: Some(Role::Admin), publish: vec![], subscribe: vec![] };
-        let (to_client, inlet) = outlet(usize::MAX);
+        let (to_client, from_exchange) = outgoing::channel(usize::MAX);
         let client_id = format!("client {number}");
         self.round(vec![Request::Connect {
             connection: ConnectionId(number),
@@ -57,9 +57,9 @@ impl Scene {
                 will: None,
                 receive_maximum: u16::MAX,
             },
-            outlet: to_client,
+            outgoing: to_client,
         }]);
-        inlet
+        from_exchange
     }
 }
 
@@ -80,9 +80,9 @@ fn subscribe(filters: impl IntoIterator<Item = String>) -> Incoming {
 }
 
 /// How many filters were granted, how many messages came, and how many packets were dealt with.
-fn received(inlet: &mut Inlet) -> (usize, usize, usize) {
+fn received(from_exchange: &mut OutgoingReceiver) -> (usize, usize, usize) {
     let (mut granted, mut messages, mut bundles) = (0, 0, 0);
-    while let Some(outgoing) = inlet.try_next() {
+    while let Some(outgoing) = from_exchange.try_next() {
         match outgoing {
             Outgoing::Answer(Answer::Subscribed { grants, .. }) => {
                 granted += grants.iter().filter(|grant| grant.is_ok()).count();

@@ -1,6 +1,6 @@
 //! What is too much for one round.
 
-use crate::outlet::Answer;
+use crate::outgoing::Answer;
 use crate::retained::RetainedScan;
 use crate::session::ConnectionId;
 use crate::sessions::SessionId;

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use crate::exchange::Exchange;
-use crate::outlet::CloseReason;
+use crate::outgoing::CloseReason;
 use crate::retained::RetainedMessage;
 use crate::router::RouterFailure;
 use crate::store::Change;

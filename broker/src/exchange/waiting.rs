@@ -1,7 +1,7 @@
 //! Packets that have to wait, and what comes after them.
 
 use crate::exchange::Exchange;
-use crate::outlet::Outgoing;
+use crate::outgoing::Outgoing;
 use crate::router::RouterFailure;
 use crate::session::ConnectionId;
 
@@ -52,7 +52,7 @@ impl Exchange {
         let clients = &mut self.clients;
         self.served.retain(|connection| match clients.get_mut(connection) {
             Some(client) if client.held.is_empty() => {
-                client.outlet.push(Outgoing::Next);
+                client.outgoing.push(Outgoing::Next);
                 false
             }
             Some(_) => true,

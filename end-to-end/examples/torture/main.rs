@@ -43,9 +43,9 @@ fn main() -> ExitCode {
     let report = report::Report { seed, began, commit: &commit, outcome: &outcome }.to_string();
     std::fs::write(&arguments.report, &report).unwrap();
     println!("\nthe report is in {}", arguments.report.display());
-    for fault in &outcome.custody.faults {
+    for fault in &outcome.result.faults {
         println!("fault: {fault}");
     }
-    println!("{}", outcome.custody);
-    if outcome.custody.is_kept() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    println!("{}", outcome.result);
+    if outcome.result.is_exact() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

@@ -4,7 +4,7 @@ use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
-use end_to_end::torture::Custody;
+use end_to_end::torture::RunResult;
 use end_to_end::torture::kill_storm::KillStorm;
 use end_to_end::torture::power_cut::{Disk, PowerCut};
 use end_to_end::torture::rolling_restart::RollingRestart;
@@ -20,7 +20,7 @@ const RESTARTS: u64 = 4;
 /// What came of a part.
 pub(crate) struct Part {
     pub(crate) name: &'static str,
-    pub(crate) custody: Custody,
+    pub(crate) result: RunResult,
     pub(crate) took: Duration,
     /// What else there is to say.
     pub(crate) told: String,
@@ -28,7 +28,7 @@ pub(crate) struct Part {
 
 /// What came of all.
 pub(crate) struct Outcome {
-    pub(crate) custody: Custody,
+    pub(crate) result: RunResult,
     pub(crate) parts: Vec<Part>,
     pub(crate) soaked: Option<Soaked>,
 }
@@ -43,14 +43,14 @@ pub(crate) fn run(seed: u64, kills: u64, soak: Duration) -> Outcome {
         soaked = outcome;
         parts.into_iter().chain([part]).collect::<Vec<_>>()
     });
-    let mut custody = Custody::default();
+    let mut result = RunResult::default();
     for part in &mut parts {
-        for fault in &mut part.custody.faults {
+        for fault in &mut part.result.faults {
             fault.insert_str(0, &format!("{}: ", part.name));
         }
-        custody += part.custody.clone();
+        result += part.result.clone();
     }
-    Outcome { custody, parts, soaked }
+    Outcome { result, parts, soaked }
 }
 
 fn storms(began: Instant, seed: u64, kills: u64) -> Vec<Part> {
@@ -67,17 +67,17 @@ fn storms(began: Instant, seed: u64, kills: u64) -> Vec<Part> {
         storm("backlog", backlog, seed.wrapping_add(5), 1000, false),
         storm("backlog, forgetful broker", both, seed.wrapping_add(6), 1000, true),
         part("rolling restart", began, |_| {
-            let (custody, slowest) = RollingRestart { seed: seed.wrapping_add(4), rounds: 25 }.run();
-            (custody, format!("100 stops under load, the slowest took {:.1} s", slowest.as_secs_f64()))
+            let (result, slowest) = RollingRestart { seed: seed.wrapping_add(4), rounds: 25 }.run();
+            (result, format!("100 stops under load, the slowest took {:.1} s", slowest.as_secs_f64()))
         }),
         part("power cut", began, |progress| power_cuts(seed.wrapping_add(3), kills, progress)),
     ]
 }
 
 /// A recorded run for every fifty kills.
-fn power_cuts(seed: u64, kills: u64, progress: &dyn Fn(&str)) -> (Custody, String) {
+fn power_cuts(seed: u64, kills: u64, progress: &dyn Fn(&str)) -> (RunResult, String) {
     let runs = kills.div_ceil(50);
-    let (mut custody, mut acknowledged, mut checkpoints) = (Custody::default(), 0, 0);
+    let (mut result, mut acknowledged, mut checkpoints) = (RunResult::default(), 0, 0);
     for run in 0..runs {
         progress(&format!("run {} of {runs}", run + 1));
         let recorded = PowerCut { seed: seed.wrapping_add(run), lasts: Duration::from_secs(10) }.record();
@@ -85,8 +85,8 @@ fn power_cuts(seed: u64, kills: u64, progress: &dyn Fn(&str)) -> (Custody, Strin
         checkpoints += u64::from(recorded.has_checkpoints());
         let found = recorded.cut(Disk::Honest, MOMENTS, progress);
         acknowledged += found.acknowledged;
-        custody += found.custody;
-        custody += recorded.go_on(RESTARTS, progress);
+        result += found.result;
+        result += recorded.go_on(RESTARTS, progress);
     }
     let told = format!(
         "{} moments, {acknowledged} acknowledgements looked up; {} restarts of all programs; all \
@@ -94,7 +94,7 @@ fn power_cuts(seed: u64, kills: u64, progress: &dyn Fn(&str)) -> (Custody, Strin
         runs * MOMENTS,
         runs * RESTARTS
     );
-    (custody, told)
+    (result, told)
 }
 
 fn run_soak(began: Instant, seed: u64, lasts: Duration) -> (Part, Option<Soaked>) {
@@ -110,27 +110,27 @@ fn run_soak(began: Instant, seed: u64, lasts: Duration) -> (Part, Option<Soaked>
             outcome.heard,
             outcome.visits
         );
-        let custody = outcome.custody.clone();
+        let result = outcome.result.clone();
         soaked = Some(outcome);
-        (custody, told)
+        (result, told)
     });
     (part, soaked)
 }
 
 /// Runs a part; a panic is a check that failed.
-fn part(name: &'static str, began: Instant, run: impl FnOnce(&dyn Fn(&str)) -> (Custody, String)) -> Part {
+fn part(name: &'static str, began: Instant, run: impl FnOnce(&dyn Fn(&str)) -> (RunResult, String)) -> Part {
     let progress = |told: &str| {
         let seconds = began.elapsed().as_secs();
         println!("[{:02}:{:02}:{:02}] {name}: {told}", seconds / 3600, seconds / 60 % 60, seconds % 60);
     };
     progress("begins");
     let since = Instant::now();
-    let (custody, told) = catch_unwind(AssertUnwindSafe(|| run(&progress))).unwrap_or_else(|panic| {
+    let (result, told) = catch_unwind(AssertUnwindSafe(|| run(&progress))).unwrap_or_else(|panic| {
         let faults = vec![format!("ended early: {}", words(panic.as_ref()))];
-        (Custody { faults, ..Custody::default() }, String::new())
+        (RunResult { faults, ..RunResult::default() }, String::new())
     });
-    progress(&format!("{custody}, {} faults", custody.faults.len()));
-    Part { name, custody, took: since.elapsed(), told }
+    progress(&format!("{result}, {} faults", result.faults.len()));
+    Part { name, result, took: since.elapsed(), told }
 }
 
 fn words(panic: &(dyn Any + Send)) -> &str {

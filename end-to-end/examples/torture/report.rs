@@ -35,27 +35,27 @@ impl fmt::Display for Report<'_> {
         writeln!(f, "| part | took | kills | minutes | lost | twice | faults | |")?;
         writeln!(f, "|---|---|---|---|---|---|---|---|")?;
         self.outcome.parts.iter().try_for_each(|part| row(f, part))?;
-        for fault in &self.outcome.custody.faults {
+        for fault in &self.outcome.result.faults {
             writeln!(f, "\n- fault: {}", fault.replace('\n', "\n  "))?;
         }
         if let Some(soaked) = &self.outcome.soaked {
             memory(f, &soaked.memory)?;
         }
-        writeln!(f, "\n{}", self.outcome.custody)
+        writeln!(f, "\n{}", self.outcome.result)
     }
 }
 
 fn row(f: &mut fmt::Formatter<'_>, part: &Part) -> fmt::Result {
-    let Part { name, custody, took, told } = part;
+    let Part { name, result, took, told } = part;
     let (minutes, seconds) = (took.as_secs() / 60, took.as_secs() % 60);
     writeln!(
         f,
         "| {name} | {minutes}:{seconds:02} | {} | {} | {} | {} | {} | {told} |",
-        custody.kills,
-        custody.minutes,
-        custody.lost,
-        custody.twice,
-        custody.faults.len()
+        result.kills,
+        result.minutes,
+        result.lost,
+        result.twice,
+        result.faults.len()
     )
 }
 

@@ -7,8 +7,8 @@ use meter_messages::{MeterId, Minute};
 use pi_publisher::outbox::Outbox;
 use pi_publisher::{interim, safekeeping};
 
-use super::custody::{Custody, reckon, rows_in_ledger};
-use super::storm_plan::{Blow, PROGRAMS, blows};
+use super::result::{RunResult, reckon, rows_in_ledger};
+use super::storm_plan::{KillStep, PROGRAMS, kill_steps};
 use super::{Simulation, mosquitto};
 use crate::{Program, Site, wait_until};
 
@@ -76,8 +76,8 @@ impl Pipeline<'_> {
     }
 
     /// Has a thread of a program panic; one that has nothing to do is killed with its program.
-    fn panic(&mut self, victim: usize, mut program: Program) {
-        let now = self.panics_now(victim);
+    fn panic(&mut self, index: usize, mut program: Program) {
+        let now = self.panics_now(index);
         std::fs::write(&now, "").unwrap();
         let began = Instant::now();
         let ended = loop {
@@ -105,21 +105,21 @@ impl Pipeline<'_> {
         }
     }
 
-    fn strike(&mut self, blow: &Blow) {
-        std::thread::sleep(blow.pause);
-        for &victim in &blow.victims {
-            let Some(mut program) = self.programs[victim].take() else { continue };
+    fn take_step(&mut self, step: &KillStep) {
+        std::thread::sleep(step.pause);
+        for &index in &step.killed {
+            let Some(mut program) = self.programs[index].take() else { continue };
             if let Some(status) = program.ended() {
                 self.faults.push(format!("ended by itself ({status}): {}", program.last_words()));
-            } else if blow.by_panic && self.can_panic(victim) {
-                self.panic(victim, program);
+            } else if step.by_panic && self.can_panic(index) {
+                self.panic(index, program);
             } else {
                 program.kill();
             }
         }
-        std::thread::sleep(blow.away);
-        for &victim in &blow.victims {
-            self.programs[victim] = Some(self.spawn(victim));
+        std::thread::sleep(step.away);
+        for &index in &step.killed {
+            self.programs[index] = Some(self.spawn(index));
         }
     }
 
@@ -140,7 +140,7 @@ impl Pipeline<'_> {
 
 impl KillStorm {
     /// Runs the storm; `progress` is called now and then.
-    pub fn run(&self, progress: &dyn Fn(&str)) -> Custody {
+    pub fn run(&self, progress: &dyn Fn(&str)) -> RunResult {
         let simulation = Simulation::new(self.seed, self.meters, self.minutes_a_second);
         let site = Site::new(&simulation.settings(None));
         let programs = std::array::from_fn(|_| None);
@@ -156,9 +156,9 @@ impl KillStorm {
         let recorded = || rows_in_ledger(&site.path().join("ledger.sqlite"));
         wait_until("the first minute is recorded", || recorded() > 0);
         let mut kills = 0;
-        for (number, blow) in blows(self.seed, self.kills).iter().enumerate() {
-            pipeline.strike(blow);
-            kills += blow.victims.len() as u64;
+        for (number, step) in kill_steps(self.seed, self.kills).iter().enumerate() {
+            pipeline.take_step(step);
+            kills += step.killed.len() as u64;
             if number % 20 == 0 {
                 progress(&format!("{kills} of {} kills, {} minutes recorded", self.kills, recorded()));
             }
@@ -169,11 +169,11 @@ impl KillStorm {
         progress(&format!("{in_the_storm} minutes recorded in the storm, waiting for {wanted}"));
         wait_for(wanted, recorded);
         progress(&format!("{} of {kills} ended because a thread of theirs panicked", pipeline.panics));
-        let mut custody = reckon(&site, &simulation, until);
-        (custody.kills, custody.panics) = (kills, pipeline.panics);
-        custody.faults.append(&mut pipeline.faults);
+        let mut result = reckon(&site, &simulation, until);
+        (result.kills, result.panics) = (kills, pipeline.panics);
+        result.faults.append(&mut pipeline.faults);
         pipeline.stop();
-        custody
+        result
     }
 
     /// After the storm: every program starts again, and time goes on a little.

@@ -6,19 +6,19 @@
 //! ([`mosquitto`]); [`power_cut`] checks what a disk holds when the power fails; [`rolling_restart`]
 //! stops and starts programs under load; [`soak`] checks that memory stays flat.
 
-mod chance;
 pub mod client;
-mod custody;
 pub mod kill_storm;
 pub mod memory;
 pub mod mosquitto;
 pub mod power_cut;
+mod random;
+mod result;
 pub mod rolling_restart;
 mod simulation;
 pub mod soak;
 mod storm_plan;
 mod visitors;
 
-pub use chance::{Chance, seed};
-pub use custody::Custody;
+pub use random::{SeededRandom, seed};
+pub use result::RunResult;
 pub use simulation::Simulation;

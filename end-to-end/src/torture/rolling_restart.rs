@@ -3,9 +3,9 @@
 
 use std::time::{Duration, Instant};
 
-use super::custody::{Custody, reckon, rows_in_ledger};
 use super::kill_storm::{end_of, wait_for};
-use super::{Chance, Simulation};
+use super::result::{RunResult, reckon, rows_in_ledger};
+use super::{SeededRandom, Simulation};
 use crate::{Program, Site, wait_until};
 
 const METERS: u64 = 3;
@@ -24,13 +24,13 @@ pub struct RollingRestart {
 impl RollingRestart {
     /// Restarts them; also returns how long the slowest took to stop. Panics if one takes more than
     /// half a minute or fails.
-    pub fn run(&self) -> (Custody, Duration) {
+    pub fn run(&self) -> (RunResult, Duration) {
         let simulation = Simulation::new(self.seed, METERS, MINUTES_A_SECOND);
         let site = Site::new(&simulation.settings(None));
         let mut programs = PROGRAMS.map(|name| Some(site.start(name)));
         let recorded = || rows_in_ledger(&site.path().join("ledger.sqlite"));
         wait_until("the first minute is recorded", || recorded() > 0);
-        let (mut chance, mut slowest) = (Chance::new(self.seed), Duration::ZERO);
+        let (mut chance, mut slowest) = (SeededRandom::new(self.seed), Duration::ZERO);
         for _ in 0..self.rounds {
             let mut order = [0, 1, 2, 3];
             chance.shuffle(&mut order);
@@ -46,9 +46,9 @@ impl RollingRestart {
         site.set_meters(&simulation.settings(Some(until)));
         programs[2] = Some(site.start(PROGRAMS[2]));
         wait_for((until.epoch_minutes() - simulation.first.epoch_minutes()) as u64 * METERS, recorded);
-        let custody = reckon(&site, &simulation, until);
+        let result = reckon(&site, &simulation, until);
         programs.iter_mut().rev().for_each(|program| slowest = slowest.max(stop(program)));
-        (custody, slowest)
+        (result, slowest)
     }
 }
 

@@ -4,11 +4,11 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use super::custody::{Custody, reckon, rows_in_ledger};
 use super::kill_storm::{end_of, wait_for};
 use super::memory::Memory;
+use super::result::{RunResult, reckon, rows_in_ledger};
 use super::visitors::{self, Street};
-use super::{Chance, Simulation};
+use super::{SeededRandom, Simulation};
 use crate::{Program, Site, wait_until};
 
 /// Counters, and minutes of each in a second: half of the messages.
@@ -52,7 +52,7 @@ pub struct Least {
 #[derive(Debug)]
 pub struct Soaked {
     /// The result for the meters' minutes.
-    pub custody: Custody,
+    pub result: RunResult,
     /// Each program's memory.
     pub memory: Vec<Memory>,
     /// Messages a second that were published with QoS 1 and acknowledged, or recorded.
@@ -92,16 +92,16 @@ impl Soak {
         site.set_meters(&simulation.settings(Some(until)));
         let publisher = site.start("pi-publisher");
         wait_for((until.epoch_minutes() - simulation.first.epoch_minutes()) as u64 * METERS, recorded);
-        let mut custody = reckon(&site, &simulation, until);
-        custody.faults.append(&mut street.faults.into_inner().unwrap());
+        let mut result = reckon(&site, &simulation, until);
+        result.faults.append(&mut street.faults.into_inner().unwrap());
         if self.judged {
-            custody.faults.extend(memory.iter().filter_map(Memory::fault));
+            result.faults.extend(memory.iter().filter_map(Memory::fault));
             let few = messages_a_second < ENOUGH;
-            custody.faults.extend(few.then(|| format!("only {messages_a_second:.0} messages a second")));
+            result.faults.extend(few.then(|| format!("only {messages_a_second:.0} messages a second")));
         }
         [web, publisher, recorder, broker].into_iter().for_each(Program::stop);
         let (heard, visits) = (street.heard.into_inner(), street.visits.into_inner());
-        Soaked { custody, memory, messages_a_second, heard, visits }
+        Soaked { result, memory, messages_a_second, heard, visits }
     }
 
     /// The time with visitors; returns each program's memory and the messages a second.
@@ -121,7 +121,7 @@ impl Soak {
         };
         let mut mean = 0.0;
         std::thread::scope(|scope| {
-            let chance = |visitor: u64| Chance::new(self.seed.wrapping_add(visitor));
+            let chance = |visitor: u64| SeededRandom::new(self.seed.wrapping_add(visitor));
             scope.spawn(|| visitors::talk(street, TALK_A_SECOND));
             for number in 0..6 {
                 let name = format!("lasting-{number}");

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use rumqttc::Packet;
 
-use super::Chance;
+use super::SeededRandom;
 use super::client::{Came, Client};
 use crate::http_get;
 
@@ -54,7 +54,7 @@ impl Street {
         }
     }
 
-    fn page(&self, chance: &mut Chance) -> String {
+    fn page(&self, chance: &mut SeededRandom) -> String {
         let meter = &self.meters[chance.below(self.meters.len() as u64) as usize];
         match chance.below(6) {
             0 => "/".to_owned(),
@@ -109,7 +109,7 @@ fn say(client: &mut Client, number: u64) {
 }
 
 /// A persistent session whose client comes and goes; every number has to arrive.
-pub(super) fn stay_in_touch(street: &Street, mut chance: Chance, name: &str) {
+pub(super) fn stay_in_touch(street: &Street, mut chance: SeededRandom, name: &str) {
     let mut expected: Option<u64> = None;
     while !street.closed() {
         let Some((mut client, present)) = Client::connect(street.mqtt, name, false) else {
@@ -156,7 +156,7 @@ fn hear(street: &Street, name: &str, expected: Option<u64>, payload: &[u8]) -> O
 }
 
 /// A new client every second, which subscribes for a moment and leaves without DISCONNECT.
-pub(super) fn pass_by(street: &Street, mut chance: Chance) {
+pub(super) fn pass_by(street: &Street, mut chance: SeededRandom) {
     while !street.closed() {
         let name = format!("passer-by-{}", chance.below(u64::MAX));
         match Client::connect(street.mqtt, &name, true) {
@@ -180,7 +180,7 @@ pub(super) fn pass_by(street: &Street, mut chance: Chance) {
 }
 
 /// Debian's own clients, now and then.
-pub(super) fn run_mosquitto(street: &Street, mut chance: Chance) {
+pub(super) fn run_mosquitto(street: &Street, mut chance: SeededRandom) {
     let port = street.mqtt.to_string();
     while !street.closed() {
         let status = Command::new("mosquitto_sub")
@@ -197,7 +197,7 @@ pub(super) fn run_mosquitto(street: &Street, mut chance: Chance) {
 }
 
 /// A browser: pages, pictures and figures.
-pub(super) fn browse(street: &Street, mut chance: Chance) {
+pub(super) fn browse(street: &Street, mut chance: SeededRandom) {
     while !street.closed() {
         let page = street.page(&mut chance);
         let (status, _) = http_get(street.web, &page);
@@ -210,7 +210,7 @@ pub(super) fn browse(street: &Street, mut chance: Chance) {
 }
 
 /// A page that is left open for some seconds.
-pub(super) fn watch_live(street: &Street, mut chance: Chance) {
+pub(super) fn watch_live(street: &Street, mut chance: SeededRandom) {
     while !street.closed() {
         let meter = &street.meters[chance.below(street.meters.len() as u64) as usize];
         let mut stream = TcpStream::connect(("127.0.0.1", street.web)).unwrap();

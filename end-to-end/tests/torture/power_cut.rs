@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use end_to_end::torture::power_cut::trace::{Logs, now_ns};
 use end_to_end::torture::power_cut::{Disk, PowerCut};
-use end_to_end::torture::{Chance, seed};
+use end_to_end::torture::{SeededRandom, seed};
 use tempfile::TempDir;
 
 #[test]
@@ -18,10 +18,10 @@ fn whatever_was_acknowledged_survives_a_power_cut() {
     println!("{}", recorded.told());
     let found = recorded.cut(Disk::Honest, 25, &|told| println!("{told}"));
     println!("{found:?}");
-    assert!(found.custody.is_kept(), "{found:#?}");
+    assert!(found.result.is_exact(), "{found:#?}");
     assert!(found.acknowledged > 5000, "{} acknowledgements are too few", found.acknowledged);
     let gone_on = recorded.go_on(2, &|told| println!("{told}"));
-    assert!(gone_on.is_kept(), "{gone_on}: {:#?}", gone_on.faults);
+    assert!(gone_on.is_exact(), "{gone_on}: {:#?}", gone_on.faults);
 
     // The same on a disk without syncs: each of the three checks has to find that out.
     let found = recorded.cut(Disk::Forgetful(300_000_000), 4, &|_| {});
@@ -53,7 +53,7 @@ fn rows_after_power_cuts(synchronous: &str) -> Vec<(i64, Option<i64>)> {
     }
     sqlite.kill().unwrap();
     sqlite.wait().unwrap();
-    let (trace, mut chance) = (logs.read(), Chance::new(1));
+    let (trace, mut chance) = (logs.read(), SeededRandom::new(1));
     let after = |(rows, at)| {
         let image = trace.image(at, Disk::Honest, &mut chance);
         let folder = TempDir::new().unwrap();

@@ -11,7 +11,7 @@ fn whoever_comes_and_goes_is_served() {
     let least = Least { visits: 50, heard: 1000 };
     let soak = Soak { seed: seed("soak"), lasts: Duration::from_secs(15), least, judged: false };
     let soaked = soak.run(&|told| println!("{told}"));
-    assert!(soaked.custody.is_kept(), "{}: {:#?}", soaked.custody, soaked.custody.faults);
+    assert!(soaked.result.is_exact(), "{}: {:#?}", soaked.result, soaked.result.faults);
     assert!(soaked.visits >= 50 && soaked.heard >= 1000, "{} visits, {} heard", soaked.visits, soaked.heard);
     assert!(soaked.memory.iter().all(|memory| memory.samples.len() >= 3), "{:?}", soaked.memory);
 }

@@ -14,7 +14,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use serde::Deserialize;
 
 use super::chips::{self, FoundLine, io_error, said};
-use super::kept::{Kept, KeptLine};
+use super::kept::{EarlierRun, KeptLine};
 use super::line::Line;
 use super::records::{self, Record, Records};
 use super::{Contact, Edge, LineRequest, PulseSource, SourceClock, SourceError, SourceTime, Watched};
@@ -91,7 +91,7 @@ pub struct CharacterDevice {
 impl CharacterDevice {
     /// Continues with the request of an earlier run, or finds the line and requests
     /// it.
-    pub fn open(settings: &CdevSettings, kept: Kept) -> Result<Self, SourceError> {
+    pub fn open(settings: &CdevSettings, kept: EarlierRun) -> Result<Self, SourceError> {
         let found = chips::find(settings.chip.as_deref(), &settings.line)?;
         let described = describe(&found);
         let records = |goes_on| match &kept.edges {

@@ -7,7 +7,7 @@ use super::{Contact, LineRequest, SourceTime};
 
 /// What earlier runs kept for a source.
 #[derive(Debug, Default)]
-pub struct Kept {
+pub struct EarlierRun {
     /// Everything up to here is counted, in nanoseconds of UTC since 1970.
     pub counted_until_utc_ns: Option<i64>,
     /// A file in a tmpfs for edges that are read but not counted yet.

@@ -13,7 +13,7 @@ pub mod sysfs;
 use std::ops::Range;
 use std::os::fd::BorrowedFd;
 
-pub use kept::{Kept, KeptLine};
+pub use kept::{EarlierRun, KeptLine};
 pub use line::Line;
 pub use open::{line_settings, open};
 

@@ -3,7 +3,7 @@
 use meter_messages::MeterConstant;
 
 use super::cdev::{self, CharacterDevice};
-use super::kept::Kept;
+use super::kept::EarlierRun;
 use super::sysfs::ExportedLine;
 use super::{PulseSource, SourceError, SourceTime, simulated};
 use crate::settings::SourceSettings;
@@ -15,7 +15,7 @@ use crate::settings::SourceSettings;
 pub fn open(
     settings: &SourceSettings,
     pulses_per_kwh: MeterConstant,
-    kept: Kept,
+    kept: EarlierRun,
 ) -> Result<Box<dyn PulseSource>, SourceError> {
     Ok(match settings {
         SourceSettings::Cdev(settings) => Box::new(CharacterDevice::open(settings, kept)?),

@@ -40,12 +40,12 @@ pub(crate) fn record(folder: &Path) {
     };
     let mut ledger = Ledger::open(&folder.join("ledger.sqlite")).unwrap();
     let mut batch = ledger.batch().unwrap();
-    let custody = batch.register(&meter, &info).unwrap();
+    let mark = batch.register(&meter, &info).unwrap();
     let mut total = 0;
     for (seq, minute) in (1..).zip(&minutes) {
         let pulses = pulses(minute.epoch_minutes());
         total += u64::from(pulses);
-        batch.record(&custody, &PulseCount { minute: *minute, watched_s: 60, seq, pulses, total }).unwrap();
+        batch.record(&mark, &PulseCount { minute: *minute, watched_s: 60, seq, pulses, total }).unwrap();
     }
     batch.commit().unwrap();
     // An RRD file holds a leap year.

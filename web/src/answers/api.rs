@@ -7,32 +7,32 @@ use web_http::Lasts;
 use web_http::reply::{self, Reply};
 
 use super::asked::Asked;
-use super::refusals::Refusal;
+use super::refusals::NoAnswer;
 use super::site::Site;
 use crate::api::{self, events};
 
 impl Site {
-    pub(super) async fn meters(&self, asked: &Asked<'_>) -> Result<Reply, Refusal> {
+    pub(super) async fn meters(&self, asked: &Asked<'_>) -> Result<Reply, NoAnswer> {
         let meters = self.known(asked).await?;
         let entry = |known| api::MeterEntry::new(known, &asked.visit.base_path);
         let entries: Vec<_> = meters.iter().map(entry).collect();
         Ok(reply::json(StatusCode::OK, &serde_json::json!({ "meters": entries })))
     }
 
-    pub(super) async fn state(&self, meter: Meter, asked: &Asked<'_>) -> Result<Reply, Refusal> {
+    pub(super) async fn state(&self, meter: Meter, asked: &Asked<'_>) -> Result<Reply, NoAnswer> {
         let figures = self.figures(meter.clone()).await?;
         let presence = self.live.of(&meter);
         let state = api::meter_state(&figures, &presence, &self.ledger, &asked.visit.base_path);
         Ok(reply::json(StatusCode::OK, &state))
     }
 
-    pub(super) async fn trust(&self, meter: Meter) -> Result<Reply, Refusal> {
+    pub(super) async fn trust(&self, meter: Meter) -> Result<Reply, NoAnswer> {
         let figures = self.figures(meter).await?;
         let trust = figures.trust.as_ref().map(api::TrustState::from);
         Ok(reply::json(StatusCode::OK, &trust))
     }
 
-    pub(super) async fn series(&self, request: SeriesRequest, asked: &Asked<'_>) -> Result<Reply, Refusal> {
+    pub(super) async fn series(&self, request: SeriesRequest, asked: &Asked<'_>) -> Result<Reply, NoAnswer> {
         let (meter, _, until) = self.reach(request.meter.clone()).await?;
         let points = request.points(until, self.ledger.zone())?;
         let over = request.to <= until.start();
@@ -42,7 +42,7 @@ impl Site {
     }
 
     /// Live values of one meter.
-    pub(super) async fn live(&self, meter: Meter, asked: &Asked<'_>) -> Result<Reply, Refusal> {
+    pub(super) async fn live(&self, meter: Meter, asked: &Asked<'_>) -> Result<Reply, NoAnswer> {
         self.figures(meter.clone()).await?;
         let presence = self.live.watch(&meter);
         let (ledger, base_path) = (self.ledger.clone(), asked.visit.base_path.clone());
@@ -50,7 +50,7 @@ impl Site {
     }
 
     /// Live values of all meters, or of the only one that is wanted.
-    pub(super) async fn lives(&self, only: Option<Meter>, asked: &Asked<'_>) -> Result<Reply, Refusal> {
+    pub(super) async fn lives(&self, only: Option<Meter>, asked: &Asked<'_>) -> Result<Reply, NoAnswer> {
         let meters = self.known(asked).await?;
         let wanted = meters
             .into_iter()
@@ -58,7 +58,7 @@ impl Site {
             .filter(|meter| only.as_ref().is_none_or(|only| only == meter));
         let watched: Vec<_> = wanted.map(|meter| (meter.clone(), self.live.watch(&meter))).collect();
         if watched.is_empty() && only.is_some() {
-            return Err(Refusal::UnknownMeter);
+            return Err(NoAnswer::UnknownMeter);
         }
         Ok(events::of_all(watched, self.shutdown.clone()))
     }

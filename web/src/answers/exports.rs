@@ -9,7 +9,7 @@ use tokio::sync::oneshot;
 use web_http::Reply;
 
 use super::asked::Asked;
-use super::refusals::Refusal;
+use super::refusals::NoAnswer;
 use super::site::Site;
 use crate::api;
 use crate::ledger::reader::minute_in_progress;
@@ -17,7 +17,7 @@ use crate::route::{EnergyRequest, Form, StatisticsRequest};
 use crate::texts::Texts;
 
 impl Site {
-    pub(super) async fn energy(&self, request: EnergyRequest, asked: &Asked<'_>) -> Result<Reply, Refusal> {
+    pub(super) async fn energy(&self, request: EnergyRequest, asked: &Asked<'_>) -> Result<Reply, NoAnswer> {
         let zone = self.ledger.zone().clone();
         let step = request.step;
         let span = step.span((request.from, request.to), minute_in_progress(), &zone)?;
@@ -36,7 +36,7 @@ impl Site {
     }
 
     /// One at a time: each keeps a processor busy for seconds, if it is large.
-    async fn workbook(&self, rows: Rows, file: &str, asked: &Asked<'_>) -> Result<Reply, Refusal> {
+    async fn workbook(&self, rows: Rows, file: &str, asked: &Asked<'_>) -> Result<Reply, NoAnswer> {
         // Never closed.
         let turn = self.workbooks.clone().acquire_owned().await.ok();
         let (answer, written) = oneshot::channel();
@@ -46,19 +46,19 @@ impl Site {
             let workbook = workbook(rows, &words, |mut rows| {
                 // Nobody may wait for it any more.
                 if answer.is_closed() {
-                    return Err(Refusal::Unfilled);
+                    return Err(NoAnswer::Unfilled);
                 }
                 Ok(ledger.ask_blocking(move |ledger| Ok((rows.next(ledger)?, rows)))?)
             });
             drop(turn);
             let _ = answer.send(workbook);
         });
-        let workbook = written.await.map_err(|_| Refusal::Unfilled)??;
+        let workbook = written.await.map_err(|_| NoAnswer::Unfilled)??;
         Ok(api::workbook(workbook, file))
     }
 
     /// All hours that are over, unless others are asked for.
-    pub(super) async fn statistics(&self, request: StatisticsRequest) -> Result<Reply, Refusal> {
+    pub(super) async fn statistics(&self, request: StatisticsRequest) -> Result<Reply, NoAnswer> {
         let zone = self.ledger.zone();
         let (meter, first, until) = self.reach(request.meter).await?;
         let from = request.from.map_or(first, |from| from.minute(zone));

@@ -7,22 +7,22 @@ use meter_messages::Meter;
 use web_http::{Lasts, Prepared, Reply};
 
 use super::asked::Asked;
-use super::refusals::Refusal;
+use super::refusals::NoAnswer;
 use super::site::{Site, filled};
 use crate::ledger::disk;
 use crate::live::values::Presence;
-use crate::pages::{KioskPage, Machine, MeterPage, MeterView, OverviewPage, StatusPage};
+use crate::pages::{KioskPage, MeterPage, MeterView, OverviewPage, PublisherView, StatusPage};
 use crate::route::Route;
 use crate::texts::Texts;
 
 impl Site {
     /// A page, made once a second however many ask.
-    pub(super) async fn page(&self, route: Route, asked: &Asked<'_>) -> Result<Reply, Refusal> {
+    pub(super) async fn page(&self, route: Route, asked: &Asked<'_>) -> Result<Reply, NoAnswer> {
         let page = Arc::new(Prepared::html(self.filled(route, asked).await?));
         Ok(self.keep(page, Lasts::a_moment(), asked))
     }
 
-    async fn filled(&self, route: Route, asked: &Asked<'_>) -> Result<String, Refusal> {
+    async fn filled(&self, route: Route, asked: &Asked<'_>) -> Result<String, NoAnswer> {
         match route {
             Route::Kiosk => self.kiosk(asked).await,
             Route::Status => self.status(asked).await,
@@ -33,7 +33,7 @@ impl Site {
     }
 
     /// Figures and value of now of every meter that the visitor may see.
-    async fn everything(&self, asked: &Asked<'_>) -> Result<Vec<(Arc<Figures>, Presence)>, Refusal> {
+    async fn everything(&self, asked: &Asked<'_>) -> Result<Vec<(Arc<Figures>, Presence)>, NoAnswer> {
         let mut all = Vec::new();
         for known in self.known(asked).await? {
             let presence = self.live.of(&known.meter);
@@ -43,7 +43,7 @@ impl Site {
     }
 
     /// All meters; or the only one, at once.
-    async fn start(&self, asked: &Asked<'_>) -> Result<String, Refusal> {
+    async fn start(&self, asked: &Asked<'_>) -> Result<String, NoAnswer> {
         let meters = self.everything(asked).await?;
         if let [(only, _)] = meters.as_slice() {
             return self.meter(only.meter.meter.clone(), asked).await;
@@ -58,7 +58,7 @@ impl Site {
         filled(&OverviewPage::new(frame, &meters, views))
     }
 
-    async fn kiosk(&self, asked: &Asked<'_>) -> Result<String, Refusal> {
+    async fn kiosk(&self, asked: &Asked<'_>) -> Result<String, NoAnswer> {
         let (meters, frame, zone) = (self.everything(asked).await?, asked.frame(), self.ledger.zone());
         let view = |(figures, presence): &(Arc<Figures>, Presence)| {
             MeterView::new(figures, presence, frame.texts, &self.ledger)
@@ -68,13 +68,13 @@ impl Site {
         filled(&KioskPage::new(frame, &figures, views, zone))
     }
 
-    async fn status(&self, asked: &Asked<'_>) -> Result<String, Refusal> {
+    async fn status(&self, asked: &Asked<'_>) -> Result<String, NoAnswer> {
         let (frame, zone) = (asked.frame(), self.ledger.zone());
         let texts = frame.texts;
         let machine = |(figures, _): &(Arc<Figures>, Presence)| {
             let meter = &figures.meter.meter;
-            let (status, machine) = (self.live.status(&meter.site), self.live.machine(meter));
-            Machine::new(figures, status, machine.info.as_ref(), machine.diag.as_ref(), texts, zone)
+            let (status, machine) = (self.live.status(&meter.site), self.live.publisher(meter));
+            PublisherView::new(figures, status, machine.info.as_ref(), machine.diag.as_ref(), texts, zone)
         };
         let machines = self.everything(asked).await?.iter().map(machine).collect();
         // Of the server as of all meters, or not at all.
@@ -100,7 +100,7 @@ impl Site {
         server
     }
 
-    async fn meter(&self, meter: Meter, asked: &Asked<'_>) -> Result<String, Refusal> {
+    async fn meter(&self, meter: Meter, asked: &Asked<'_>) -> Result<String, NoAnswer> {
         let figures = self.figures(meter.clone()).await?;
         let others = self.known(asked).await?.len() > 1;
         let (frame, zone) = (asked.frame(), self.ledger.zone());

@@ -6,7 +6,7 @@ use meter_messages::Minute;
 use web_http::reply::{self, Reply};
 
 use super::asked::Asked;
-use super::refusals::Refusal;
+use super::refusals::NoAnswer;
 use super::site::{Site, filled};
 use crate::ledger::history::{History, Question};
 use crate::ledger::reader::minute_in_progress;
@@ -18,7 +18,7 @@ use crate::route::{PeriodRequest, PictureRequest, RouteError};
 const DRAWN_MINUTES: i64 = 366 * 1440;
 
 impl Site {
-    pub(super) async fn period(&self, request: PeriodRequest, asked: &Asked<'_>) -> Result<String, Refusal> {
+    pub(super) async fn period(&self, request: PeriodRequest, asked: &Asked<'_>) -> Result<String, NoAnswer> {
         let zone = self.ledger.zone();
         let (meter, first, until) = self.reach(request.meter).await?;
         let period = match (request.kind, &request.name) {
@@ -36,7 +36,7 @@ impl Site {
     }
 
     /// From what a date picker says to the page that it means.
-    pub(super) async fn go(&self, request: PeriodRequest, asked: &Asked<'_>) -> Result<Reply, Refusal> {
+    pub(super) async fn go(&self, request: PeriodRequest, asked: &Asked<'_>) -> Result<Reply, NoAnswer> {
         let zone = self.ledger.zone();
         let (meter, _, until) = self.reach(request.meter).await?;
         let path = meter.meter;
@@ -56,7 +56,7 @@ impl Site {
         &self,
         asked_for: PictureRequest,
         asked: &Asked<'_>,
-    ) -> Result<Reply, Refusal> {
+    ) -> Result<Reply, NoAnswer> {
         let PictureRequest { meter, kind, period, picture, theme, size } = asked_for;
         let period = match period {
             Some(name) => {
@@ -69,7 +69,7 @@ impl Site {
         let key = PictureKey { meter, kind, period, picture, theme, size, language: asked.language() };
         match self.pictures.picture(key).await {
             Ok(drawn) => Ok(self.keep(drawn.file.clone(), drawn.lasts(), asked)),
-            Err(PictureError::NotFound) => Err(Refusal::UnknownMeter),
+            Err(PictureError::NotFound) => Err(NoAnswer::UnknownMeter),
             Err(error) => {
                 tracing::warn!(%error, path = asked.path, "a picture could not be drawn");
                 let mut reply = reply::reply(StatusCode::SERVICE_UNAVAILABLE, "");

@@ -15,7 +15,7 @@ use web_http::Prepared;
 use web_http::reply::{self, Reply};
 
 use super::asked::Asked;
-use super::refusals::Refusal;
+use super::refusals::NoAnswer;
 use super::site::{Site, filled};
 use crate::access::comes_from_our_page;
 use crate::api;
@@ -42,18 +42,18 @@ impl Site {
         self.finished(answer, &asked)
     }
 
-    async fn sent(&self, meter: Meter, asked: &mut Asked<'_>, form: Incoming) -> Result<Reply, Refusal> {
+    async fn sent(&self, meter: Meter, asked: &mut Asked<'_>, form: Incoming) -> Result<Reply, NoAnswer> {
         asked.visitor = self.access.visitor(asked.headers, asked.visit.address).await?;
         let Some(by) = asked.visitor.may_enter() else {
             // Who has not said who they are can do so.
             let login = asked.visitor.name().is_none() && self.access.is_restricted();
-            return Err(if login { Refusal::LoginNeeded } else { Refusal::NoRight });
+            return Err(if login { NoAnswer::LoginNeeded } else { NoAnswer::NoRight });
         };
         if !comes_from_our_page(asked.headers, &asked.visit.origin) {
-            return Err(Refusal::Foreign);
+            return Err(NoAnswer::Foreign);
         }
         let by = by.to_string();
-        let sent = Sent::of(&body(asked, form).await?).ok_or(Refusal::Form(StatusCode::BAD_REQUEST))?;
+        let sent = Sent::of(&body(asked, form).await?).ok_or(NoAnswer::Form(StatusCode::BAD_REQUEST))?;
         let (known, ..) = self.reach(meter).await?;
         match sent {
             Sent::Reading(fields) => self.enter(known, asked, fields, &by).await,
@@ -67,7 +67,7 @@ impl Site {
         asked: &Asked<'_>,
         fields: Fields,
         by: &str,
-    ) -> Result<Reply, Refusal> {
+    ) -> Result<Reply, NoAnswer> {
         let reading = match fields.reading(by, known.medium.unit(), self.ledger.zone(), daemon_runtime::now())
         {
             Ok(reading) => reading,
@@ -84,7 +84,7 @@ impl Site {
         known: RecordedMeter,
         asked: &Asked<'_>,
         taken_back: TakenBack,
-    ) -> Result<Reply, Refusal> {
+    ) -> Result<Reply, NoAnswer> {
         let empty = Fields::at(self.ledger.zone().to_datetime(daemon_runtime::now()));
         let (payload, told) = (taken_back.to_json(), format!("taken_back={}", taken_back.at));
         let is_other = |checked: &CheckedReading| checked.entered.reading.at != taken_back.at;
@@ -100,7 +100,7 @@ impl Site {
         (payload, typed): (Vec<u8>, Fields),
         told: &str,
         is_done: impl Fn(&[CheckedReading]) -> bool,
-    ) -> Result<Reply, Refusal> {
+    ) -> Result<Reply, NoAnswer> {
         if let Err(error) = sender::send(&self.mqtt, &known.meter, payload).await {
             tracing::warn!("what was entered for {} was not sent: {error:#}", known.meter);
             return self.again(&known, asked, typed, Outcome::NotSent).await;
@@ -120,7 +120,7 @@ impl Site {
         asked: &Asked<'_>,
         fields: Fields,
         outcome: Outcome,
-    ) -> Result<Reply, Refusal> {
+    ) -> Result<Reply, NoAnswer> {
         let readings = self.checked(known.clone()).await?;
         let page = self.readings_page(known, &readings, asked, Some((outcome, Some(fields))))?;
         let mut reply = Prepared::html(page).reply(asked.headers, HeaderValue::from_static("no-store"));
@@ -131,13 +131,13 @@ impl Site {
         Ok(reply)
     }
 
-    async fn checked(&self, known: RecordedMeter) -> Result<Vec<CheckedReading>, Refusal> {
+    async fn checked(&self, known: RecordedMeter) -> Result<Vec<CheckedReading>, NoAnswer> {
         Ok(self.ledger.ask(move |ledger| checked_readings(ledger, &known)).await?)
     }
 
     /// The page of a meter's readings.
     /// It is made anew for each who asks: who has entered something looks at once whether it is there.
-    pub(super) async fn readings(&self, meter: Meter, asked: &Asked<'_>) -> Result<Reply, Refusal> {
+    pub(super) async fn readings(&self, meter: Meter, asked: &Asked<'_>) -> Result<Reply, NoAnswer> {
         let (known, ..) = self.reach(meter).await?;
         let readings = self.checked(known.clone()).await?;
         let named = |name| asked.query.get(name).and_then(|at| at.parse::<Timestamp>().ok());
@@ -154,7 +154,7 @@ impl Site {
         readings: &[CheckedReading],
         asked: &Asked<'_>,
         outcome: Option<(Outcome, Option<Fields>)>,
-    ) -> Result<String, Refusal> {
+    ) -> Result<String, NoAnswer> {
         let zone = self.ledger.zone();
         let (outcome, typed) = outcome.map_or((None, None), |(outcome, typed)| (Some(outcome), typed));
         let form = match asked.visitor.may_enter() {
@@ -169,7 +169,7 @@ impl Site {
     }
 
     /// The same for programs.
-    pub(super) async fn readings_data(&self, meter: Meter, asked: &Asked<'_>) -> Result<Reply, Refusal> {
+    pub(super) async fn readings_data(&self, meter: Meter, asked: &Asked<'_>) -> Result<Reply, NoAnswer> {
         let (known, ..) = self.reach(meter).await?;
         let readings = self.checked(known).await?;
         let names = asked.visitor.may_see_all();
@@ -180,15 +180,17 @@ impl Site {
 }
 
 /// A form's body; a longer or a slower one than ours is none.
-async fn body(asked: &Asked<'_>, form: Incoming) -> Result<Bytes, Refusal> {
+async fn body(asked: &Asked<'_>, form: Incoming) -> Result<Bytes, NoAnswer> {
     if !asked.text(header::CONTENT_TYPE).starts_with("application/x-www-form-urlencoded") {
-        return Err(Refusal::Form(StatusCode::UNSUPPORTED_MEDIA_TYPE));
+        return Err(NoAnswer::Form(StatusCode::UNSUPPORTED_MEDIA_TYPE));
     }
     let whole = tokio::time::timeout(ARRIVES_WITHIN, Limited::new(form, LONGEST_FORM).collect()).await;
     match whole {
         Ok(Ok(whole)) => Ok(whole.to_bytes()),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(Refusal::Form(StatusCode::PAYLOAD_TOO_LARGE)),
-        Ok(Err(_)) => Err(Refusal::Form(StatusCode::BAD_REQUEST)),
-        Err(_) => Err(Refusal::Form(StatusCode::REQUEST_TIMEOUT)),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => {
+            Err(NoAnswer::Form(StatusCode::PAYLOAD_TOO_LARGE))
+        }
+        Ok(Err(_)) => Err(NoAnswer::Form(StatusCode::BAD_REQUEST)),
+        Err(_) => Err(NoAnswer::Form(StatusCode::REQUEST_TIMEOUT)),
     }
 }

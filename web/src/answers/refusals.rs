@@ -14,7 +14,7 @@ use crate::route::RouteError;
 
 /// Why there is no proper answer.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum Refusal {
+pub(super) enum NoAnswer {
     #[error(transparent)]
     Route(#[from] RouteError),
     #[error(transparent)]
@@ -38,32 +38,34 @@ pub(super) enum Refusal {
     Unfilled,
 }
 
-impl From<SpanError> for Refusal {
+impl From<SpanError> for NoAnswer {
     fn from(error: SpanError) -> Self {
         Self::Route(error.into())
     }
 }
 
 /// The answer that says it.
-pub(super) fn refused(refusal: &Refusal, asked: &Asked<'_>) -> Reply {
+pub(super) fn refused(refusal: &NoAnswer, asked: &Asked<'_>) -> Reply {
     let status = match refusal {
-        Refusal::Route(RouteError::Parameter { .. }) => StatusCode::BAD_REQUEST,
-        Refusal::Route(RouteError::NotFound) | Refusal::UnknownMeter => StatusCode::NOT_FOUND,
-        Refusal::LoginNeeded | Refusal::Denied(Denied::WrongLogin) => StatusCode::UNAUTHORIZED,
-        Refusal::Denied(Denied::TooMany(_)) => StatusCode::TOO_MANY_REQUESTS,
-        Refusal::Denied(Denied::NoRight) | Refusal::NoRight | Refusal::Foreign => StatusCode::FORBIDDEN,
-        Refusal::Form(status) => *status,
-        Refusal::Ledger(_) | Refusal::Workbook(_) => StatusCode::SERVICE_UNAVAILABLE,
-        Refusal::Unfilled => StatusCode::INTERNAL_SERVER_ERROR,
+        NoAnswer::Route(RouteError::Parameter { .. }) => StatusCode::BAD_REQUEST,
+        NoAnswer::Route(RouteError::NotFound) | NoAnswer::UnknownMeter => StatusCode::NOT_FOUND,
+        NoAnswer::LoginNeeded | NoAnswer::Denied(Denied::WrongLogin) => StatusCode::UNAUTHORIZED,
+        NoAnswer::Denied(Denied::TooMany(_)) => StatusCode::TOO_MANY_REQUESTS,
+        NoAnswer::Denied(Denied::NoRight) | NoAnswer::NoRight | NoAnswer::Foreign => StatusCode::FORBIDDEN,
+        NoAnswer::Form(status) => *status,
+        NoAnswer::Ledger(_) | NoAnswer::Workbook(_) => StatusCode::SERVICE_UNAVAILABLE,
+        NoAnswer::Unfilled => StatusCode::INTERNAL_SERVER_ERROR,
     };
     match refusal {
-        Refusal::Ledger(error) => tracing::warn!(%error, path = asked.path, "the ledger could not be read"),
-        Refusal::Workbook(error) => tracing::warn!(%error, path = asked.path, "a workbook could not be made"),
+        NoAnswer::Ledger(error) => tracing::warn!(%error, path = asked.path, "the ledger could not be read"),
+        NoAnswer::Workbook(error) => {
+            tracing::warn!(%error, path = asked.path, "a workbook could not be made");
+        }
         _ => {}
     }
     let mut reply = if asked.by_a_program() {
         let parameter = match refusal {
-            Refusal::Route(RouteError::Parameter { parameter, .. }) => Some(*parameter),
+            NoAnswer::Route(RouteError::Parameter { parameter, .. }) => Some(*parameter),
             _ => None,
         };
         api::error(status, parameter, &refusal.to_string())
@@ -71,10 +73,10 @@ pub(super) fn refused(refusal: &Refusal, asked: &Asked<'_>) -> Reply {
         message(refusal, status, asked)
     };
     match refusal {
-        Refusal::LoginNeeded | Refusal::Denied(Denied::WrongLogin) => {
+        NoAnswer::LoginNeeded | NoAnswer::Denied(Denied::WrongLogin) => {
             reply::set(&mut reply, header::WWW_AUTHENTICATE, "Basic realm=\"PowerPi\", charset=\"UTF-8\"");
         }
-        Refusal::Denied(Denied::TooMany(pause)) => {
+        NoAnswer::Denied(Denied::TooMany(pause)) => {
             reply::set(&mut reply, header::RETRY_AFTER, &(pause.as_secs() + 1).to_string());
         }
         _ => {}
@@ -83,18 +85,18 @@ pub(super) fn refused(refusal: &Refusal, asked: &Asked<'_>) -> Reply {
 }
 
 /// A page that says why there is no other.
-fn message(refusal: &Refusal, status: StatusCode, asked: &Asked<'_>) -> Reply {
+fn message(refusal: &NoAnswer, status: StatusCode, asked: &Asked<'_>) -> Reply {
     let page = match refusal {
-        Refusal::Route(error @ RouteError::Parameter { .. }) => {
+        NoAnswer::Route(error @ RouteError::Parameter { .. }) => {
             MessagePage::refused(asked.frame(), error.to_string())
         }
-        Refusal::Ledger(_) => MessagePage::not_yet(asked.frame()),
-        Refusal::LoginNeeded | Refusal::Denied(Denied::WrongLogin) => MessagePage::log_in(asked.frame()),
-        Refusal::Denied(Denied::TooMany(_)) => MessagePage::too_many_logins(asked.frame()),
-        Refusal::NoRight if asked.visitor.name().is_none() => MessagePage::no_users(asked.frame()),
-        Refusal::Denied(Denied::NoRight) | Refusal::NoRight => MessagePage::no_right(asked.frame()),
-        Refusal::Foreign => MessagePage::foreign_form(asked.frame()),
-        Refusal::Form(status) => MessagePage::malformed_form(asked.frame(), *status),
+        NoAnswer::Ledger(_) => MessagePage::not_yet(asked.frame()),
+        NoAnswer::LoginNeeded | NoAnswer::Denied(Denied::WrongLogin) => MessagePage::log_in(asked.frame()),
+        NoAnswer::Denied(Denied::TooMany(_)) => MessagePage::too_many_logins(asked.frame()),
+        NoAnswer::NoRight if asked.visitor.name().is_none() => MessagePage::no_users(asked.frame()),
+        NoAnswer::Denied(Denied::NoRight) | NoAnswer::NoRight => MessagePage::no_right(asked.frame()),
+        NoAnswer::Foreign => MessagePage::foreign_form(asked.frame()),
+        NoAnswer::Form(status) => MessagePage::malformed_form(asked.frame(), *status),
         _ => MessagePage::not_found(asked.frame()),
     };
     let mut headers = asked.headers.clone();

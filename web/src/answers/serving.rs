@@ -6,7 +6,7 @@ use web_http::reply::{self, Reply};
 use web_http::{Answers, RequestQuota, Visit};
 
 use super::asked::Asked;
-use super::refusals::{Refusal, refused};
+use super::refusals::{NoAnswer, refused};
 use super::site::Site;
 use crate::assets;
 use crate::pages::manifest;
@@ -43,7 +43,11 @@ impl Site {
 
     /// The answer to those who may have it. A meter that a visitor may not see is answered
     /// before anybody looks whether it is there.
-    async fn permitted(&self, route: Result<Route, RouteError>, asked: &Asked<'_>) -> Result<Reply, Refusal> {
+    async fn permitted(
+        &self,
+        route: Result<Route, RouteError>,
+        asked: &Asked<'_>,
+    ) -> Result<Reply, NoAnswer> {
         let route = route?;
         let visitor = &asked.visitor;
         let permitted = match route.meter() {
@@ -51,7 +55,7 @@ impl Site {
             None => visitor.may_see_some(),
         };
         if !permitted {
-            return Err(Refusal::LoginNeeded);
+            return Err(NoAnswer::LoginNeeded);
         }
         if let Some(reply) = self.kept.reply(&asked.key(), asked.headers) {
             return Ok(reply);
@@ -64,9 +68,9 @@ impl Site {
         }
     }
 
-    async fn route(&self, route: Route, asked: &Asked<'_>) -> Result<Reply, Refusal> {
+    async fn route(&self, route: Route, asked: &Asked<'_>) -> Result<Reply, NoAnswer> {
         match route {
-            Route::Login if !asked.visitor.may_see_all() => Err(Refusal::LoginNeeded),
+            Route::Login if !asked.visitor.may_see_all() => Err(NoAnswer::LoginNeeded),
             Route::Login => Ok(reply::see_other(&asked.frame().link("/"))),
             Route::Start | Route::Kiosk | Route::Status | Route::Meter(_) | Route::Period(_) => {
                 self.page(route, asked).await

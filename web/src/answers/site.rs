@@ -14,7 +14,7 @@ use web_http::reply::{self, Reply};
 use web_http::{AnswerCache, Lasts, Prepared};
 
 use super::asked::{Asked, Variant};
-use super::refusals::{Refusal, refused};
+use super::refusals::{NoAnswer, refused};
 use crate::access::Access;
 use crate::ledger::hours::Hours;
 use crate::ledger::reader::{LedgerReader, minute_in_progress};
@@ -52,7 +52,7 @@ pub(crate) struct Site {
 
 impl Site {
     /// The answer, or why there is none; where there are users it is for nobody else.
-    pub(super) fn finished(&self, answer: Result<Reply, Refusal>, asked: &Asked<'_>) -> Reply {
+    pub(super) fn finished(&self, answer: Result<Reply, NoAnswer>, asked: &Asked<'_>) -> Reply {
         let mut reply = answer.unwrap_or_else(|refusal| refused(&refusal, asked));
         if self.access.is_restricted() {
             reply::keep_private(&mut reply);
@@ -66,32 +66,32 @@ impl Site {
     }
 
     /// The meters that the visitor may see.
-    pub(super) async fn known(&self, asked: &Asked<'_>) -> Result<Vec<RecordedMeter>, Refusal> {
+    pub(super) async fn known(&self, asked: &Asked<'_>) -> Result<Vec<RecordedMeter>, NoAnswer> {
         let mut meters = self.ledger.ask(|ledger| ledger.meters()).await?;
         meters.retain(|known| asked.visitor.may_see(&known.meter));
         Ok(meters.into_iter().map(|known| self.ledger.meters().named(known)).collect())
     }
 
     /// What the ledger says of a meter.
-    pub(super) async fn figures(&self, meter: Meter) -> Result<Arc<Figures>, Refusal> {
-        self.ledger.figures(meter).await?.ok_or(Refusal::UnknownMeter)
+    pub(super) async fn figures(&self, meter: Meter) -> Result<Arc<Figures>, NoAnswer> {
+        self.ledger.figures(meter).await?.ok_or(NoAnswer::UnknownMeter)
     }
 
     /// A meter, its first minute, and the first that is not recorded yet.
-    pub(super) async fn reach(&self, meter: Meter) -> Result<(RecordedMeter, Minute, Minute), Refusal> {
+    pub(super) async fn reach(&self, meter: Meter) -> Result<(RecordedMeter, Minute, Minute), NoAnswer> {
         let now = minute_in_progress();
         let known = self.ledger.ask(move |ledger| {
             let Some(known) = ledger.meter(&meter)? else { return Ok(None) };
             let (first, newest) = (ledger.first(&known)?, ledger.newest(&known)?);
             Ok(Some((known, first, newest)))
         });
-        let (known, first, newest) = known.await?.ok_or(Refusal::UnknownMeter)?;
+        let (known, first, newest) = known.await?.ok_or(NoAnswer::UnknownMeter)?;
         let until = until(newest.as_ref(), now);
         Ok((self.ledger.meters().named(known), first.unwrap_or(until), until))
     }
 }
 
 /// A template with its values.
-pub(super) fn filled(page: &impl Template) -> Result<String, Refusal> {
-    pages::filled(page).ok_or(Refusal::Unfilled)
+pub(super) fn filled(page: &impl Template) -> Result<String, NoAnswer> {
+    pages::filled(page).ok_or(NoAnswer::Unfilled)
 }

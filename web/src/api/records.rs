@@ -36,7 +36,7 @@ impl From<&Gap> for GapState {
         let reason = match gap.reason {
             GapReason::NotRunning => "publisher not running",
             GapReason::NewOutbox => "new outbox",
-            GapReason::GivenUp => "given up",
+            GapReason::Lost => "given up",
             GapReason::Awaited => "awaited",
             GapReason::Unknown => "unknown",
         };

@@ -66,7 +66,7 @@ struct FigureSet {
     month_budget_kwh: Option<f64>,
     /// What they cost, where a tariff is known.
     cost: Option<CostState>,
-    total: Option<Reading>,
+    total: Option<CurrentValues>,
     last_minute: Option<LastMinute>,
 }
 
@@ -123,7 +123,7 @@ fn cents(amount: f64) -> f64 {
 }
 
 #[derive(Debug, Serialize)]
-struct Reading {
+struct CurrentValues {
     pulses: u64,
     kwh: f64,
 }
@@ -169,7 +169,10 @@ fn figure_set(figures: &Figures, reader: &LedgerReader) -> FigureSet {
             month_expected: costs.month_expected.map(cents),
             month_co2_kg: costs.month.co2_g.round() / 1000.0,
         }),
-        total: figures.newest.zip(figures.reading).map(|(newest, kwh)| Reading { pulses: newest.total, kwh }),
+        total: figures
+            .newest
+            .zip(figures.reading)
+            .map(|(newest, kwh)| CurrentValues { pulses: newest.total, kwh }),
         last_minute: figures.newest.map(|newest| LastMinute {
             start: newest.minute.timestamp(),
             local: with_offset(newest.minute.timestamp(), reader.zone()).to_string(),

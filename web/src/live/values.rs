@@ -98,13 +98,13 @@ impl Presence {
 struct Heard {
     meters: HashMap<Meter, watch::Sender<News>>,
     sites: HashMap<SiteId, Status>,
-    machines: HashMap<Meter, Machine>,
+    publishers: HashMap<Meter, PublisherInfo>,
     broker: BrokerSays,
 }
 
 /// What a meter's publisher says of itself.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub(crate) struct Machine {
+pub(crate) struct PublisherInfo {
     /// What the meter is.
     pub(crate) info: Option<Info>,
     /// How well the counting goes.
@@ -134,9 +134,9 @@ impl Heard {
         self.meters.get(meter)
     }
 
-    fn machine(&mut self, meter: &Meter) -> Option<&mut Machine> {
-        let place = self.machines.contains_key(meter) || self.machines.len() < MOST;
-        place.then(|| self.machines.entry(meter.clone()).or_default())
+    fn publisher(&mut self, meter: &Meter) -> Option<&mut PublisherInfo> {
+        let place = self.publishers.contains_key(meter) || self.publishers.len() < MOST;
+        place.then(|| self.publishers.entry(meter.clone()).or_default())
     }
 
     fn say(&mut self, site: SiteId, status: Status) {
@@ -163,8 +163,8 @@ impl LiveValues {
     }
 
     /// What a meter's publisher says of itself.
-    pub(crate) fn machine(&self, meter: &Meter) -> Machine {
-        self.heard().machines.get(meter).cloned().unwrap_or_default()
+    pub(crate) fn publisher(&self, meter: &Meter) -> PublisherInfo {
+        self.heard().publishers.get(meter).cloned().unwrap_or_default()
     }
 
     /// What a site's publisher says of its presence.
@@ -221,13 +221,13 @@ impl LiveValues {
             }
             Ok(Topic::Info(meter)) => {
                 let info = Info::from_json(payload).ok();
-                if let (Some(info), Some(machine)) = (info, self.heard().machine(&meter)) {
+                if let (Some(info), Some(machine)) = (info, self.heard().publisher(&meter)) {
                     machine.info = Some(info);
                 }
             }
             Ok(Topic::Diag(meter)) => {
                 let diag = Diag::from_json(payload).ok();
-                if let (Some(diag), Some(machine)) = (diag, self.heard().machine(&meter)) {
+                if let (Some(diag), Some(machine)) = (diag, self.heard().publisher(&meter)) {
                     machine.diag = Some(diag);
                 }
             }

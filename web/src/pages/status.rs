@@ -10,7 +10,7 @@ use super::Frame;
 use crate::texts::Texts;
 
 /// A meter's publisher in words.
-pub(crate) struct Machine {
+pub(crate) struct PublisherView {
     name: String,
     path: String,
     state: &'static str,
@@ -24,7 +24,7 @@ pub(crate) struct Machine {
     version: String,
 }
 
-impl Machine {
+impl PublisherView {
     /// What the ledger and the publisher say of a meter.
     pub(crate) fn new(
         figures: &Figures,
@@ -72,7 +72,7 @@ pub(crate) struct StatusPage {
     /// Around it.
     pub(crate) frame: Frame,
     /// The publishers' meters.
-    pub(crate) machines: Vec<Machine>,
+    pub(crate) machines: Vec<PublisherView>,
     /// What is known of the server: names and values.
     pub(crate) server: Vec<(&'static str, String)>,
 }

@@ -381,7 +381,7 @@ impl Texts {
         self.reasons[match reason {
             GapReason::NotRunning => 0,
             GapReason::NewOutbox => 1,
-            GapReason::GivenUp => 2,
+            GapReason::Lost => 2,
             GapReason::Awaited => 3,
             GapReason::Unknown => 4,
         }]

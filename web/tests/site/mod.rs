@@ -75,12 +75,12 @@ pub(crate) fn record_minutes(dir: &Path, info: &Info, minutes: &[Minute]) {
 fn record_minutes_of(meter: &Meter, dir: &Path, info: &Info, minutes: &[Minute]) {
     let mut ledger = Ledger::open(&dir.join("ledger.sqlite")).unwrap();
     let mut batch = ledger.batch().unwrap();
-    let custody = batch.register(meter, info).unwrap();
+    let mark = batch.register(meter, info).unwrap();
     let mut total = 10_000_000;
     for (seq, minute) in (1..).zip(minutes) {
         let pulses = pulses(*minute);
         total += u64::from(pulses);
-        batch.record(&custody, &PulseCount { minute: *minute, watched_s: 60, seq, pulses, total }).unwrap();
+        batch.record(&mark, &PulseCount { minute: *minute, watched_s: 60, seq, pulses, total }).unwrap();
     }
     batch.commit().unwrap();
 }

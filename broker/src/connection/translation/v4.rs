@@ -13,7 +13,7 @@ use crate::access;
 use crate::connection::translation::{ConnectRequest, FromClient};
 use crate::exchange::{Control, Incoming, Opening, RetainedWanted, Subscribe, Unsubscribe, Wanted};
 use crate::message::Message;
-use crate::outlet::{Answer, Refusal};
+use crate::outgoing::{Answer, ConnectRefused};
 use crate::packets::{ProtocolError, v4};
 use crate::publication::{Publication, Will};
 use crate::session::{Ack, Delivery, SubscriptionOptions};
@@ -140,16 +140,18 @@ pub(super) fn answer(answer: Answer) -> Packet {
     }
 }
 
-fn code_of(refusal: Refusal) -> ConnectReturnCode {
+fn code_of(refusal: ConnectRefused) -> ConnectReturnCode {
     match refusal {
-        Refusal::TooManySessions | Refusal::TooManyClients => ConnectReturnCode::ServiceUnavailable,
-        Refusal::NoClientId | Refusal::ClientIdTooLong => ConnectReturnCode::BadClientId,
-        Refusal::AuthenticationMethod => ConnectReturnCode::NotAuthorized,
-        Refusal::Login(access::Refusal::WrongLogin) => ConnectReturnCode::BadUserNamePassword,
-        Refusal::Login(access::Refusal::Anonymous | access::Refusal::Will) => {
+        ConnectRefused::TooManySessions | ConnectRefused::TooManyClients => {
+            ConnectReturnCode::ServiceUnavailable
+        }
+        ConnectRefused::NoClientId | ConnectRefused::ClientIdTooLong => ConnectReturnCode::BadClientId,
+        ConnectRefused::AuthenticationMethod => ConnectReturnCode::NotAuthorized,
+        ConnectRefused::Login(access::LoginRefused::WrongLogin) => ConnectReturnCode::BadUserNamePassword,
+        ConnectRefused::Login(access::LoginRefused::Anonymous | access::LoginRefused::Will) => {
             ConnectReturnCode::NotAuthorized
         }
-        Refusal::Login(access::Refusal::Busy) => ConnectReturnCode::ServiceUnavailable,
+        ConnectRefused::Login(access::LoginRefused::Busy) => ConnectReturnCode::ServiceUnavailable,
     }
 }
 

@@ -1,6 +1,6 @@
 //! MQTT 5.
 
-mod farewell;
+mod reasons;
 mod terms;
 mod values;
 
@@ -47,7 +47,7 @@ pub(super) fn refuse_level() -> Option<BytesMut> {
 
 /// The CONNACK for a CONNECT that is none.
 pub(super) fn refuse_error(error: &ProtocolError) -> Option<BytesMut> {
-    refuse(farewell::connect_reason(error))
+    refuse(reasons::connect_reason(error))
 }
 
 fn refuse(reason: ConnectReasonCode) -> Option<BytesMut> {

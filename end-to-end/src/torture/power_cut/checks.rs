@@ -8,7 +8,7 @@ use meter_messages::{Minute, PulseCount};
 use rumqttc::Packet;
 use rusqlite::Connection;
 
-use super::witness::{AWAY, NEWEST, NUMBERS, Seen};
+use super::subscribers::{AWAY, NEWEST, NUMBERS, Seen};
 use super::{Found, Image};
 use crate::torture::Simulation;
 use crate::torture::client::{Came, Client};
@@ -29,9 +29,9 @@ pub(super) fn look(image: &Image, seen: &Seen, at_ns: u64, simulation: &Simulati
     found.lost_in_store += store.lost;
     for (name, looked) in [("outbox", outbox), ("ledger", ledger), ("store", store)] {
         found.acknowledged += looked.acknowledged;
-        found.custody.lost += looked.lost;
-        let fault = looked.fault.filter(|_| found.custody.faults.len() < 10);
-        found.custody.faults.extend(fault.map(|fault| format!("{name} at {at_ns}: {fault}")));
+        found.result.lost += looked.lost;
+        let fault = looked.fault.filter(|_| found.result.faults.len() < 10);
+        found.result.faults.extend(fault.map(|fault| format!("{name} at {at_ns}: {fault}")));
     }
 }
 

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
 use super::trace::event::{Change, Event};
-use crate::torture::Chance;
+use crate::torture::SeededRandom;
 
 /// Whether the disk honours a sync.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,7 +67,7 @@ struct Folders<'a> {
     unsure: Vec<Naming>,
 }
 
-pub(super) fn image(events: &[Event], at_ns: u64, disk: Disk, chance: &mut Chance) -> Image {
+pub(super) fn image(events: &[Event], at_ns: u64, disk: Disk, chance: &mut SeededRandom) -> Image {
     let mut folders = Folders::default();
     for event in events.iter().take_while(|event| event.at_ns <= at_ns) {
         folders.take(event, disk);
@@ -153,7 +153,7 @@ impl<'a> Folders<'a> {
         self.files.iter_mut().for_each(|file| file.settle(until_ns));
     }
 
-    fn power_goes(mut self, chance: &mut Chance) -> Image {
+    fn power_goes(mut self, chance: &mut SeededRandom) -> Image {
         let weather = chance.below(100);
         // In a folder what came first is there first.
         let mut ended: Vec<String> = Vec::new();
@@ -164,7 +164,7 @@ impl<'a> Folders<'a> {
                 ended.push(naming.folder);
             }
         }
-        let content = |(name, file): (String, usize), chance: &mut Chance| {
+        let content = |(name, file): (String, usize), chance: &mut SeededRandom| {
             let content = self.files[file].left(weather, chance);
             // An index of shared memory is never right after a power cut.
             let is_index = name.ends_with("-shm");
@@ -187,7 +187,7 @@ fn apply(sure: &mut BTreeMap<String, usize>, naming: Naming) {
 }
 
 /// At some moments everything survives, at some nothing; mostly each write is decided at random.
-fn survives(weather: u64, chance: &mut Chance) -> bool {
+fn survives(weather: u64, chance: &mut SeededRandom) -> bool {
     match weather {
         0..15 => true,
         15..30 => false,
@@ -207,7 +207,7 @@ impl File<'_> {
     }
 
     /// The file as it survives.
-    fn left(&self, weather: u64, chance: &mut Chance) -> Vec<u8> {
+    fn left(&self, weather: u64, chance: &mut SeededRandom) -> Vec<u8> {
         let mut content = self.sure.clone();
         for (_, piece) in &self.unsure {
             match *piece {
@@ -264,7 +264,7 @@ mod tests {
     fn possible(events: &[Event], at_ns: u64, disk: Disk) -> Vec<Option<String>> {
         let mut seen: Vec<Option<String>> = (0..300)
             .map(|seed| {
-                let image = image(events, at_ns, disk, &mut Chance::new(seed));
+                let image = image(events, at_ns, disk, &mut SeededRandom::new(seed));
                 image.0.get("a").map(|content| String::from_utf8_lossy(content).into_owned())
             })
             .collect();

@@ -1,25 +1,25 @@
 //! The power fails at any moment: what was acknowledged by then is on the disk.
 //!
 //! Broker, recorder and publisher run under the recorder of writes in `write-trace`
-//! (`trace`), while `witness` notes what was acknowledged when. Then for many moments the
+//! (`trace`), while `subscribers` note what was acknowledged when. Then for many moments the
 //! disk is rebuilt as it could have been (`disk`): everything that was synced, and a random part
 //! of the rest, also halves of pages. From it SQLite, the real broker and the whole pipeline
 //! have to bring back everything acknowledged (`checks`).
 
 mod checks;
 mod disk;
+mod subscribers;
 pub mod trace;
-mod witness;
 
 use std::path::Path;
 use std::time::Duration;
 
 pub use self::disk::{Disk, Image};
-use self::witness::Seen;
-use super::custody::Custody;
+use self::subscribers::Seen;
 use super::kill_storm::{end_of, wait_for};
-use super::{Chance, Simulation};
-use crate::torture::custody::{reckon, rows_in_ledger};
+use super::result::RunResult;
+use super::{SeededRandom, Simulation};
+use crate::torture::result::{reckon, rows_in_ledger};
 use crate::{Program, Site};
 
 /// Counters.
@@ -43,7 +43,7 @@ pub struct PowerCut {
 #[derive(Debug, Default)]
 pub struct Found {
     /// Losses, doubles and faults.
-    pub custody: Custody,
+    pub result: RunResult,
     /// Acknowledgements that were looked up.
     pub acknowledged: u64,
     /// Messages that the broker had acknowledged and did not bring back.
@@ -71,12 +71,12 @@ impl PowerCut {
         let logs = trace::Logs::of(site.path());
         let start = |name| Program::start_with(name, site.path(), &logs.environment()).unwrap();
         let broker = start("powerpi-broker");
-        witness::leave_a_session(site.mqtt);
+        subscribers::leave_a_session(site.mqtt);
         let recorder = start("powerpi-recorder");
-        let witness = witness::Witness::begin(site.mqtt);
+        let subscribers = subscribers::Subscribers::begin(site.mqtt);
         let publisher = start("pi-publisher");
         std::thread::sleep(self.lasts);
-        let seen = witness.end();
+        let seen = subscribers.end();
         [publisher, recorder, broker].into_iter().for_each(Program::kill);
         Recorded { seed: self.seed, simulation, trace: logs.read(), seen }
     }
@@ -102,14 +102,14 @@ impl Recorded {
 
     /// Checks many moments, on a disk that honours syncs or does not.
     pub fn cut(&self, disk: Disk, moments: u64, progress: &dyn Fn(&str)) -> Found {
-        let mut chance = Chance::new(self.seed);
+        let mut chance = SeededRandom::new(self.seed);
         let mut found = Found::default();
         for number in 0..moments {
             let at = self.seen.moment(&mut chance);
             let image = self.trace.image(at, disk, &mut chance);
             checks::look(&image, &self.seen, at, &self.simulation, &mut found);
             if number % 20 == 19 {
-                progress(&format!("{} of {moments} moments, {}", number + 1, found.custody));
+                progress(&format!("{} of {moments} moments, {}", number + 1, found.result));
             }
         }
         found
@@ -117,20 +117,20 @@ impl Recorded {
 
     /// Starts all programs from the disks of some moments: afterwards every minute of the household
     /// is recorded once.
-    pub fn go_on(&self, restarts: u64, progress: &dyn Fn(&str)) -> Custody {
-        let mut chance = Chance::new(self.seed.wrapping_add(1));
-        let mut custody = Custody::default();
+    pub fn go_on(&self, restarts: u64, progress: &dyn Fn(&str)) -> RunResult {
+        let mut chance = SeededRandom::new(self.seed.wrapping_add(1));
+        let mut result = RunResult::default();
         for number in 0..restarts {
             let at = self.seen.moment(&mut chance);
             let image = self.trace.image(at, Disk::Honest, &mut chance);
             let outcome = self.restart(&image);
             progress(&format!("restart {} of {restarts}: {outcome}", number + 1));
-            custody += outcome;
+            result += outcome;
         }
-        custody
+        result
     }
 
-    fn restart(&self, image: &Image) -> Custody {
+    fn restart(&self, image: &Image) -> RunResult {
         let site = Site::new("");
         image.write_to(site.path());
         // No outbox yet: the power failed before there was one.
@@ -145,9 +145,9 @@ impl Recorded {
         let programs: Vec<Program> = programs.into_iter().map(|name| site.start(name)).collect();
         let wanted = (until.epoch_minutes() - self.simulation.first.epoch_minutes()) as u64 * METERS;
         wait_for(wanted, || rows_in_ledger(&site.path().join("ledger.sqlite")));
-        let custody = reckon(&site, &self.simulation, until);
+        let result = reckon(&site, &self.simulation, until);
         programs.into_iter().rev().for_each(Program::stop);
-        custody
+        result
     }
 }
 

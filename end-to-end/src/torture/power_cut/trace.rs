@@ -9,7 +9,7 @@ use tempfile::TempDir;
 
 use super::disk::{self, Disk, Image};
 use crate::binary;
-use crate::torture::Chance;
+use crate::torture::SeededRandom;
 
 #[allow(dead_code, unreachable_pub, missing_docs)]
 #[path = "../../../write-trace/src/event.rs"]
@@ -67,7 +67,7 @@ pub struct Trace {
 
 impl Trace {
     /// The disk as it could be if power went at a moment of the monotonic clock, in nanoseconds.
-    pub fn image(&self, at_ns: u64, disk: Disk, chance: &mut Chance) -> Image {
+    pub fn image(&self, at_ns: u64, disk: Disk, chance: &mut SeededRandom) -> Image {
         disk::image(&self.events, at_ns, disk, chance)
     }
 

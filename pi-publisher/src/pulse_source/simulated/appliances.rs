@@ -1,7 +1,7 @@
 //! What is switched on, for how long, how often: a home of 3500 kWh a year.
 
-use super::dice::Dice;
 use super::load_profile::ProfileDay;
+use super::random::SeededRandom;
 
 /// A piece of a programme: heating, turning, drying.
 #[derive(Debug, Clone, Copy)]
@@ -77,7 +77,7 @@ const EVENING_LIGHT: &[Phase] = &[steady(60.0, 30.0, 70.0), steady(130.0, 150.0,
 const LATE_LIGHT: &[Phase] = &[steady(90.0, 50.0, 110.0)];
 const MORNING_LIGHT: &[Phase] = &[steady(110.0, 35.0, 75.0)];
 
-/// All of them. A habit's place is its dice's name ([`super::dice::Occasion`]):
+/// All of them. A habit's place is its name ([`super::random::Occasion`]):
 /// add new ones at the end, or every simulated year changes.
 pub(super) const HABITS: &[Habit] = &[
     habit(KETTLE, (6.2, 8.2), [1.2, 0.4, 0.3], 0.2),
@@ -129,18 +129,18 @@ const fn habit(programme: &'static [Phase], hours: (f64, f64), per_day: [f64; 3]
 impl Habit {
     /// What this habit draws on a day, in a home `size` times as large as the
     /// table's: there it happens as much more often.
-    pub(super) fn draws(&self, day: &ProfileDay, size: f64, mut dice: Dice) -> Vec<Draw> {
+    pub(super) fn draws(&self, day: &ProfileDay, size: f64, mut random: SeededRandom) -> Vec<Draw> {
         let mean = self.per_day[day.day_type as usize] * size * (1.0 + self.winter * day.winter()).max(0.0);
-        let times = (mean + dice.fraction()) as u32;
+        let times = (mean + random.fraction()) as u32;
         let mut draws = Vec::new();
         for _ in 0..times {
             let (earliest, latest) = self.hours;
-            let way = (dice.fraction() + dice.fraction()) / 2.0;
+            let way = (random.fraction() + random.fraction()) / 2.0;
             let mut at = (earliest + (latest - earliest) * way) * 60.0;
             // The mains' voltage, and how full it is.
-            let strength = dice.between(0.95, 1.04);
+            let strength = random.between(0.95, 1.04);
             for phase in self.programme {
-                let end = at + dice.between(phase.minutes.0, phase.minutes.1);
+                let end = at + random.between(phase.minutes.0, phase.minutes.1);
                 phase.draw(at, end, strength, &mut draws);
                 at = end;
             }
@@ -168,11 +168,11 @@ impl Phase {
 mod tests {
     use jiff::civil::date;
 
-    use super::super::dice::Occasion;
+    use super::super::random::Occasion;
     use super::*;
 
-    fn dice(day: i64) -> Dice {
-        Dice::new(1, Occasion::Habit(0), day)
+    fn random(day: i64) -> SeededRandom {
+        SeededRandom::new(1, Occasion::Habit(0), day)
     }
 
     #[test]
@@ -194,11 +194,11 @@ mod tests {
     fn habits_happen_as_often_as_said_and_in_their_hours() {
         let workday = ProfileDay::of(date(2026, 4, 15));
         let kettle = habit(KETTLE, (6.0, 8.0), [1.5, 0.0, 0.0], 0.0);
-        let draws: Vec<Draw> = (0..2000).flat_map(|day| kettle.draws(&workday, 2.0, dice(day))).collect();
+        let draws: Vec<Draw> = (0..2000).flat_map(|day| kettle.draws(&workday, 2.0, random(day))).collect();
         assert!((5_800..6_200).contains(&draws.len()), "{} in 2000 days", draws.len());
         assert!(draws.iter().all(|draw| (360.0..480.0).contains(&draw.from)));
         let sunday = ProfileDay::of(date(2026, 4, 19));
-        assert_eq!(kettle.draws(&sunday, 2.0, dice(1)), []);
+        assert_eq!(kettle.draws(&sunday, 2.0, random(1)), []);
     }
 
     #[test]

@@ -7,8 +7,8 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use meter_messages::{MeterConstant, Minute};
 
-use super::dice::{Dice, Occasion};
 use super::loads::Loads;
+use super::random::{Occasion, SeededRandom};
 use super::settings::{SimulatedSettings, refused};
 use crate::pulse_source::{Contact, Edge, SourceError, SourceTime};
 
@@ -150,7 +150,8 @@ impl Household {
         let watts = self.loads.power_w(first..last + 1);
 
         let constant = u64::from(self.pulses_per_kwh.get());
-        let mut level = (Dice::new(self.seed, Occasion::MeterPhase, number).fraction() * PULSE as f64) as u64;
+        let mut level =
+            (SeededRandom::new(self.seed, Occasion::MeterPhase, number).fraction() * PULSE as f64) as u64;
         let mut levels = Vec::with_capacity(MINUTES_OF_DAY + 1);
         levels.push(level);
         for wall in walls {

@@ -11,8 +11,8 @@ use jiff::civil::Date;
 use jiff::{ToSpan, civil};
 
 use super::appliances::{Draw, HABITS};
-use super::dice::{Dice, Occasion};
 use super::load_profile::{PROFILE_KWH, ProfileDay};
+use super::random::{Occasion, SeededRandom};
 
 /// The home for which the appliances are laid out, in kWh a year.
 const TABLE_KWH: f64 = 3500.0;
@@ -49,9 +49,9 @@ impl Compressor {
         let (first, last) =
             (power.range.start.div_euclid(self.cycle), power.range.end.div_euclid(self.cycle));
         for cycle in first..=last {
-            let mut dice = Dice::new(seed, self.occasion, cycle);
-            let from = dice.between(0.0, self.spread);
-            let to = from + dice.between(self.on.0, self.on.1);
+            let mut random = SeededRandom::new(seed, self.occasion, cycle);
+            let from = random.between(0.0, self.spread);
+            let to = from + random.between(self.on.0, self.on.1);
             power.add(cycle * self.cycle, Draw { from, to, watts: self.watts * size });
         }
     }
@@ -110,40 +110,51 @@ impl Loads {
     fn add_day(&self, power: &mut Power, day: i64, profile: &ProfileDay) {
         let midnight = day * MINUTES_OF_DAY;
         for (place, habit) in HABITS.iter().enumerate() {
-            let dice = Dice::new(self.seed, Occasion::Habit(place), day);
-            for draw in habit.draws(profile, self.size, dice) {
+            let random = SeededRandom::new(self.seed, Occasion::Habit(place), day);
+            for draw in habit.draws(profile, self.size, random) {
                 power.add(midnight, draw);
             }
         }
         if midnight + MINUTES_OF_DAY > power.range.start {
-            self.add_small_loads(power, midnight, profile, Dice::new(self.seed, Occasion::SmallLoads, day));
+            self.add_small_loads(
+                power,
+                midnight,
+                profile,
+                SeededRandom::new(self.seed, Occasion::SmallLoads, day),
+            );
         }
     }
 
     /// All that is too small to be told apart: it follows the profile, changes
     /// every few minutes, and trembles.
-    fn add_small_loads(&self, power: &mut Power, midnight: i64, profile: &ProfileDay, mut dice: Dice) {
+    fn add_small_loads(
+        &self,
+        power: &mut Power,
+        midnight: i64,
+        profile: &ProfileDay,
+        mut random: SeededRandom,
+    ) {
         let (mut level, mut change_at) = (1.0, 0.0);
         for minute in 0..MINUTES_OF_DAY {
             let from = minute as f64;
             if from >= change_at {
-                level = dice.between(0.45, 1.55);
-                change_at = from + dice.between(3.0, 25.0);
+                level = random.between(0.45, 1.55);
+                change_at = from + random.between(3.0, 25.0);
             }
             let mean = profile.power_w(minute as usize) * (TABLE_KWH / PROFILE_KWH);
             let above = (mean - STANDING_W).max(0.0) * SMALL_LOADS * self.size;
-            let watts = above * level * dice.between(0.92, 1.08);
+            let watts = above * level * random.between(0.92, 1.08);
             power.add(midnight, Draw { from, to: from + 1.0, watts });
         }
     }
 
     /// Nobody is at home: one to two weeks in summer, and a few days in autumn.
     fn away(&self, date: Date) -> bool {
-        let mut dice = Dice::new(self.seed, Occasion::Travel, i64::from(date.year()));
+        let mut random = SeededRandom::new(self.seed, Occasion::Travel, i64::from(date.year()));
         let today = f64::from(date.day_of_year());
         let mut travels = |earliest: f64, latest: f64, shortest: f64, longest: f64| {
-            let leaves = dice.between(earliest, latest);
-            let returns = leaves + dice.between(shortest, longest);
+            let leaves = random.between(earliest, latest);
+            let returns = leaves + random.between(shortest, longest);
             (leaves..returns).contains(&today)
         };
         let summer = travels(183.0, 228.0, 8.0, 14.0);

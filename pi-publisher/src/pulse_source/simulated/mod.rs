@@ -5,17 +5,17 @@
 //! follow from the settings alone ([`Household`]), so a publisher that was
 //! stopped goes on with the same curve.
 //!
-//! Layers, from below: `dice` (random numbers that repeat), `load_profile` (the shape
+//! Layers, from below: `random` (random numbers that repeat), `load_profile` (the shape
 //! of the standard load profile H0), `appliances` (what is switched on),
 //! `loads` (power by the clock on the wall), [`Household`] (pulses by UTC),
 //! `pace` (when), [`Simulated`] (the source).
 
 mod appliances;
-mod dice;
 mod household;
 mod load_profile;
 mod loads;
 mod pace;
+mod random;
 mod settings;
 #[cfg(test)]
 mod tests;

@@ -13,7 +13,7 @@ use mqtt_proto::v5::{
 use mqtt_proto::{Pid, QosPid};
 use rumqttc::mqttbytes::QoS;
 
-use super::farewell::disconnect_reason;
+use super::reasons::disconnect_reason;
 use super::values::{
     expiry, grant_code, interval, message, qos, refusal_code, said_of, subscription, unsubscription,
     unwritable, withdrawn_code,
@@ -21,7 +21,7 @@ use super::values::{
 use crate::connection::Ending;
 use crate::connection::translation::{FromClient, Written};
 use crate::exchange::{Control, Incoming};
-use crate::outlet::Answer;
+use crate::outgoing::Answer;
 use crate::packets::{self, ProtocolError};
 use crate::publication::Publication;
 use crate::session::{Ack, Delivery, Expiry};
@@ -257,7 +257,7 @@ impl Terms {
     }
 
     /// A DISCONNECT that says why, in words too if the client takes as much.
-    pub(in crate::connection) fn write_farewell(&mut self, ending: &Ending, to: &mut BytesMut) {
+    pub(in crate::connection) fn write_ending(&mut self, ending: &Ending, to: &mut BytesMut) {
         let Some(reason) = disconnect_reason(ending) else {
             return;
         };

@@ -12,7 +12,7 @@ use rumqttc::mqttbytes::QoS;
 use crate::access;
 use crate::exchange::{RetainedWanted, Subscribe, Unsubscribe, Wanted};
 use crate::message::{Message, Properties};
-use crate::outlet::{NotSubscribed, Refusal};
+use crate::outgoing::{ConnectRefused, NotSubscribed};
 use crate::packets::ProtocolError;
 use crate::session::Expiry;
 
@@ -110,17 +110,19 @@ pub(super) fn withdrawn_code(existed: bool) -> UnsubscribeReasonCode {
     if existed { UnsubscribeReasonCode::Success } else { UnsubscribeReasonCode::NoSubscriptionExisted }
 }
 
-pub(super) fn refusal_code(refusal: Refusal) -> ConnectReasonCode {
+pub(super) fn refusal_code(refusal: ConnectRefused) -> ConnectReasonCode {
     match refusal {
-        Refusal::TooManySessions => ConnectReasonCode::QuotaExceeded,
-        Refusal::TooManyClients => ConnectReasonCode::ServerBusy,
-        Refusal::NoClientId | Refusal::ClientIdTooLong => ConnectReasonCode::ClientIdentifierNotValid,
-        Refusal::AuthenticationMethod => ConnectReasonCode::BadAuthMethod,
-        Refusal::Login(access::Refusal::WrongLogin) => ConnectReasonCode::BadUserNameOrPassword,
-        Refusal::Login(access::Refusal::Anonymous | access::Refusal::Will) => {
+        ConnectRefused::TooManySessions => ConnectReasonCode::QuotaExceeded,
+        ConnectRefused::TooManyClients => ConnectReasonCode::ServerBusy,
+        ConnectRefused::NoClientId | ConnectRefused::ClientIdTooLong => {
+            ConnectReasonCode::ClientIdentifierNotValid
+        }
+        ConnectRefused::AuthenticationMethod => ConnectReasonCode::BadAuthMethod,
+        ConnectRefused::Login(access::LoginRefused::WrongLogin) => ConnectReasonCode::BadUserNameOrPassword,
+        ConnectRefused::Login(access::LoginRefused::Anonymous | access::LoginRefused::Will) => {
             ConnectReasonCode::NotAuthorized
         }
-        Refusal::Login(access::Refusal::Busy) => ConnectReasonCode::ServerBusy,
+        ConnectRefused::Login(access::LoginRefused::Busy) => ConnectReasonCode::ServerBusy,
     }
 }
 

@@ -18,7 +18,7 @@ const RRD_WITHIN: Duration = Duration::from_secs(60);
 
 /// The result of a run.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
-pub struct Custody {
+pub struct RunResult {
     /// Processes that were killed, or ended because a thread of theirs panicked.
     pub kills: u64,
     /// The latter of them.
@@ -33,14 +33,14 @@ pub struct Custody {
     pub faults: Vec<String>,
 }
 
-impl Custody {
+impl RunResult {
     /// Nothing lost, nothing twice, nothing else wrong.
-    pub fn is_kept(&self) -> bool {
+    pub fn is_exact(&self) -> bool {
         self.lost == 0 && self.twice == 0 && self.faults.is_empty()
     }
 }
 
-impl AddAssign for Custody {
+impl AddAssign for RunResult {
     fn add_assign(&mut self, other: Self) {
         self.kills += other.kills;
         self.panics += other.panics;
@@ -51,7 +51,7 @@ impl AddAssign for Custody {
     }
 }
 
-impl fmt::Display for Custody {
+impl fmt::Display for RunResult {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { kills, minutes, lost, twice, .. } = self;
         write!(f, "kills {kills}, minutes {minutes}, lost {lost}, twice {twice}")
@@ -67,15 +67,15 @@ struct Kept {
 }
 
 /// Compares ledger, RRD and API of a site with what its households emitted.
-pub(super) fn reckon(site: &Site, simulation: &Simulation, until: Minute) -> Custody {
-    let mut custody = Custody::default();
+pub(super) fn reckon(site: &Site, simulation: &Simulation, until: Minute) -> RunResult {
+    let mut result = RunResult::default();
     for (id, household) in simulation.households() {
         let emitted = emitted(&household, simulation.first..until);
-        custody += compare(&id, &emitted, &in_ledger(&site.path().join("ledger.sqlite"), &id));
-        custody.faults.extend(of_pictures(site, &id, &emitted).err());
-        custody.faults.extend(of_api(site, &id, &emitted).err());
+        result += compare(&id, &emitted, &in_ledger(&site.path().join("ledger.sqlite"), &id));
+        result.faults.extend(of_pictures(site, &id, &emitted).err());
+        result.faults.extend(of_api(site, &id, &emitted).err());
     }
-    custody
+    result
 }
 
 fn emitted(household: &Household, span: Range<Minute>) -> BTreeMap<Minute, u32> {
@@ -109,8 +109,8 @@ pub(super) fn rows_in_ledger(file: &Path) -> u64 {
     count().unwrap_or_default()
 }
 
-fn compare(meter: &str, emitted: &BTreeMap<Minute, u32>, kept: &BTreeMap<Minute, Kept>) -> Custody {
-    let mut custody = Custody { minutes: emitted.len() as u64, ..Custody::default() };
+fn compare(meter: &str, emitted: &BTreeMap<Minute, u32>, kept: &BTreeMap<Minute, Kept>) -> RunResult {
+    let mut result = RunResult { minutes: emitted.len() as u64, ..RunResult::default() };
     for (minute, &pulses) in emitted {
         let of_ledger = kept.get(minute).copied().unwrap_or_default();
         let right = Kept { rows: 1, pulses: pulses.into(), watched_s: 60 };
@@ -119,17 +119,17 @@ fn compare(meter: &str, emitted: &BTreeMap<Minute, u32>, kept: &BTreeMap<Minute,
         }
         let lost = of_ledger.rows == 0 || of_ledger.pulses < right.pulses;
         let twice = of_ledger.rows > 1 || of_ledger.pulses > right.pulses;
-        custody.lost += u64::from(lost);
-        custody.twice += u64::from(twice);
-        if !lost && !twice || custody.faults.len() < 10 {
-            custody.faults.push(format!("{meter} {minute}: emitted {right:?}, in the ledger {of_ledger:?}"));
+        result.lost += u64::from(lost);
+        result.twice += u64::from(twice);
+        if !lost && !twice || result.faults.len() < 10 {
+            result.faults.push(format!("{meter} {minute}: emitted {right:?}, in the ledger {of_ledger:?}"));
         }
     }
     for minute in kept.keys().filter(|minute| !emitted.contains_key(minute)) {
-        custody.twice += 1;
-        custody.faults.push(format!("{meter} {minute}: in the ledger, but never emitted"));
+        result.twice += 1;
+        result.faults.push(format!("{meter} {minute}: in the ledger, but never emitted"));
     }
-    custody
+    result
 }
 
 /// The RRD says what the household emitted, as the command `rrdtool` reads it.
@@ -182,7 +182,7 @@ fn of_api(site: &Site, meter: &str, emitted: &BTreeMap<Minute, u32>) -> Result<(
 mod tests {
     use super::*;
 
-    fn compared(rows: &[(i64, Kept)]) -> Custody {
+    fn compared(rows: &[(i64, Kept)]) -> RunResult {
         let minute = |at| Minute::nearest(29_000_000 + at);
         let emitted = (0..3).map(|at| (minute(at), 5)).collect();
         compare("m", &emitted, &rows.iter().map(|(at, kept)| (minute(*at), *kept)).collect())
@@ -196,8 +196,8 @@ mod tests {
     fn every_kind_of_difference_is_found() {
         let right = kept(1, 5, 60);
         let told = |rows: &[(i64, Kept)]| {
-            let custody = compared(rows);
-            (custody.lost, custody.twice, custody.faults.len())
+            let result = compared(rows);
+            (result.lost, result.twice, result.faults.len())
         };
         assert_eq!(told(&[(0, right), (1, right), (2, right)]), (0, 0, 0));
         assert_eq!(told(&[(0, right), (2, right)]), (1, 0, 1), "missing");

@@ -32,7 +32,7 @@ pub(crate) enum Answer {
     /// CONNACK.
     Connected { session_present: bool },
     /// CONNACK with an error.
-    Refused(Refusal),
+    Refused(ConnectRefused),
     /// PUBACK; `reached` tells whether anybody has subscribed to the message.
     Received { packet_id: u16, reached: bool },
     /// PUBREC.
@@ -49,7 +49,7 @@ pub(crate) enum Answer {
 
 /// Why a client may not connect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum Refusal {
+pub(crate) enum ConnectRefused {
     #[error("there are too many sessions")]
     TooManySessions,
     #[error("there are too many clients")]
@@ -59,7 +59,7 @@ pub(crate) enum Refusal {
     #[error("the client id is too long")]
     ClientIdTooLong,
     #[error(transparent)]
-    Login(#[from] access::Refusal),
+    Login(#[from] access::LoginRefused),
     #[error("only user name and password are supported for authentication")]
     AuthenticationMethod,
 }
@@ -89,13 +89,13 @@ pub(crate) enum CloseReason {
     #[error("the client reads nothing and its queue is full")]
     Stalled,
     #[error("{0}")]
-    Refused(Refusal),
+    Refused(ConnectRefused),
 }
 
 /// The exchange's end. Nothing blocks here: a client that does not read is kept in bounds by
 /// its in-flight window, by its own packets not being read, and by dropping QoS 0.
 #[derive(Debug)]
-pub(crate) struct Outlet {
+pub(crate) struct OutgoingSender {
     sender: mpsc::UnboundedSender<Vec<Outgoing>>,
     gathered: Vec<Outgoing>,
     waiting_bytes: Arc<AtomicUsize>,
@@ -104,23 +104,27 @@ pub(crate) struct Outlet {
 
 /// The connection's end.
 #[derive(Debug)]
-pub(crate) struct Inlet {
+pub(crate) struct OutgoingReceiver {
     receiver: mpsc::UnboundedReceiver<Vec<Outgoing>>,
     received: std::vec::IntoIter<Outgoing>,
     waiting_bytes: Arc<AtomicUsize>,
 }
 
 /// Both ends, with the number of bytes beyond which QoS 0 messages are dropped.
-pub(crate) fn outlet(max_waiting_bytes: usize) -> (Outlet, Inlet) {
+pub(crate) fn channel(max_waiting_bytes: usize) -> (OutgoingSender, OutgoingReceiver) {
     let (sender, receiver) = mpsc::unbounded_channel();
     let waiting_bytes = Arc::new(AtomicUsize::new(0));
-    let outlet =
-        Outlet { sender, gathered: Vec::new(), waiting_bytes: Arc::clone(&waiting_bytes), max_waiting_bytes };
-    (outlet, Inlet { receiver, received: Vec::new().into_iter(), waiting_bytes })
+    let sender = OutgoingSender {
+        sender,
+        gathered: Vec::new(),
+        waiting_bytes: Arc::clone(&waiting_bytes),
+        max_waiting_bytes,
+    };
+    (sender, OutgoingReceiver { receiver, received: Vec::new().into_iter(), waiting_bytes })
 }
 
-impl Outlet {
-    /// Adds to what the next [`flush`](Outlet::flush) sends.
+impl OutgoingSender {
+    /// Adds to what the next [`flush`](OutgoingSender::flush) sends.
     pub(crate) fn push(&mut self, outgoing: Outgoing) {
         self.waiting_bytes.fetch_add(weight(&outgoing), Ordering::Relaxed);
         self.gathered.push(outgoing);
@@ -168,7 +172,7 @@ impl Outlet {
     }
 }
 
-impl Inlet {
+impl OutgoingReceiver {
     /// The next thing to do; `None` after the exchange has let go of the connection. Cancelling
     /// it loses nothing.
     pub(crate) async fn next(&mut self) -> Option<Outgoing> {

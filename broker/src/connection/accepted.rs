@@ -1,4 +1,4 @@
-//! A connection before anybody knows who it is.
+//! An accepted connection, before anybody knows who it is.
 
 use std::net::SocketAddr;
 
@@ -8,11 +8,11 @@ use crate::session::ConnectionId;
 
 /// What is known of a connection besides its bytes.
 #[derive(Debug)]
-pub(crate) struct Visitor {
+pub(crate) struct Accepted {
     pub(crate) id: ConnectionId,
     pub(crate) peer: SocketAddr,
     pub(crate) entrance: Entrance,
     /// The names in its verified certificate, if it has shown one.
     pub(crate) certified: Vec<String>,
-    pub(crate) place: Slot,
+    pub(crate) slot: Slot,
 }

@@ -10,7 +10,7 @@ use meter_messages::{Mark, Meter, PulseCount, Topic};
 use rumqttc::Packet;
 
 use super::trace::now_ns;
-use crate::torture::Chance;
+use crate::torture::SeededRandom;
 use crate::torture::client::{Came, Client};
 
 /// The session that is owed every number.
@@ -40,7 +40,7 @@ pub(super) struct Seen {
 
 impl Seen {
     /// A moment at which the power fails: mostly right after an acknowledgement.
-    pub(super) fn moment(&self, chance: &mut Chance) -> u64 {
+    pub(super) fn moment(&self, chance: &mut SeededRandom) -> u64 {
         let mut known: Vec<u64> = match chance.below(4) {
             0 => self.numbers.iter().map(|(at, _)| *at).collect(),
             1 => self.minutes.iter().map(|(at, ..)| *at).collect(),
@@ -63,13 +63,13 @@ pub(super) fn leave_a_session(port: u16) {
 }
 
 /// The running clients.
-pub(super) struct Witness {
+pub(super) struct Subscribers {
     stop: Arc<AtomicBool>,
     numbers: JoinHandle<Seen>,
     meters: JoinHandle<Seen>,
 }
 
-impl Witness {
+impl Subscribers {
     pub(super) fn begin(port: u16) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
         let (stop_one, stop_other) = (stop.clone(), stop.clone());
@@ -90,7 +90,7 @@ impl Witness {
 
 /// Publishes numbers and notes their PUBACKs; each fifth is retained, too.
 fn count(port: u16, stop: &AtomicBool) -> Seen {
-    let (mut client, _) = Client::connect(port, "witness-of-numbers", true).unwrap();
+    let (mut client, _) = Client::connect(port, "numbers", true).unwrap();
     let mut seen = Seen::default();
     let mut waiting: VecDeque<(bool, u64)> = VecDeque::new();
     for number in 0.. {
@@ -121,7 +121,7 @@ fn count(port: u16, stop: &AtomicBool) -> Seen {
 
 /// Notes minutes and marks.
 fn listen(port: u16, stop: &AtomicBool) -> Seen {
-    let (mut client, _) = Client::connect(port, "witness-of-meters", true).unwrap();
+    let (mut client, _) = Client::connect(port, "meters", true).unwrap();
     assert!(client.subscribe("powerpi/#"));
     let mut seen = Seen::default();
     while !stop.load(Ordering::Relaxed) {

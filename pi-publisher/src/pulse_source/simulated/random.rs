@@ -33,9 +33,9 @@ impl Occasion {
 /// Each is a ChaCha stream of its own, keyed by seed, occasion and day: no day
 /// needs another day's numbers, so any day can be calculated directly. ChaCha's stream is a
 /// standard, and fractions are made here, so they outlive new crate versions.
-pub(super) struct Dice(ChaCha8Rng);
+pub(super) struct SeededRandom(ChaCha8Rng);
 
-impl Dice {
+impl SeededRandom {
     pub(super) fn new(seed: u64, occasion: Occasion, index: i64) -> Self {
         let mut key = [0; 32];
         key[..8].copy_from_slice(&seed.to_le_bytes());
@@ -61,14 +61,14 @@ mod tests {
 
     #[test]
     fn the_same_throws_for_ever() {
-        let mut dice = Dice::new(7, Occasion::Habit(2), 20_000);
-        let throws = [dice.fraction(), dice.fraction(), dice.fraction()].map(|f| (f * 1e6) as u32);
+        let mut random = SeededRandom::new(7, Occasion::Habit(2), 20_000);
+        let throws = [random.fraction(), random.fraction(), random.fraction()].map(|f| (f * 1e6) as u32);
         assert_eq!(throws, [951_354, 922_943, 924_576], "another curve than before for every seed there is");
     }
 
     #[test]
     fn every_part_of_the_key_matters() {
-        let first = |seed, occasion, index| Dice::new(seed, occasion, index).0.next_u64();
+        let first = |seed, occasion, index| SeededRandom::new(seed, occasion, index).0.next_u64();
         let all = [
             first(7, Occasion::Fridge, 1),
             first(8, Occasion::Fridge, 1),

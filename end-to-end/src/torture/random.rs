@@ -18,9 +18,9 @@ pub fn seed(part: &str) -> u64 {
 
 /// Random numbers: the same for the same seed.
 #[derive(Debug, Clone)]
-pub struct Chance(ChaCha8Rng);
+pub struct SeededRandom(ChaCha8Rng);
 
-impl Chance {
+impl SeededRandom {
     /// The numbers of a seed.
     pub fn new(seed: u64) -> Self {
         Self(ChaCha8Rng::seed_from_u64(seed))

@@ -4,7 +4,7 @@ use mqtt_proto::Error;
 use mqtt_proto::v5::{ConnectReasonCode, DisconnectReasonCode as Reason, ErrorV5};
 
 use crate::connection::Ending;
-use crate::outlet::CloseReason;
+use crate::outgoing::CloseReason;
 use crate::packets::ProtocolError;
 
 /// The reason to give; `None` if there is nobody to tell.
