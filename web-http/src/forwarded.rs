@@ -37,14 +37,22 @@ impl BasePath {
         &self.0
     }
 
-    /// A path without the sub-path, whether the proxy has taken it off or not.
+    /// A path without the sub-path, whether the proxy has taken it off or not. It begins with one slash,
+    /// however many were sent: a link to `//example.org` would lead there.
     pub fn strip<'a>(&self, path: &'a str) -> &'a str {
+        let path = with_one_slash(path);
         match path.strip_prefix(&self.0) {
             Some("") => "/",
-            Some(rest) if rest.starts_with('/') => rest,
+            Some(rest) if rest.starts_with('/') => with_one_slash(rest),
             _ => path,
         }
     }
+}
+
+/// The path with only the last of the slashes that it begins with.
+fn with_one_slash(path: &str) -> &str {
+    let slashes = path.len() - path.trim_start_matches('/').len();
+    &path[slashes.saturating_sub(1)..]
 }
 
 /// An address, or a network of addresses.
@@ -176,9 +184,13 @@ mod tests {
             ("/m/a/b", "/m/a/b"),
             ("/powerful", "/powerful"),
             ("/", "/"),
+            ("//evil.example", "/evil.example"),
+            ("///power//evil.example", "/evil.example"),
+            ("/power//", "/"),
         ] {
             assert_eq!(base("/power").strip(path), rest);
         }
+        assert_eq!(base("").strip("//evil.example/"), "/evil.example/");
         assert_eq!(base("").strip("/m/a/b"), "/m/a/b");
         for bad in ["power", "//evil.example", "/a b", "/\"><", "/a/../b", "/a//b", "/.."] {
             assert!(BasePath::try_from(bad.to_owned()).is_err(), "{bad}");

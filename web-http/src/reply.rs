@@ -114,6 +114,9 @@ pub fn attach(reply: &mut Reply, file: &str) {
 pub fn keep_private(reply: &mut Reply) {
     let said = reply.headers().get(header::CACHE_CONTROL).and_then(|value| value.to_str().ok());
     let said = said.unwrap_or("no-cache");
+    if said.starts_with("private") {
+        return;
+    }
     let private = format!("private, {}", said.strip_prefix("public, ").unwrap_or(said));
     set(reply, header::CACHE_CONTROL, &private);
     reply.headers_mut().append(header::VARY, HeaderValue::from_static("authorization"));

@@ -204,12 +204,18 @@ async fn answer(
     request: Request<Incoming>,
     quota: &RequestQuota,
 ) -> Reply {
-    match (refused(&request), request.method()) {
+    // Whoever checks it: a proxy that asks for a password hands it on.
+    let says_who_asks = request.headers().contains_key(header::AUTHORIZATION);
+    let mut reply = match (refused(&request), request.method()) {
         (Some(refused), _) => refused,
         // hyper leaves the body of an answer to HEAD away.
         (None, &Method::GET | &Method::HEAD | &Method::POST) => site.answer(request, visit, quota).await,
         (None, _) => reply::not_allowed(),
+    };
+    if says_who_asks {
+        reply::keep_private(&mut reply);
     }
+    reply
 }
 
 /// What is wrong with a request, whatever its address.
@@ -217,6 +223,10 @@ fn refused(request: &Request<Incoming>) -> Option<Reply> {
     // Nothing here reads one, and where it ends is what smugglers of requests lie about.
     if matches!(*request.method(), Method::GET | Method::HEAD) && !request.body().is_end_stream() {
         return Some(reply::bad_request("A GET or HEAD request must not have a body.\n"));
+    }
+    // Browsers take it for a slash, we would not.
+    if request.uri().path().contains('\\') {
+        return Some(reply::bad_request("A path must not have a backslash.\n"));
     }
     let hosts = request.headers().get_all(header::HOST).iter().count();
     if hosts > 1 || (hosts == 0 && request.version() == Version::HTTP_11) {

@@ -100,6 +100,21 @@ fn without_users_everybody_sees_everything() {
 }
 
 #[test]
+fn what_a_proxy_has_asked_a_password_for_is_kept_by_nobody_between() {
+    let site = Site::set_up(two_meters(), 1, "");
+    let of_everybody = ["/m/hq/main/day/2025-10-26.png", "/assets/app.js", "/nowhere", "/login"];
+    for path in addresses_of("hq/main").iter().map(String::as_str).chain(of_everybody) {
+        let answer = match path.contains("live") {
+            true => site.ask("HEAD", path, &[("Authorization", "Basic b2Y6YSBwcm94eQ==")]),
+            false => ask(&site, path, &basic("of", "a proxy")),
+        };
+        assert!(answer.header("cache-control").starts_with("private, "), "{path}: {:?}", answer.headers);
+        assert!(!answer.header("cache-control").contains("public"), "{path}");
+    }
+    assert!(site.get("/m/hq/main/day/2025-10-26.png").header("cache-control").starts_with("public, "));
+}
+
+#[test]
 fn strangers_see_public_meters_as_if_there_were_no_others() {
     let site = restricted("'hq/main'");
     for list in ["/kiosk", "/status", "/api/v1/meters", "/"] {

@@ -142,6 +142,24 @@ fn impossible_addresses_are_not_found_or_refused() {
 }
 
 #[test]
+fn no_address_becomes_a_link_to_another_host() {
+    for base_path in ["", "/power"] {
+        let server = Server::start(&format!("base_path = '{base_path}'"));
+        for path in ["//evil.example", "///evil.example/m", "//evil.example/%2e%2e", "/power//evil.example"] {
+            let page = String::from_utf8(said(&server, get(path).as_bytes())).unwrap();
+            assert!(page.starts_with("HTTP/1.1 404"), "{path}: {page}");
+            let there = page.split(['"', '\'']).find(|link| link.starts_with("//"));
+            assert_eq!(there, None, "{base_path} {path}");
+            assert!(page.contains("/evil.example"), "{path}: this page in another language");
+        }
+        // A page of ours is found there, and its redirects stay here.
+        let go = format!("{base_path}//m/hq/main/go?kind=day&date=2026-11-24");
+        let there = String::from_utf8(said(&server, get(&go).as_bytes())).unwrap();
+        assert!(there.contains(&format!("location: {base_path}/m/hq/main/day/2026-11-24\r\n")), "{there}");
+    }
+}
+
+#[test]
 fn broken_requests_are_refused_or_closed() {
     let server = Server::start("");
     let head = "Host: test\r\nConnection: close\r\n";
@@ -165,6 +183,7 @@ fn broken_requests_are_refused_or_closed() {
         (with("X: a\0b"), Some(400)),
         (with("no colon"), Some(400)),
         (with("Host: another"), Some(400)),
+        (line("GET /\\evil.example HTTP/1.1"), Some(400)),
         (b"GET / HTTP/1.1\r\n\r\n".to_vec(), Some(400)),
         (b"GET / HTTP/1.0\r\n\r\n".to_vec(), Some(200)),
         (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec(), None),
