@@ -119,7 +119,8 @@ where
         connected: false,
         ended: false,
     };
-    let request = Request::Connect { connection: id, opening, rights, outgoing };
+    let owner = rights.owner(peer.ip());
+    let request = Request::Connect { connection: id, opening, rights, owner, outgoing };
     let ending = connection.run(request).await;
     log(&ending, peer, &client_id, &connection.surroundings.gate.refusals);
     connection.write_last_packet(&ending).await;

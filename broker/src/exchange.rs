@@ -49,6 +49,7 @@ use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::access::{Refusals, Rights};
+use crate::account::Account;
 use crate::exchange::figures::Figures;
 pub(crate) use crate::exchange::overview::{Overview, StoreState};
 pub(crate) use crate::exchange::requests::{
@@ -98,6 +99,7 @@ struct Unrouted {
 pub(crate) struct Exchange {
     router: Router,
     sessions: Sessions,
+    account: Account,
     retained: Retained,
     clients: HashMap<ConnectionId, Client>,
     limits: Limits,
@@ -139,7 +141,6 @@ pub(crate) struct Exchange {
 struct Limits {
     owed: OwedLimits,
     window: u16,
-    max_sessions: usize,
     max_subscriptions: usize,
     expiry: Option<Duration>,
     stalled_after: Duration,
@@ -156,9 +157,9 @@ pub(crate) enum StartFailure {
 
 impl Exchange {
     /// Starts rumqttd's router and takes back what was kept; the exchange then works while
-    /// [`run`](Exchange::run) does.
+    /// [`run`](Exchange::run) does. `users` is how many share what there is.
     pub(crate) fn start(
-        settings: &MqttSettings,
+        (settings, users): (&MqttSettings, usize),
         (restored, journal): (Restored, Journal),
         traffic: Arc<Traffic>,
         now: Instant,
@@ -173,6 +174,7 @@ impl Exchange {
         let mut exchange = Exchange {
             router,
             sessions: Sessions::default(),
+            account: Account::new(settings, users),
             retained: Retained::new(settings.max_retained, settings.max_retained_bytes),
             clients: HashMap::new(),
             limits: Limits::new(settings),
@@ -250,8 +252,8 @@ impl Exchange {
 
     fn accept(&mut self, request: Request) -> Result<(), RouterFailure> {
         match request {
-            Request::Connect { connection, opening, rights, outgoing } => {
-                self.connect(connection, opening, rights, outgoing)
+            Request::Connect { connection, opening, rights, owner, outgoing } => {
+                self.connect(connection, opening, rights, &owner, outgoing)
             }
             Request::Packets { connection, packets } => {
                 self.served.push(connection);
@@ -263,8 +265,9 @@ impl Exchange {
             }
             Request::Closed(connection) => self.leave(connection),
             Request::Tick(now) => self.tick(now),
-            Request::Settings(settings) => {
+            Request::Settings(settings, users) => {
                 self.limits = Limits::new(&settings);
+                self.account.adopt(&settings, users);
                 Ok(())
             }
         }
@@ -362,7 +365,6 @@ impl Limits {
         Limits {
             owed: OwedLimits { max_messages: settings.max_owed_messages, max_bytes: settings.max_owed_bytes },
             window: settings.in_flight_messages,
-            max_sessions: settings.max_sessions,
             max_subscriptions: settings.max_subscriptions,
             expiry: (expiry_days > 0).then(|| Duration::from_secs(expiry_days * 86_400)),
             stalled_after: Duration::from_secs(settings.stalled_after_s),

@@ -16,6 +16,7 @@
 //! broker is, and the client says that it is online when it comes back.
 
 mod access;
+mod account;
 mod admission;
 mod connection;
 mod exchange;
@@ -157,7 +158,8 @@ impl Broker {
         let (exchange, requests) = exchange::requests();
         let refusals = Arc::clone(&self.current.gate.refusals);
         let (traffic, now, stop) = (Arc::new(Traffic::default()), Instant::now(), shutdown.clone());
-        let owner = Exchange::start(mqtt, self.kept, Arc::clone(&traffic), now, refusals, stop)?;
+        let limits = (mqtt, self.current.users());
+        let owner = Exchange::start(limits, self.kept, Arc::clone(&traffic), now, refusals, stop)?;
         let overview = owner.watch();
         let thread = run_exchange(owner, requests)?;
         let admission = Admission::new(mqtt);

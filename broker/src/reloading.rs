@@ -41,6 +41,11 @@ impl Current {
         self.tls.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// How many users there are.
+    pub(crate) fn users(&self) -> usize {
+        self.gate.users()
+    }
+
     fn replace(&self, settings: &Settings) -> anyhow::Result<()> {
         let (tls, access) = (tls::read(&settings.tls)?, Access::read(&settings.access)?);
         *self.settings.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(settings.mqtt.clone());
@@ -68,7 +73,8 @@ pub(crate) async fn reload(
         match replaced {
             Ok(settings) => {
                 admission.adopt(&settings.mqtt);
-                let _ = exchange.send(Request::Settings(Arc::new(settings.mqtt.clone()))).await;
+                let request = Request::Settings(Arc::new(settings.mqtt.clone()), current.users());
+                let _ = exchange.send(request).await;
                 let later = needing_restart(&started_with, &settings);
                 if later.is_empty() {
                     tracing::info!("reloaded: users, certificates and limits");

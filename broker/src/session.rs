@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 
 use rumqttc::mqttbytes::QoS;
 
+use crate::account::Owner;
 use crate::message::Message;
 use crate::owed::{Owed, OwedLimits, OwedQueue};
 use crate::router::FilterId;
@@ -130,6 +131,8 @@ struct InFlight {
 #[derive(Debug)]
 pub(crate) struct Session {
     pub(crate) client_id: Arc<str>,
+    /// To whom what is kept for it is charged.
+    pub(crate) owner: Owner,
     /// Whether it began as one that ends with its connection; such a session is not stored.
     pub(crate) clean: bool,
     pub(crate) expiry: Expiry,
@@ -153,9 +156,10 @@ pub(crate) struct Session {
 }
 
 impl Session {
-    pub(crate) fn new(client_id: Arc<str>, expiry: Expiry, now: Instant) -> Session {
+    pub(crate) fn new(client_id: Arc<str>, owner: Owner, expiry: Expiry, now: Instant) -> Session {
         Session {
             client_id,
+            owner,
             clean: expiry == Some(Duration::ZERO),
             expiry,
             connection: None,

@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use rumqttc::mqttbytes::QoS;
 
+use crate::account::Owner;
 use crate::owed::MessageNumber;
 use crate::router::{FilterId, Match};
 use crate::session::{ConnectionId, Expiry, Session, Subscription, SubscriptionOptions};
@@ -39,6 +40,7 @@ pub(crate) type OrphanedFilter = String;
 #[derive(Debug)]
 pub(crate) struct Ended {
     pub(crate) orphaned: Vec<OrphanedFilter>,
+    pub(crate) owner: Owner,
     /// Whether it was a clean one.
     pub(crate) clean: bool,
     /// The store's numbers of what was owed to it.
@@ -78,6 +80,7 @@ impl Sessions {
     pub(crate) fn open(
         &mut self,
         client_id: &str,
+        owner: &Owner,
         expiry: Expiry,
         connection: ConnectionId,
         now: Instant,
@@ -89,7 +92,8 @@ impl Sessions {
         });
         let client_id: Arc<str> = client_id.into();
         self.by_client.insert(Arc::clone(&client_id), id);
-        let session = self.sessions.entry(id).or_insert_with(|| Session::new(client_id, expiry, now));
+        let session =
+            self.sessions.entry(id).or_insert_with(|| Session::new(client_id, owner.clone(), expiry, now));
         session.connection = Some(connection);
         session.expiry = expiry;
         session.idle_since = now;
@@ -111,7 +115,8 @@ impl Sessions {
             .into_iter()
             .filter_map(|(path, subscription)| self.withdraw(subscription.filter, id).then_some(path))
             .collect();
-        Some(Ended { orphaned, clean: session.clean, owed: session.into_stored().collect() })
+        let (owner, clean) = (session.owner.clone(), session.clean);
+        Some(Ended { orphaned, owner, clean, owed: session.into_stored().collect() })
     }
 
     /// Notes a subscription, in the place of an earlier one to the same filter.
@@ -171,13 +176,14 @@ impl Sessions {
         expired.map(|(id, _)| *id).collect()
     }
 
-    /// The lasting session, of those whose client is absent, that has waited longest for nothing:
-    /// nothing subscribed to, nothing owed.
-    pub(crate) fn most_dispensable(&self) -> Option<SessionId> {
+    /// The session of `owner`, of those whose client is absent, that can best be done without: one
+    /// that a new session would do as well as, if there is any, and of such the one that has waited
+    /// longest.
+    pub(crate) fn most_dispensable(&self, owner: &Owner) -> Option<SessionId> {
         self.sessions
             .iter()
-            .filter(|(_, session)| session.connection.is_none() && session.is_blank())
-            .min_by_key(|(_, session)| session.idle_since)
+            .filter(|(_, session)| session.connection.is_none() && session.owner == *owner)
+            .min_by_key(|(id, session)| (!session.is_blank(), session.idle_since, **id))
             .map(|(id, _)| *id)
     }
 
@@ -211,7 +217,8 @@ mod tests {
         let day = Duration::from_secs(86_400);
         let mut sessions = Sessions::default();
         let mut open = |client_id, expiry| {
-            let id = sessions.open(client_id, expiry, ConnectionId(1), start).session;
+            let id =
+                sessions.open(client_id, &Owner::User("user".into()), expiry, ConnectionId(1), start).session;
             if let Some(session) = sessions.get_mut(id).filter(|_| client_id != "present") {
                 session.connection = None;
             }

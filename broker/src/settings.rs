@@ -134,7 +134,9 @@ pub struct MqttSettings {
     pub connect_timeout_s: u64,
     /// Seconds that a client may take to read anything of what it is sent.
     pub write_timeout_s: u64,
-    /// Sessions kept, connected or not.
+    /// Sessions kept that outlive their connection. Half of them are divided into equal parts, one
+    /// for each user and one for all clients without; of the others nobody gets more than three
+    /// quarters of what is left.
     pub max_sessions: usize,
     /// Days after which a session of an absent client is forgotten; 0 for never.
     pub session_expiry_days: u64,

@@ -56,6 +56,11 @@ impl Gate {
         self.logins.forget();
     }
 
+    /// How many users there are.
+    pub(crate) fn users(&self) -> usize {
+        self.access.read().unwrap_or_else(PoisonError::into_inner).users.user.len()
+    }
+
     /// The rights of a client, or why it is refused.
     pub(crate) async fn admit(&self, login: Login<'_>) -> Result<Rights, LoginRefused> {
         let access = Arc::clone(&self.access.read().unwrap_or_else(PoisonError::into_inner));

@@ -1,7 +1,10 @@
 //! What one client may do. Pure.
 
+use std::net::IpAddr;
+
 use broker_users::{User, UserName};
 
+use crate::account::Owner;
 use crate::topics::valid_filter;
 
 /// The rights of one client, for as long as it is connected.
@@ -39,6 +42,11 @@ impl Rights {
     /// The session that the client had before it had a user, and that nobody can come back to.
     pub(crate) fn anonymous_predecessor<'a>(&self, session_name: &'a str) -> Option<&'a str> {
         session_name.split_once('\0').map(|(client_id, _)| client_id).filter(|_| self.succeeds_anonymous)
+    }
+
+    /// To whom what is kept for the client is charged; `address` is where it comes from.
+    pub(crate) fn owner(&self, address: IpAddr) -> Owner {
+        Owner::new(self.user.as_ref(), address)
     }
 
     pub(crate) fn may_publish(&self, topic: &str) -> bool {

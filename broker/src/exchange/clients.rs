@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::access::Rights;
+use crate::account::{Kind, Owner};
 use crate::exchange::{Client, Exchange, Opening};
 use crate::outgoing::{Answer, CloseReason, ConnectRefused, Outgoing, OutgoingSender};
 use crate::router::RouterFailure;
@@ -19,6 +20,7 @@ impl Exchange {
         connection: ConnectionId,
         opening: Opening,
         rights: Arc<Rights>,
+        owner: &Owner,
         mut outgoing: OutgoingSender,
     ) -> Result<(), RouterFailure> {
         self.route()?;
@@ -26,8 +28,9 @@ impl Exchange {
         self.leave_earlier_life(client_id, opening.clean_start)?;
         self.end_inaccessible(client_id, &rights);
         let known = self.sessions.of_client(client_id);
-        if known.is_none() && !self.has_room_for_session() {
-            tracing::warn!(client_id, "refused: there are too many sessions");
+        let is_to_last = opening.expiry != Some(Duration::ZERO);
+        if known.is_none() && is_to_last && !self.has_room_for_session(owner) {
+            tracing::warn!(client_id, %owner, "refused: its owner has too many sessions");
             refuse(&mut outgoing, ConnectRefused::TooManySessions);
             self.closing.push(outgoing);
             return Ok(());
@@ -36,8 +39,8 @@ impl Exchange {
             self.void_delayed_will(session);
             self.note_expiry(session, opening.expiry);
         }
-        let opened = self.sessions.open(client_id, opening.expiry, connection, self.now);
-        self.note_connection(&opened, connection, &opening);
+        let opened = self.sessions.open(client_id, owner, opening.expiry, connection, self.now);
+        self.note_connection(&opened, owner, connection, &opening);
         outgoing.push(Outgoing::Answer(Answer::Connected { session_present: opened.present }));
         if let Some(session) = self.sessions.get_mut(opened.session) {
             for release in session.begin_again() {
@@ -78,13 +81,15 @@ impl Exchange {
         Ok(())
     }
 
-    /// Whether there may be one session more; one that holds nothing makes way for it.
-    fn has_room_for_session(&mut self) -> bool {
-        if self.sessions.len() < self.limits.max_sessions {
+    /// Whether `owner` may have one lasting session more; one whose client is absent makes way for
+    /// it.
+    fn has_room_for_session(&mut self, owner: &Owner) -> bool {
+        if self.account.fits(owner, Kind::Sessions, 1) {
             return true;
         }
-        let dispensable = self.sessions.most_dispensable();
+        let dispensable = self.sessions.most_dispensable(owner);
         if let Some(session) = dispensable {
+            self.figures.displaced_sessions += 1;
             self.end_session(session);
         }
         dispensable.is_some()
@@ -109,14 +114,22 @@ impl Exchange {
         }
     }
 
-    fn note_connection(&mut self, opened: &Opened, connection: ConnectionId, opening: &Opening) {
+    fn note_connection(
+        &mut self,
+        opened: &Opened,
+        owner: &Owner,
+        connection: ConnectionId,
+        opening: &Opening,
+    ) {
         let session = opened.session;
         let lasting = self.sessions.is_lasting(session);
         if opened.present {
             self.journal.record(Change::Present(session));
         } else if lasting {
             let client_id = opening.client_id.as_str().into();
-            self.journal.record(Change::Opened { session, client_id, expiry: opening.expiry });
+            self.account.charge(owner, Kind::Sessions, 1);
+            let (owner, expiry) = (owner.clone(), opening.expiry);
+            self.journal.record(Change::Opened { session, client_id, owner, expiry });
         }
         if let Some(will) = &opening.will {
             let session = lasting.then_some(session);
@@ -202,6 +215,7 @@ impl Exchange {
             return;
         };
         if !ended.clean {
+            self.account.credit(&ended.owner, Kind::Sessions, 1);
             self.journal.record(Change::Ended(session));
             self.journal.forget(ended.owed);
         }

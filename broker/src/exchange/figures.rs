@@ -39,6 +39,8 @@ pub(super) struct Figures {
     pub(super) not_retained: Option<(u64, TooManyRetained)>,
     pub(super) most_clients: usize,
     expired_sessions: u64,
+    /// Sessions of absent clients that made way for new ones of the same owner.
+    pub(super) displaced_sessions: u64,
     load: [Load; 7],
 }
 
@@ -56,6 +58,7 @@ impl Figures {
             not_retained: None,
             most_clients: 0,
             expired_sessions: 0,
+            displaced_sessions: 0,
             load: [
                 "messages/received",
                 "messages/sent",
@@ -135,6 +138,7 @@ impl Figures {
             ("clients/connected", overview.clients as u64),
             ("clients/disconnected", overview.sessions.saturating_sub(overview.clients) as u64),
             ("clients/expired", self.expired_sessions),
+            ("clients/displaced", self.displaced_sessions),
             ("clients/maximum", overview.most_clients as u64),
             ("clients/total", overview.sessions as u64),
             ("subscriptions/count", overview.subscriptions as u64),

@@ -6,6 +6,7 @@ use std::time::Instant;
 use tokio::sync::mpsc;
 
 use crate::access::Rights;
+use crate::account::Owner;
 use crate::outgoing::OutgoingSender;
 use crate::publication::{Publication, Will};
 use crate::session::{Ack, ConnectionId, Expiry, SubscriptionOptions};
@@ -86,24 +87,20 @@ pub(crate) enum Request {
         connection: ConnectionId,
         opening: Opening,
         rights: Arc<Rights>,
+        /// To whom what is kept for the client is charged.
+        owner: Owner,
         outgoing: OutgoingSender,
     },
     /// Answered with [`Outgoing::Next`](crate::outgoing::Outgoing::Next).
-    Packets {
-        connection: ConnectionId,
-        packets: Vec<Incoming>,
-    },
+    Packets { connection: ConnectionId, packets: Vec<Incoming> },
     /// Dealt with at once, even while packets of the same connection have to wait.
-    Acks {
-        connection: ConnectionId,
-        acks: Vec<Ack>,
-    },
+    Acks { connection: ConnectionId, acks: Vec<Ack> },
     /// The connection is gone.
     Closed(ConnectionId),
     /// Comes about once a second.
     Tick(Instant),
-    /// From now on other limits hold.
-    Settings(Arc<MqttSettings>),
+    /// From now on other limits hold, and so many users share what there is.
+    Settings(Arc<MqttSettings>, usize),
 }
 
 /// A channel into the exchange, and its end inside.

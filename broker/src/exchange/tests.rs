@@ -4,6 +4,7 @@ use broker_users::{Role, User};
 use rumqttc::mqttbytes::QoS;
 
 use super::*;
+use crate::account::Owner;
 use crate::message::Message;
 use crate::outgoing::{self, Answer, Outgoing, OutgoingReceiver};
 use crate::session::{Delivery, SubscriptionOptions};
@@ -20,7 +21,7 @@ struct Scene {
 impl Scene {
     fn new() -> Scene {
         let exchange = Exchange::start(
-            &MqttSettings::default(),
+            (&MqttSettings::default(), 0),
             (Restored::default(), Journal::in_memory()),
             Arc::default(),
             Instant::now(),
@@ -57,6 +58,7 @@ impl Scene {
                 will: None,
                 receive_maximum: u16::MAX,
             },
+            owner: Owner::User("user".into()),
             outgoing: to_client,
         }]);
         from_exchange

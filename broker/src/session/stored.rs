@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Instant;
 
+use crate::account::Owner;
 use crate::owed::{MessageNumber, Owed};
 use crate::session::{Expiry, InFlight, Session};
 
@@ -11,6 +12,7 @@ use crate::session::{Expiry, InFlight, Session};
 #[derive(Debug)]
 pub(crate) struct StoredSession {
     pub(crate) client_id: Arc<str>,
+    pub(crate) owner: Owner,
     pub(crate) expiry: Expiry,
     /// Messages up to this position may have been sent already.
     pub(crate) sending_until: u64,
@@ -31,7 +33,7 @@ impl Session {
             receiving: stored.receiving,
             // Stored, so it is no clean one, even if it was to end with its last connection.
             clean: false,
-            ..Session::new(stored.client_id, stored.expiry, idle_since)
+            ..Session::new(stored.client_id, stored.owner, stored.expiry, idle_since)
         };
         for (position, owed) in stored.owed {
             match owed {

@@ -9,7 +9,7 @@ fn owed(qos: QoS, payload: &'static str) -> Owed {
 }
 
 fn connected(now: Instant) -> Session {
-    let mut session = Session::new("client".into(), None, now);
+    let mut session = Session::new("client".into(), Owner::User("user".into()), None, now);
     session.connection = Some(ConnectionId(1));
     session
 }
@@ -72,7 +72,7 @@ fn an_acknowledgement_of_the_wrong_kind_changes_nothing() {
 #[test]
 fn an_absent_client_loses_as_many_as_a_large_message_needs() {
     let now = Instant::now();
-    let mut session = Session::new("client".into(), None, now);
+    let mut session = Session::new("client".into(), Owner::User("user".into()), None, now);
     let large = "0123456789012345678901234567890123456789012345678";
     for payload in ["1", "2", large, large, large] {
         session.owe(owed(QoS::AtLeastOnce, payload), LIMITS);

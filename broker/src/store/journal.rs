@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use rumqttc::mqttbytes::QoS;
 
+use crate::account::Owner;
 use crate::message::Message;
 use crate::owed::MessageNumber;
 use crate::publication::Will;
@@ -23,6 +24,7 @@ pub(crate) enum Change {
     Opened {
         session: SessionId,
         client_id: Arc<str>,
+        owner: Owner,
         expiry: Expiry,
     },
     /// It stays for another time than before.

@@ -9,6 +9,7 @@ use rumqttc::mqttbytes::{self, QoS};
 use rusqlite::types::Type;
 use rusqlite::{Params, Row};
 
+use crate::account::Owner;
 use crate::message::{Message, Properties};
 use crate::owed::{MessageNumber, Owed};
 use crate::publication::{Publication, Will};
@@ -64,7 +65,7 @@ impl Store {
 
     fn sessions(&self, messages: &Messages, clock: Clock) -> rusqlite::Result<Vec<RestoredSession>> {
         const SESSIONS: &str =
-            "SELECT id, client, absent_since, sending_until, expires_after FROM session ORDER BY id";
+            "SELECT id, client, absent_since, sending_until, expires_after, owner FROM session ORDER BY id";
         let mut sessions = self.all(SESSIONS, [], |row| session(row, clock))?;
         for restored in &mut sessions {
             self.fill(restored, messages)?;
@@ -101,13 +102,15 @@ impl Store {
 fn session(row: &Row<'_>, clock: Clock) -> rusqlite::Result<RestoredSession> {
     let absent_since: Option<i64> = row.get(2)?;
     let now = clock.unix_seconds();
+    let client_id: String = row.get(1)?;
     Ok(RestoredSession {
         id: SessionId(row.get(0)?),
         // A clock that was set back makes nobody older.
         absent_for: absent_since.map(|since| Duration::from_secs((now - since).max(0) as u64)),
         subscriptions: Vec::new(),
         session: StoredSession {
-            client_id: row.get::<_, String>(1)?.into(),
+            owner: owner(row, 5)?.unwrap_or_else(|| Owner::of_session_name(&client_id)),
+            client_id: client_id.into(),
             sending_until: row.get(3)?,
             expiry: seconds(row, 4)?,
             owed: Vec::new(),
@@ -170,6 +173,11 @@ fn imperishable(row: &Row<'_>) -> rusqlite::Result<Message> {
         expires: None,
         properties: properties.map(Box::new),
     })
+}
+
+fn owner(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<Owner>> {
+    let text: Option<String> = row.get(column)?;
+    Ok(text.and_then(|text| text.parse().ok()))
 }
 
 fn seconds(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<Duration>> {

@@ -116,10 +116,10 @@ fn apply_to_topic_or_will(
 /// Those that concern a session's own life.
 fn apply_to_session(transaction: &Transaction<'_>, change: &Change, clock: Clock) -> rusqlite::Result<()> {
     match change {
-        Change::Opened { session, client_id, expiry } => write(
+        Change::Opened { session, client_id, owner, expiry } => write(
             transaction,
-            "INSERT INTO session (id, client, expires_after) VALUES (?1, ?2, ?3)",
-            (session.0, &**client_id, seconds(*expiry)),
+            "INSERT INTO session (id, client, owner, expires_after) VALUES (?1, ?2, ?3, ?4)",
+            (session.0, &**client_id, owner.to_string(), seconds(*expiry)),
         ),
         Change::Expires { session, expiry } => write(
             transaction,

@@ -154,8 +154,10 @@ fn the_limit_of_open_files_is_raised_to_what_connections_need() {
 fn sessions_are_limited() {
     let broker = TestBroker::with(|settings| settings.mqtt.max_sessions = 1);
     let (_first, _) = broker.lasting("first");
+    // One that does not last takes no room.
+    broker.client("clean").ping();
     let mut second = broker.raw();
-    second.send(&Packet::Connect(Connect::new("second")));
+    second.send(&Packet::Connect(Connect { clean_session: false, ..Connect::new("second") }));
     assert_eq!(second.receive(), refusal(ConnectReturnCode::ServiceUnavailable));
     second.expect_end();
     let (_again, present) = broker.lasting("first");

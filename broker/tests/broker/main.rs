@@ -16,6 +16,7 @@ mod lasting;
 mod program;
 mod publishing;
 mod retaining;
+mod shares;
 mod stopping;
 mod store_file;
 mod subscribing;

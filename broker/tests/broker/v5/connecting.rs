@@ -52,11 +52,11 @@ fn a_client_without_an_id_gets_one_to_come_back_with() {
 #[test]
 fn who_cannot_be_accepted_is_told_why() {
     let broker = TestBroker::with(|settings| settings.mqtt.max_sessions = 1);
-    let (_first, _) = V5::connect(broker.address, connect("first"));
+    let (_first, _) = V5::connect(broker.address, lasting("first", 100));
     let mut other_authentication = connect("first");
     other_authentication.properties.auth_method = Some("SCRAM-SHA-1".into());
     let refused = [
-        (connect("second"), ConnectReasonCode::QuotaExceeded),
+        (lasting("second", 100), ConnectReasonCode::QuotaExceeded),
         (connect(&"x".repeat(300)), ConnectReasonCode::ClientIdentifierNotValid),
         (other_authentication, ConnectReasonCode::BadAuthMethod),
     ];
