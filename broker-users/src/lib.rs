@@ -4,6 +4,8 @@
 //! PHC format. [`UsersFile`] writes it, broker and pages read it as [`Users`]. With the feature
 //! `logins`, `Logins` checks passwords for both.
 
+#[cfg(feature = "logins")]
+mod checking;
 mod file;
 #[cfg(feature = "logins")]
 mod logins;

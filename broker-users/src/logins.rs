@@ -1,25 +1,24 @@
 //! Logins by password, as the broker and the pages check them.
 //!
 //! Checking an argon2id hash is meant to be expensive: about ten milliseconds and 19 MiB. So it
-//! happens outside the async threads, at most two at a time, and one at a time for each address
-//! ([`Slowing`]). A password that was right before is recognised by a keyed digest, so that all
-//! clients can reconnect at once after a restart of the network; but no earlier than its address
-//! may try, otherwise guessing would cost nothing.
+//! happens one at a time ([`Checking`]). An address waits for its turn there with one password only
+//! ([`Slowing`]): however many it sends, every other address has its turn between two of them. A
+//! password that was right before is recognised by a keyed digest, so that all clients can reconnect
+//! at once after a restart of the network; but no earlier than its address may try, otherwise
+//! guessing would cost nothing.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use ring::hmac;
 use ring::rand::SystemRandom;
-use tokio::sync::Semaphore;
 
+use crate::checking::Checking;
 use crate::password::PasswordHash;
 use crate::slowing::Slowing;
 
-/// Hashes checked at a time.
-const CHECKS: usize = 2;
 /// How long a login may wait for its turn.
 const PATIENCE: Duration = Duration::from_secs(15);
 
@@ -58,13 +57,11 @@ pub struct Logins {
     /// How long a password that was right is recognised without its hash.
     recognised_for: Duration,
     slowing: Mutex<Slowing>,
-    checks: Arc<Semaphore>,
+    checking: Checking,
     /// Digests of the passwords that were right, and since when, by their hash: no more than there
     /// are users.
     fitting: Mutex<HashMap<String, (hmac::Tag, Instant)>>,
     key: hmac::Key,
-    /// A hash of an unknown password, for unknown names.
-    nobodys: Arc<OnceLock<Option<PasswordHash>>>,
 }
 
 impl Logins {
@@ -78,10 +75,9 @@ impl Logins {
             pace,
             recognised_for,
             slowing: Mutex::default(),
-            checks: Arc::new(Semaphore::new(CHECKS)),
+            checking: Checking::default(),
             fitting: Mutex::default(),
             key,
-            nobodys: Arc::default(),
         })
     }
 
@@ -144,23 +140,10 @@ impl Logins {
         if hash.as_ref().is_some_and(|hash| self.recognises(hash, password)) {
             return true;
         }
-        let Ok(permit) = Arc::clone(&self.checks).acquire_owned().await else { return false };
-        let (nobodys, tried) = (Arc::clone(&self.nobodys), password.to_owned());
-        let known = hash.clone();
-        let fits = tokio::task::spawn_blocking(move || {
-            // Held to the end, even if nobody waits for the result any more.
-            let _permit = permit;
-            match known {
-                Some(hash) => hash.verify(tried.as_bytes()),
-                // As long as for a known name, so that names cannot be found out.
-                None => {
-                    let hash = nobodys.get_or_init(|| PasswordHash::of(b"nobody").ok());
-                    let _ = hash.as_ref().map(|hash| hash.verify(tried.as_bytes()));
-                    false
-                }
-            }
-        });
-        let fits = fits.await.unwrap_or(false);
+        // As long as for a known name, so that names cannot be found out.
+        let (checked, tried) = (hash.clone().unwrap_or_else(PasswordHash::nobodys), password.to_owned());
+        let fits = self.checking.run(move |workspace| checked.verify_in(workspace, tried.as_bytes()));
+        let fits = fits.await.unwrap_or(false) && hash.is_some();
         if let Some(hash) = hash.filter(|_| fits) {
             let tag = hmac::sign(&self.key, &material(&hash, password));
             lock(&self.fitting).insert(hash.as_str().to_owned(), (tag, Instant::now()));

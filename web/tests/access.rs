@@ -13,6 +13,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use broker_users::{PasswordHash, Role, UsersFile};
 use rustix::net::{AddressFamily, SocketType};
+use site::program::Server;
 use site::{Answer, Site, meter, record_meter};
 use tempfile::TempDir;
 
@@ -207,15 +208,59 @@ fn roles_of_the_broker_count_where_they_read_everything() {
 }
 
 /// A request from another address of this machine.
-fn ask_from(host: &str, to: SocketAddr, (name, value): &Header) -> String {
+fn ask_from(host: &str, to: SocketAddr, header: &Header) -> String {
+    answer_to(request_from(host, to, header))
+}
+
+fn request_from(host: &str, to: SocketAddr, (name, value): &Header) -> TcpStream {
     let socket = rustix::net::socket(AddressFamily::INET, SocketType::STREAM, None).unwrap();
     rustix::net::bind(&socket, &format!("{host}:0").parse::<SocketAddr>().unwrap()).unwrap();
     rustix::net::connect(&socket, &to).unwrap();
     let mut stream = TcpStream::from(socket);
     write!(stream, "GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{name}: {value}\r\n\r\n").unwrap();
+    stream
+}
+
+fn answer_to(mut stream: TcpStream) -> String {
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer).unwrap();
     String::from_utf8_lossy(&answer).into_owned()
+}
+
+/// Each check of a password wants 19 MiB: however many are asked for, they take turns in the same.
+#[test]
+fn a_flood_of_wrong_logins_costs_the_memory_of_one_and_gives_it_back() {
+    let users = TempDir::new().unwrap();
+    write_users(users.path(), &[("anna", Role::Look)]);
+    let server = Server::start(&format!("[access]\nusers = '{}/users.toml'", users.path().display()));
+    // A page that costs what pages cost, and no password.
+    assert_eq!(
+        ask_from("127.0.0.2", server.address(), &("Accept", "*/*".into())).split(' ').nth(1),
+        Some("401")
+    );
+    let idle = server.memory_kib();
+    // Of one address that has many of them, and of forty that have one each; as users that there
+    // are, and that there are not.
+    let flood: Vec<TcpStream> = (0..190)
+        .map(|n| {
+            let from = if n < 150 { "127.0.0.3".to_owned() } else { format!("127.0.1.{n}") };
+            let login = basic(if n % 2 == 0 { "anna" } else { "nobody" }, "wrong");
+            request_from(&from, server.address(), &login)
+        })
+        .collect();
+    // Which is let in meanwhile, after one at most of each other address.
+    let honest = request_from("127.0.0.2", server.address(), &anna());
+    let mut refused = 0;
+    for stream in flood {
+        refused += usize::from(answer_to(stream).starts_with("HTTP/1.1 401"));
+    }
+    assert!((40..=50).contains(&refused), "{refused} passwords were checked");
+    let peak = server.memory_kib();
+    println!("idle {idle} KiB, at most {peak} KiB");
+    let answer = answer_to(honest);
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    assert!(peak - idle < 32 * 1024, "from {idle} KiB to {peak} KiB");
+    until("the memory is given back", || server.memory_kib_now() - idle < 8 * 1024);
 }
 
 #[test]

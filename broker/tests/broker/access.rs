@@ -1,12 +1,13 @@
 //! Users and their rights, from outside.
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use broker_users::{PasswordHash, Role, UsersFile};
 use rumqttc::mqttbytes::QoS;
 use rumqttc::{ConnAck, Connect, ConnectReturnCode, LastWill, Login, Packet, SubscribeReasonCode};
+use rustix::net::{AddressFamily, SocketType};
 
 use crate::common::{Client, qos1, text};
 use crate::program::{Home, Running};
@@ -223,20 +224,8 @@ fn limits_are_reloaded() {
 #[test]
 fn a_flood_of_wrong_logins_delays_nobody_else() {
     let (home, _running) = home_with(&[("reader", Role::Reader), ("other", Role::Reader)]);
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let mut wrong = connect_as("reader", "x");
-    wrong.login = Some(Login { username: "reader".to_owned(), password: "wrong".to_owned() });
-    let mut flood: Vec<Client> = (0..150)
-        .map(|_| {
-            let socket = tokio::net::TcpSocket::new_v4().unwrap();
-            socket.bind("127.0.0.2:0".parse().unwrap()).unwrap();
-            let stream = runtime.block_on(socket.connect(home.address)).unwrap().into_std().unwrap();
-            stream.set_nonblocking(false).unwrap();
-            let mut client = Client::over(stream);
-            client.send(&Packet::Connect(wrong.clone()));
-            client
-        })
-        .collect();
+    let mut flood: Vec<Client> =
+        (0..150).map(|_| wrong_login(&home, Ipv4Addr::new(127, 0, 0, 2), "reader")).collect();
     let start = Instant::now();
     client(&home, "other").ping();
     let took = start.elapsed();
@@ -247,6 +236,46 @@ fn a_flood_of_wrong_logins_delays_nobody_else() {
     let wrong = ConnectReturnCode::BadUserNamePassword;
     let looked_at = said.filter(|packet| matches!(packet, Packet::ConnAck(ack) if ack.code == wrong)).count();
     assert!((1..20).contains(&looked_at), "{looked_at} passwords looked at");
+}
+
+/// A client at another address of this machine that gives the wrong password.
+fn wrong_login(home: &Home, from: Ipv4Addr, user: &str) -> Client {
+    let socket = rustix::net::socket(AddressFamily::INET, SocketType::STREAM, None).unwrap();
+    rustix::net::bind(&socket, &SocketAddr::from((from, 0))).unwrap();
+    rustix::net::connect(&socket, &home.address).unwrap();
+    let mut client = Client::over(TcpStream::from(socket));
+    let mut connect = connect_as(user, "x");
+    connect.login = Some(Login { username: user.to_owned(), password: "wrong".to_owned() });
+    client.send(&Packet::Connect(connect));
+    client
+}
+
+/// Each check of a password wants 19 MiB: however many are asked for, they take turns in the same.
+#[test]
+fn a_flood_of_wrong_logins_costs_the_memory_of_one_and_gives_it_back() {
+    let (home, running) = home_with(&[("reader", Role::Reader), ("other", Role::Reader)]);
+    let idle = running.memory_kib("VmRSS");
+    // Of one address that has many of them, and of forty that have one each; as users that there
+    // are, and that there are not.
+    let flood: Vec<Client> = (0..190)
+        .map(|n| {
+            let from = if n < 150 { Ipv4Addr::new(127, 0, 0, 2) } else { Ipv4Addr::new(127, 0, 1, n) };
+            wrong_login(&home, from, if n % 2 == 0 { "reader" } else { "nobody" })
+        })
+        .collect();
+    // Which is let in meanwhile, after one at most of each other address.
+    client(&home, "other").ping();
+    // All of them have their answer, or were sent away, once the connections are closed.
+    for mut client in flood {
+        while client.next(PATIENCE).is_some() {}
+    }
+    let (peak, start) = (running.memory_kib("VmHWM"), Instant::now());
+    println!("idle {idle} KiB, at most {peak} KiB");
+    assert!(peak - idle < 32 * 1024, "from {idle} KiB to {peak} KiB");
+    while running.memory_kib("VmRSS") - idle > 8 * 1024 {
+        assert!(start.elapsed() < PATIENCE, "{} KiB are kept, of {idle}", running.memory_kib("VmRSS"));
+        std::thread::sleep(Duration::from_millis(50));
+    }
 }
 
 #[test]

@@ -150,6 +150,13 @@ impl Running {
         self.child.id()
     }
 
+    /// What the kernel says of its memory, `VmRSS` or `VmHWM`, in KiB.
+    pub(crate) fn memory_kib(&self, which: &str) -> i64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix(which)?.strip_prefix(':')).unwrap();
+        line.trim().trim_end_matches(" kB").parse().unwrap()
+    }
+
     /// SIGHUP.
     pub(crate) fn reload(&self) {
         let pid = self.child.id().to_string();

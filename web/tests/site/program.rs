@@ -61,9 +61,18 @@ impl Server {
 
     /// The most memory that it had so far.
     pub(crate) fn memory_kib(&self) -> i64 {
+        self.status_kib("VmHWM:")
+    }
+
+    /// The memory that it has now.
+    pub(crate) fn memory_kib_now(&self) -> i64 {
+        self.status_kib("VmRSS:")
+    }
+
+    fn status_kib(&self, which: &str) -> i64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.id())).unwrap();
-        let most = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
-        most.trim().trim_end_matches(" kB").parse().unwrap()
+        let line = status.lines().find_map(|line| line.strip_prefix(which)).unwrap();
+        line.trim().trim_end_matches(" kB").parse().unwrap()
     }
 }
 
