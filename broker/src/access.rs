@@ -4,7 +4,7 @@ mod gate;
 mod refusals;
 mod rights;
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use broker_users::{Role, User, UserName, Users};
 use daemon_runtime::SettingsError;
@@ -36,6 +36,8 @@ pub(crate) struct Access {
     users: Users,
     anonymous: Anonymous,
     anonymous_user: User,
+    /// Users for whom publishers wait, besides those with the recorder's role.
+    publishers_wait_for: Vec<UserName>,
 }
 
 impl Access {
@@ -58,6 +60,7 @@ impl Access {
             users,
             anonymous: settings.anonymous.unwrap_or(usual),
             anonymous_user: User { password: None, role, publish: Vec::new(), subscribe: Vec::new() },
+            publishers_wait_for: settings.publishers_wait_for.clone(),
         })
     }
 
@@ -89,16 +92,27 @@ impl Access {
         let (name, user) = self.user(name)?;
         let mut rights = Rights::new(Some(name), user, client_id);
         rights.succeeds_anonymous = self.anonymous == Anonymous::Never;
+        rights.holds_publishers =
+            user.role == Some(Role::Recorder) || self.publishers_wait_for.contains(name);
         Some(rights)
     }
 
-    fn anonymous_rights(&self, client_id: &str) -> Rights {
-        Rights::new(None, &self.anonymous_user, client_id)
+    /// A recorder on the broker's own machine may well have no user.
+    fn anonymous_rights(&self, client_id: &str, address: IpAddr) -> Rights {
+        let mut rights = Rights::new(None, &self.anonymous_user, client_id);
+        let may_record = matches!(self.anonymous_user.role, Some(Role::Admin | Role::Recorder));
+        rights.holds_publishers = may_record && address.to_canonical().is_loopback();
+        rights
     }
 }
 
 impl Default for AccessSettings {
     fn default() -> Self {
-        AccessSettings { users: None, anonymous: None, anonymous_role: Role::Admin }
+        AccessSettings {
+            users: None,
+            anonymous: None,
+            anonymous_role: Role::Admin,
+            publishers_wait_for: Vec::new(),
+        }
     }
 }

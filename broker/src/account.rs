@@ -10,11 +10,12 @@
 //! Who is over its share is refused, or loses what is oldest of its own; nobody else loses
 //! anything.
 
+mod memory;
 mod owner;
 mod pool;
 
 pub(crate) use crate::account::owner::Owner;
-use crate::account::pool::Pool;
+use crate::account::pool::{Pool, most_of};
 use crate::settings::MqttSettings;
 
 /// What there is only so much of.
@@ -22,9 +23,11 @@ use crate::settings::MqttSettings;
 pub(crate) enum Kind {
     /// Sessions that outlive their connection.
     Sessions,
+    /// Bytes of memory, for everything.
+    Bytes,
 }
 
-const KINDS: [Kind; 1] = [Kind::Sessions];
+const KINDS: [Kind; 2] = [Kind::Sessions, Kind::Bytes];
 
 /// Who has how much of what is kept.
 #[derive(Debug)]
@@ -50,6 +53,13 @@ impl Account {
         self.pools[kind as usize].fits(owner, amount)
     }
 
+    /// How much more `owner` may take back after a restart: whatever it had has room, in whichever
+    /// order the others took theirs, if there is as much in all as before.
+    pub(crate) fn room_at_start(&self, owner: &Owner, kind: Kind) -> usize {
+        let pool = &self.pools[kind as usize];
+        pool.limit(owner).saturating_sub(pool.used(owner))
+    }
+
     /// `owner` has so much more.
     pub(crate) fn charge(&mut self, owner: &Owner, kind: Kind, amount: usize) {
         self.pools[kind as usize].charge(owner, amount);
@@ -59,11 +69,31 @@ impl Account {
     pub(crate) fn credit(&mut self, owner: &Owner, kind: Kind, amount: usize) {
         self.pools[kind as usize].credit(owner, amount);
     }
+
+    /// What `owner` keeps cost so many bytes before, and costs so many now.
+    pub(crate) fn adjust(&mut self, owner: &Owner, before: usize, now: usize) {
+        if now > before {
+            self.charge(owner, Kind::Bytes, now - before);
+        } else if now < before {
+            self.credit(owner, Kind::Bytes, before - now);
+        }
+    }
+
+    /// What all that is owed to a session of `owner` may cost, of which it now has `cost`: three
+    /// quarters of what the owner's other things leave. So one session that nobody comes back to
+    /// leaves room for the others, however long it is forgotten.
+    pub(crate) fn session_share(&self, owner: &Owner, cost: usize) -> usize {
+        let pool = &self.pools[Kind::Bytes as usize];
+        let others = pool.used(owner).saturating_sub(cost);
+        most_of(pool.share(owner).saturating_sub(others))
+    }
 }
 
 /// How much there is of it in all.
 fn total(kind: Kind, settings: &MqttSettings) -> usize {
     match kind {
         Kind::Sessions => settings.max_sessions,
+        Kind::Bytes if settings.max_kept_bytes == 0 => memory::bytes_to_keep(),
+        Kind::Bytes => settings.max_kept_bytes,
     }
 }

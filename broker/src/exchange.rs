@@ -13,11 +13,15 @@
 //! # When a subscriber is slower than the publishers
 //!
 //! What is owed to a session is bounded. At the bound, a message of QoS 1 or 2
-//! - for a *connected* session makes its publisher wait: the message is neither applied nor
-//!   acknowledged, and nothing more is read from that publisher, until the subscriber has
-//!   acknowledged something. One that acknowledges nothing for long is disconnected;
-//! - for an *absent* session drops the oldest message owed to it, with a line in the log. A dead
-//!   subscriber must not stop everybody else.
+//! - for a connected session *for which publishers wait* (the recorder's, mostly) makes its publisher
+//!   wait: the message is neither applied nor acknowledged, and nothing more is read from that
+//!   publisher, until the subscriber has acknowledged something that it was sent. One that does not
+//!   for long is disconnected;
+//! - for any other session, connected or absent, drops the oldest message owed to it, with a line in
+//!   the log. A slow or dead subscriber must not stop everybody else.
+//!
+//! What a SUBSCRIBE brings is paid for by whoever asks: it stops at the bound and goes on when
+//! there is room, and further packets of its client wait for it.
 //!
 //! # When the disk is full
 //!
@@ -62,7 +66,7 @@ use crate::owed::OwedLimits;
 use crate::publication::{DelayedWill, Publication, Will};
 use crate::retained::Retained;
 use crate::router::{Router, RouterFailure, RouterLimits, TooManyFilters};
-use crate::session::ConnectionId;
+use crate::session::{ConnectionId, Session};
 use crate::sessions::{Recipient, SessionId, Sessions};
 use crate::settings::MqttSettings;
 use crate::store::{Journal, Restored};
@@ -157,10 +161,10 @@ pub(crate) enum StartFailure {
 
 impl Exchange {
     /// Starts rumqttd's router and takes back what was kept; the exchange then works while
-    /// [`run`](Exchange::run) does. `users` is how many share what there is.
+    /// [`run`](Exchange::run) does.
     pub(crate) fn start(
-        (settings, users): (&MqttSettings, usize),
-        (restored, journal): (Restored, Journal),
+        settings: &MqttSettings,
+        (account, restored, journal): (Account, Restored, Journal),
         traffic: Arc<Traffic>,
         now: Instant,
         refusals: Arc<Refusals>,
@@ -174,7 +178,7 @@ impl Exchange {
         let mut exchange = Exchange {
             router,
             sessions: Sessions::default(),
-            account: Account::new(settings, users),
+            account,
             retained: Retained::new(settings.max_retained, settings.max_retained_bytes),
             clients: HashMap::new(),
             limits: Limits::new(settings),
@@ -239,7 +243,7 @@ impl Exchange {
     /// something is left from the last round.
     fn gather(&mut self, requests: &mut mpsc::Receiver<Request>, round: &mut Vec<Request>) -> bool {
         if self.postponed.is_empty() {
-            if self.unfinished.is_empty() && !self.put_off {
+            if self.unfinished.iter().all(|subscribing| subscribing.waits) && !self.put_off {
                 return requests.blocking_recv_many(round, ROUND) > 0;
             }
             round.extend(std::iter::from_fn(|| requests.try_recv().ok()).take(ROUND));
@@ -316,23 +320,20 @@ impl Exchange {
 
     fn control(&mut self, connection: ConnectionId, control: Control) -> Result<(), RouterFailure> {
         self.route()?;
-        let limits = self.limits.owed;
         let Some(client) = self.clients.get_mut(&connection) else {
             return Ok(());
         };
-        // Retained messages are not counted before they are sent, so a session that is owed too
-        // much already does not get more of them.
-        let must_wait = matches!(control, Control::Subscribe(_))
-            && (client.outgoing.is_congested()
-                || self
-                    .sessions
-                    .get_mut(client.session)
-                    .is_some_and(|session| session.holds_publishers(limits)));
-        let put_off = matches!(control, Control::Subscribe(_) | Control::Unsubscribe(_))
-            && (self.work.is_used_up()
-                || self.unfinished.iter().any(|other| other.session == client.session));
-        self.put_off |= put_off;
-        let must_wait = must_wait || put_off;
+        let must_wait = match control {
+            // What it brings of QoS 0 is not counted before it is sent.
+            Control::Subscribe(_) | Control::Unsubscribe(_) => {
+                let unfinished = self.unfinished.iter().find(|other| other.session == client.session);
+                let put_off = self.work.is_used_up() || unfinished.is_some_and(|other| !other.waits);
+                self.put_off |= put_off;
+                let is_subscribe = matches!(control, Control::Subscribe(_));
+                put_off || unfinished.is_some() || is_subscribe && client.outgoing.is_congested()
+            }
+            Control::Release(_) | Control::Disconnect { .. } => false,
+        };
         if must_wait || !client.held.is_empty() {
             client.held.push_back(Incoming::Control(control));
             return Ok(());
@@ -363,12 +364,21 @@ impl Limits {
     fn new(settings: &MqttSettings) -> Limits {
         let expiry_days = settings.session_expiry_days;
         Limits {
-            owed: OwedLimits { max_messages: settings.max_owed_messages, max_bytes: settings.max_owed_bytes },
+            owed: OwedLimits {
+                max_messages: settings.max_owed_messages,
+                max_bytes: settings.max_owed_bytes,
+                share: usize::MAX,
+            },
             window: settings.in_flight_messages,
             max_subscriptions: settings.max_subscriptions,
             expiry: (expiry_days > 0).then(|| Duration::from_secs(expiry_days * 86_400)),
             stalled_after: Duration::from_secs(settings.stalled_after_s),
         }
+    }
+
+    /// How much may be owed to a session.
+    fn owed(&self, account: &Account, session: &Session) -> OwedLimits {
+        OwedLimits { share: account.session_share(&session.owner, session.cost()), ..self.owed }
     }
 }
 

@@ -54,6 +54,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::access::Access;
+use crate::account::Account;
 use crate::admission::Admission;
 use crate::exchange::{Exchange, REQUESTS_WAITING, Request};
 use crate::listener::{Accepting, Listener};
@@ -76,7 +77,7 @@ pub struct Broker {
     settings: Settings,
     current: Arc<Current>,
     reloads: Option<Reloads<Settings>>,
-    kept: (Restored, Journal),
+    kept: (Account, Restored, Journal),
     health: Option<HealthEndpoint>,
 }
 
@@ -116,14 +117,16 @@ impl Broker {
                 return Err(nobody_could_come(listener.local_addr()?).into());
             }
         }
-        let kept = match Store::open(&settings.store)? {
-            Some(store) => store.restore()?,
+        let mut account = Account::new(&settings.mqtt, current.users());
+        let (restored, journal) = match Store::open(&settings.store)? {
+            Some(store) => store.restore(&mut account)?,
             None => {
                 tracing::warn!("[store] in_memory: nothing survives a restart of the broker");
                 (Restored::default(), Journal::in_memory())
             }
         };
         let health = HealthEndpoint::bind(&settings.health).await?;
+        let kept = (account, restored, journal);
         let (settings, current) = (settings.clone(), Arc::new(current));
         Ok(Broker { listeners, settings, current, reloads: None, kept, health })
     }
@@ -158,8 +161,7 @@ impl Broker {
         let (exchange, requests) = exchange::requests();
         let refusals = Arc::clone(&self.current.gate.refusals);
         let (traffic, now, stop) = (Arc::new(Traffic::default()), Instant::now(), shutdown.clone());
-        let limits = (mqtt, self.current.users());
-        let owner = Exchange::start(limits, self.kept, Arc::clone(&traffic), now, refusals, stop)?;
+        let owner = Exchange::start(mqtt, self.kept, Arc::clone(&traffic), now, refusals, stop)?;
         let overview = owner.watch();
         let thread = run_exchange(owner, requests)?;
         let admission = Admission::new(mqtt);

@@ -26,11 +26,29 @@ pub(crate) struct Owed {
     pub(crate) retain: bool,
 }
 
+impl Owed {
+    /// What it costs to keep, in bytes of memory: also if others are owed the same message.
+    pub(crate) fn cost(&self) -> usize {
+        owed_cost(self.message.size())
+    }
+}
+
+/// The same for a message of which only the size is known.
+pub(crate) fn owed_cost(size: usize) -> usize {
+    BESIDES_MESSAGE + size
+}
+
+/// What a message takes besides topic, payload and properties: on its own, in a queue, and under way.
+const BESIDES_MESSAGE: usize = 300;
+
 /// How much may be owed to one session.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct OwedLimits {
     pub(crate) max_messages: usize,
     pub(crate) max_bytes: usize,
+    /// What all of it may cost, with what is under way: what its owner may have, the others of its
+    /// owner's sessions being what they are.
+    pub(crate) share: usize,
 }
 
 /// The messages owed to one session and not sent yet, oldest first.

@@ -115,7 +115,8 @@ pub(crate) enum Next {
 /// Where a message was put that became owed, and what was dropped for it.
 #[derive(Debug)]
 pub(crate) struct Owing {
-    pub(crate) position: u64,
+    /// `None` if there is no room for it.
+    pub(crate) position: Option<u64>,
     pub(crate) dropped: Vec<(u64, Owed)>,
 }
 
@@ -137,10 +138,12 @@ pub(crate) struct Session {
     pub(crate) clean: bool,
     pub(crate) expiry: Expiry,
     pub(crate) connection: Option<ConnectionId>,
-    /// Since when the client has been absent, or present and has acknowledged nothing although
-    /// it could.
+    /// Since when the client has been absent, or present and has acknowledged nothing that it was
+    /// sent.
     pub(crate) idle_since: Instant,
     pub(crate) subscriptions: HashMap<String, Subscription>,
+    /// Whether publishers wait while its client is too slow.
+    pub(crate) may_hold_publishers: bool,
     owed: OwedQueue,
     /// By ascending position, which is the order in which they were sent.
     in_flight: VecDeque<InFlight>,
@@ -153,6 +156,8 @@ pub(crate) struct Session {
     receiving: HashSet<u16>,
     /// Messages dropped for want of room since somebody last asked.
     dropped: u64,
+    /// What all that is owed costs, sent or not.
+    cost: usize,
 }
 
 impl Session {
@@ -165,6 +170,7 @@ impl Session {
             connection: None,
             idle_since: now,
             subscriptions: HashMap::new(),
+            may_hold_publishers: false,
             owed: OwedQueue::default(),
             in_flight: VecDeque::new(),
             last_position: 0,
@@ -172,23 +178,48 @@ impl Session {
             sending_until: 0,
             receiving: HashSet::new(),
             dropped: 0,
+            cost: 0,
         }
     }
 
-    /// Keeps a message for the client, whether it is connected or not. An absent client whose
-    /// queue is full loses its oldest messages for it.
+    /// Keeps a message for the client, whether it is connected or not. Who is full loses its oldest
+    /// messages for it, unless publishers wait for it instead, or the message itself if not even
+    /// that makes enough room.
     pub(crate) fn owe(&mut self, owed: Owed, limits: OwedLimits) -> Owing {
+        let waited_for = self.connection.is_some() && self.may_hold_publishers;
+        let fits =
+            |session: &Session| !session.owed.is_full(limits) && session.cost + owed.cost() <= limits.share;
         let mut dropped = Vec::new();
-        while self.connection.is_none() && self.owed.is_full(limits) {
-            let Some(oldest) = self.owed.pop() else {
+        while !waited_for && !fits(self) {
+            let Some((position, oldest)) = self.owed.pop() else {
                 break;
             };
-            dropped.push(oldest);
+            self.cost -= oldest.cost();
+            dropped.push((position, oldest));
         }
-        self.dropped += dropped.len() as u64;
+        let is_owed = waited_for || fits(self);
+        self.dropped += dropped.len() as u64 + u64::from(!is_owed);
+        if !is_owed {
+            return Owing { position: None, dropped };
+        }
         self.last_position += 1;
+        self.cost += owed.cost();
         self.owed.push(self.last_position, owed);
-        Owing { position: self.last_position, dropped }
+        Owing { position: Some(self.last_position), dropped }
+    }
+
+    /// What all that is owed costs, sent or not.
+    pub(crate) fn cost(&self) -> usize {
+        self.cost
+    }
+
+    /// How many messages more, and at what cost, a SUBSCRIBE may bring at once.
+    pub(crate) fn room(&self, limits: OwedLimits) -> (usize, usize) {
+        let messages = limits.max_messages.saturating_sub(self.owed.len());
+        let bytes = limits.max_bytes.saturating_sub(self.owed.bytes());
+        // One message always has a chance: else its client would wait for ever.
+        let (messages, least) = if self.owed_messages() == 0 { (messages.max(1), 1) } else { (messages, 0) };
+        (messages, bytes.min(limits.share.saturating_sub(self.cost)).max(least))
     }
 
     /// What the store must know before anything is sent: messages up to this position may have
@@ -197,9 +228,11 @@ impl Session {
         self.sending_until
     }
 
-    /// Whether a connected client has as much owed to it as may be, so that publishers wait.
+    /// Whether a connected client for whom publishers wait has as much owed to it as may be.
     pub(crate) fn holds_publishers(&self, limits: OwedLimits) -> bool {
-        self.connection.is_some() && self.owed.is_full(limits)
+        // Somebody to whom nothing is owed always has room for a message.
+        let is_full = self.owed.is_full(limits) || (self.cost > 0 && self.cost >= limits.share);
+        self.may_hold_publishers && self.connection.is_some() && is_full
     }
 
     /// Messages owed, sent or not.
@@ -253,7 +286,9 @@ impl Session {
         // end of that delivery before it takes anything else under its id.
         let withdrawable = first.qos == QoS::AtLeastOnce || position > self.sent_before;
         if withdrawable && first.message.has_expired(now) {
-            return self.owed.pop().map(|(position, owed)| Next::Expired(position, owed));
+            let (position, owed) = self.owed.pop()?;
+            self.cost -= owed.cost();
+            return Some(Next::Expired(position, owed));
         }
         // An id is free again once the delivery that had it before is no longer under way.
         let oldest = self.in_flight.front().map_or(position, |oldest| oldest.position);
@@ -274,9 +309,20 @@ impl Session {
     }
 
     /// Takes an acknowledgement. One that fits nothing under way (late, or sent twice) changes
-    /// nothing.
+    /// nothing, and is no sign that the client gets anywhere.
     pub(crate) fn acknowledge(&mut self, ack: Ack, now: Instant) -> Outcome {
+        let outcome = self.strike(ack);
+        let struck = match &outcome {
+            Outcome::Completed { owed, .. } => owed.as_ref(),
+            Outcome::Recorded { owed, .. } => Some(owed),
+            Outcome::Nothing | Outcome::Release | Outcome::Unknown => return outcome,
+        };
+        self.cost -= struck.map_or(0, Owed::cost);
         self.idle_since = now;
+        outcome
+    }
+
+    fn strike(&mut self, ack: Ack) -> Outcome {
         match ack {
             Ack::Received(packet_id) => {
                 self.complete(packet_id, |owed| owed.is_some_and(|owed| owed.qos == QoS::AtLeastOnce))

@@ -43,6 +43,8 @@ pub(crate) struct Ended {
     pub(crate) owner: Owner,
     /// Whether it was a clean one.
     pub(crate) clean: bool,
+    /// What all that was owed to it cost.
+    pub(crate) cost: usize,
     /// The store's numbers of what was owed to it.
     pub(crate) owed: Vec<Arc<MessageNumber>>,
 }
@@ -115,8 +117,8 @@ impl Sessions {
             .into_iter()
             .filter_map(|(path, subscription)| self.withdraw(subscription.filter, id).then_some(path))
             .collect();
-        let (owner, clean) = (session.owner.clone(), session.clean);
-        Some(Ended { orphaned, owner, clean, owed: session.into_stored().collect() })
+        let (owner, clean, cost) = (session.owner.clone(), session.clean, session.cost());
+        Some(Ended { orphaned, owner, clean, cost, owed: session.into_stored().collect() })
     }
 
     /// Notes a subscription, in the place of an earlier one to the same filter.

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use broker_users::Role;
+use broker_users::{Role, UserName};
 use daemon_runtime::HealthSettings;
 use serde::Deserialize;
 
@@ -35,6 +35,9 @@ pub struct AccessSettings {
     pub anonymous: Option<Anonymous>,
     /// What they may do.
     pub anonymous_role: Role,
+    /// Users for whom publishers wait while they are too slow, besides those with the role
+    /// `recorder`. Anybody else then loses the oldest messages owed.
+    pub publishers_wait_for: Vec<UserName>,
 }
 
 /// Where clients come in without a user.
@@ -150,9 +153,12 @@ pub struct MqttSettings {
     pub in_flight_messages: u16,
     /// Bytes that may wait for a client to read them before QoS 0 messages to it are dropped.
     pub max_waiting_bytes: usize,
-    /// Seconds after which a connected client whose queue is full, and which acknowledges
-    /// nothing, is disconnected so that publishers can go on.
+    /// Seconds after which a connected client for which publishers wait, and which acknowledges
+    /// nothing that it was sent, is disconnected so that they can go on.
     pub stalled_after_s: u64,
+    /// Bytes of memory for what is owed to all sessions; 0 for a quarter of the machine's
+    /// memory, or half of what the unit or container may have. Divided as `max_sessions` is.
+    pub max_kept_bytes: usize,
     /// Retained messages.
     pub max_retained: usize,
     /// Bytes of their topics and payloads.
@@ -183,6 +189,7 @@ impl Default for MqttSettings {
             in_flight_messages: 1_000,
             max_waiting_bytes: 4 * 1024 * 1024,
             stalled_after_s: 60,
+            max_kept_bytes: 0,
             max_retained: 100_000,
             max_retained_bytes: 128 * 1024 * 1024,
             max_filters: 10_000,

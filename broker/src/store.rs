@@ -45,12 +45,32 @@ pub(crate) enum StoreError {
 /// Everything that was kept.
 #[derive(Debug, Default)]
 pub(crate) struct Restored {
+    /// Charged to their owners already.
     pub(crate) sessions: Vec<RestoredSession>,
     pub(crate) retained: Vec<(Arc<Message>, QoS)>,
     /// Wills of clients that were connected when the broker was killed.
     pub(crate) wills: Vec<RestoredWill>,
     /// Wills that wait for their clients to come back.
     pub(crate) delayed_wills: Vec<RestoredDelayedWill>,
+    pub(crate) dropped: Dropped,
+}
+
+/// What was kept and has no room any more, because there is less in all, or there are more users.
+#[derive(Debug, Default)]
+pub(crate) struct Dropped {
+    pub(crate) sessions: usize,
+    /// Messages owed.
+    pub(crate) owed: usize,
+}
+
+impl Dropped {
+    /// One line, if anything was dropped.
+    pub(crate) fn log(&self) {
+        let Dropped { sessions, owed } = self;
+        if sessions + owed > 0 {
+            tracing::warn!(sessions, owed, "not everything kept has room any more, so this much was dropped");
+        }
+    }
 }
 
 /// The will of a client that was connected.

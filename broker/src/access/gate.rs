@@ -74,7 +74,7 @@ impl Gate {
                 user
             }
             (None, None) if access.admits_anonymous(login.entrance) => {
-                return Ok(access.anonymous_rights(login.client_id));
+                return Ok(access.anonymous_rights(login.client_id, login.address));
             }
             (None, None) => return Err(LoginRefused::Anonymous),
         };

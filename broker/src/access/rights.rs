@@ -15,6 +15,8 @@ pub(crate) struct Rights {
     subscribe: Vec<String>,
     /// Whether nobody can come in any more as who the client was before it had a user.
     pub(super) succeeds_anonymous: bool,
+    /// Whether publishers wait while it is too slow; else the oldest messages owed to it are dropped.
+    pub(crate) holds_publishers: bool,
 }
 
 impl Rights {
@@ -25,6 +27,7 @@ impl Rights {
         Rights {
             user: name.cloned(),
             succeeds_anonymous: false,
+            holds_publishers: false,
             publish: user.publish_filters().filter_map(fill_in).collect(),
             subscribe: user.subscribe_filters().filter_map(fill_in).collect(),
         }

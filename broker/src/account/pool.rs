@@ -42,17 +42,29 @@ impl Pool {
 
     /// As much as `owner` may have while the others have what they have.
     pub(super) fn share(&self, owner: &Owner) -> usize {
+        let (part, left) = self.left_to(owner);
+        part + most_of(left)
+    }
+
+    /// As much as `owner` can have without another one's having less than its part.
+    pub(super) fn limit(&self, owner: &Owner) -> usize {
+        let (part, left) = self.left_to(owner);
+        part + left
+    }
+
+    /// The part of `owner`, and what the others leave of the rest.
+    fn left_to(&self, owner: &Owner) -> (usize, usize) {
         let used = self.used(owner);
         match owner {
             Owner::User(_) => {
                 let others = self.beyond - used.saturating_sub(self.part);
                 let others = others + self.addresses.saturating_sub(self.part);
-                self.part + most_of(self.rest.saturating_sub(others))
+                (self.part, self.rest.saturating_sub(others))
             }
             Owner::Address(_) => {
-                // Addresses have only one part together, so there is no end of owners of parts.
+                // Addresses have only one part together, since there is no end of them.
                 let others = self.beyond + self.addresses - used;
-                most_of((self.part + self.rest).saturating_sub(others))
+                (0, (self.part + self.rest).saturating_sub(others))
             }
         }
     }
@@ -92,7 +104,7 @@ impl Pool {
 }
 
 /// Three quarters of it, and of a single thing that thing.
-fn most_of(amount: usize) -> usize {
+pub(super) fn most_of(amount: usize) -> usize {
     amount - amount / 4
 }
 
@@ -186,6 +198,8 @@ mod tests {
                     pool.charge(&owner, amount);
                 }
                 prop_assert!(pool.used.values().sum::<usize>() <= total);
+                // After a restart all of it has room again.
+                prop_assert!(pool.used.iter().all(|(owner, used)| *used <= pool.limit(owner)));
                 for number in 0..users {
                     let user = user(&number.to_string());
                     prop_assert!(pool.used(&user) >= pool.part || pool.fits(&user, pool.part - pool.used(&user)));

@@ -43,6 +43,7 @@ impl Exchange {
         self.note_connection(&opened, owner, connection, &opening);
         outgoing.push(Outgoing::Answer(Answer::Connected { session_present: opened.present }));
         if let Some(session) = self.sessions.get_mut(opened.session) {
+            session.may_hold_publishers = rights.holds_publishers;
             for release in session.begin_again() {
                 outgoing.push(Outgoing::Deliver(release));
             }
@@ -214,6 +215,7 @@ impl Exchange {
         let Some(ended) = self.sessions.end(session) else {
             return;
         };
+        self.account.credit(&ended.owner, Kind::Bytes, ended.cost);
         if !ended.clean {
             self.account.credit(&ended.owner, Kind::Sessions, 1);
             self.journal.record(Change::Ended(session));

@@ -82,13 +82,13 @@ impl Exchange {
     }
 
     fn without_room(&mut self, recipients: &[Recipient]) -> bool {
-        let limits = self.limits.owed;
+        let (account, limits) = (&self.account, &self.limits);
         recipients.iter().any(|recipient| {
             recipient.qos != QoS::AtMostOnce
                 && self
                     .sessions
                     .get_mut(recipient.session)
-                    .is_some_and(|session| session.holds_publishers(limits))
+                    .is_some_and(|session| session.holds_publishers(limits.owed(account, session)))
         })
     }
 
@@ -117,6 +117,8 @@ impl Exchange {
             };
             self.deliver(*session, &publication.message, copy, &mut stored);
         }
+        // Nobody may have had room for it.
+        self.journal.forget(stored);
     }
 
     pub(super) fn retain(&mut self, publication: &Publication) {
@@ -172,13 +174,17 @@ impl Exchange {
         };
         let (qos, retain) = (owed.qos, owed.retain);
         let number = owed.stored.as_ref().map(|stored| stored.0);
-        let Owing { position, dropped } = session.owe(owed, self.limits.owed);
-        self.figures.dropped += dropped.len() as u64;
+        let before = session.cost();
+        let Owing { position, dropped } = session.owe(owed, self.limits.owed(&self.account, session));
+        self.account.adjust(&session.owner, before, session.cost());
+        self.figures.dropped += dropped.len() as u64 + u64::from(position.is_none());
         self.sendable.push(id);
-        let Some(number) = number else {
+        if let (Some(number), Some(position)) = (number, position) {
+            self.journal.record(Change::Owed { session: id, position, number, qos, retain });
+        }
+        if session.clean {
             return;
-        };
-        self.journal.record(Change::Owed { session: id, position, number, qos, retain });
+        }
         for (position, owed) in dropped {
             self.journal.record(Change::Dropped { session: id, position });
             self.journal.forget(owed.stored);
@@ -198,7 +204,7 @@ impl Exchange {
             else {
                 continue;
             };
-            let noted = session.sending_until();
+            let (noted, cost) = (session.sending_until(), session.cost());
             while let Some(next) = session.next(client.window, self.now) {
                 match next {
                     Next::Deliver(delivery) => {
@@ -212,6 +218,7 @@ impl Exchange {
                     Next::Expired(..) => {}
                 }
             }
+            self.account.adjust(&session.owner, cost, session.cost());
             let until = session.sending_until();
             if until != noted && !session.clean {
                 self.journal.record(Change::Sending { session: id, until });
@@ -228,12 +235,14 @@ impl Exchange {
         let Some(session) = self.sessions.get_mut(client.session) else {
             return;
         };
-        let (id, lasting) = (client.session, !session.clean);
+        let (id, lasting, cost) = (client.session, !session.clean, session.cost());
+        let mut delivered = false;
         for ack in acks {
             let mut known = true;
             match session.acknowledge(*ack, self.now) {
                 Outcome::Nothing => continue,
                 Outcome::Completed { position, owed } => {
+                    delivered = true;
                     if lasting {
                         self.journal.acknowledge(id, position);
                         self.journal.release(owed.and_then(|owed| owed.stored));
@@ -241,17 +250,22 @@ impl Exchange {
                     continue;
                 }
                 Outcome::Recorded { position, owed } if lasting => {
+                    delivered = true;
                     self.journal.record(Change::Recorded { session: id, position });
                     self.journal.release(owed.stored);
                 }
-                Outcome::Recorded { .. } | Outcome::Release => {}
+                Outcome::Recorded { .. } => delivered = true,
+                Outcome::Release => {}
                 Outcome::Unknown => known = false,
             }
             let release = Answer::Release { packet_id: ack.packet_id(), known };
             client.outgoing.push(Outgoing::Answer(release));
         }
-        self.sendable.push(client.session);
-        self.room_made = true;
+        if delivered {
+            self.account.adjust(&session.owner, cost, session.cost());
+            self.sendable.push(client.session);
+            self.room_made = true;
+        }
     }
 
     pub(super) fn release(&mut self, connection: ConnectionId, packet_id: u16) {

@@ -1,33 +1,17 @@
 //! Taking back what the store kept.
 
-use std::cmp::Reverse;
 use std::time::Duration;
 
-use crate::account::Kind;
 use crate::exchange::{Exchange, StartFailure, Unrouted};
 use crate::publication::DelayedWill;
 use crate::session::{Session, Subscription};
 use crate::store::{Change, Restored, RestoredSession, RestoredWill};
 
-/// What the store kept and there is no room for any more, because a limit is lower now, or there
-/// are more users.
-#[derive(Debug, Default)]
-struct Dropped {
-    sessions: usize,
-}
-
-impl Dropped {
-    fn log(&self) {
-        let Dropped { sessions } = self;
-        if *sessions > 0 {
-            tracing::warn!(sessions, "not everything kept has room any more, so this much was dropped");
-        }
-    }
-}
-
 impl Exchange {
     pub(super) fn restore(&mut self, restored: Restored) -> Result<(), StartFailure> {
-        let dropped = self.restore_sessions(restored.sessions)?;
+        for session in restored.sessions {
+            self.restore_session(session)?;
+        }
         for (message, qos) in restored.retained {
             if let Err(error) = self.retained.retain(&message, qos) {
                 tracing::warn!(topic = message.topic, "retained message not restored: {error}");
@@ -42,25 +26,8 @@ impl Exchange {
         for session in self.sessions.expired(self.limits.expiry, self.now) {
             self.end_session(session);
         }
-        dropped.log();
+        restored.dropped.log();
         Ok(())
-    }
-
-    /// Whoever has more than its share loses the sessions of those who were absent for longest.
-    fn restore_sessions(&mut self, mut sessions: Vec<RestoredSession>) -> Result<Dropped, StartFailure> {
-        let mut dropped = Dropped::default();
-        sessions.sort_by_key(|session| (session.absent_for, Reverse(session.id)));
-        for session in sessions {
-            if self.account.fits(&session.session.owner, Kind::Sessions, 1) {
-                self.restore_session(session)?;
-            } else {
-                dropped.sessions += 1;
-                self.journal.record(Change::Ended(session.id));
-                let owed = session.session.owed.into_iter().filter_map(|(_, owed)| owed?.stored);
-                self.journal.forget(owed);
-            }
-        }
-        Ok(dropped)
     }
 
     /// Clients that were connected have gone, all at the same time.
@@ -86,7 +53,6 @@ impl Exchange {
         }
         // A clock that does not reach back as far makes a session younger, not older.
         let idle_since = self.now.checked_sub(absence).unwrap_or(self.now);
-        self.account.charge(&restored.session.owner, Kind::Sessions, 1);
         self.sessions.restore(id, Session::restore(restored.session, idle_since));
         for (path, options) in restored.subscriptions {
             let filter = self.router.subscribe(&path)?;

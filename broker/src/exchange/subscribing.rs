@@ -11,6 +11,7 @@ use crate::exchange::unfinished::Subscribing;
 use crate::exchange::{Exchange, RetainedWanted, Subscribe, Unsubscribe, Wanted};
 use crate::message::Message;
 use crate::outgoing::{Answer, NotSubscribed};
+use crate::owed::owed_cost;
 use crate::retained::RetainedScan;
 use crate::session::{ConnectionId, Subscription};
 use crate::sessions::SessionId;
@@ -45,6 +46,14 @@ struct Asked {
     retained: Option<QoS>,
 }
 
+/// Why no more retained messages are looked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stopped {
+    AtTheEnd,
+    ForWork,
+    ForRoom,
+}
+
 /// What became of a packet.
 struct Granted {
     /// For each of its filters.
@@ -68,7 +77,7 @@ impl Exchange {
         if let Some(answer) = answer.take_if(|_| !self.sessions.is_lasting(session)) {
             self.answer(connection, answer);
         }
-        self.unfinished.push_back(Subscribing { connection, session, answer, scan });
+        self.unfinished.push_back(Subscribing { connection, session, answer, scan, waits: false });
         self.go_on_subscribing();
     }
 
@@ -81,8 +90,10 @@ impl Exchange {
             let Some(mut subscribing) = self.unfinished.pop_front() else {
                 return;
             };
-            let (found, is_whole) = self.find_retained(&mut subscribing.scan);
             let session = subscribing.session;
+            let (found, stopped) = self.find_retained(&mut subscribing.scan, session);
+            let is_whole = stopped == Stopped::AtTheEnd;
+            subscribing.waits = stopped == Stopped::ForRoom;
             if let Some(answer) = subscribing.answer.take_if(|_| is_whole) {
                 self.answer(subscribing.connection, answer);
             }
@@ -93,19 +104,38 @@ impl Exchange {
                 self.unfinished.push_back(subscribing);
             }
             for (message, qos) in found {
-                self.deliver(session, &message, Copy { qos, retain: true, droppable: false }, &mut None);
+                let mut stored = None;
+                self.deliver(session, &message, Copy { qos, retain: true, droppable: false }, &mut stored);
+                self.journal.forget(stored);
             }
         }
     }
 
-    /// What is found for now, and whether that is all.
-    fn find_retained(&mut self, scan: &mut RetainedScan) -> (Vec<(Arc<Message>, QoS)>, bool) {
+    /// What is found for now, and why not more.
+    fn find_retained(
+        &mut self,
+        scan: &mut RetainedScan,
+        session: SessionId,
+    ) -> (Vec<(Arc<Message>, QoS)>, Stopped) {
         let mut found = Vec::new();
+        // An absent client makes no room; it loses its oldest messages for what is found.
+        let session = self.sessions.get_mut(session).filter(|session| session.connection.is_some());
+        let room = session.map(|session| session.room(self.limits.owed(&self.account, session)));
+        let (mut messages, mut cost) = room.unwrap_or((usize::MAX, usize::MAX));
         loop {
+            if messages == 0 || cost == 0 {
+                return (found, Stopped::ForRoom);
+            }
             match scan.next(&self.retained, self.now, &mut self.work) {
-                Found::One((message, qos)) => found.push((Arc::clone(message), qos)),
-                Found::OutOfWork => return (found, false),
-                Found::NoMore => return (found, true),
+                Found::One((message, qos)) => {
+                    if qos != QoS::AtMostOnce {
+                        messages -= 1;
+                        cost = cost.saturating_sub(owed_cost(message.size()));
+                    }
+                    found.push((Arc::clone(message), qos));
+                }
+                Found::OutOfWork => return (found, Stopped::ForWork),
+                Found::NoMore => return (found, Stopped::AtTheEnd),
             }
         }
     }

@@ -21,8 +21,8 @@ struct Scene {
 impl Scene {
     fn new() -> Scene {
         let exchange = Exchange::start(
-            (&MqttSettings::default(), 0),
-            (Restored::default(), Journal::in_memory()),
+            &MqttSettings::default(),
+            (Account::new(&MqttSettings::default(), 0), Restored::default(), Journal::in_memory()),
             Arc::default(),
             Instant::now(),
             Arc::default(),

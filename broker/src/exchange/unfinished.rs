@@ -13,4 +13,6 @@ pub(super) struct Subscribing {
     /// Its SUBACK, until that is sent.
     pub(super) answer: Option<Answer>,
     pub(super) scan: RetainedScan,
+    /// Whether it waits for its client to make room, and not only for the next round.
+    pub(super) waits: bool,
 }

@@ -36,17 +36,17 @@ impl Exchange {
         if self.served.is_empty() {
             return Ok(());
         }
-        let (limits, now) = (self.limits.owed, self.now);
-        let patience = self.limits.stalled_after;
+        let (account, limits, now) = (&self.account, &self.limits, self.now);
         let stalled: Vec<_> = self
             .sessions
             .iter_mut()
             .filter(|(_, session)| {
-                session.holds_publishers(limits) && now.duration_since(session.idle_since) >= patience
+                session.holds_publishers(limits.owed(account, session))
+                    && now.duration_since(session.idle_since) >= limits.stalled_after
             })
             .filter_map(|(_, session)| {
                 let client_id = &*session.client_id;
-                tracing::warn!(client_id, "disconnected: its queue is full and it reads nothing");
+                tracing::warn!(client_id, "disconnected: its queue is full and it acknowledges nothing");
                 session.connection
             })
             .collect();
@@ -75,7 +75,7 @@ impl Exchange {
                     client_id,
                     dropped,
                     owed,
-                    "queue of an offline client is full: its oldest messages are dropped"
+                    "queue of a client is full: its oldest messages are dropped"
                 );
             }
         }

@@ -37,7 +37,10 @@ impl Session {
         };
         for (position, owed) in stored.owed {
             match owed {
-                Some(owed) => session.owed.push(position, owed),
+                Some(owed) => {
+                    session.cost += owed.cost();
+                    session.owed.push(position, owed);
+                }
                 None => session.in_flight.push_back(InFlight { position, owed: None }),
             }
         }

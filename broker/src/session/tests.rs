@@ -2,15 +2,17 @@ use std::time::Duration;
 
 use super::*;
 
-const LIMITS: OwedLimits = OwedLimits { max_messages: 3, max_bytes: 100 };
+const LIMITS: OwedLimits = OwedLimits { max_messages: 3, max_bytes: 100, share: usize::MAX };
 
 fn owed(qos: QoS, payload: &'static str) -> Owed {
     Owed { message: Arc::new(Message::plain("a", payload)), qos, stored: None, retain: false }
 }
 
+/// A client for which publishers wait.
 fn connected(now: Instant) -> Session {
     let mut session = Session::new("client".into(), Owner::User("user".into()), None, now);
     session.connection = Some(ConnectionId(1));
+    session.may_hold_publishers = true;
     session
 }
 

@@ -74,6 +74,13 @@ pub(crate) enum Change {
         session: SessionId,
         position: u64,
     },
+    /// Messages up to this position found no room at the start.
+    DroppedUpTo {
+        session: SessionId,
+        position: u64,
+    },
+    /// Any messages that are owed to nobody.
+    AllUnowed,
     /// Messages that are owed to nobody any more.
     Forgotten(RangeInclusive<u64>),
     /// A QoS 2 message was taken from the client.
@@ -125,6 +132,8 @@ impl Change {
             | Change::WillGone(_)
             | Change::WillDelayed { .. }
             | Change::DelayedWillGone(_)
+            | Change::DroppedUpTo { .. }
+            | Change::AllUnowed
             | Change::Forgotten(_) => false,
             Change::Retained { qos, .. } | Change::Unretained { qos, .. } => *qos != QoS::AtMostOnce,
             _ => true,

@@ -1,6 +1,8 @@
 //! Reading everything back at the start.
 
-use std::collections::{HashMap, HashSet};
+use std::cmp::Reverse;
+use std::collections::HashSet;
+use std::collections::hash_map::{Entry, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,23 +11,26 @@ use rumqttc::mqttbytes::{self, QoS};
 use rusqlite::types::Type;
 use rusqlite::{Params, Row};
 
-use crate::account::Owner;
+use crate::account::{Account, Kind, Owner};
 use crate::message::{Message, Properties};
-use crate::owed::{MessageNumber, Owed};
+use crate::owed::{MessageNumber, Owed, owed_cost};
 use crate::publication::{Publication, Will};
 use crate::session::{StoredSession, SubscriptionOptions};
 use crate::sessions::SessionId;
 use crate::store::clock::Clock;
 use crate::store::{
-    Journal, Restored, RestoredDelayedWill, RestoredSession, RestoredWill, Store, StoreError,
+    Change, Dropped, Journal, Restored, RestoredDelayedWill, RestoredSession, RestoredWill, Store, StoreError,
 };
 
+/// Messages that were read already, by number.
 type Messages = HashMap<u64, (Arc<Message>, Arc<MessageNumber>)>;
 
 impl Store {
-    /// Everything kept, and the journal for all that comes.
-    pub(crate) fn restore(self) -> Result<(Restored, Journal), StoreError> {
-        let (restored, last_number) = match self.read() {
+    /// Everything kept, and the journal for all that comes. Sessions and what is owed to them are
+    /// charged to `account`. What has no room is not even read: sessions of those who were absent
+    /// for longest, and of each session the oldest messages.
+    pub(crate) fn restore(self, account: &mut Account) -> Result<(Restored, Journal), StoreError> {
+        let (restored, last_number, changes) = match self.read(account) {
             Ok(read) => read,
             Err(error) => return Err(StoreError::Damaged { path: self.path, what: error.to_string() }),
         };
@@ -33,60 +38,134 @@ impl Store {
         let owed: usize = restored.sessions.iter().map(|found| found.session.owed.len()).sum();
         let retained = restored.retained.len();
         tracing::info!(path = %self.path.display(), sessions, owed, retained, "store read");
-        Ok((restored, Journal::new(Some(self), last_number)))
+        let mut journal = Journal::new(Some(self), last_number);
+        changes.into_iter().for_each(|change| journal.record(change));
+        Ok((restored, journal))
     }
 
-    /// Everything, and the highest message number.
-    fn read(&self) -> rusqlite::Result<(Restored, u64)> {
+    /// Everything, the highest message number, and what is to leave the file.
+    fn read(&self, account: &mut Account) -> rusqlite::Result<(Restored, u64, Vec<Change>)> {
         const RETAINED: &str = "SELECT topic, payload, properties, expires_at, qos FROM retained";
         const WILLS: &str = "SELECT topic, payload, properties, lifetime, qos, retain, delay, session \
                              FROM will ORDER BY connection";
         const DELAYED: &str = "SELECT topic, payload, properties, lifetime, qos, retain, due_at, session \
                                FROM delayed_will";
+        const LAST_NUMBER: &str = "SELECT coalesce(max(number), 0) FROM message";
         let clock = Clock::read();
-        let messages = self.messages(clock)?;
-        let restored = Restored {
-            sessions: self.sessions(&messages, clock)?,
-            retained: self.all(RETAINED, [], |row| Ok((Arc::new(message(row, clock)?), qos(row, 4)?)))?,
-            wills: self.all(WILLS, [], restored_will)?,
-            delayed_wills: self.all(DELAYED, [], |row| delayed_will(row, clock))?,
-        };
-        Ok((restored, messages.keys().max().copied().unwrap_or(0)))
+        let (mut restored, mut changes) = (Restored::default(), Vec::new());
+        self.read_sessions(&mut restored, &mut changes, account, clock)?;
+        restored.retained =
+            self.all(RETAINED, [], |row| Ok((Arc::new(message(row, clock)?), qos(row, 4)?)))?;
+        restored.wills = self.all(WILLS, [], restored_will)?;
+        restored.delayed_wills = self.all(DELAYED, [], |row| delayed_will(row, clock))?;
+        let last_number = self.connection.query_row(LAST_NUMBER, [], |row| row.get(0))?;
+        Ok((restored, last_number, changes))
     }
 
-    fn messages(&self, clock: Clock) -> rusqlite::Result<Messages> {
-        const MESSAGES: &str = "SELECT topic, payload, properties, expires_at, number FROM message";
-        let messages = self.all(MESSAGES, [], |row| {
-            let number = row.get(4)?;
-            Ok((number, (Arc::new(message(row, clock)?), Arc::new(MessageNumber(number)))))
-        })?;
-        Ok(messages.into_iter().collect())
-    }
-
-    fn sessions(&self, messages: &Messages, clock: Clock) -> rusqlite::Result<Vec<RestoredSession>> {
+    fn read_sessions(
+        &self,
+        restored: &mut Restored,
+        changes: &mut Vec<Change>,
+        account: &mut Account,
+        clock: Clock,
+    ) -> rusqlite::Result<()> {
         const SESSIONS: &str =
-            "SELECT id, client, absent_since, sending_until, expires_after, owner FROM session ORDER BY id";
+            "SELECT id, client, absent_since, sending_until, expires_after, owner FROM session";
+        let mut messages = Messages::new();
         let mut sessions = self.all(SESSIONS, [], |row| session(row, clock))?;
-        for restored in &mut sessions {
-            self.fill(restored, messages)?;
+        sessions.sort_by_key(|session| (session.absent_for, Reverse(session.id)));
+        for mut found in sessions {
+            let owner = &found.session.owner;
+            if account.room_at_start(owner, Kind::Sessions) == 0 {
+                restored.dropped.sessions += 1;
+                changes.push(Change::Ended(found.id));
+                continue;
+            }
+            account.charge(owner, Kind::Sessions, 1);
+            let dropped_up_to = self.make_room(&found, account, &mut restored.dropped)?;
+            if let Some(position) = dropped_up_to {
+                changes.push(Change::DroppedUpTo { session: found.id, position });
+            }
+            self.fill(&mut found, dropped_up_to.unwrap_or(0), &mut messages, clock)?;
+            let owed = found.session.owed.iter().filter_map(|(_, owed)| owed.as_ref());
+            account.charge(&found.session.owner, Kind::Bytes, owed.map(Owed::cost).sum());
+            restored.sessions.push(found);
         }
-        Ok(sessions)
+        if !changes.is_empty() {
+            changes.push(Change::AllUnowed);
+        }
+        Ok(())
     }
 
-    fn fill(&self, restored: &mut RestoredSession, messages: &Messages) -> rusqlite::Result<()> {
+    /// Looks for room for what is owed to a session, the newest first; up to which position there is
+    /// none.
+    fn make_room(
+        &self,
+        found: &RestoredSession,
+        account: &Account,
+        dropped: &mut Dropped,
+    ) -> rusqlite::Result<Option<u64>> {
+        const SIZES: &str = "SELECT position, octet_length(topic) + octet_length(payload) + coalesce(octet_length(properties), 0) \
+             FROM owed JOIN message ON number = message WHERE session = ?1 ORDER BY position DESC";
+        let owner = &found.session.owner;
+        let mut sizes = self.connection.prepare_cached(SIZES)?;
+        let mut rows = sizes.query([found.id.0])?;
+        let (room, mut cost, mut last) = (account.room_at_start(owner, Kind::Bytes), 0, None);
+        while let Some(row) = rows.next()? {
+            let more = owed_cost(row.get(1)?);
+            if last.is_some() || cost + more > room {
+                dropped.owed += 1;
+                last = last.or(Some(row.get(0)?));
+            } else {
+                cost += more;
+            }
+        }
+        Ok(last)
+    }
+
+    fn fill(
+        &self,
+        found: &mut RestoredSession,
+        dropped_up_to: u64,
+        messages: &mut Messages,
+        clock: Clock,
+    ) -> rusqlite::Result<()> {
         const SUBSCRIPTIONS: &str =
             "SELECT filter, qos, no_local, retain_as_published FROM subscription WHERE session = ?1";
-        let id = [restored.id.0];
-        restored.subscriptions = self.all(SUBSCRIPTIONS, id, |row| Ok((row.get(0)?, options(row)?)))?;
+        const OWED: &str = "SELECT position, message, qos, retain FROM owed \
+                            WHERE session = ?1 AND (message IS NULL OR position > ?2) ORDER BY position";
+        let id = [found.id.0];
+        found.subscriptions = self.all(SUBSCRIPTIONS, id, |row| Ok((row.get(0)?, options(row)?)))?;
         let receiving =
             self.all("SELECT packet_id FROM receiving WHERE session = ?1", id, |row| row.get(0))?;
-        restored.session.receiving = receiving.into_iter().collect();
-        restored.session.owed = self.all(
-            "SELECT position, message, qos, retain FROM owed WHERE session = ?1 ORDER BY position",
-            id,
-            |row| Ok((row.get(0)?, owed(row, messages)?)),
-        )?;
+        found.session.receiving = receiving.into_iter().collect();
+        found.session.owed = self.all(OWED, (found.id.0, dropped_up_to), |row| {
+            Ok((row.get(0)?, self.owed(row, messages, clock)?))
+        })?;
         Ok(())
+    }
+
+    fn owed(&self, row: &Row<'_>, messages: &mut Messages, clock: Clock) -> rusqlite::Result<Option<Owed>> {
+        let Some(number) = row.get::<_, Option<u64>>(1)? else {
+            return Ok(None);
+        };
+        let (message, stored) = match messages.entry(number) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(new) => new.insert(self.message(number, clock)?),
+        };
+        Ok(Some(Owed {
+            message: Arc::clone(message),
+            stored: Some(Arc::clone(stored)),
+            qos: qos(row, 2)?,
+            retain: row.get(3)?,
+        }))
+    }
+
+    fn message(&self, number: u64, clock: Clock) -> rusqlite::Result<(Arc<Message>, Arc<MessageNumber>)> {
+        const MESSAGE: &str = "SELECT topic, payload, properties, expires_at FROM message WHERE number = ?1";
+        let found = self.all(MESSAGE, [number], |row| message(row, clock))?.pop();
+        let message = found.ok_or_else(|| damaged(1, "an owed message is missing"))?;
+        Ok((Arc::new(message), Arc::new(MessageNumber(number))))
     }
 
     fn all<T>(
@@ -117,19 +196,6 @@ fn session(row: &Row<'_>, clock: Clock) -> rusqlite::Result<RestoredSession> {
             receiving: HashSet::new(),
         },
     })
-}
-
-fn owed(row: &Row<'_>, messages: &Messages) -> rusqlite::Result<Option<Owed>> {
-    let Some(number) = row.get::<_, Option<u64>>(1)? else {
-        return Ok(None);
-    };
-    let (message, stored) = messages.get(&number).ok_or_else(|| damaged(1, "an owed message is missing"))?;
-    Ok(Some(Owed {
-        message: Arc::clone(message),
-        stored: Some(Arc::clone(stored)),
-        qos: qos(row, 2)?,
-        retain: row.get(3)?,
-    }))
 }
 
 fn options(row: &Row<'_>) -> rusqlite::Result<SubscriptionOptions> {

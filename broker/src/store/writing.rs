@@ -70,6 +70,17 @@ fn apply(transaction: &Transaction<'_>, change: &Change, clock: Clock) -> rusqli
             write(transaction, "DELETE FROM owed WHERE session = ?1 AND position = ?2", (session.0, position))
         }
         Change::Forgotten(numbers) => forget(transaction, numbers),
+        Change::DroppedUpTo { session, position } => write(
+            transaction,
+            "DELETE FROM owed WHERE session = ?1 AND position <= ?2 AND message IS NOT NULL",
+            (session.0, position),
+        ),
+        Change::AllUnowed => write(
+            transaction,
+            "DELETE FROM message \
+             WHERE number NOT IN (SELECT message FROM owed WHERE message IS NOT NULL)",
+            [],
+        ),
         _ => apply_to_topic_or_will(transaction, change, clock),
     }
 }
@@ -163,6 +174,8 @@ fn apply_to_session(transaction: &Transaction<'_>, change: &Change, clock: Clock
         | Change::Recorded { .. }
         | Change::Dropped { .. }
         | Change::Forgotten(_)
+        | Change::DroppedUpTo { .. }
+        | Change::AllUnowed
         | Change::Retained { .. }
         | Change::Unretained { .. }
         | Change::Will { .. }
