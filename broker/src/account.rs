@@ -10,10 +10,14 @@
 //! Who is over its share is refused, or loses what is oldest of its own; nobody else loses
 //! anything.
 
+mod costs;
 mod memory;
 mod owner;
 mod pool;
 
+pub(crate) use crate::account::costs::{
+    filter_cost, owed_cost, retained_charges, retained_cost, session_cost,
+};
 pub(crate) use crate::account::owner::Owner;
 use crate::account::pool::{Pool, most_of};
 use crate::settings::MqttSettings;
@@ -23,11 +27,17 @@ use crate::settings::MqttSettings;
 pub(crate) enum Kind {
     /// Sessions that outlive their connection.
     Sessions,
+    /// Different filters of one owner.
+    Filters,
+    /// Retained messages.
+    Retained,
+    /// Bytes of their topics and payloads.
+    RetainedBytes,
     /// Bytes of memory, for everything.
     Bytes,
 }
 
-const KINDS: [Kind; 2] = [Kind::Sessions, Kind::Bytes];
+const KINDS: [Kind; 5] = [Kind::Sessions, Kind::Filters, Kind::Retained, Kind::RetainedBytes, Kind::Bytes];
 
 /// Who has how much of what is kept.
 #[derive(Debug)]
@@ -93,6 +103,10 @@ impl Account {
 fn total(kind: Kind, settings: &MqttSettings) -> usize {
     match kind {
         Kind::Sessions => settings.max_sessions,
+        // As many as the router takes, whoever subscribes to them.
+        Kind::Filters => settings.max_filters.saturating_mul(2),
+        Kind::Retained => settings.max_retained,
+        Kind::RetainedBytes => settings.max_retained_bytes,
         Kind::Bytes if settings.max_kept_bytes == 0 => memory::bytes_to_keep(),
         Kind::Bytes => settings.max_kept_bytes,
     }

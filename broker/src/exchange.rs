@@ -38,6 +38,7 @@ mod publishing;
 mod reporting;
 mod requests;
 mod restoring;
+mod retaining;
 mod subscribing;
 mod unfinished;
 mod upkeep;
@@ -53,7 +54,7 @@ use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::access::{Refusals, Rights};
-use crate::account::Account;
+use crate::account::{Account, Owner};
 use crate::exchange::figures::Figures;
 pub(crate) use crate::exchange::overview::{Overview, StoreState};
 pub(crate) use crate::exchange::requests::{
@@ -65,7 +66,7 @@ use crate::outgoing::OutgoingSender;
 use crate::owed::OwedLimits;
 use crate::publication::{DelayedWill, Publication, Will};
 use crate::retained::Retained;
-use crate::router::{Router, RouterFailure, RouterLimits, TooManyFilters};
+use crate::router::{Router, RouterFailure, RouterLimits};
 use crate::session::{ConnectionId, Session};
 use crate::sessions::{Recipient, SessionId, Sessions};
 use crate::settings::MqttSettings;
@@ -80,6 +81,7 @@ const ROUND: usize = 256;
 #[derive(Debug)]
 struct Client {
     session: SessionId,
+    owner: Owner,
     outgoing: OutgoingSender,
     rights: Arc<Rights>,
     /// QoS 1 and 2 messages that may be under way to it.
@@ -96,6 +98,8 @@ struct Unrouted {
     publisher: Option<ConnectionId>,
     /// The session of the client that has published it, if it was not the broker itself.
     session: Option<SessionId>,
+    /// To whom it is charged if it is retained; `None` for the broker itself.
+    owner: Option<Owner>,
     publication: Publication,
 }
 
@@ -155,8 +159,6 @@ struct Limits {
 pub(crate) enum StartFailure {
     #[error("starting rumqttd's router: {0}")]
     Router(#[from] RouterFailure),
-    #[error("cannot restore the subscriptions of a session: {0}; raise [mqtt] max_filters")]
-    Filters(#[from] TooManyFilters),
 }
 
 impl Exchange {
@@ -179,7 +181,7 @@ impl Exchange {
             router,
             sessions: Sessions::default(),
             account,
-            retained: Retained::new(settings.max_retained, settings.max_retained_bytes),
+            retained: Retained::default(),
             clients: HashMap::new(),
             limits: Limits::new(settings),
             figures: Figures::new(traffic, now),
@@ -202,7 +204,7 @@ impl Exchange {
             unfinished: VecDeque::new(),
             put_off: false,
         };
-        exchange.restore(restored)?;
+        exchange.restore(restored);
         Ok(exchange)
     }
 
@@ -309,8 +311,15 @@ impl Exchange {
         for packet in packets {
             match packet {
                 Incoming::Publish(publication) => {
-                    let session = self.clients.get(&connection).map(|client| client.session);
-                    self.unrouted.push(Unrouted { publisher: Some(connection), session, publication });
+                    let Some(client) = self.clients.get(&connection) else {
+                        return Ok(());
+                    };
+                    self.unrouted.push(Unrouted {
+                        publisher: Some(connection),
+                        session: Some(client.session),
+                        owner: Some(client.owner.clone()),
+                        publication,
+                    });
                 }
                 Incoming::Control(control) => self.control(connection, control)?,
             }
@@ -351,12 +360,12 @@ impl Exchange {
 impl Unrouted {
     /// What the broker itself has to say.
     fn own(publication: Publication) -> Unrouted {
-        Unrouted { publisher: None, session: None, publication }
+        Unrouted { publisher: None, session: None, owner: None, publication }
     }
 
     /// What is published for a session's client.
-    fn of_session(session: SessionId, publication: Publication) -> Unrouted {
-        Unrouted { publisher: None, session: Some(session), publication }
+    fn of_session(session: Option<SessionId>, owner: Owner, publication: Publication) -> Unrouted {
+        Unrouted { publisher: None, session, owner: Some(owner), publication }
     }
 }
 

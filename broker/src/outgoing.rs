@@ -52,6 +52,8 @@ pub(crate) enum Answer {
 pub(crate) enum ConnectRefused {
     #[error("there are too many sessions")]
     TooManySessions,
+    #[error("there is no room left for its will")]
+    NoRoomForWill,
     #[error("there are too many clients")]
     TooManyClients,
     #[error("a persistent session needs a client id")]
@@ -75,6 +77,8 @@ pub(crate) enum NotSubscribed {
     Shared,
     #[error("the session has too many subscriptions")]
     TooMany,
+    #[error("its owner has as many filters as it may, or no memory left for more")]
+    OverShare,
     #[error("{0}")]
     TooManyFilters(String),
 }

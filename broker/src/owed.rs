@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use rumqttc::mqttbytes::QoS;
 
+use crate::account::owed_cost;
 use crate::message::Message;
 
 /// The number under which the store holds a message, once for all sessions that it is owed to.
@@ -33,21 +34,13 @@ impl Owed {
     }
 }
 
-/// The same for a message of which only the size is known.
-pub(crate) fn owed_cost(size: usize) -> usize {
-    BESIDES_MESSAGE + size
-}
-
-/// What a message takes besides topic, payload and properties: on its own, in a queue, and under way.
-const BESIDES_MESSAGE: usize = 300;
-
 /// How much may be owed to one session.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct OwedLimits {
     pub(crate) max_messages: usize,
     pub(crate) max_bytes: usize,
-    /// What all of it may cost, with what is under way: what its owner may have, the others of its
-    /// owner's sessions being what they are.
+    /// What all that is kept for the session may cost, with what is under way: what its owner may
+    /// have, the others of its owner's things being what they are.
     pub(crate) share: usize,
 }
 

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use rumqttc::mqttbytes::QoS;
 
+use crate::account::Owner;
 use crate::message::Message;
 
 /// What is published for a client that goes without a word.
@@ -44,5 +45,7 @@ pub(crate) struct Publication {
 #[derive(Debug)]
 pub(crate) struct DelayedWill {
     pub(crate) due: Instant,
+    /// To whom it is charged.
+    pub(crate) owner: Owner,
     pub(crate) will: Will,
 }

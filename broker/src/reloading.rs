@@ -93,8 +93,6 @@ fn needing_restart(old: &Settings, new: &Settings) -> Vec<&'static str> {
         ("mqtt.listen", old.mqtt.listen != new.mqtt.listen),
         ("mqtt.max_filters", old.mqtt.max_filters != new.mqtt.max_filters),
         ("mqtt.max_topics", old.mqtt.max_topics != new.mqtt.max_topics),
-        ("mqtt.max_retained", old.mqtt.max_retained != new.mqtt.max_retained),
-        ("mqtt.max_retained_bytes", old.mqtt.max_retained_bytes != new.mqtt.max_retained_bytes),
         ("store", old.store != new.store),
         ("tls.listen", old.tls.listen != new.tls.listen && old.tls.certificate.is_some()),
         ("tls.certificate", old.tls.certificate.is_none() && new.tls.certificate.is_some()),

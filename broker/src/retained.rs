@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use rumqttc::mqttbytes::QoS;
 
+use crate::account::Owner;
 use crate::message::Message;
 pub(crate) use crate::retained::scan::RetainedScan;
 use crate::topic_tree::TopicTree;
@@ -16,74 +17,46 @@ use crate::topic_tree::TopicTree;
 pub(crate) struct RetainedMessage {
     pub(crate) message: Arc<Message>,
     pub(crate) qos: QoS,
+    /// Who has published it; `None` for the broker itself.
+    pub(crate) owner: Option<Owner>,
     /// They count up as they are retained.
     number: u64,
 }
 
-/// There are as many retained messages as may be.
-#[derive(Debug, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum TooManyRetained {
-    #[error("the limit of {0} retained messages is reached")]
-    Messages(usize),
-    #[error("retained messages take all {0} bytes that [mqtt] max_retained_bytes allows")]
-    Bytes(usize),
-}
-
 /// The retained messages of all topics.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Retained {
     by_topic: TopicTree<RetainedMessage>,
     last_number: u64,
-    /// Those that clients have published, and bytes of topics, payloads and properties. The
-    /// broker's own figures are always retained.
+    /// Those that clients have published.
     messages: usize,
-    bytes: usize,
-    max_messages: usize,
-    max_bytes: usize,
 }
 
 impl Retained {
-    pub(crate) fn new(max_messages: usize, max_bytes: usize) -> Retained {
-        Retained {
-            by_topic: TopicTree::default(),
-            last_number: 0,
-            messages: 0,
-            bytes: 0,
-            max_messages,
-            max_bytes,
-        }
-    }
-
     /// How many messages of clients are retained.
     pub(crate) fn len(&self) -> usize {
         self.messages
     }
 
-    /// Keeps a message in the place of the topic's last one. An empty one only deletes it.
-    pub(crate) fn retain(&mut self, message: &Arc<Message>, qos: QoS) -> Result<(), TooManyRetained> {
-        let earlier = self.by_topic.get(&message.topic).map(|earlier| earlier.message.size());
-        let empty = message.payload.is_empty();
-        if !message.topic.starts_with("$SYS/") {
-            let messages = self.messages - usize::from(earlier.is_some()) + usize::from(!empty);
-            let bytes = self.bytes - earlier.unwrap_or(0) + if empty { 0 } else { message.size() };
-            // What takes no more room than before is always taken.
-            if messages > self.messages.max(self.max_messages) {
-                return Err(TooManyRetained::Messages(self.max_messages));
-            }
-            if bytes > self.bytes.max(self.max_bytes) {
-                return Err(TooManyRetained::Bytes(self.max_bytes));
-            }
-            (self.messages, self.bytes) = (messages, bytes);
-        }
-        if empty {
-            self.by_topic.remove(&message.topic);
-        } else {
-            self.last_number += 1;
-            let number = self.last_number;
-            self.by_topic
-                .insert(&message.topic, RetainedMessage { message: Arc::clone(message), qos, number });
-        }
-        Ok(())
+    pub(crate) fn get(&self, topic: &str) -> Option<&RetainedMessage> {
+        self.by_topic.get(topic)
+    }
+
+    /// Keeps a message in the place of the topic's last one. `owner` is who has published it, if it
+    /// was not the broker itself.
+    pub(crate) fn insert(&mut self, message: Arc<Message>, qos: QoS, owner: Option<Owner>) {
+        self.messages += usize::from(owner.is_some());
+        self.last_number += 1;
+        let number = self.last_number;
+        let topic = Arc::clone(&message);
+        let earlier = self.by_topic.insert(&topic.topic, RetainedMessage { message, qos, owner, number });
+        self.messages -= usize::from(earlier.is_some_and(|earlier| earlier.owner.is_some()));
+    }
+
+    /// Forgets the message of a topic.
+    pub(crate) fn remove(&mut self, topic: &str) {
+        let removed = self.by_topic.remove(topic);
+        self.messages -= usize::from(removed.is_some_and(|removed| removed.owner.is_some()));
     }
 
     /// Removes the messages that have expired, and returns them.
@@ -91,11 +64,8 @@ impl Retained {
         let expired = self.by_topic.values().filter(|retained| retained.message.has_expired(now));
         let gone: Vec<_> = expired.cloned().collect();
         for retained in &gone {
-            self.by_topic.remove(&retained.message.topic);
+            self.remove(&retained.message.topic);
         }
-        // The broker's own figures do not expire.
-        self.messages -= gone.len();
-        self.bytes -= gone.iter().map(|retained| retained.message.size()).sum::<usize>();
         gone
     }
 }
@@ -108,9 +78,9 @@ mod tests {
     use crate::work::Work;
 
     fn retained(topics: &[&str]) -> Retained {
-        let mut retained = Retained::new(topics.len(), 1_000);
+        let mut retained = Retained::default();
         for topic in topics {
-            retained.retain(&message(topic, "x"), QoS::AtLeastOnce).unwrap();
+            retained.insert(message(topic, "x"), QoS::AtLeastOnce, None);
         }
         retained
     }
@@ -149,28 +119,15 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_message_deletes_and_makes_room() {
-        let mut retained = retained(&["a", "b"]);
-        let full = retained.retain(&message("c", "x"), QoS::AtMostOnce);
-        assert_eq!(full, Err(TooManyRetained::Messages(2)));
-        retained.retain(&message("a", "new"), QoS::AtMostOnce).unwrap();
-        retained.retain(&message("b", ""), QoS::AtMostOnce).unwrap();
-        retained.retain(&message("c", "x"), QoS::AtMostOnce).unwrap();
-        assert_eq!(topics(&retained, "#"), ["a", "c"]);
-    }
-
-    #[test]
-    fn bytes_are_limited_and_come_back() {
-        let mut retained = Retained::new(10, 10);
-        retained.retain(&message("a", "12345"), QoS::AtMostOnce).unwrap();
-        let full = retained.retain(&message("b", "1234"), QoS::AtMostOnce);
-        assert_eq!(full, Err(TooManyRetained::Bytes(10)));
-        // In the place of the earlier one it fits, and a smaller one leaves room.
-        retained.retain(&message("a", "123456789"), QoS::AtMostOnce).unwrap();
-        retained.retain(&message("a", "1"), QoS::AtMostOnce).unwrap();
-        retained.retain(&message("b", "1234567"), QoS::AtMostOnce).unwrap();
-        retained.retain(&message("b", ""), QoS::AtMostOnce).unwrap();
-        retained.retain(&message("c", "1234567"), QoS::AtMostOnce).unwrap();
+    fn clients_messages_are_counted_and_the_brokers_own_are_not() {
+        let mut retained = retained(&["$SYS/up"]);
+        let owner = Some(Owner::User("user".into()));
+        for topic in ["a", "b", "a"] {
+            retained.insert(message(topic, "x"), QoS::AtMostOnce, owner.clone());
+        }
+        assert_eq!(retained.len(), 2);
+        retained.remove("b");
+        assert_eq!((retained.len(), topics(&retained, "#")), (1, vec!["a".to_owned()]));
     }
 
     #[test]
@@ -184,7 +141,7 @@ mod tests {
     fn what_is_retained_after_the_subscribe_is_left_out() {
         let mut retained = retained(&["a", "b"]);
         let mut scan = RetainedScan::new(vec![("#".to_owned(), QoS::AtLeastOnce)], &retained);
-        retained.retain(&message("b", "new"), QoS::AtMostOnce).unwrap();
+        retained.insert(message("b", "new"), QoS::AtMostOnce, None);
         let mut found = Vec::new();
         loop {
             match scan.next(&retained, Instant::now(), &mut Work::of(1)) {

@@ -112,6 +112,11 @@ impl Router {
         })
     }
 
+    /// The number of `filter`, if somebody subscribes to it.
+    pub(crate) fn known_filter(&self, filter: &str) -> Option<FilterId> {
+        self.filters.get(filter).map(|known| known.id)
+    }
+
     /// The number of `filter`, which takes part in matching from now on.
     pub(crate) fn subscribe(&mut self, filter: &str) -> Result<FilterId, TooManyFilters> {
         if let Some(known) = self.filters.get(filter) {

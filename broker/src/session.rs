@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use rumqttc::mqttbytes::QoS;
 
-use crate::account::Owner;
+use crate::account::{Owner, session_cost};
 use crate::message::Message;
 use crate::owed::{Owed, OwedLimits, OwedQueue};
 use crate::router::FilterId;
@@ -156,13 +156,14 @@ pub(crate) struct Session {
     receiving: HashSet<u16>,
     /// Messages dropped for want of room since somebody last asked.
     dropped: u64,
-    /// What all that is owed costs, sent or not.
+    /// What all that is kept for it costs: also what is owed, sent or not.
     cost: usize,
 }
 
 impl Session {
     pub(crate) fn new(client_id: Arc<str>, owner: Owner, expiry: Expiry, now: Instant) -> Session {
         Session {
+            cost: session_cost(&client_id),
             client_id,
             owner,
             clean: expiry == Some(Duration::ZERO),
@@ -178,7 +179,6 @@ impl Session {
             sending_until: 0,
             receiving: HashSet::new(),
             dropped: 0,
-            cost: 0,
         }
     }
 
@@ -208,9 +208,19 @@ impl Session {
         Owing { position: Some(self.last_position), dropped }
     }
 
-    /// What all that is owed costs, sent or not.
+    /// What all that is kept for it costs: also what is owed, sent or not.
     pub(crate) fn cost(&self) -> usize {
         self.cost
+    }
+
+    /// Something more is kept for it.
+    pub(crate) fn add_cost(&mut self, cost: usize) {
+        self.cost += cost;
+    }
+
+    /// Something is not kept any more.
+    pub(crate) fn remove_cost(&mut self, cost: usize) {
+        self.cost -= cost;
     }
 
     /// How many messages more, and at what cost, a SUBSCRIBE may bring at once.
@@ -231,7 +241,7 @@ impl Session {
     /// Whether a connected client for whom publishers wait has as much owed to it as may be.
     pub(crate) fn holds_publishers(&self, limits: OwedLimits) -> bool {
         // Somebody to whom nothing is owed always has room for a message.
-        let is_full = self.owed.is_full(limits) || (self.cost > 0 && self.cost >= limits.share);
+        let is_full = self.owed.is_full(limits) || (self.owed_messages() > 0 && self.cost >= limits.share);
         self.may_hold_publishers && self.connection.is_some() && is_full
     }
 

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use rumqttc::mqttbytes::QoS;
 
-use crate::account::Owner;
+use crate::account::{Account, Kind, Owner, filter_cost};
 use crate::owed::MessageNumber;
 use crate::router::{FilterId, Match};
 use crate::session::{ConnectionId, Expiry, Session, Subscription, SubscriptionOptions};
@@ -40,21 +40,47 @@ pub(crate) type OrphanedFilter = String;
 #[derive(Debug)]
 pub(crate) struct Ended {
     pub(crate) orphaned: Vec<OrphanedFilter>,
-    pub(crate) owner: Owner,
     /// Whether it was a clean one.
     pub(crate) clean: bool,
-    /// What all that was owed to it cost.
-    pub(crate) cost: usize,
     /// The store's numbers of what was owed to it.
     pub(crate) owed: Vec<Arc<MessageNumber>>,
 }
 
-/// The sessions of all clients, connected or absent.
+/// Who subscribes to a filter.
+#[derive(Debug, Default)]
+struct Subscribers {
+    sessions: Vec<(SessionId, SubscriptionOptions)>,
+    /// How many of them each owner has.
+    owners: Vec<(Owner, usize)>,
+}
+
+impl Subscribers {
+    /// Notes one session more of an owner; whether it is the owner's first.
+    fn add(&mut self, owner: &Owner) -> bool {
+        match self.owners.iter_mut().find(|(other, _)| other == owner) {
+            Some((_, count)) => *count += 1,
+            None => self.owners.push((owner.clone(), 1)),
+        }
+        self.owners.iter().any(|(other, count)| other == owner && *count == 1)
+    }
+
+    /// Notes one session less of an owner; whether it was the owner's last.
+    fn remove(&mut self, owner: &Owner) -> bool {
+        if let Some((_, count)) = self.owners.iter_mut().find(|(other, _)| other == owner) {
+            *count -= 1;
+        }
+        let before = self.owners.len();
+        self.owners.retain(|(_, count)| *count > 0);
+        self.owners.len() < before
+    }
+}
+
+/// The sessions of all clients, connected or absent. Their filters are charged to their owners.
 #[derive(Debug, Default)]
 pub(crate) struct Sessions {
     sessions: HashMap<SessionId, Session>,
     by_client: HashMap<Arc<str>, SessionId>,
-    subscribers: HashMap<FilterId, Vec<(SessionId, SubscriptionOptions)>>,
+    subscribers: HashMap<FilterId, Subscribers>,
     last: u64,
 }
 
@@ -109,36 +135,65 @@ impl Sessions {
         self.sessions.insert(id, session);
     }
 
-    /// Ends a session and everything owed to it.
-    pub(crate) fn end(&mut self, id: SessionId) -> Option<Ended> {
+    /// Ends a session and everything owed to it, and credits all of it to its owner.
+    pub(crate) fn end(&mut self, account: &mut Account, id: SessionId) -> Option<Ended> {
         let mut session = self.sessions.remove(&id)?;
         self.by_client.remove(&session.client_id);
+        let (owner, clean) = (session.owner.clone(), session.clean);
+        account.credit(&owner, Kind::Bytes, session.cost());
+        account.credit(&owner, Kind::Sessions, usize::from(!clean));
         let orphaned = std::mem::take(&mut session.subscriptions)
             .into_iter()
-            .filter_map(|(path, subscription)| self.withdraw(subscription.filter, id).then_some(path))
+            .filter_map(|(path, subscription)| {
+                self.withdraw(account, subscription.filter, id, &owner).then_some(path)
+            })
             .collect();
-        let (owner, clean, cost) = (session.owner.clone(), session.clean, session.cost());
-        Some(Ended { orphaned, owner, clean, cost, owed: session.into_stored().collect() })
+        Some(Ended { orphaned, clean, owed: session.into_stored().collect() })
     }
 
     /// Notes a subscription, in the place of an earlier one to the same filter.
-    pub(crate) fn subscribe(&mut self, id: SessionId, path: &str, subscription: Subscription) {
+    pub(crate) fn subscribe(
+        &mut self,
+        account: &mut Account,
+        id: SessionId,
+        path: &str,
+        subscription: Subscription,
+    ) {
         let Some(session) = self.sessions.get_mut(&id) else {
             return;
         };
         session.subscriptions.insert(path.to_owned(), subscription);
         let subscribers = self.subscribers.entry(subscription.filter).or_default();
-        match subscribers.iter_mut().find(|(subscriber, _)| *subscriber == id) {
-            Some((_, options)) => *options = subscription.options,
-            None => subscribers.push((id, subscription.options)),
+        if let Some((_, options)) = subscribers.sessions.iter_mut().find(|(subscriber, _)| *subscriber == id)
+        {
+            *options = subscription.options;
+            return;
         }
+        subscribers.sessions.push((id, subscription.options));
+        account.charge(&session.owner, Kind::Filters, usize::from(subscribers.add(&session.owner)));
+        account.charge(&session.owner, Kind::Bytes, filter_cost(path));
+        session.add_cost(filter_cost(path));
+    }
+
+    /// Whether a session of `owner` subscribes to a filter.
+    pub(crate) fn subscribes(&self, owner: &Owner, filter: FilterId) -> bool {
+        let subscribers = self.subscribers.get(&filter);
+        subscribers.is_some_and(|subscribers| subscribers.owners.iter().any(|(other, _)| other == owner))
     }
 
     /// Forgets a subscription; returns the filter if it was the last one to it.
-    pub(crate) fn unsubscribe(&mut self, id: SessionId, path: &str) -> Option<OrphanedFilter> {
+    pub(crate) fn unsubscribe(
+        &mut self,
+        account: &mut Account,
+        id: SessionId,
+        path: &str,
+    ) -> Option<OrphanedFilter> {
         let session = self.sessions.get_mut(&id)?;
         let (path, subscription) = session.subscriptions.remove_entry(path)?;
-        self.withdraw(subscription.filter, id).then_some(path)
+        let owner = session.owner.clone();
+        session.remove_cost(filter_cost(&path));
+        account.credit(&owner, Kind::Bytes, filter_cost(&path));
+        self.withdraw(account, subscription.filter, id, &owner).then_some(path)
     }
 
     /// Who receives a message with these matches that `publisher` has published: each session
@@ -151,7 +206,8 @@ impl Sessions {
     ) {
         recipients.clear();
         for found in matches {
-            let subscribers = self.subscribers.get(&found.filter).into_iter().flatten();
+            let subscribers = self.subscribers.get(&found.filter);
+            let subscribers = subscribers.into_iter().flat_map(|subscribers| &subscribers.sessions);
             recipients.extend(
                 subscribers
                     .filter(|(session, options)| !(options.no_local && publisher == Some(*session)))
@@ -194,12 +250,13 @@ impl Sessions {
     }
 
     /// Removes a subscriber; whether it was the filter's last.
-    fn withdraw(&mut self, filter: FilterId, id: SessionId) -> bool {
+    fn withdraw(&mut self, account: &mut Account, filter: FilterId, id: SessionId, owner: &Owner) -> bool {
         let Some(subscribers) = self.subscribers.get_mut(&filter) else {
             return false;
         };
-        subscribers.retain(|(subscriber, _)| *subscriber != id);
-        let last = subscribers.is_empty();
+        subscribers.sessions.retain(|(subscriber, _)| *subscriber != id);
+        account.credit(owner, Kind::Filters, usize::from(subscribers.remove(owner)));
+        let last = subscribers.sessions.is_empty();
         if last {
             self.subscribers.remove(&filter);
         }
@@ -212,15 +269,18 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::account::session_cost;
+    use crate::settings::MqttSettings;
 
     #[test]
     fn only_absent_sessions_expire_each_at_its_time() {
         let start = Instant::now();
         let day = Duration::from_secs(86_400);
         let mut sessions = Sessions::default();
+        let mut account = Account::new(&MqttSettings::default(), 1);
+        let owner = Owner::User("user".into());
         let mut open = |client_id, expiry| {
-            let id =
-                sessions.open(client_id, &Owner::User("user".into()), expiry, ConnectionId(1), start).session;
+            let id = sessions.open(client_id, &owner, expiry, ConnectionId(1), start).session;
             if let Some(session) = sessions.get_mut(id).filter(|_| client_id != "present") {
                 session.connection = None;
             }
@@ -230,11 +290,13 @@ mod tests {
         let short = open("short", Some(day / 2));
         open("present", Some(day / 2));
         assert_eq!(sessions.expired(None, start + day / 2), [short]);
-        sessions.end(short);
+        account.charge(&owner, Kind::Bytes, 3 * session_cost("present"));
+        account.charge(&owner, Kind::Sessions, 3);
+        sessions.end(&mut account, short);
         assert_eq!(sessions.expired(Some(day), start + day - Duration::from_secs(1)), []);
         assert_eq!(sessions.expired(Some(day), start + day), [absent]);
         assert_eq!(sessions.expired(None, start + 1_000 * day), []);
-        sessions.end(absent);
+        sessions.end(&mut account, absent);
         assert_eq!(sessions.of_client("absent"), None);
         assert_eq!(sessions.len(), 1);
     }

@@ -156,10 +156,10 @@ pub struct MqttSettings {
     /// Seconds after which a connected client for which publishers wait, and which acknowledges
     /// nothing that it was sent, is disconnected so that they can go on.
     pub stalled_after_s: u64,
-    /// Bytes of memory for what is owed to all sessions; 0 for a quarter of the machine's
+    /// Bytes of memory for all that is kept for clients; 0 for a quarter of the machine's
     /// memory, or half of what the unit or container may have. Divided as `max_sessions` is.
     pub max_kept_bytes: usize,
-    /// Retained messages.
+    /// Retained messages. Divided as `max_sessions` is, and so are their bytes, and filters.
     pub max_retained: usize,
     /// Bytes of their topics and payloads.
     pub max_retained_bytes: usize,

@@ -19,6 +19,7 @@ use std::time::Duration;
 use rumqttc::mqttbytes::QoS;
 use rusqlite::Connection;
 
+use crate::account::Owner;
 use crate::message::Message;
 use crate::publication::Will;
 use crate::session::{StoredSession, SubscriptionOptions};
@@ -47,7 +48,8 @@ pub(crate) enum StoreError {
 pub(crate) struct Restored {
     /// Charged to their owners already.
     pub(crate) sessions: Vec<RestoredSession>,
-    pub(crate) retained: Vec<(Arc<Message>, QoS)>,
+    /// With those who have published them.
+    pub(crate) retained: Vec<(Arc<Message>, QoS, Owner)>,
     /// Wills of clients that were connected when the broker was killed.
     pub(crate) wills: Vec<RestoredWill>,
     /// Wills that wait for their clients to come back.
@@ -61,14 +63,22 @@ pub(crate) struct Dropped {
     pub(crate) sessions: usize,
     /// Messages owed.
     pub(crate) owed: usize,
+    pub(crate) subscriptions: usize,
+    pub(crate) retained: usize,
 }
 
 impl Dropped {
     /// One line, if anything was dropped.
     pub(crate) fn log(&self) {
-        let Dropped { sessions, owed } = self;
-        if sessions + owed > 0 {
-            tracing::warn!(sessions, owed, "not everything kept has room any more, so this much was dropped");
+        let Dropped { sessions, owed, subscriptions, retained } = self;
+        if sessions + owed + subscriptions + retained > 0 {
+            tracing::warn!(
+                sessions,
+                owed,
+                subscriptions,
+                retained,
+                "not everything kept has room any more, so this much was dropped"
+            );
         }
     }
 }
@@ -78,6 +88,7 @@ impl Dropped {
 pub(crate) struct RestoredWill {
     /// Its session, if that is a lasting one.
     pub(crate) session: Option<SessionId>,
+    pub(crate) owner: Owner,
     pub(crate) will: Will,
 }
 
@@ -86,6 +97,7 @@ pub(crate) struct RestoredWill {
 pub(crate) struct RestoredDelayedWill {
     pub(crate) session: SessionId,
     pub(crate) due_in: Duration,
+    pub(crate) owner: Owner,
     pub(crate) will: Will,
 }
 

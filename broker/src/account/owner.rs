@@ -28,8 +28,13 @@ impl Owner {
     pub(crate) fn of_session_name(name: &str) -> Owner {
         match name.split_once('\0') {
             Some((_, user)) => Owner::User(user.into()),
-            None => Owner::Address(Ipv6Addr::UNSPECIFIED.into()),
+            None => Owner::unknown(),
         }
+    }
+
+    /// Of what a store of an earlier version kept.
+    pub(crate) fn unknown() -> Owner {
+        Owner::Address(Ipv6Addr::UNSPECIFIED.into())
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::access::Rights;
-use crate::account::{Kind, Owner};
+use crate::account::{Kind, Owner, retained_cost, session_cost};
 use crate::exchange::{Client, Exchange, Opening};
 use crate::outgoing::{Answer, CloseReason, ConnectRefused, Outgoing, OutgoingSender};
 use crate::router::RouterFailure;
@@ -29,12 +29,20 @@ impl Exchange {
         self.end_inaccessible(client_id, &rights);
         let known = self.sessions.of_client(client_id);
         let is_to_last = opening.expiry != Some(Duration::ZERO);
-        if known.is_none() && is_to_last && !self.has_room_for_session(owner) {
+        if known.is_none() && is_to_last && !self.has_room_for_session(owner, client_id) {
             tracing::warn!(client_id, %owner, "refused: its owner has too many sessions");
             refuse(&mut outgoing, ConnectRefused::TooManySessions);
             self.closing.push(outgoing);
             return Ok(());
         }
+        let will_cost = opening.will.as_ref().map_or(0, |will| retained_cost(&will.publication.message));
+        if will_cost > 0 && !self.account.fits(owner, Kind::Bytes, will_cost) {
+            tracing::warn!(client_id, %owner, "refused: there is no room left for its will");
+            refuse(&mut outgoing, ConnectRefused::NoRoomForWill);
+            self.closing.push(outgoing);
+            return Ok(());
+        }
+        self.account.charge(owner, Kind::Bytes, will_cost);
         if let Some(session) = known {
             self.void_delayed_will(session);
             self.note_expiry(session, opening.expiry);
@@ -53,6 +61,7 @@ impl Exchange {
         let window = self.limits.window.min(opening.receive_maximum);
         let client = Client {
             session: opened.session,
+            owner: owner.clone(),
             outgoing,
             rights,
             window,
@@ -84,8 +93,9 @@ impl Exchange {
 
     /// Whether `owner` may have one lasting session more; one whose client is absent makes way for
     /// it.
-    fn has_room_for_session(&mut self, owner: &Owner) -> bool {
-        if self.account.fits(owner, Kind::Sessions, 1) {
+    fn has_room_for_session(&mut self, owner: &Owner, client_id: &str) -> bool {
+        let cost = session_cost(client_id);
+        if self.account.fits(owner, Kind::Sessions, 1) && self.account.fits(owner, Kind::Bytes, cost) {
             return true;
         }
         let dispensable = self.sessions.most_dispensable(owner);
@@ -124,6 +134,9 @@ impl Exchange {
     ) {
         let session = opened.session;
         let lasting = self.sessions.is_lasting(session);
+        if !opened.present {
+            self.account.charge(owner, Kind::Bytes, session_cost(&opening.client_id));
+        }
         if opened.present {
             self.journal.record(Change::Present(session));
         } else if lasting {
@@ -134,7 +147,8 @@ impl Exchange {
         }
         if let Some(will) = &opening.will {
             let session = lasting.then_some(session);
-            self.journal.record(Change::Will { connection, session, will: will.clone() });
+            let (owner, will) = (owner.clone(), will.clone());
+            self.journal.record(Change::Will { connection, session, owner, will });
         }
     }
 
@@ -161,7 +175,8 @@ impl Exchange {
             return Ok(());
         };
         let session = client.session;
-        if !with_will && client.will.take().is_some() {
+        if !with_will && let Some(will) = client.will.take() {
+            self.account.credit(&client.owner, Kind::Bytes, retained_cost(&will.publication.message));
             self.journal.record(Change::WillGone(connection));
         }
         if let Some(expiry) = expiry {
@@ -202,8 +217,9 @@ impl Exchange {
             }
         }
         if let Some(will) = client.will {
+            self.account.credit(&client.owner, Kind::Bytes, retained_cost(&will.publication.message));
             self.journal.record(Change::WillGone(connection));
-            self.client_left_will(client.session, will);
+            self.client_left_will(client.session, client.owner, will);
             self.route()?;
         }
         Ok(())
@@ -212,12 +228,10 @@ impl Exchange {
     /// Forgets a session. Its will, if that still waits, is published.
     pub(super) fn end_session(&mut self, session: SessionId) {
         self.publish_delayed_will(session);
-        let Some(ended) = self.sessions.end(session) else {
+        let Some(ended) = self.sessions.end(&mut self.account, session) else {
             return;
         };
-        self.account.credit(&ended.owner, Kind::Bytes, ended.cost);
         if !ended.clean {
-            self.account.credit(&ended.owner, Kind::Sessions, 1);
             self.journal.record(Change::Ended(session));
             self.journal.forget(ended.owed);
         }

@@ -8,9 +8,9 @@ use rumqttc::mqttbytes::QoS;
 
 use crate::exchange::load::Load;
 use crate::exchange::overview::Overview;
+use crate::exchange::retaining::NotRetained;
 use crate::message::Message;
 use crate::publication::Publication;
-use crate::retained::TooManyRetained;
 use crate::session::Delivery;
 use crate::store::StoreBytes;
 use crate::traffic::Traffic;
@@ -36,7 +36,7 @@ pub(super) struct Figures {
     /// kinds, if it was absent and its queue was full.
     pub(super) dropped: u64,
     /// Messages not retained since somebody last asked, and why.
-    pub(super) not_retained: Option<(u64, TooManyRetained)>,
+    pub(super) not_retained: Option<(u64, NotRetained)>,
     pub(super) most_clients: usize,
     expired_sessions: u64,
     /// Sessions of absent clients that made way for new ones of the same owner.

@@ -96,7 +96,7 @@ impl Exchange {
         self.store_state = state;
         self.overview.send_modify(|overview| overview.store = state);
         let publication = figure(STORE_STATE, state.to_string());
-        self.retain(&publication);
+        self.retain(&publication, None);
         let matches = self.router.route(&[&publication.message.topic], &mut self.work)?;
         let mut recipients = Vec::new();
         self.sessions.recipients(&matches, None, &mut recipients);

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use rumqttc::mqttbytes::QoS;
 
+use crate::account::Owner;
 use crate::exchange::{Exchange, Incoming, Unrouted};
 use crate::message::{Message, lower};
 use crate::outgoing::{Answer, Outgoing};
@@ -45,17 +46,23 @@ impl Exchange {
 
     /// Applies one message, unless it has to wait.
     fn publish(&mut self, unrouted: Unrouted, matches: &[Match]) {
-        let Unrouted { publisher, session, publication } = unrouted;
+        let Unrouted { publisher, session, owner, publication } = unrouted;
         let mut recipients = std::mem::take(&mut self.recipients);
         self.sessions.recipients(matches, session, &mut recipients);
         match publisher {
-            None => self.pass_on(&publication, &recipients),
-            Some(connection) => self.publish_for(connection, publication, &recipients),
+            None => self.pass_on(&publication, owner.as_ref(), &recipients),
+            Some(connection) => self.publish_for(connection, owner.as_ref(), publication, &recipients),
         }
         self.recipients = recipients;
     }
 
-    fn publish_for(&mut self, connection: ConnectionId, publication: Publication, recipients: &[Recipient]) {
+    fn publish_for(
+        &mut self,
+        connection: ConnectionId,
+        owner: Option<&Owner>,
+        publication: Publication,
+        recipients: &[Recipient],
+    ) {
         let must_wait =
             publication.qos != QoS::AtMostOnce && (self.store_is_full() || self.without_room(recipients));
         let Some(client) = self.clients.get_mut(&connection) else {
@@ -70,7 +77,7 @@ impl Exchange {
         let session = client.session;
         let is_new = publication.qos != QoS::ExactlyOnce || self.receive(session, packet_id);
         if is_new {
-            self.pass_on(&publication, recipients);
+            self.pass_on(&publication, owner, recipients);
         }
         let reached = !is_new || !recipients.is_empty();
         let answer = match publication.qos {
@@ -104,9 +111,9 @@ impl Exchange {
         is_new
     }
 
-    fn pass_on(&mut self, publication: &Publication, recipients: &[Recipient]) {
+    fn pass_on(&mut self, publication: &Publication, owner: Option<&Owner>, recipients: &[Recipient]) {
         if publication.retain {
-            self.retain(publication);
+            self.retain(publication, owner);
         }
         let mut stored = None;
         for Recipient { session, qos, retain_as_published } in recipients {
@@ -119,20 +126,6 @@ impl Exchange {
         }
         // Nobody may have had room for it.
         self.journal.forget(stored);
-    }
-
-    pub(super) fn retain(&mut self, publication: &Publication) {
-        let Publication { message, qos, .. } = publication;
-        if let Err(error) = self.retained.retain(message, *qos) {
-            self.figures.not_retained =
-                Some((self.figures.not_retained.take().map_or(1, |(n, _)| n + 1), error));
-        } else if message.topic.starts_with("$SYS/") {
-            // The broker's own figures are made anew.
-        } else if message.payload.is_empty() {
-            self.journal.record(Change::Unretained { topic: message.topic.clone(), qos: *qos });
-        } else {
-            self.journal.record(Change::Retained { message: Arc::clone(message), qos: *qos });
-        }
     }
 
     /// Keeps a message for a session, or sends it at once if it is of QoS 0. `stored` is its

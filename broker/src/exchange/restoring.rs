@@ -1,33 +1,38 @@
 //! Taking back what the store kept.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use crate::exchange::{Exchange, StartFailure, Unrouted};
+use crate::account::{Kind, filter_cost, retained_cost, session_cost};
+use crate::exchange::{Exchange, Unrouted};
 use crate::publication::DelayedWill;
 use crate::session::{Session, Subscription};
-use crate::store::{Change, Restored, RestoredSession, RestoredWill};
+use crate::store::{Change, Restored, RestoredDelayedWill, RestoredSession, RestoredWill};
 
 impl Exchange {
-    pub(super) fn restore(&mut self, restored: Restored) -> Result<(), StartFailure> {
+    pub(super) fn restore(&mut self, restored: Restored) {
+        let mut dropped = restored.dropped;
         for session in restored.sessions {
-            self.restore_session(session)?;
+            dropped.subscriptions += self.restore_session(session);
         }
-        for (message, qos) in restored.retained {
-            if let Err(error) = self.retained.retain(&message, qos) {
-                tracing::warn!(topic = message.topic, "retained message not restored: {error}");
-            }
+        for (message, qos, owner) in restored.retained {
+            self.retained.insert(message, qos, Some(owner));
         }
-        for delayed in restored.delayed_wills {
-            let (due, will) = (self.now + delayed.due_in, delayed.will);
-            self.delayed_wills.insert(delayed.session, DelayedWill { due, will });
+        for RestoredDelayedWill { session, due_in, owner, will } in restored.delayed_wills {
+            let cost = retained_cost(&will.publication.message);
+            // One that has no room does not wait any longer.
+            let fits = cost <= self.account.room_at_start(&owner, Kind::Bytes);
+            let due = if fits { self.now + due_in } else { self.now };
+            self.account.charge(&owner, Kind::Bytes, cost);
+            self.delayed_wills.insert(session, DelayedWill { due, owner, will });
         }
+        self.publish_due_wills();
         self.restore_wills(restored.wills);
         // Not before, because a session's end lets its will go.
         for session in self.sessions.expired(self.limits.expiry, self.now) {
             self.end_session(session);
         }
-        restored.dropped.log();
-        Ok(())
+        dropped.log();
     }
 
     /// Clients that were connected have gone, all at the same time.
@@ -36,16 +41,20 @@ impl Exchange {
             return;
         }
         tracing::info!(wills = wills.len(), "publishing the wills of clients that were connected");
-        for RestoredWill { session, will } in wills {
+        for RestoredWill { session, owner, will } in wills {
             match session {
-                Some(session) => self.client_left_will(session, will),
-                None => self.unrouted.push(Unrouted::own(will.into_publication(self.now))),
+                Some(session) => self.client_left_will(session, owner, will),
+                None => {
+                    let publication = will.into_publication(self.now);
+                    self.unrouted.push(Unrouted::of_session(None, owner, publication));
+                }
             }
         }
         self.journal.record(Change::WillsGone);
     }
 
-    fn restore_session(&mut self, restored: RestoredSession) -> Result<(), StartFailure> {
+    /// How many of its subscriptions have no room.
+    fn restore_session(&mut self, restored: RestoredSession) -> usize {
         let id = restored.id;
         let absence = restored.absent_for.unwrap_or(Duration::ZERO);
         if restored.absent_for.is_none() {
@@ -53,11 +62,23 @@ impl Exchange {
         }
         // A clock that does not reach back as far makes a session younger, not older.
         let idle_since = self.now.checked_sub(absence).unwrap_or(self.now);
+        let (owner, client_id) = (restored.session.owner.clone(), Arc::clone(&restored.session.client_id));
+        self.account.charge(&owner, Kind::Bytes, session_cost(&client_id));
         self.sessions.restore(id, Session::restore(restored.session, idle_since));
-        for (path, options) in restored.subscriptions {
-            let filter = self.router.subscribe(&path)?;
-            self.sessions.subscribe(id, &path, Subscription { filter, options });
-        }
-        Ok(())
+        let all = restored.subscriptions.len();
+        let kept = restored.subscriptions.into_iter().filter(|(path, options)| {
+            let has_room = self.account.room_at_start(&owner, Kind::Filters) > 0
+                && filter_cost(path) <= self.account.room_at_start(&owner, Kind::Bytes);
+            let filter = if has_room { self.router.subscribe(path).ok() } else { None };
+            match filter {
+                Some(filter) => {
+                    let subscription = Subscription { filter, options: *options };
+                    self.sessions.subscribe(&mut self.account, id, path, subscription);
+                }
+                None => self.journal.record(Change::Unsubscribed { session: id, filter: path.clone() }),
+            }
+            filter.is_some()
+        });
+        all - kept.count()
     }
 }

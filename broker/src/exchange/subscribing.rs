@@ -6,12 +6,12 @@ use std::sync::Arc;
 use rumqttc::mqttbytes::QoS;
 
 use crate::access::{Refusals, Rights};
+use crate::account::{Kind, filter_cost, owed_cost};
 use crate::exchange::publishing::Copy;
 use crate::exchange::unfinished::Subscribing;
 use crate::exchange::{Exchange, RetainedWanted, Subscribe, Unsubscribe, Wanted};
 use crate::message::Message;
 use crate::outgoing::{Answer, NotSubscribed};
-use crate::owed::owed_cost;
 use crate::retained::RetainedScan;
 use crate::session::{ConnectionId, Subscription};
 use crate::sessions::SessionId;
@@ -205,10 +205,18 @@ impl Exchange {
             Refusals::count(&self.refusals.subscriptions);
             return Err(NotSubscribed::NotPermitted);
         }
-        if !known && session.subscriptions.len() >= self.limits.max_subscriptions {
+        if known {
+            return Ok(());
+        }
+        if session.subscriptions.len() >= self.limits.max_subscriptions {
             return Err(NotSubscribed::TooMany);
         }
-        Ok(())
+        let owner = session.owner.clone();
+        let filter = self.router.known_filter(path);
+        let is_new = filter.is_none_or(|filter| !self.sessions.subscribes(&owner, filter));
+        let fits = self.account.fits(&owner, Kind::Filters, usize::from(is_new))
+            && self.account.fits(&owner, Kind::Bytes, filter_cost(path));
+        if fits { Ok(()) } else { Err(NotSubscribed::OverShare) }
     }
 
     fn note(&mut self, id: SessionId, wanted: &Wanted) -> Result<(), NotSubscribed> {
@@ -221,7 +229,7 @@ impl Exchange {
         if self.sessions.is_lasting(id) {
             self.journal.record(Change::Subscribed { session: id, filter: path.clone(), options });
         }
-        self.sessions.subscribe(id, path, Subscription { filter, options });
+        self.sessions.subscribe(&mut self.account, id, path, Subscription { filter, options });
         Ok(())
     }
 
@@ -252,7 +260,7 @@ impl Exchange {
         if existed && self.sessions.is_lasting(id) {
             self.journal.record(Change::Unsubscribed { session: id, filter: path.to_owned() });
         }
-        let orphaned = self.sessions.unsubscribe(id, path);
+        let orphaned = self.sessions.unsubscribe(&mut self.account, id, path);
         self.drop_filters(orphaned);
         existed
     }

@@ -4,9 +4,7 @@ use std::time::Instant;
 
 use crate::exchange::Exchange;
 use crate::outgoing::CloseReason;
-use crate::retained::RetainedMessage;
 use crate::router::RouterFailure;
-use crate::store::Change;
 
 impl Exchange {
     /// What is to be done now and then: publish figures, forget sessions, free publishers.
@@ -54,12 +52,6 @@ impl Exchange {
             self.close(connection, CloseReason::Stalled)?;
         }
         Ok(())
-    }
-
-    fn expire_retained(&mut self) {
-        for RetainedMessage { message, qos, .. } in self.retained.expire(self.now) {
-            self.journal.record(Change::Unretained { topic: message.topic.clone(), qos });
-        }
     }
 
     fn warn_of_dropped(&mut self) {

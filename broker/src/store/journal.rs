@@ -96,6 +96,7 @@ pub(crate) enum Change {
     Retained {
         message: Arc<Message>,
         qos: QoS,
+        owner: Owner,
     },
     Unretained {
         topic: String,
@@ -106,6 +107,7 @@ pub(crate) enum Change {
         connection: ConnectionId,
         /// Its session, if that is a lasting one.
         session: Option<SessionId>,
+        owner: Owner,
         will: Will,
     },
     /// Its will is published, or void.
@@ -116,6 +118,7 @@ pub(crate) enum Change {
     WillDelayed {
         session: SessionId,
         due: Instant,
+        owner: Owner,
         will: Will,
     },
     /// It is published, or void.

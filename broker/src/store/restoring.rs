@@ -11,9 +11,9 @@ use rumqttc::mqttbytes::{self, QoS};
 use rusqlite::types::Type;
 use rusqlite::{Params, Row};
 
-use crate::account::{Account, Kind, Owner};
+use crate::account::{Account, Kind, Owner, owed_cost, retained_charges};
 use crate::message::{Message, Properties};
-use crate::owed::{MessageNumber, Owed, owed_cost};
+use crate::owed::{MessageNumber, Owed};
 use crate::publication::{Publication, Will};
 use crate::session::{StoredSession, SubscriptionOptions};
 use crate::sessions::SessionId;
@@ -45,21 +45,45 @@ impl Store {
 
     /// Everything, the highest message number, and what is to leave the file.
     fn read(&self, account: &mut Account) -> rusqlite::Result<(Restored, u64, Vec<Change>)> {
-        const RETAINED: &str = "SELECT topic, payload, properties, expires_at, qos FROM retained";
-        const WILLS: &str = "SELECT topic, payload, properties, lifetime, qos, retain, delay, session \
+        const WILLS: &str = "SELECT topic, payload, properties, lifetime, qos, retain, delay, session, owner \
                              FROM will ORDER BY connection";
-        const DELAYED: &str = "SELECT topic, payload, properties, lifetime, qos, retain, due_at, session \
+        const DELAYED: &str = "SELECT topic, payload, properties, lifetime, qos, retain, due_at, session, owner \
                                FROM delayed_will";
         const LAST_NUMBER: &str = "SELECT coalesce(max(number), 0) FROM message";
         let clock = Clock::read();
         let (mut restored, mut changes) = (Restored::default(), Vec::new());
         self.read_sessions(&mut restored, &mut changes, account, clock)?;
-        restored.retained =
-            self.all(RETAINED, [], |row| Ok((Arc::new(message(row, clock)?), qos(row, 4)?)))?;
+        self.read_retained(&mut restored, &mut changes, account, clock)?;
         restored.wills = self.all(WILLS, [], restored_will)?;
         restored.delayed_wills = self.all(DELAYED, [], |row| delayed_will(row, clock))?;
         let last_number = self.connection.query_row(LAST_NUMBER, [], |row| row.get(0))?;
         Ok((restored, last_number, changes))
+    }
+
+    /// Charges retained messages to those who have published them. What has no room is dropped.
+    fn read_retained(
+        &self,
+        restored: &mut Restored,
+        changes: &mut Vec<Change>,
+        account: &mut Account,
+        clock: Clock,
+    ) -> rusqlite::Result<()> {
+        const RETAINED: &str = "SELECT topic, payload, properties, expires_at, qos, owner FROM retained";
+        let mut retained = self.connection.prepare_cached(RETAINED)?;
+        let mut rows = retained.query([])?;
+        while let Some(row) = rows.next()? {
+            let (message, qos) = (message(row, clock)?, qos(row, 4)?);
+            let owner = owner(row, 5)?.unwrap_or_else(Owner::unknown);
+            let charges = retained_charges(&message);
+            if charges.iter().all(|(kind, amount)| *amount <= account.room_at_start(&owner, *kind)) {
+                charges.iter().for_each(|(kind, amount)| account.charge(&owner, *kind, *amount));
+                restored.retained.push((Arc::new(message), qos, owner));
+            } else {
+                restored.dropped.retained += 1;
+                changes.push(Change::Unretained { topic: message.topic, qos });
+            }
+        }
+        Ok(())
     }
 
     fn read_sessions(
@@ -205,12 +229,15 @@ fn options(row: &Row<'_>) -> rusqlite::Result<SubscriptionOptions> {
 fn restored_will(row: &Row<'_>) -> rusqlite::Result<RestoredWill> {
     let session: Option<u64> = row.get(7)?;
     let delay = seconds(row, 6)?.unwrap_or(Duration::ZERO);
-    Ok(RestoredWill { session: session.map(SessionId), will: will(row, delay)? })
+    let owner = owner(row, 8)?.unwrap_or_else(Owner::unknown);
+    Ok(RestoredWill { session: session.map(SessionId), owner, will: will(row, delay)? })
 }
 
 fn delayed_will(row: &Row<'_>, clock: Clock) -> rusqlite::Result<RestoredDelayedWill> {
     let due_in = clock.until(row.get(6)?);
-    Ok(RestoredDelayedWill { session: SessionId(row.get(7)?), due_in, will: will(row, Duration::ZERO)? })
+    let owner = owner(row, 8)?.unwrap_or_else(Owner::unknown);
+    let will = will(row, Duration::ZERO)?;
+    Ok(RestoredDelayedWill { session: SessionId(row.get(7)?), due_in, owner, will })
 }
 
 /// From the columns topic, payload, properties, lifetime, qos and retain, which come first.

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use rusqlite::{Params, Transaction, TransactionBehavior, params};
 
+use crate::account::Owner;
 use crate::message::Message;
 use crate::publication::Will;
 use crate::sessions::SessionId;
@@ -92,26 +93,27 @@ fn apply_to_topic_or_will(
     clock: Clock,
 ) -> rusqlite::Result<()> {
     match change {
-        Change::Retained { message, qos } => write(
+        Change::Retained { message, qos, owner } => write(
             transaction,
-            "REPLACE INTO retained (topic, payload, qos, properties, expires_at) \
-             VALUES (?1, ?2, ?3, ?4, ?5)",
+            "REPLACE INTO retained (topic, payload, qos, properties, expires_at, owner) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
             (
                 &message.topic,
                 &message.payload[..],
                 *qos as u8,
                 properties(message),
                 expires_at(message, clock),
+                owner.to_string(),
             ),
         ),
         Change::Unretained { topic, .. } => {
             write(transaction, "DELETE FROM retained WHERE topic = ?1", [topic])
         }
-        Change::Will { connection, session, will } => {
-            write_will(transaction, connection.0, session.map(|session| session.0), will)
+        Change::Will { connection, session, owner, will } => {
+            write_will(transaction, connection.0, session.map(|session| session.0), owner, will)
         }
-        Change::WillDelayed { session, due, will } => {
-            write_delayed_will(transaction, session.0, clock.unix_millis_at(*due), will)
+        Change::WillDelayed { session, due, owner, will } => {
+            write_delayed_will(transaction, session.0, clock.unix_millis_at(*due), owner, will)
         }
         Change::DelayedWillGone(session) => {
             write(transaction, "DELETE FROM delayed_will WHERE session = ?1", [session.0])
@@ -197,14 +199,16 @@ fn write_will(
     transaction: &Transaction<'_>,
     connection: u64,
     session: Option<u64>,
+    owner: &Owner,
     will: &Will,
 ) -> rusqlite::Result<()> {
     let Will { publication, lifetime, delay } = will;
     let message = &publication.message;
     write(
         transaction,
-        "INSERT INTO will (connection, session, topic, payload, qos, retain, properties, lifetime, delay) \
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+        "INSERT INTO will \
+         (connection, session, topic, payload, qos, retain, properties, lifetime, delay, owner) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
         params![
             connection,
             session,
@@ -215,6 +219,7 @@ fn write_will(
             properties(message),
             seconds(*lifetime),
             delay.as_secs(),
+            owner.to_string(),
         ],
     )
 }
@@ -223,14 +228,16 @@ fn write_delayed_will(
     transaction: &Transaction<'_>,
     session: u64,
     due_at: i64,
+    owner: &Owner,
     will: &Will,
 ) -> rusqlite::Result<()> {
     let Will { publication, lifetime, .. } = will;
     let message = &publication.message;
     write(
         transaction,
-        "REPLACE INTO delayed_will (session, due_at, topic, payload, qos, retain, properties, lifetime) \
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+        "REPLACE INTO delayed_will \
+         (session, due_at, topic, payload, qos, retain, properties, lifetime, owner) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
         params![
             session,
             due_at,
@@ -240,6 +247,7 @@ fn write_delayed_will(
             publication.retain,
             properties(message),
             seconds(*lifetime),
+            owner.to_string(),
         ],
     )
 }

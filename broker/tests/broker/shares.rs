@@ -4,13 +4,16 @@
 use std::time::Duration;
 
 use broker_users::Role;
+use mqtt_proto::v5::ConnectReasonCode;
 use rumqttc::mqttbytes::QoS;
-use rumqttc::{Connect, ConnectReturnCode, Packet, PubAck, Subscribe};
+use rumqttc::{Connect, ConnectReturnCode, Packet, PubAck, Subscribe, SubscribeReasonCode, Unsubscribe};
 use rusqlite::Connection;
 
-use crate::access::{access_settings, add_users, connect_as};
+use crate::access::{access_settings, add_users, connect_as, password};
 use crate::common::{Client, text};
 use crate::program::{Home, Running};
+use crate::v5;
+use crate::v5::client::V5;
 
 /// Everybody's user, and the greedy one: with four of them each has a tenth for itself, and nobody
 /// gets more than 0.475 of what there is.
@@ -262,4 +265,131 @@ fn absent_sessions_that_are_owed_much_lose_their_own() {
     running.kill();
     let owed = owed_bytes(&home, "greedy");
     assert!((100_000..=300_000).contains(&owed), "{owed} bytes");
+}
+
+/// How many messages are retained under a filter, as a newcomer sees them.
+fn retained_under(home: &Home, filter: &str) -> usize {
+    let (mut reader, _) = Client::connect(home.address, connect_as("recorder", "counting"));
+    reader.subscribe("powerpi/end", QoS::AtLeastOnce);
+    reader.subscribe(filter, QoS::AtLeastOnce);
+    let (mut admin, _) = Client::connect(home.address, connect_as("admin", "end"));
+    admin.publish("powerpi/end", "x");
+    let mut count = 0;
+    loop {
+        let message = reader.receive_message();
+        reader.send(&Packet::PubAck(PubAck::new(message.pkid)));
+        if message.topic == "powerpi/end" {
+            return count;
+        }
+        assert!(message.retain);
+        count += 1;
+    }
+}
+
+/// With four users a tenth is 10 messages, and 50 are shared.
+#[test]
+fn who_retains_without_end_is_the_only_one_whose_messages_are_not_retained() {
+    let (home, running) = home_of(Role::Publisher, "max_retained = 100");
+    subscribed_recorder(&home);
+    let (mut greedy, _) = Client::connect(home.address, connect_as("greedy", "greedy"));
+    for number in 0..300 {
+        greedy.publish_retain(&format!("powerpi/greedy/{number}/state"), "x", true);
+    }
+    let (mut publisher, _) = Client::connect(home.address, connect_as("hq", "site"));
+    for number in 0..12 {
+        publisher.publish_retain(&format!("powerpi/hq/{number}/state"), "first", true);
+        publisher.publish_retain(&format!("powerpi/hq/{number}/state"), "second", true);
+    }
+    let all =
+        |home: &Home| [retained_under(home, "powerpi/hq/+/state"), retained_under(home, "powerpi/greedy/#")];
+    assert_eq!(all(&home), [12, 48]);
+    running.kill();
+    let running = home.start();
+    assert_eq!(all(&home), [12, 48]);
+    // What it deletes it may use again.
+    let (mut greedy, _) = Client::connect(home.address, connect_as("greedy", "greedy"));
+    greedy.publish_retain("powerpi/greedy/0/state", "", true);
+    greedy.publish_retain("powerpi/greedy/new/state", "x", true);
+    greedy.publish_retain("powerpi/greedy/1/state", "y", true);
+    // As far as others have not come to need it.
+    assert_eq!(all(&home), [12, 47]);
+    running.kill();
+    // A restart with a fifth of the room.
+    write_settings(&home, "max_retained = 20");
+    let _running = home.start();
+    let [hq, greedy] = all(&home);
+    assert!(hq >= 2 && hq + greedy <= 20, "{hq} and {greedy}");
+    assert!(home.log().contains("not everything kept has room any more"), "{}", home.log());
+}
+
+/// With four users a tenth is 10 filters, and 50 are shared.
+#[test]
+fn who_subscribes_to_everything_is_the_only_one_to_be_refused() {
+    let (home, running) = home_with("max_filters = 50");
+    subscribed_recorder(&home);
+    let (mut greedy, _) = lasting_as(&home, "greedy", "greedy");
+    let granted = |client: &mut Client, numbers: std::ops::Range<usize>| {
+        let filters = numbers.map(|number| format!("powerpi/hq/{number}/state"));
+        filters
+            .filter(|filter| client.try_subscribe(filter, QoS::AtMostOnce) != SubscribeReasonCode::Failure)
+            .count()
+    };
+    assert_eq!(granted(&mut greedy, 0..100), 48);
+    // The same filters in another session of its own are no more filters.
+    let (mut again, _) = lasting_as(&home, "greedy", "again");
+    assert_eq!(granted(&mut again, 0..100), 48);
+    let (mut admin, _) = lasting_as(&home, "admin", "admin");
+    assert_eq!(granted(&mut admin, 50..60), 10);
+    others_are_served(&home, "new");
+    running.kill();
+    // A restart takes all of it back.
+    let _running = home.start();
+    let (mut greedy, present) = lasting_as(&home, "greedy", "greedy");
+    assert!(present);
+    assert_eq!(granted(&mut greedy, 0..100), 48);
+    others_are_served(&home, "newer");
+}
+
+/// With four users a tenth is 200,000 bytes, and a million is shared: 950,000 for one.
+#[test]
+fn long_filters_and_large_wills_are_paid_for_by_whoever_has_them() {
+    let (home, running) = home_of(Role::Admin, "max_kept_bytes = 2000000");
+    subscribed_recorder(&home);
+    let long = |number: usize| format!("{number}/{}", "x".repeat(65_000));
+    let (mut greedy, _) = lasting_as(&home, "greedy", "filters");
+    let granted = (0..20).filter(|number| {
+        greedy.try_subscribe(&long(*number), QoS::AtMostOnce) != SubscribeReasonCode::Failure
+    });
+    // Each is kept three times.
+    assert_eq!(granted.count(), 950_000 / (3 * 65_000));
+    others_are_served(&home, "new");
+    let mut unsubscribe = Unsubscribe::new(long(0));
+    unsubscribe.topics.extend((1..20).map(long).take(3));
+    unsubscribe.pkid = 5;
+    greedy.send(&Packet::Unsubscribe(unsubscribe));
+    assert!(matches!(greedy.receive(), Packet::UnsubAck(_)));
+
+    // Wills that are to be published in an hour, if their clients are not back by then.
+    let accepted = (0..30).filter(|number| {
+        let mut connect = v5::client::lasting(&format!("will {number}"), 86_400);
+        (connect.username, connect.password) =
+            (Some("greedy".into()), Some(password("greedy").into_bytes().into()));
+        let mut connect = v5::client::with_will(connect, "greedy", "");
+        let will = connect.last_will.as_mut().unwrap();
+        will.payload = vec![b'x'; 60_000].into();
+        will.properties.delay_interval = Some(3_600);
+        let mut client = V5::raw(home.address);
+        client.send(connect);
+        client.expect_connack().reason_code == ConnectReasonCode::Success
+    });
+    assert_eq!(accepted.count(), 950_000 / 60_000);
+    others_are_served(&home, "newer");
+    running.kill();
+    let running = home.start();
+    others_are_served(&home, "newest");
+    running.kill();
+    let store = Connection::open(home.store()).unwrap();
+    let sql = "SELECT coalesce(sum(octet_length(payload)), 0) FROM delayed_will";
+    let waiting: usize = store.query_row(sql, [], |row| row.get(0)).unwrap();
+    assert_eq!(waiting, 15 * 60_000);
 }

@@ -142,7 +142,7 @@ pub(super) fn answer(answer: Answer) -> Packet {
 
 fn code_of(refusal: ConnectRefused) -> ConnectReturnCode {
     match refusal {
-        ConnectRefused::TooManySessions | ConnectRefused::TooManyClients => {
+        ConnectRefused::TooManySessions | ConnectRefused::NoRoomForWill | ConnectRefused::TooManyClients => {
             ConnectReturnCode::ServiceUnavailable
         }
         ConnectRefused::NoClientId | ConnectRefused::ClientIdTooLong => ConnectReturnCode::BadClientId,

@@ -102,7 +102,9 @@ pub(super) fn grant_code(grant: &Result<QoS, NotSubscribed>) -> SubscribeReasonC
         Err(NotSubscribed::NotPermitted) => SubscribeReasonCode::NotAuthorized,
         Err(NotSubscribed::Invalid) => SubscribeReasonCode::TopicFilterInvalid,
         Err(NotSubscribed::Shared) => SubscribeReasonCode::SharedSubscriptionNotSupported,
-        Err(NotSubscribed::TooMany | NotSubscribed::TooManyFilters(_)) => SubscribeReasonCode::QuotaExceeded,
+        Err(NotSubscribed::TooMany | NotSubscribed::OverShare | NotSubscribed::TooManyFilters(_)) => {
+            SubscribeReasonCode::QuotaExceeded
+        }
     }
 }
 
@@ -112,7 +114,7 @@ pub(super) fn withdrawn_code(existed: bool) -> UnsubscribeReasonCode {
 
 pub(super) fn refusal_code(refusal: ConnectRefused) -> ConnectReasonCode {
     match refusal {
-        ConnectRefused::TooManySessions => ConnectReasonCode::QuotaExceeded,
+        ConnectRefused::TooManySessions | ConnectRefused::NoRoomForWill => ConnectReasonCode::QuotaExceeded,
         ConnectRefused::TooManyClients => ConnectReasonCode::ServerBusy,
         ConnectRefused::NoClientId | ConnectRefused::ClientIdTooLong => {
             ConnectReasonCode::ClientIdentifierNotValid
