@@ -18,8 +18,8 @@ use crate::forwarded::Network;
 /// Answers that are worked out for an address at a time.
 const TURNS: usize = 8;
 
-/// The same of all browsers behind a proxy.
-const TURNS_HANDED_ON: usize = 4 * TURNS;
+/// The same of all browsers behind a proxy, and of all customers of an IPv6 network of 48 bits.
+const TURNS_TOGETHER: usize = 4 * TURNS;
 
 /// The quotas of all browsers.
 #[derive(Debug, Clone)]
@@ -33,6 +33,8 @@ pub struct RequestQuotas {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum Holder {
     Browser(Network),
+    /// For all customers in it.
+    Site(Network),
     /// For all that it hands on.
     Proxy(Network),
 }
@@ -48,16 +50,15 @@ struct Held {
 #[derive(Debug)]
 pub struct RequestQuota {
     quotas: RequestQuotas,
-    own: (Holder, Arc<Semaphore>),
-    handed_on: Option<(Holder, Arc<Semaphore>)>,
+    /// The browser's own part first.
+    parts: Vec<(Holder, Arc<Semaphore>)>,
 }
 
 /// A turn to have something worked out, until it is dropped.
 #[derive(Debug)]
-pub struct Turn<'quota> {
-    _own: Option<SemaphorePermit<'quota>>,
-    _handed_on: Option<SemaphorePermit<'quota>>,
-}
+pub struct Turn<'quota>(
+    #[allow(dead_code, reason = "held until it is dropped")] Vec<SemaphorePermit<'quota>>,
+);
 
 impl RequestQuotas {
     /// With so many requests at a time of each browser behind a proxy.
@@ -65,14 +66,22 @@ impl RequestQuotas {
         Self { most: most.max(1), held: Arc::default() }
     }
 
-    /// The part of a request of `browser` that `peer` sends; `None` where a proxy sends too many of it.
-    pub fn take(&self, peer: IpAddr, browser: IpAddr) -> Option<RequestQuota> {
+    /// The part of a request of `browser` that `peer` sends. Where a proxy sends too many of it, one of them
+    /// has to end, which `make_room` sees to; `None` where it cannot.
+    pub fn take(
+        &self,
+        peer: IpAddr,
+        browser: IpAddr,
+        make_room: impl FnOnce() -> bool,
+    ) -> Option<RequestQuota> {
+        let site = Holder::Site(Network::of_site(browser));
         let (peer, browser) = (Network::of_customer(peer), Network::of_customer(browser));
         let (own, proxy) = (Holder::Browser(browser), Holder::Proxy(peer));
         let mut held = self.held();
         // Without a proxy its slots are limit enough.
         let is_handed_on = peer != browser;
-        if is_handed_on && held.get(&own).is_some_and(|held| held.requests >= self.most) {
+        let is_full = is_handed_on && held.get(&own).is_some_and(|held| held.requests >= self.most);
+        if is_full && !make_room() {
             return None;
         }
         let mut part = |holder, turns| {
@@ -81,8 +90,11 @@ impl RequestQuotas {
             held.requests += 1;
             (holder, held.turns.clone())
         };
-        let (own, handed_on) = (part(own, TURNS), is_handed_on.then(|| part(proxy, TURNS_HANDED_ON)));
-        Some(RequestQuota { quotas: self.clone(), own, handed_on })
+        let mut parts = vec![part(own, TURNS), part(site, TURNS_TOGETHER)];
+        if is_handed_on {
+            parts.push(part(proxy, TURNS_TOGETHER));
+        }
+        Some(RequestQuota { quotas: self.clone(), parts })
     }
 
     fn held(&self) -> MutexGuard<'_, HashMap<Holder, Held>> {
@@ -94,20 +106,19 @@ impl RequestQuotas {
 impl RequestQuota {
     /// Waits for a turn: of its address first, so that who asks for much waits among their own.
     pub async fn turn(&self) -> Turn<'_> {
-        // Never closed.
-        let own = self.own.1.acquire().await.ok();
-        let handed_on = match &self.handed_on {
-            Some((_, turns)) => turns.acquire().await.ok(),
-            None => None,
-        };
-        Turn { _own: own, _handed_on: handed_on }
+        let mut turns = Vec::with_capacity(self.parts.len());
+        for (_, part) in &self.parts {
+            // Never closed.
+            turns.extend(part.acquire().await.ok());
+        }
+        Turn(turns)
     }
 }
 
 impl Drop for RequestQuota {
     fn drop(&mut self) {
         let mut held = self.quotas.held();
-        for (holder, _) in [Some(&self.own), self.handed_on.as_ref()].into_iter().flatten() {
+        for (holder, _) in &self.parts {
             if let Some(part) = held.get_mut(holder) {
                 part.requests -= 1;
                 if part.requests == 0 {
@@ -126,7 +137,7 @@ mod tests {
     use super::*;
 
     fn take(quotas: &RequestQuotas, peer: &str, browser: &str) -> Option<RequestQuota> {
-        quotas.take(peer.parse().unwrap(), browser.parse().unwrap())
+        quotas.take(peer.parse().unwrap(), browser.parse().unwrap(), || false)
     }
 
     /// How many of these get a turn while the others keep theirs.
@@ -154,9 +165,23 @@ mod tests {
         let quotas = RequestQuotas::new(100);
         let named = |host: u32| take(&quotas, "127.0.0.1", &format!("198.51.{}.{}", host / 250, host % 250));
         let invented: Vec<_> = (0..1000).map(|host| named(host).unwrap()).collect();
-        assert_eq!(at_a_time(&invented), TURNS_HANDED_ON);
+        assert_eq!(at_a_time(&invented), TURNS_TOGETHER);
         drop(invented);
         assert!(quotas.held().is_empty());
+    }
+
+    #[test]
+    fn many_customers_of_one_network_wait_among_their_own() {
+        let quotas = RequestQuotas::new(100);
+        let of = |subnet: u32| {
+            let address = format!("2001:db8:0:{subnet:x}::1");
+            take(&quotas, &address, &address).unwrap()
+        };
+        let flood: Vec<_> = (0..1000).map(of).collect();
+        let turns: Vec<_> = flood.iter().filter_map(|quota| quota.turn().now_or_never()).collect();
+        assert_eq!(turns.len(), TURNS_TOGETHER);
+        let other = take(&quotas, "2001:db8:1::1", "2001:db8:1::1").unwrap();
+        assert!(other.turn().now_or_never().is_some());
     }
 
     #[test]
@@ -166,7 +191,9 @@ mod tests {
         let streams: Vec<_> = (0..3).map(|host| of(host).unwrap()).collect();
         assert!(of(4).is_none(), "one customer of a provider");
         assert!(take(&quotas, "127.0.0.1", "2001:db8:0:2::1").is_some());
-        drop(streams);
+        let with_room = quotas.take([127, 0, 0, 1].into(), "2001:db8:0:1::4".parse().unwrap(), || true);
+        assert!(with_room.is_some(), "a stream of its own ends for it");
+        drop((streams, with_room));
         assert!(of(4).is_some());
         let direct: Vec<_> = (0..9).map(|_| take(&quotas, "10.0.0.1", "10.0.0.1")).collect();
         assert!(direct.iter().all(Option::is_some), "slots limit these");

@@ -49,6 +49,24 @@ pub fn streamed<E: Into<BodyError>>(pieces: impl Stream<Item = Result<Bytes, E>>
     with_body(StatusCode::OK, StreamBody::new(frames).boxed_unsync())
 }
 
+/// Marks an answer that goes on until somebody ends it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct EventStream;
+
+/// Events as they come, without an end. It is ended for a newcomer where there are too many connections:
+/// browsers come back by themselves.
+pub fn event_stream<E: Into<BodyError>>(
+    events: impl Stream<Item = Result<Bytes, E>> + Send + 'static,
+) -> Reply {
+    let mut reply = streamed(events);
+    reply.extensions_mut().insert(EventStream);
+    set(&mut reply, header::CONTENT_TYPE, "text/event-stream");
+    set(&mut reply, header::CACHE_CONTROL, "no-store");
+    // nginx would wait for more otherwise.
+    set(&mut reply, header::HeaderName::from_static("x-accel-buffering"), "no");
+    reply
+}
+
 fn with_body(status: StatusCode, body: Body) -> Reply {
     let mut reply = Response::new(body);
     *reply.status_mut() = status;

@@ -20,7 +20,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::forwarded::{Proxies, Visit};
 use crate::quotas::{RequestQuota, RequestQuotas};
-use crate::reply::{self, Reply};
+use crate::reply::{self, EventStream, Reply};
 use crate::sent_body::SentBody;
 use crate::slots::{Slot, Slots, most_of_address};
 
@@ -87,7 +87,7 @@ pub async fn serve(
     let slots = Slots::new(max_connections);
     // However much one asks for, another browser behind the same proxy comes in.
     let quotas = RequestQuotas::new(most_of_address(max_connections) / 2);
-    let served = Arc::new(Served { site, proxies, quotas, shutdown });
+    let served = Arc::new(Served { site, proxies, slots: slots.clone(), quotas, shutdown });
     let connections = TaskTracker::new();
     while let Some((stream, peer, slot)) = accepted(&listener, &slots, &served.shutdown).await {
         connections.spawn(attend(stream, (peer, slot), served.clone()));
@@ -103,6 +103,7 @@ pub async fn serve(
 struct Served<S> {
     site: S,
     proxies: Proxies,
+    slots: Slots,
     quotas: RequestQuotas,
     shutdown: CancellationToken,
 }
@@ -151,12 +152,16 @@ async fn attend<S: Answers>(stream: TcpStream, (peer, slot): (IpAddr, Slot), ser
         // In a box, or each idle connection would have room for it.
         Box::pin(async move {
             let visit = served.proxies.visit(peer, request.headers());
-            let quota = served.quotas.take(peer, visit.address);
+            let browser = visit.address;
+            let make_room = || served.slots.end_stream(peer, browser);
+            let quota = served.quotas.take(peer, browser, make_room);
             let reply = match &quota {
                 Some(quota) => answer(&served.site, visit, request, quota).await,
                 None => quota_used_up(),
             };
-            Ok::<_, Infallible>(reply.map(|body| SentBody { body, _busy: busy, _quota: quota }))
+            let is_stream = reply.extensions().get::<EventStream>().is_some();
+            let displaced = is_stream.then(|| Box::pin(busy.stream_to(browser).cancelled_owned()));
+            Ok::<_, Infallible>(reply.map(|body| SentBody { body, _busy: busy, _quota: quota, displaced }))
         })
     });
     let mut stream = TimeoutStream::new(stream);

@@ -100,7 +100,7 @@ mod tests {
     fn a_picture_is_the_same_under_a_sub_path_and_a_page_is_not() {
         let proxies = Proxies { base_path: String::from("/power").try_into().unwrap(), trusted: Vec::new() };
         let peer = "127.0.0.1".parse().unwrap();
-        let quota = RequestQuotas::new(1).take(peer, peer).unwrap();
+        let quota = RequestQuotas::new(1).take(peer, peer, || false).unwrap();
         let stranger = Access::read(&AccessSettings::default()).unwrap().stranger();
         let key = |address: &str, known: &Proxies| {
             let (uri, headers) = (address.parse().unwrap(), HeaderMap::new());

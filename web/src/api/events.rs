@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::stream::{self, Stream, StreamExt};
-use hyper::header;
 use meter_messages::Meter;
 use serde::Serialize;
 use tokio::sync::watch;
@@ -79,12 +78,7 @@ fn spread() -> Duration {
 }
 
 fn event_stream(events: impl Stream<Item = Bytes> + Send + 'static) -> Reply {
-    let mut reply = reply::streamed(events.map(Ok::<_, Infallible>));
-    reply::set(&mut reply, header::CONTENT_TYPE, "text/event-stream");
-    reply::set(&mut reply, header::CACHE_CONTROL, "no-store");
-    // nginx would wait for more otherwise.
-    reply::set(&mut reply, header::HeaderName::from_static("x-accel-buffering"), "no");
-    reply
+    reply::event_stream(events.map(Ok::<_, Infallible>))
 }
 
 /// One browser's stream of events.
