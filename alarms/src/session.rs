@@ -1,17 +1,22 @@
 //! The MQTT session: values in, the alarms' retained topics out.
 
+use std::collections::BTreeSet;
+
 use daemon_runtime::{Connection, MqttSession, MqttSettings, random_id};
-use meter_messages::{ALL_SITES, Live, Meter, State, Status, Topic};
+use meter_messages::{Live, Meter, SiteId, State, Status, Topic};
 use rumqttc::{AsyncClient, Publish, QoS};
 use tokio_util::sync::CancellationToken;
 
 use crate::notice::Notice;
 use crate::watching::Watch;
 
-/// A session that hears what the watched meters say.
+/// A session that hears what the watched meters and their publishers say, and nothing of others.
 pub fn session(mqtt: &MqttSettings, watch: &Watch) -> MqttSession {
-    let mut subscriptions = vec![(ALL_SITES.to_owned(), QoS::AtLeastOnce)];
-    for meter in watch.meters() {
+    let meters = watch.meters();
+    let sites: BTreeSet<&SiteId> = meters.iter().map(|meter| &meter.site).collect();
+    let status = |site: &SiteId| (Topic::Status(site.clone()).to_string(), QoS::AtLeastOnce);
+    let mut subscriptions: Vec<_> = sites.into_iter().map(status).collect();
+    for meter in meters {
         subscriptions.push((Topic::Live(meter.clone()).to_string(), QoS::AtMostOnce));
         subscriptions.push((Topic::State(meter).to_string(), QoS::AtMostOnce));
     }

@@ -9,6 +9,7 @@ mod clock;
 mod daemon;
 #[cfg(feature = "health")]
 mod health;
+mod log_pace;
 mod logging;
 mod mqtt;
 mod open_files;
@@ -16,18 +17,23 @@ mod owner;
 mod random;
 mod reloads;
 mod settings;
+mod shares;
 mod shutdown;
+mod trusted_clock;
 mod watchdog;
 
 pub use arguments::Arguments;
-pub use clock::now;
+pub use clock::{Clocks, monotonic_ns, now, utc_offset_ns};
 pub use daemon::{Daemon, EXIT_FAILURE, EXIT_SETTINGS, block_on, exit_code, ready};
 #[cfg(feature = "health")]
 pub use health::{Health, HealthEndpoint, HealthSettings};
+pub use log_pace::LogPace;
 pub use mqtt::{Address, Connection, MqttSession, MqttSettings};
 pub use open_files::allow_open_files;
 pub use owner::{Alive, Owner, OwnerEnded, OwnerThread};
 pub use random::random_id;
 pub use reloads::Reloads;
 pub use settings::{SettingsError, load, parse};
+pub use shares::Shares;
 pub use shutdown::on_signal;
+pub use trusted_clock::TrustedClock;

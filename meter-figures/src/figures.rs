@@ -2,7 +2,7 @@
 
 use jiff::ToSpan;
 use jiff::tz::TimeZone;
-use meter_ledger::{Ledger, LedgerError, RecordedMeter, RecordedMinute, Sum, Trust};
+use meter_ledger::{KeptAside, Ledger, LedgerError, RecordedMeter, RecordedMinute, Sum, Trust};
 use meter_messages::{Minute, PeriodKind};
 
 use crate::curves::{CURVE_STEP, Curve, curves};
@@ -36,6 +36,8 @@ pub struct Figures {
     pub reading: Option<f64>,
     /// How far all of it can be trusted.
     pub trust: Option<Trust>,
+    /// What is kept aside because it lies too far in the future.
+    pub kept_aside: Option<KeptAside>,
     /// The first recorded minute.
     pub first: Option<Minute>,
     /// Since the local midnight.
@@ -134,6 +136,7 @@ impl Figures {
             first: ledger.first(&meter)?,
             reading: ledger.reading(&meter)?,
             trust: ledger.trust(&meter, GAPS)?,
+            kept_aside: ledger.kept_aside(&meter)?,
             until,
             newest,
             meter,

@@ -152,6 +152,12 @@ impl Series {
             let sum = ledger.sum(meter, self.asked.clone())?;
             return Ok(Some(json(points, known, (name_in(meter.medium.unit(), "kwh"), sum.quantity()))));
         }
+        // However long nothing was recorded, that costs one question.
+        let Some(first) = ledger.first_from(meter, rest.start)?.filter(|first| *first < rest.end) else {
+            rest.start = rest.end;
+            return Ok(None);
+        };
+        rest.start = first;
         let end = Minute::nearest(rest.start.epoch_minutes() + AT_ONCE).min(rest.end);
         ledger.for_each_minute(meter, rest.start..end, |minute| {
             if let Some(point) = known.get_mut(points.of(minute.minute)) {

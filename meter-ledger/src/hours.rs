@@ -5,6 +5,7 @@ use std::ops::Range;
 
 use rusqlite::{Connection, params};
 
+use crate::LedgerError;
 use crate::sum::Counted;
 
 pub(crate) const MINUTES: i64 = 60;
@@ -60,6 +61,30 @@ pub(crate) fn counted(
         watched_s: sum.watched_s + part.watched_s,
         most: sum.most.max(part.most),
     }))
+}
+
+/// The sums of all hours that something was recorded in, in one query.
+pub(crate) const HOURS: &str = "
+    SELECT hour, pulses, minutes, watched_s, most FROM hour
+    WHERE meter = ?1 AND hour >= ?2 AND hour < ?3 ORDER BY hour";
+
+/// Calls `each` with the first minute and the sum of every hour of UTC in a span of whole ones that something was
+/// recorded in.
+pub(crate) fn for_each(
+    connection: &Connection,
+    meter_row: i64,
+    span: Range<i64>,
+    mut each: impl FnMut(i64, Counted) -> Result<(), LedgerError>,
+) -> Result<(), LedgerError> {
+    let mut statement = connection.prepare_cached(HOURS)?;
+    let hours = params![meter_row, span.start.div_euclid(MINUTES), span.end.div_euclid(MINUTES)];
+    let mut rows = statement.query(hours)?;
+    while let Some(row) = rows.next()? {
+        let counted =
+            Counted { pulses: row.get(1)?, minutes: row.get(2)?, watched_s: row.get(3)?, most: row.get(4)? };
+        each(row.get::<_, i64>(0)? * MINUTES, counted)?;
+    }
+    Ok(())
 }
 
 fn of_hours(connection: &Connection, meter_row: i64, hours: Range<i64>) -> Result<Counted, rusqlite::Error> {

@@ -8,6 +8,7 @@
 mod constants;
 mod error;
 mod hours;
+mod kept_aside;
 mod meter_readings;
 mod reading;
 mod schema;
@@ -21,6 +22,7 @@ use rusqlite::Connection;
 use rusqlite::config::DbConfig;
 
 pub use error::LedgerError;
+pub use kept_aside::{KeepingAside, KeptAside};
 pub use meter_readings::{EnteredReading, Entering, TakingBack};
 pub use reading::{RecordedMeter, RecordedMinute};
 use schema::LEDGER;

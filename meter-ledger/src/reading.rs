@@ -117,10 +117,44 @@ impl Ledger {
     pub fn sums(&self, meter: &RecordedMeter, bounds: &[Minute]) -> Result<Vec<Sum>, LedgerError> {
         let (Some(&first), Some(&last)) = (bounds.first(), bounds.last()) else { return Ok(Vec::new()) };
         let steps = bounds.len() - 1;
-        if last.epoch_minutes() - first.epoch_minutes() < steps as i64 * hours::MINUTES {
+        let step_minutes = (last.epoch_minutes() - first.epoch_minutes()) / (steps as i64).max(1);
+        if bounds.iter().all(|bound| bound.epoch_minutes() % hours::MINUTES == 0) {
+            return self.sums_of_hours(meter, bounds, first..last);
+        }
+        // Hours of a zone that is half an hour off have to be added up from minutes.
+        if step_minutes < 2 * hours::MINUTES {
             return self.sums_of_minutes(meter, bounds, first..last);
         }
         bounds.windows(2).map(|pair| self.sum(meter, pair[0]..pair[1])).collect()
+    }
+
+    /// For bounds that are hours of UTC, in one query.
+    fn sums_of_hours(
+        &self,
+        meter: &RecordedMeter,
+        bounds: &[Minute],
+        span: Range<Minute>,
+    ) -> Result<Vec<Sum>, LedgerError> {
+        let mut sums = vec![Sum::default(); bounds.len() - 1];
+        let mut step = 0;
+        let span = span.start.epoch_minutes()..span.end.epoch_minutes();
+        hours::for_each(&self.connection, meter.row, span, |start, counted| {
+            while start >= bounds[step + 1].epoch_minutes() {
+                step += 1;
+            }
+            let hour = start..start + hours::MINUTES;
+            let mut constants = meter.constants.pieces(hour.clone()).map(|(constant, _)| constant);
+            match (constants.next(), constants.next()) {
+                (Some(constant), None) => sums[step].add(constant, counted),
+                // It changed within the hour.
+                _ => {
+                    let hour = Minute::nearest(hour.start)..Minute::nearest(hour.end);
+                    sums[step] = sums[step].and(&self.sum(meter, hour)?);
+                }
+            }
+            Ok(())
+        })?;
+        Ok(sums)
     }
 
     /// For bounds closer than hours, in one query.
@@ -182,20 +216,35 @@ impl Ledger {
 
     /// The first recorded minute.
     pub fn first(&self, meter: &RecordedMeter) -> Result<Option<Minute>, LedgerError> {
-        let mut statement = self
-            .connection
-            .prepare_cached("SELECT minute FROM minute WHERE meter = ?1 ORDER BY minute LIMIT 1")?;
-        let first: Option<i64> = statement.query_row([meter.row], |row| row.get(0)).optional()?;
+        self.first_from(meter, Minute::nearest(i64::MIN))
+    }
+
+    /// The first recorded minute from one on.
+    pub fn first_from(&self, meter: &RecordedMeter, from: Minute) -> Result<Option<Minute>, LedgerError> {
+        let mut statement = self.connection.prepare_cached(
+            "SELECT minute FROM minute WHERE meter = ?1 AND minute >= ?2 ORDER BY minute LIMIT 1",
+        )?;
+        let first: Option<i64> =
+            statement.query_row([meter.row, from.epoch_minutes()], |row| row.get(0)).optional()?;
         first.map(|minute| Minute::from_epoch_minutes(minute).map_err(damaged)).transpose()
     }
 
     /// The newest recorded minute.
     pub fn newest(&self, meter: &RecordedMeter) -> Result<Option<RecordedMinute>, LedgerError> {
+        self.newest_up_to(meter, Minute::nearest(i64::MAX))
+    }
+
+    /// The newest recorded minute up to one.
+    pub fn newest_up_to(
+        &self,
+        meter: &RecordedMeter,
+        latest: Minute,
+    ) -> Result<Option<RecordedMinute>, LedgerError> {
         let mut statement = self.connection.prepare_cached(
             "SELECT minute, pulses, watched_s, total FROM minute
-             WHERE meter = ?1 ORDER BY minute DESC, total DESC LIMIT 1",
+             WHERE meter = ?1 AND minute <= ?2 ORDER BY minute DESC, total DESC LIMIT 1",
         )?;
-        let mut rows = statement.query([meter.row])?;
+        let mut rows = statement.query([meter.row, latest.epoch_minutes()])?;
         rows.next()?.map(minute_of).transpose()
     }
 
@@ -231,5 +280,64 @@ fn merged(one: RecordedMinute, other: RecordedMinute) -> RecordedMinute {
         pulses: one.pulses.saturating_add(other.pulses),
         watched_s: (one.watched_s + other.watched_s).min(60),
         total: one.total.max(other.total),
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use meter_messages::{Info, PulseCount};
+    use rusqlite::StatementStatus;
+
+    use super::*;
+
+    /// A meter with a minute of one pulse at each of these, in minutes since 1970.
+    fn ledger(folder: &tempfile::TempDir, minutes: &[i64]) -> (Ledger, RecordedMeter) {
+        let mut ledger = Ledger::open(&folder.path().join("ledger.sqlite")).unwrap();
+        let meter = "hq/main".parse().unwrap();
+        let info = br#"{"name":"x","pulses_per_kwh":1000,"source":"x","version":"1","outbox":"a","oldest_seq":1,
+            "history":[{"t":"2000-01-01T00:00:00Z","pulses_per_kwh":500},{"t":"2026-01-02T10:30:00Z","pulses_per_kwh":1000}]}"#;
+        let mut batch = ledger.batch().unwrap();
+        let mark = batch.register(&meter, &Info::from_json(info).unwrap()).unwrap();
+        for (seq, at) in (1..).zip(minutes) {
+            let count =
+                PulseCount { minute: Minute::nearest(*at), watched_s: 60, seq, pulses: 1, total: seq };
+            batch.record(&mark, &count).unwrap();
+        }
+        batch.commit().unwrap();
+        let known = ledger.meter(&meter).unwrap().unwrap();
+        (ledger, known)
+    }
+
+    /// What SQLite does for a query: steps of its machine.
+    fn steps_of(ledger: &Ledger, sql: &str) -> i32 {
+        ledger.connection.prepare_cached(sql).unwrap().reset_status(StatementStatus::VmStep)
+    }
+
+    #[test]
+    fn sums_of_hours_are_one_query_that_reads_what_is_there() {
+        let folder = tempfile::TempDir::new().unwrap();
+        let first = Minute::containing(1_767_225_600).unwrap().epoch_minutes(); // 2026-01-01T00:00Z
+        let minutes: Vec<i64> = (0..3 * 24 * 60).map(|at| first + at).collect();
+        let (ledger, meter) = ledger(&folder, &minutes);
+        let bounds = |hours: i64, offset: i64| -> Vec<Minute> {
+            (0..=hours).map(|hour| Minute::nearest(first + offset + hour * 60)).collect()
+        };
+        // In a zone of whole hours, and in one that is 45 minutes off; the constant changes at half past ten.
+        for offset in [0, 60, -15] {
+            let bounds = bounds(4 * 24, offset);
+            let sums = ledger.sums(&meter, &bounds).unwrap();
+            let single: Vec<Sum> =
+                bounds.windows(2).map(|pair| ledger.sum(&meter, pair[0]..pair[1]).unwrap()).collect();
+            assert_eq!(sums, single, "{offset}");
+        }
+        steps_of(&ledger, hours::HOURS);
+        ledger.sums(&meter, &bounds(3 * 24, 0)).unwrap();
+        let full = steps_of(&ledger, hours::HOURS);
+        assert!((72..72 * 20).contains(&full), "{full} steps for 72 hours");
+        // Decades with nothing in them are not more work than one hour.
+        ledger.sums(&meter, &bounds(20 * 24 * 365, -25 * 365 * 24 * 60)).unwrap();
+        let empty = steps_of(&ledger, hours::HOURS);
+        assert!(empty < 72, "{empty} steps for what is not there");
     }
 }

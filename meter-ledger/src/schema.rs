@@ -9,7 +9,7 @@ pub(crate) static LEDGER: FileKind = FileKind {
     writer: "powerpi-recorder",
     setting: "`ledger`",
     application_id: 0x5077_5069, // "PwPi"
-    steps: &[TABLES, FORMAT_2, FORMAT_3, FORMAT_4],
+    steps: &[TABLES, FORMAT_2, FORMAT_3, FORMAT_4, FORMAT_5],
     patience: Duration::from_secs(5),
     exclusive: false,
 };
@@ -108,4 +108,24 @@ const FORMAT_4: &str = "
     ALTER TABLE meter RENAME COLUMN pulses_per_kwh TO constant;
     ALTER TABLE constant RENAME COLUMN pulses_per_kwh TO constant;
     ALTER TABLE reading RENAME COLUMN kwh TO shown;
+";
+
+/// What format 5 has beyond format 4: minutes that are kept aside, because they lie too far ahead of the
+/// recorder's clock, and how many there are of each site.
+const FORMAT_5: &str = "
+    CREATE TABLE aside (
+        minute    INTEGER NOT NULL,
+        meter     INTEGER NOT NULL REFERENCES meter (id),
+        outbox    INTEGER NOT NULL REFERENCES outbox (id),
+        pulses    INTEGER NOT NULL,
+        watched_s INTEGER NOT NULL,
+        total     INTEGER NOT NULL,
+        seq       INTEGER NOT NULL,
+        PRIMARY KEY (minute, meter, outbox)
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX aside_of_meter ON aside (meter, minute);
+    CREATE TABLE aside_of_site (
+        site    TEXT PRIMARY KEY,
+        minutes INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID;
 ";

@@ -14,8 +14,8 @@ use crate::{Ledger, LedgerError, constants};
 /// a gap.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OutboxMark {
-    meter_row: i64,
-    outbox_row: i64,
+    pub(crate) meter_row: i64,
+    pub(crate) outbox_row: i64,
     /// The outbox.
     pub outbox: OutboxId,
     /// The last `seq` up to which nothing is missing; 0 before the first.
@@ -143,12 +143,21 @@ impl Batch<'_> {
     /// is the same minute, whichever outbox it was recorded for: it can be
     /// delivered again after the meter's outbox has changed.
     pub fn record(&mut self, mark: &OutboxMark, count: &PulseCount) -> Result<Recording, LedgerError> {
+        self.record_of((mark.meter_row, mark.outbox_row), count)
+    }
+
+    /// The same of a meter and an outbox by their rows.
+    pub(crate) fn record_of(
+        &mut self,
+        (meter_row, outbox_row): (i64, i64),
+        count: &PulseCount,
+    ) -> Result<Recording, LedgerError> {
         let minute = count.minute.epoch_minutes();
-        let rows = self.rows(mark.meter_row, minute)?;
+        let rows = self.rows(meter_row, minute)?;
         let same = rows.iter().find_map(|row| {
             let content =
                 (row.pulses, row.watched_s, row.total) == (count.pulses, count.watched_s, count.total);
-            if row.outbox_row == mark.outbox_row {
+            if row.outbox_row == outbox_row {
                 let counted = (row.pulses, row.watched_s) == (count.pulses, count.watched_s);
                 let kept = row.pulses;
                 return Some(if counted {
@@ -160,7 +169,7 @@ impl Batch<'_> {
             (content && row.seq.is_none_or(|seq| seq == count.seq)).then_some(Recording::OfAnotherOutbox)
         });
         if let Some(same) = same {
-            let again = self.again.entry(mark.meter_row).or_default();
+            let again = self.again.entry(meter_row).or_default();
             match same {
                 Recording::Contradiction { .. } => again.1 += 1,
                 _ => again.0 += 1,
@@ -173,9 +182,9 @@ impl Batch<'_> {
                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
             )?
             .execute(params![
-                mark.meter_row,
+                meter_row,
                 minute,
-                mark.outbox_row,
+                outbox_row,
                 count.pulses,
                 count.watched_s,
                 count.total,
@@ -185,7 +194,7 @@ impl Batch<'_> {
         let now = shared(
             rows.iter().map(|row| (row.pulses, row.watched_s)).chain([(count.pulses, count.watched_s)]),
         );
-        self.hours.minute(mark.meter_row, minute, before, now);
+        self.hours.minute(meter_row, minute, before, now);
         Ok(Recording::Recorded)
     }
 

@@ -3,21 +3,19 @@
 
 use std::os::fd::BorrowedFd;
 
-use daemon_runtime::{Alive, OwnerThread};
+use daemon_runtime::{Alive, Clocks, OwnerThread, TrustedClock};
 use flume::Sender;
 use meter_messages::{MeterConstant, MeterId, OutboxId};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::bounce_filter::{BounceFilter, BounceSettings, Filtered};
-use crate::clock::Clocks;
 use crate::interim::{Interim, KnownClock, LineProgress, MOST_FINISHED, Resumed, Waiting};
 use crate::outbox_keeper::{Command, Counted, Extent};
 use crate::power::PulseSpacing;
 use crate::pulse_counter::{FinishedMinute, PulseCounter};
 use crate::pulse_source::{LineRequest, PulseSource, SourceClock, SourceTime, Watched};
 use crate::safekeeping::Safekeeping;
-use crate::trusted_clock::TrustedClock;
 
 /// A source that is further behind than this runs through its past, and has no
 /// live value.
@@ -292,12 +290,13 @@ impl Counting {
     /// call the clock, and now on the source's clock.
     fn time(&mut self) -> std::io::Result<(Option<i64>, &'static str, SourceTime)> {
         let clocks = Clocks::now()?;
+        let monotonic = SourceTime(clocks.monotonic_ns);
         Ok(match self.source.clock() {
-            SourceClock::Utc => (Some(0), "simulated", clocks.monotonic.plus_ns(clocks.utc_offset_ns)),
+            SourceClock::Utc => (Some(0), "simulated", monotonic.plus_ns(clocks.utc_offset_ns)),
             SourceClock::Monotonic => {
                 let utc_offset_ns = self.clock.utc_offset_ns(&clocks);
                 let clock = if clocks.synchronised { "synchronised" } else { "unsynchronised" };
-                (utc_offset_ns, clock, clocks.monotonic)
+                (utc_offset_ns, clock, monotonic)
             }
         })
     }

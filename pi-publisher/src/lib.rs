@@ -27,7 +27,6 @@ pub mod set_reading;
 pub mod settings;
 mod state_lock;
 mod stored_lines;
-pub mod trusted_clock;
 pub mod watch;
 
 use std::sync::{Mutex, PoisonError};

@@ -13,7 +13,6 @@ use tokio_util::sync::CancellationToken;
 
 use crate::bounce_filter::{BounceFilter, Filtered, Pulse};
 use crate::check::Form;
-use crate::clock;
 use crate::power::PulseSpacing;
 use crate::pulse_source::{self, EarlierRun, SourceClock, SourceError, SourceTime};
 use crate::settings::{MeterSettings, Settings};
@@ -76,7 +75,7 @@ fn follow(
         let watched = source.watch()?;
         let filtered = filter.take(&watched.edges, watched.until);
         let offset = match source.clock() {
-            SourceClock::Monotonic => clock::utc_offset_ns(),
+            SourceClock::Monotonic => daemon_runtime::utc_offset_ns(),
             SourceClock::Utc => 0,
         };
         let of = (&meter.id, meter.medium.unit());

@@ -5,14 +5,15 @@ use std::collections::{HashMap, HashSet};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use daemon_runtime::{Alive, OwnerThread};
-use flume::{Receiver, Sender};
+use daemon_runtime::{Alive, LogPace, OwnerThread, Shares};
+use flume::{Receiver, RecvTimeoutError, Sender};
 use meter_ledger::{Ledger, LedgerError};
-use meter_messages::{Mark, Meter};
+use meter_messages::{Mark, Meter, Minute, SiteId};
 use rumqttc::Publish;
 use tokio::sync::mpsc::UnboundedSender;
 
 use crate::pictures::Recorded;
+use crate::plausible_time::PlausibleTime;
 use crate::tally::{MeterState, Tally};
 
 /// A commit takes at most so many messages.
@@ -26,9 +27,8 @@ const PAUSE: Duration = Duration::from_millis(2);
 /// How long a refused commit (a full disk) waits for its next try.
 const RETRY: Duration = Duration::from_secs(1);
 
-/// So many meters are asked for their `info` over one connection: minutes of
-/// made-up ones cost no more.
-const MOST_STRANGERS: usize = 100;
+/// Without messages, minutes whose time has come are looked for this often.
+const LOOK_EVERY: Duration = Duration::from_secs(60);
 
 /// What the subscription hands over.
 #[derive(Debug)]
@@ -64,18 +64,58 @@ pub struct Output {
 pub struct Bookkeeping {
     ledger: Ledger,
     accounts: HashMap<Meter, MeterState>,
+    limits: Limits,
+    /// How many meters each site has.
+    shares: Shares<SiteId>,
+    time: PlausibleTime,
     nonsense: u64,
-    /// Meters whose `info` was asked for over this connection.
-    strangers: HashSet<Meter>,
+    strangers: Strangers,
     pictures: Sender<Vec<Recorded>>,
+}
+
+/// How much is recorded.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// Meters of all sites.
+    pub max_meters: usize,
+}
+
+/// Meters whose `info` was asked for over this connection. There may be as many as are recorded: minutes of
+/// made-up ones cost no more.
+#[derive(Debug)]
+struct Strangers {
+    asked: HashSet<Meter>,
+    shares: Shares<SiteId>,
+}
+
+impl Strangers {
+    fn new(limits: Limits) -> Self {
+        Self { asked: HashSet::new(), shares: Shares::new(limits.max_meters) }
+    }
+
+    /// Those who were not asked for yet.
+    fn introduce(&mut self, strangers: HashSet<Meter>) -> Vec<Meter> {
+        let new = |meter: &Meter| !self.asked.contains(meter) && self.shares.take(&meter.site);
+        let new: Vec<Meter> = strangers.into_iter().filter(new).collect();
+        self.asked.extend(new.iter().cloned());
+        new
+    }
 }
 
 impl Bookkeeping {
     /// Goes on where the ledger ends.
-    pub fn new(ledger: Ledger, pictures: Sender<Vec<Recorded>>) -> Result<Self, LedgerError> {
+    pub fn new(
+        ledger: Ledger,
+        pictures: Sender<Vec<Recorded>>,
+        limits: Limits,
+        time: PlausibleTime,
+    ) -> Result<Self, LedgerError> {
         let account = |(meter, mark)| (meter, MeterState::new(mark));
-        let accounts = ledger.outbox_marks()?.into_iter().map(account).collect();
-        Ok(Self { ledger, accounts, nonsense: 0, strangers: HashSet::new(), pictures })
+        let accounts: HashMap<_, _> = ledger.outbox_marks()?.into_iter().map(account).collect();
+        let mut shares = Shares::new(limits.max_meters);
+        accounts.keys().for_each(|meter: &Meter| shares.hold(&meter.site));
+        let strangers = Strangers::new(limits);
+        Ok(Self { ledger, accounts, limits, shares, time, nonsense: 0, strangers, pictures })
     }
 
     /// Works until the subscription is gone.
@@ -122,8 +162,21 @@ impl Bookkeeping {
     /// Records a batch; returns what is to be said. After an error nothing has
     /// changed, and it can be tried again.
     fn record(&mut self, inputs: &[Input]) -> Result<Output, LedgerError> {
+        let latest = self.time.latest();
+        self.record_up_to(latest, inputs)
+    }
+
+    /// The same, where no minute after `latest` can be true.
+    ///
+    /// # Errors
+    /// If the ledger cannot be written.
+    pub fn record_up_to(&mut self, latest: Option<Minute>, inputs: &[Input]) -> Result<Output, LedgerError> {
         let mut batch = self.ledger.batch()?;
-        let mut tally = Tally { accounts: self.accounts.clone(), ..Tally::default() };
+        let mut tally = Tally::new(self.accounts.clone(), self.shares.clone(), latest);
+        if let Some(latest) = latest {
+            let due = batch.record_kept_aside(latest, LARGEST_BATCH)?;
+            tally.recorded.extend(due.iter().map(|(meter, count)| Recorded::of(meter, count)));
+        }
         for input in inputs {
             match input {
                 Input::Message(delivered) => tally.take(&mut batch, &delivered.message)?,
@@ -143,27 +196,21 @@ impl Bookkeeping {
         batch.commit()?;
         if tally.nonsense > 0 {
             self.nonsense += tally.nonsense;
-            tracing::warn!(since_start = self.nonsense, "{} messages ignored", tally.nonsense);
+            static PACE: LogPace = LogPace::new();
+            if PACE.due().is_some() {
+                tracing::warn!(since_start = self.nonsense, "{} messages ignored", tally.nonsense);
+            }
         }
-        self.accounts = tally.accounts;
+        (self.accounts, self.shares) = (tally.accounts, tally.shares);
         if !tally.recorded.is_empty() {
             // Their thread is gone only where this process is about to end.
             let _ = self.pictures.send(tally.recorded);
         }
         if inputs.iter().any(|input| matches!(input, Input::Connected)) {
-            self.strangers.clear();
+            self.strangers = Strangers::new(self.limits);
         }
-        let strangers = self.introduce(tally.strangers);
+        let strangers = self.strangers.introduce(tally.strangers);
         Ok(Output { acknowledge: Vec::new(), marks: self.marks(moved, tally.marks), strangers })
-    }
-
-    /// Those whose `info` was not asked for yet over this connection.
-    fn introduce(&mut self, strangers: HashSet<Meter>) -> Vec<Meter> {
-        let room = MOST_STRANGERS.saturating_sub(self.strangers.len());
-        let new: Vec<Meter> =
-            strangers.into_iter().filter(|meter| !self.strangers.contains(meter)).take(room).collect();
-        self.strangers.extend(new.iter().cloned());
-        new
     }
 
     /// The marks of some meters, each once.
@@ -178,9 +225,13 @@ impl Bookkeeping {
     }
 }
 
-/// What has come together; nothing once the subscription is gone.
+/// What has come together, or nothing for a while; `None` once the subscription is gone.
 fn collect(alive: &Alive, inputs: &Receiver<Input>) -> Option<Vec<Input>> {
-    let mut batch = vec![alive.wait(|| inputs.recv()).ok()?];
+    let mut batch = match alive.wait(|| inputs.recv_timeout(LOOK_EVERY)) {
+        Ok(first) => vec![first],
+        Err(RecvTimeoutError::Timeout) => return Some(Vec::new()),
+        Err(RecvTimeoutError::Disconnected) => return None,
+    };
     let began = Instant::now();
     while batch.len() < LARGEST_BATCH && began.elapsed() < LONGEST_WAIT {
         match inputs.recv_timeout(PAUSE) {
@@ -196,7 +247,6 @@ fn collect(alive: &Alive, inputs: &Receiver<Input>) -> Option<Vec<Input>> {
 mod tests {
     use std::path::Path;
 
-    use meter_messages::Minute;
     use rumqttc::QoS;
     use tempfile::TempDir;
 
@@ -204,7 +254,8 @@ mod tests {
 
     fn bookkeeping(folder: &Path) -> Bookkeeping {
         let ledger = Ledger::open(&folder.join("ledger.sqlite")).unwrap();
-        Bookkeeping::new(ledger, flume::unbounded().0).unwrap()
+        let limits = Limits { max_meters: 100 };
+        Bookkeeping::new(ledger, flume::unbounded().0, limits, PlausibleTime::new(true)).unwrap()
     }
 
     fn message(what: &str, payload: &str, retain: bool) -> Input {

@@ -8,6 +8,7 @@
 
 pub mod bookkeeping;
 pub mod pictures;
+pub mod plausible_time;
 pub mod recording;
 pub mod settings;
 pub mod subscription;
@@ -17,8 +18,9 @@ use anyhow::Context;
 use meter_ledger::Ledger;
 use tokio_util::sync::CancellationToken;
 
-use crate::bookkeeping::Bookkeeping;
+use crate::bookkeeping::{Bookkeeping, Limits};
 use crate::pictures::Pictures;
+use crate::plausible_time::PlausibleTime;
 use crate::settings::Settings;
 use crate::subscription::Subscription;
 
@@ -33,7 +35,9 @@ pub async fn run(settings: Settings, shutdown: CancellationToken) -> anyhow::Res
 
     let (recorded, pictures) = Pictures::new(reader, settings.rrd_dir, shutdown.clone()).spawn()?;
     let (output, outputs) = tokio::sync::mpsc::unbounded_channel();
-    let (inputs, bookkeeping) = Bookkeeping::new(ledger, recorded)?.spawn(output)?;
+    let limits = Limits { max_meters: settings.max_meters };
+    let time = PlausibleTime::new(settings.wait_for_sync);
+    let (inputs, bookkeeping) = Bookkeeping::new(ledger, recorded, limits, time)?.spawn(output)?;
     daemon_runtime::ready();
 
     // Ends last to first: without inputs the ledger's thread ends, and with it

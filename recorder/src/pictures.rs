@@ -11,7 +11,7 @@ use anyhow::Context;
 use daemon_runtime::{Alive, OwnerThread};
 use flume::{Receiver, RecvTimeoutError, Sender};
 use meter_ledger::{Ledger, RecordedMeter};
-use meter_messages::{Meter, Minute};
+use meter_messages::{Meter, Minute, PulseCount};
 use meter_rrd::{Appended, MeterDatabase};
 use tokio_util::sync::CancellationToken;
 
@@ -31,6 +31,12 @@ pub struct Recorded {
     pub minute: Minute,
     /// Its pulses.
     pub pulses: u32,
+}
+
+impl Recorded {
+    pub(crate) fn of(meter: &Meter, count: &PulseCount) -> Self {
+        Self { meter: meter.clone(), minute: count.minute, pulses: count.pulses }
+    }
 }
 
 /// The thread's state.

@@ -13,6 +13,11 @@ pub struct Settings {
     pub ledger: PathBuf,
     /// The folder of the RRD files; made where it is missing.
     pub rrd_dir: PathBuf,
+    /// Meters that are recorded, of all sites. Half of them are shared out: each site gets a fiftieth for
+    /// itself; the other half is for whoever comes first.
+    pub max_meters: usize,
+    /// Whether minutes are judged by this machine's clock only once that is synchronised; else always.
+    pub wait_for_sync: bool,
     /// The broker.
     pub mqtt: MqttSettings,
 }
@@ -22,6 +27,8 @@ impl Default for Settings {
         Self {
             ledger: "/var/lib/powerpi/recorder/ledger.sqlite".into(),
             rrd_dir: "/var/lib/powerpi/recorder/rrd".into(),
+            max_meters: 1000,
+            wait_for_sync: true,
             mqtt: MqttSettings::default(),
         }
     }

@@ -4,9 +4,11 @@
 use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
 
-use meter_ledger::{Batch, Entering, LedgerError, OutboxMark, Recording, TakingBack};
+use daemon_runtime::{LogPace, Shares};
+use meter_ledger::{Batch, Entering, KeepingAside, LedgerError, OutboxMark, Recording, TakingBack};
 use meter_messages::{
-    Info, Meter, MeterReading, PayloadError, PulseCount, ReadingMessage, TakenBack, Topic, TopicError,
+    Info, Meter, MeterReading, Minute, PayloadError, PulseCount, ReadingMessage, SiteId, TakenBack, Topic,
+    TopicError,
 };
 use rumqttc::Publish;
 
@@ -15,9 +17,6 @@ use crate::recording::{SeqPosition, advance, is_set_back, skip_lost_below};
 
 /// A meter with a gap is asked for the missing minutes at most this often.
 const ASK_EVERY: Duration = Duration::from_secs(5);
-
-/// How many meters are recorded: invented ones must not fill the disk.
-const MOST_METERS: usize = 1000;
 
 /// Why a message is ignored.
 #[derive(Debug, thiserror::Error)]
@@ -30,8 +29,10 @@ enum Ignored {
     NoInfoYet,
     #[error("a retained info that is older than one received since")]
     Outdated,
-    #[error("the limit of {MOST_METERS} meters is reached")]
-    TooMany,
+    #[error("its site has as many meters as it may have")]
+    TooManyMeters,
+    #[error("a minute far in the future of a site of which too many are kept aside")]
+    TooFarAhead,
     #[error("a reading of a meter that has never been recorded")]
     UnknownMeter,
     #[error("a reading in the wrong unit: kwh is for electricity, m3 for gas and water")]
@@ -69,10 +70,14 @@ impl MeterState {
 }
 
 /// The effect of a batch, before it is committed.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Tally {
     /// All meters' states, as they will be.
     pub(crate) accounts: HashMap<Meter, MeterState>,
+    /// How many meters each site has: invented ones must not fill the disk.
+    pub(crate) shares: Shares<SiteId>,
+    /// The latest minute that can be true; `None` if nobody knows.
+    pub(crate) latest: Option<Minute>,
     /// Meters whose mark is published even if it has not moved.
     pub(crate) marks: Vec<Meter>,
     /// What is new in the ledger.
@@ -84,12 +89,25 @@ pub(crate) struct Tally {
 }
 
 impl Tally {
+    /// Nothing has come yet.
+    pub(crate) fn new(
+        accounts: HashMap<Meter, MeterState>,
+        shares: Shares<SiteId>,
+        latest: Option<Minute>,
+    ) -> Self {
+        let (marks, recorded, strangers) = (Vec::new(), Vec::new(), HashSet::new());
+        Self { accounts, shares, latest, marks, recorded, nonsense: 0, strangers }
+    }
+
     /// Takes one message; an invalid one is counted and ignored.
     pub(crate) fn take(&mut self, batch: &mut Batch<'_>, message: &Publish) -> Result<(), LedgerError> {
         let nonsense = match message.topic.parse() {
             Ok(Topic::Minute(meter)) => match PulseCount::from_json(&message.payload) {
                 Ok(count) if self.accounts.contains_key(&meter) => {
-                    return self.minute(batch, meter, &count);
+                    match self.minute(batch, meter, &count)? {
+                        None => return Ok(()),
+                        Some(ignored) => ignored,
+                    }
                 }
                 Ok(_) => {
                     self.strangers.insert(meter);
@@ -98,9 +116,7 @@ impl Tally {
                 Err(error) => error.into(),
             },
             Ok(Topic::Info(meter)) => match Info::from_json(&message.payload) {
-                Ok(_) if self.accounts.len() >= MOST_METERS && !self.accounts.contains_key(&meter) => {
-                    Ignored::TooMany
-                }
+                Ok(_) if !self.has_place(&meter) => Ignored::TooManyMeters,
                 Ok(info) if message.retain && self.is_outdated(&meter, &info) => Ignored::Outdated,
                 Ok(info) => return self.info(batch, meter, &info, !message.retain),
                 Err(error) => error.into(),
@@ -122,6 +138,22 @@ impl Tally {
         Ok(())
     }
 
+    /// Whether a meter is known, or gets a place of its site.
+    fn has_place(&mut self, meter: &Meter) -> bool {
+        if self.accounts.contains_key(meter) || self.shares.take(&meter.site) {
+            return true;
+        }
+        static PACE: LogPace = LogPace::new();
+        if let Some(left_out) = PACE.due() {
+            let (has, part) = (self.shares.of(&meter.site), self.shares.part());
+            tracing::warn!(
+                %meter, has, part, left_out,
+                "not recorded: its site has as many meters as it may have; others still get theirs (max_meters)"
+            );
+        }
+        false
+    }
+
     /// Whether a retained `info` is older than one received since.
     fn is_outdated(&self, meter: &Meter, info: &Info) -> bool {
         let account = self.accounts.get(meter);
@@ -141,7 +173,10 @@ impl Tally {
             // The marks that this batch has moved are not in the ledger yet.
             Some(before) if before.outbox == mark.outbox => mark = before.clone(),
             Some(before) => {
-                tracing::info!(%meter, old = %before.outbox, new = %mark.outbox, "a new outbox");
+                static PACE: LogPace = LogPace::new();
+                if let Some(left_out) = PACE.due() {
+                    tracing::info!(%meter, old = %before.outbox, new = %mark.outbox, left_out, "a new outbox");
+                }
                 // Its card may come back.
                 batch.keep_mark(before)?;
                 self.marks.push(meter.clone());
@@ -161,29 +196,35 @@ impl Tally {
         Ok(())
     }
 
-    /// Records a minute of a known meter.
-    fn minute(&mut self, batch: &mut Batch<'_>, meter: Meter, count: &PulseCount) -> Result<(), LedgerError> {
-        let Some(account) = self.accounts.get_mut(&meter) else { return Ok(()) };
+    /// Records a minute of a known meter, or keeps it aside; returns why neither can be done.
+    fn minute(
+        &mut self,
+        batch: &mut Batch<'_>,
+        meter: Meter,
+        count: &PulseCount,
+    ) -> Result<Option<Ignored>, LedgerError> {
+        let Some(account) = self.accounts.get_mut(&meter) else { return Ok(None) };
         if is_set_back(&mut account.mark, count) {
             if account.may_ask() {
                 let (seq, minute) = (count.seq, count.minute);
                 tracing::warn!(%meter, seq, %minute, "the outbox is an old copy of itself; asking its publisher to start a new one");
                 self.marks.push(meter);
             }
-            return Ok(());
+            return Ok(None);
         }
-        match batch.record(&account.mark, count)? {
-            Recording::Recorded => {
-                self.recorded.push(Recorded {
-                    meter: meter.clone(),
-                    minute: count.minute,
-                    pulses: count.pulses,
-                });
+        if self.latest.is_some_and(|latest| count.minute > latest) {
+            match batch.keep_aside(&meter, &account.mark, count)? {
+                KeepingAside::Kept => warn_of_the_future(&meter, count),
+                KeepingAside::AlreadyKept => {}
+                // Its publisher keeps it: the mark does not cover it.
+                KeepingAside::TooMany => return Ok(Some(Ignored::TooFarAhead)),
             }
-            Recording::AlreadyRecorded => {}
-            Recording::OfAnotherOutbox => return Ok(()),
-            Recording::Contradiction { kept } => {
-                tracing::warn!(%meter, minute = %count.minute, kept, refused = count.pulses, "the same minute came with another count; the first one stays");
+        } else {
+            match batch.record(&account.mark, count)? {
+                Recording::Recorded => self.recorded.push(Recorded::of(&meter, count)),
+                Recording::AlreadyRecorded => {}
+                Recording::OfAnotherOutbox => return Ok(None),
+                Recording::Contradiction { kept } => warn_of_contradiction(&meter, count, kept),
             }
         }
         if advance(&mut account.mark, count) == SeqPosition::AfterGap && account.may_ask() {
@@ -191,7 +232,23 @@ impl Tally {
             tracing::info!(%meter, missing, "gap before {}; asking the publisher for it", count.minute);
             self.marks.push(meter);
         }
-        Ok(())
+        Ok(None)
+    }
+}
+
+fn warn_of_the_future(meter: &Meter, count: &PulseCount) {
+    static PACE: LogPace = LogPace::new();
+    if let Some(left_out) = PACE.due() {
+        let minute = count.minute;
+        tracing::warn!(%meter, %minute, left_out, "more than a day ahead of this clock; kept aside until its time has come");
+    }
+}
+
+fn warn_of_contradiction(meter: &Meter, count: &PulseCount, kept: u32) {
+    static PACE: LogPace = LogPace::new();
+    if let Some(left_out) = PACE.due() {
+        let (minute, refused) = (count.minute, count.pulses);
+        tracing::warn!(%meter, %minute, kept, refused, left_out, "the same minute came with another count; the first one stays");
     }
 }
 

@@ -95,7 +95,7 @@ impl Web {
             .context("starting the ledger's thread")?;
         let pictures = pictures::Pictures::start(settings.rrd_dir, ledger.clone())
             .context("starting the thread that draws")?;
-        let live = live::values::LiveValues::default();
+        let live = live::values::LiveValues::new(settings.max_meters);
         let mqtt = settings.mqtt;
         let listening = live::values::listen(live::values::session(&mqtt), live.clone(), shutdown.clone());
         let site = answers::Site {

@@ -75,6 +75,9 @@ impl Rows {
             bounds.push(self.rest.start);
         }
         let sums = ledger.sums(&self.meter, &bounds)?;
+        if sums.iter().all(|sum| sum.minutes == 0) {
+            self.skip_what_is_not_there(ledger)?;
+        }
         let mut prices = self.tariffs.prices(&self.zone);
         let spans = bounds.windows(2).map(|pair| pair[0]..pair[1]);
         let recorded = spans.zip(sums).filter(|(_, sum)| sum.minutes > 0);
@@ -83,6 +86,14 @@ impl Rows {
             Ok(Row { start: span.start, sum, cost })
         };
         recorded.map(row).collect()
+    }
+
+    /// Goes on where something is recorded: however long nothing was, it costs one question.
+    fn skip_what_is_not_there(&mut self, ledger: &Ledger) -> Result<(), LedgerError> {
+        let next = ledger.first_from(&self.meter, self.rest.start)?;
+        let next = next.map_or(self.rest.end, |next| self.step.beginning(next, &self.zone));
+        self.rest.start = next.clamp(self.rest.start, self.rest.end.max(self.rest.start));
+        Ok(())
     }
 
     fn cost(

@@ -23,7 +23,9 @@ impl Site {
         let span = step.span((request.from, request.to), minute_in_progress(), &zone)?;
         let form = api::form(&request, asked.headers);
         let (meter, first, until) = self.reach(request.meter).await?;
-        let rest = span.start.max(step.beginning(first, &zone))..span.end;
+        // Up to now: what lies further ahead is not known.
+        let end = step.next(step.beginning(until, &zone), &zone);
+        let rest = span.start.max(step.beginning(first, &zone))..span.end.min(end);
         let tariffs = self.ledger.tariffs().of(meter.medium).clone();
         let rows = Rows { meter, step, zone, tariffs, rest, until };
         let file = rows.file_name(&span);

@@ -17,7 +17,7 @@ use super::asked::{Asked, Variant};
 use super::refusals::{NoAnswer, refused};
 use crate::access::Access;
 use crate::ledger::hours::Hours;
-use crate::ledger::reader::{LedgerReader, minute_in_progress};
+use crate::ledger::reader::{LedgerReader, minute_in_progress, tomorrow};
 use crate::ledger::series::SeriesStore;
 use crate::live::values::LiveValues;
 use crate::pages;
@@ -82,12 +82,12 @@ impl Site {
         let now = minute_in_progress();
         let known = self.ledger.ask(move |ledger| {
             let Some(known) = ledger.meter(&meter)? else { return Ok(None) };
-            let (first, newest) = (ledger.first(&known)?, ledger.newest(&known)?);
+            let (first, newest) = (ledger.first(&known)?, ledger.newest_up_to(&known, tomorrow(now))?);
             Ok(Some((known, first, newest)))
         });
         let (known, first, newest) = known.await?.ok_or(NoAnswer::UnknownMeter)?;
         let until = until(newest.as_ref(), now);
-        Ok((self.ledger.meters().named(known), first.unwrap_or(until), until))
+        Ok((self.ledger.meters().named(known), first.map_or(until, |first| first.min(until)), until))
     }
 }
 

@@ -5,7 +5,7 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use meter_figures::{Hour, Period, hours, sums};
+use meter_figures::{Hour, Period, hours};
 use meter_ledger::{Ledger, RecordedMeter, Sum};
 use meter_messages::{Meter, Minute, PeriodKind};
 use quick_cache::sync::Cache;
@@ -48,16 +48,31 @@ impl Hours {
         span: Range<Minute>,
         until: Minute,
     ) -> Result<Vec<Hour>, ReadError> {
-        let zone = self.ledger.zone().clone();
         let mut hours = Vec::new();
-        let mut month = Period::containing(PeriodKind::Month, span.start, &zone);
-        while month.span.start < span.end && month.span.start < until {
-            let read = self.month(meter, &month, until).await?;
+        self.each_month(meter, span.clone(), until, |read| {
             let wanted = read.iter().filter(|(hour, _)| hour.start >= span.start && hour.end <= span.end);
             hours.extend(wanted.cloned());
+        })
+        .await?;
+        Ok(hours)
+    }
+
+    /// Calls `take` with the hours of each month of a span that has begun. Never more than one month of them is
+    /// held for who asks.
+    async fn each_month(
+        &self,
+        meter: &RecordedMeter,
+        span: Range<Minute>,
+        until: Minute,
+        mut take: impl FnMut(&[Hour]),
+    ) -> Result<(), ReadError> {
+        let zone = self.ledger.zone().clone();
+        let mut month = Period::containing(PeriodKind::Month, span.start, &zone);
+        while month.span.start < span.end && month.span.start < until {
+            take(&self.month(meter, &month, until).await?);
             month = month.next(&zone);
         }
-        Ok(hours)
+        Ok(())
     }
 
     /// The sums of periods that follow each other.
@@ -68,8 +83,21 @@ impl Hours {
         until: Minute,
     ) -> Result<Vec<Sum>, ReadError> {
         let (Some(first), Some(last)) = (parts.first(), parts.last()) else { return Ok(Vec::new()) };
-        let hours = self.hours(meter, first.span.start..last.span.end, until).await?;
-        Ok(sums(parts, &hours))
+        let span = first.span.start..last.span.end;
+        let mut sums = vec![Sum::default(); parts.len()];
+        let mut part = 0;
+        self.each_month(meter, span.clone(), until, |read| {
+            for (hour, sum) in read.iter().filter(|(hour, _)| span.contains(&hour.start)) {
+                while hour.start >= parts[part].span.end {
+                    part += 1;
+                }
+                if sum.minutes > 0 {
+                    sums[part] = sums[part].and(sum);
+                }
+            }
+        })
+        .await?;
+        Ok(sums)
     }
 
     /// The sum of any span.

@@ -135,7 +135,7 @@ impl Reader {
     fn figures(&mut self, meter: &Meter) -> Result<Option<Arc<Figures>>, LedgerError> {
         let found = self.read(|ledger| {
             let Some(known) = ledger.meter(meter)? else { return Ok(None) };
-            let newest = ledger.newest(&known)?;
+            let newest = ledger.newest_up_to(&known, tomorrow(minute_in_progress()))?;
             Ok(Some((known, newest)))
         })?;
         let Some((known, newest)) = found else { return Ok(None) };
@@ -157,4 +157,9 @@ impl Reader {
 /// The minute in which we are.
 pub(crate) fn minute_in_progress() -> Minute {
     Minute::nearest(daemon_runtime::now().as_second().div_euclid(Minute::SECONDS))
+}
+
+/// The latest minute that can be true: the publisher's clock may be ahead of ours, but not by more than a day.
+pub(crate) fn tomorrow(now: Minute) -> Minute {
+    Minute::nearest(now.epoch_minutes() + 24 * 60)
 }

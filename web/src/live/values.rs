@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use bytes::Bytes;
-use daemon_runtime::{Connection, MqttSession, MqttSettings, random_id};
+use daemon_runtime::{Connection, LogPace, MqttSession, MqttSettings, Shares, random_id};
 use jiff::Timestamp;
 use meter_messages::{ALL_SITES, Diag, Info, Live, Meter, SiteId, State, Status, Topic};
 use rumqttc::{Publish, QoS};
@@ -30,10 +30,6 @@ const BROKER_STORE: &str = "$SYS/broker/store/state";
 
 /// The longest text of a broker that is kept, in bytes.
 const LONGEST_TEXT: usize = 200;
-
-/// Meters and sites that are kept in mind: nobody with access to the broker
-/// shall fill our memory with names.
-const MOST: usize = 1000;
 
 /// A value this old is no longer one of now: publishers send one a second.
 pub(crate) const STALE_AFTER_S: i64 = 90;
@@ -93,12 +89,16 @@ impl Presence {
     }
 }
 
-/// Everything heard so far.
-#[derive(Debug, Default)]
+/// Everything heard so far. Each site has its share of meters, for values and for what publishers say: nobody
+/// with access to the broker shall fill our memory with names, or keep those of others out of it.
+#[derive(Debug)]
 struct Heard {
+    max_meters: usize,
     meters: HashMap<Meter, watch::Sender<News>>,
+    meter_shares: Shares<SiteId>,
     sites: HashMap<SiteId, Status>,
     publishers: HashMap<Meter, PublisherInfo>,
+    publisher_shares: Shares<SiteId>,
     broker: BrokerSays,
 }
 
@@ -121,10 +121,23 @@ pub(crate) struct BrokerSays {
 }
 
 impl Heard {
-    /// The channel of a meter; `None` where there are too many.
+    fn new(max_meters: usize) -> Self {
+        Self {
+            max_meters,
+            meters: HashMap::new(),
+            meter_shares: Shares::new(max_meters),
+            sites: HashMap::new(),
+            publishers: HashMap::new(),
+            publisher_shares: Shares::new(max_meters),
+            broker: BrokerSays::default(),
+        }
+    }
+
+    /// The channel of a meter; `None` where its site has too many.
     fn meter(&mut self, meter: &Meter) -> Option<&watch::Sender<News>> {
         if !self.meters.contains_key(meter) {
-            if self.meters.len() >= MOST {
+            if !self.meter_shares.take(&meter.site) {
+                warn_of_too_many(meter);
                 return None;
             }
             let presence = Presence { value: None, status: self.sites.get(&meter.site).copied() };
@@ -135,28 +148,48 @@ impl Heard {
     }
 
     fn publisher(&mut self, meter: &Meter) -> Option<&mut PublisherInfo> {
-        let place = self.publishers.contains_key(meter) || self.publishers.len() < MOST;
-        place.then(|| self.publishers.entry(meter.clone()).or_default())
+        if !self.publishers.contains_key(meter) && !self.publisher_shares.take(&meter.site) {
+            warn_of_too_many(meter);
+            return None;
+        }
+        Some(self.publishers.entry(meter.clone()).or_default())
     }
 
     fn say(&mut self, site: SiteId, status: Status) {
         let of_site = self.meters.iter().filter(|(meter, _)| meter.site == site);
         let say = |news: &mut News| news.change(|presence| presence.status = Some(status));
         of_site.for_each(|(_, channel)| channel.send_modify(say));
-        if self.sites.contains_key(&site) || self.sites.len() < MOST {
+        // A site with meters always has its place; and who may publish for one site can add only one.
+        let has_place = self.sites.contains_key(&site) || self.meter_shares.of(&site) > 0;
+        if has_place || self.sites.len() < self.max_meters {
             self.sites.insert(site, status);
         }
     }
 }
 
+fn warn_of_too_many(meter: &Meter) {
+    static PACE: LogPace = LogPace::new();
+    if let Some(left_out) = PACE.due() {
+        tracing::warn!(
+            %meter, left_out,
+            "no live values: its site has as many meters as it may have; others still get theirs (max_meters)"
+        );
+    }
+}
+
 /// Where values arrive and are watched.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub(crate) struct LiveValues {
     heard: Arc<Mutex<Heard>>,
     connected: Arc<AtomicBool>,
 }
 
 impl LiveValues {
+    /// Nothing heard yet, and room for the values of so many meters.
+    pub(crate) fn new(max_meters: usize) -> Self {
+        Self { heard: Arc::new(Mutex::new(Heard::new(max_meters))), connected: Arc::default() }
+    }
+
     /// What is known of a meter now.
     pub(crate) fn of(&self, meter: &Meter) -> Presence {
         self.heard().meters.get(meter).map(|channel| channel.borrow().presence.clone()).unwrap_or_default()
@@ -295,7 +328,7 @@ mod tests {
 
     #[test]
     fn a_retained_state_does_not_undo_a_live_value() {
-        let values = LiveValues::default();
+        let values = LiveValues::new(100);
         live(&values, "34:05", 100);
         values.take(&message(
             "powerpi/hq/main/state",
@@ -308,7 +341,7 @@ mod tests {
 
     #[test]
     fn a_value_is_live_old_or_of_somebody_gone() {
-        let values = LiveValues::default();
+        let values = LiveValues::new(100);
         let at = |text: &str| text.parse::<Timestamp>().unwrap();
         assert_eq!(values.of(&meter()).freshness(at("2026-10-03T12:34:10Z")), Freshness::Unknown);
         live(&values, "34:05", 100);
@@ -322,7 +355,7 @@ mod tests {
 
     #[test]
     fn a_site_that_was_gone_before_its_meter_was_heard_is_gone() {
-        let values = LiveValues::default();
+        let values = LiveValues::new(100);
         values.take(&message("powerpi/hq/status", "offline"));
         live(&values, "34:05", 100);
         assert_eq!(values.of(&meter()).status, Some(Status::Offline));
@@ -330,7 +363,7 @@ mod tests {
 
     #[test]
     fn nonsense_changes_nothing_and_names_do_not_pile_up() {
-        let values = LiveValues::default();
+        let values = LiveValues::new(100);
         live(&values, "34:05", 100);
         let before = values.of(&meter());
         for (topic, payload) in [
@@ -342,12 +375,18 @@ mod tests {
             values.take(&message(topic, payload));
         }
         assert_eq!(values.of(&meter()), before);
-        for number in 0..3 * MOST {
-            let payload = "{\"t\":\"2026-10-03T12:34:09Z\",\"w\":1,\"total\":1}";
+        let payload = "{\"t\":\"2026-10-03T12:34:09Z\",\"w\":1,\"total\":1}";
+        for number in 0..300 {
             values.take(&message(&format!("powerpi/hq/m{number}/live"), payload));
             values.take(&message(&format!("powerpi/s{number}/status"), "online"));
         }
-        let heard = values.heard();
-        assert_eq!((heard.meters.len(), heard.sites.len()), (MOST, MOST));
+        let kept = |heard: &Heard| (heard.meters.len(), heard.sites.len());
+        assert_eq!(kept(&values.heard()), (52, 100));
+        // And another site still gets in.
+        values.take(&message("powerpi/flat/main/live", payload));
+        values.take(&message("powerpi/flat/status", "online"));
+        let other = values.of(&"flat/main".parse().unwrap());
+        assert_eq!((other.value.unwrap().power_w, other.status), (Some(1), Some(Status::Online)));
+        assert_eq!(values.status(&"flat".parse().unwrap()), Some(Status::Online));
     }
 }

@@ -4,6 +4,7 @@ use askama::Template;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use meter_figures::Figures;
+use meter_ledger::KeptAside;
 use meter_messages::{Diag, Info, Status};
 
 use super::Frame;
@@ -16,6 +17,8 @@ pub(crate) struct PublisherView {
     state: &'static str,
     class: &'static str,
     last_minute: String,
+    /// Minutes that are not recorded yet, if there are any.
+    kept_aside: Option<String>,
     clock: String,
     outbox_depth: String,
     rejected: String,
@@ -42,6 +45,10 @@ impl PublisherView {
         };
         let newest = figures.newest.and_then(|newest| Timestamp::from_second(newest.minute.start()).ok());
         let number = |value: u64| texts.number(value as f64, 0);
+        let kept_aside = |aside: &KeptAside| {
+            let last = texts.moment(zone.to_datetime(aside.last.timestamp()));
+            format!("{} {}, {} {last}", number(aside.minutes), texts.minutes, texts.up_to)
+        };
         let clock = |diag: &Diag| match diag.clock.as_str() {
             "synchronised" => texts.clock_synchronised.to_owned(),
             "unsynchronised" => texts.clock_unsynchronised.to_owned(),
@@ -53,6 +60,7 @@ impl PublisherView {
             path: figures.meter.meter.to_string(),
             state,
             class,
+            kept_aside: figures.kept_aside.as_ref().map(kept_aside),
             last_minute: newest.map_or_else(unknown, |at| texts.moment(zone.to_datetime(at))),
             clock: diag.map_or_else(unknown, clock),
             outbox_depth: diag

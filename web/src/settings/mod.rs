@@ -40,6 +40,8 @@ pub struct Settings {
     pub meter: Vec<MeterSettings>,
     /// Browsers connected at the same time; a further one gets the place of one that is idle.
     pub max_connections: usize,
+    /// Meters whose values of now are kept in mind, of all sites; shared out like the recorder's.
+    pub max_meters: usize,
     /// Who may see what.
     pub access: AccessSettings,
     /// The broker.
@@ -62,6 +64,7 @@ impl Default for Settings {
             tariff: Vec::new(),
             meter: Vec::new(),
             max_connections: 2_000,
+            max_meters: 1_000,
             access: AccessSettings::default(),
             mqtt: MqttSettings::default(),
         }

@@ -159,6 +159,8 @@ pub(super) static TEXTS: Texts = Texts {
     outbox_depth: "Outbox",
     minutes: "min",
     last_minute: "Last minute recorded",
+    kept_aside: "Far in the future, not recorded yet",
+    up_to: "up to",
     rejected_edges: "Bounces rejected",
     lost_edges: "Edges lost",
     source: "Source",

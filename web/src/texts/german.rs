@@ -159,6 +159,8 @@ pub(super) static TEXTS: Texts = Texts {
     outbox_depth: "Postausgang",
     minutes: "min",
     last_minute: "Letzte Minute im Zählbuch",
+    kept_aside: "Weit in der Zukunft, noch nicht verbucht",
+    up_to: "bis",
     rejected_edges: "Prellimpulse verworfen",
     lost_edges: "Flanken verloren",
     source: "Quelle",

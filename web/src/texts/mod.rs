@@ -193,6 +193,10 @@ pub(crate) struct Texts {
     pub(crate) minutes: &'static str,
     /// Column.
     pub(crate) last_minute: &'static str,
+    /// Column: minutes that are not recorded yet, because they lie too far in the future.
+    pub(crate) kept_aside: &'static str,
+    /// Between a number of them and the last.
+    pub(crate) up_to: &'static str,
     /// Column.
     pub(crate) rejected_edges: &'static str,
     /// Column.

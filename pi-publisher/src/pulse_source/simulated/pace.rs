@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use crate::clock::{monotonic_now, utc_offset_ns};
+use daemon_runtime::utc_offset_ns;
+
+use crate::clock::monotonic_now;
 use crate::pulse_source::SourceTime;
 
 /// How simulated time follows real time.

@@ -1,0 +1,148 @@
+//! What a site can make the recorder keep, and that others are recorded beside it.
+#![allow(clippy::unwrap_used)]
+
+use meter_ledger::{KeptAside, Ledger, RecordedMeter};
+use meter_messages::{Mark, Meter, Minute};
+use recorder::bookkeeping::{Bookkeeping, Delivered, Input, Limits};
+use recorder::plausible_time::PlausibleTime;
+use rumqttc::{Publish, QoS};
+use tempfile::TempDir;
+
+/// 2026-11-28T17:00Z, the latest minute that can be true in these tests.
+const LATEST: i64 = 29_931_900;
+
+fn latest() -> Minute {
+    Minute::nearest(LATEST)
+}
+
+fn bookkeeping(folder: &TempDir) -> Bookkeeping {
+    let ledger = Ledger::open(&folder.path().join("ledger.sqlite")).unwrap();
+    let limits = Limits { max_meters: 100 };
+    Bookkeeping::new(ledger, flume::unbounded().0, limits, PlausibleTime::new(true)).unwrap()
+}
+
+fn message(topic: &str, payload: String) -> Input {
+    Input::Message(Delivered { connection: 1, message: Publish::new(topic, QoS::AtLeastOnce, payload) })
+}
+
+fn info(meter: &str) -> Input {
+    let json = r#"{"name":"x","pulses_per_kwh":1000,"source":"x","version":"1","outbox":"a","oldest_seq":1}"#;
+    message(&format!("powerpi/{meter}/info"), json.to_owned())
+}
+
+/// A minute so many after [`LATEST`], with 5 pulses.
+fn minute(meter: &str, after: i64, seq: u64) -> Input {
+    let t = Minute::nearest(LATEST + after);
+    let total = 5 * seq;
+    let json = format!(r#"{{"t":"{t}","s":60,"seq":{seq},"pulses":5,"total":{total}}}"#);
+    message(&format!("powerpi/{meter}/minute"), json)
+}
+
+/// A site's meter in the ledger, its pulses, and what is kept aside of it.
+fn recorded(folder: &TempDir, meter: &str) -> Option<(u64, Option<KeptAside>)> {
+    let ledger = Ledger::open_read_only(&folder.path().join("ledger.sqlite")).unwrap();
+    let meter: RecordedMeter = ledger.meter(&meter.parse().unwrap()).unwrap()?;
+    let pulses = ledger.sum(&meter, Minute::nearest(0)..Minute::nearest(i64::MAX)).unwrap().pulses;
+    Some((pulses, ledger.kept_aside(&meter).unwrap()))
+}
+
+/// Up to which number a meter's mark covers, as it is published for a batch.
+fn marked(marks: &[(Meter, Mark)], meter: &str) -> Option<u64> {
+    let meter: Meter = meter.parse().unwrap();
+    marks.iter().find(|(of, _)| *of == meter).map(|(_, mark)| mark.seq)
+}
+
+#[test]
+fn thousands_of_meters_of_one_site_leave_the_others_theirs() {
+    let folder = TempDir::new().unwrap();
+    let mut books = bookkeeping(&folder);
+    let flood: Vec<Input> = (0..3000).map(|number| info(&format!("greedy/m{number}"))).collect();
+    books.record_up_to(None, &flood).unwrap();
+    // A known meter says again what it is, as at each start of its publisher.
+    let said = books.record_up_to(None, &[info("greedy/m0"), minute("greedy/m0", 0, 1)]).unwrap();
+    assert_eq!(marked(&said.marks, "greedy/m0"), Some(1));
+    for site in ["one", "two", "three"] {
+        let meter = format!("{site}/main");
+        let said = books.record_up_to(None, &[info(&meter), minute(&meter, 0, 1)]).unwrap();
+        assert_eq!((marked(&said.marks, &meter), recorded(&folder, &meter)), (Some(1), Some((5, None))));
+    }
+    let count =
+        || Ledger::open_read_only(&folder.path().join("ledger.sqlite")).unwrap().meters().unwrap().len();
+    assert_eq!(count(), 55, "half of the places and a part, and the others");
+    // Also for a recorder that was started anew.
+    let mut next = bookkeeping(&folder);
+    next.record_up_to(None, &[info("greedy/new"), info("four/main")]).unwrap();
+    assert!(recorded(&folder, "greedy/new").is_none() && recorded(&folder, "four/main").is_some());
+    assert_eq!(count(), 56);
+}
+
+#[test]
+fn unknown_meters_of_one_site_leave_those_of_others_to_be_asked_for() {
+    let folder = TempDir::new().unwrap();
+    let mut books = bookkeeping(&folder);
+    let flood: Vec<Input> = (0..3000).map(|number| minute(&format!("greedy/m{number}"), 0, 1)).collect();
+    assert_eq!(books.record_up_to(None, &flood).unwrap().strangers.len(), 52);
+    let said = books.record_up_to(None, &[minute("other/main", 0, 1)]).unwrap();
+    assert_eq!(said.strangers, ["other/main".parse().unwrap()]);
+}
+
+#[test]
+fn a_minute_of_tomorrow_is_kept_aside_and_recorded_once_its_time_has_come() {
+    let folder = TempDir::new().unwrap();
+    let mut books = bookkeeping(&folder);
+    let inputs =
+        [info("hq/main"), minute("hq/main", 0, 1), minute("hq/main", 1, 2), minute("hq/main", 30_000_000, 3)];
+    let said = books.record_up_to(Some(latest()), &inputs).unwrap();
+    assert_eq!(marked(&said.marks, "hq/main"), Some(3), "nobody has to send them again");
+    let (pulses, aside) = recorded(&folder, "hq/main").unwrap();
+    let aside = aside.unwrap();
+    assert_eq!((pulses, aside.minutes, aside.first.epoch_minutes()), (5, 2, LATEST + 1));
+    // After a kill before the acknowledgement they come again.
+    let mut books = bookkeeping(&folder);
+    let again = [minute("hq/main", 1, 2), minute("hq/main", 30_000_000, 3)];
+    books.record_up_to(Some(latest()), &again).unwrap();
+    assert_eq!(recorded(&folder, "hq/main").unwrap(), (5, Some(aside)));
+    // The clock was right again afterwards: what follows is recorded, whatever is kept aside.
+    let said = books.record_up_to(Some(latest()), &[minute("hq/main", -1, 4)]).unwrap();
+    assert_eq!((marked(&said.marks, "hq/main"), recorded(&folder, "hq/main").unwrap().0), (Some(4), 10));
+    // Without any message.
+    books.record_up_to(Some(Minute::nearest(LATEST + 1)), &[]).unwrap();
+    let (pulses, aside) = recorded(&folder, "hq/main").unwrap();
+    assert_eq!((pulses, aside.unwrap().minutes), (15, 1));
+    // And not a second time.
+    books.record_up_to(Some(Minute::nearest(LATEST + 1)), &[minute("hq/main", 1, 2)]).unwrap();
+    assert_eq!(recorded(&folder, "hq/main").unwrap().0, 15);
+    books.record_up_to(Some(Minute::nearest(i64::MAX)), &[]).unwrap();
+    assert_eq!(recorded(&folder, "hq/main").unwrap(), (20, None));
+}
+
+#[test]
+fn by_a_clock_that_is_not_trusted_nothing_is_judged() {
+    let folder = TempDir::new().unwrap();
+    bookkeeping(&folder).record_up_to(None, &[info("hq/main"), minute("hq/main", 30_000_000, 1)]).unwrap();
+    assert_eq!(recorded(&folder, "hq/main").unwrap(), (5, None));
+}
+
+#[test]
+fn a_site_with_too_much_aside_keeps_the_rest_itself_and_no_other_site_notices() {
+    let folder = TempDir::new().unwrap();
+    let mut books = bookkeeping(&folder);
+    books.record_up_to(None, &[info("greedy/main"), info("hq/main")]).unwrap();
+    let mut mark = None;
+    for batch in 0..11 {
+        let minutes =
+            (batch * 5000..(batch + 1) * 5000).map(|at| minute("greedy/main", at + 1, at as u64 + 1));
+        let said = books.record_up_to(Some(latest()), &minutes.collect::<Vec<_>>()).unwrap();
+        mark = marked(&said.marks, "greedy/main").or(mark);
+    }
+    assert_eq!(mark, Some(50_000), "not beyond what is on disk");
+    assert_eq!(recorded(&folder, "greedy/main").unwrap().1.unwrap().minutes, 50_000);
+    let said = books.record_up_to(Some(latest()), &[minute("hq/main", 1, 1)]).unwrap();
+    assert_eq!(marked(&said.marks, "hq/main"), Some(1));
+    assert_eq!(recorded(&folder, "hq/main").unwrap().1.unwrap().minutes, 1);
+    // Once there is room again, the rest is taken.
+    books.record_up_to(Some(Minute::nearest(LATEST + 5000)), &[]).unwrap();
+    let said =
+        books.record_up_to(Some(Minute::nearest(LATEST + 5000)), &[minute("greedy/main", 50_001, 50_001)]);
+    assert_eq!(marked(&said.unwrap().marks, "greedy/main"), Some(50_001));
+}
