@@ -15,12 +15,31 @@ mod memory;
 mod owner;
 mod pool;
 
+use std::cmp::Reverse;
+
+use serde::Serialize;
+
 pub(crate) use crate::account::costs::{
-    filter_cost, owed_cost, retained_charges, retained_cost, session_cost,
+    SMALL_WILL, filter_cost, owed_cost, retained_charges, retained_cost, session_cost,
 };
 pub(crate) use crate::account::owner::Owner;
 use crate::account::pool::{Pool, most_of};
 use crate::settings::MqttSettings;
+
+/// What one owner has.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct Holding {
+    /// A user's name, or an address behind a slash.
+    owner: String,
+    sessions: usize,
+    filters: usize,
+    retained: usize,
+    retained_bytes: usize,
+    /// Of memory, for everything.
+    bytes: usize,
+    /// As many as it may have, while the others have what they have.
+    max_bytes: usize,
+}
 
 /// What there is only so much of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -89,6 +108,33 @@ impl Account {
         }
     }
 
+    /// Who has the most, those with most memory first; `count` at most.
+    pub(crate) fn largest(&self, count: usize) -> Vec<Holding> {
+        let bytes = &self.pools[Kind::Bytes as usize];
+        let mut owners: Vec<_> = bytes.owners().collect();
+        owners.sort_by_key(|(owner, used)| (Reverse(*used), *owner));
+        owners.truncate(count);
+        let holding = |(owner, used): (&Owner, usize)| {
+            let used_of = |kind: Kind| self.pools[kind as usize].used(owner);
+            Holding {
+                owner: owner.to_string(),
+                sessions: used_of(Kind::Sessions),
+                filters: used_of(Kind::Filters),
+                retained: used_of(Kind::Retained),
+                retained_bytes: used_of(Kind::RetainedBytes),
+                bytes: used,
+                max_bytes: bytes.share(owner),
+            }
+        };
+        owners.into_iter().map(holding).collect()
+    }
+
+    /// Bytes of memory that everything kept takes, and that it may take.
+    pub(crate) fn bytes(&self) -> (usize, usize) {
+        let bytes = &self.pools[Kind::Bytes as usize];
+        (bytes.owners().map(|(_, used)| used).sum(), bytes.total())
+    }
+
     /// What all that is owed to a session of `owner` may cost, of which it now has `cost`: three
     /// quarters of what the owner's other things leave. So one session that nobody comes back to
     /// leaves room for the others, however long it is forgotten.
@@ -109,5 +155,43 @@ fn total(kind: Kind, settings: &MqttSettings) -> usize {
         Kind::RetainedBytes => settings.max_retained_bytes,
         Kind::Bytes if settings.max_kept_bytes == 0 => memory::bytes_to_keep(),
         Kind::Bytes => settings.max_kept_bytes,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn those_who_have_most_are_named_first() {
+        let settings = MqttSettings { max_kept_bytes: 1_000, ..MqttSettings::default() };
+        let mut account = Account::new(&settings, 4);
+        let [one, other] = ["one", "other"].map(|name| Owner::User(name.into()));
+        account.charge(&one, Kind::Bytes, 50);
+        account.charge(&other, Kind::Bytes, 150);
+        account.charge(&other, Kind::Sessions, 2);
+        let largest = account.largest(1);
+        assert_eq!(largest.len(), 1);
+        assert_eq!((&*largest[0].owner, largest[0].sessions, largest[0].bytes), ("other", 2, 150));
+        assert_eq!(largest[0].max_bytes, 475);
+        assert_eq!(account.bytes(), (200, 1_000));
+        account.adjust(&other, 150, 0);
+        assert_eq!(account.largest(9).len(), 1);
+    }
+
+    /// One session that is forgotten leaves room for the next, and that one for another.
+    #[test]
+    fn no_session_takes_all_that_its_owner_may_have() {
+        let settings = MqttSettings { max_kept_bytes: 1_000, ..MqttSettings::default() };
+        let mut account = Account::new(&settings, 0);
+        let owner = Owner::new(None, [127, 0, 0, 1].into());
+        let taken: Vec<_> = (0..3)
+            .map(|_| {
+                let share = account.session_share(&owner, 0);
+                account.charge(&owner, Kind::Bytes, share);
+                share
+            })
+            .collect();
+        assert_eq!(taken, [563, 141, 35]);
     }
 }

@@ -11,6 +11,10 @@ const SUBSCRIPTION: usize = 400;
 /// A message, besides topic, payload and properties.
 const MESSAGE: usize = 300;
 
+/// A will that costs no more than a session is always taken: there are no more of them than there
+/// are connections and sessions, and a publisher can come in whatever else its owner keeps.
+pub(crate) const SMALL_WILL: usize = SESSION;
+
 /// A session to which nothing is owed, without subscriptions.
 pub(crate) fn session_cost(client_id: &str) -> usize {
     SESSION + 2 * client_id.len()

@@ -36,6 +36,15 @@ impl Pool {
         self.beyond = users.map(|(_, used)| used.saturating_sub(self.part)).sum();
     }
 
+    pub(super) fn total(&self) -> usize {
+        self.total
+    }
+
+    /// All who have something, and how much.
+    pub(super) fn owners(&self) -> impl Iterator<Item = (&Owner, usize)> {
+        self.used.iter().map(|(owner, used)| (owner, *used))
+    }
+
     pub(super) fn used(&self, owner: &Owner) -> usize {
         self.used.get(owner).copied().unwrap_or(0)
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::access::Rights;
-use crate::account::{Kind, Owner, retained_cost, session_cost};
+use crate::account::{Kind, Owner, SMALL_WILL, retained_cost, session_cost};
 use crate::exchange::{Client, Exchange, Opening};
 use crate::outgoing::{Answer, CloseReason, ConnectRefused, Outgoing, OutgoingSender};
 use crate::router::RouterFailure;
@@ -27,23 +27,13 @@ impl Exchange {
         let client_id = opening.client_id.as_str();
         self.leave_earlier_life(client_id, opening.clean_start)?;
         self.end_inaccessible(client_id, &rights);
-        let known = self.sessions.of_client(client_id);
-        let is_to_last = opening.expiry != Some(Duration::ZERO);
-        if known.is_none() && is_to_last && !self.has_room_for_session(owner, client_id) {
-            tracing::warn!(client_id, %owner, "refused: its owner has too many sessions");
-            refuse(&mut outgoing, ConnectRefused::TooManySessions);
+        if let Err(reason) = self.make_room(&opening, owner) {
+            tracing::warn!(client_id, %owner, "refused: {reason}");
+            refuse(&mut outgoing, reason);
             self.closing.push(outgoing);
             return Ok(());
         }
-        let will_cost = opening.will.as_ref().map_or(0, |will| retained_cost(&will.publication.message));
-        if will_cost > 0 && !self.account.fits(owner, Kind::Bytes, will_cost) {
-            tracing::warn!(client_id, %owner, "refused: there is no room left for its will");
-            refuse(&mut outgoing, ConnectRefused::NoRoomForWill);
-            self.closing.push(outgoing);
-            return Ok(());
-        }
-        self.account.charge(owner, Kind::Bytes, will_cost);
-        if let Some(session) = known {
+        if let Some(session) = self.sessions.of_client(client_id) {
             self.void_delayed_will(session);
             self.note_expiry(session, opening.expiry);
         }
@@ -87,6 +77,25 @@ impl Exchange {
         if clean_start || over {
             self.end_session(id);
             self.route()?;
+        }
+        Ok(())
+    }
+
+    /// Finds room for what a client brings along: a lasting session, unless it has one already, and
+    /// its will, which is charged.
+    fn make_room(&mut self, opening: &Opening, owner: &Owner) -> Result<(), ConnectRefused> {
+        let client_id = opening.client_id.as_str();
+        let is_to_last = opening.expiry != Some(Duration::ZERO);
+        let is_new = self.sessions.of_client(client_id).is_none();
+        if is_new && is_to_last && !self.has_room_for_session(owner, client_id) {
+            return Err(ConnectRefused::TooManySessions);
+        }
+        if let Some(will) = &opening.will {
+            let cost = retained_cost(&will.publication.message);
+            if cost > SMALL_WILL && !self.account.fits(owner, Kind::Bytes, cost) {
+                return Err(ConnectRefused::NoRoomForWill);
+            }
+            self.account.charge(owner, Kind::Bytes, cost);
         }
         Ok(())
     }

@@ -6,6 +6,9 @@ use crate::exchange::figures::figure;
 use crate::exchange::{Exchange, Overview, Unrouted};
 use crate::router::RouterFailure;
 
+/// So many of those who have most are named in the figures.
+const OWNERS_TOLD: usize = 50;
+
 impl Exchange {
     /// Takes stock, and publishes the figures, retained, if they are due.
     pub(super) fn report(&mut self, now: Instant) -> Result<(), RouterFailure> {
@@ -18,10 +21,23 @@ impl Exchange {
         self.figures.update_load(now);
         let mut named = self.figures.named(&overview);
         named.extend(self.refusals.figures());
+        named.extend(self.shares());
         self.route()?;
         let figures = named.into_iter().map(|(name, value)| Unrouted::own(figure(&name, value)));
         self.unrouted.extend(figures);
         self.route()
+    }
+
+    /// Who has how much of what is kept.
+    fn shares(&self) -> [(String, String); 3] {
+        let (used, total) = self.account.bytes();
+        // Names and numbers: there is nothing in it that could fail.
+        let largest = serde_json::to_string(&self.account.largest(OWNERS_TOLD)).unwrap_or_default();
+        [
+            ("kept/bytes".to_owned(), used.to_string()),
+            ("kept/maximum".to_owned(), total.to_string()),
+            ("kept/by owner".to_owned(), largest),
+        ]
     }
 
     /// Looks at everything.

@@ -393,3 +393,34 @@ fn long_filters_and_large_wills_are_paid_for_by_whoever_has_them() {
     let waiting: usize = store.query_row(sql, [], |row| row.get(0)).unwrap();
     assert_eq!(waiting, 15 * 60_000);
 }
+
+#[test]
+fn an_admin_sees_who_uses_what() {
+    let (home, _running) = home_with("max_kept_bytes = 2000000");
+    for number in 0..3 {
+        let (mut absent, _) = lasting_as(&home, "greedy", &format!("absent {number}"));
+        absent.subscribe("powerpi/#", QoS::AtLeastOnce);
+        absent.subscribe("powerpi/hq/+/minute", QoS::AtLeastOnce);
+        leave(absent);
+    }
+    let (mut publisher, _) = Client::connect(home.address, connect_as("hq", "site"));
+    for number in 0..5 {
+        publisher.publish_retain(&format!("powerpi/hq/{number}/state"), "12345", true);
+    }
+    let (mut admin, _) = Client::connect(home.address, connect_as("admin", "admin"));
+    admin.subscribe("$SYS/broker/kept/by owner", QoS::AtMostOnce);
+    // Figures come every ten seconds.
+    let told = loop {
+        let told: Vec<serde_json::Value> = serde_json::from_str(&text(&admin.receive_message())).unwrap();
+        if told.iter().any(|holding| holding["owner"] == "hq" && holding["retained"] == 5) {
+            break told;
+        }
+    };
+    let greedy = told.iter().find(|holding| holding["owner"] == "greedy").unwrap();
+    // The same filters three times are two, and five messages are owed to each session.
+    assert_eq!((&greedy["sessions"], &greedy["filters"]), (&3.into(), &2.into()), "{greedy}");
+    let bytes = greedy["bytes"].as_u64().unwrap();
+    assert!((3 * (1_000 + 5 * 300)..20_000).contains(&bytes), "{greedy}");
+    assert_eq!(greedy["max_bytes"], 950_000, "{greedy}");
+    assert_eq!(told[0]["owner"], "greedy", "{told:?}");
+}
