@@ -44,8 +44,11 @@ pub fn mosquitto_pub(port: u16, topic: &str, payload: &str, more: &[&str]) {
     assert!(status.success(), "mosquitto_pub to {topic} ended with {status}");
 }
 
-/// The known minutes of an RRD file, as `rrdtool fetch` prints them.
+/// The known minutes of an RRD file, as `rrdtool fetch` prints them; none before there is a file.
 pub fn rrd_minutes(file: &Path, from: Minute, to: Minute) -> Vec<(Minute, u32)> {
+    if !file.is_file() {
+        return Vec::new();
+    }
     let out = Command::new("rrdtool")
         .args(["fetch", &file.display().to_string(), "AVERAGE"])
         .args(["--start", &from.start().to_string(), "--end", &(to.start() - 1).to_string()])

@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 use end_to_end::{Site, mosquitto_pub, mosquitto_sub, wait_until};
-use meter_messages::{Diag, Info, Live, Mark, PulseCount, State, Topic};
+use meter_messages::{Diag, Info, Live, Mark, OutboxMinute, State, Topic};
 
 const METER: &str = "[[meter]]\nid = 'main'\npulses_per_kwh = 1000\n[meter.source]\nkind = 'simulated'\n";
 
@@ -28,7 +28,10 @@ fn every_documented_topic_carries_its_payload() {
         let bytes = payload.as_bytes();
         let understood = match topic.parse().unwrap_or_else(|error| panic!("{topic}: {error}")) {
             Topic::Status(_) => seen.insert("status") | (payload == "online"),
-            Topic::Minute(_) => seen.insert("minute") | PulseCount::from_json(bytes).is_ok(),
+            Topic::Minute(_) => {
+                seen.insert("minute")
+                    | OutboxMinute::from_json(bytes).is_ok_and(|minute| minute.outbox.is_some())
+            }
             Topic::Live(_) => seen.insert("live") | Live::from_json(bytes).is_ok(),
             Topic::State(_) => seen.insert("state") | State::from_json(bytes).is_ok(),
             Topic::Info(_) => seen.insert("info") | Info::from_json(bytes).is_ok(),

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use meter_messages::{Info, Mark, Meter, Minute, OutboxId, PulseCount};
-use rusqlite::{Connection, Transaction, TransactionBehavior, params};
+use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
 
 use crate::error::damaged;
 use crate::hours::Additions;
@@ -28,11 +28,14 @@ pub struct OutboxMark {
 }
 
 impl OutboxMark {
-    /// Its mark.
-    pub fn to_message(&self) -> Mark {
-        Mark { outbox: self.outbox.clone(), seq: self.mark_seq, minute: self.mark_minute }
+    /// The message that says it, and which numbers are to be sent again.
+    pub fn to_message(&self, missing: Vec<[u64; 2]>) -> Mark {
+        Mark { outbox: self.outbox.clone(), seq: self.mark_seq, minute: self.mark_minute, missing }
     }
 }
+
+/// How many outboxes a meter may have had: each is a row that stays.
+const MOST_OUTBOXES: u32 = 1000;
 
 /// The result of recording a minute.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -81,6 +84,11 @@ impl Ledger {
     pub fn outbox_marks(&self) -> Result<Vec<(Meter, OutboxMark)>, LedgerError> {
         outbox_marks(&self.connection, None)
     }
+
+    /// The minutes of an outbox that are recorded beyond its mark, with their numbers, in order.
+    pub fn beyond(&self, mark: &OutboxMark) -> Result<Vec<(u64, Minute)>, LedgerError> {
+        beyond(&self.connection, mark)
+    }
 }
 
 impl Batch<'_> {
@@ -115,6 +123,35 @@ impl Batch<'_> {
         let outbox_marks = outbox_marks(&self.transaction, Some(meter_row))?;
         let mark = outbox_marks.into_iter().next().map(|(_, mark)| mark);
         Ok(mark.ok_or(rusqlite::Error::QueryReturnedNoRows)?)
+    }
+
+    /// The outbox of a known meter under this name, and how far it is recorded; `None` if the meter is not
+    /// known, or has had too many outboxes.
+    pub fn outbox(&mut self, meter: &Meter, name: &OutboxId) -> Result<Option<OutboxMark>, LedgerError> {
+        let Some(meter_row) = self.meter_row(meter)? else { return Ok(None) };
+        if let Some(mark) = outbox_mark(&self.transaction, meter_row, name)? {
+            return Ok(Some(mark));
+        }
+        let had: u32 = self
+            .transaction
+            .prepare_cached("SELECT count(*) FROM outbox WHERE meter = ?1")?
+            .query_row([meter_row], |row| row.get(0))?;
+        if had >= MOST_OUTBOXES {
+            return Ok(None);
+        }
+        self.transaction
+            .prepare_cached("INSERT INTO outbox (meter, name) VALUES (?1, ?2)")?
+            .execute(params![meter_row, name.as_str()])?;
+        outbox_mark(&self.transaction, meter_row, name)
+    }
+
+    fn meter_row(&self, meter: &Meter) -> Result<Option<i64>, LedgerError> {
+        let found = self
+            .transaction
+            .prepare_cached("SELECT id FROM meter WHERE site = ?1 AND meter = ?2")?
+            .query_row([meter.site.as_str(), meter.meter.as_str()], |row| row.get(0))
+            .optional()?;
+        Ok(found)
     }
 
     /// A changed constant applies from when the publisher says, otherwise from after
@@ -214,6 +251,11 @@ impl Batch<'_> {
         rows.collect()
     }
 
+    /// The minutes of an outbox that are recorded beyond its mark, with their numbers, in order.
+    pub fn beyond(&self, mark: &OutboxMark) -> Result<Vec<(u64, Minute)>, LedgerError> {
+        beyond(&self.transaction, mark)
+    }
+
     /// Stores that an outbox no longer holds `numbers` minutes that were not
     /// recorded; nobody need wait for them.
     pub fn record_lost(&mut self, mark: &OutboxMark, numbers: u64) -> Result<(), LedgerError> {
@@ -276,6 +318,41 @@ fn outbox_marks(
         Ok((meter, OutboxMark { meter_row, outbox_row, outbox, mark_seq, mark_minute, set_back }))
     })
     .collect()
+}
+
+/// One outbox of a meter.
+fn outbox_mark(
+    connection: &Connection,
+    meter_row: i64,
+    name: &OutboxId,
+) -> Result<Option<OutboxMark>, LedgerError> {
+    let mut statement = connection.prepare_cached(
+        "SELECT id, mark_seq, mark_minute, set_back FROM outbox WHERE meter = ?1 AND name = ?2",
+    )?;
+    let found = statement.query_row(params![meter_row, name.as_str()], |row| {
+        Ok(OutboxMark {
+            meter_row,
+            outbox_row: row.get(0)?,
+            outbox: name.clone(),
+            mark_seq: row.get(1)?,
+            mark_minute: row.get::<_, Option<i64>>(2)?.map(Minute::nearest),
+            set_back: row.get(3)?,
+        })
+    });
+    Ok(found.optional()?)
+}
+
+/// Minutes ascend with their numbers, so those beyond the mark lie after its minute.
+fn beyond(connection: &Connection, mark: &OutboxMark) -> Result<Vec<(u64, Minute)>, LedgerError> {
+    let mut statement = connection.prepare_cached(
+        "SELECT seq, minute FROM minute WHERE meter = ?1 AND minute > ?2 AND outbox = ?3 AND seq > ?4 ORDER BY minute",
+    )?;
+    let after = mark.mark_minute.map_or(i64::MIN, Minute::epoch_minutes);
+    let rows = statement
+        .query_map(params![mark.meter_row, after, mark.outbox_row, mark.mark_seq], |row| {
+            Ok((row.get(0)?, Minute::nearest(row.get(1)?)))
+        })?;
+    Ok(rows.collect::<Result<_, _>>()?)
 }
 
 /// The sum of one minute over its outboxes.

@@ -86,7 +86,7 @@ fn marks_and_minutes_are_there_after_reopening_but_no_batch_that_was_dropped() {
     let mut ledger = Ledger::open(&path).unwrap();
     let mark = ledger.batch().unwrap().register(&meter(), &info("a")).unwrap();
     assert_eq!(ledger.outbox_marks().unwrap(), [(meter(), mark.clone())]);
-    assert_eq!((mark.to_message().seq, mark.to_message().minute), (1, Some(minute(0))));
+    assert_eq!((mark.mark_seq, mark.mark_minute), (1, Some(minute(0))));
     let known = ledger.meter(&meter()).unwrap().unwrap();
     assert_eq!(ledger.newest(&known).unwrap().unwrap().minute, minute(0));
     assert_eq!(ledger.first(&known).unwrap(), Some(minute(0)));

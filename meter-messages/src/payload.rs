@@ -92,13 +92,11 @@ macro_rules! json_payload {
 pub(crate) use json_payload;
 
 /// A finished minute: the unit in which counts are sent and kept.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PulseCount {
     /// The minute.
-    #[serde(rename = "t")]
     pub minute: Minute,
     /// How many of its seconds the line was watched, 1 to 60.
-    #[serde(rename = "s")]
     pub watched_s: u8,
     /// Its number in the outbox: 1, 2, 3 …, without holes.
     pub seq: u64,
@@ -108,11 +106,51 @@ pub struct PulseCount {
     pub total: u64,
 }
 
-json_payload!(PulseCount, |count| {
-    within("s", count.watched_s.into(), 1, 60)
-        .and_then(|()| within("seq", count.seq, 1, MAX_COUNT))
-        .and_then(|()| within("pulses", count.pulses.into(), 0, MOST_PULSES))
-        .and_then(|()| within("total", count.total, count.pulses.into(), MAX_COUNT))
+/// `minute`: a finished minute, and the outbox that numbered it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "MinuteFields", into = "MinuteFields")]
+pub struct OutboxMinute {
+    /// The minute.
+    pub count: PulseCount,
+    /// Its outbox. Publishers of the contract's first edition do not say it: then it is the one of their last
+    /// `info`.
+    pub outbox: Option<OutboxId>,
+}
+
+/// Its fields as they stand on the wire.
+#[derive(Serialize, Deserialize)]
+struct MinuteFields {
+    #[serde(rename = "t")]
+    minute: Minute,
+    #[serde(rename = "s")]
+    watched_s: u8,
+    seq: u64,
+    pulses: u32,
+    total: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    outbox: Option<OutboxId>,
+}
+
+impl From<MinuteFields> for OutboxMinute {
+    fn from(fields: MinuteFields) -> Self {
+        let MinuteFields { minute, watched_s, seq, pulses, total, outbox } = fields;
+        Self { count: PulseCount { minute, watched_s, seq, pulses, total }, outbox }
+    }
+}
+
+impl From<OutboxMinute> for MinuteFields {
+    fn from(OutboxMinute { count, outbox }: OutboxMinute) -> Self {
+        let PulseCount { minute, watched_s, seq, pulses, total } = count;
+        Self { minute, watched_s, seq, pulses, total, outbox }
+    }
+}
+
+json_payload!(OutboxMinute, |minute| {
+    let PulseCount { watched_s, seq, pulses, total, .. } = minute.count;
+    within("s", watched_s.into(), 1, 60)
+        .and_then(|()| within("seq", seq, 1, MAX_COUNT))
+        .and_then(|()| within("pulses", pulses.into(), 0, MOST_PULSES))
+        .and_then(|()| within("total", total, pulses.into(), MAX_COUNT))
 });
 
 /// `diag`: how well the counting works, once a minute, retained.
@@ -162,9 +200,29 @@ pub struct Mark {
     /// The minute of `seq`; absent while `seq` is 0.
     #[serde(rename = "t", default, skip_serializing_if = "Option::is_none")]
     pub minute: Option<Minute>,
+    /// Numbers beyond `seq` that are to be sent again, `[from, to]` each, ascending, at most
+    /// [`MOST_MISSING`]; the ledger has those between them. Recorders of the contract's first edition
+    /// name none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub missing: Vec<[u64; 2]>,
 }
 
-json_payload!(Mark, |mark| within("seq", mark.seq, 0, MAX_COUNT));
+/// How many spans of missing numbers a mark names at most.
+pub const MOST_MISSING: usize = 16;
+
+json_payload!(Mark, |mark| { within("seq", mark.seq, 0, MAX_COUNT).and_then(|()| mark.check_missing()) });
+
+impl Mark {
+    fn check_missing(&self) -> Result<(), PayloadError> {
+        let mut above = self.seq;
+        for &[from, to] in &self.missing {
+            within("missing", from, above.saturating_add(1), MAX_COUNT)?;
+            within("missing", to, from, MAX_COUNT)?;
+            above = to;
+        }
+        within("missing", self.missing.len() as u64, 0, MOST_MISSING as u64)
+    }
+}
 
 /// Whether a publisher is connected; its will says `offline`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -4,7 +4,7 @@
 use jiff::Timestamp;
 use meter_messages::{
     ConstantFrom, Diag, Info, Live, MAX_COUNT, Mark, Medium, MeterConstant, MeterReading, Minute,
-    PayloadError, PulseCount, ReadingMessage, State, Status,
+    OutboxMinute, PayloadError, PulseCount, ReadingMessage, State, Status,
 };
 use proptest::prelude::*;
 use proptest::sample;
@@ -26,8 +26,9 @@ prop_compose! {
 
 proptest! {
     #[test]
-    fn counts_round_trip(count in counts()) {
-        prop_assert_eq!(PulseCount::from_json(&count.to_json()).unwrap(), count);
+    fn minutes_round_trip(count in counts(), says_its_outbox: bool) {
+        let minute = OutboxMinute { count, outbox: says_its_outbox.then(|| "9f3a".parse().unwrap()) };
+        prop_assert_eq!(OutboxMinute::from_json(&minute.to_json()).unwrap(), minute);
     }
 
     #[test]
@@ -72,13 +73,14 @@ proptest! {
 
     #[test]
     fn marks_round_trip(seq in 0..=MAX_COUNT, minute in proptest::option::of(minutes())) {
-        let mark = Mark { outbox: "9f3a".parse().unwrap(), seq, minute };
+        let missing = if seq < MAX_COUNT / 2 { vec![[seq + 2, seq + 2], [seq + 4, seq + 9]] } else { Vec::new() };
+        let mark = Mark { outbox: "9f3a".parse().unwrap(), seq, minute, missing };
         prop_assert_eq!(Mark::from_json(&mark.to_json()).unwrap(), mark);
     }
 
     #[test]
     fn no_bytes_panic(bytes: Vec<u8>) {
-        let _ = PulseCount::from_json(&bytes);
+        let _ = OutboxMinute::from_json(&bytes);
         let _ = Info::from_json(&bytes);
         let _ = Status::from_payload(&bytes);
     }
@@ -86,10 +88,28 @@ proptest! {
 
 #[test]
 fn a_count_looks_as_documented() {
-    let documented = r#"{"t":"2026-10-03T12:34:00Z","s":60,"seq":904321,"pulses":17,"total":12345678}"#;
-    let count = PulseCount::from_json(documented.as_bytes()).unwrap();
-    assert_eq!(String::from_utf8(count.to_json()).unwrap(), documented);
-    assert_eq!((count.pulses, count.total), (17, 12_345_678));
+    let first_edition = r#"{"t":"2026-10-03T12:34:00Z","s":60,"seq":904321,"pulses":17,"total":12345678}"#;
+    let documented = first_edition.replace('}', r#","outbox":"9f3a"}"#);
+    for (json, outbox) in [(first_edition, None), (&documented, Some("9f3a".parse().unwrap()))] {
+        let minute = OutboxMinute::from_json(json.as_bytes()).unwrap();
+        assert_eq!(String::from_utf8(minute.to_json()).unwrap(), json);
+        assert_eq!((minute.count.pulses, minute.count.total, minute.outbox), (17, 12_345_678, outbox));
+    }
+}
+
+#[test]
+fn a_mark_names_what_is_missing_in_order_and_in_bounds() {
+    let mark = |missing: &str| {
+        Mark::from_json(format!(r#"{{"outbox":"9f3a","seq":7,"missing":[{missing}]}}"#).as_bytes())
+    };
+    assert_eq!(mark("[9,9],[12,20]").unwrap().missing, [[9, 9], [12, 20]]);
+    assert!(Mark::from_json(br#"{"outbox":"9f3a","seq":7}"#).unwrap().missing.is_empty());
+    for wrong in ["[7,9]", "[9,8]", "[9,12],[12,14]", "[12,14],[9,10]", "[9]", "9"] {
+        assert!(mark(wrong).is_err(), "{wrong}");
+    }
+    let spans =
+        |count: u64| (0..count).map(|n| format!("[{0},{0}]", 10 + 2 * n)).collect::<Vec<_>>().join(",");
+    assert!(mark(&spans(16)).is_ok() && mark(&spans(17)).is_err());
 }
 
 #[test]
@@ -168,7 +188,7 @@ fn names_say_the_unit() {
 
 #[test]
 fn an_error_names_the_field() {
-    let said = |json: &str| PulseCount::from_json(json.as_bytes()).unwrap_err().to_string();
+    let said = |json: &str| OutboxMinute::from_json(json.as_bytes()).unwrap_err().to_string();
     let with = |field: &str, value: &str| {
         let mut count = serde_json::json!({"t":"2026-10-03T12:34:00Z","s":60,"seq":1,"pulses":17,"total":17});
         count[field] = serde_json::from_str(value).unwrap();
@@ -181,7 +201,7 @@ fn an_error_names_the_field() {
     assert_eq!(with("pulses", "1000001"), "pulses must be between 0 and 1000000, not 1000001");
     assert_eq!(with("total", "16"), "total must be between 17 and 9007199254740991, not 16");
     assert!(said("{}").contains("missing field `t`"));
-    assert!(matches!(PulseCount::from_json(&[b' '; 9000]), Err(PayloadError::TooLong(9000))));
+    assert!(matches!(OutboxMinute::from_json(&[b' '; 9000]), Err(PayloadError::TooLong(9000))));
 }
 
 #[test]

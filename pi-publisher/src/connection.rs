@@ -9,8 +9,9 @@ use std::time::Duration;
 use anyhow::{Context, anyhow};
 use daemon_runtime::{Connection, MqttSession};
 use jiff::Timestamp;
-use meter_messages::{Diag, Live, Mark, State, Status, Topic};
+use meter_messages::{Diag, Live, Mark, OutboxMinute, State, Status, Topic};
 use rumqttc::{AsyncClient, LastWill, QoS};
+use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 use tokio::sync::{Notify, oneshot};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
@@ -29,9 +30,15 @@ const IN_FLIGHT: u16 = 500;
 /// Minutes read from the outbox at a time.
 const READ: u64 = 1000;
 
-/// How long a full window waits for a mark before sending goes on, and minutes that are sent
-/// before they are sent again.
+/// How long a full window waits for a mark before sending goes on.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How long minutes that are sent wait for a mark before they are sent again. A recorder asks earlier, where
+/// later minutes show it the gap.
+const SEND_AGAIN_AFTER: Duration = Duration::from_secs(40);
+
+/// How often a meter's `info` is said again, for brokers that do not keep it.
+const INFO_EVERY_S: u64 = 3600;
 
 /// How long the first mark since the start is waited for before minutes are sent.
 const CONFIRMED_WITHIN: Duration = Duration::from_secs(3);
@@ -56,15 +63,17 @@ pub(crate) async fn run(publisher: &Publisher, shutdown: &CancellationToken) {
 async fn serve(publisher: &Publisher, connection: &mut Connection) -> anyhow::Result<()> {
     let client = connection.client.clone();
     greet(publisher, &client).await?;
-    let mut deliveries = JoinSet::new();
+    let (mut deliveries, mut marks) = (JoinSet::new(), Vec::new());
     for meter in &publisher.meters {
-        deliveries.spawn(deliver(client.clone(), meter.clone(), publisher.keeper.clone()));
+        let (sender, receiver) = mpsc::unbounded_channel();
+        marks.push(sender);
+        deliveries.spawn(deliver(client.clone(), meter.clone(), receiver, publisher.keeper.clone()));
     }
     let asked = Notify::new();
     tokio::select! {
         Some(ended) = deliveries.join_next() => ended.context("a meter's delivery")?,
         ended = chat(publisher, &client, &asked) => ended,
-        ended = listen(publisher, connection, &asked) => ended,
+        ended = listen(publisher, connection, &marks, &asked) => ended,
     }
 }
 
@@ -100,7 +109,12 @@ async fn announce(publisher: &Publisher, client: &AsyncClient) -> anyhow::Result
 /// Takes marks and Home Assistant's greeting until the connection ends. It
 /// never publishes: that may have to wait for the connection, which would have
 /// to wait for us.
-async fn listen(publisher: &Publisher, connection: &mut Connection, asked: &Notify) -> anyhow::Result<()> {
+async fn listen(
+    publisher: &Publisher,
+    connection: &mut Connection,
+    marks: &[UnboundedSender<Mark>],
+    asked: &Notify,
+) -> anyhow::Result<()> {
     loop {
         let message = connection.message().await?;
         if message.topic == home_assistant::STATUS_TOPIC {
@@ -124,12 +138,12 @@ async fn listen(publisher: &Publisher, connection: &mut Connection, asked: &Noti
             }
             Ok(mark) => {
                 meter.confirmed.send_replace(true);
-                // Told even where it repeats: that is what it says then.
                 meter.mark.send_replace(mark.seq);
                 publisher
                     .keeper
                     .send(Command::Mark { meter: meter.place, seq: mark.seq })
                     .map_err(|_| anyhow!("the outbox's thread has stopped"))?;
+                marks[meter.place].send(mark).context("a meter's delivery has stopped")?;
             }
             Err(error) => tracing::warn!(topic = message.topic, %error, "unreadable mark"),
         }
@@ -149,60 +163,96 @@ async fn is_old_copy(publisher: &Publisher, meter: &Published, mark: &Mark) -> a
     Ok(meter.extent.borrow().writable && shows_old_copy(mark, row, last_seq))
 }
 
-/// Sends one meter's minutes, in order, from the mark on.
+/// Sends one meter's minutes, in order, from the mark on, and what the recorder misses.
 async fn deliver(
     client: AsyncClient,
     mut meter: Published,
+    mut marks: UnboundedReceiver<Mark>,
     keeper: flume::Sender<Command>,
 ) -> anyhow::Result<()> {
-    let topic = Topic::Minute(meter.meter.clone()).to_string();
     // Numbers of an old copy must not be sent before the mark has shown it. Where
     // nobody marks anything, they are only waited for.
     let mut confirmed = meter.confirmed.subscribe();
     let _ = timeout(CONFIRMED_WITHIN, confirmed.wait_for(|confirmed| *confirmed)).await;
-    let mut marks = meter.mark.subscribe();
-    let mut delivery = Delivery::from_mark(*marks.borrow_and_update());
-    let mut impatient_at = Instant::now() + PATIENCE;
+    let mut delivery = Delivery::from_mark(*meter.mark.borrow());
+    let mut sent_at = Instant::now();
     loop {
         let last_seq = meter.extent.borrow_and_update().last_seq;
-        if marks.has_changed()? {
-            delivery.mark(*marks.borrow_and_update());
+        while let Ok(mark) = marks.try_recv() {
+            take_mark(&mut delivery, &mark, &meter, &client).await?;
         }
         if let Some((after, count)) = delivery.wanted(last_seq) {
-            let (reply, answer) = oneshot::channel();
-            let limit = count.min(READ) as usize;
-            keeper
-                .send(Command::Read { meter: meter.place, after, limit, reply })
-                .map_err(|_| anyhow!("the outbox's thread has stopped"))?;
-            let counts = answer.await.context("the outbox's thread has stopped")??;
-            if counts.first().is_some_and(|first| first.seq > after + 1) {
-                // What lies before was dropped since the info was said; nobody
-                // shall wait for it.
-                say_info(&meter, &client).await?;
-            }
-            for count in counts {
-                client.publish(&topic, QoS::AtLeastOnce, false, count.to_json()).await?;
-                delivery.sent(count.seq);
-            }
-            impatient_at = Instant::now() + PATIENCE;
+            send(&mut delivery, (after, count), &meter, &client, &keeper).await?;
+            sent_at = Instant::now();
             continue;
         }
         let (full, unanswered) = (delivery.is_full(last_seq), delivery.is_unanswered(last_seq));
         tokio::select! {
-            changed = marks.changed() => {
-                changed?;
-                delivery.mark(*marks.borrow_and_update());
-                impatient_at = Instant::now() + PATIENCE;
+            mark = marks.recv() => {
+                take_mark(&mut delivery, &mark.context("the connection has ended")?, &meter, &client).await?;
+                sent_at = Instant::now();
             }
             changed = meter.extent.changed() => changed?,
-            () = sleep_until(impatient_at), if full => delivery.lose_patience(),
-            () = sleep_until(impatient_at), if unanswered => delivery.send_again(),
+            () = sleep_until(sent_at + PATIENCE), if full => delivery.lose_patience(),
+            () = sleep_until(sent_at + SEND_AGAIN_AFTER), if unanswered => delivery.send_again(),
         }
     }
 }
 
+async fn take_mark(
+    delivery: &mut Delivery,
+    mark: &Mark,
+    meter: &Published,
+    client: &AsyncClient,
+) -> anyhow::Result<()> {
+    let last_seq = meter.extent.borrow().last_seq;
+    // What this outbox has not given out yet cannot be meant.
+    let missing = mark.missing.iter().filter(|[from, _]| *from <= last_seq);
+    let missing: Vec<_> = missing.map(|&[from, to]| [from, to.min(last_seq)]).collect();
+    delivery.mark(mark.seq, &missing);
+    if mark.seq == 0 {
+        // The recorder may not know the meter.
+        say_info(meter, client).await?;
+    }
+    Ok(())
+}
+
+/// Sends some of the minutes that are wanted: after a number, and how many at most.
+async fn send(
+    delivery: &mut Delivery,
+    (after, count): (u64, u64),
+    meter: &Published,
+    client: &AsyncClient,
+    keeper: &flume::Sender<Command>,
+) -> anyhow::Result<()> {
+    let topic = Topic::Minute(meter.meter.clone()).to_string();
+    let (reply, answer) = oneshot::channel();
+    let limit = count.min(READ);
+    keeper
+        .send(Command::Read { meter: meter.place, after, limit: limit as usize, reply })
+        .map_err(|_| anyhow!("the outbox's thread has stopped"))?;
+    let mut counts = answer.await.context("the outbox's thread has stopped")??;
+    if counts.first().is_some_and(|first| first.seq > after + 1) {
+        // What lies before was dropped since the info was said; nobody
+        // shall wait for it.
+        say_info(meter, client).await?;
+    }
+    counts.retain(|found| found.seq <= after + count);
+    // Fewer than asked for: the others are no longer there.
+    let is_short = (counts.len() as u64) < limit && counts.last().is_none_or(|last| last.seq < after + count);
+    for count in counts {
+        let minute = OutboxMinute { count, outbox: Some(meter.outbox.clone()) };
+        client.publish(&topic, QoS::AtLeastOnce, false, minute.to_json()).await?;
+        delivery.sent(count.seq);
+    }
+    if is_short {
+        delivery.sent(after + count);
+    }
+    Ok(())
+}
+
 /// Says what goes on now: `live` once a second, `state` every ten seconds,
-/// `diag` once a minute; and what Home Assistant asks for.
+/// `diag` once a minute, `info` every hour; and what Home Assistant asks for.
 async fn chat(publisher: &Publisher, client: &AsyncClient, asked: &Notify) -> anyhow::Result<()> {
     let every = |seconds| {
         let mut ticks = interval(Duration::from_secs(seconds));
@@ -210,7 +260,9 @@ async fn chat(publisher: &Publisher, client: &AsyncClient, asked: &Notify) -> an
         ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
         ticks
     };
-    let (mut live, mut state, mut diag) = (every(1), every(10), every(60));
+    let (mut live, mut state, mut diag, mut info) = (every(1), every(10), every(60), every(INFO_EVERY_S));
+    // It was said when the connection began.
+    info.reset();
     let all_live = || publisher.meters.iter().all(|meter| meter.reading.borrow().live);
     let (mut writable, mut were_live) = (true, all_live());
     loop {
@@ -226,6 +278,7 @@ async fn chat(publisher: &Publisher, client: &AsyncClient, asked: &Notify) -> an
             }
             _ = state.tick() => for meter in &publisher.meters { say_state(meter, client).await? },
             () = asked.notified() => announce(publisher, client).await?,
+            _ = info.tick() => for meter in &publisher.meters { say_info(meter, client).await? },
             _ = diag.tick() => for meter in &publisher.meters { say_diag(meter, client).await? },
         }
     }

@@ -2,7 +2,10 @@
 //!
 //! The recorder's mark is the only receipt. A mark that moves forward is progress; one
 //! that is repeated or moves back means "send again from here": the recorder
-//! restarted, saw a gap, or lost its ledger.
+//! restarted or lost its ledger. A mark may name what is missing: then only that
+//! is sent again.
+
+use std::collections::VecDeque;
 
 /// How many minutes may be sent beyond the mark. It bounds what a
 /// broker holds of a long backlog, and what is sent twice when the recorder
@@ -10,10 +13,12 @@
 pub const WINDOW: u64 = 20_000;
 
 /// How far one meter's minutes are sent, for one connection.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Delivery {
     mark: u64,
     next: u64,
+    /// Numbers before `next` that are missing, `[from, to]` each: they come first.
+    again: VecDeque<[u64; 2]>,
     /// Sending stops before this `seq` until a mark comes, or for too long none does.
     stop_before: u64,
     /// Whether a mark has gone on since everything was last sent again unasked.
@@ -23,26 +28,51 @@ pub struct Delivery {
 impl Delivery {
     /// Starts after the last known mark.
     pub fn from_mark(mark: u64) -> Self {
-        Self { mark, next: mark + 1, stop_before: mark + 1 + WINDOW, answered: false }
+        let (next, stop_before) = (mark + 1, mark + 1 + WINDOW);
+        Self { mark, next, again: VecDeque::new(), stop_before, answered: false }
     }
 
-    /// Takes a mark within the outbox.
-    pub fn mark(&mut self, seq: u64) {
+    /// Takes a mark within the outbox, and the numbers beyond it that the recorder asks for: it has those
+    /// between them.
+    pub fn mark(&mut self, seq: u64, missing: &[[u64; 2]]) {
         let goes_on = seq > self.mark;
-        let next = if goes_on { self.next.max(seq + 1) } else { seq + 1 };
-        *self = Self { next, answered: self.answered || goes_on, ..Self::from_mark(seq) };
+        let mut again = std::mem::take(&mut self.again);
+        let next = match missing.last() {
+            Some([_, last]) => {
+                again = missing.iter().copied().collect();
+                self.next.max(last + 1)
+            }
+            None if goes_on => self.next.max(seq + 1),
+            None => {
+                again.clear();
+                seq + 1
+            }
+        };
+        again.retain_mut(|[from, to]| {
+            *from = (*from).max(seq + 1);
+            from <= to
+        });
+        *self = Self { next, again, answered: self.answered || goes_on, ..Self::from_mark(seq) };
     }
 
     /// The `seq` after which to read, and how many at most; `None` if a mark has to
     /// come first.
     pub fn wanted(&self, last_seq: u64) -> Option<(u64, u64)> {
+        if let Some([from, to]) = self.again.front() {
+            return Some((from - 1, to - from + 1));
+        }
         let end = self.stop_before.min(last_seq + 1);
         (self.next < end).then(|| (self.next - 1, end - self.next))
     }
 
-    /// Everything up to `seq` was handed to the connection.
+    /// Everything that was [`wanted`](Delivery::wanted) up to `seq` was handed to the connection, or is no
+    /// longer there.
     pub fn sent(&mut self, seq: u64) {
-        self.next = seq + 1;
+        match self.again.front_mut() {
+            Some([_, to]) if *to <= seq => _ = self.again.pop_front(),
+            Some([from, _]) => *from = seq + 1,
+            None => self.next = seq + 1,
+        }
     }
 
     /// Whether sending only waits for a mark.
@@ -87,15 +117,40 @@ mod tests {
     fn a_mark_that_goes_on_is_progress_and_one_that_repeats_means_go_back() {
         let mut delivery = Delivery::from_mark(0);
         delivery.sent(10);
-        delivery.mark(5);
+        delivery.mark(5, &[]);
         assert_eq!(delivery.wanted(10), None, "6 to 10 are on their way");
-        delivery.mark(5);
+        delivery.mark(5, &[]);
         assert_eq!(delivery.wanted(10), Some((5, 5)));
         delivery.sent(10);
-        delivery.mark(2);
+        delivery.mark(2, &[]);
         assert_eq!(delivery.wanted(10), Some((2, 8)), "a ledger from an older copy");
-        delivery.mark(8);
+        delivery.mark(8, &[]);
         assert_eq!(delivery.wanted(10), Some((8, 2)), "what the mark covers need not be sent");
+    }
+
+    #[test]
+    fn only_what_is_missing_is_sent_again() {
+        let mut delivery = Delivery::from_mark(0);
+        delivery.sent(100);
+        delivery.mark(10, &[[11, 20], [31, 31]]);
+        assert_eq!(delivery.wanted(101), Some((10, 10)));
+        delivery.sent(15);
+        assert_eq!(delivery.wanted(101), Some((15, 5)), "the rest of it");
+        delivery.sent(20);
+        assert_eq!(delivery.wanted(101), Some((30, 1)));
+        delivery.mark(30, &[]);
+        assert_eq!(delivery.wanted(101), Some((30, 1)), "still missing");
+        delivery.sent(31);
+        assert_eq!(delivery.wanted(101), Some((100, 1)), "and then what comes");
+        // Over a new connection, with the mark that is retained.
+        let mut delivery = Delivery::from_mark(0);
+        delivery.mark(10, &[[11, 20], [31, 31]]);
+        delivery.sent(20);
+        delivery.sent(31);
+        assert_eq!(delivery.wanted(101), Some((31, 70)), "whether it was recorded since is not known");
+        delivery.mark(12, &[]);
+        delivery.mark(12, &[]);
+        assert_eq!(delivery.wanted(101), Some((12, 89)), "a recorder that names nothing");
     }
 
     #[test]
@@ -106,7 +161,7 @@ mod tests {
         delivery.sent(WINDOW);
         assert_eq!(delivery.wanted(end), None);
         assert!(delivery.is_full(end));
-        delivery.mark(100);
+        delivery.mark(100, &[]);
         assert_eq!(delivery.wanted(end), Some((WINDOW, 100)));
         delivery.sent(WINDOW + 100);
         delivery.lose_patience();
@@ -118,15 +173,15 @@ mod tests {
         let mut delivery = Delivery::from_mark(0);
         delivery.sent(10);
         assert!(!delivery.is_unanswered(10), "nobody records yet");
-        delivery.mark(4);
+        delivery.mark(4, &[]);
         assert!(delivery.is_unanswered(10));
         delivery.send_again();
         assert_eq!(delivery.wanted(10), Some((4, 6)));
         delivery.sent(10);
         assert!(!delivery.is_unanswered(10), "once");
-        delivery.mark(7);
+        delivery.mark(7, &[]);
         assert!(delivery.is_unanswered(10));
-        delivery.mark(10);
+        delivery.mark(10, &[]);
         assert!(!delivery.is_unanswered(10), "all is recorded");
     }
 
@@ -139,12 +194,12 @@ mod tests {
         ) {
             let mut delivery = Delivery::from_mark(0);
             for mark in marks.into_iter().filter(|mark| *mark <= last_seq) {
-                delivery.mark(mark);
+                delivery.mark(mark, &[]);
                 if let Some((after, count)) = delivery.wanted(last_seq) {
                     prop_assert!(after >= mark);
                     delivery.sent(after + count);
                 }
-                delivery.mark(mark);
+                delivery.mark(mark, &[]);
                 let expected = (mark < last_seq).then(|| (mark, last_seq - mark));
                 prop_assert_eq!(delivery.wanted(last_seq), expected);
             }

@@ -95,7 +95,12 @@ mod tests {
     }
 
     fn mark(seq: u64, number: i64) -> Mark {
-        Mark { outbox: "a".parse().unwrap(), seq, minute: (seq > 0).then(|| minute(number)) }
+        Mark {
+            outbox: "a".parse().unwrap(),
+            seq,
+            minute: (seq > 0).then(|| minute(number)),
+            missing: Vec::new(),
+        }
     }
 
     fn row(seq: u64, number: i64) -> PulseCount {

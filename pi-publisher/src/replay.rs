@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use daemon_runtime::{Connection, MqttSession};
 use jiff::Timestamp;
-use meter_messages::{Mark, Meter, OutboxId, PulseCount, Topic};
+use meter_messages::{Mark, Meter, OutboxId, OutboxMinute, PulseCount, Topic};
 use rumqttc::{Packet, QoS};
 use tokio_util::sync::CancellationToken;
 
@@ -86,7 +86,7 @@ async fn replay_meter(
     let mut after = account.oldest_seq - 1;
     loop {
         let (read_up_to, counts) = next(outbox, &account, after, &span)?;
-        send(connection, &topic, &counts).await?;
+        send(connection, &topic, &account.outbox, &counts).await?;
         sent += counts.len() as u64;
         if read_up_to == after {
             break;
@@ -127,10 +127,16 @@ fn next(
 }
 
 /// Publishes and waits until each has its PUBACK.
-async fn send(connection: &mut Connection, topic: &str, counts: &[PulseCount]) -> anyhow::Result<()> {
-    for count in counts {
+async fn send(
+    connection: &mut Connection,
+    topic: &str,
+    outbox: &OutboxId,
+    counts: &[PulseCount],
+) -> anyhow::Result<()> {
+    for &count in counts {
+        let minute = OutboxMinute { count, outbox: Some(outbox.clone()) };
         // READ of them fit into the client's room, which is empty here.
-        connection.client.publish(topic, QoS::AtLeastOnce, false, count.to_json()).await?;
+        connection.client.publish(topic, QoS::AtLeastOnce, false, minute.to_json()).await?;
     }
     let mut unacknowledged = counts.len();
     while unacknowledged > 0 {

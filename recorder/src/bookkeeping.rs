@@ -8,12 +8,13 @@ use std::time::{Duration, Instant};
 use daemon_runtime::{Alive, LogPace, OwnerThread, Shares};
 use flume::{Receiver, RecvTimeoutError, Sender};
 use meter_ledger::{Ledger, LedgerError};
-use meter_messages::{Mark, Meter, Minute, SiteId};
+use meter_messages::{Mark, Meter, Minute, OutboxId, SiteId};
 use rumqttc::Publish;
 use tokio::sync::mpsc::UnboundedSender;
 
 use crate::pictures::Recorded;
 use crate::plausible_time::PlausibleTime;
+use crate::progress::Progress;
 use crate::tally::{MeterState, Tally};
 
 /// A commit takes at most so many messages.
@@ -23,6 +24,12 @@ const LARGEST_BATCH: usize = 5000;
 /// after which nothing more is on its way.
 const LONGEST_WAIT: Duration = Duration::from_millis(50);
 const PAUSE: Duration = Duration::from_millis(2);
+
+/// While more is coming, a mark that has moved is said once in so long …
+const MARK_EVERY: Duration = Duration::from_secs(1);
+
+/// … or once it has moved so far: a publisher sends only so many minutes beyond its mark.
+const MARK_EACH: u64 = 2500;
 
 /// How long a refused commit (a full disk) waits for its next try.
 const RETRY: Duration = Duration::from_secs(1);
@@ -55,21 +62,24 @@ pub struct Output {
     pub acknowledge: Vec<Delivered>,
     /// Marks to publish.
     pub marks: Vec<(Meter, Mark)>,
-    /// Meters whose `info` to ask for: they send minutes, but the ledger does
-    /// not know them (it was lost, or is an older copy).
-    pub strangers: Vec<Meter>,
+    /// Meters whose `info` to ask for, and the outbox of their minutes if they say it: they send minutes, but
+    /// the ledger does not know them (it was lost, or is an older copy).
+    pub strangers: Vec<(Meter, Option<OutboxId>)>,
 }
 
 /// The thread's state.
 pub struct Bookkeeping {
     ledger: Ledger,
-    accounts: HashMap<Meter, MeterState>,
+    meters: HashMap<Meter, MeterState>,
     limits: Limits,
     /// How many meters each site has.
     shares: Shares<SiteId>,
     time: PlausibleTime,
+    /// Counts connections.
+    connection: u64,
     nonsense: u64,
     strangers: Strangers,
+    said: SaidMarks,
     pictures: Sender<Vec<Recorded>>,
 }
 
@@ -94,11 +104,45 @@ impl Strangers {
     }
 
     /// Those who were not asked for yet.
-    fn introduce(&mut self, strangers: HashSet<Meter>) -> Vec<Meter> {
-        let new = |meter: &Meter| !self.asked.contains(meter) && self.shares.take(&meter.site);
-        let new: Vec<Meter> = strangers.into_iter().filter(new).collect();
-        self.asked.extend(new.iter().cloned());
+    fn introduce(&mut self, strangers: HashMap<Meter, Option<OutboxId>>) -> Vec<(Meter, Option<OutboxId>)> {
+        let new = |(meter, _): &(Meter, _)| !self.asked.contains(meter) && self.shares.take(&meter.site);
+        let new: Vec<_> = strangers.into_iter().filter(new).collect();
+        self.asked.extend(new.iter().map(|(meter, _)| meter.clone()));
         new
+    }
+}
+
+/// Which marks were said last, and which have moved since.
+#[derive(Debug, Default)]
+struct SaidMarks {
+    last: HashMap<(Meter, OutboxId), (Instant, u64)>,
+    unsaid: HashSet<(Meter, OutboxId)>,
+}
+
+impl SaidMarks {
+    /// Whether a mark that has moved to `seq` is said now; otherwise it is once its time has come.
+    fn moved(&mut self, mark: &(Meter, OutboxId), seq: u64, now: Instant) -> bool {
+        let waits = self.last.get(mark).is_some_and(|(at, said)| {
+            now.duration_since(*at) < MARK_EVERY && seq.saturating_sub(*said) < MARK_EACH
+        });
+        if waits {
+            self.unsaid.insert(mark.clone());
+        }
+        !waits
+    }
+
+    /// Marks that have waited long enough.
+    fn due(&self, now: Instant) -> Vec<(Meter, OutboxId)> {
+        let is_due = |mark: &&(Meter, OutboxId)| {
+            self.last.get(*mark).is_none_or(|(at, _)| now.duration_since(*at) >= MARK_EVERY)
+        };
+        self.unsaid.iter().filter(is_due).cloned().collect()
+    }
+
+    /// It is said: one that is said twice asks for everything after it again.
+    fn said(&mut self, mark: (Meter, OutboxId), seq: u64, now: Instant) {
+        self.unsaid.remove(&mark);
+        self.last.insert(mark, (now, seq));
     }
 }
 
@@ -110,12 +154,25 @@ impl Bookkeeping {
         limits: Limits,
         time: PlausibleTime,
     ) -> Result<Self, LedgerError> {
-        let account = |(meter, mark)| (meter, MeterState::new(mark));
-        let accounts: HashMap<_, _> = ledger.outbox_marks()?.into_iter().map(account).collect();
-        let mut shares = Shares::new(limits.max_meters);
-        accounts.keys().for_each(|meter: &Meter| shares.hold(&meter.site));
-        let strangers = Strangers::new(limits);
-        Ok(Self { ledger, accounts, limits, shares, time, nonsense: 0, strangers, pictures })
+        let (mut meters, mut shares) = (HashMap::new(), Shares::new(limits.max_meters));
+        for (meter, mark) in ledger.outbox_marks()? {
+            shares.hold(&meter.site);
+            let beyond = ledger.beyond(&mark)?;
+            meters.insert(meter, MeterState::new(Progress::new(mark, beyond)));
+        }
+        let (strangers, said) = (Strangers::new(limits), SaidMarks::default());
+        Ok(Self {
+            ledger,
+            meters,
+            limits,
+            shares,
+            time,
+            connection: 0,
+            nonsense: 0,
+            strangers,
+            said,
+            pictures,
+        })
     }
 
     /// Works until the subscription is gone.
@@ -130,11 +187,14 @@ impl Bookkeeping {
 
     /// One batch; false when there will be no more.
     fn work(&mut self, alive: &Alive, inputs: &Receiver<Input>, output: &UnboundedSender<Output>) -> bool {
-        let Some(batch) = collect(alive, inputs) else { return false };
+        // Marks that have moved do not wait for the next minute.
+        let patience = if self.said.unsaid.is_empty() { LOOK_EVERY } else { MARK_EVERY };
+        let Some(batch) = collect(alive, inputs, patience) else { return false };
         let mut refused = false;
         loop {
             alive.step();
-            match self.record(&batch) {
+            let latest = self.time.latest();
+            match self.record(&batch, latest, Instant::now()) {
                 Ok(mut said) => {
                     if refused {
                         tracing::info!("the ledger can be written again");
@@ -159,20 +219,19 @@ impl Bookkeeping {
         }
     }
 
-    /// Records a batch; returns what is to be said. After an error nothing has
-    /// changed, and it can be tried again.
-    fn record(&mut self, inputs: &[Input]) -> Result<Output, LedgerError> {
-        let latest = self.time.latest();
-        self.record_up_to(latest, inputs)
-    }
-
-    /// The same, where no minute after `latest` can be true.
+    /// Records a batch in which no minute after `latest` can be true; returns what is to be said. After an
+    /// error nothing has changed, and it can be tried again.
     ///
     /// # Errors
     /// If the ledger cannot be written.
-    pub fn record_up_to(&mut self, latest: Option<Minute>, inputs: &[Input]) -> Result<Output, LedgerError> {
+    pub fn record(
+        &mut self,
+        inputs: &[Input],
+        latest: Option<Minute>,
+        now: Instant,
+    ) -> Result<Output, LedgerError> {
         let mut batch = self.ledger.batch()?;
-        let mut tally = Tally::new(self.accounts.clone(), self.shares.clone(), latest);
+        let mut tally = Tally::new(&self.meters, &self.shares, latest, self.connection, now);
         if let Some(latest) = latest {
             let due = batch.record_kept_aside(latest, LARGEST_BATCH)?;
             tally.recorded.extend(due.iter().map(|(meter, count)| Recorded::of(meter, count)));
@@ -180,55 +239,66 @@ impl Bookkeeping {
         for input in inputs {
             match input {
                 Input::Message(delivered) => tally.take(&mut batch, &delivered.message)?,
-                Input::Connected => {
-                    tally.marks.extend(tally.accounts.keys().cloned());
-                    tally.accounts.values_mut().for_each(|account| account.info_received = false);
-                }
+                Input::Connected => tally.connected(),
             }
         }
         let mut moved = Vec::new();
-        for (meter, account) in &tally.accounts {
-            if self.accounts.get(meter).is_none_or(|before| before.mark != account.mark) {
-                batch.keep_mark(&account.mark)?;
-                moved.push(meter.clone());
-            }
+        for (meter, mark) in tally.moved() {
+            batch.keep_mark(mark)?;
+            moved.push(((meter, mark.outbox.clone()), mark.mark_seq));
         }
         batch.commit()?;
-        if tally.nonsense > 0 {
-            self.nonsense += tally.nonsense;
+        let Tally { changed, shares, connection, needed, recorded, nonsense, strangers, .. } = tally;
+        self.meters.extend(changed);
+        self.shares = shares;
+        if nonsense > 0 {
+            self.nonsense += nonsense;
             static PACE: LogPace = LogPace::new();
             if PACE.due().is_some() {
-                tracing::warn!(since_start = self.nonsense, "{} messages ignored", tally.nonsense);
+                tracing::warn!(since_start = self.nonsense, "{nonsense} messages ignored");
             }
         }
-        (self.accounts, self.shares) = (tally.accounts, tally.shares);
-        if !tally.recorded.is_empty() {
+        if !recorded.is_empty() {
             // Their thread is gone only where this process is about to end.
-            let _ = self.pictures.send(tally.recorded);
+            let _ = self.pictures.send(recorded);
         }
-        if inputs.iter().any(|input| matches!(input, Input::Connected)) {
+        if std::mem::replace(&mut self.connection, connection) != connection {
             self.strangers = Strangers::new(self.limits);
         }
-        let strangers = self.strangers.introduce(tally.strangers);
-        Ok(Output { acknowledge: Vec::new(), marks: self.marks(moved, tally.marks), strangers })
+        moved.retain(|(mark, seq)| self.said.moved(mark, *seq, now));
+        let due = self.said.due(now).into_iter().chain(moved.into_iter().map(|(mark, _)| mark));
+        let mut marks: HashMap<_, _> = due.map(|mark| (mark, false)).collect();
+        marks.extend(needed.into_iter().map(|mark| (mark, true)));
+        Ok(Output {
+            acknowledge: Vec::new(),
+            marks: self.marks(marks, now),
+            strangers: self.strangers.introduce(strangers),
+        })
     }
 
-    /// The marks of some meters, each once.
-    fn marks(&self, moved: Vec<Meter>, asked: Vec<Meter>) -> Vec<(Meter, Mark)> {
-        let mut marks: HashMap<Meter, Mark> = HashMap::new();
-        for meter in moved.into_iter().chain(asked) {
-            if let Some(account) = self.accounts.get(&meter) {
-                marks.insert(meter, account.mark.to_message());
-            }
+    /// What is said of some marks, and where asked what is missing. The one of a meter's current outbox comes
+    /// last: the topic retains it.
+    fn marks(&mut self, marks: HashMap<(Meter, OutboxId), bool>, now: Instant) -> Vec<(Meter, Mark)> {
+        let (mut others, mut current) = (Vec::new(), Vec::new());
+        for ((meter, outbox), names_missing) in marks {
+            let Some(state) = self.meters.get(&meter) else { continue };
+            let Some(progress) = state.outboxes.get(&outbox) else { continue };
+            let missing = if names_missing { progress.missing() } else { Vec::new() };
+            let message = progress.mark.to_message(missing);
+            let said = if state.current == outbox { &mut current } else { &mut others };
+            said.push((meter.clone(), message));
+            self.said.said((meter, outbox), progress.mark.mark_seq, now);
         }
-        marks.into_iter().collect()
+        others.append(&mut current);
+        others
     }
 }
 
 /// What has come together, or nothing for a while; `None` once the subscription is gone.
-fn collect(alive: &Alive, inputs: &Receiver<Input>) -> Option<Vec<Input>> {
-    let mut batch = match alive.wait(|| inputs.recv_timeout(LOOK_EVERY)) {
-        Ok(first) => vec![first],
+fn collect(alive: &Alive, inputs: &Receiver<Input>, patience: Duration) -> Option<Vec<Input>> {
+    let first = alive.wait(|| inputs.recv_timeout(patience));
+    let mut batch = match first {
+        Ok(input) => vec![input],
         Err(RecvTimeoutError::Timeout) => return Some(Vec::new()),
         Err(RecvTimeoutError::Disconnected) => return None,
     };
@@ -308,14 +378,14 @@ mod tests {
             let after = [info("b", false), minute(3, 1, 15), minute(4, 2, 20)];
             before.into_iter().chain(after).collect::<Vec<_>>()
         };
-        bookkeeping(folder.path()).record(&batch()).unwrap();
+        bookkeeping(folder.path()).record(&batch(), None, Instant::now()).unwrap();
         assert_eq!((account(folder.path()), pulses(folder.path())), (("b".to_owned(), 2), 20));
         // Killed before it acknowledged: all of it again, while the account says b.
         let mut next = bookkeeping(folder.path());
-        next.record(&batch()).unwrap();
+        next.record(&batch(), None, Instant::now()).unwrap();
         assert_eq!((account(folder.path()), pulses(folder.path())), (("b".to_owned(), 2), 20));
         // The old card comes back: what the batch had moved is there.
-        next.record(&[info("a", false)]).unwrap();
+        next.record(&[info("a", false)], None, Instant::now()).unwrap();
         assert_eq!(account(folder.path()), ("a".to_owned(), 2));
     }
 
@@ -323,17 +393,17 @@ mod tests {
     fn a_reading_is_entered_and_bad_ones_are_passed_over() {
         let folder = TempDir::new().unwrap();
         let mut bookkeeping = bookkeeping(folder.path());
-        bookkeeping.record(&[info("a", false), minute(1, 1, 5)]).unwrap();
-        bookkeeping.record(&[reading("12345.6", "anna", false)]).unwrap();
+        bookkeeping.record(&[info("a", false), minute(1, 1, 5)], None, Instant::now()).unwrap();
+        bookkeeping.record(&[reading("12345.6", "anna", false)], None, Instant::now()).unwrap();
         // Again after a kill, corrected, and what no meter shows.
         let bad =
             [reading("-1", "anna", false), reading("1e10", "anna", false), message("reading", "{", false)];
         let good = [reading("12345.6", "anna", false), reading("12346", "ernst", false)];
-        bookkeeping.record(&good.into_iter().chain(bad).collect::<Vec<_>>()).unwrap();
+        bookkeeping.record(&good.into_iter().chain(bad).collect::<Vec<_>>(), None, Instant::now()).unwrap();
         assert_eq!(bookkeeping.nonsense, 3);
         assert_eq!(readings(folder.path()), [(12346.0, "ernst".to_owned())]);
         // One that a broker has kept may be the one that was corrected.
-        bookkeeping.record(&[reading("12345.6", "anna", true)]).unwrap();
+        bookkeeping.record(&[reading("12345.6", "anna", true)], None, Instant::now()).unwrap();
         assert_eq!(readings(folder.path()), [(12346.0, "ernst".to_owned())]);
         assert_eq!((account(folder.path()), pulses(folder.path())), (("a".to_owned(), 1), 5));
     }
@@ -345,16 +415,24 @@ mod tests {
         let taken_back = |retain: bool| {
             message("reading", r#"{"t":"2026-11-25T17:30:00Z","taken_back":true,"by":"ernst"}"#, retain)
         };
-        bookkeeping.record(&[info("a", false), minute(1, 1, 5), reading("7", "anna", false)]).unwrap();
+        bookkeeping
+            .record(&[info("a", false), minute(1, 1, 5), reading("7", "anna", false)], None, Instant::now())
+            .unwrap();
         // One that a broker has kept may be older than what was entered since.
-        bookkeeping.record(&[taken_back(true)]).unwrap();
+        bookkeeping.record(&[taken_back(true)], None, Instant::now()).unwrap();
         assert_eq!((bookkeeping.nonsense, readings(folder.path()).len()), (1, 1));
-        bookkeeping.record(&[taken_back(false)]).unwrap();
+        bookkeeping.record(&[taken_back(false)], None, Instant::now()).unwrap();
         assert!(readings(folder.path()).is_empty());
         // Killed before it acknowledged either.
-        bookkeeping.record(&[reading("7", "anna", false), taken_back(false), taken_back(false)]).unwrap();
+        bookkeeping
+            .record(
+                &[reading("7", "anna", false), taken_back(false), taken_back(false)],
+                None,
+                Instant::now(),
+            )
+            .unwrap();
         assert!(readings(folder.path()).is_empty());
-        bookkeeping.record(&[reading("8", "anna", false)]).unwrap();
+        bookkeeping.record(&[reading("8", "anna", false)], None, Instant::now()).unwrap();
         assert_eq!(readings(folder.path()), [(8.0, "anna".to_owned())], "it can be entered again");
         assert_eq!((account(folder.path()), pulses(folder.path())), (("a".to_owned(), 1), 5));
         assert_eq!(bookkeeping.nonsense, 1);
@@ -365,7 +443,7 @@ mod tests {
         let folder = TempDir::new().unwrap();
         let path = folder.path().join("ledger.sqlite");
         let mut bookkeeping = bookkeeping(folder.path());
-        bookkeeping.record(&[info("a", false)]).unwrap();
+        bookkeeping.record(&[info("a", false)], None, Instant::now()).unwrap();
         let (output, mut said) = tokio::sync::mpsc::unbounded_channel();
         let (inputs, ledger_thread) = bookkeeping.spawn(output).unwrap();
         // Somebody else writes: the commit has to wait.
@@ -385,12 +463,18 @@ mod tests {
     fn a_retained_info_does_not_take_back_what_was_heard() {
         let folder = TempDir::new().unwrap();
         let mut bookkeeping = bookkeeping(folder.path());
-        bookkeeping.record(&[Input::Connected, info("a", true)]).unwrap();
+        bookkeeping.record(&[Input::Connected, info("a", true)], None, Instant::now()).unwrap();
         assert_eq!(account(folder.path()).0, "a");
-        bookkeeping.record(&[info("b", false), minute(1, 1, 5), info("a", true), minute(2, 2, 10)]).unwrap();
+        bookkeeping
+            .record(
+                &[info("b", false), minute(1, 1, 5), info("a", true), minute(2, 2, 10)],
+                None,
+                Instant::now(),
+            )
+            .unwrap();
         assert_eq!(account(folder.path()), ("b".to_owned(), 2));
         // Over another connection it is the newest there is.
-        bookkeeping.record(&[Input::Connected, info("a", true)]).unwrap();
+        bookkeeping.record(&[Input::Connected, info("a", true)], None, Instant::now()).unwrap();
         assert_eq!(account(folder.path()).0, "a");
     }
 }

@@ -9,7 +9,7 @@
 pub mod bookkeeping;
 pub mod pictures;
 pub mod plausible_time;
-pub mod recording;
+pub mod progress;
 pub mod settings;
 pub mod subscription;
 mod tally;

@@ -3,7 +3,7 @@
 
 use anyhow::Context;
 use daemon_runtime::{Connection, MqttSession, MqttSettings};
-use meter_messages::{ALL_METERS, Topic};
+use meter_messages::{ALL_METERS, Mark, Topic};
 use rumqttc::{AsyncClient, QoS};
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio_util::sync::CancellationToken;
@@ -69,7 +69,13 @@ async fn say(
             let topic = Topic::Recorded(meter).to_string();
             client.publish(topic, QoS::AtLeastOnce, true, mark.to_json()).await?;
         }
-        for meter in output.strangers {
+        for (meter, outbox) in output.strangers {
+            if let Some(outbox) = outbox {
+                // Its publisher says its info again. Not retained: the meter may be made up.
+                let mark = Mark { outbox, seq: 0, minute: None, missing: Vec::new() };
+                let topic = Topic::Recorded(meter.clone()).to_string();
+                client.publish(topic, QoS::AtLeastOnce, false, mark.to_json()).await?;
+            }
             // Its retained message comes with the subscription; the one for
             // all brings what follows.
             let topic = Topic::Info(meter).to_string();

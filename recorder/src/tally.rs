@@ -1,22 +1,20 @@
 //! What a batch of messages comes to: decided while it is written, valid once it
 //! is committed.
 
+use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use daemon_runtime::{LogPace, Shares};
 use meter_ledger::{Batch, Entering, KeepingAside, LedgerError, OutboxMark, Recording, TakingBack};
 use meter_messages::{
-    Info, Meter, MeterReading, Minute, PayloadError, PulseCount, ReadingMessage, SiteId, TakenBack, Topic,
-    TopicError,
+    Info, Meter, MeterReading, Minute, OutboxId, OutboxMinute, PayloadError, PulseCount, ReadingMessage,
+    SiteId, TakenBack, Topic, TopicError,
 };
 use rumqttc::Publish;
 
 use crate::pictures::Recorded;
-use crate::recording::{SeqPosition, advance, is_set_back, skip_lost_below};
-
-/// A meter with a gap is asked for the missing minutes at most this often.
-const ASK_EVERY: Duration = Duration::from_secs(5);
+use crate::progress::Progress;
 
 /// Why a message is ignored.
 #[derive(Debug, thiserror::Error)]
@@ -27,6 +25,8 @@ enum Ignored {
     Payload(#[from] PayloadError),
     #[error("a minute of a meter whose info has not arrived yet")]
     NoInfoYet,
+    #[error("the meter has had as many outboxes as it may have")]
+    TooManyOutboxes,
     #[error("a retained info that is older than one received since")]
     Outdated,
     #[error("its site has as many meters as it may have")]
@@ -43,197 +43,287 @@ enum Ignored {
     RetainedReading,
 }
 
-/// One meter's recording state, while a batch is processed.
+/// One meter's recording state.
 #[derive(Debug, Clone)]
 pub(crate) struct MeterState {
-    pub(crate) mark: OutboxMark,
-    /// When its publisher was last asked to send again.
-    pub(crate) asked: Option<Instant>,
-    /// Whether its `info` came as it was published, over this connection: a
-    /// retained one that comes later is older.
-    pub(crate) info_received: bool,
+    /// The outbox of its last `info`: minutes that do not say theirs belong to it.
+    pub(crate) current: OutboxId,
+    /// Those that minutes have come of since the start, and the current one.
+    pub(crate) outboxes: HashMap<OutboxId, Progress>,
+    /// The connection over which its `info` came as it was published: a retained one that comes later over
+    /// the same is older.
+    info_received: Option<u64>,
 }
 
 impl MeterState {
-    pub(crate) fn new(mark: OutboxMark) -> Self {
-        Self { mark, asked: None, info_received: false }
-    }
-
-    /// Whether its publisher may be asked to send again now.
-    fn may_ask(&mut self) -> bool {
-        let may = self.asked.is_none_or(|at| at.elapsed() > ASK_EVERY);
-        if may {
-            self.asked = Some(Instant::now());
-        }
-        may
+    /// With its current outbox.
+    pub(crate) fn new(progress: Progress) -> Self {
+        let current = progress.mark.outbox.clone();
+        Self { outboxes: HashMap::from([(current.clone(), progress)]), current, info_received: None }
     }
 }
 
 /// The effect of a batch, before it is committed.
 #[derive(Debug)]
-pub(crate) struct Tally {
-    /// All meters' states, as they will be.
-    pub(crate) accounts: HashMap<Meter, MeterState>,
+pub(crate) struct Tally<'known> {
+    /// The states before the batch.
+    known: &'known HashMap<Meter, MeterState>,
+    /// The states of meters that the batch speaks of, as they will be.
+    pub(crate) changed: HashMap<Meter, MeterState>,
     /// How many meters each site has: invented ones must not fill the disk.
     pub(crate) shares: Shares<SiteId>,
     /// The latest minute that can be true; `None` if nobody knows.
-    pub(crate) latest: Option<Minute>,
-    /// Meters whose mark is published even if it has not moved.
-    pub(crate) marks: Vec<Meter>,
+    latest: Option<Minute>,
+    /// Counts connections.
+    pub(crate) connection: u64,
+    /// Marks that are said even if they have not moved.
+    pub(crate) needed: HashSet<(Meter, OutboxId)>,
     /// What is new in the ledger.
     pub(crate) recorded: Vec<Recorded>,
     /// How many messages were ignored.
     pub(crate) nonsense: u64,
-    /// Unknown meters that sent minutes.
-    pub(crate) strangers: HashSet<Meter>,
+    /// Unknown meters that sent minutes, and the outboxes that these name.
+    pub(crate) strangers: HashMap<Meter, Option<OutboxId>>,
+    now: Instant,
 }
 
-impl Tally {
-    /// Nothing has come yet.
+/// A meter's state, if it is known; a copy of it that the batch may change.
+fn state<'tally>(
+    known: &HashMap<Meter, MeterState>,
+    changed: &'tally mut HashMap<Meter, MeterState>,
+    meter: &Meter,
+) -> Option<&'tally mut MeterState> {
+    match changed.entry(meter.clone()) {
+        Entry::Occupied(state) => Some(state.into_mut()),
+        Entry::Vacant(place) => known.get(meter).map(|state| place.insert(state.clone())),
+    }
+}
+
+impl<'known> Tally<'known> {
+    /// A batch that comes to nothing yet.
     pub(crate) fn new(
-        accounts: HashMap<Meter, MeterState>,
-        shares: Shares<SiteId>,
+        known: &'known HashMap<Meter, MeterState>,
+        shares: &Shares<SiteId>,
         latest: Option<Minute>,
+        connection: u64,
+        now: Instant,
     ) -> Self {
-        let (marks, recorded, strangers) = (Vec::new(), Vec::new(), HashSet::new());
-        Self { accounts, shares, latest, marks, recorded, nonsense: 0, strangers }
+        Self {
+            known,
+            changed: HashMap::new(),
+            shares: shares.clone(),
+            latest,
+            connection,
+            needed: HashSet::new(),
+            recorded: Vec::new(),
+            nonsense: 0,
+            strangers: HashMap::new(),
+            now,
+        }
+    }
+
+    /// There is a new connection: all marks are said again.
+    pub(crate) fn connected(&mut self) {
+        self.connection += 1;
+        let all = self.known.iter().filter(|(meter, _)| !self.changed.contains_key(*meter));
+        let all = all.chain(&self.changed).map(|(meter, state)| (meter.clone(), state.current.clone()));
+        self.needed.extend(all.collect::<Vec<_>>());
+    }
+
+    /// The outboxes whose marks the batch has moved, with their meters.
+    pub(crate) fn moved(&self) -> Vec<(Meter, &OutboxMark)> {
+        let mark_before = |meter: &Meter, outbox: &OutboxId| {
+            self.known.get(meter).and_then(|state| state.outboxes.get(outbox)).map(|progress| &progress.mark)
+        };
+        let all = self
+            .changed
+            .iter()
+            .flat_map(|(meter, state)| state.outboxes.values().map(move |progress| (meter, &progress.mark)));
+        let moved = all.filter(|(meter, mark)| mark_before(meter, &mark.outbox) != Some(mark));
+        moved.map(|(meter, mark)| (meter.clone(), mark)).collect()
     }
 
     /// Takes one message; an invalid one is counted and ignored.
     pub(crate) fn take(&mut self, batch: &mut Batch<'_>, message: &Publish) -> Result<(), LedgerError> {
-        let nonsense = match message.topic.parse() {
-            Ok(Topic::Minute(meter)) => match PulseCount::from_json(&message.payload) {
-                Ok(count) if self.accounts.contains_key(&meter) => {
-                    match self.minute(batch, meter, &count)? {
-                        None => return Ok(()),
-                        Some(ignored) => ignored,
-                    }
-                }
-                Ok(_) => {
-                    self.strangers.insert(meter);
-                    Ignored::NoInfoYet
-                }
-                Err(error) => error.into(),
-            },
-            Ok(Topic::Info(meter)) => match Info::from_json(&message.payload) {
-                Ok(_) if !self.has_place(&meter) => Ignored::TooManyMeters,
-                Ok(info) if message.retain && self.is_outdated(&meter, &info) => Ignored::Outdated,
-                Ok(info) => return self.info(batch, meter, &info, !message.retain),
-                Err(error) => error.into(),
-            },
-            Ok(Topic::Reading(meter)) => match reading(batch, &meter, message)? {
-                Ok(()) => return Ok(()),
-                Err(nonsense) => {
-                    // Somebody entered it and is waiting for it.
-                    tracing::warn!(%meter, %nonsense, "reading not entered");
-                    nonsense
-                }
-            },
-            Ok(_) => return Ok(()),
-            Err(error) => Ignored::from(error),
-        };
+        let Err(ignored) = self.enter(batch, message)? else { return Ok(()) };
         self.nonsense += 1;
         let topic: String = message.topic.chars().take(100).collect();
-        tracing::debug!(topic, %nonsense, "message ignored");
+        tracing::debug!(topic, %ignored, "message ignored");
         Ok(())
     }
 
-    /// Whether a meter is known, or gets a place of its site.
-    fn has_place(&mut self, meter: &Meter) -> bool {
-        if self.accounts.contains_key(meter) || self.shares.take(&meter.site) {
-            return true;
+    fn enter(
+        &mut self,
+        batch: &mut Batch<'_>,
+        message: &Publish,
+    ) -> Result<Result<(), Ignored>, LedgerError> {
+        let payload = &message.payload;
+        match message.topic.parse() {
+            Ok(Topic::Minute(meter)) => match OutboxMinute::from_json(payload) {
+                Ok(minute) => self.minute(batch, meter, minute),
+                Err(error) => Ok(Err(error.into())),
+            },
+            Ok(Topic::Info(meter)) => match Info::from_json(payload) {
+                Ok(info) => self.info(batch, &meter, &info, message.retain),
+                Err(error) => Ok(Err(error.into())),
+            },
+            Ok(Topic::Reading(meter)) => {
+                let entered = reading(batch, &meter, message)?;
+                if let Err(ignored) = &entered {
+                    // Somebody entered it and is waiting for it.
+                    tracing::warn!(%meter, %ignored, "reading not entered");
+                }
+                Ok(entered)
+            }
+            Ok(_) => Ok(Ok(())),
+            Err(error) => Ok(Err(error.into())),
         }
-        static PACE: LogPace = LogPace::new();
-        if let Some(left_out) = PACE.due() {
-            let (has, part) = (self.shares.of(&meter.site), self.shares.part());
-            tracing::warn!(
-                %meter, has, part, left_out,
-                "not recorded: its site has as many meters as it may have; others still get theirs (max_meters)"
-            );
-        }
-        false
-    }
-
-    /// Whether a retained `info` is older than one received since.
-    fn is_outdated(&self, meter: &Meter, info: &Info) -> bool {
-        let account = self.accounts.get(meter);
-        account.is_some_and(|account| account.info_received && account.mark.outbox != info.outbox)
     }
 
     fn info(
         &mut self,
         batch: &mut Batch<'_>,
-        meter: Meter,
+        meter: &Meter,
         info: &Info,
-        info_received: bool,
-    ) -> Result<(), LedgerError> {
-        let mut mark = batch.register(&meter, info)?;
-        let before = self.accounts.get(&meter);
-        match before.map(|account| &account.mark) {
-            // The marks that this batch has moved are not in the ledger yet.
-            Some(before) if before.outbox == mark.outbox => mark = before.clone(),
+        retained: bool,
+    ) -> Result<Result<(), Ignored>, LedgerError> {
+        let before = state(self.known, &mut self.changed, meter);
+        match &before {
+            None if !takes_place(&mut self.shares, meter) => return Ok(Err(Ignored::TooManyMeters)),
+            Some(before) if retained && before.is_newer(info, self.connection) => {
+                return Ok(Err(Ignored::Outdated));
+            }
+            _ => {}
+        }
+        let mark = batch.register(meter, info)?;
+        let needed = (meter.clone(), info.outbox.clone());
+        let state = match before {
             Some(before) => {
-                static PACE: LogPace = LogPace::new();
-                if let Some(left_out) = PACE.due() {
-                    tracing::info!(%meter, old = %before.outbox, new = %mark.outbox, left_out, "a new outbox");
+                if before.current != info.outbox {
+                    static PACE: LogPace = LogPace::new();
+                    if let Some(left_out) = PACE.due() {
+                        tracing::info!(%meter, old = %before.current, new = %info.outbox, left_out, "a new outbox");
+                    }
+                    before.current = info.outbox.clone();
+                    self.needed.insert(needed);
                 }
-                // Its card may come back.
-                batch.keep_mark(before)?;
-                self.marks.push(meter.clone());
+                before
             }
             None => {
                 tracing::info!(%meter, name = info.name, "a new meter");
-                self.marks.push(meter.clone());
+                self.needed.insert(needed);
+                let beyond = batch.beyond(&mark)?;
+                let state = MeterState::new(Progress::new(mark.clone(), beyond));
+                self.changed.entry(meter.clone()).or_insert(state)
             }
+        };
+        if !retained {
+            state.info_received = Some(self.connection);
         }
-        let info_received = info_received || before.is_some_and(|account| account.info_received);
-        let given_up = skip_lost_below(&mut mark, info.oldest_seq);
-        if given_up > 0 {
-            tracing::warn!(%meter, given_up, "the outbox no longer holds these minutes; they are counted as lost");
-            batch.record_lost(&mark, given_up)?;
-        }
-        self.accounts.insert(meter, MeterState { info_received, ..MeterState::new(mark) });
-        Ok(())
+        // The marks that this batch has moved are not in the ledger yet.
+        let progress = match state.outboxes.entry(info.outbox.clone()) {
+            Entry::Occupied(progress) => progress.into_mut(),
+            Entry::Vacant(place) => place.insert(Progress::new(mark.clone(), batch.beyond(&mark)?)),
+        };
+        let lost = progress.skip_lost_below(info.oldest_seq);
+        record_lost(batch, meter, &progress.mark, lost)?;
+        Ok(Ok(()))
     }
 
-    /// Records a minute of a known meter, or keeps it aside; returns why neither can be done.
+    /// Records a minute for the outbox that it names, or for its meter's current one.
     fn minute(
         &mut self,
         batch: &mut Batch<'_>,
         meter: Meter,
-        count: &PulseCount,
-    ) -> Result<Option<Ignored>, LedgerError> {
-        let Some(account) = self.accounts.get_mut(&meter) else { return Ok(None) };
-        if is_set_back(&mut account.mark, count) {
-            if account.may_ask() {
+        minute: OutboxMinute,
+    ) -> Result<Result<(), Ignored>, LedgerError> {
+        let OutboxMinute { count, outbox } = minute;
+        let Some(state) = state(self.known, &mut self.changed, &meter) else {
+            self.strangers.insert(meter, outbox);
+            return Ok(Err(Ignored::NoInfoYet));
+        };
+        let says_outbox = outbox.is_some();
+        let outbox = outbox.unwrap_or_else(|| state.current.clone());
+        let progress = match state.outboxes.entry(outbox.clone()) {
+            Entry::Occupied(progress) => progress.into_mut(),
+            Entry::Vacant(place) => {
+                let Some(mark) = batch.outbox(&meter, &outbox)? else {
+                    return Ok(Err(Ignored::TooManyOutboxes));
+                };
+                let beyond = batch.beyond(&mark)?;
+                place.insert(Progress::new(mark, beyond))
+            }
+        };
+        if progress.is_set_back(&count) {
+            if progress.warns(self.now) {
                 let (seq, minute) = (count.seq, count.minute);
                 tracing::warn!(%meter, seq, %minute, "the outbox is an old copy of itself; asking its publisher to start a new one");
-                self.marks.push(meter);
+                self.needed.insert((meter.clone(), outbox.clone()));
             }
-            return Ok(None);
-        }
-        if self.latest.is_some_and(|latest| count.minute > latest) {
-            match batch.keep_aside(&meter, &account.mark, count)? {
-                KeepingAside::Kept => warn_of_the_future(&meter, count),
+        } else if self.latest.is_some_and(|latest| count.minute > latest) {
+            match batch.keep_aside(&meter, &progress.mark, &count)? {
+                KeepingAside::Kept => warn_of_the_future(&meter, &count),
                 KeepingAside::AlreadyKept => {}
                 // Its publisher keeps it: the mark does not cover it.
-                KeepingAside::TooMany => return Ok(Some(Ignored::TooFarAhead)),
+                KeepingAside::TooMany => return Ok(Err(Ignored::TooFarAhead)),
             }
+            progress.note(&count, self.now);
         } else {
-            match batch.record(&account.mark, count)? {
-                Recording::Recorded => self.recorded.push(Recorded::of(&meter, count)),
-                Recording::AlreadyRecorded => {}
-                Recording::OfAnotherOutbox => return Ok(None),
-                Recording::Contradiction { kept } => warn_of_contradiction(&meter, count, kept),
+            match batch.record(&progress.mark, &count)? {
+                Recording::Recorded => self.recorded.push(Recorded::of(&meter, &count)),
+                // Its number may be one of the other outbox.
+                Recording::OfAnotherOutbox if !says_outbox => return Ok(Ok(())),
+                Recording::AlreadyRecorded | Recording::OfAnotherOutbox => {}
+                Recording::Contradiction { kept } => warn_of_contradiction(&meter, &count, kept),
             }
+            progress.note(&count, self.now);
         }
-        if advance(&mut account.mark, count) == SeqPosition::AfterGap && account.may_ask() {
-            let missing = count.seq - account.mark.mark_seq - 1;
-            tracing::info!(%meter, missing, "gap before {}; asking the publisher for it", count.minute);
-            self.marks.push(meter);
+        let lost = progress.skip_lost_with_copy();
+        record_lost(batch, &meter, &progress.mark, lost)?;
+        if progress.asks(self.now) {
+            let missing: u64 = progress.missing().iter().map(|[from, to]| to - from + 1).sum();
+            tracing::info!(%meter, missing, "a gap before {}; asking the publisher for it", count.minute);
+            self.needed.insert((meter, outbox));
         }
-        Ok(None)
+        Ok(Ok(()))
     }
+}
+
+impl MeterState {
+    /// Whether a retained `info` is older than one received since, over the same connection.
+    fn is_newer(&self, retained: &Info, connection: u64) -> bool {
+        self.info_received == Some(connection) && self.current != retained.outbox
+    }
+}
+
+/// Notes minutes that an outbox no longer holds, if there are any.
+fn record_lost(
+    batch: &mut Batch<'_>,
+    meter: &Meter,
+    mark: &OutboxMark,
+    lost: u64,
+) -> Result<(), LedgerError> {
+    if lost > 0 {
+        tracing::warn!(%meter, lost, "the outbox no longer holds these minutes; they are counted as lost");
+        batch.record_lost(mark, lost)?;
+    }
+    Ok(())
+}
+
+/// Whether a new meter gets a place of its site.
+fn takes_place(shares: &mut Shares<SiteId>, meter: &Meter) -> bool {
+    if shares.take(&meter.site) {
+        return true;
+    }
+    static PACE: LogPace = LogPace::new();
+    if let Some(left_out) = PACE.due() {
+        let (has, part) = (shares.of(&meter.site), shares.part());
+        tracing::warn!(
+            %meter, has, part, left_out,
+            "not recorded: its site has as many meters as it may have; others still get theirs (max_meters)"
+        );
+    }
+    false
 }
 
 fn warn_of_the_future(meter: &Meter, count: &PulseCount) {

@@ -1,9 +1,11 @@
 //! What a site can make the recorder keep, and that others are recorded beside it.
 #![allow(clippy::unwrap_used)]
 
-use meter_ledger::{KeptAside, Ledger, RecordedMeter};
+use std::time::{Duration, Instant};
+
+use meter_ledger::{KeptAside, Ledger, LedgerError, RecordedMeter};
 use meter_messages::{Mark, Meter, Minute};
-use recorder::bookkeeping::{Bookkeeping, Delivered, Input, Limits};
+use recorder::bookkeeping::{Bookkeeping, Delivered, Input, Limits, Output};
 use recorder::plausible_time::PlausibleTime;
 use rumqttc::{Publish, QoS};
 use tempfile::TempDir;
@@ -15,10 +17,21 @@ fn latest() -> Minute {
     Minute::nearest(LATEST)
 }
 
-fn bookkeeping(folder: &TempDir) -> Bookkeeping {
+/// The books, in a time in which two seconds pass with each batch: a mark is said once a second.
+struct Books(Bookkeeping, Instant);
+
+impl Books {
+    fn record_up_to(&mut self, latest: Option<Minute>, inputs: &[Input]) -> Result<Output, LedgerError> {
+        self.1 += Duration::from_secs(2);
+        self.0.record(inputs, latest, self.1)
+    }
+}
+
+fn bookkeeping(folder: &TempDir) -> Books {
     let ledger = Ledger::open(&folder.path().join("ledger.sqlite")).unwrap();
     let limits = Limits { max_meters: 100 };
-    Bookkeeping::new(ledger, flume::unbounded().0, limits, PlausibleTime::new(true)).unwrap()
+    let bookkeeping = Bookkeeping::new(ledger, flume::unbounded().0, limits, PlausibleTime::new(true));
+    Books(bookkeeping.unwrap(), Instant::now())
 }
 
 fn message(topic: &str, payload: String) -> Input {
@@ -83,7 +96,7 @@ fn unknown_meters_of_one_site_leave_those_of_others_to_be_asked_for() {
     let flood: Vec<Input> = (0..3000).map(|number| minute(&format!("greedy/m{number}"), 0, 1)).collect();
     assert_eq!(books.record_up_to(None, &flood).unwrap().strangers.len(), 52);
     let said = books.record_up_to(None, &[minute("other/main", 0, 1)]).unwrap();
-    assert_eq!(said.strangers, ["other/main".parse().unwrap()]);
+    assert_eq!(said.strangers, [("other/main".parse().unwrap(), None)]);
 }
 
 #[test]

@@ -140,7 +140,7 @@ fn of_pictures(site: &Site, meter: &str, emitted: &BTreeMap<Minute, u32>) -> Res
     let after = Minute::nearest(last.epoch_minutes() + 1);
     let began = Instant::now();
     loop {
-        let drawn = if file.is_file() { rrd_minutes(&file, first, after) } else { Vec::new() };
+        let drawn = rrd_minutes(&file, first, after);
         if drawn == expected {
             return Ok(());
         }

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use meter_messages::{Mark, Meter, PulseCount, Topic};
+use meter_messages::{Mark, Meter, OutboxMinute, PulseCount, Topic};
 use rumqttc::Packet;
 
 use super::trace::now_ns;
@@ -129,7 +129,7 @@ fn listen(port: u16, stop: &AtomicBool) -> Seen {
         let at = now_ns();
         match message.topic.parse() {
             Ok(Topic::Minute(meter)) => {
-                seen.minutes.push((at, meter, PulseCount::from_json(&message.payload).unwrap()));
+                seen.minutes.push((at, meter, OutboxMinute::from_json(&message.payload).unwrap().count));
             }
             Ok(Topic::Recorded(meter)) => {
                 seen.marks.push((at, meter, Mark::from_json(&message.payload).unwrap()));

@@ -1,0 +1,331 @@
+//! How far an outbox is recorded, what is missing, and when to ask for it. Pure.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use meter_ledger::OutboxMark;
+use meter_messages::{MOST_MISSING, Minute, PulseCount};
+
+/// Runs of numbers beyond the mark that are remembered. What lies beyond the last of them is asked for again.
+const MOST_RUNS: usize = 1000;
+
+/// Missing minutes are asked for once none of them has come for so long: brokers send again by themselves
+/// what was not acknowledged, NATS after 30 seconds.
+const ASK_AFTER: Duration = Duration::from_secs(35);
+
+/// While none comes the wait doubles, up to this.
+const LONGEST_WAIT: Duration = Duration::from_secs(600);
+
+/// Where a minute stands in its outbox, seen from what is recorded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SeqPosition {
+    /// It closes a gap, or comes right after the mark.
+    Awaited,
+    /// It is recorded already.
+    Known,
+    /// Some before it have not come.
+    AfterGap,
+}
+
+/// Numbers without a gap, up to `to`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Run {
+    to: u64,
+    /// The minute of `to`.
+    minute: Minute,
+}
+
+/// What of an outbox is recorded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Progress {
+    /// Everything up to here.
+    pub mark: OutboxMark,
+    /// What is recorded beyond the mark, by its first number.
+    runs: BTreeMap<u64, Run>,
+    copy: Option<OldCopy>,
+    asking: Asking,
+    warning: Asking,
+}
+
+/// An old copy of the outbox that was met while numbers were missing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct OldCopy {
+    /// The first number that it is known to have given to another minute.
+    seq: u64,
+    /// Its own minutes are later than this.
+    after: Minute,
+}
+
+impl Progress {
+    /// With the mark that the ledger holds, and the minutes that are recorded beyond it, in order.
+    pub fn new(mark: OutboxMark, beyond: Vec<(u64, Minute)>) -> Self {
+        let mut progress = Self {
+            mark,
+            runs: BTreeMap::new(),
+            copy: None,
+            asking: Asking::default(),
+            warning: Asking::default(),
+        };
+        for (seq, minute) in beyond {
+            progress.add(seq, minute);
+        }
+        progress
+    }
+
+    /// Whether a minute shows that its outbox was set back to an old copy of itself: minutes ascend with
+    /// their numbers, but this one is later than one recorded under the same number or a higher one, or comes
+    /// after such a one. It must not be booked: it comes again under a new outbox, which its publisher begins
+    /// when it sees the mark.
+    pub fn is_set_back(&mut self, count: &PulseCount) -> bool {
+        if count.seq <= self.mark.mark_seq {
+            self.mark.set_back |= self.mark.mark_minute.is_some_and(|mark| count.minute > mark);
+        } else if let Some(run) = self.runs.values().find(|run| run.to >= count.seq)
+            && count.minute > run.minute
+        {
+            let seq = self.copy.map_or(count.seq, |copy| copy.seq.min(count.seq));
+            let after = self.copy.map_or(run.minute, |copy| copy.after.min(run.minute));
+            self.copy = Some(OldCopy { seq, after });
+        }
+        let after = if self.mark.set_back { self.mark.mark_minute } else { self.copy.map(|copy| copy.after) };
+        after.is_some_and(|after| count.minute > after)
+    }
+
+    /// Once all has come that an old copy still has: numbers that are missing before what the outbox itself
+    /// had sent are lost with it. Returns how many. The mark then shows the publisher that it is a copy.
+    pub fn skip_lost_with_copy(&mut self) -> u64 {
+        let Some(copy) = self.copy.filter(|copy| copy.seq <= self.mark.mark_seq + 1) else { return 0 };
+        let last_run = self.runs.range(copy.seq..).next_back().map_or(0, |(from, _)| *from);
+        self.copy = None;
+        self.mark.set_back = true;
+        self.skip_lost_below(last_run)
+    }
+
+    /// Notes that a minute is recorded. The mark goes on as far as nothing is missing.
+    pub fn note(&mut self, count: &PulseCount, now: Instant) -> SeqPosition {
+        let had_gap = self.has_gap();
+        let position = self.add(count.seq, count.minute);
+        // The first gap opens, or answers are on their way.
+        if position == SeqPosition::Awaited || self.has_gap() && !had_gap {
+            self.asking.wait_again(now);
+        }
+        position
+    }
+
+    fn add(&mut self, seq: u64, minute: Minute) -> SeqPosition {
+        let before = self.runs.range(..=seq).next_back().map(|(from, run)| (*from, run.to));
+        if seq <= self.mark.mark_seq || before.is_some_and(|(_, to)| seq <= to) {
+            return SeqPosition::Known;
+        }
+        if seq == self.mark.mark_seq + 1 {
+            (self.mark.mark_seq, self.mark.mark_minute) = (seq, Some(minute));
+            self.close_up();
+            return SeqPosition::Awaited;
+        }
+        let is_last = self.runs.range(seq..).next().is_none();
+        let run = self.runs.remove(&(seq + 1)).unwrap_or(Run { to: seq, minute });
+        let from = before.filter(|(_, to)| to + 1 == seq).map_or(seq, |(from, _)| from);
+        self.runs.insert(from, run);
+        if self.runs.len() > MOST_RUNS {
+            self.runs.pop_last();
+        }
+        if is_last { SeqPosition::AfterGap } else { SeqPosition::Awaited }
+    }
+
+    /// Moves the mark over the runs that it has reached.
+    fn close_up(&mut self) {
+        while let Some(run) = self.runs.first_entry().filter(|run| *run.key() <= self.mark.mark_seq + 1) {
+            let run = run.remove();
+            if run.to > self.mark.mark_seq {
+                (self.mark.mark_seq, self.mark.mark_minute) = (run.to, Some(run.minute));
+            }
+        }
+    }
+
+    /// Moves the mark up to what an outbox still holds: nothing below `oldest_seq` will ever come, so
+    /// nobody need wait for it. Returns how many are lost.
+    pub fn skip_lost_below(&mut self, oldest_seq: u64) -> u64 {
+        let mut lost = 0;
+        while self.mark.mark_seq + 1 < oldest_seq {
+            let next = self.runs.keys().next().map_or(oldest_seq, |from| oldest_seq.min(*from));
+            lost += next - 1 - self.mark.mark_seq;
+            self.mark.mark_seq = next - 1;
+            self.close_up();
+        }
+        lost
+    }
+
+    /// Whether something is missing.
+    pub fn has_gap(&self) -> bool {
+        !self.runs.is_empty()
+    }
+
+    /// The numbers that are missing before the last one recorded, `[from, to]` each; the first
+    /// [`MOST_MISSING`] spans of them.
+    pub fn missing(&self) -> Vec<[u64; 2]> {
+        let ends = std::iter::once(self.mark.mark_seq).chain(self.runs.values().map(|run| run.to));
+        let gaps = ends.zip(self.runs.keys()).map(|(end, from)| [end + 1, from - 1]);
+        gaps.take(MOST_MISSING).collect()
+    }
+
+    /// Whether its publisher is to be asked now for what is missing.
+    pub fn asks(&mut self, now: Instant) -> bool {
+        self.has_gap() && self.asking.is_due(now)
+    }
+
+    /// Whether its publisher is to be shown now that its outbox is an old copy.
+    pub fn warns(&mut self, now: Instant) -> bool {
+        self.warning.is_due(now)
+    }
+}
+
+/// When a publisher is asked for something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Asking {
+    /// When it was asked, or something came that was waited for.
+    last: Option<Instant>,
+    wait: Duration,
+}
+
+impl Default for Asking {
+    fn default() -> Self {
+        Self { last: None, wait: ASK_AFTER }
+    }
+}
+
+impl Asking {
+    fn wait_again(&mut self, now: Instant) {
+        *self = Self { last: Some(now), wait: ASK_AFTER };
+    }
+
+    fn is_due(&mut self, now: Instant) -> bool {
+        let is_due = self.last.is_none_or(|last| now.duration_since(last) >= self.wait);
+        if is_due {
+            let wait = if self.last.is_some() { (2 * self.wait).min(LONGEST_WAIT) } else { self.wait };
+            *self = Self { last: Some(now), wait };
+        }
+        is_due
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use meter_ledger::Ledger;
+    use meter_messages::Info;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn progress() -> Progress {
+        let folder = tempfile::TempDir::new().unwrap();
+        let mut ledger = Ledger::open(&folder.path().join("ledger.sqlite")).unwrap();
+        let info =
+            br#"{"name":"x","pulses_per_kwh":1,"source":"x","version":"1","outbox":"a","oldest_seq":1}"#;
+        let info = Info::from_json(info).unwrap();
+        let mark = ledger.batch().unwrap().register(&"hq/main".parse().unwrap(), &info).unwrap();
+        Progress::new(mark, Vec::new())
+    }
+
+    fn count(seq: u64) -> PulseCount {
+        let minute = Minute::from_epoch_minutes(29_000_000 + seq as i64).unwrap();
+        PulseCount { minute, watched_s: 60, seq, pulses: 1, total: seq }
+    }
+
+    fn note_all(progress: &mut Progress, numbers: impl IntoIterator<Item = u64>) -> Vec<SeqPosition> {
+        let now = Instant::now();
+        numbers.into_iter().map(|seq| progress.note(&count(seq), now)).collect()
+    }
+
+    #[test]
+    fn the_mark_jumps_over_what_is_recorded() {
+        use SeqPosition::{AfterGap, Awaited, Known};
+        let mut progress = progress();
+        let positions = note_all(&mut progress, [1, 2, 4, 2, 5, 8, 4, 3]);
+        assert_eq!(positions, [Awaited, Awaited, AfterGap, Known, AfterGap, AfterGap, Known, Awaited]);
+        assert_eq!((progress.mark.mark_seq, progress.mark.mark_minute), (5, Some(count(5).minute)));
+        assert_eq!(progress.missing(), [[6, 7]]);
+    }
+
+    #[test]
+    fn an_outbox_that_was_set_back_takes_nothing_beyond_its_mark() {
+        let of_copy = |seq| PulseCount { minute: count(seq + 100).minute, ..count(seq) };
+        let mut progress = progress();
+        note_all(&mut progress, 1..=5);
+        assert!(!progress.is_set_back(&count(6)));
+        assert!(progress.is_set_back(&of_copy(3)));
+        assert!(progress.is_set_back(&of_copy(6)), "and nothing after it either");
+        assert!(!progress.is_set_back(&count(4)), "what went before still comes again");
+    }
+
+    #[test]
+    fn an_old_copy_that_is_met_before_all_has_come_takes_nothing_beyond_either() {
+        let of_copy = |seq| PulseCount { minute: count(seq + 100).minute, ..count(seq) };
+        let mut progress = progress();
+        note_all(&mut progress, [1, 5, 6]);
+        assert!(!progress.is_set_back(&count(2)));
+        assert!(progress.is_set_back(&of_copy(4)));
+        assert!(progress.is_set_back(&of_copy(7)), "it is no number of the outbox");
+        assert_eq!(progress.skip_lost_with_copy(), 0, "the copy has 2 and 3");
+        note_all(&mut progress, [2, 3]);
+        assert_eq!(progress.skip_lost_with_copy(), 1, "4 was lost with the card");
+        assert_eq!((progress.mark.mark_seq, progress.mark.mark_minute), (6, Some(count(6).minute)));
+        assert!(progress.is_set_back(&of_copy(7)) && !progress.is_set_back(&count(3)));
+    }
+
+    #[test]
+    fn what_is_no_longer_there_is_not_waited_for() {
+        let mut progress = progress();
+        assert_eq!(progress.skip_lost_below(1), 0);
+        assert_eq!(progress.skip_lost_below(11), 10);
+        assert_eq!(
+            note_all(&mut progress, [11, 14, 15]),
+            [SeqPosition::Awaited, SeqPosition::AfterGap, SeqPosition::AfterGap]
+        );
+        assert_eq!(progress.skip_lost_below(5), 0, "never back");
+        assert_eq!(progress.skip_lost_below(18), 4, "12, 13, 16 and 17");
+        assert_eq!((progress.mark.mark_seq, progress.has_gap()), (17, false));
+    }
+
+    #[test]
+    fn it_asks_once_answers_stay_away_and_ever_less_often() {
+        let mut progress = progress();
+        let began = Instant::now();
+        let at = |seconds| began + Duration::from_secs(seconds);
+        progress.note(&count(1), at(0));
+        assert!(!progress.asks(at(100)), "nothing is missing");
+        progress.note(&count(10), at(100));
+        assert!(!progress.asks(at(130)), "it may be on its way");
+        assert!(progress.asks(at(135)));
+        assert!(!progress.asks(at(204)));
+        assert!(progress.asks(at(205)), "twice as long");
+        progress.note(&count(5), at(300));
+        assert!(!progress.asks(at(334)), "an answer has come: the others are on their way");
+        assert!(progress.asks(at(335)));
+        let asked = (336..100_000).filter(|second| progress.asks(at(*second))).count();
+        assert!((160..170).contains(&asked), "every ten minutes: {asked}");
+    }
+
+    proptest! {
+        /// Whatever comes in whatever order, the mark and the missing numbers are those of the set.
+        #[test]
+        fn it_knows_what_is_there(numbers in proptest::collection::vec(1u64..40, 0..60)) {
+            let mut progress = progress();
+            note_all(&mut progress, numbers.iter().copied());
+            let held: BTreeSet<u64> = numbers.iter().copied().collect();
+            let mark = (0..).take_while(|seq| *seq == 0 || held.contains(seq)).last().unwrap();
+            prop_assert_eq!(progress.mark.mark_seq, mark);
+            let last = held.last().copied().unwrap_or(0);
+            let missing: Vec<u64> = (mark + 1..last).filter(|seq| !held.contains(seq)).collect();
+            let said = progress.missing();
+            let named: Vec<u64> = said.iter().flat_map(|&[from, to]| from..=to).collect();
+            prop_assert_eq!(&named[..], &missing[..named.len()]);
+            prop_assert!(named.len() == missing.len() || said.len() == MOST_MISSING);
+            // The same after a restart.
+            let beyond = held.range(mark + 1..).map(|seq| (*seq, count(*seq).minute)).collect();
+            let again = Progress::new(progress.mark.clone(), beyond);
+            prop_assert_eq!(again.missing(), said);
+        }
+    }
+}
