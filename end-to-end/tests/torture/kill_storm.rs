@@ -10,7 +10,7 @@ fn whoever_is_killed_whenever_every_minute_is_recorded_once() {
     let result = storm.run(&|told| println!("{told}"));
     println!("{result}");
     assert!(result.is_exact(), "{result}: {:#?}", result.faults);
-    assert!(result.minutes >= 2000, "{result}: too few to mean anything");
+    assert!(result.minutes >= 600, "{result}: too few to mean anything");
     assert!(result.panics > 0 || !cfg!(debug_assertions), "{result}: nobody panicked");
 }
 
@@ -21,7 +21,7 @@ fn a_broker_that_forgets_loses_nothing_either() {
     let result = storm.run(&|told| println!("{told}"));
     println!("{result}");
     assert!(result.is_exact(), "{result}: {:#?}", result.faults);
-    assert!(result.minutes >= 1000, "{result}: too few to mean anything");
+    assert!(result.minutes >= 400, "{result}: too few to mean anything");
 }
 
 /// As after weeks without a server: windows, batches and queues are full all the time.
@@ -32,5 +32,5 @@ fn a_backlog_comes_in_once_through_a_storm() {
     let result = storm.run(&|told| println!("{told}"));
     println!("{result}");
     assert!(result.is_exact(), "{result}: {:#?}", result.faults);
-    assert!(result.minutes >= 10_000, "{result}: too few to mean anything");
+    assert!(result.minutes >= 3000, "{result}: too few to mean anything");
 }
