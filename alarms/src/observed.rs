@@ -3,6 +3,9 @@
 use jiff::Timestamp;
 use meter_messages::{Live, Status, Unit};
 
+/// How far a value may lie ahead of this machine's clock, in seconds: a day.
+const MOST_AHEAD_S: i64 = 86_400;
+
 /// Whether a meter's publisher is online.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Presence {
@@ -34,9 +37,14 @@ impl MeterObserved {
         Self { value: None, last_pulse: None, month: None, presence: Presence::Gone { since: now } }
     }
 
-    /// Takes a value; one that is older than what is known is ignored.
-    pub fn take(&mut self, value: Live) {
-        let known = self.value.as_ref();
+    /// Takes a value at `now`; one that is older than what is known is ignored. What is known of the far
+    /// future is none: it must not keep the values of now out.
+    pub fn take(&mut self, value: Live, now: Timestamp) {
+        let is_of_the_future = |at: Timestamp| at.duration_since(now).as_secs() > MOST_AHEAD_S;
+        if self.last_pulse.is_some_and(is_of_the_future) {
+            self.last_pulse = None;
+        }
+        let known = self.value.as_ref().filter(|known| !is_of_the_future(known.at));
         if known.is_some_and(|known| known.at > value.at) {
             return;
         }
@@ -54,5 +62,29 @@ impl MeterObserved {
             (_, gone @ Presence::Gone { .. }) => gone,
             (_, Presence::Online) => Presence::Gone { since: now },
         };
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_of_the_far_future_keeps_none_of_now_out() {
+        let now: Timestamp = "2026-11-28T17:00:00Z".parse().unwrap();
+        let live = |at: &str, watts| Live {
+            at: at.parse().unwrap(),
+            power_w: Some(watts),
+            flow_l_h: None,
+            total: 5,
+        };
+        let mut observed = MeterObserved::nothing(now);
+        observed.take(live("9999-01-01T00:00:00Z", 1), now);
+        observed.take(live("2026-11-28T17:00:00Z", 2), now);
+        assert_eq!(observed.value.as_ref().unwrap().power_w, Some(2));
+        assert_eq!(observed.last_pulse, Some(now), "no pulse is waited for until then");
+        observed.take(live("2026-11-28T16:59:59Z", 3), now);
+        assert_eq!(observed.value.unwrap().power_w, Some(2), "an older one still is");
     }
 }

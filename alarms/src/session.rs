@@ -75,12 +75,12 @@ fn take(watch: &Watch, message: &Publish) {
         }
         Ok(Topic::Live(meter)) => {
             if let Ok(live) = Live::from_json(&message.payload) {
-                watch.value(&meter, live);
+                watch.value(&meter, live, daemon_runtime::now());
             }
         }
         Ok(Topic::State(meter)) => {
             if let Ok(state) = State::from_json(&message.payload) {
-                watch.value(&meter, state.into());
+                watch.value(&meter, state.into(), daemon_runtime::now());
             }
         }
         _ => tracing::debug!(topic = message.topic, "ignored: not a topic this program uses"),

@@ -61,7 +61,7 @@ impl Watch {
             let of_meter: &mut MeterObserved =
                 observed.entry(alarm.meter.clone()).or_insert_with(|| MeterObserved::nothing(now));
             if let Some((at, total)) = record.alarms.get(alarm.name.as_str()).and_then(|own| own.last_pulse) {
-                of_meter.take(Live { at, power_w: None, flow_l_h: None, total });
+                of_meter.take(Live { at, power_w: None, flow_l_h: None, total }, now);
             }
         }
         let inner = Inner { setting, observed, names: BTreeMap::new(), record, refused: false };
@@ -73,9 +73,9 @@ impl Watch {
         self.with(|inner| inner.observed.keys().cloned().collect())
     }
 
-    /// A value of a meter.
-    pub fn value(&self, meter: &Meter, value: Live) {
-        self.with(|inner| inner.observed.get_mut(meter).map(|observed| observed.take(value)));
+    /// A value of a meter, at `now`.
+    pub fn value(&self, meter: &Meter, value: Live, now: Timestamp) {
+        self.with(|inner| inner.observed.get_mut(meter).map(|observed| observed.take(value, now)));
     }
 
     /// A site's publisher, or (`None`) the broker that cannot be reached.

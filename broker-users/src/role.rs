@@ -5,7 +5,8 @@ use std::str::FromStr;
 
 use serde::Deserialize;
 
-/// What a user is for. `%u` in a role's filters is the user's name, `%c` the client id.
+/// What a user is for. `%u` in a role's filters is the user's name, `%U` that
+/// name as Home Assistant's topics have it (with `U` for each `_`), `%c` the client id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Role {
@@ -78,6 +79,8 @@ impl Role {
                 "powerpi/%u/+/state",
                 "powerpi/%u/+/info",
                 "powerpi/%u/+/diag",
+                // What it is called where its name has a `_`; and what was announced before that.
+                "homeassistant/device/powerpi_%U_+/config",
                 "homeassistant/device/powerpi_%u_+/config",
             ],
             Self::Recorder => &["powerpi/+/+/recorded"],

@@ -8,6 +8,10 @@ use rusqlite::{Connection, params};
 use crate::LedgerError;
 use crate::error::damaged;
 
+/// How many constants of a meter are kept: they are read with each of its pages. Nobody replaces a meter that
+/// often; a publisher that says so is not believed any further.
+const MOST: u64 = 200;
+
 /// Constants, each with the minute since 1970 from which it applies, ascending;
 /// the first applies from the beginning.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -75,6 +79,12 @@ pub(crate) fn set(
         .prepare_cached("DELETE FROM constant WHERE meter = ?1 AND from_minute >= ?2")?
         .execute(params![meter_row, from_minute])?;
     if newest(connection, meter_row)? == Some(constant.get()) {
+        return Ok(());
+    }
+    let kept: u64 = connection
+        .prepare_cached("SELECT count(*) FROM constant WHERE meter = ?1")?
+        .query_row([meter_row], |row| row.get(0))?;
+    if kept >= MOST {
         return Ok(());
     }
     connection

@@ -5,6 +5,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::one_line::one_line;
+
 /// The longest site or meter name, in characters.
 const LONGEST: usize = 32;
 
@@ -31,7 +33,7 @@ pub enum IdError {
 
 fn check(field: &'static str, value: &str) -> Result<(), IdError> {
     // A hostile name must not fill the log: only its first characters are shown.
-    let shown = || value.chars().take(LONGEST + 8).collect::<String>();
+    let shown = || one_line(value, LONGEST + 8);
     if value.is_empty() || value.len() > LONGEST {
         return Err(IdError::Length { field, value: shown() });
     }

@@ -9,10 +9,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::id::OutboxId;
 use crate::minute::Minute;
+use crate::one_line::one_line;
 use crate::units::MAX_COUNT;
 
 /// The longest payload that is read, in bytes.
 const LONGEST: usize = 8 * 1024;
+
+/// The most characters of what is wrong with a payload that are told.
+const LONGEST_SAID: usize = 200;
 
 /// The most pulses of one minute: a thousand times what S0 can give.
 const MOST_PULSES: u64 = 1_000_000;
@@ -27,7 +31,7 @@ pub enum PayloadError {
     #[error("payload of {0} bytes is longer than {LONGEST}")]
     TooLong(usize),
     /// Not the JSON that was expected; the text names the field.
-    #[error("payload: {0}")]
+    #[error("payload: {}", one_line(&.0.to_string(), LONGEST_SAID))]
     Json(#[from] serde_json::Error),
     /// A number outside its range.
     #[error("{field} must be between {least} and {most}, not {value}")]

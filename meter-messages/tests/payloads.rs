@@ -211,3 +211,28 @@ fn status_is_one_of_two_words() {
     }
     assert!(Status::from_payload(b"Online").is_err());
 }
+
+#[test]
+fn what_is_wrong_is_said_in_one_short_line() {
+    let long = "x".repeat(5000);
+    for text in ["\\n2026-11-28T00:00:00Z ERROR forged", "\\u001b[31m", "\\u0000\\r", &long] {
+        let payloads = [
+            format!(r#"{{"t":"{text}","s":60,"seq":1,"pulses":1,"total":1}}"#),
+            format!(r#"{{"name":"x","medium":"{text}","pulses_per_kwh":1}}"#),
+            format!(r#"{{"outbox":"{text}","seq":1}}"#),
+            format!(r#"{{"t":"{text}","kwh":1,"by":"x"}}"#),
+            format!(r#""{text}""#),
+        ];
+        for payload in payloads.map(String::into_bytes) {
+            let errors = [
+                OutboxMinute::from_json(&payload).unwrap_err(),
+                Info::from_json(&payload).unwrap_err(),
+                Mark::from_json(&payload).unwrap_err(),
+                MeterReading::from_json(&payload).unwrap_err(),
+            ];
+            for said in errors.map(|error| error.to_string()) {
+                assert!(!said.contains(char::is_control) && said.chars().count() < 450, "{said:?}");
+            }
+        }
+    }
+}

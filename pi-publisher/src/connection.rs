@@ -7,7 +7,7 @@ use std::sync::PoisonError;
 use std::time::Duration;
 
 use anyhow::{Context, anyhow};
-use daemon_runtime::{Connection, MqttSession};
+use daemon_runtime::{Connection, LogPace, MqttSession};
 use jiff::Timestamp;
 use meter_messages::{Diag, Live, Mark, OutboxMinute, State, Status, Topic};
 use rumqttc::{AsyncClient, LastWill, QoS};
@@ -83,7 +83,17 @@ async fn greet(publisher: &Publisher, client: &AsyncClient) -> anyhow::Result<()
     for meter in &publisher.meters {
         say_info(meter, client).await?;
     }
+    clear_former(publisher, client).await?;
     announce(publisher, client).await
+}
+
+/// Takes back what was announced under a name that is not used any more.
+async fn clear_former(publisher: &Publisher, client: &AsyncClient) -> anyhow::Result<()> {
+    let meters = publisher.meters.iter().filter(|_| publisher.home_assistant);
+    for former in meters.filter_map(|meter| home_assistant::former_config_topic(&meter.meter)) {
+        client.publish(former, QoS::AtLeastOnce, true, Vec::new()).await?;
+    }
+    Ok(())
 }
 
 async fn say_info(meter: &Published, client: &AsyncClient) -> anyhow::Result<()> {
@@ -145,7 +155,12 @@ async fn listen(
                     .map_err(|_| anyhow!("the outbox's thread has stopped"))?;
                 marks[meter.place].send(mark).context("a meter's delivery has stopped")?;
             }
-            Err(error) => tracing::warn!(topic = message.topic, %error, "unreadable mark"),
+            Err(error) => {
+                static PACE: LogPace = LogPace::new();
+                if let Some(left_out) = PACE.due() {
+                    tracing::warn!(meter = %meter.meter, %error, left_out, "unreadable mark");
+                }
+            }
         }
     }
 }

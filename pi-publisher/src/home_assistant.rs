@@ -12,7 +12,22 @@ pub const STATUS_TOPIC: &str = "homeassistant/status";
 
 /// The topic that announces a meter.
 pub fn config_topic(meter: &Meter) -> String {
-    format!("homeassistant/device/powerpi_{}_{}/config", meter.site, meter.meter)
+    format!("homeassistant/device/{}/config", name(meter))
+}
+
+/// The topic that announced it before names were unambiguous, where that was another one. It has to be cleared
+/// before the meter is announced, or Home Assistant would know the device twice.
+pub fn former_config_topic(meter: &Meter) -> Option<String> {
+    let former = format!("powerpi_{}_{}", meter.site, meter.meter);
+    (former != name(meter)).then(|| format!("homeassistant/device/{former}/config"))
+}
+
+/// What Home Assistant calls a meter, in topics and in ids. Site and meter are kept apart by `_`; where they have
+/// one themselves, there is a `U` instead, which no site or meter can have. So `a_b/c` and `a/b_c` are two, and
+/// whoever has no `_` in its names keeps the id under which Home Assistant knows it.
+fn name(meter: &Meter) -> String {
+    let plain = |id: &str| id.replace('_', "U");
+    format!("powerpi_{}_{}", plain(meter.site.as_str()), plain(meter.meter.as_str()))
 }
 
 /// Home Assistant expects flows in m³ an hour; a state has none before two pulses.
@@ -20,7 +35,7 @@ const FLOW: &str = "{{ value_json.flow_l_h / 1000 if value_json.flow_l_h is defi
 
 /// What is announced: two sensors of one device, energy and power, or volume and flow.
 pub fn config(meter: &Meter, info: &Info) -> Vec<u8> {
-    let id = format!("powerpi_{}_{}", meter.site, meter.meter);
+    let id = name(meter);
     let state = Topic::State(meter.clone()).to_string();
     let status = Topic::Status(meter.site.clone()).to_string();
     let sensor = |name: &str, class: &str, state_class: &str, unit: &str, template: &str| {
@@ -76,6 +91,23 @@ mod tests {
         );
         assert_eq!(config["cmps"]["power"]["expire_after"], 120);
         assert_eq!(config_topic(&meter), "homeassistant/device/powerpi_hq_main/config");
+    }
+
+    #[test]
+    fn no_two_meters_have_the_same_name() {
+        let of = |meter: &str| {
+            let meter: Meter = meter.parse().unwrap();
+            (config_topic(&meter), former_config_topic(&meter))
+        };
+        let topic = |name: &str| format!("homeassistant/device/{name}/config");
+        assert_eq!(of("hq/heat-pump"), (topic("powerpi_hq_heat-pump"), None), "as ever");
+        assert_eq!(of("a_b/c"), (topic("powerpi_aUb_c"), Some(topic("powerpi_a_b_c"))));
+        assert_eq!(of("a/b_c"), (topic("powerpi_a_bUc"), Some(topic("powerpi_a_b_c"))));
+        let meters = ["a/b", "a_/b", "a/_b", "a__b/c", "a/b__c", "a_b/c", "a/b_c", "_/_", "_/__", "__/_"];
+        let names: std::collections::BTreeSet<_> = meters.iter().map(|meter| of(meter).0).collect();
+        assert_eq!(names.len(), meters.len());
+        // What is cleared is nobody's name any more.
+        assert!(meters.iter().filter_map(|meter| of(meter).1).all(|former| !names.contains(&former)));
     }
 
     #[test]

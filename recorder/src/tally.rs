@@ -171,7 +171,10 @@ impl<'known> Tally<'known> {
                 let entered = reading(batch, &meter, message)?;
                 if let Err(ignored) = &entered {
                     // Somebody entered it and is waiting for it.
-                    tracing::warn!(%meter, %ignored, "reading not entered");
+                    static PACE: LogPace = LogPace::new();
+                    if let Some(left_out) = PACE.due() {
+                        tracing::warn!(%meter, %ignored, left_out, "reading not entered");
+                    }
                 }
                 Ok(entered)
             }

@@ -159,3 +159,22 @@ fn a_site_with_too_much_aside_keeps_the_rest_itself_and_no_other_site_notices() 
         books.record_up_to(Some(Minute::nearest(LATEST + 5000)), &[minute("greedy/main", 50_001, 50_001)]);
     assert_eq!(marked(&said.unwrap().marks, "greedy/main"), Some(50_001));
 }
+
+#[test]
+fn a_constant_that_changes_all_the_time_is_kept_only_so_often() {
+    let folder = TempDir::new().unwrap();
+    let mut books = bookkeeping(&folder);
+    let infos: Vec<Input> = (0..3000)
+        .map(|number| {
+            let (from, constant) = (Minute::nearest(LATEST - 10_000 + number), 1 + number % 2);
+            let json = format!(
+                r#"{{"name":"x","pulses_per_kwh":{constant},"source":"x","version":"1","outbox":"a","oldest_seq":1,"history":[{{"t":"{from}","pulses_per_kwh":{constant}}}]}}"#
+            );
+            message("powerpi/hq/main/info", json)
+        })
+        .collect();
+    books.record_up_to(None, &infos).unwrap();
+    let ledger = Ledger::open_read_only(&folder.path().join("ledger.sqlite")).unwrap();
+    let meter = ledger.meter(&"hq/main".parse().unwrap()).unwrap().unwrap();
+    assert_eq!(meter.constant_changes().count(), 199);
+}

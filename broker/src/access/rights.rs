@@ -76,11 +76,15 @@ fn is_prefix(level: &str) -> bool {
 }
 
 fn fill_in(filter: &str, user: Option<&str>, client_id: &str) -> Option<String> {
+    let in_home_assistant = user.unwrap_or_default().replace('_', "U");
     let mut parts = filter.split('%');
     let mut filled = parts.next()?.to_owned();
     for part in parts {
         let (value, rest) = match part.chars().next() {
             Some('u') => (user?, &part[1..]),
+            // Only a site's name can be told from others so.
+            Some('U') if user?.contains('U') => return None,
+            Some('U') => (in_home_assistant.as_str(), &part[1..]),
             Some('c') => (client_id, &part[1..]),
             _ => ("%", part),
         };
@@ -220,6 +224,18 @@ mod tests {
         assert!(publisher.may_subscribe("powerpi/home/+/recorded"));
         assert!(publisher.may_subscribe("homeassistant/status"));
         assert!(!publisher.may_subscribe("powerpi/+/+/recorded"));
+    }
+
+    #[test]
+    fn a_publisher_announces_only_its_own_meters() {
+        let topic = |name: &str| format!("homeassistant/device/{name}/config");
+        let (short, long) = (rights(Role::Publisher, "a", "x"), rights(Role::Publisher, "a_b", "x"));
+        // Of a_b/c and of a/b_c.
+        assert!(long.may_publish(&topic("powerpi_aUb_c")) && !short.may_publish(&topic("powerpi_aUb_c")));
+        assert!(short.may_publish(&topic("powerpi_a_bUc")) && !long.may_publish(&topic("powerpi_a_bUc")));
+        // What both were called before; it is cleared.
+        assert!(short.may_publish(&topic("powerpi_a_b_c")) && long.may_publish(&topic("powerpi_a_b_c")));
+        assert!(!rights(Role::Publisher, "other", "x").may_publish(&topic("powerpi_aUb_c")));
     }
 
     #[test]

@@ -22,11 +22,23 @@ use crate::tariff::Tariffs;
 pub struct StatisticId(String);
 
 impl StatisticId {
-    /// One that belongs to no entity of Home Assistant's.
+    /// One that belongs to no entity of Home Assistant's, and to no other meter: `powerpi:<site>_<meter>` where
+    /// these are letters and digits. Home Assistant takes neither `-` nor two `_` together; where a name has such,
+    /// all its parts are joined by `_`, and a last one says what stood before, between and after them:
+    /// `u` for `_`, `d` for `-`, `s` for the end of the site, each time up to a `0`.
     pub fn of(meter: &Meter) -> Self {
-        let name = format!("{}_{}", meter.site, meter.meter).replace('-', "_");
-        let parts: Vec<&str> = name.split('_').filter(|part| !part.is_empty()).collect();
-        Self(format!("powerpi:{}", parts.join("_")))
+        let (site, meter) = (meter.site.as_str(), meter.meter.as_str());
+        let is_plain = |name: &str| name.bytes().all(|letter| letter.is_ascii_alphanumeric());
+        if is_plain(site) && is_plain(meter) {
+            return Self(format!("powerpi:{site}_{meter}"));
+        }
+        let whole = format!("{site}/{meter}");
+        let mut parts: Vec<&str> = whole.split(['_', '-', '/']).filter(|part| !part.is_empty()).collect();
+        // With fewer parts it could be a plain name; that these stand for none is seen by the zeros.
+        while parts.len() < 2 {
+            parts.insert(0, "x");
+        }
+        Self(format!("powerpi:{}_{}", parts.join("_"), joints(&whole)))
     }
 
     /// Whether it is an entity that Home Assistant counts itself: only what each
@@ -55,6 +67,24 @@ impl fmt::Display for StatisticId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
+}
+
+/// What stands before, between and after the parts of a name: a `0` for each part.
+fn joints(name: &str) -> String {
+    let mut joints = String::new();
+    let mut in_part = false;
+    for letter in name.chars() {
+        let joint = match letter {
+            '_' => 'u',
+            '-' => 'd',
+            '/' => 's',
+            _ if in_part => continue,
+            _ => '0',
+        };
+        in_part = joint == '0';
+        joints.push(joint);
+    }
+    joints
 }
 
 /// Writes the hours, a piece at a time.
@@ -123,12 +153,36 @@ mod tests {
     fn every_meter_has_a_name_that_home_assistant_takes() {
         for (meter, id) in [
             ("hq/main", "powerpi:hq_main"),
-            ("north-wing/heat-pump_2", "powerpi:north_wing_heat_pump_2"),
-            ("-a-/__b--c", "powerpi:a_b_c"),
+            ("north-wing/heat-pump_2", "powerpi:north_wing_heat_pump_2_0d0s0d0u0"),
+            ("-a-/__b--c", "powerpi:a_b_c_d0dsuu0dd0"),
+            ("-/_", "powerpi:x_x_dsu"),
+            ("a/_", "powerpi:x_a_0su"),
+            ("a/0su", "powerpi:a_0su"),
         ] {
             let of_meter = StatisticId::of(&meter.parse().unwrap());
             assert_eq!(of_meter.to_string(), id);
             assert_eq!(id.parse(), Ok(of_meter));
+        }
+    }
+
+    #[test]
+    fn no_two_meters_have_the_same_name() {
+        let letters = ["x", "_", "-", "0"];
+        let mut names: Vec<String> = letters.map(str::to_owned).into();
+        for _ in 0..3 {
+            let longer = names.iter().flat_map(|name| letters.map(|letter| format!("{name}{letter}")));
+            names = longer.chain(names.clone()).collect();
+            names.sort();
+            names.dedup();
+        }
+        let short: Vec<&String> = names.iter().filter(|name| name.len() <= 3).collect();
+        let mut ids = std::collections::HashSet::new();
+        for site in &short {
+            for meter in &short {
+                let id = StatisticId::of(&format!("{site}/{meter}").parse().unwrap());
+                assert_eq!(id.to_string().parse(), Ok(id.clone()), "{site}/{meter}");
+                assert!(ids.insert(id.to_string()), "{id} of {site}/{meter} is another one's");
+            }
         }
     }
 

@@ -34,6 +34,9 @@ const LONGEST_TEXT: usize = 200;
 /// A value this old is no longer one of now: publishers send one a second.
 pub(crate) const STALE_AFTER_S: i64 = 90;
 
+/// A value of the far future must not keep those of now out, in seconds: a day.
+const MOST_AHEAD_S: i64 = 86_400;
+
 /// What is known of a meter's presence.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub(crate) struct Presence {
@@ -250,7 +253,7 @@ impl LiveValues {
                 let state = State::from_json(payload).ok();
                 let live = state.map(Live::from);
                 // Retained: it may come after a newer live value.
-                self.take_value(&meter, live, |known, live| known.at <= live.at);
+                self.take_value(&meter, live, |known, live| known.at <= live.at || is_of_the_future(known));
             }
             Ok(Topic::Info(meter)) => {
                 let info = Info::from_json(payload).ok();
@@ -281,6 +284,11 @@ impl LiveValues {
             });
         }
     }
+}
+
+/// Whether a value lies so far ahead of this clock that it cannot be of now.
+fn is_of_the_future(value: &Live) -> bool {
+    value.at.duration_since(daemon_runtime::now()).as_secs() > MOST_AHEAD_S
 }
 
 /// A session that hears what all meters say.
