@@ -1,5 +1,6 @@
 //! What notices say, in each language.
 
+use foreign_text::foreign;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ZonedDateTime};
 use serde::Deserialize;
@@ -27,6 +28,7 @@ pub fn sentence(
     turn: &Change,
     zone: &TimeZone,
 ) -> String {
+    let name = foreign(name);
     let clock = |at: Timestamp| clock_time(language, &at.to_zoned_datetime(zone.clone()));
     let what = match language {
         NoticeLanguage::English => english(condition),

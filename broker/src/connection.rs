@@ -16,6 +16,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::BytesMut;
+use foreign_text::foreign;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadHalf, WriteHalf};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -42,8 +43,6 @@ const UNWRITTEN_BYTES: usize = 256 * 1024;
 const READ_BYTES: usize = 16 * 1024;
 /// How often deadlines are looked at.
 const TICK: Duration = Duration::from_secs(1);
-/// Longer topics are cut off in the log.
-const LOGGED_CHARACTERS: usize = 200;
 
 /// What all connections share.
 #[derive(Debug, Clone)]
@@ -90,7 +89,7 @@ where
     };
     let (request, mut version, rights) = match admitted {
         Ok(admitted) => admitted,
-        Err(ending) => return log(&ending, peer, "", &surroundings.gate.refusals),
+        Err(ending) => return log(&ending, peer, ""),
     };
     let rights = Arc::new(rights);
     let ConnectRequest { mut opening, keep_alive, .. } = request;
@@ -122,26 +121,25 @@ where
     let owner = rights.owner(peer.ip());
     let request = Request::Connect { connection: id, opening, rights, owner, outgoing };
     let ending = connection.run(request).await;
-    log(&ending, peer, &client_id, &connection.surroundings.gate.refusals);
+    log(&ending, peer, &client_id);
     connection.write_last_packet(&ending).await;
 }
 
-pub(crate) fn log(ending: &Ending, peer: SocketAddr, client_id: &str, refusals: &Refusals) {
+/// Says that a connection has ended, and why. Each kind of end has a line of its own: what is too
+/// much of one is left out of the log, and the others are not.
+pub(crate) fn log(ending: &Ending, peer: SocketAddr, client_id: &str) {
+    let client_id = foreign(client_id);
     match ending {
-        Ending::NotAdmitted(_) | Ending::NotPermitted(_) | Ending::Tls(_) | Ending::WebSocket(_)
-            if !refusals.may_log() => {}
-        Ending::Protocol(_)
-        | Ending::NotReading
-        | Ending::NoConnect
-        | Ending::NoSlot(_)
-        | Ending::NotAdmitted(_)
-        | Ending::NotPermitted(_)
-        | Ending::Tls(_)
-        | Ending::WebSocket(_)
-        | Ending::Refused(_) => {
-            tracing::warn!(%peer, client_id, "connection closed: {ending}");
+        Ending::NotAdmitted(_) | Ending::Refused(_) => {
+            tracing::warn!(%peer, ?client_id, "connection closed: {ending}");
         }
-        _ => tracing::info!(%peer, client_id, "connection closed: {ending}"),
+        Ending::NoConnect | Ending::NoSlot(_) | Ending::Tls(_) | Ending::WebSocket(_) => {
+            tracing::warn!(%peer, "connection closed: {ending}");
+        }
+        Ending::NotPermitted(_) => tracing::warn!(%peer, ?client_id, "connection closed: {ending}"),
+        Ending::Protocol(_) => tracing::warn!(%peer, ?client_id, "connection closed: {ending}"),
+        Ending::NotReading => tracing::warn!(%peer, ?client_id, "connection closed: {ending}"),
+        _ => tracing::info!(%peer, ?client_id, "connection closed: {ending}"),
     }
 }
 
@@ -289,7 +287,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         match incoming {
             Incoming::Publish(publication) if !self.rights.may_publish(&publication.message.topic) => {
                 Refusals::count(&self.surroundings.gate.refusals.publishes);
-                Err(Ending::NotPermitted(publication.message.topic.chars().take(LOGGED_CHARACTERS).collect()))
+                Err(Ending::NotPermitted(foreign(&publication.message.topic).to_string()))
             }
             _ => Ok(()),
         }

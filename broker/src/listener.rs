@@ -169,6 +169,6 @@ async fn receive(
             accepted.certified = certified;
             serve(stream, accepted, surroundings).await;
         }
-        Err(ending) => log(&ending, accepted.peer, "", &surroundings.gate.refusals),
+        Err(ending) => log(&ending, accepted.peer, ""),
     }
 }

@@ -55,6 +55,7 @@ impl Daemon<'_> {
             tracing::info!(version = self.version, ?settings, "{} starting", self.name);
             block_on(self.worker_threads, |shutdown| run(settings, shutdown))
         });
+        logging::say_left_out_now();
         if failure::has_failed() {
             return EXIT_FAILURE.into();
         }
@@ -99,6 +100,7 @@ where
         tokio::select! {
             outcome = run(shutdown.clone()) => outcome,
             () = watchdog::feed() => Ok(()),
+            () = logging::say_what_is_left_out() => Ok(()),
             () = overdue => anyhow::bail!("did not stop within {STOP_WITHIN:?}"),
         }
     });

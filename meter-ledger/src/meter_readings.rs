@@ -1,5 +1,6 @@
 //! Readings: what the meter itself showed. They change no pulse.
 
+use foreign_text::foreign;
 use jiff::Timestamp;
 use meter_messages::{Medium, Meter, MeterReading, TakenBack};
 use rusqlite::{OptionalExtension, params};
@@ -119,7 +120,8 @@ impl Ledger {
         let time = |second| Timestamp::from_second(second).map_err(damaged);
         let mut readings = rows
             .map(|row| {
-                let (at, shown, by, entered) = row?;
+                let (at, shown, by, entered): (_, _, String, _) = row?;
+                let by = foreign(&by).to_string();
                 let reading = MeterReading { at: time(at)?, shown, unit: meter.medium.unit(), by };
                 Ok(EnteredReading { reading, entered: time(entered)? })
             })

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use foreign_text::foreign;
 use meter_messages::{Medium, Meter, MeterConstant, Minute};
 use rusqlite::{OptionalExtension, Row, params};
 
@@ -257,7 +258,8 @@ impl Ledger {
                 site: text(1)?.parse().map_err(damaged)?,
                 meter: text(2)?.parse().map_err(damaged)?,
             },
-            name: text(3)?,
+            // Earlier versions took names of any characters.
+            name: foreign(&text(3)?).to_string(),
             medium: text(5)?.parse().map_err(damaged)?,
             constant: MeterConstant::try_from(constant).map_err(damaged)?,
             constants: Constants::read(&self.connection, id)?,

@@ -4,14 +4,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::id::OutboxId;
 use crate::minute::Minute;
-use crate::payload::{PayloadError, json_payload, within};
+use crate::payload::{PayloadError, json_payload, name, remark, within};
 use crate::units::{MAX_COUNT, Medium, MeterConstant, Unit};
 
 /// What a meter is, retained.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "OnWire", into = "OnWire")]
 pub struct Info {
-    /// Its name for people.
+    /// Its name for people, without control characters.
     pub name: String,
     /// What flows through it.
     pub medium: Medium,
@@ -41,7 +41,6 @@ pub struct ConstantFrom {
 }
 
 json_payload!(Info, |info| {
-    let longest = Info::LONGEST_NAME as u64;
     let history = info.history.len() as u64;
     within("oldest_seq", info.oldest_seq, 1, MAX_COUNT)
         .and_then(|()| within("the length of history", history, 0, Info::LONGEST_HISTORY))
@@ -49,12 +48,17 @@ json_payload!(Info, |info| {
             true => Ok(()),
             false => Err(PayloadError::Order),
         })
-        .and_then(|()| within("the length of name", info.name.len() as u64, 1, longest))
+        .and_then(|()| name("name", &info.name, Info::LONGEST_NAME))
 });
 
 impl Info {
     /// The longest name of a meter, in bytes.
     pub const LONGEST_NAME: usize = 200;
+
+    /// Whether a meter can be called that.
+    pub fn is_name(text: &str) -> bool {
+        name("name", text, Self::LONGEST_NAME).is_ok()
+    }
 
     /// The most changes of a meter's constant.
     pub const LONGEST_HISTORY: u64 = 50;
@@ -71,7 +75,9 @@ struct OnWire {
     /// The unit of the quantity; follows from the medium.
     #[serde(default, skip_deserializing)]
     unit: Unit,
+    #[serde(deserialize_with = "remark")]
     source: String,
+    #[serde(deserialize_with = "remark")]
     version: String,
     outbox: OutboxId,
     oldest_seq: u64,

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::minute::Minute;
-use crate::payload::{MOST_SHOWN, PayloadError, json_payload, within};
+use crate::payload::{MOST_SHOWN, PayloadError, json_payload, name};
 use crate::units::{Unit, by_unit};
 
 /// What the meter itself showed, read by a person: a check of the pulses, which changes none of
@@ -23,8 +23,7 @@ pub struct MeterReading {
 }
 
 json_payload!(MeterReading, |reading| {
-    let longest = MeterReading::LONGEST_NAME as u64;
-    within("the length of by", reading.by.len() as u64, 1, longest).and_then(|()| {
+    name("by", &reading.by, MeterReading::LONGEST_NAME).and_then(|()| {
         let possible = (0.0..=MeterReading::MOST).contains(&reading.shown);
         let ours = Minute::containing(reading.at.as_second()).is_ok();
         (possible && ours).then_some(()).ok_or(PayloadError::Reading)

@@ -3,20 +3,17 @@
 //! Unknown fields are ignored, so that an older recorder understands a newer
 //! publisher. An error names the field whose number is out of range.
 
+use foreign_text::{foreign, is_control};
 use jiff::Timestamp;
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::id::OutboxId;
 use crate::minute::Minute;
-use crate::one_line::one_line;
 use crate::units::MAX_COUNT;
 
 /// The longest payload that is read, in bytes.
 const LONGEST: usize = 8 * 1024;
-
-/// The most characters of what is wrong with a payload that are told.
-const LONGEST_SAID: usize = 200;
 
 /// The most pulses of one minute: a thousand times what S0 can give.
 const MOST_PULSES: u64 = 1_000_000;
@@ -30,8 +27,8 @@ pub enum PayloadError {
     /// Longer than any payload of the contract.
     #[error("payload of {0} bytes is longer than {LONGEST}")]
     TooLong(usize),
-    /// Not the JSON that was expected; the text names the field.
-    #[error("payload: {}", one_line(&.0.to_string(), LONGEST_SAID))]
+    /// Not the JSON that was expected; the text names the field, and may quote what stands there.
+    #[error("payload: {}", foreign(&.0.to_string()))]
     Json(#[from] serde_json::Error),
     /// A number outside its range.
     #[error("{field} must be between {least} and {most}, not {value}")]
@@ -44,6 +41,14 @@ pub enum PayloadError {
         least: u64,
         /// The highest value allowed.
         most: u64,
+    },
+    /// A name that is empty, too long, or would not stay in its line.
+    #[error("{field} must have 1 to {most} bytes and no control characters")]
+    Name {
+        /// The field's name on the wire.
+        field: &'static str,
+        /// The most bytes allowed.
+        most: usize,
     },
     /// Constants whose times do not ascend.
     #[error("history must be in ascending order of t")]
@@ -65,6 +70,17 @@ pub(crate) fn within(field: &'static str, value: u64, least: u64, most: u64) -> 
     } else {
         Err(PayloadError::Range { field, value, least, most })
     }
+}
+
+/// Whether `name` can stand for somebody, or for a meter, wherever people read it.
+pub(crate) fn name(field: &'static str, name: &str, most: usize) -> Result<(), PayloadError> {
+    let fits = (1..=most).contains(&name.len()) && !name.contains(is_control);
+    fits.then_some(()).ok_or(PayloadError::Name { field, most })
+}
+
+/// Text that says something to people and decides nothing: taken as it may be shown.
+pub(crate) fn remark<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    String::deserialize(deserializer).map(|text| foreign(&text).to_string())
 }
 
 pub(crate) fn from_json<T: DeserializeOwned>(payload: &[u8]) -> Result<T, PayloadError> {
@@ -183,6 +199,7 @@ pub struct Diag {
     #[serde(default = "yes")]
     pub outbox_writable: bool,
     /// The clock: `synchronised`, `unsynchronised` or `simulated`.
+    #[serde(deserialize_with = "remark")]
     pub clock: String,
 }
 

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::meter_reading::MeterReading;
 use crate::minute::Minute;
-use crate::payload::{PayloadError, from_json, json_payload, within};
+use crate::payload::{PayloadError, from_json, json_payload, name};
 
 /// Deletes the reading of a time, which was entered by mistake.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -18,8 +18,7 @@ pub struct TakenBack {
 }
 
 json_payload!(TakenBack, |taken_back| {
-    let longest = MeterReading::LONGEST_NAME as u64;
-    within("the length of by", taken_back.by.len() as u64, 1, longest).and_then(|()| {
+    name("by", &taken_back.by, MeterReading::LONGEST_NAME).and_then(|()| {
         let ours = Minute::containing(taken_back.at.as_second()).is_ok();
         ours.then_some(()).ok_or(PayloadError::Reading)
     })

@@ -44,7 +44,7 @@ proptest! {
 
     #[test]
     fn infos_round_trip(
-        name in "\\PC{1,40}", medium in sample::select(&Medium::ALL), constant in 1u64..=1_000_000,
+        name in "\\PC{1,40}".prop_filter("a name", |name| Info::is_name(name)), medium in sample::select(&Medium::ALL), constant in 1u64..=1_000_000,
         oldest_seq in 1..=MAX_COUNT, minute in minutes(), changed: bool,
     ) {
         let constant = MeterConstant::try_from(constant).unwrap();
@@ -131,8 +131,8 @@ fn a_reading_looks_as_documented_and_is_what_a_meter_can_show() {
     for (field, value) in [("kwh", "12345".into()), ("t", "today".into()), ("by", serde_json::Value::Null)] {
         assert!(with(field, value).unwrap_err().starts_with("payload: "), "{field}");
     }
-    assert!(with("by", "".into()).unwrap_err().contains("the length of by"));
-    assert!(with("by", "x".repeat(65).into()).unwrap_err().contains("the length of by"));
+    assert!(with("by", "".into()).unwrap_err().contains("by must have 1 to 64 bytes"));
+    assert!(with("by", "x".repeat(65).into()).unwrap_err().contains("by must have 1 to 64 bytes"));
 }
 
 #[test]
@@ -202,6 +202,56 @@ fn an_error_names_the_field() {
     assert_eq!(with("total", "16"), "total must be between 17 and 9007199254740991, not 16");
     assert!(said("{}").contains("missing field `t`"));
     assert!(matches!(OutboxMinute::from_json(&[b' '; 9000]), Err(PayloadError::TooLong(9000))));
+}
+
+/// Names stand in logs, mails, pages and JSON.
+#[test]
+fn what_people_read_stays_in_its_line() {
+    let info = |field: &str, text: &str| {
+        let documented = r#"{"name":"Gas","pulses_per_m3":100,"medium":"gas","source":"s","version":"0.1.0","outbox":"9f3a","oldest_seq":1}"#;
+        let mut json: serde_json::Value = serde_json::from_str(documented).unwrap();
+        json[field] = text.into();
+        Info::from_json(json.to_string().as_bytes()).map_err(|error| error.to_string())
+    };
+    for name in ["Hauptzähler ☀️ 👨‍👩‍👧", "<b>\"&\\", "حساب"] {
+        assert_eq!(info("name", name).unwrap().name, name);
+    }
+    let reading = |by: &str| serde_json::json!({"t":"2026-11-25T17:30:00Z","kwh":1,"by":by}).to_string();
+    let taken_back =
+        |by: &str| serde_json::json!({"t":"2026-11-25T17:30:00Z","taken_back":true,"by":by}).to_string();
+    for control in [
+        "\n",
+        "\r",
+        "\t",
+        "\0",
+        "\u{1b}[2J",
+        "\u{7f}",
+        "\u{85}",
+        "\u{9b}",
+        "\u{2028}",
+        "\u{2029}",
+        "\u{202e}",
+        "\u{2066}",
+    ] {
+        let name = format!("Gas{control}x");
+        let refused = info("name", &name).unwrap_err();
+        assert_eq!(refused, "name must have 1 to 200 bytes and no control characters");
+        for message in [reading(&name), taken_back(&name)] {
+            let refused = ReadingMessage::from_json(message.as_bytes()).unwrap_err().to_string();
+            assert_eq!(refused, "by must have 1 to 64 bytes and no control characters");
+        }
+        // What decides nothing is no reason to refuse a meter.
+        for field in ["source", "version"] {
+            let info = info(field, &name).unwrap();
+            assert!(!(info.source + &info.version).contains(control), "{control:?}");
+        }
+        // Nor is an error a way into the log.
+        let error = info("medium", &name).unwrap_err();
+        assert!(error.contains("unknown variant") && !error.contains(control), "{error:?}");
+    }
+    let long = info("medium", &"x".repeat(8_000)).unwrap_err();
+    assert!(long.chars().count() < 300 && long.contains("more characters"), "{long}");
+    assert!(info("source", &"x".repeat(8_000)).unwrap().source.ends_with("(7800 more characters)"));
 }
 
 #[test]

@@ -129,8 +129,10 @@ impl TryFrom<MeterOnPaper> for MeterSettings {
     fn try_from(paper: MeterOnPaper) -> Result<Self, String> {
         let MeterOnPaper { id, medium, pulses_per_kwh, pulses_per_m3, max_power_w, max_flow_l_h, .. } = paper;
         let longest = Info::LONGEST_NAME;
-        if paper.name.as_ref().is_some_and(|name| name.is_empty() || name.len() > longest) {
-            return Err(format!("the name of meter \"{id}\" must have 1 to {longest} bytes"));
+        if paper.name.as_ref().is_some_and(|name| !Info::is_name(name)) {
+            return Err(format!(
+                "the name of meter \"{id}\" must have 1 to {longest} bytes and no control characters"
+            ));
         }
         if paper.initial_total > MAX_COUNT / 2 {
             return Err(format!("initial_total of meter \"{id}\" is more than {}", MAX_COUNT / 2));
@@ -201,6 +203,7 @@ mod tests {
             ("medium = \"water\"\npulses_per_m3 = 100\nmax_power_w = 5", "max_flow_l_h"),
             ("medium = \"steam\"\npulses_per_m3 = 100", "steam"),
             ("pulses_per_kwh = 1000\nname = \"\"", "1 to 200 bytes"),
+            ("pulses_per_kwh = 1000\nname = \"a\\u202eb\"", "no control characters"),
         ] {
             let error = meter(said).unwrap_err();
             assert!(error.contains(refused), "{error}");

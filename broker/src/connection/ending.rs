@@ -1,5 +1,7 @@
 //! How connections end.
 
+use foreign_text::foreign;
+
 use crate::access;
 use crate::admission::NoSlot;
 use crate::outgoing::{CloseReason, ConnectRefused};
@@ -18,11 +20,12 @@ pub(crate) enum Ending {
     NoSlot(#[from] NoSlot),
     #[error("login refused: {0}")]
     NotAdmitted(#[from] access::LoginRefused),
-    #[error("the user may not publish to {0:?}")]
+    /// The topic, as it may be shown.
+    #[error("the user may not publish to \"{0}\"")]
     NotPermitted(String),
-    #[error("TLS: {0}")]
+    #[error("TLS: {}", foreign(&.0.to_string()))]
     Tls(std::io::Error),
-    #[error("WebSocket: {0}")]
+    #[error("WebSocket: {}", foreign(&.0.to_string()))]
     WebSocket(Box<tokio_tungstenite::tungstenite::Error>),
     #[error("no CONNECT arrived in time")]
     NoConnect,

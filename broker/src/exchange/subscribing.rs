@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use foreign_text::foreign;
 use rumqttc::mqttbytes::QoS;
 
 use crate::access::{Refusals, Rights};
@@ -19,21 +20,18 @@ use crate::store::Change;
 use crate::topic_tree::Found;
 use crate::topics::{shared, valid_filter};
 
-/// Longer filters are cut off in the log.
-const LOGGED_CHARACTERS: usize = 200;
-
 /// What of a SUBSCRIBE was refused.
 #[derive(Debug, Default)]
 struct Refused {
     count: usize,
-    /// The first filter, and why.
+    /// The first filter, as it may be shown, and why.
     first: Option<(String, NotSubscribed)>,
 }
 
 impl Refused {
     fn note(&mut self, filter: &str, reason: &NotSubscribed) {
         self.count += 1;
-        self.first.get_or_insert_with(|| (filter.chars().take(LOGGED_CHARACTERS).collect(), reason.clone()));
+        self.first.get_or_insert_with(|| (format!("{:?}", foreign(filter)), reason.clone()));
     }
 }
 
@@ -240,7 +238,7 @@ impl Exchange {
         {
             let client_id = &*session.client_id;
             let count = refused.count;
-            tracing::warn!(client_id, count, filter, %reason, "subscription refused");
+            tracing::warn!(client_id, count, %filter, %reason, "subscription refused");
         }
     }
 

@@ -1,6 +1,7 @@
 //! What packets of all versions have in common.
 
 use bytes::BytesMut;
+use foreign_text::foreign;
 use mqtt_proto::v5::ErrorV5;
 use rumqttc::mqttbytes;
 
@@ -9,9 +10,10 @@ use rumqttc::mqttbytes;
 pub(crate) enum ProtocolError {
     #[error("a packet of {0} bytes is too large")]
     TooLarge(usize),
-    #[error("malformed packet: {0}")]
+    /// What it says may quote the client.
+    #[error("malformed packet: {}", foreign(&.0.to_string()))]
     Malformed(mqttbytes::Error),
-    #[error("malformed packet: {0}")]
+    #[error("malformed packet: {}", foreign(&.0.to_string()))]
     MalformedV5(ErrorV5),
     /// Bytes missing or left over.
     #[error("the packet's length is wrong")]

@@ -13,6 +13,7 @@ mod interoperation;
 mod kill_storm;
 mod killed;
 mod lasting;
+mod logging;
 mod program;
 mod publishing;
 mod retaining;

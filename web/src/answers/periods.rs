@@ -1,5 +1,6 @@
 //! Pages of periods, and the pictures of meters and of their periods.
 
+use foreign_text::foreign;
 use hyper::{StatusCode, header};
 use meter_figures::Period;
 use meter_messages::Minute;
@@ -71,7 +72,7 @@ impl Site {
             Ok(drawn) => Ok(self.keep(drawn.file.clone(), drawn.lasts(), asked)),
             Err(PictureError::NotFound) => Err(NoAnswer::UnknownMeter),
             Err(error) => {
-                tracing::warn!(%error, path = asked.path, "a picture could not be drawn");
+                tracing::warn!(%error, path = ?foreign(asked.path), "a picture could not be drawn");
                 let mut reply = reply::reply(StatusCode::SERVICE_UNAVAILABLE, "");
                 reply::set(&mut reply, header::RETRY_AFTER, "60");
                 Ok(reply)

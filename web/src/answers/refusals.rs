@@ -1,5 +1,6 @@
 //! Why there is no proper answer, and what is said then.
 
+use foreign_text::foreign;
 use hyper::{StatusCode, header};
 use meter_figures::{SpanError, WorkbookError};
 use web_http::Prepared;
@@ -57,9 +58,11 @@ pub(super) fn refused(refusal: &NoAnswer, asked: &Asked<'_>) -> Reply {
         NoAnswer::Unfilled => StatusCode::INTERNAL_SERVER_ERROR,
     };
     match refusal {
-        NoAnswer::Ledger(error) => tracing::warn!(%error, path = asked.path, "the ledger could not be read"),
+        NoAnswer::Ledger(error) => {
+            tracing::warn!(%error, path = ?foreign(asked.path), "the ledger could not be read");
+        }
         NoAnswer::Workbook(error) => {
-            tracing::warn!(%error, path = asked.path, "a workbook could not be made");
+            tracing::warn!(%error, path = ?foreign(asked.path), "a workbook could not be made");
         }
         _ => {}
     }

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use bytes::Bytes;
 use daemon_runtime::{Connection, LogPace, MqttSession, MqttSettings, Shares, random_id};
+use foreign_text::foreign;
 use jiff::Timestamp;
 use meter_messages::{ALL_SITES, Diag, Info, Live, Meter, SiteId, State, Status, Topic};
 use rumqttc::{Publish, QoS};
@@ -27,9 +28,6 @@ const SUBSCRIPTIONS: [&str; 7] = [
 /// store of ours does.
 const BROKER_VERSION: &str = "$SYS/broker/version";
 const BROKER_STORE: &str = "$SYS/broker/store/state";
-
-/// The longest text of a broker that is kept, in bytes.
-const LONGEST_TEXT: usize = 200;
 
 /// A value this old is no longer one of now: publishers send one a second.
 pub(crate) const STALE_AFTER_S: i64 = 90;
@@ -233,7 +231,7 @@ impl LiveValues {
     /// publish there must not fill our log.
     fn take(&self, message: &Publish) {
         let payload = &message.payload;
-        let text = || String::from_utf8_lossy(&payload[..payload.len().min(LONGEST_TEXT)]).into_owned();
+        let text = || foreign(&String::from_utf8_lossy(payload)).to_string();
         match message.topic.as_str() {
             BROKER_VERSION => return self.heard().broker.version = Some(text()),
             BROKER_STORE => return self.heard().broker.store = Some(text()),

@@ -72,8 +72,8 @@ impl SiteMeters {
 
 fn said(meter: &MeterSettings) -> Result<Said, String> {
     let name = meter.name.as_deref().map(str::trim);
-    if name.is_some_and(|name| name.is_empty() || name.len() > Info::LONGEST_NAME) {
-        return Err(format!("a name must have 1 to {} bytes", Info::LONGEST_NAME));
+    if name.is_some_and(|name| !Info::is_name(name)) {
+        return Err(format!("a name must have 1 to {} bytes and no control characters", Info::LONGEST_NAME));
     }
     let colour = meter
         .colour
@@ -108,6 +108,7 @@ mod tests {
             ("budget_m3_per_month = -1", "-1 is not a possible budget in m³"),
             ("budget_m3_per_month = 1\nbudget_kwh_per_month = 1", "either in kWh or in m³"),
             ("name = ' '", "meter hq/main: a name must have 1 to 200 bytes"),
+            ("name = \"a\\nb\"", "no control characters"),
             ("colour = 'purple'", "meter hq/main: unknown colour \"purple\"; the colours are blue, teal,"),
             ("[[meter]]\nid = 'hq/main'", "meter hq/main is set twice"),
         ] {
