@@ -1,10 +1,10 @@
 //! Notices by e-mail.
 
-use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
+use daemon_runtime::{Secret, is_this_machine, warn_if_others_can_read};
 use lettre::message::Mailbox;
 use lettre::message::header::ContentType;
 use lettre::transport::smtp::authentication::Credentials;
@@ -53,10 +53,6 @@ pub enum Security {
     None,
 }
 
-fn is_this_machine(host: &str) -> bool {
-    host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
-}
-
 /// A mail server to send by.
 pub struct Email {
     transport: AsyncSmtpTransport<Tokio1Executor>,
@@ -93,10 +89,10 @@ impl Email {
                 bail!("email: a password would go to {} in clear text; set security", settings.host);
             }
             let Some(file) = &settings.password_file else { bail!("email: user needs a password_file") };
-            let password = std::fs::read_to_string(file)
-                .with_context(|| format!("email: reading {}", file.display()))?;
-            let password = password.lines().next().unwrap_or_default().to_owned();
-            transport = transport.credentials(Credentials::new(user.clone(), password));
+            warn_if_others_can_read(file);
+            let password =
+                Secret::read(file).with_context(|| format!("email: reading {}", file.display()))?;
+            transport = transport.credentials(Credentials::new(user.clone(), password.reveal().to_owned()));
         }
         if settings.to.is_empty() {
             bail!("email: `to` is empty");

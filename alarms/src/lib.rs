@@ -42,6 +42,7 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// Invalid settings; a record that cannot be read.
 pub async fn run(settings: Settings, shutdown: CancellationToken) -> anyhow::Result<()> {
     settings.mqtt.check()?;
+    settings.mqtt.warn_of_openings();
     let (alarms, zone) = (settings.alarms()?, settings.zone()?);
     let email = settings.email.as_ref().map(Email::new).transpose()?;
     let webhook = settings.webhook.as_ref().map(Webhook::new).transpose()?;

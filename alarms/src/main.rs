@@ -4,7 +4,8 @@
 
 use std::process::ExitCode;
 
-use daemon_runtime::{Arguments, Daemon};
+use alarms::settings::Settings;
+use daemon_runtime::{Arguments, Daemon, Files, warn_if_others_can_read};
 
 const NAME: &str = "powerpi-alarms";
 const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -13,5 +14,11 @@ const ABOUT: &str = "Sends notices by MQTT, e-mail and webhook when a meter need
 fn main() -> ExitCode {
     let arguments = Arguments::read(NAME, VERSION, ABOUT);
     let config = arguments.config();
-    Daemon { name: NAME, version: VERSION, config, worker_threads: 1 }.run(alarms::run)
+    let daemon = Daemon { name: NAME, version: VERSION, config, worker_threads: 1, files: Files::OfUser };
+    daemon.run(|settings: Settings, shutdown| {
+        if settings.has_secrets() {
+            warn_if_others_can_read(&daemon.settings_file());
+        }
+        alarms::run(settings, shutdown)
+    })
 }

@@ -111,6 +111,11 @@ impl Settings {
         Ok(alarms)
     }
 
+    /// Whether a secret stands in the settings themselves.
+    pub fn has_secrets(&self) -> bool {
+        self.webhook.as_ref().is_some_and(|webhook| webhook.url.is_some())
+    }
+
     /// The zone of months and times.
     ///
     /// # Errors

@@ -39,8 +39,16 @@ impl UsersError {
     }
 
     pub(crate) fn wrong(path: &Path, said: &impl std::fmt::Display) -> Self {
-        Self::Wrong { path: path.to_owned(), said: said.to_string().trim_end().replace('\n', " ") }
+        Self::Wrong { path: path.to_owned(), said: without_source(&said.to_string()) }
     }
+}
+
+/// What a parser says of a users file in one line, without the lines of the file that it shows: a
+/// password may stand there, and the error goes to the log.
+fn without_source(said: &str) -> String {
+    let shows =
+        |line: &str| line.trim_start_matches(|c: char| c.is_ascii_digit() || c == ' ').starts_with('|');
+    said.lines().filter(|line| !shows(line)).collect::<Vec<_>>().join(" ")
 }
 
 /// One user's section, `[user.NAME]`.

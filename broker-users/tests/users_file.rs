@@ -78,6 +78,8 @@ fn what_is_no_users_file_is_refused_and_not_overwritten() {
         std::fs::write(&path, &text).unwrap();
         let error = UsersFile::open(&path).unwrap_err().to_string();
         assert!(error.contains("users.toml") && !error.contains('\n'), "{error}");
+        // The error goes to the log, a password must not.
+        assert!(!error.contains("plain") && !error.contains(salted), "{error}");
         assert_eq!(std::fs::read_to_string(&path).unwrap(), text);
     }
 }

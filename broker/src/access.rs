@@ -69,9 +69,14 @@ impl Access {
         self.admits_anonymous(entrance) || !self.users.user.is_empty()
     }
 
+    /// Whether anybody logs in by password.
+    pub(crate) fn has_passwords(&self) -> bool {
+        self.users.user.values().any(|user| user.password.is_some())
+    }
+
     /// A page that a browser shows can reach this machine's WebSockets, so coming from here is
     /// no sign of trust there.
-    fn admits_anonymous(&self, entrance: Entrance) -> bool {
+    pub(crate) fn admits_anonymous(&self, entrance: Entrance) -> bool {
         match self.anonymous {
             Anonymous::Never => false,
             Anonymous::Loopback => entrance.loopback && !entrance.web_socket,

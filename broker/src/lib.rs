@@ -23,6 +23,7 @@ mod exchange;
 mod health;
 mod listener;
 mod message;
+mod openings;
 mod outgoing;
 mod owed;
 mod packets;
@@ -112,11 +113,14 @@ impl Broker {
     pub async fn bind(settings: &Settings) -> anyhow::Result<Broker> {
         let (access, current) = (Access::read(&settings.access)?, Current::read(settings)?);
         let listeners = listeners(settings).await?;
+        let mut entrances = Vec::new();
         for listener in &listeners {
             if !access.is_open(listener.entrance) {
                 return Err(nobody_could_come(listener.local_addr()?).into());
             }
+            entrances.push((listener.local_addr()?, listener.entrance));
         }
+        openings::warn(settings, &access, &entrances);
         let mut account = Account::new(&settings.mqtt, current.users());
         let (restored, journal) = match Store::open(&settings.store)? {
             Some(store) => store.restore(&mut account)?,

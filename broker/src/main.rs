@@ -4,7 +4,7 @@
 
 use std::process::ExitCode;
 
-use daemon_runtime::{Arguments, Daemon};
+use daemon_runtime::{Arguments, Daemon, Files};
 
 const NAME: &str = "powerpi-broker";
 const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -12,7 +12,13 @@ const ABOUT: &str = "Carries messages from publishers to subscribers, over MQTT 
 
 fn main() -> ExitCode {
     let arguments = Arguments::read(NAME, VERSION, ABOUT);
-    let daemon = Daemon { name: NAME, version: VERSION, config: arguments.config(), worker_threads: 2 };
+    let daemon = Daemon {
+        name: NAME,
+        version: VERSION,
+        config: arguments.config(),
+        worker_threads: 2,
+        files: Files::OfUser,
+    };
     daemon.run(|settings, shutdown| async {
         let reloads = daemon.reloads()?;
         broker::run(settings, reloads, shutdown).await

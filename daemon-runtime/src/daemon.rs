@@ -1,7 +1,7 @@
 //! From `main` to the exit code.
 
 use std::fmt::Debug;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::owner::failure;
 use crate::reloads::Reloads;
+use crate::secrets::Files;
 use crate::settings::{self, SettingsError};
 use crate::{logging, shutdown, watchdog};
 
@@ -35,6 +36,8 @@ pub struct Daemon<'a> {
     pub config: Option<&'a Path>,
     /// Threads of the async runtime; 1 suits whatever mostly waits.
     pub worker_threads: usize,
+    /// Who may read the files that it creates.
+    pub files: Files,
 }
 
 impl Daemon<'_> {
@@ -49,6 +52,7 @@ impl Daemon<'_> {
         S: DeserializeOwned + Debug,
         R: Future<Output = anyhow::Result<()>>,
     {
+        self.files.keep_private();
         logging::init();
         failure::end_on_panic();
         let outcome = settings::load::<S>(self.name, self.config).map_err(Into::into).and_then(|settings| {
@@ -64,6 +68,11 @@ impl Daemon<'_> {
             Err(error) => tracing::error!("{}: {error:#}", self.name),
         }
         exit_code(&outcome)
+    }
+
+    /// Where its settings are read from, if there is such a file.
+    pub fn settings_file(&self) -> PathBuf {
+        settings::file(self.name, self.config)
     }
 
     /// The settings at each SIGHUP from now on. To be called by what [`run`](Daemon::run) runs.

@@ -16,6 +16,7 @@ mod open_files;
 mod owner;
 mod random;
 mod reloads;
+mod secrets;
 mod settings;
 mod shares;
 mod shutdown;
@@ -28,11 +29,12 @@ pub use daemon::{Daemon, EXIT_FAILURE, EXIT_SETTINGS, block_on, exit_code, ready
 #[cfg(feature = "health")]
 pub use health::{Health, HealthEndpoint, HealthSettings};
 pub use log_pace::LogPace;
-pub use mqtt::{Address, Connection, MqttSession, MqttSettings};
+pub use mqtt::{Address, Connection, MqttSession, MqttSettings, is_this_machine};
 pub use open_files::allow_open_files;
 pub use owner::{Alive, Owner, OwnerEnded, OwnerThread};
 pub use random::random_id;
 pub use reloads::Reloads;
+pub use secrets::{Files, Secret, warn_if_others_can_read};
 pub use settings::{SettingsError, load, parse};
 pub use shares::Shares;
 pub use shutdown::on_signal;

@@ -7,7 +7,7 @@ use std::os::unix::net::UnixDatagram;
 use std::process::{Child, Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
 
-use daemon_runtime::{Daemon, Owner, OwnerThread, ready};
+use daemon_runtime::{Daemon, Files, Owner, OwnerThread, ready};
 use rustix::process::{Pid, Signal, kill_process};
 use serde::Deserialize;
 use tokio_util::sync::CancellationToken;
@@ -28,7 +28,13 @@ struct Settings {}
 #[test]
 fn process() {
     let Ok(case_of_process) = std::env::var(CASE) else { return };
-    let daemon = Daemon { name: "daemon-runtime-test", version: "1", config: None, worker_threads: 1 };
+    let daemon = Daemon {
+        name: "daemon-runtime-test",
+        version: "1",
+        config: None,
+        worker_threads: 1,
+        files: Files::OfUser,
+    };
     let code = daemon.run(|_: Settings, shutdown| case(case_of_process, shutdown));
     let code = (0..=255).find(|known| ExitCode::from(*known) == code).unwrap();
     std::process::exit(code.into());

@@ -1,8 +1,10 @@
 //! Alarms, told by MQTT, e-mail and webhook: once, over restarts and failures.
 #![allow(clippy::unwrap_used)]
 
+use std::fs::Permissions;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -110,6 +112,7 @@ fn an_alarm_is_told_once_in_three_ways_and_over_once() {
     let site = Site::new("");
     let (hooks, (mail, mail_port)) = (Hooks::default(), mail_server(site.path()));
     settings(&site, mail_port, hooks.start());
+    std::fs::set_permissions(site.path().join("powerpi-alarms.toml"), Permissions::from_mode(0o644)).unwrap();
     let _broker = site.start("powerpi-broker");
     let _recorder = site.start("powerpi-recorder");
     let alarms = site.start("powerpi-alarms");
@@ -149,6 +152,20 @@ fn an_alarm_is_told_once_in_three_ways_and_over_once() {
     wait_until("all is told by e-mail", || mail.log().matches("Subject:").count() == hooks.told().len());
     let mails = mail.log();
     assert!(mails.contains("https://strom.example.org/m/hq/main"), "{mails}");
+
+    // The address of a webhook lets whoever knows it post: it is nowhere in the log.
+    let log = std::fs::read_to_string(site.path().join("powerpi-alarms.log")).unwrap();
+    assert!(log.contains("powerpi-alarms starting") && !log.contains("/hook"), "{log}");
+    assert!(log.contains("every user of this machine can read"), "{log}");
+    files_are_private(&site);
+}
+
+/// Whatever the umask is that a program is started with.
+fn files_are_private(site: &Site) {
+    let mode = |file: &str| std::fs::metadata(site.path().join(file)).unwrap().permissions().mode() & 0o777;
+    assert_eq!((mode("broker.sqlite"), mode("alarms.json")), (0o600, 0o600));
+    // The pages and the alarms read it, by its group.
+    assert_eq!(mode("ledger.sqlite"), 0o640);
 }
 
 /// 600 pulses in this month pass a budget of 0.5 kWh.

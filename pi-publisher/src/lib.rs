@@ -52,6 +52,7 @@ use crate::stored_lines::StoredLines;
 /// it; ends on `shutdown`, or when a line can no longer be read.
 pub async fn run(settings: Settings, shutdown: CancellationToken) -> anyhow::Result<()> {
     settings.check()?;
+    settings.mqtt.warn_of_openings();
     let _alone = state_lock::lock(&settings.state_dir)?;
     if let Err(error) = std::fs::create_dir_all(&settings.runtime_dir) {
         let folder = settings.runtime_dir.display();

@@ -5,7 +5,7 @@
 use std::process::ExitCode;
 
 use clap::Parser;
-use daemon_runtime::{Daemon, block_on, exit_code, load};
+use daemon_runtime::{Daemon, Files, block_on, exit_code, load};
 use jiff::Timestamp;
 use meter_messages::MeterId;
 use pi_publisher::check::Form;
@@ -67,7 +67,8 @@ fn main() -> ExitCode {
     let config = arguments.daemon.config();
     let (name, version) = (NAME, env!("CARGO_PKG_VERSION"));
     let Some(command) = arguments.command else {
-        return Daemon { name, version, config, worker_threads: 1 }.run(pi_publisher::run);
+        return Daemon { name, version, config, worker_threads: 1, files: Files::OfUser }
+            .run(pi_publisher::run);
     };
     let outcome = load::<Settings>(name, config).map_err(Into::into).and_then(|settings| {
         settings.check()?;

@@ -27,6 +27,7 @@ use crate::subscription::Subscription;
 /// For each delivery: decode, record, acknowledge, mark; until `shutdown`.
 pub async fn run(settings: Settings, shutdown: CancellationToken) -> anyhow::Result<()> {
     settings.mqtt.check()?;
+    settings.mqtt.warn_of_openings();
     let ledger = Ledger::open(&settings.ledger)?;
     let reader = Ledger::open_read_only(&settings.ledger)?;
     std::fs::create_dir_all(&settings.rrd_dir).with_context(|| {

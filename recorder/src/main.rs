@@ -4,7 +4,7 @@
 
 use std::process::ExitCode;
 
-use daemon_runtime::{Arguments, Daemon};
+use daemon_runtime::{Arguments, Daemon, Files};
 
 const NAME: &str = "powerpi-recorder";
 const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -13,5 +13,6 @@ const ABOUT: &str = "Records pulse counts from MQTT into the ledger and one RRD 
 fn main() -> ExitCode {
     let arguments = Arguments::read(NAME, VERSION, ABOUT);
     let config = arguments.config();
-    Daemon { name: NAME, version: VERSION, config, worker_threads: 1 }.run(recorder::run)
+    Daemon { name: NAME, version: VERSION, config, worker_threads: 1, files: Files::OfGroup }
+        .run(recorder::run)
 }

@@ -24,7 +24,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use anyhow::Context;
-use daemon_runtime::{Reloads, SettingsError};
+use daemon_runtime::{Reloads, SettingsError, warn_if_others_can_read};
 use meter_figures::SiteTariffs;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
@@ -45,6 +45,17 @@ pub async fn run(
     shutdown: CancellationToken,
 ) -> anyhow::Result<()> {
     settings.mqtt.check()?;
+    settings.mqtt.warn_of_openings();
+    if let Some(users) = &settings.access.users {
+        warn_if_others_can_read(users);
+        if !settings.listen.ip().to_canonical().is_loopback() {
+            tracing::warn!(
+                "passwords come to {} in clear text; put a proxy with a certificate in front of it, \
+                 and listen on 127.0.0.1",
+                settings.listen
+            );
+        }
+    }
     let web = Web::bind(settings).await?;
     tracing::info!("open http://{}/", web.address());
     daemon_runtime::ready();

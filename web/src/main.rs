@@ -4,7 +4,7 @@
 
 use std::process::ExitCode;
 
-use daemon_runtime::{Arguments, Daemon};
+use daemon_runtime::{Arguments, Daemon, Files};
 
 const NAME: &str = "powerpi-web";
 const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -13,7 +13,13 @@ const ABOUT: &str = "Shows in a browser what the meters did";
 fn main() -> ExitCode {
     let arguments = Arguments::read(NAME, VERSION, ABOUT);
     web::adopt_time_zone(arguments.config());
-    let daemon = Daemon { name: NAME, version: VERSION, config: arguments.config(), worker_threads: 2 };
+    let daemon = Daemon {
+        name: NAME,
+        version: VERSION,
+        config: arguments.config(),
+        worker_threads: 2,
+        files: Files::OfUser,
+    };
     daemon.run(|settings, shutdown| async {
         let reloads = daemon.reloads()?;
         web::run(settings, reloads, shutdown).await

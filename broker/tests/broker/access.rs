@@ -1,6 +1,7 @@
 //! Users and their rights, from outside.
 
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::os::unix::fs::PermissionsExt;
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
@@ -276,6 +277,32 @@ fn a_flood_of_wrong_logins_costs_the_memory_of_one_and_gives_it_back() {
         assert!(start.elapsed() < PATIENCE, "{} KiB are kept, of {idle}", running.memory_kib("VmRSS"));
         std::thread::sleep(Duration::from_millis(50));
     }
+}
+
+#[test]
+fn what_is_open_is_said_at_the_start() {
+    const OPEN: [&str; 3] = ["without a password", "in clear text", "every user of this machine can read"];
+    let home = Home::new();
+    add_users(&home, &[("reader", Role::Reader)]);
+    let users = home.path().join("users.toml");
+    let set_mode = |mode| std::fs::set_permissions(&users, std::fs::Permissions::from_mode(mode)).unwrap();
+    set_mode(0o640);
+    let settings = access_settings(&home);
+    home.write(&settings);
+    home.start().stop();
+    assert!(!OPEN.iter().any(|said| home.log().contains(said)), "{}", home.log());
+    // What a page or the network can reach.
+    set_mode(0o644);
+    let open =
+        settings.replace("[store]", "anonymous = 'everywhere'\n[websocket]\nlisten = '0.0.0.0:0'\n[store]");
+    home.write(&open);
+    home.start().stop();
+    for said in OPEN {
+        assert!(home.log().contains(said), "{said}: {}", home.log());
+    }
+    assert!(!home.log().contains("argon2id"), "{}", home.log());
+    let store = std::fs::metadata(home.store()).unwrap().permissions().mode();
+    assert_eq!(store & 0o777, 0o600);
 }
 
 #[test]

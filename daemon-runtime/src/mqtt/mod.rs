@@ -2,11 +2,13 @@
 
 mod address;
 mod connection;
+mod openings;
 mod session;
 mod settings;
 mod tries;
 
 pub use address::Address;
 pub use connection::Connection;
+pub use openings::is_this_machine;
 pub use session::MqttSession;
 pub use settings::MqttSettings;

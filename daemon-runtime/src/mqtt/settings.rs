@@ -14,6 +14,7 @@ use rustls::{ClientConfig, RootCertStore};
 use serde::Deserialize;
 
 use super::Address;
+use crate::secrets::Secret;
 use crate::settings::SettingsError;
 
 const PLAIN_PORT: u16 = 1883;
@@ -138,9 +139,9 @@ impl MqttSettings {
             // A client certificate may be enough.
             return Ok(String::new());
         };
-        let text = std::fs::read_to_string(&path)
-            .with_context(|| format!("reading the password in {}", path.display()))?;
-        Ok(text.lines().next().unwrap_or_default().to_owned())
+        let password =
+            Secret::read(&path).with_context(|| format!("reading the password in {}", path.display()))?;
+        Ok(password.reveal().to_owned())
     }
 
     fn tls_config(&self) -> anyhow::Result<ClientConfig> {

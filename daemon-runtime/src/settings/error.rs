@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use serde::de;
+use serde::de::{self, Expected, Unexpected};
 
 /// Why settings were refused. Programs exit with code 2 on it.
 #[derive(Debug)]
@@ -65,6 +65,16 @@ fn unknown(what: &str, given: &str, expected: &[&str]) -> SettingsError {
 impl de::Error for SettingsError {
     fn custom<T: fmt::Display>(said: T) -> Self {
         Self::new(said.to_string())
+    }
+
+    // Without the value: it may be a secret, and the error goes to the log.
+    fn invalid_type(given: Unexpected<'_>, expected: &dyn Expected) -> Self {
+        match given {
+            Unexpected::Str(_) | Unexpected::Bytes(_) => {
+                Self::new(format!("invalid type: text, expected {expected}"))
+            }
+            other => Self::new(format!("invalid type: {other}, expected {expected}")),
+        }
     }
 
     fn unknown_field(field: &str, expected: &'static [&'static str]) -> Self {

@@ -7,7 +7,7 @@
 mod error;
 mod node;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use config::{Config, Environment, File, FileFormat};
 use serde::de::DeserializeOwned;
@@ -17,11 +17,7 @@ pub use error::SettingsError;
 /// Settings from `file`, or from `/etc/powerpi/<name>.toml` if that exists,
 /// overridden by the environment.
 pub fn load<S: DeserializeOwned>(name: &str, file: Option<&Path>) -> Result<S, SettingsError> {
-    let usual = format!("/etc/powerpi/{name}.toml");
-    let source = match file {
-        Some(file) => File::from(file).required(true),
-        None => File::from(Path::new(&usual)).required(false),
-    };
+    let source = File::from(self::file(name, file)).required(file.is_some());
     if let Some(missing) = file.filter(|file| !file.is_file()) {
         return Err(SettingsError::new(format!(
             "{} cannot be read: there is no such file",
@@ -32,6 +28,11 @@ pub fn load<S: DeserializeOwned>(name: &str, file: Option<&Path>) -> Result<S, S
     read(Config::builder().add_source(source.format(FileFormat::Toml)).add_source(environment))
 }
 
+/// The file that was named on the command line, or the usual one.
+pub(crate) fn file(name: &str, named: Option<&Path>) -> PathBuf {
+    named.map_or_else(|| format!("/etc/powerpi/{name}.toml").into(), Path::to_owned)
+}
+
 /// Settings from TOML text, without the environment: for tests of samples.
 pub fn parse<S: DeserializeOwned>(toml: &str) -> Result<S, SettingsError> {
     read(Config::builder().add_source(File::from_str(toml, FileFormat::Toml)))
@@ -40,6 +41,35 @@ pub fn parse<S: DeserializeOwned>(toml: &str) -> Result<S, SettingsError> {
 fn read<S: DeserializeOwned>(
     layers: config::ConfigBuilder<config::builder::DefaultState>,
 ) -> Result<S, SettingsError> {
-    let merged = layers.build().map_err(|error| SettingsError::new(error.to_string().replace('\n', " ")))?;
+    let merged = layers.build().map_err(|error| SettingsError::new(without_source(&error.to_string())))?;
     S::deserialize(node::Node::from(merged.cache))
+}
+
+/// What a parser says of TOML in one line, without the lines that it shows of the file: they may hold
+/// a secret, and the error goes to the log.
+fn without_source(said: &str) -> String {
+    let shows =
+        |line: &str| line.trim_start_matches(|c: char| c.is_ascii_digit() || c == ' ').starts_with('|');
+    said.lines().filter(|line| !shows(line)).collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_does_not_quote_what_may_be_a_secret() {
+        type Webhook = std::collections::BTreeMap<String, std::collections::BTreeMap<String, u8>>;
+        for toml in [
+            "[webhook]\nurl = 'https://h/token\n",
+            "webhook = 'https://h/token'",
+            "[webhook]\nurl = 'https://h/token'",
+        ] {
+            let error = parse::<Webhook>(toml).unwrap_err().to_string();
+            assert!(!error.contains("token") && !error.contains('\n'), "{error}");
+        }
+        let error = parse::<Webhook>("[webhook]\n\nurl = 'https://h/token\n").unwrap_err().to_string();
+        assert!(error.contains("line 3"), "{error}");
+    }
 }
