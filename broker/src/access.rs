@@ -11,12 +11,13 @@ use daemon_runtime::SettingsError;
 
 pub(crate) use crate::access::gate::{Gate, Login, LoginRefused};
 pub(crate) use crate::access::refusals::Refusals;
-pub(crate) use crate::access::rights::Rights;
 use crate::access::rights::valid_pattern;
+pub(crate) use crate::access::rights::{Credential, Rights};
+use crate::account::Owner;
 use crate::settings::{AccessSettings, Anonymous};
 
 /// The way a client has come in.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Entrance {
     pub(crate) tls: bool,
     pub(crate) web_socket: bool,
@@ -93,9 +94,9 @@ impl Access {
         names.iter().map(String::as_str).find(|name| self.user(name).is_some())
     }
 
-    fn rights_of(&self, name: &str, client_id: &str) -> Option<Rights> {
+    fn rights_of(&self, name: &str, client_id: &str, credential: Credential) -> Option<Rights> {
         let (name, user) = self.user(name)?;
-        let mut rights = Rights::new(Some(name), user, client_id);
+        let mut rights = Rights::new(Some(name), user, client_id, credential);
         rights.succeeds_anonymous = self.anonymous == Anonymous::Never;
         rights.holds_publishers =
             user.role == Some(Role::Recorder) || self.publishers_wait_for.contains(name);
@@ -103,11 +104,54 @@ impl Access {
     }
 
     /// A recorder on the broker's own machine may well have no user.
-    fn anonymous_rights(&self, client_id: &str, address: IpAddr) -> Rights {
-        let mut rights = Rights::new(None, &self.anonymous_user, client_id);
+    pub(crate) fn anonymous_rights(&self, client_id: &str, entrance: Entrance, address: IpAddr) -> Rights {
+        let credential = Credential::Nothing(entrance, address);
+        let mut rights = Rights::new(None, &self.anonymous_user, client_id, credential);
         let may_record = matches!(self.anonymous_user.role, Some(Role::Admin | Role::Recorder));
         rights.holds_publishers = may_record && address.to_canonical().is_loopback();
         rights
+    }
+
+    /// The rights that a client has now; `None` if it would not come in any more, as it has come in.
+    pub(crate) fn renew(&self, rights: &Rights) -> Option<Rights> {
+        let Rights { user, client_id, credential, .. } = rights;
+        match (user, credential) {
+            (Some(name), Credential::Password(hash)) => {
+                let (_, user) = self.user(name.as_str())?;
+                let same = user.password.as_ref() == Some(hash);
+                same.then(|| self.rights_of(name.as_str(), client_id, credential.clone()))?
+            }
+            (Some(name), _) => self.rights_of(name.as_str(), client_id, credential.clone()),
+            (None, Credential::Nothing(entrance, address)) => {
+                let admitted = self.admits_anonymous(*entrance);
+                admitted.then(|| self.anonymous_rights(client_id, *entrance, *address))
+            }
+            (None, _) => None,
+        }
+    }
+
+    /// The rights that an absent client would have, by its [session's name](Rights::session_name);
+    /// `None` if it could not come back.
+    pub(crate) fn rights_of_session(&self, name: &str) -> Option<Rights> {
+        match name.split_once('\0') {
+            Some((client_id, user)) => self.rights_of(user, client_id, Credential::Certificate),
+            None if self.anonymous == Anonymous::Never => None,
+            None => Some(Rights::new(None, &self.anonymous_user, name, Credential::Certificate)),
+        }
+    }
+
+    /// Whether a client of theirs may publish under a topic, with whatever client id.
+    pub(crate) fn may_owner_publish(&self, owner: &Owner, topic: &str) -> bool {
+        let (name, user) = match owner {
+            Owner::User(name) => match self.user(name) {
+                Some((name, user)) => (Some(name), user),
+                None => return false,
+            },
+            Owner::Address(_) if self.anonymous == Anonymous::Never => return false,
+            Owner::Address(_) => (None, &self.anonymous_user),
+        };
+        user.publish_filters().any(|filter| filter.contains("%c"))
+            || Rights::new(name, user, "", Credential::Certificate).may_publish(topic)
     }
 }
 

@@ -313,6 +313,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                     self.take_packets()?;
                 }
             }
+            Outgoing::Rights(rights) => {
+                self.rights = rights;
+                self.pending.iter().try_for_each(|incoming| self.check_rights(incoming))?;
+            }
             Outgoing::Next => self.handed_over = false,
             Outgoing::Close(reason) => return Err(Ending::Closed(reason)),
         }

@@ -39,6 +39,7 @@ mod reporting;
 mod requests;
 mod restoring;
 mod retaining;
+mod revoking;
 mod subscribing;
 mod unfinished;
 mod upkeep;
@@ -53,7 +54,7 @@ use daemon_runtime::Alive;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
-use crate::access::{Refusals, Rights};
+use crate::access::{Access, Refusals, Rights};
 use crate::account::{Account, Owner};
 use crate::exchange::figures::Figures;
 pub(crate) use crate::exchange::overview::{Overview, StoreState};
@@ -114,6 +115,8 @@ pub(crate) struct Exchange {
     figures: Figures,
     overview: watch::Sender<Overview>,
     refusals: Arc<Refusals>,
+    /// Who may do what.
+    access: Arc<Access>,
     journal: Journal,
     store_state: StoreState,
     shutdown: CancellationToken,
@@ -169,7 +172,7 @@ impl Exchange {
         (account, restored, journal): (Account, Restored, Journal),
         traffic: Arc<Traffic>,
         now: Instant,
-        refusals: Arc<Refusals>,
+        (refusals, access): (Arc<Refusals>, Arc<Access>),
         shutdown: CancellationToken,
     ) -> Result<Exchange, StartFailure> {
         let router = Router::start(RouterLimits {
@@ -188,6 +191,7 @@ impl Exchange {
             overview: watch::Sender::new(Overview::new(store_state, now)),
             store_state,
             refusals,
+            access,
             journal,
             shutdown,
             now,
@@ -271,6 +275,7 @@ impl Exchange {
             }
             Request::Closed(connection) => self.leave(connection),
             Request::Tick(now) => self.tick(now),
+            Request::Access(access) => self.adopt_access(access),
             Request::Settings(settings, users) => {
                 self.limits = Limits::new(&settings);
                 self.account.adopt(&settings, users);

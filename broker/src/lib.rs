@@ -163,9 +163,9 @@ impl Broker {
         let mqtt = &self.settings.mqtt;
         daemon_runtime::allow_open_files(mqtt.max_connections + mqtt.max_half_open, "[mqtt] max_connections");
         let (exchange, requests) = exchange::requests();
-        let refusals = Arc::clone(&self.current.gate.refusals);
+        let access = (Arc::clone(&self.current.gate.refusals), self.current.gate.access());
         let (traffic, now, stop) = (Arc::new(Traffic::default()), Instant::now(), shutdown.clone());
-        let owner = Exchange::start(mqtt, self.kept, Arc::clone(&traffic), now, refusals, stop)?;
+        let owner = Exchange::start(mqtt, self.kept, Arc::clone(&traffic), now, access, stop)?;
         let overview = owner.watch();
         let thread = run_exchange(owner, requests)?;
         let admission = Admission::new(mqtt);

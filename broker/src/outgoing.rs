@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use rumqttc::mqttbytes::QoS;
 use tokio::sync::mpsc;
 
-use crate::access;
+use crate::access::{self, Rights};
 use crate::message::Message;
 use crate::session::Delivery;
 
@@ -22,6 +22,8 @@ pub(crate) enum Outgoing {
     Answer(Answer),
     /// All packets handed over are dealt with: hand over the next ones.
     Next,
+    /// From now on the client may do this.
+    Rights(Arc<Rights>),
     /// Send what has come so far and close.
     Close(CloseReason),
 }
@@ -92,6 +94,8 @@ pub(crate) enum CloseReason {
     TakenOver,
     #[error("the client reads nothing and its queue is full")]
     Stalled,
+    #[error("the user was removed, or what it has to show or may do was changed")]
+    Revoked,
     #[error("{0}")]
     Refused(ConnectRefused),
 }

@@ -1,7 +1,8 @@
-//! What SIGHUP changes: users, certificates and limits, for whoever connects from then on.
+//! What SIGHUP changes: certificates and limits, for whoever connects from then on, and users and
+//! their rights, for everybody.
 //!
 //! All of it or nothing: if one of the files is wrong, everything stays as it was and the log says
-//! what is wrong. Nobody is disconnected.
+//! what is wrong. Nobody is disconnected who could still come in.
 
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -75,6 +76,7 @@ pub(crate) async fn reload(
                 admission.adopt(&settings.mqtt);
                 let request = Request::Settings(Arc::new(settings.mqtt.clone()), current.users());
                 let _ = exchange.send(request).await;
+                let _ = exchange.send(Request::Access(current.gate.access())).await;
                 let later = needing_restart(&started_with, &settings);
                 if later.is_empty() {
                     tracing::info!("reloaded: users, certificates and limits");

@@ -108,8 +108,15 @@ pub(crate) enum Outcome {
 #[derive(Debug)]
 pub(crate) enum Next {
     Deliver(Delivery),
-    /// A message that has become too old, and is owed no more.
+    /// A message that has become too old, or is no longer permitted, and is owed no more.
     Expired(u64, Owed),
+    /// A message of QoS 2 that is no longer permitted and that the client may have seen: only PUBREL is
+    /// sent, as if it had recorded it.
+    Ended {
+        position: u64,
+        packet_id: u16,
+        owed: Owed,
+    },
 }
 
 /// Where a message was put that became owed, and what was dropped for it.
@@ -152,6 +159,8 @@ pub(crate) struct Session {
     sent_before: u64,
     /// The store's note of what may have been sent.
     sending_until: u64,
+    /// Whether the client may still read them is to be looked at for messages up to this position.
+    doubtful_until: u64,
     /// Packet ids of QoS 2 messages from this client that were passed on and not yet released.
     receiving: HashSet<u16>,
     /// Messages dropped for want of room since somebody last asked.
@@ -177,6 +186,7 @@ impl Session {
             last_position: 0,
             sent_before: 0,
             sending_until: 0,
+            doubtful_until: 0,
             receiving: HashSet::new(),
             dropped: 0,
         }
@@ -243,6 +253,30 @@ impl Session {
         // Somebody to whom nothing is owed always has room for a message.
         let is_full = self.owed.is_full(limits) || (self.owed_messages() > 0 && self.cost >= limits.share);
         self.may_hold_publishers && self.connection.is_some() && is_full
+    }
+
+    /// The rights of its client may have changed since messages became owed to it.
+    pub(crate) fn doubt_what_is_owed(&mut self) {
+        self.doubtful_until = self.last_position;
+    }
+
+    /// Takes the next owed message back if its client is connected and may not read it any more.
+    ///
+    /// If the client may have seen it with QoS 2, it waits for the end of that delivery before it takes
+    /// another one under its id; so that end is sent.
+    pub(crate) fn next_forbidden(&mut self, may_read: impl Fn(&str) -> bool) -> Option<Next> {
+        let (position, first) = self.owed.first()?;
+        if position > self.doubtful_until || self.connection.is_none() || may_read(&first.message.topic) {
+            return None;
+        }
+        let (position, owed) = self.owed.pop()?;
+        self.cost -= owed.cost();
+        if owed.qos != QoS::ExactlyOnce || position > self.sent_before {
+            return Some(Next::Expired(position, owed));
+        }
+        let place = self.in_flight.partition_point(|flying| flying.position < position);
+        self.in_flight.insert(place, InFlight { position, owed: None });
+        Some(Next::Ended { position, packet_id: packet_id_of(position), owed })
     }
 
     /// Messages owed, sent or not.

@@ -1,6 +1,6 @@
 //! All sessions, and who has subscribed to which filter. Pure, like [`Session`].
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -81,6 +81,8 @@ pub(crate) struct Sessions {
     sessions: HashMap<SessionId, Session>,
     by_client: HashMap<Arc<str>, SessionId>,
     subscribers: HashMap<FilterId, Subscribers>,
+    /// Subscriptions that bring nothing for now, because their users may not have them any more.
+    resting: HashSet<(SessionId, FilterId)>,
     last: u64,
 }
 
@@ -163,6 +165,7 @@ impl Sessions {
             return;
         };
         session.subscriptions.insert(path.to_owned(), subscription);
+        self.resting.remove(&(id, subscription.filter));
         let subscribers = self.subscribers.entry(subscription.filter).or_default();
         if let Some((_, options)) = subscribers.sessions.iter_mut().find(|(subscriber, _)| *subscriber == id)
         {
@@ -179,6 +182,23 @@ impl Sessions {
     pub(crate) fn subscribes(&self, owner: &Owner, filter: FilterId) -> bool {
         let subscribers = self.subscribers.get(&filter);
         subscribers.is_some_and(|subscribers| subscribers.owners.iter().any(|(other, _)| other == owner))
+    }
+
+    /// Lets those subscriptions of a session rest that `must` says it of, and no others. Returns how
+    /// many rest that did not before.
+    pub(crate) fn rest(&mut self, id: SessionId, must: impl Fn(&str) -> bool) -> usize {
+        let Some(session) = self.sessions.get(&id) else {
+            return 0;
+        };
+        let mut more = 0;
+        for (path, subscription) in &session.subscriptions {
+            if !must(path) {
+                self.resting.remove(&(id, subscription.filter));
+            } else if self.resting.insert((id, subscription.filter)) {
+                more += 1;
+            }
+        }
+        more
     }
 
     /// Forgets a subscription; returns the filter if it was the last one to it.
@@ -211,6 +231,9 @@ impl Sessions {
             recipients.extend(
                 subscribers
                     .filter(|(session, options)| !(options.no_local && publisher == Some(*session)))
+                    .filter(|(session, _)| {
+                        self.resting.is_empty() || !self.resting.contains(&(*session, found.filter))
+                    })
                     .map(|(session, options)| Recipient {
                         session: *session,
                         qos: options.qos,
@@ -256,6 +279,7 @@ impl Sessions {
         };
         subscribers.sessions.retain(|(subscriber, _)| *subscriber != id);
         account.credit(owner, Kind::Filters, usize::from(subscribers.remove(owner)));
+        self.resting.remove(&(id, filter));
         let last = subscribers.sessions.is_empty();
         if last {
             self.subscribers.remove(&filter);

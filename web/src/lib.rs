@@ -109,6 +109,7 @@ impl Web {
         let live = live::values::LiveValues::new(settings.max_meters);
         let mqtt = settings.mqtt;
         let listening = live::values::listen(live::values::session(&mqtt), live.clone(), shutdown.clone());
+        access.stop_with(shutdown.clone());
         let site = answers::Site {
             hours: ledger::hours::Hours::new(ledger.clone()),
             series: ledger::series::SeriesStore::new(ledger.clone()),
@@ -120,7 +121,6 @@ impl Web {
             ledger,
             pictures,
             live,
-            shutdown: shutdown.clone(),
         };
         let proxies = Proxies { base_path: settings.base_path, trusted: settings.trusted_proxies };
         let serving = web_http::serve(listener, site, proxies, settings.max_connections, shutdown);

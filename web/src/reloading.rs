@@ -7,7 +7,8 @@ use daemon_runtime::Reloads;
 use crate::access::Access;
 use crate::settings::Settings;
 
-/// Reads users and public meters again at each SIGHUP. Who is connected stays so.
+/// Reads users and public meters again at each SIGHUP. Event streams end: their browsers
+/// come back, and are asked again who they are.
 pub(crate) async fn reload(mut reloads: Reloads<Settings>, access: Arc<Access>) -> ! {
     loop {
         let settings = reloads.next().await;

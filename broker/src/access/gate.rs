@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use broker_users::{LoginError, Logins, Pace};
 
-use crate::access::{Access, Entrance, Refusals, Rights};
+use crate::access::{Access, Credential, Entrance, Refusals, Rights};
 
 /// What a client shows at the door.
 #[derive(Debug, Clone, Copy)]
@@ -50,35 +50,37 @@ impl Gate {
         })
     }
 
-    /// From now on other users may come in. Who is in stays.
+    /// From now on other users may come in. Who is in already is up to the exchange.
     pub(crate) fn replace(&self, access: Access) {
         *self.access.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(access);
         self.logins.forget();
     }
 
+    /// Who may come in now, and what for.
+    pub(crate) fn access(&self) -> Arc<Access> {
+        Arc::clone(&self.access.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
     /// How many users there are.
     pub(crate) fn users(&self) -> usize {
-        self.access.read().unwrap_or_else(PoisonError::into_inner).users.user.len()
+        self.access().users.user.len()
     }
 
     /// The rights of a client, or why it is refused.
     pub(crate) async fn admit(&self, login: Login<'_>) -> Result<Rights, LoginRefused> {
-        let access = Arc::clone(&self.access.read().unwrap_or_else(PoisonError::into_inner));
+        let access = self.access();
         let certified = access.certified(login.certified);
-        let name = match (login.password, certified) {
+        let (name, credential) = match (login.password, certified) {
             // The certificate says as much as a password.
-            (Some((user, _)), Some(certified)) if user == certified => certified,
-            (None, Some(certified)) => certified,
-            (Some((user, password)), _) => {
-                self.check(&access, login.address, user, password).await?;
-                user
-            }
+            (Some((user, _)), Some(certified)) if user == certified => (certified, Credential::Certificate),
+            (None, Some(certified)) => (certified, Credential::Certificate),
+            (Some((user, password)), _) => (user, self.check(&access, login.address, user, password).await?),
             (None, None) if access.admits_anonymous(login.entrance) => {
-                return Ok(access.anonymous_rights(login.client_id, login.address));
+                return Ok(access.anonymous_rights(login.client_id, login.entrance, login.address));
             }
             (None, None) => return Err(LoginRefused::Anonymous),
         };
-        access.rights_of(name, login.client_id).ok_or(LoginRefused::WrongLogin)
+        access.rights_of(name, login.client_id, credential).ok_or(LoginRefused::WrongLogin)
     }
 
     async fn check(
@@ -87,11 +89,12 @@ impl Gate {
         address: IpAddr,
         user: &str,
         password: &str,
-    ) -> Result<(), LoginRefused> {
+    ) -> Result<Credential, LoginRefused> {
         let hash = access.user(user).and_then(|(_, user)| user.password.clone());
-        self.logins.check(address, hash, password).await.map_err(|error| match error {
+        self.logins.check(address, hash.clone(), password).await.map_err(|error| match error {
             LoginError::Wrong => LoginRefused::WrongLogin,
             LoginError::Busy | LoginError::TooMany(_) => LoginRefused::Busy,
-        })
+        })?;
+        hash.map(Credential::Password).ok_or(LoginRefused::WrongLogin)
     }
 }

@@ -2,15 +2,28 @@
 
 use std::net::IpAddr;
 
-use broker_users::{User, UserName};
+use broker_users::{PasswordHash, User, UserName};
 
+use crate::access::Entrance;
 use crate::account::Owner;
 use crate::topics::valid_filter;
 
-/// The rights of one client, for as long as it is connected.
-#[derive(Debug)]
+/// What a client has shown to come in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Credential {
+    /// The password with this hash.
+    Password(PasswordHash),
+    Certificate,
+    /// Nothing, where that is enough: by which way it came, and from where.
+    Nothing(Entrance, IpAddr),
+}
+
+/// The rights of one client, as they are now.
+#[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Rights {
-    user: Option<UserName>,
+    pub(super) user: Option<UserName>,
+    pub(super) client_id: String,
+    pub(super) credential: Credential,
     publish: Vec<String>,
     subscribe: Vec<String>,
     /// Whether nobody can come in any more as who the client was before it had a user.
@@ -22,10 +35,17 @@ pub(crate) struct Rights {
 impl Rights {
     /// A user's filters, with the name for `%u` and the client id for `%c`. A filter drops out
     /// where there is no user, or where a client id with wildcards or levels would widen it.
-    pub(crate) fn new(name: Option<&UserName>, user: &User, client_id: &str) -> Rights {
+    pub(crate) fn new(
+        name: Option<&UserName>,
+        user: &User,
+        client_id: &str,
+        credential: Credential,
+    ) -> Rights {
         let fill_in = |filter: &str| fill_in(filter, name.map(UserName::as_str), client_id);
         Rights {
             user: name.cloned(),
+            client_id: client_id.to_owned(),
+            credential,
             succeeds_anonymous: false,
             holds_publishers: false,
             publish: user.publish_filters().filter_map(fill_in).collect(),
@@ -139,14 +159,14 @@ mod tests {
 
     fn rights(role: Role, name: &str, client_id: &str) -> Rights {
         let user = User { password: None, role: Some(role), publish: Vec::new(), subscribe: Vec::new() };
-        Rights::new(Some(&name.parse().unwrap()), &user, client_id)
+        Rights::new(Some(&name.parse().unwrap()), &user, client_id, Credential::Certificate)
     }
 
     fn own(filter: &str, name: Option<&str>, client_id: &str) -> Rights {
         let filters = vec![filter.to_owned()];
         let user = User { password: None, role: None, publish: filters.clone(), subscribe: filters };
         let name = name.map(|name| name.parse().unwrap());
-        Rights::new(name.as_ref(), &user, client_id)
+        Rights::new(name.as_ref(), &user, client_id, Credential::Certificate)
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::access::Rights;
+use crate::access::{LoginRefused, Rights};
 use crate::account::{Kind, Owner, SMALL_WILL, retained_cost, session_cost};
 use crate::exchange::{Client, Exchange, Opening};
 use crate::outgoing::{Answer, CloseReason, ConnectRefused, Outgoing, OutgoingSender};
@@ -19,11 +19,25 @@ impl Exchange {
         &mut self,
         connection: ConnectionId,
         opening: Opening,
-        rights: Arc<Rights>,
+        mut rights: Arc<Rights>,
         owner: &Owner,
         mut outgoing: OutgoingSender,
     ) -> Result<(), RouterFailure> {
         self.route()?;
+        // A reload may have come in between.
+        let may_will = |rights: &Rights| {
+            let will = opening.will.as_ref().map(|will| &will.publication.message.topic);
+            will.is_none_or(|topic| rights.may_publish(topic))
+        };
+        let Some(renewed) = self.access.renew(&rights).filter(may_will) else {
+            refuse(&mut outgoing, ConnectRefused::Login(LoginRefused::WrongLogin));
+            self.closing.push(outgoing);
+            return Ok(());
+        };
+        if renewed != *rights {
+            rights = Arc::new(renewed);
+            outgoing.push(Outgoing::Rights(Arc::clone(&rights)));
+        }
         let client_id = opening.client_id.as_str();
         self.leave_earlier_life(client_id, opening.clean_start)?;
         self.end_inaccessible(client_id, &rights);
@@ -115,11 +129,13 @@ impl Exchange {
         dispensable.is_some()
     }
 
-    /// Ends a session that holds what its user may not read any more; and the one that the client
+    /// Ends a session with subscriptions that its user may not have any more, so that its client
+    /// subscribes anew and is told; but what is owed to it comes first. And ends the one that the client
     /// had before it was somebody's, which would be owed messages for ever.
     fn end_inaccessible(&mut self, client_id: &str, rights: &Rights) {
         if let Some(id) = self.sessions.of_client(client_id)
             && let Some(session) = self.sessions.get_mut(id)
+            && session.owed_messages() == 0
             && !session.subscriptions.keys().all(|filter| rights.may_subscribe(filter))
         {
             tracing::warn!(client_id, "session ended: its user may no longer have its subscriptions");

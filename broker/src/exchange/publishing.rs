@@ -11,7 +11,7 @@ use crate::outgoing::{Answer, Outgoing};
 use crate::owed::{MessageNumber, Owed};
 use crate::publication::Publication;
 use crate::router::{Match, RouterFailure};
-use crate::session::{Ack, ConnectionId, Next, Outcome, Owing};
+use crate::session::{Ack, ConnectionId, Delivery, Next, Outcome, Owing};
 use crate::sessions::{Recipient, SessionId};
 use crate::store::Change;
 
@@ -198,8 +198,19 @@ impl Exchange {
                 continue;
             };
             let (noted, cost) = (session.sending_until(), session.cost());
-            while let Some(next) = session.next(client.window, self.now) {
+            let rights = &client.rights;
+            while let Some(next) = session
+                .next_forbidden(|topic| rights.may_subscribe(topic))
+                .or_else(|| session.next(client.window, self.now))
+            {
                 match next {
+                    Next::Ended { position, packet_id, owed } => {
+                        client.outgoing.push(Outgoing::Deliver(Delivery::Release(packet_id)));
+                        if !session.clean {
+                            self.journal.record(Change::Recorded { session: id, position });
+                            self.journal.forget(owed.stored);
+                        }
+                    }
                     Next::Deliver(delivery) => {
                         self.figures.delivered(&delivery);
                         client.outgoing.push(Outgoing::Deliver(delivery));

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use tokio::sync::mpsc;
 
-use crate::access::Rights;
+use crate::access::{Access, Rights};
 use crate::account::Owner;
 use crate::outgoing::OutgoingSender;
 use crate::publication::{Publication, Will};
@@ -99,6 +99,8 @@ pub(crate) enum Request {
     Closed(ConnectionId),
     /// Comes about once a second.
     Tick(Instant),
+    /// From now on other users have other rights, also those who are connected.
+    Access(Arc<Access>),
     /// From now on other limits hold, and so many users share what there is.
     Settings(Arc<MqttSettings>, usize),
 }

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use foreign_text::foreign;
+
 use crate::account::{Kind, filter_cost, retained_cost, session_cost};
 use crate::exchange::{Exchange, Unrouted};
 use crate::publication::DelayedWill;
@@ -26,6 +28,8 @@ impl Exchange {
             self.account.charge(&owner, Kind::Bytes, cost);
             self.delayed_wills.insert(session, DelayedWill { due, owner, will });
         }
+        // Before wills are published: those of users who are gone are not.
+        self.revoke_restored();
         self.publish_due_wills();
         self.restore_wills(restored.wills);
         // Not before, because a session's end lets its will go.
@@ -42,7 +46,13 @@ impl Exchange {
         }
         tracing::info!(wills = wills.len(), "publishing the wills of clients that were connected");
         for RestoredWill { session, owner, will } in wills {
+            let topic = &will.publication.message.topic;
+            let permitted = match session {
+                Some(session) => self.rights_of(session).is_some_and(|rights| rights.may_publish(topic)),
+                None => self.access.may_owner_publish(&owner, topic),
+            };
             match session {
+                _ if !permitted => tracing::warn!(topic = ?foreign(topic), "a will is no longer permitted"),
                 Some(session) => self.client_left_will(session, owner, will),
                 None => {
                     let publication = will.into_publication(self.now);

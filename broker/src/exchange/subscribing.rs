@@ -89,9 +89,14 @@ impl Exchange {
                 return;
             };
             let session = subscribing.session;
-            let (found, stopped) = self.find_retained(&mut subscribing.scan, session);
+            let (mut found, stopped) = self.find_retained(&mut subscribing.scan, session);
             let is_whole = stopped == Stopped::AtTheEnd;
             subscribing.waits = stopped == Stopped::ForRoom;
+            // What it may read may have changed since it has subscribed.
+            let rights = self.rights_of(session);
+            found.retain(|(message, _)| {
+                rights.as_ref().is_some_and(|rights| rights.may_subscribe(&message.topic))
+            });
             if let Some(answer) = subscribing.answer.take_if(|_| is_whole) {
                 self.answer(subscribing.connection, answer);
             }

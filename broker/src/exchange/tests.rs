@@ -1,17 +1,22 @@
 //! How much one client can make the exchange do before others are served: counted, not timed.
 
-use broker_users::{Role, User};
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
+
 use rumqttc::mqttbytes::QoS;
 
 use super::*;
+use crate::access::Entrance;
 use crate::account::Owner;
 use crate::message::Message;
 use crate::outgoing::{self, Answer, Outgoing, OutgoingReceiver};
 use crate::session::{Delivery, SubscriptionOptions};
+use crate::settings::AccessSettings;
 use crate::work::WORK_OF_A_ROUND;
 
 /// What a round may do beyond its work: the rest of the packet that used it up.
 const SLACK: usize = 10_000;
+
+const LOOPBACK: SocketAddr = SocketAddr::V4(SocketAddrV4::new(Ipv4Addr::LOCALHOST, 1883));
 
 struct Scene {
     exchange: Exchange,
@@ -25,7 +30,7 @@ impl Scene {
             (Account::new(&MqttSettings::default(), 0), Restored::default(), Journal::in_memory()),
             Arc::default(),
             Instant::now(),
-            Arc::default(),
+            (Arc::default(), Arc::new(access())),
             CancellationToken::new(),
         );
         Scene { exchange: exchange.unwrap(), most: 0 }
@@ -45,12 +50,15 @@ impl Scene {
     }
 
     fn connect(&mut self, number: u64) -> OutgoingReceiver {
-        let user = User { password: None, role: Some(Role::Admin), publish: vec![], subscribe: vec![] };
         let (to_client, from_exchange) = outgoing::channel(usize::MAX);
         let client_id = format!("client {number}");
         self.round(vec![Request::Connect {
             connection: ConnectionId(number),
-            rights: Arc::new(Rights::new(None, &user, &client_id)),
+            rights: Arc::new(access().anonymous_rights(
+                &client_id,
+                Entrance::new(LOOPBACK, false, false),
+                LOOPBACK.ip(),
+            )),
             opening: Opening {
                 client_id,
                 clean_start: true,
@@ -63,6 +71,11 @@ impl Scene {
         }]);
         from_exchange
     }
+}
+
+/// Whoever comes from here may do everything.
+fn access() -> Access {
+    Access::read(&AccessSettings::default()).unwrap()
 }
 
 fn packets(number: u64, packets: impl IntoIterator<Item = Incoming>) -> Request {

@@ -19,7 +19,7 @@ fn connected(now: Instant) -> Session {
 fn next(session: &mut Session, now: Instant) -> Option<Delivery> {
     match session.next(10, now)? {
         Next::Deliver(delivery) => Some(delivery),
-        Next::Expired(position, _) => panic!("expired: {position}"),
+        Next::Expired(position, _) | Next::Ended { position, .. } => panic!("not sent: {position}"),
     }
 }
 
@@ -46,6 +46,29 @@ fn packet_ids_go_round_and_wait_for_the_oldest() {
     assert_eq!(packet_id(next(&mut session, now).as_ref()), None);
     session.acknowledge(Ack::Received(1), now);
     assert_eq!(packet_id(next(&mut session, now).as_ref()), Some(1));
+}
+
+#[test]
+fn what_may_not_be_read_any_more_is_taken_back() {
+    let now = Instant::now();
+    let mut session = connected(now);
+    for payload in ["seen", "not yet"] {
+        session.owe(owed(QoS::ExactlyOnce, payload), LIMITS);
+    }
+    assert_eq!(packet_id(next(&mut session, now).as_ref()), Some(1));
+    session.begin_again();
+    assert!(session.next_forbidden(|_| false).is_none(), "nobody doubts it");
+    session.doubt_what_is_owed();
+    assert!(session.next_forbidden(|topic| topic == "a").is_none());
+    // The client that may have seen it is told that its delivery has come to its end.
+    let ended = session.next_forbidden(|_| false);
+    assert!(matches!(ended, Some(Next::Ended { position: 1, packet_id: 1, .. })), "{ended:?}");
+    assert!(matches!(session.acknowledge(Ack::Completed(1), now), Outcome::Completed { position: 1, .. }));
+    assert!(matches!(session.next_forbidden(|_| false), Some(Next::Expired(2, _))));
+    // What becomes owed later was permitted then.
+    session.owe(owed(QoS::AtLeastOnce, "later"), LIMITS);
+    assert!(session.next_forbidden(|_| false).is_none());
+    assert_eq!(packet_id(next(&mut session, now).as_ref()), Some(3));
 }
 
 #[test]

@@ -55,7 +55,7 @@ fn client(home: &Home, name: &str) -> Client {
 }
 
 /// What the broker answers to a CONNECT.
-fn answer(address: SocketAddr, connect: Connect) -> ConnectReturnCode {
+pub(crate) fn answer(address: SocketAddr, connect: Connect) -> ConnectReturnCode {
     let mut client = Client::raw(address);
     client.send(&Packet::Connect(connect));
     match client.receive() {

@@ -17,6 +17,7 @@ mod logging;
 mod program;
 mod publishing;
 mod retaining;
+mod revoking;
 mod shares;
 mod stopping;
 mod store_file;

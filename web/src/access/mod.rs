@@ -18,6 +18,7 @@ use daemon_runtime::SettingsError;
 use hyper::HeaderMap;
 use meter_messages::Meter;
 use serde::Deserialize;
+use tokio_util::sync::CancellationToken;
 
 use crate::access::credentials::Credentials;
 pub(crate) use crate::access::origin::is_ours as comes_from_our_page;
@@ -124,6 +125,8 @@ fn right_of(user: &broker_users::User) -> Option<PagesRight> {
 #[derive(Debug)]
 pub(crate) struct Access {
     rules: RwLock<Arc<Rules>>,
+    /// Of the server, and of these rules within it: cancelled when it stops, or other rules apply.
+    terms: RwLock<(CancellationToken, CancellationToken)>,
     logins: Logins,
 }
 
@@ -131,7 +134,8 @@ impl Access {
     /// Reads the users file, if one is set.
     pub(crate) fn read(settings: &AccessSettings) -> anyhow::Result<Self> {
         let rules = RwLock::new(Arc::new(Rules::read(settings)?));
-        Ok(Self { rules, logins: Logins::new(Pace::IsTurnedAway, RECOGNISED_FOR)? })
+        let terms = RwLock::default();
+        Ok(Self { rules, terms, logins: Logins::new(Pace::IsTurnedAway, RECOGNISED_FOR)? })
     }
 
     /// From now on other users may come in. After an error those who could still can.
@@ -139,7 +143,26 @@ impl Access {
         let rules = Arc::new(Rules::read(settings)?);
         *self.rules.write().unwrap_or_else(PoisonError::into_inner) = rules;
         self.logins.forget();
+        self.begin_term(None);
         Ok(())
+    }
+
+    /// From now on answers that go on end when `stop` is cancelled.
+    pub(crate) fn stop_with(&self, stop: CancellationToken) {
+        self.begin_term(Some(stop));
+    }
+
+    fn begin_term(&self, stop: Option<CancellationToken>) {
+        let mut terms = self.terms.write().unwrap_or_else(PoisonError::into_inner);
+        let stop = stop.unwrap_or_else(|| terms.0.clone());
+        let rules = stop.child_token();
+        std::mem::replace(&mut *terms, (stop, rules)).1.cancel();
+    }
+
+    /// Cancelled when somebody who is let in now has to be looked at again, or the server stops. To be
+    /// asked for before the visitor is looked at.
+    pub(crate) fn term(&self) -> CancellationToken {
+        self.terms.read().unwrap_or_else(PoisonError::into_inner).1.clone()
     }
 
     fn rules(&self) -> Arc<Rules> {

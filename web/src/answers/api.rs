@@ -46,7 +46,7 @@ impl Site {
         self.figures(meter.clone()).await?;
         let presence = self.live.watch(&meter);
         let (ledger, base_path) = (self.ledger.clone(), asked.visit.base_path.clone());
-        Ok(events::events(meter, presence, ledger, base_path, self.shutdown.clone()))
+        Ok(events::events(meter, presence, ledger, base_path, asked.term.clone()))
     }
 
     /// Live values of all meters, or of the only one that is wanted.
@@ -60,7 +60,7 @@ impl Site {
         if watched.is_empty() && only.is_some() {
             return Err(NoAnswer::UnknownMeter);
         }
-        Ok(events::of_all(watched, self.shutdown.clone()))
+        Ok(events::of_all(watched, asked.term.clone()))
     }
 
     /// Whether there is anything to show; live values may be missing.

@@ -1,6 +1,7 @@
 //! A request, and what follows from it alone.
 
 use hyper::{HeaderMap, Uri, header};
+use tokio_util::sync::CancellationToken;
 use web_http::{AnswerKey, RequestQuota, Visit};
 
 use crate::access::Visitor;
@@ -24,6 +25,8 @@ pub(super) struct Asked<'a> {
     pub(super) query: Query<'a>,
     pub(super) headers: &'a HeaderMap,
     pub(super) visit: Visit,
+    /// Ends answers that go on, when what their visitors may see has changed.
+    pub(super) term: CancellationToken,
 }
 
 impl<'a> Asked<'a> {
@@ -34,11 +37,12 @@ impl<'a> Asked<'a> {
         visit: Visit,
         visitor: Visitor,
         quota: &'a RequestQuota,
+        term: CancellationToken,
     ) -> Self {
         let address = uri.path_and_query().map_or("/", |address| address.as_str());
         let (address, path) = (visit.base_path.strip(address), visit.base_path.strip(uri.path()));
         let query = Query(uri.query().unwrap_or_default());
-        Self { visitor, quota, address, path, query, headers, visit }
+        Self { visitor, quota, address, path, query, headers, visit, term }
     }
 
     pub(super) fn text(&self, name: header::HeaderName) -> &str {
@@ -105,7 +109,7 @@ mod tests {
         let key = |address: &str, known: &Proxies| {
             let (uri, headers) = (address.parse().unwrap(), HeaderMap::new());
             let visit = known.visit(peer, &headers);
-            let asked = Asked::new(&uri, &headers, visit, stranger.clone(), &quota);
+            let asked = Asked::new(&uri, &headers, visit, stranger.clone(), &quota, Default::default());
             let key = asked.key();
             (key.address.into_string(), key.base_path.into_string())
         };

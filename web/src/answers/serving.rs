@@ -15,7 +15,8 @@ use crate::route::{Route, RouteError};
 impl Answers for Site {
     async fn answer(&self, request: Request<Incoming>, visit: Visit, quota: &RequestQuota) -> Reply {
         let (head, body) = request.into_parts();
-        let asked = Asked::new(&head.uri, &head.headers, visit, self.access.stranger(), quota);
+        let (term, stranger) = (self.access.term(), self.access.stranger());
+        let asked = Asked::new(&head.uri, &head.headers, visit, stranger, quota, term);
         match head.method {
             Method::POST => self.take(asked, body).await,
             _ => self.get(asked).await,

@@ -9,7 +9,6 @@ use meter_figures::{Figures, until};
 use meter_ledger::RecordedMeter;
 use meter_messages::{Meter, Minute};
 use tokio::sync::Semaphore;
-use tokio_util::sync::CancellationToken;
 use web_http::reply::{self, Reply};
 use web_http::{AnswerCache, Lasts, Prepared};
 
@@ -46,8 +45,6 @@ pub(crate) struct Site {
     pub(crate) workbooks: Arc<Semaphore>,
     /// The ledger's file, on the disk that people worry about.
     pub(crate) disk: PathBuf,
-    /// Ends streams of events.
-    pub(crate) shutdown: CancellationToken,
 }
 
 impl Site {

@@ -13,6 +13,7 @@ pub(super) fn disconnect_reason(ending: &Ending) -> Option<Reason> {
         Ending::Protocol(error) => protocol_reason(error),
         Ending::Closed(CloseReason::TakenOver) => Reason::SessionTakenOver,
         Ending::Closed(CloseReason::Stalled) => Reason::QuotaExceeded,
+        Ending::Closed(CloseReason::Revoked) => Reason::AdministrativeAction,
         Ending::NotPermitted(_) => Reason::NotAuthorized,
         Ending::Silent => Reason::KeepAliveTimeout,
         Ending::Stopping => Reason::ServerShuttingDown,
