@@ -34,6 +34,8 @@ impl Entrance {
 /// The users and what clients without a user may do; as the files said when it was read.
 #[derive(Debug)]
 pub(crate) struct Access {
+    /// How often it has changed which clients' certificates are good.
+    pub(crate) client_trust: u64,
     users: Users,
     anonymous: Anonymous,
     anonymous_user: User,
@@ -58,6 +60,7 @@ impl Access {
         let usual = if settings.users.is_some() { Anonymous::Never } else { Anonymous::Loopback };
         let role = Some(settings.anonymous_role);
         Ok(Access {
+            client_trust: 0,
             users,
             anonymous: settings.anonymous.unwrap_or(usual),
             anonymous_user: User { password: None, role, publish: Vec::new(), subscribe: Vec::new() },
@@ -121,7 +124,10 @@ impl Access {
                 let same = user.password.as_ref() == Some(hash);
                 same.then(|| self.rights_of(name.as_str(), client_id, credential.clone()))?
             }
-            (Some(name), _) => self.rights_of(name.as_str(), client_id, credential.clone()),
+            (Some(name), Credential::Certificate(trust)) if *trust == self.client_trust => {
+                self.rights_of(name.as_str(), client_id, credential.clone())
+            }
+            (Some(_), _) => None,
             (None, Credential::Nothing(entrance, address)) => {
                 let admitted = self.admits_anonymous(*entrance);
                 admitted.then(|| self.anonymous_rights(client_id, *entrance, *address))
@@ -134,9 +140,16 @@ impl Access {
     /// `None` if it could not come back.
     pub(crate) fn rights_of_session(&self, name: &str) -> Option<Rights> {
         match name.split_once('\0') {
-            Some((client_id, user)) => self.rights_of(user, client_id, Credential::Certificate),
+            Some((client_id, user)) => {
+                self.rights_of(user, client_id, Credential::Certificate(self.client_trust))
+            }
             None if self.anonymous == Anonymous::Never => None,
-            None => Some(Rights::new(None, &self.anonymous_user, name, Credential::Certificate)),
+            None => Some(Rights::new(
+                None,
+                &self.anonymous_user,
+                name,
+                Credential::Certificate(self.client_trust),
+            )),
         }
     }
 
@@ -151,7 +164,7 @@ impl Access {
             Owner::Address(_) => (None, &self.anonymous_user),
         };
         user.publish_filters().any(|filter| filter.contains("%c"))
-            || Rights::new(name, user, "", Credential::Certificate).may_publish(topic)
+            || Rights::new(name, user, "", Credential::Certificate(self.client_trust)).may_publish(topic)
     }
 }
 

@@ -49,6 +49,8 @@ const TICK: Duration = Duration::from_secs(1);
 pub(crate) struct Surroundings {
     pub(crate) exchange: mpsc::Sender<Request>,
     pub(crate) settings: Arc<MqttSettings>,
+    /// Origins of the pages that may connect; all if there are none.
+    pub(crate) origins: Arc<[String]>,
     pub(crate) traffic: Arc<Traffic>,
     pub(crate) gate: Arc<Gate>,
     pub(crate) shutdown: CancellationToken,
@@ -68,6 +70,7 @@ where
             entrance: accepted.entrance,
             address: peer.ip(),
             certified: &accepted.certified,
+            client_trust: accepted.client_trust,
             password: login.as_ref().map(|(user, password)| (&**user, &**password)),
             client_id: &opening.client_id,
         };

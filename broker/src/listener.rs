@@ -75,14 +75,16 @@ impl Accepting {
             };
             match accepted {
                 Ok((stream, peer)) => {
+                    let (acceptor, client_trust) = self.acceptor().unzip();
                     let accepted = Accepted {
                         id: ConnectionId(self.last.fetch_add(1, Ordering::Relaxed) + 1),
                         peer,
                         entrance: listener.entrance,
                         certified: Vec::new(),
+                        client_trust: client_trust.unwrap_or_default(),
                         slot: self.admission.enter(peer.ip()),
                     };
-                    tasks.spawn(attend(stream, accepted, self.surroundings(), self.acceptor()));
+                    tasks.spawn(attend(stream, accepted, self.surroundings(), acceptor));
                 }
                 Err(error) => {
                     tracing::error!(%error, "accepting a connection");
@@ -97,14 +99,15 @@ impl Accepting {
         Surroundings {
             exchange: self.exchange.clone(),
             settings: self.current.settings(),
+            origins: self.current.origins(),
             traffic: Arc::clone(&self.traffic),
             gate: Arc::clone(&self.current.gate),
             shutdown: self.shutdown.clone(),
         }
     }
 
-    fn acceptor(&self) -> Option<TlsAcceptor> {
-        self.current.tls().map(TlsAcceptor::from)
+    fn acceptor(&self) -> Option<(TlsAcceptor, u64)> {
+        self.current.tls().map(|(tls, client_trust)| (TlsAcceptor::from(tls), client_trust))
     }
 }
 
@@ -154,7 +157,7 @@ async fn receive(
             Box::new(stream)
         };
         if web_socket {
-            let accepted = web_socket::accept(stream, max_packet_bytes).await;
+            let accepted = web_socket::accept(stream, max_packet_bytes, &surroundings.origins).await;
             stream = accepted.map_err(|error| Ending::WebSocket(Box::new(error)))?;
         }
         Ok((stream, certified))

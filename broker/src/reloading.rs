@@ -21,6 +21,9 @@ use crate::tls;
 pub(crate) struct Current {
     settings: RwLock<Arc<MqttSettings>>,
     tls: RwLock<Option<Arc<ServerConfig>>>,
+    /// What decides which clients' certificates are good, and how often it has changed.
+    client_trust: RwLock<(Vec<Option<Vec<u8>>>, u64)>,
+    origins: RwLock<Arc<[String]>>,
     pub(crate) gate: Arc<Gate>,
 }
 
@@ -30,6 +33,8 @@ impl Current {
         Ok(Current {
             settings: RwLock::new(Arc::new(settings.mqtt.clone())),
             tls: RwLock::new(tls::read(&settings.tls)?),
+            client_trust: RwLock::new((tls::client_trust(&settings.tls), 0)),
+            origins: RwLock::new(settings.websocket.origins.clone().into()),
             gate: Arc::new(Gate::new(Access::read(&settings.access)?)?),
         })
     }
@@ -38,8 +43,26 @@ impl Current {
         Arc::clone(&self.settings.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    pub(crate) fn tls(&self) -> Option<Arc<ServerConfig>> {
-        self.tls.read().unwrap_or_else(PoisonError::into_inner).clone()
+    /// How to meet clients by TLS, and how often that has changed which of their certificates are good.
+    pub(crate) fn tls(&self) -> Option<(Arc<ServerConfig>, u64)> {
+        // In this order: a change in between makes a certificate out of date, not good.
+        let trust = self.client_trust.read().unwrap_or_else(PoisonError::into_inner).1;
+        let tls = self.tls.read().unwrap_or_else(PoisonError::into_inner).clone();
+        tls.map(|tls| (tls, trust))
+    }
+
+    pub(crate) fn origins(&self) -> Arc<[String]> {
+        Arc::clone(&self.origins.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Notices whether other certificates of clients are good now; how often that was so.
+    fn renew_client_trust(&self, settings: &Settings) -> u64 {
+        let mut trust = self.client_trust.write().unwrap_or_else(PoisonError::into_inner);
+        let now = tls::client_trust(&settings.tls);
+        if trust.0 != now {
+            *trust = (now, trust.1 + 1);
+        }
+        trust.1
     }
 
     /// How many users there are.
@@ -48,9 +71,12 @@ impl Current {
     }
 
     fn replace(&self, settings: &Settings) -> anyhow::Result<()> {
-        let (tls, access) = (tls::read(&settings.tls)?, Access::read(&settings.access)?);
+        let (tls, mut access) = (tls::read(&settings.tls)?, Access::read(&settings.access)?);
         *self.settings.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(settings.mqtt.clone());
+        *self.origins.write().unwrap_or_else(PoisonError::into_inner) =
+            settings.websocket.origins.clone().into();
         *self.tls.write().unwrap_or_else(PoisonError::into_inner) = tls;
+        access.client_trust = self.renew_client_trust(settings);
         self.gate.replace(access);
         Ok(())
     }
@@ -91,6 +117,7 @@ pub(crate) async fn reload(
 
 /// The keys that are read at the start only, and have changed since.
 fn needing_restart(old: &Settings, new: &Settings) -> Vec<&'static str> {
+    let listens = |settings: &Settings| (settings.websocket.listen, settings.websocket.tls_listen);
     let changed = [
         ("mqtt.listen", old.mqtt.listen != new.mqtt.listen),
         ("mqtt.max_filters", old.mqtt.max_filters != new.mqtt.max_filters),
@@ -98,7 +125,7 @@ fn needing_restart(old: &Settings, new: &Settings) -> Vec<&'static str> {
         ("store", old.store != new.store),
         ("tls.listen", old.tls.listen != new.tls.listen && old.tls.certificate.is_some()),
         ("tls.certificate", old.tls.certificate.is_none() && new.tls.certificate.is_some()),
-        ("websocket", old.websocket != new.websocket),
+        ("websocket", listens(old) != listens(new)),
     ];
     changed.into_iter().filter_map(|(key, changed)| changed.then_some(key)).collect()
 }

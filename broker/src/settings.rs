@@ -65,6 +65,8 @@ pub struct TlsSettings {
     /// The CA of clients' certificates, in PEM. A name in a client's certificate that is a user's
     /// logs the client in.
     pub client_ca: Option<PathBuf>,
+    /// The CA's list of certificates that are revoked, in PEM; needs `client_ca`.
+    pub client_crl: Option<PathBuf>,
     /// Whether clients without a certificate are turned away.
     pub require_client_certificate: bool,
 }
@@ -76,6 +78,7 @@ impl Default for TlsSettings {
             certificate: None,
             key: None,
             client_ca: None,
+            client_crl: None,
             require_client_certificate: false,
         }
     }
@@ -89,6 +92,9 @@ pub struct WebSocketSettings {
     pub listen: Option<SocketAddr>,
     /// Address and port to listen on, with the certificate of `[tls]`.
     pub tls_listen: Option<SocketAddr>,
+    /// Origins of the pages that may connect, like `https://power.example.org`; all if none is named.
+    /// Programs that are no browsers name none and may connect.
+    pub origins: Vec<String>,
 }
 
 /// Section `[store]`.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use anyhow::{Context, bail};
 use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::pem::PemObject;
-use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use tokio_rustls::rustls::pki_types::{CertificateDer, CertificateRevocationListDer, PrivateKeyDer};
 use tokio_rustls::rustls::server::WebPkiClientVerifier;
 use tokio_rustls::rustls::{RootCertStore, ServerConfig};
 use x509_cert::Certificate;
@@ -29,6 +29,9 @@ pub(crate) fn read(settings: &TlsSettings) -> anyhow::Result<Option<Arc<ServerCo
         (Some(certificate), Some(key)) => (certificate, key),
         _ => bail!("[tls] needs both certificate and key"),
     };
+    if settings.client_crl.is_some() && settings.client_ca.is_none() {
+        bail!("[tls] client_crl needs client_ca");
+    }
     let chain = certificates(certificate)?;
     let key_der = PrivateKeyDer::from_pem_file(key)
         .with_context(|| format!("[tls] key {}: no private key in PEM format", key.display()))?;
@@ -40,6 +43,11 @@ pub(crate) fn read(settings: &TlsSettings) -> anyhow::Result<Option<Arc<ServerCo
         None => builder.with_no_client_auth(),
         Some(path) => {
             let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots(path)?), provider);
+            let verifier = match &settings.client_crl {
+                // Whoever signs clients' certificates need not be the CA itself.
+                Some(path) => verifier.with_crls(revoked(path)?).only_check_end_entity_revocation(),
+                None => verifier,
+            };
             let verifier = match settings.require_client_certificate {
                 true => verifier,
                 false => verifier.allow_unauthenticated(),
@@ -72,6 +80,24 @@ fn roots(path: &Path) -> anyhow::Result<RootCertStore> {
         roots.add(certificate).with_context(|| format!("[tls] client_ca {}", path.display()))?;
     }
     Ok(roots)
+}
+
+fn revoked(path: &Path) -> anyhow::Result<Vec<CertificateRevocationListDer<'static>>> {
+    let said =
+        || format!("[tls] client_crl {}: no list of revoked certificates in PEM format", path.display());
+    let lists: Vec<_> = CertificateRevocationListDer::pem_file_iter(path)
+        .with_context(said)?
+        .collect::<Result<_, _>>()
+        .with_context(said)?;
+    if lists.is_empty() {
+        bail!(said());
+    }
+    Ok(lists)
+}
+
+/// What decides which clients' certificates are good: the files' content.
+pub(crate) fn client_trust(settings: &TlsSettings) -> Vec<Option<Vec<u8>>> {
+    [&settings.client_ca, &settings.client_crl].map(|path| std::fs::read(path.as_ref()?).ok()).into()
 }
 
 /// The names in a certificate that was verified: common names, then DNS names and mail addresses.

@@ -7,7 +7,7 @@ use futures_util::future::ready;
 use futures_util::{SinkExt, StreamExt};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_tungstenite::accept_hdr_async_with_config;
-use tokio_tungstenite::tungstenite::handshake::server::{ErrorResponse, Request, Response};
+use tokio_tungstenite::tungstenite::handshake::server::{Callback, ErrorResponse, Request, Response};
 use tokio_tungstenite::tungstenite::http::{HeaderValue, StatusCode};
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::{Error, Message};
@@ -27,6 +27,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send> Duplex for T {}
 pub(crate) async fn accept(
     stream: Box<dyn Duplex>,
     max_packet_bytes: usize,
+    origins: &[String],
 ) -> Result<Box<dyn Duplex>, Error> {
     let limit = max_packet_bytes.saturating_add(SMALLEST_LIMIT);
     let config = WebSocketConfig::default()
@@ -34,7 +35,7 @@ pub(crate) async fn accept(
         .write_buffer_size(16 * 1024)
         .max_message_size(Some(limit))
         .max_frame_size(Some(limit));
-    let socket = accept_hdr_async_with_config(stream, answer, Some(config)).await?;
+    let socket = accept_hdr_async_with_config(stream, Answering { origins }, Some(config)).await?;
     let (sink, stream) = socket.split();
     let read = stream.filter_map(|message| {
         ready(match message {
@@ -61,6 +62,31 @@ fn io_error(error: Error) -> io::Error {
 }
 
 /// Agrees to the subprotocol `mqtt`, and to nothing else.
+struct Answering<'a> {
+    origins: &'a [String],
+}
+
+impl Callback for Answering<'_> {
+    fn on_request(self, request: &Request, response: Response) -> Result<Response, ErrorResponse> {
+        if comes_from(request, self.origins) {
+            return answer(request, response);
+        }
+        let mut refusal = ErrorResponse::new(Some("pages of this origin may not connect\n".to_owned()));
+        *refusal.status_mut() = StatusCode::FORBIDDEN;
+        Err(refusal)
+    }
+}
+
+/// Whether a request comes from a page of one of these origins, or from no page. A browser says which
+/// page it is; what is no browser can say anything.
+fn comes_from(request: &Request, origins: &[String]) -> bool {
+    let same = |origin: &str, other: &String| origin.eq_ignore_ascii_case(other.trim_end_matches('/'));
+    let allowed = |origin: &HeaderValue| {
+        origin.to_str().is_ok_and(|origin| origins.iter().any(|other| same(origin, other)))
+    };
+    origins.is_empty() || request.headers().get_all("Origin").iter().all(allowed)
+}
+
 #[allow(clippy::result_large_err)] // tungstenite asks for it.
 fn answer(request: &Request, mut response: Response) -> Result<Response, ErrorResponse> {
     let offers = request.headers().get_all(PROTOCOL_HEADER).iter();

@@ -15,6 +15,8 @@ pub(crate) struct Login<'a> {
     pub(crate) address: IpAddr,
     /// The names in its verified certificate.
     pub(crate) certified: &'a [String],
+    /// How often it had changed which certificates are good when it was verified.
+    pub(crate) client_trust: u64,
     /// User name and password.
     pub(crate) password: Option<(&'a str, &'a str)>,
     pub(crate) client_id: &'a str,
@@ -72,8 +74,10 @@ impl Gate {
         let certified = access.certified(login.certified);
         let (name, credential) = match (login.password, certified) {
             // The certificate says as much as a password.
-            (Some((user, _)), Some(certified)) if user == certified => (certified, Credential::Certificate),
-            (None, Some(certified)) => (certified, Credential::Certificate),
+            (Some((user, _)), Some(certified)) if user == certified => {
+                (certified, Credential::Certificate(login.client_trust))
+            }
+            (None, Some(certified)) => (certified, Credential::Certificate(login.client_trust)),
             (Some((user, password)), _) => (user, self.check(&access, login.address, user, password).await?),
             (None, None) if access.admits_anonymous(login.entrance) => {
                 return Ok(access.anonymous_rights(login.client_id, login.entrance, login.address));

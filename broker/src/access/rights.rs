@@ -13,7 +13,8 @@ use crate::topics::valid_filter;
 pub(crate) enum Credential {
     /// The password with this hash.
     Password(PasswordHash),
-    Certificate,
+    /// A certificate, and how often it had changed which are good when this one was.
+    Certificate(u64),
     /// Nothing, where that is enough: by which way it came, and from where.
     Nothing(Entrance, IpAddr),
 }
@@ -159,14 +160,14 @@ mod tests {
 
     fn rights(role: Role, name: &str, client_id: &str) -> Rights {
         let user = User { password: None, role: Some(role), publish: Vec::new(), subscribe: Vec::new() };
-        Rights::new(Some(&name.parse().unwrap()), &user, client_id, Credential::Certificate)
+        Rights::new(Some(&name.parse().unwrap()), &user, client_id, Credential::Certificate(0))
     }
 
     fn own(filter: &str, name: Option<&str>, client_id: &str) -> Rights {
         let filters = vec![filter.to_owned()];
         let user = User { password: None, role: None, publish: filters.clone(), subscribe: filters };
         let name = name.map(|name| name.parse().unwrap());
-        Rights::new(name.as_ref(), &user, client_id, Credential::Certificate)
+        Rights::new(name.as_ref(), &user, client_id, Credential::Certificate(0))
     }
 
     #[test]

@@ -14,5 +14,7 @@ pub(crate) struct Accepted {
     pub(crate) entrance: Entrance,
     /// The names in its verified certificate, if it has shown one.
     pub(crate) certified: Vec<String>,
+    /// How often it had changed which certificates are good when it was verified.
+    pub(crate) client_trust: u64,
     pub(crate) slot: Slot,
 }

@@ -158,6 +158,44 @@ fn a_client_certificate_names_the_user() {
 }
 
 #[test]
+fn a_revoked_certificate_lets_nobody_in_and_ends_who_is_in() {
+    let list = tempfile::tempdir().unwrap();
+    let list = list.path().join("revoked.pem");
+    let secure = Secure::new(2099, &format!("client_ca = 'CA'\nclient_crl = '{}'", list.display()));
+    secure.authority.revoke(&list, &["somebody"]);
+    let running = secure.start();
+    let Certified { certificate, key } = secure.authority.client(secure.home.path(), "reader");
+    let subscribe = || {
+        let arguments = ["-t", "powerpi/#", "-q", "1", "-v", "-d", "-i", "reader"];
+        let mosquitto = secure.mosquitto("mosquitto_sub", &secure.authority.pem, &arguments);
+        let mut command = Command::new("stdbuf");
+        command.arg("-oL").arg(mosquitto.get_program()).args(mosquitto.get_args());
+        command.arg("--cert").arg(&certificate).arg("--key").arg(&key);
+        command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap()
+    };
+    let mut child = subscribe();
+    let mut lines = BufReader::new(child.stdout.take().unwrap());
+    wait_for_line(&mut lines, "Subscribed");
+    secure.authority.revoke(&list, &["somebody", "reader"]);
+    running.reload();
+    // It is disconnected, and tries in vain to come back.
+    let start = Instant::now();
+    while !secure.home.log().contains("Revoked") {
+        assert!(start.elapsed() < Duration::from_secs(60), "{}", secure.home.log());
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(
+        secure.home.log().contains("the user was removed, or what it has to show"),
+        "{}",
+        secure.home.log()
+    );
+    // Without a certificate a password is one still.
+    assert!(secure.publish(&secure.authority.pem, "x").status.success());
+}
+
+#[test]
 fn who_says_nothing_delays_nobody() {
     let secure = Secure::new(2099, "");
     let _running = secure.start();

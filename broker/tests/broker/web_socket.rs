@@ -28,9 +28,20 @@ fn dial(address: SocketAddr) -> TcpStream {
 }
 
 fn open<S: Read + Write>(stream: S, subprotocol: Option<&str>) -> Option<WebSocket<S>> {
+    open_from(stream, subprotocol, None)
+}
+
+fn open_from<S: Read + Write>(
+    stream: S,
+    subprotocol: Option<&str>,
+    origin: Option<&str>,
+) -> Option<WebSocket<S>> {
     let mut request = "ws://localhost/mqtt".into_client_request().unwrap();
     if let Some(name) = subprotocol {
         request.headers_mut().insert("Sec-WebSocket-Protocol", name.parse().unwrap());
+    }
+    if let Some(origin) = origin {
+        request.headers_mut().insert("Origin", origin.parse().unwrap());
     }
     client(request, stream).ok().map(|(socket, _)| socket)
 }
@@ -100,6 +111,25 @@ fn mqtt_passes_through_web_sockets_with_and_without_tls() {
 
     assert!(open(dial(plain), None).is_none(), "the subprotocol is asked for");
     assert!(open(dial(plain), Some("chat")).is_none());
+}
+
+#[test]
+fn pages_of_other_origins_do_not_connect() {
+    let home = Home::with("");
+    let plain = free_address();
+    add_users(&home, &[("hq", Role::Publisher)]);
+    let access = access_settings(&home);
+    home.write(&format!(
+        "{access}[websocket]\nlisten = '{plain}'\norigins = ['https://power.example.org/']\n"
+    ));
+    let _running = home.start();
+    let from = |origin| open_from(dial(plain), Some("mqtt"), origin);
+    publish(&mut from(Some("https://power.example.org")).unwrap(), connect_as("hq", "page"));
+    // No browser, so it could say whatever it liked.
+    publish(&mut from(None).unwrap(), connect_as("hq", "program"));
+    for origin in ["https://power.example.org.evil", "http://power.example.org", "null", "https://evil"] {
+        assert!(from(Some(origin)).is_none(), "{origin}");
+    }
 }
 
 #[test]
