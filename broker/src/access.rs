@@ -1,35 +1,22 @@
 //! Who may come in, and what for: users and their rights, anonymous clients, client certificates.
 
+mod entrance;
 mod gate;
 mod refusals;
 mod rights;
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 
 use broker_users::{Role, User, UserName, Users};
 use daemon_runtime::SettingsError;
 
+pub(crate) use crate::access::entrance::Entrance;
 pub(crate) use crate::access::gate::{Gate, Login, LoginRefused};
 pub(crate) use crate::access::refusals::Refusals;
 use crate::access::rights::valid_pattern;
 pub(crate) use crate::access::rights::{Credential, Rights};
 use crate::account::Owner;
 use crate::settings::{AccessSettings, Anonymous};
-
-/// The way a client has come in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Entrance {
-    pub(crate) tls: bool,
-    pub(crate) web_socket: bool,
-    /// Whether only this machine can come this way.
-    pub(crate) loopback: bool,
-}
-
-impl Entrance {
-    pub(crate) fn new(listens_on: SocketAddr, tls: bool, web_socket: bool) -> Entrance {
-        Entrance { tls, web_socket, loopback: listens_on.ip().to_canonical().is_loopback() }
-    }
-}
 
 /// The users and what clients without a user may do; as the files said when it was read.
 #[derive(Debug)]

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use broker_users::{PasswordHash, User, UserName};
 
-use crate::access::Entrance;
+use crate::access::entrance::Entrance;
 use crate::account::Owner;
 use crate::topics::valid_filter;
 
