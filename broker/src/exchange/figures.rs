@@ -6,14 +6,25 @@ use std::time::{Duration, Instant};
 
 use rumqttc::mqttbytes::QoS;
 
+use crate::account::Owner;
 use crate::exchange::load::Load;
 use crate::exchange::overview::Overview;
-use crate::exchange::retaining::NotRetained;
 use crate::message::Message;
 use crate::publication::Publication;
 use crate::session::Delivery;
 use crate::store::StoreBytes;
 use crate::traffic::Traffic;
+
+/// Why a message is not retained.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum NotRetained {
+    #[error("{0} has as many retained messages as it may")]
+    Messages(Owner),
+    #[error("{0} has as many bytes of retained messages as it may")]
+    Bytes(Owner),
+    #[error("{0} has as much memory as it may")]
+    Memory(Owner),
+}
 
 /// The figure under `$SYS/broker/` that tells how the store does.
 pub(super) const STORE_STATE: &str = "store/state";

@@ -4,21 +4,11 @@ use std::sync::Arc;
 
 use crate::account::{Account, Kind, Owner, retained_charges};
 use crate::exchange::Exchange;
+use crate::exchange::figures::NotRetained;
 use crate::message::Message;
 use crate::publication::Publication;
 use crate::retained::RetainedMessage;
 use crate::store::Change;
-
-/// Why a message is not retained.
-#[derive(Debug, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum NotRetained {
-    #[error("{0} has as many retained messages as it may")]
-    Messages(Owner),
-    #[error("{0} has as many bytes of retained messages as it may")]
-    Bytes(Owner),
-    #[error("{0} has as much memory as it may")]
-    Memory(Owner),
-}
 
 impl Exchange {
     /// Keeps a message in the place of the topic's last one, if its owner has room for it. An empty
