@@ -153,7 +153,9 @@ fn a_ledger_of_the_second_format_gets_a_place_for_readings() {
     // As it was before there were readings, and meters of anything but electricity.
     let old = rusqlite::Connection::open(&path).unwrap();
     old.execute_batch(
-        "DROP TABLE reading;
+        "DROP TABLE aside;
+         DROP TABLE aside_of_site;
+         DROP TABLE reading;
          ALTER TABLE meter DROP COLUMN medium;
          ALTER TABLE meter RENAME COLUMN constant TO pulses_per_kwh;
          ALTER TABLE constant RENAME COLUMN constant TO pulses_per_kwh;

@@ -24,7 +24,7 @@ fn whatever_was_acknowledged_survives_a_power_cut() {
     assert!(gone_on.is_exact(), "{gone_on}: {:#?}", gone_on.faults);
 
     // The same on a disk without syncs: each of the three checks has to find that out.
-    let found = recorded.cut(Disk::Forgetful(300_000_000), 4, &|_| {});
+    let found = recorded.cut(Disk::Forgetful(300_000_000), 8, &|_| {});
     let lost = [found.lost_in_store, found.lost_in_ledger, found.lost_in_outbox];
     assert!(lost.iter().all(|lost| *lost > 0), "store, ledger, outbox: {lost:?}");
 }

@@ -105,7 +105,7 @@ impl Recorded {
         let mut chance = SeededRandom::new(self.seed);
         let mut found = Found::default();
         for number in 0..moments {
-            let at = self.seen.moment(&mut chance);
+            let at = self.seen.moment(number, &mut chance);
             let image = self.trace.image(at, disk, &mut chance);
             checks::look(&image, &self.seen, at, &self.simulation, &mut found);
             if number % 20 == 19 {
@@ -121,7 +121,7 @@ impl Recorded {
         let mut chance = SeededRandom::new(self.seed.wrapping_add(1));
         let mut result = RunResult::default();
         for number in 0..restarts {
-            let at = self.seen.moment(&mut chance);
+            let at = self.seen.moment(number, &mut chance);
             let image = self.trace.image(at, Disk::Honest, &mut chance);
             let outcome = self.restart(&image);
             progress(&format!("restart {} of {restarts}: {outcome}", number + 1));

@@ -39,9 +39,9 @@ pub(super) struct Seen {
 }
 
 impl Seen {
-    /// A moment at which the power fails: mostly right after an acknowledgement.
-    pub(super) fn moment(&self, chance: &mut SeededRandom) -> u64 {
-        let mut known: Vec<u64> = match chance.below(4) {
+    /// A moment at which the power fails: mostly right after an acknowledgement, of each kind in turn.
+    pub(super) fn moment(&self, number: u64, chance: &mut SeededRandom) -> u64 {
+        let mut known: Vec<u64> = match number % 4 {
             0 => self.numbers.iter().map(|(at, _)| *at).collect(),
             1 => self.minutes.iter().map(|(at, ..)| *at).collect(),
             2 => self.marks.iter().map(|(at, ..)| *at).collect(),
