@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use end_to_end::torture::power_cut::trace::{Logs, now_ns};
-use end_to_end::torture::power_cut::{Disk, PowerCut};
+use end_to_end::torture::power_cut::{Disk, Found, PowerCut};
 use end_to_end::torture::{SeededRandom, seed};
 use tempfile::TempDir;
 
@@ -24,9 +24,10 @@ fn whatever_was_acknowledged_survives_a_power_cut() {
     assert!(gone_on.is_exact(), "{gone_on}: {:#?}", gone_on.faults);
 
     // The same on a disk without syncs: each of the three checks has to find that out.
-    let found = recorded.cut(Disk::Forgetful(300_000_000), 8, &|_| {});
-    let lost = [found.lost_in_store, found.lost_in_ledger, found.lost_in_outbox];
-    assert!(lost.iter().all(|lost| *lost > 0), "store, ledger, outbox: {lost:?}");
+    let lost = |found: &Found| [found.lost_in_store, found.lost_in_ledger, found.lost_in_outbox];
+    let is_found = |found: &Found| lost(found).iter().all(|lost| *lost > 0);
+    let found = recorded.cut_until(Disk::Forgetful(300_000_000), 40, &is_found, &|_| {});
+    assert!(is_found(&found), "store, ledger, outbox: {:?}", lost(&found));
 }
 
 /// Rows that Debian's `sqlite3` has committed, by the moment at which we knew, and what is there

@@ -102,12 +102,26 @@ impl Recorded {
 
     /// Checks many moments, on a disk that honours syncs or does not.
     pub fn cut(&self, disk: Disk, moments: u64, progress: &dyn Fn(&str)) -> Found {
+        self.cut_until(disk, moments, &|_| false, progress)
+    }
+
+    /// The same, up to the moment at which enough is found.
+    pub fn cut_until(
+        &self,
+        disk: Disk,
+        moments: u64,
+        is_enough: &dyn Fn(&Found) -> bool,
+        progress: &dyn Fn(&str),
+    ) -> Found {
         let mut chance = SeededRandom::new(self.seed);
         let mut found = Found::default();
         for number in 0..moments {
             let at = self.seen.moment(number, &mut chance);
             let image = self.trace.image(at, disk, &mut chance);
             checks::look(&image, &self.seen, at, &self.simulation, &mut found);
+            if is_enough(&found) {
+                break;
+            }
             if number % 20 == 19 {
                 progress(&format!("{} of {moments} moments, {}", number + 1, found.result));
             }
