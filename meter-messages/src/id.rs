@@ -3,9 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use foreign_text::foreign;
 use serde::{Deserialize, Serialize};
-
-use crate::one_line::one_line;
 
 /// The longest site or meter name, in characters.
 const LONGEST: usize = 32;
@@ -32,8 +31,7 @@ pub enum IdError {
 }
 
 fn check(field: &'static str, value: &str) -> Result<(), IdError> {
-    // A hostile name must not fill the log: only its first characters are shown.
-    let shown = || one_line(value, LONGEST + 8);
+    let shown = || foreign(value).to_string();
     if value.is_empty() || value.len() > LONGEST {
         return Err(IdError::Length { field, value: shown() });
     }

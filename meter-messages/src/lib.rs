@@ -9,7 +9,6 @@ mod info;
 mod live;
 mod meter_reading;
 mod minute;
-mod one_line;
 mod payload;
 mod period;
 mod taken_back;

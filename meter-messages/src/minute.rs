@@ -3,10 +3,9 @@
 use std::fmt;
 use std::str::FromStr;
 
+use foreign_text::foreign;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-
-use crate::one_line::one_line;
 
 /// 2000-01-01T00:00Z and 2100-01-01T00:00Z in minutes since 1970: nothing was
 /// counted before PowerPi, and a clock that is a century off is wrong.
@@ -80,7 +79,7 @@ impl fmt::Display for Minute {
 impl FromStr for Minute {
     type Err = MinuteError;
     fn from_str(text: &str) -> Result<Self, MinuteError> {
-        let shown = || one_line(text, 40);
+        let shown = || foreign(text).to_string();
         let at: Timestamp = text.parse().map_err(|_| MinuteError::NotATime(shown()))?;
         if at.subsec_nanosecond() != 0 || at.as_second().rem_euclid(Self::SECONDS) != 0 {
             return Err(MinuteError::NotAtItsStart(shown()));
