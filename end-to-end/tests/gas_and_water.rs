@@ -19,7 +19,7 @@ async fn gas_is_counted_in_cubic_metres_by_everybody() {
     let _publisher = site.start("pi-publisher");
     wait_until("an hour is recorded", || site.recorded("hq/gas").len() >= 59);
 
-    let one = |topic: &str| mosquitto_sub(site.mqtt, topic, 1, 5).pop().unwrap().1;
+    let one = |topic: &str| mosquitto_sub(site.mqtt, topic, 1, 60).pop().unwrap().1;
     let info = Info::from_json(one("powerpi/hq/gas/info").as_bytes()).unwrap();
     assert_eq!((info.medium, info.constant.get()), (Medium::Gas, 1000));
     let state = State::from_json(one("powerpi/hq/gas/state").as_bytes()).unwrap();

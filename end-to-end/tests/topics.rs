@@ -18,7 +18,7 @@ fn every_documented_topic_carries_its_payload() {
     let _broker = site.start("powerpi-broker");
     let listening = std::thread::spawn({
         let port = site.mqtt;
-        move || mosquitto_sub(port, "powerpi/#", 40, 15)
+        move || mosquitto_sub(port, "powerpi/#", 40, 60)
     });
     let _recorder = site.start("powerpi-recorder");
     let _publisher = site.start("pi-publisher");
@@ -46,10 +46,10 @@ fn every_documented_topic_carries_its_payload() {
     assert_eq!(seen.into_iter().collect::<Vec<_>>(), documented, "{messages:?}");
 
     // Retained is what is documented as retained.
-    let retained = mosquitto_sub(site.mqtt, "powerpi/hq/main/info", 1, 5);
+    let retained = mosquitto_sub(site.mqtt, "powerpi/hq/main/info", 1, 60);
     let info = Info::from_json(retained[0].1.as_bytes()).unwrap();
     assert_eq!((info.name.as_str(), info.constant.get(), info.oldest_seq), ("main", 1000, 1));
-    let announced = mosquitto_sub(site.mqtt, "homeassistant/device/+/config", 1, 5);
+    let announced = mosquitto_sub(site.mqtt, "homeassistant/device/+/config", 1, 60);
     assert!(announced[0].1.contains("\"state_topic\":\"powerpi/hq/main/state\""), "{announced:?}");
 }
 
@@ -66,7 +66,7 @@ fn a_publisher_that_dies_is_told_offline_by_its_will() {
     let publisher = site.start("pi-publisher");
     wait_until("it is online again", || status().as_deref() == Some("online"));
     publisher.stop();
-    assert_eq!(status().as_deref(), Some("offline"), "after a clean stop");
+    wait_until("it says so itself at a clean stop", || status().as_deref() == Some("offline"));
 }
 
 #[test]
