@@ -33,6 +33,7 @@ use crate::outgoing::{self, Answer, Outgoing, OutgoingReceiver};
 use crate::packets::ProtocolError;
 use crate::session::{Ack, ConnectionId};
 use crate::settings::MqttSettings;
+use crate::topics::TopicLimits;
 use crate::traffic::Traffic;
 
 /// Bytes of packets that wait for the exchange to ask for them before reading stops.
@@ -100,6 +101,7 @@ where
     let client_id = opening.client_id.clone();
     opening.client_id = rights.session_name(&client_id);
     let timing = Timing::new(keep_alive, &surroundings.settings);
+    let topic_limits = TopicLimits::new(&surroundings.settings);
     let (outgoing, from_exchange) = outgoing::channel(surroundings.settings.max_waiting_bytes);
     let (reader, writer) = tokio::io::split(stream);
     let mut connection = Connection {
@@ -113,6 +115,7 @@ where
         read: bytes,
         unwritten: BytesMut::new(),
         unflushed: false,
+        topic_limits,
         rights: Arc::clone(&rights),
         pending: Vec::new(),
         pending_bytes: 0,
@@ -140,6 +143,7 @@ pub(crate) fn log(ending: &Ending, peer: SocketAddr, client_id: &str) {
             tracing::warn!(%peer, "connection closed: {ending}");
         }
         Ending::NotPermitted(_) => tracing::warn!(%peer, ?client_id, "connection closed: {ending}"),
+        Ending::TopicTooLong(_) => tracing::warn!(%peer, ?client_id, "connection closed: {ending}"),
         Ending::Protocol(_) => tracing::warn!(%peer, ?client_id, "connection closed: {ending}"),
         Ending::NotReading => tracing::warn!(%peer, ?client_id, "connection closed: {ending}"),
         _ => tracing::info!(%peer, ?client_id, "connection closed: {ending}"),
@@ -168,6 +172,7 @@ struct Connection<S> {
     unwritten: BytesMut,
     /// Whether TLS may still hold something that was written.
     unflushed: bool,
+    topic_limits: TopicLimits,
     rights: Arc<Rights>,
     /// Packets for the exchange.
     pending: Vec<Incoming>,
@@ -270,7 +275,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             self.surroundings.traffic.packets_received.add(1);
             match packet {
                 FromClient::Ordered(incoming) => {
-                    self.check_rights(&incoming)?;
+                    self.check_topic(&incoming)?;
                     self.pending_bytes += before - self.read.len();
                     self.pending.push(incoming);
                 }
@@ -285,15 +290,19 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         self.version.write_ping_response(&mut self.unwritten)
     }
 
-    /// Subscriptions are looked at by the exchange, filter by filter.
-    fn check_rights(&self, incoming: &Incoming) -> Result<(), Ending> {
-        match incoming {
-            Incoming::Publish(publication) if !self.rights.may_publish(&publication.message.topic) => {
-                Refusals::count(&self.surroundings.gate.refusals.publishes);
-                Err(Ending::NotPermitted(foreign(&publication.message.topic).to_string()))
-            }
-            _ => Ok(()),
+    /// Whether a message may be published under its topic. Subscriptions are looked at by the exchange,
+    /// filter by filter.
+    fn check_topic(&self, incoming: &Incoming) -> Result<(), Ending> {
+        let Incoming::Publish(publication) = incoming else { return Ok(()) };
+        let topic = &publication.message.topic;
+        if !self.topic_limits.allow(topic) {
+            return Err(Ending::TopicTooLong(foreign(topic).to_string()));
         }
+        if !self.rights.may_publish(topic) {
+            Refusals::count(&self.surroundings.gate.refusals.publishes);
+            return Err(Ending::NotPermitted(foreign(topic).to_string()));
+        }
+        Ok(())
     }
 
     fn carry_out(&mut self, outgoing: Outgoing) -> Result<(), Ending> {
@@ -318,7 +327,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             }
             Outgoing::Rights(rights) => {
                 self.rights = rights;
-                self.pending.iter().try_for_each(|incoming| self.check_rights(incoming))?;
+                self.pending.iter().try_for_each(|incoming| self.check_topic(incoming))?;
             }
             Outgoing::Next => self.handed_over = false,
             Outgoing::Close(reason) => return Err(Ending::Closed(reason)),

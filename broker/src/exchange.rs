@@ -72,6 +72,7 @@ use crate::session::{ConnectionId, Session};
 use crate::sessions::{Recipient, SessionId, Sessions};
 use crate::settings::MqttSettings;
 use crate::store::{Journal, Restored};
+use crate::topics::TopicLimits;
 use crate::traffic::Traffic;
 use crate::work::Work;
 
@@ -153,6 +154,7 @@ struct Limits {
     owed: OwedLimits,
     window: u16,
     max_subscriptions: usize,
+    topics: TopicLimits,
     expiry: Option<Duration>,
     stalled_after: Duration,
 }
@@ -385,6 +387,7 @@ impl Limits {
             },
             window: settings.in_flight_messages,
             max_subscriptions: settings.max_subscriptions,
+            topics: TopicLimits::new(settings),
             expiry: (expiry_days > 0).then(|| Duration::from_secs(expiry_days * 86_400)),
             stalled_after: Duration::from_secs(settings.stalled_after_s),
         }

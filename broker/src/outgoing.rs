@@ -62,6 +62,8 @@ pub(crate) enum ConnectRefused {
     NoClientId,
     #[error("the client id is too long")]
     ClientIdTooLong,
+    #[error("the will's topic is longer or deeper than [mqtt] max_topic_bytes and max_topic_levels allow")]
+    WillTopicTooLong,
     #[error(transparent)]
     Login(#[from] access::LoginRefused),
     #[error("only user name and password are supported for authentication")]
@@ -73,6 +75,8 @@ pub(crate) enum ConnectRefused {
 pub(crate) enum NotSubscribed {
     #[error("the filter is invalid")]
     Invalid,
+    #[error("the filter is longer or deeper than [mqtt] max_topic_bytes and max_topic_levels allow")]
+    TooLong,
     #[error("the user may not read everything that the filter matches")]
     NotPermitted,
     #[error("shared subscriptions are not available")]

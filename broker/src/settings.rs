@@ -169,6 +169,10 @@ pub struct MqttSettings {
     pub max_retained: usize,
     /// Bytes of their topics and payloads.
     pub max_retained_bytes: usize,
+    /// Levels of a topic or topic filter; 0 for as many as MQTT allows.
+    pub max_topic_levels: usize,
+    /// Bytes of a topic or topic filter; 0 for as many as MQTT allows, which are 65,535.
+    pub max_topic_bytes: usize,
     /// Different topic filters that the router knows at a time, 10,000 at most. Twice as many can
     /// be subscribed to; a tree finds those that the router does not know.
     pub max_filters: usize,
@@ -198,6 +202,8 @@ impl Default for MqttSettings {
             max_kept_bytes: 0,
             max_retained: 100_000,
             max_retained_bytes: 128 * 1024 * 1024,
+            max_topic_levels: 0,
+            max_topic_bytes: 0,
             max_filters: 10_000,
             max_topics: 10_000,
         }

@@ -1,4 +1,29 @@
-//! Which topic names and topic filters are valid (MQTT 3.1.1, section 4.7).
+//! Which topic names and topic filters are valid (MQTT 3.1.1, section 4.7), and which the settings allow.
+
+use crate::settings::MqttSettings;
+
+/// How long topic names and topic filters may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct TopicLimits {
+    levels: usize,
+    bytes: usize,
+}
+
+impl TopicLimits {
+    pub(crate) fn new(settings: &MqttSettings) -> TopicLimits {
+        let or_unlimited = |most: usize| if most == 0 { usize::MAX } else { most };
+        TopicLimits {
+            levels: or_unlimited(settings.max_topic_levels),
+            bytes: or_unlimited(settings.max_topic_bytes),
+        }
+    }
+
+    /// Whether a topic or filter is no longer than that.
+    pub(crate) fn allow(self, name: &str) -> bool {
+        // Levels have to be counted only where there could be more.
+        name.len() <= self.bytes && (name.len() < self.levels || name.split('/').count() <= self.levels)
+    }
+}
 
 /// Whether a message may be published under `topic`.
 pub(crate) fn valid_topic(topic: &str) -> bool {
@@ -22,7 +47,22 @@ pub(crate) fn shared(filter: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{valid_filter, valid_topic};
+    use super::*;
+
+    #[test]
+    fn names_are_as_long_and_deep_as_the_settings_allow() {
+        let limits = |max_topic_levels, max_topic_bytes| {
+            TopicLimits::new(&MqttSettings { max_topic_levels, max_topic_bytes, ..MqttSettings::default() })
+        };
+        let (long, deep) = ("x".repeat(65_535), "/".repeat(65_535));
+        let none = TopicLimits::new(&MqttSettings::default());
+        assert!(none.allow(&long) && none.allow(&deep));
+        assert!(limits(3, 0).allow(&long) && limits(0, 65_535).allow(&deep));
+        assert!(limits(3, 0).allow("a/b/c") && limits(3, 0).allow("//") && limits(3, 0).allow("+/+/#"));
+        assert!(!limits(3, 0).allow("a/b/c/d") && !limits(3, 0).allow("///") && !limits(3, 0).allow(&deep));
+        assert!(limits(0, 5).allow("a/b/c") && !limits(0, 5).allow("a/b/cd") && !limits(0, 5).allow("größe"));
+        assert!(limits(1, 1).allow("a") && !limits(1, 1).allow("/"));
+    }
 
     #[test]
     fn topics_carry_no_wildcards_and_no_nul() {

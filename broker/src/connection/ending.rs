@@ -23,6 +23,9 @@ pub(crate) enum Ending {
     /// The topic, as it may be shown.
     #[error("the user may not publish to \"{0}\"")]
     NotPermitted(String),
+    /// The topic, as it may be shown.
+    #[error("longer or deeper than [mqtt] max_topic_bytes and max_topic_levels allow: the topic \"{0}\"")]
+    TopicTooLong(String),
     #[error("TLS: {}", foreign(&.0.to_string()))]
     Tls(std::io::Error),
     #[error("WebSocket: {}", foreign(&.0.to_string()))]

@@ -12,6 +12,7 @@ use crate::connection::translation::{ConnectRequest, Version, connect_request, r
 use crate::outgoing::{Answer, ConnectRefused};
 use crate::packets::{self, BadConnect, Connect};
 use crate::settings::MqttSettings;
+use crate::topics::TopicLimits;
 
 /// How long the last words to a client may take.
 pub(super) const LAST_WRITE_WITHIN: Duration = Duration::from_secs(1);
@@ -39,7 +40,7 @@ where
         }
     };
     let (request, mut version) = connect_request(connect, settings);
-    if let Some(refusal) = version.objection(&request) {
+    if let Some(refusal) = version.objection(&request, TopicLimits::new(settings)) {
         refuse(stream, &mut version, refusal).await;
         return Err(Ending::Refused(refusal));
     }

@@ -17,6 +17,7 @@ use crate::outgoing::{Answer, ConnectRefused};
 use crate::packets::{BadConnect, Connect, ProtocolError};
 use crate::session::Delivery;
 use crate::settings::MqttSettings;
+use crate::topics::TopicLimits;
 
 /// Longer client ids are refused; the standard asks for 23 characters.
 const MAX_CLIENT_ID_BYTES: usize = 256;
@@ -56,7 +57,12 @@ pub(super) fn refuse_connect(bad: &BadConnect) -> Option<BytesMut> {
 
 impl Version {
     /// Why a client that asks for this may not connect.
-    pub(super) fn objection(&self, request: &ConnectRequest) -> Option<ConnectRefused> {
+    pub(super) fn objection(
+        &self,
+        request: &ConnectRequest,
+        topic_limits: TopicLimits,
+    ) -> Option<ConnectRefused> {
+        let will = request.opening.will.as_ref().map(|will| &*will.publication.message.topic);
         let client_id = &request.opening.client_id;
         // In MQTT 5 it is told the id that it gets, with which it can come back.
         let is_nameless = client_id.is_empty() && !request.opening.clean_start;
@@ -66,6 +72,8 @@ impl Version {
             Some(ConnectRefused::NoClientId)
         } else if client_id.len() > MAX_CLIENT_ID_BYTES {
             Some(ConnectRefused::ClientIdTooLong)
+        } else if will.is_some_and(|topic| !topic_limits.allow(topic)) {
+            Some(ConnectRefused::WillTopicTooLong)
         } else {
             None
         }

@@ -204,6 +204,9 @@ impl Exchange {
         if !valid_filter(path) {
             return Err(NotSubscribed::Invalid);
         }
+        if !self.limits.topics.allow(path) {
+            return Err(NotSubscribed::TooLong);
+        }
         if !rights.may_subscribe(path) {
             Refusals::count(&self.refusals.subscriptions);
             return Err(NotSubscribed::NotPermitted);

@@ -23,6 +23,7 @@ mod stopping;
 mod store_file;
 mod subscribing;
 mod tls;
+mod topic_limits;
 mod v5;
 mod web_socket;
 mod wills;

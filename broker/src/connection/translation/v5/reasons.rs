@@ -15,6 +15,7 @@ pub(super) fn disconnect_reason(ending: &Ending) -> Option<Reason> {
         Ending::Closed(CloseReason::Stalled) => Reason::QuotaExceeded,
         Ending::Closed(CloseReason::Revoked) => Reason::AdministrativeAction,
         Ending::NotPermitted(_) => Reason::NotAuthorized,
+        Ending::TopicTooLong(_) => Reason::TopicNameInvalid,
         Ending::Silent => Reason::KeepAliveTimeout,
         Ending::Stopping => Reason::ServerShuttingDown,
         Ending::Closed(CloseReason::Disconnected | CloseReason::Refused(_)) => return None,

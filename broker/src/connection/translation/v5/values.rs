@@ -100,7 +100,7 @@ pub(super) fn grant_code(grant: &Result<QoS, NotSubscribed>) -> SubscribeReasonC
         Ok(QoS::AtLeastOnce) => SubscribeReasonCode::GrantedQoS1,
         Ok(QoS::ExactlyOnce) => SubscribeReasonCode::GrantedQoS2,
         Err(NotSubscribed::NotPermitted) => SubscribeReasonCode::NotAuthorized,
-        Err(NotSubscribed::Invalid) => SubscribeReasonCode::TopicFilterInvalid,
+        Err(NotSubscribed::Invalid | NotSubscribed::TooLong) => SubscribeReasonCode::TopicFilterInvalid,
         Err(NotSubscribed::Shared) => SubscribeReasonCode::SharedSubscriptionNotSupported,
         Err(NotSubscribed::TooMany | NotSubscribed::OverShare | NotSubscribed::TooManyFilters(_)) => {
             SubscribeReasonCode::QuotaExceeded
@@ -119,6 +119,7 @@ pub(super) fn refusal_code(refusal: ConnectRefused) -> ConnectReasonCode {
         ConnectRefused::NoClientId | ConnectRefused::ClientIdTooLong => {
             ConnectReasonCode::ClientIdentifierNotValid
         }
+        ConnectRefused::WillTopicTooLong => ConnectReasonCode::TopicNameInvalid,
         ConnectRefused::AuthenticationMethod => ConnectReasonCode::BadAuthMethod,
         ConnectRefused::Login(access::LoginRefused::WrongLogin) => ConnectReasonCode::BadUserNameOrPassword,
         ConnectRefused::Login(access::LoginRefused::Anonymous | access::LoginRefused::Will) => {
