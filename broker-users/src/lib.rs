@@ -18,7 +18,7 @@ mod users;
 
 pub use file::UsersFile;
 #[cfg(feature = "logins")]
-pub use logins::{LoginError, Logins, NoRandomness, Pace, network};
+pub use logins::{LoginError, Logins, NoRandomness, Pace};
 pub use name::{BadUserName, UserName};
 pub use password::{LONGEST_PASSWORD, PasswordError, PasswordHash};
 pub use role::{PagesRight, Role, UnknownRole};

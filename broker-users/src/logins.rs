@@ -153,7 +153,7 @@ impl Logins {
 }
 
 /// What one customer of a provider usually has: an IPv4 address, or a /64 network of IPv6.
-pub fn network(address: IpAddr) -> IpAddr {
+fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(v6) => {
             let [a, b, c, d, ..] = v6.segments();

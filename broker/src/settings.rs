@@ -132,10 +132,11 @@ pub struct MqttSettings {
     pub listen: SocketAddr,
     /// Clients connected at the same time.
     pub max_connections: usize,
-    /// Those of them that come from one address (IPv6: from one /64 network); 0 for no limit.
+    /// Those of them that come from one network (an IPv4 address, or 48 bits of IPv6); 0 for no limit.
     pub max_connections_per_address: usize,
-    /// Connections that have not got their CONNECT accepted yet, besides the clients. With more
-    /// of them, those that have waited longest are closed, at the address that has most of them.
+    /// Connections that have not got their CONNECT accepted yet, besides the clients; one network gets
+    /// three quarters. With more of them, those that have waited longest are closed, of the network that
+    /// has most.
     pub max_half_open: usize,
     /// Largest packet taken from a client, in bytes, without its fixed header.
     pub max_packet_bytes: usize,

@@ -71,21 +71,6 @@ impl TryFrom<String> for Network {
     }
 }
 
-impl Network {
-    /// What one customer of a provider has: an IPv4 address, or 64 bits of IPv6.
-    pub(crate) fn of_customer(address: IpAddr) -> Self {
-        let address = address.to_canonical();
-        Self(IpNet::new_assert(address, if address.is_ipv4() { 32 } else { 64 }).trunc())
-    }
-
-    /// What one customer can have at most: an IPv4 address, or 48 bits of IPv6, in which there are as many of
-    /// 64 bits as anybody likes.
-    pub(crate) fn of_site(address: IpAddr) -> Self {
-        let address = address.to_canonical();
-        Self(IpNet::new_assert(address, if address.is_ipv4() { 32 } else { 48 }).trunc())
-    }
-}
-
 impl From<IpAddr> for Network {
     fn from(address: IpAddr) -> Self {
         Self(IpNet::from(address))

@@ -11,9 +11,8 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use daemon_runtime::{customer_of, network_of};
 use tokio::sync::{Semaphore, SemaphorePermit};
-
-use crate::forwarded::Network;
 
 /// Answers that are worked out for an address at a time.
 const TURNS: usize = 8;
@@ -32,11 +31,11 @@ pub struct RequestQuotas {
 /// Whose quota it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum Holder {
-    Browser(Network),
+    Browser(IpAddr),
     /// For all customers in it.
-    Site(Network),
+    Network(IpAddr),
     /// For all that it hands on.
-    Proxy(Network),
+    Proxy(IpAddr),
 }
 
 /// While there are requests.
@@ -74,8 +73,8 @@ impl RequestQuotas {
         browser: IpAddr,
         make_room: impl FnOnce() -> bool,
     ) -> Option<RequestQuota> {
-        let site = Holder::Site(Network::of_site(browser));
-        let (peer, browser) = (Network::of_customer(peer), Network::of_customer(browser));
+        let network = Holder::Network(network_of(browser));
+        let (peer, browser) = (customer_of(peer), customer_of(browser));
         let (own, proxy) = (Holder::Browser(browser), Holder::Proxy(peer));
         let mut held = self.held();
         // Without a proxy its slots are limit enough.
@@ -90,7 +89,7 @@ impl RequestQuotas {
             held.requests += 1;
             (holder, held.turns.clone())
         };
-        let mut parts = vec![part(own, TURNS), part(site, TURNS_TOGETHER)];
+        let mut parts = vec![part(own, TURNS), part(network, TURNS_TOGETHER)];
         if is_handed_on {
             parts.push(part(proxy, TURNS_TOGETHER));
         }

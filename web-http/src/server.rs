@@ -8,6 +8,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use daemon_runtime::most_of_network;
 use hyper::body::{Body as _, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -22,7 +23,7 @@ use crate::forwarded::{Proxies, Visit};
 use crate::quotas::{RequestQuota, RequestQuotas};
 use crate::reply::{self, EventStream, Reply};
 use crate::sent_body::SentBody;
-use crate::slots::{Slot, Slots, most_of_address};
+use crate::slots::{Slot, Slots};
 
 /// How long the lines before a request's body may take; also how long a
 /// connection may idle.
@@ -86,7 +87,7 @@ pub async fn serve(
 ) {
     let slots = Slots::new(max_connections);
     // However much one asks for, another browser behind the same proxy comes in.
-    let quotas = RequestQuotas::new(most_of_address(max_connections) / 2);
+    let quotas = RequestQuotas::new(most_of_network(max_connections) / 2);
     let served = Arc::new(Served { site, proxies, slots: slots.clone(), quotas, shutdown });
     let connections = TaskTracker::new();
     while let Some((stream, peer, slot)) = accepted(&listener, &slots, &served.shutdown).await {

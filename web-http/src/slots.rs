@@ -1,21 +1,21 @@
-//! Who may be connected: slots for connections, of which one address gets three quarters. Ours,
+//! Who may be connected: a slot for each connection, of which one network gets three quarters. Ours,
 //! because limits that crates have count connections and know neither addresses nor who is idle.
 //!
-//! When they are taken, a newcomer gets the slot of one that can be displaced, of who has most: first the
-//! network, then the customer in it. That is the connection that has been idle for longest, or else the oldest
-//! stream of events, of the browser that has most of them: it comes back by itself. So a flood displaces
-//! its own; any other request in work is never displaced. Pure but for the lock.
+//! When they are taken, a newcomer gets the slot of one that can be displaced ([`Places`]). That is the
+//! connection that has been idle for longest, or else the oldest stream of events, of the browser that has
+//! most of them: it comes back by itself. So a flood displaces its own; any other request in work is never
+//! displaced. Pure but for the lock.
 
 use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::net::IpAddr;
+use std::ops::Deref;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use daemon_runtime::{Occupant, Places, customer_of, network_of};
 use tokio_util::sync::CancellationToken;
-
-use crate::forwarded::Network;
 
 /// The slots of all connections.
 #[derive(Debug, Clone)]
@@ -36,7 +36,7 @@ pub(crate) struct Busy(Arc<Connection>);
 #[derive(Debug)]
 struct Connection {
     number: u64,
-    holder: Holder,
+    address: IpAddr,
     came: Instant,
     displaced: CancellationToken,
     work: Mutex<Work>,
@@ -44,82 +44,68 @@ struct Connection {
     idle_since_ms: AtomicU64,
 }
 
+/// A connection among those that have slots.
+#[derive(Debug)]
+struct Present(Arc<Connection>);
+
+impl Deref for Present {
+    type Target = Connection;
+
+    fn deref(&self) -> &Connection {
+        &self.0
+    }
+}
+
 /// What a connection does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Work {
     Idle,
     Request,
-    /// A stream of events to a browser.
-    Stream(Holder),
-}
-
-/// A network, and a customer in it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-struct Holder {
-    network: Network,
-    customer: Network,
+    /// A stream of events to a browser, which is a customer's.
+    Stream(IpAddr),
 }
 
 #[derive(Debug)]
 struct Taken {
-    most: usize,
-    most_of_address: usize,
-    by_network: HashMap<Network, HashMap<Network, Vec<Arc<Connection>>>>,
-    count: usize,
+    places: Places<Present>,
     last: u64,
-}
-
-/// The slots that one address may have of `most`.
-pub(crate) fn most_of_address(most: usize) -> usize {
-    (most - most / 4).max(1)
-}
-
-impl Holder {
-    fn of(address: IpAddr) -> Self {
-        Self { network: Network::of_site(address), customer: Network::of_customer(address) }
-    }
 }
 
 impl Slots {
     /// So many.
     pub(crate) fn new(most: usize) -> Self {
-        let (most, most_of_address) = (most.max(1), most_of_address(most));
-        let by_network = HashMap::new();
-        Self(Arc::new(Mutex::new(Taken { most, most_of_address, by_network, count: 0, last: 0 })))
+        Self(Arc::new(Mutex::new(Taken { places: Places::new(most), last: 0 })))
     }
 
     /// A slot for a new connection; `None` where all are in work.
     pub(crate) fn take(&self, address: IpAddr) -> Option<Slot> {
-        let holder = Holder::of(address);
         let mut taken = self.taken();
-        if taken.of_network(holder.network) >= taken.most_of_address {
-            taken.displace(Some(holder.network))?;
-        } else if taken.count >= taken.most {
-            taken.displace(None)?;
-        }
         taken.last += 1;
         let connection = Arc::new(Connection {
             number: taken.last,
-            holder,
+            address,
             came: Instant::now(),
             displaced: CancellationToken::new(),
             work: Mutex::new(Work::Idle),
             idle_since_ms: AtomicU64::new(0),
         });
-        taken.add(connection.clone());
+        if let Some(displaced) = taken.places.take(address, Present(connection.clone())).ok()? {
+            displaced.displaced.cancel();
+        }
         Some(Slot { slots: self.clone(), connection })
     }
 
     /// Ends the oldest stream of events of a browser whose requests come from `peer`; false where it has none.
     pub(crate) fn end_stream(&self, peer: IpAddr, browser: IpAddr) -> bool {
-        let (peer, browser) = (Holder::of(peer), Holder::of(browser));
         let mut taken = self.taken();
-        let held = taken.by_network.get(&peer.network).and_then(|network| network.get(&peer.customer));
-        let streams = held.into_iter().flatten().filter(|it| it.work() == Work::Stream(browser));
-        let Some(oldest) = streams.min_by_key(|it| it.number).cloned() else { return false };
-        taken.remove(&oldest);
-        oldest.displaced.cancel();
-        true
+        let stream = Work::Stream(customer_of(browser));
+        let streams = taken.places.held(peer).iter().filter(|it| it.work() == stream);
+        let Some(oldest) = streams.map(|it| it.number).min() else { return false };
+        let ended = taken.places.free(peer, |it| it.number == oldest);
+        ended.is_some_and(|it| {
+            it.displaced.cancel();
+            true
+        })
     }
 
     fn taken(&self) -> MutexGuard<'_, Taken> {
@@ -149,7 +135,7 @@ impl Slot {
 impl Busy {
     /// Notes that the answer is a stream of events to a browser, which may be ended; returns what tells its end.
     pub(crate) fn stream_to(&self, browser: IpAddr) -> CancellationToken {
-        self.0.set(Work::Stream(Holder::of(browser)));
+        self.0.set(Work::Stream(customer_of(browser)));
         self.0.displaced.clone()
     }
 }
@@ -164,7 +150,9 @@ impl Drop for Busy {
 
 impl Drop for Slot {
     fn drop(&mut self) {
-        self.slots.taken().remove(&self.connection);
+        let Connection { address, number, .. } = *self.connection;
+        // One that was displaced has none any more.
+        let _ = self.slots.taken().places.free(address, |it| it.number == number);
     }
 }
 
@@ -182,72 +170,32 @@ impl Connection {
     }
 }
 
-impl Taken {
-    fn of_network(&self, network: Network) -> usize {
-        self.by_network.get(&network).map_or(0, |held| held.values().map(Vec::len).sum())
-    }
+/// One that is idle, the longest first; else the oldest stream of the browser that has most.
+impl Occupant for Present {
+    /// Whether it has a stream, and since when it is idle or there.
+    type Readiness = Reverse<(bool, Instant)>;
 
-    fn add(&mut self, connection: Arc<Connection>) {
-        self.count += 1;
-        let Holder { network, customer } = connection.holder;
-        self.by_network.entry(network).or_default().entry(customer).or_default().push(connection);
-    }
-
-    /// Frees a slot that can be displaced: of this network, or of the one that has most slots.
-    fn displace(&mut self, only: Option<Network>) -> Option<()> {
-        let networks = self.by_network.iter().filter(|(of, _)| only.is_none_or(|only| only == **of));
-        let found = networks.filter_map(|(_, customers)| {
-            let all = customers.values().map(Vec::len).sum::<usize>();
-            let found = customers.values().filter_map(|held| Some((held.len(), displaceable(held)?)));
-            let (count, (idle, connection)) = found.max_by_key(|(count, (idle, _))| (*count, *idle))?;
-            Some((all, count, idle, connection))
-        });
-        let (.., connection) = found.max_by_key(|(all, count, idle, _)| (*all, *count, *idle))?;
-        self.remove(&connection);
-        connection.displaced.cancel();
-        Some(())
-    }
-
-    fn remove(&mut self, connection: &Connection) -> Option<()> {
-        let Holder { network, customer } = connection.holder;
-        let customers = self.by_network.get_mut(&network)?;
-        let held = customers.get_mut(&customer)?;
-        let index = held.iter().position(|it| it.number == connection.number)?;
-        held.swap_remove(index);
-        self.count -= 1;
-        if held.is_empty() {
-            customers.remove(&customer);
+    fn displaceable(held: &[Self]) -> Option<(Self::Readiness, usize)> {
+        let all = held.iter().enumerate();
+        let idle = all.clone().filter(|(_, it)| it.work() == Work::Idle);
+        if let Some((index, longest)) = idle.min_by_key(|(_, it)| (it.idle_since(), it.number)) {
+            return Some((Reverse((false, longest.idle_since())), index));
         }
-        if customers.is_empty() {
-            self.by_network.remove(&network);
+        let streams: Vec<_> = all
+            .filter_map(|(index, it)| match it.work() {
+                Work::Stream(browser) => Some((browser, index, it)),
+                Work::Idle | Work::Request => None,
+            })
+            .collect();
+        let (mut of_network, mut of_customer) = (HashMap::new(), HashMap::new());
+        for (browser, ..) in &streams {
+            *of_network.entry(network_of(*browser)).or_insert(0_usize) += 1;
+            *of_customer.entry(*browser).or_insert(0_usize) += 1;
         }
-        Some(())
+        let has = |browser: &IpAddr| (of_network[&network_of(*browser)], of_customer[browser]);
+        let oldest = streams.iter().max_by_key(|(browser, _, it)| (has(browser), Reverse(it.number)));
+        oldest.map(|(_, index, it)| (Reverse((true, it.came)), *index))
     }
-}
-
-/// How gladly a connection is displaced: whether it has a stream, and since when it is idle or there.
-type Readiness = Reverse<(bool, Instant)>;
-
-/// Which of one customer's connections can be displaced, and how gladly: one that is idle, the longest first;
-/// else the oldest stream of the browser that has most.
-fn displaceable(held: &[Arc<Connection>]) -> Option<(Readiness, Arc<Connection>)> {
-    let idle = held.iter().filter(|it| it.work() == Work::Idle);
-    if let Some(longest) = idle.min_by_key(|it| (it.idle_since(), it.number)) {
-        return Some((Reverse((false, longest.idle_since())), longest.clone()));
-    }
-    let stream = |it: &Arc<Connection>| match it.work() {
-        Work::Stream(browser) => Some((browser, it.clone())),
-        Work::Idle | Work::Request => None,
-    };
-    let streams: Vec<(Holder, Arc<Connection>)> = held.iter().filter_map(stream).collect();
-    let (mut of_network, mut of_customer) = (HashMap::new(), HashMap::new());
-    for (browser, _) in &streams {
-        *of_network.entry(browser.network).or_insert(0_usize) += 1;
-        *of_customer.entry(browser.customer).or_insert(0_usize) += 1;
-    }
-    let has = |browser: &Holder| (of_network[&browser.network], of_customer[&browser.customer]);
-    let (_, oldest) = streams.iter().max_by_key(|(browser, it)| (has(browser), Reverse(it.number)))?;
-    Some((Reverse((true, oldest.came)), oldest.clone()))
 }
 
 #[cfg(test)]
@@ -285,7 +233,7 @@ mod tests {
         assert!(flood[94..].iter().all(stays), "the newest");
         drop((honest, flood));
         let taken = slots.taken();
-        assert_eq!((taken.count, taken.by_network.len()), (0, 0));
+        assert_eq!(taken.places.taken(), 0);
     }
 
     #[test]

@@ -6,7 +6,8 @@ use std::net::{IpAddr, Ipv6Addr};
 use std::str::FromStr;
 use std::sync::Arc;
 
-use broker_users::{UserName, network};
+use broker_users::UserName;
+use daemon_runtime::customer_of;
 
 /// A user, or the address of clients without one.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -20,7 +21,7 @@ impl Owner {
     pub(crate) fn new(user: Option<&UserName>, address: IpAddr) -> Owner {
         match user {
             Some(user) => Owner::User(user.as_str().into()),
-            None => Owner::Address(network(address)),
+            None => Owner::Address(customer_of(address)),
         }
     }
 

@@ -1,6 +1,6 @@
 //! Users and their rights, from outside.
 
-use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::os::unix::fs::PermissionsExt;
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
@@ -8,9 +8,8 @@ use std::time::{Duration, Instant};
 use broker_users::{PasswordHash, Role, UsersFile};
 use rumqttc::mqttbytes::QoS;
 use rumqttc::{ConnAck, Connect, ConnectReturnCode, LastWill, Login, Packet, SubscribeReasonCode};
-use rustix::net::{AddressFamily, SocketType};
 
-use crate::common::{Client, qos1, text};
+use crate::common::{Client, dial_from, qos1, text};
 use crate::program::{Home, Running};
 
 /// How long a reload, or a client that others are to be in the way of, may take.
@@ -241,10 +240,7 @@ fn a_flood_of_wrong_logins_delays_nobody_else() {
 
 /// A client at another address of this machine that gives the wrong password.
 fn wrong_login(home: &Home, from: Ipv4Addr, user: &str) -> Client {
-    let socket = rustix::net::socket(AddressFamily::INET, SocketType::STREAM, None).unwrap();
-    rustix::net::bind(&socket, &SocketAddr::from((from, 0))).unwrap();
-    rustix::net::connect(&socket, &home.address).unwrap();
-    let mut client = Client::over(TcpStream::from(socket));
+    let mut client = Client::over(dial_from(from, home.address));
     let mut connect = connect_as(user, "x");
     connect.login = Some(Login { username: user.to_owned(), password: "wrong".to_owned() });
     client.send(&Packet::Connect(connect));

@@ -1,7 +1,7 @@
 //! A real broker on a free port, and a client that sends and expects single packets.
 
 use std::io::{ErrorKind, Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -11,6 +11,7 @@ use rumqttc::mqttbytes::{Error, QoS};
 use rumqttc::{
     ConnAck, Connect, ConnectReturnCode, Packet, PubAck, Publish, SubAck, Subscribe, SubscribeReasonCode,
 };
+use rustix::net::{AddressFamily, SocketType};
 use tokio_util::sync::CancellationToken;
 
 /// How long an expected packet may take: it only keeps a test from hanging.
@@ -258,6 +259,20 @@ impl Client {
         self.send(&Packet::PingReq);
         assert_eq!(self.receive(), Packet::PingResp);
     }
+}
+
+/// A connection from another address of this machine.
+pub(crate) fn dial_from(from: impl Into<Ipv4Addr>, to: SocketAddr) -> TcpStream {
+    let socket = rustix::net::socket(AddressFamily::INET, SocketType::STREAM, None).unwrap();
+    rustix::net::bind(&socket, &SocketAddr::from((from.into(), 0))).unwrap();
+    rustix::net::connect(&socket, &to).unwrap();
+    TcpStream::from(socket)
+}
+
+pub(crate) fn bytes_of(packet: &Packet) -> Vec<u8> {
+    let mut bytes = BytesMut::new();
+    packet.write(&mut bytes, usize::MAX).unwrap();
+    bytes.to_vec()
 }
 
 pub(crate) fn text(publish: &Publish) -> String {

@@ -8,6 +8,7 @@ mod common;
 mod connecting;
 mod disk_full;
 mod figures;
+mod half_open;
 mod hostile;
 mod interoperation;
 mod kill_storm;

@@ -17,7 +17,7 @@ use tokio_tungstenite::tungstenite::{Message, WebSocket, client};
 
 use crate::access::{access_settings, add_users, connect_as};
 use crate::certificates::{Authority, Certified};
-use crate::common::qos1;
+use crate::common::{bytes_of, qos1};
 use crate::program::Home;
 use crate::tls::free_address;
 
@@ -44,12 +44,6 @@ fn open_from<S: Read + Write>(
         request.headers_mut().insert("Origin", origin.parse().unwrap());
     }
     client(request, stream).ok().map(|(socket, _)| socket)
-}
-
-fn bytes_of(packet: &Packet) -> Vec<u8> {
-    let mut bytes = BytesMut::new();
-    packet.write(&mut bytes, usize::MAX).unwrap();
-    bytes.to_vec()
 }
 
 /// The next packet; packets and messages need not have the same borders.

@@ -146,7 +146,9 @@ fn code_of(refusal: ConnectRefused) -> ConnectReturnCode {
             ConnectReturnCode::ServiceUnavailable
         }
         ConnectRefused::NoClientId | ConnectRefused::ClientIdTooLong => ConnectReturnCode::BadClientId,
-        ConnectRefused::AuthenticationMethod | ConnectRefused::WillTopicTooLong => ConnectReturnCode::NotAuthorized,
+        ConnectRefused::AuthenticationMethod | ConnectRefused::WillTopicTooLong => {
+            ConnectReturnCode::NotAuthorized
+        }
         ConnectRefused::Login(access::LoginRefused::WrongLogin) => ConnectReturnCode::BadUserNamePassword,
         ConnectRefused::Login(access::LoginRefused::Anonymous | access::LoginRefused::Will) => {
             ConnectReturnCode::NotAuthorized

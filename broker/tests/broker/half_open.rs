@@ -1,0 +1,103 @@
+//! Connections that never get as far as a CONNECT, by TCP, TLS and WebSocket: whoever fills the places for
+//! them displaces its own. For networks of IPv6 see `broker/src/admission.rs`.
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::time::{Duration, Instant};
+
+use broker_users::Role;
+use rumqttc::{ConnAck, Connect, ConnectReturnCode, Packet};
+
+use crate::access::{access_settings, add_users, connect_as};
+use crate::certificates::{Authority, Certified};
+use crate::common::{Client, bytes_of, dial_from};
+use crate::program::Home;
+use crate::tls::free_address;
+
+/// It only keeps a test from hanging.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// Of these one address gets 30.
+const MAX_HALF_OPEN: usize = 40;
+
+/// A broker's home with listeners for TLS and WebSocket besides.
+fn home() -> (Home, SocketAddr, SocketAddr) {
+    let home = Home::new();
+    add_users(&home, &[("hq", Role::Publisher)]);
+    let Certified { certificate, key } = Authority::new(home.path(), "ca").server(home.path(), 2099);
+    let (tls, web_socket) = (free_address(), free_address());
+    home.write(&format!(
+        "max_half_open = {MAX_HALF_OPEN}\nconnect_timeout_s = 3600\n{}\
+         [tls]\nlisten = '{tls}'\ncertificate = '{}'\nkey = '{}'\n[websocket]\nlisten = '{web_socket}'\n",
+        access_settings(&home),
+        certificate.display(),
+        key.display()
+    ));
+    (home, tls, web_socket)
+}
+
+/// Whether the broker has closed a connection.
+fn is_closed(mut stream: &TcpStream) -> bool {
+    stream.set_nonblocking(true).unwrap();
+    let read = stream.read(&mut [0; 64]);
+    stream.set_nonblocking(false).unwrap();
+    match read {
+        Ok(count) => count == 0,
+        Err(error) => error.kind() == std::io::ErrorKind::ConnectionReset,
+    }
+}
+
+/// Waits until the broker has closed all of these but so many, and no more.
+fn wait_until_open(streams: &[TcpStream], open: usize) {
+    let start = Instant::now();
+    loop {
+        let count = streams.iter().filter(|stream| !is_closed(stream)).count();
+        if count == open {
+            return;
+        }
+        assert!(count > open && start.elapsed() < PATIENCE, "{count} are open, not {open}");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// The first bytes of a ClientHello, of a request for a WebSocket, and of a CONNECT.
+const BEGINNINGS: [&[u8]; 3] =
+    [b"\x16\x03\x01\x02\x00\x01\x00", b"GET /mqtt HTTP/1.1\r\nHost: x\r\n", b"\x10\x7f"];
+
+#[test]
+fn who_fills_the_half_open_places_displaces_its_own() {
+    let (home, tls, web_socket) = home();
+    let _running = home.start();
+    // An honest client whose packets take their time.
+    let connect = bytes_of(&Packet::Connect(connect_as("hq", "slow")));
+    let mut slow = Client::over(dial_from([127, 0, 0, 9], home.address));
+    slow.send_bytes(&connect[..5]);
+    // One address, in all ways there are, with and without a first word.
+    let mut flood = Vec::new();
+    for number in 0..10 * MAX_HALF_OPEN {
+        let way = number % 3;
+        let mut stream = dial_from([127, 0, 0, 2], [tls, web_socket, home.address][way]);
+        if number % 2 == 0 {
+            // It may be displaced already.
+            let _ = stream.write_all(BEGINNINGS[way]);
+        }
+        flood.push(stream);
+    }
+    wait_until_open(&flood, MAX_HALF_OPEN * 3 / 4);
+    Client::connect(home.address, connect_as("hq", "quick")).0.ping();
+    // More addresses: whoever has most gives way, and who has one keeps it.
+    let others: Vec<_> = (0..3 * MAX_HALF_OPEN)
+        .map(|number| dial_from([127, 0, 1, 1 + (number % 10) as u8], home.address))
+        .collect();
+    flood.extend(others);
+    wait_until_open(&flood, MAX_HALF_OPEN - 1);
+    slow.send_bytes(&connect[5..]);
+    let accepted = ConnAck { session_present: false, code: ConnectReturnCode::Success };
+    assert_eq!(slow.receive(), Packet::ConnAck(accepted));
+    slow.ping();
+    // It has another place now: nobody has to go for the next one.
+    let mut anonymous = Client::raw(home.address);
+    anonymous.send(&Packet::Connect(Connect::new("nobody")));
+    let refused = ConnAck { session_present: false, code: ConnectReturnCode::NotAuthorized };
+    assert_eq!(anonymous.receive(), Packet::ConnAck(refused));
+    wait_until_open(&flood, MAX_HALF_OPEN - 1);
+}
