@@ -44,6 +44,11 @@ torture: ## Breaks things for an hour: kills, power cuts, a soak test (KILLS=100
 	cargo build --release --workspace --locked
 	cargo run --release --locked --package end-to-end --example torture -- --kills $(KILLS) --soak-minutes $(SOAK_MINUTES)
 
+HISTORIES ?= 1000000
+test-histories: ## Plays random histories of cards, ledgers, brokers and recorders (HISTORIES=1000000)
+	deploy/install-packages.sh build
+	HISTORIES=$(HISTORIES) cargo test --release --workspace --locked --test histories -- --nocapture every_history
+
 MINUTES ?= 10
 bench-sd-card: ## What the publisher writes to its SD card in a day (as root)
 	deploy/install-packages.sh build test
@@ -103,4 +108,4 @@ test-container: ## Builds the image of the server's programs and runs compose.ya
 	deploy/container/test.sh target/release/pi-publisher
 
 .PHONY: packages packages-arm test-packages test-arm test-container
-.PHONY: help demo test test-beside-load test-gpio screenshots torture bench-broker bench-publisher bench-web bench-sd-card deny
+.PHONY: help demo test test-beside-load test-gpio test-histories screenshots torture bench-broker bench-publisher bench-web bench-sd-card deny

@@ -71,6 +71,8 @@ struct Row {
     watched_s: u8,
     total: u64,
     seq: Option<u64>,
+    /// Whether its outbox was set back to an old copy.
+    of_copy: bool,
 }
 
 impl Ledger {
@@ -178,7 +180,9 @@ impl Batch<'_> {
 
     /// Records a minute unless it is there. The same content with the same number
     /// is the same minute, whichever outbox it was recorded for: it can be
-    /// delivered again after the meter's outbox has changed.
+    /// delivered again after the meter's outbox has changed. So is the same content
+    /// of an outbox that was set back, whatever its number: its publisher numbers
+    /// anew what it had counted under the old one.
     pub fn record(&mut self, mark: &OutboxMark, count: &PulseCount) -> Result<Recording, LedgerError> {
         self.record_of((mark.meter_row, mark.outbox_row), count)
     }
@@ -203,7 +207,8 @@ impl Batch<'_> {
                     Recording::Contradiction { kept }
                 });
             }
-            (content && row.seq.is_none_or(|seq| seq == count.seq)).then_some(Recording::OfAnotherOutbox)
+            let is_same = row.of_copy || row.seq.is_none_or(|seq| seq == count.seq);
+            (content && is_same).then_some(Recording::OfAnotherOutbox)
         });
         if let Some(same) = same {
             let again = self.again.entry(meter_row).or_default();
@@ -237,7 +242,8 @@ impl Batch<'_> {
 
     fn rows(&self, meter_row: i64, minute: i64) -> Result<Vec<Row>, rusqlite::Error> {
         let mut statement = self.transaction.prepare_cached(
-            "SELECT outbox, pulses, watched_s, total, seq FROM minute WHERE meter = ?1 AND minute = ?2",
+            "SELECT outbox, pulses, watched_s, total, seq, set_back FROM minute JOIN outbox ON id = outbox
+             WHERE minute.meter = ?1 AND minute = ?2",
         )?;
         let rows = statement.query_map(params![meter_row, minute], |row| {
             Ok(Row {
@@ -246,6 +252,7 @@ impl Batch<'_> {
                 watched_s: row.get(2)?,
                 total: row.get(3)?,
                 seq: row.get(4)?,
+                of_copy: row.get(5)?,
             })
         })?;
         rows.collect()

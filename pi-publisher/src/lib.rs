@@ -14,7 +14,7 @@ pub mod counting;
 pub mod delivery;
 pub mod home_assistant;
 pub mod interim;
-mod old_copy;
+pub mod old_copy;
 pub mod outbox;
 pub mod outbox_keeper;
 pub mod power;

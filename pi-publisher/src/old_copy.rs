@@ -14,7 +14,7 @@ use crate::settings::Settings;
 
 /// Whether a mark names minutes that are not this outbox's. `row` is the outbox's
 /// minute with the mark's number, `last_seq` where it ends.
-pub(crate) fn shows_old_copy(mark: &Mark, row: Option<&PulseCount>, last_seq: u64) -> bool {
+pub fn shows_old_copy(mark: &Mark, row: Option<&PulseCount>, last_seq: u64) -> bool {
     match (mark.minute, row) {
         _ if mark.seq > last_seq => true,
         (Some(minute), Some(row)) => row.minute != minute,

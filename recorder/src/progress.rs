@@ -149,6 +149,9 @@ impl Progress {
             let next = self.runs.keys().next().map_or(oldest_seq, |from| oldest_seq.min(*from));
             lost += next - 1 - self.mark.mark_seq;
             self.mark.mark_seq = next - 1;
+            // Nobody knows the minute of a number that is lost. An earlier one in its place would make the lost
+            // ones look like those of an old copy, if they come after all.
+            self.mark.mark_minute = self.mark.mark_minute.filter(|_| self.mark.set_back);
             self.close_up();
         }
         lost
@@ -286,6 +289,18 @@ mod tests {
         assert_eq!(progress.skip_lost_below(5), 0, "never back");
         assert_eq!(progress.skip_lost_below(18), 4, "12, 13, 16 and 17");
         assert_eq!((progress.mark.mark_seq, progress.has_gap()), (17, false));
+    }
+
+    #[test]
+    fn what_was_lost_and_comes_after_all_shows_no_old_copy() {
+        let mut progress = progress();
+        note_all(&mut progress, [1]);
+        assert_eq!(progress.skip_lost_below(20), 18);
+        assert!(!progress.is_set_back(&count(2)) && !progress.is_set_back(&count(20)));
+        assert_eq!(progress.mark.mark_minute, None);
+        note_all(&mut progress, [2, 20]);
+        assert_eq!((progress.mark.mark_seq, progress.mark.mark_minute), (20, Some(count(20).minute)));
+        assert!(!progress.is_set_back(&count(3)) && !progress.is_set_back(&count(21)));
     }
 
     #[test]
