@@ -39,10 +39,12 @@ screenshots: ## Retakes the pictures in docs/
 
 KILLS ?= 1000
 SOAK_MINUTES ?= 60
-torture: ## Breaks things for an hour: kills, power cuts, a soak test (KILLS=1000 SOAK_MINUTES=60)
+FUZZ_PACKETS ?= 1000000
+torture: ## Breaks things for an hour: kills, power cuts, a soak test, attacks, damaged packets (KILLS=1000 SOAK_MINUTES=60)
 	deploy/install-packages.sh build test
 	cargo build --release --workspace --locked
 	cargo run --release --locked --package end-to-end --example torture -- --kills $(KILLS) --soak-minutes $(SOAK_MINUTES)
+	FUZZ_PACKETS=$(FUZZ_PACKETS) cargo test --release --workspace --locked --test broker -- fuzz_damaged --nocapture --test-threads 1
 
 HISTORIES ?= 1000000
 test-histories: ## Plays random histories of cards, ledgers, brokers and recorders (HISTORIES=1000000)
@@ -60,6 +62,11 @@ bench-publisher: ## What the publisher costs: size, memory, CPU per pulse and mi
 	deploy/install-packages.sh build test
 	cargo build --release --locked --bins
 	cargo run --release --locked --package end-to-end --example publisher -- $(SECONDS_EACH)
+
+bench-attacks: ## Measures a publisher's PUBACKs and what the programs keep beside each attack (ONLY='part of its name')
+	deploy/install-packages.sh build test
+	cargo build --release --locked --workspace
+	cargo run --release --locked --package end-to-end --example attacks -- '$(ONLY)'
 
 bench-broker: ## Measures the broker against mosquitto, taking turns, and its PUBACK against fdatasync
 	deploy/install-packages.sh build test
@@ -108,4 +115,4 @@ test-container: ## Builds the image of the server's programs and runs compose.ya
 	deploy/container/test.sh target/release/pi-publisher
 
 .PHONY: packages packages-arm test-packages test-arm test-container
-.PHONY: help demo test test-beside-load test-gpio test-histories screenshots torture bench-broker bench-publisher bench-web bench-sd-card deny
+.PHONY: help demo test test-beside-load test-gpio test-histories screenshots torture bench-broker bench-publisher bench-web bench-attacks bench-sd-card deny

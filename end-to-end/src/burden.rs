@@ -24,11 +24,20 @@ impl Program {
         let resident_kib = resident_kib(self.id()).unwrap();
         Burden { cpu: Duration::from_millis(10 * ticks), resident_kib }
     }
+
+    /// KiB of its memory that no file holds; 0 once it has ended.
+    pub fn anonymous_kib(&self) -> u64 {
+        kib_of(self.id(), "RssAnon:").unwrap_or_default()
+    }
 }
 
 /// A process's resident memory, if it is still running.
 pub(crate) fn resident_kib(process: u32) -> Option<u64> {
+    kib_of(process, "VmRSS:")
+}
+
+fn kib_of(process: u32, which: &str) -> Option<u64> {
     let status = fs::read_to_string(format!("/proc/{process}/status")).ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix(which))?;
     line.trim().trim_end_matches(" kB").parse().ok()
 }

@@ -4,6 +4,7 @@
 //! Only for tests, so whatever goes wrong panics and says what it was doing.
 #![allow(clippy::unwrap_used)]
 
+pub mod attacks;
 mod axe;
 mod browser;
 mod burden;

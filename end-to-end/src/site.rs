@@ -65,6 +65,13 @@ impl Site {
         self.write(name, &format!("{written}{settings}"));
     }
 
+    /// Replaces a part of a program's settings, which is there.
+    pub fn replace(&self, name: &str, part: &str, by: &str) {
+        let written = std::fs::read_to_string(self.path().join(format!("{name}.toml"))).unwrap();
+        assert!(written.contains(part), "{part} is not in {written}");
+        self.write(name, &written.replacen(part, by, 1));
+    }
+
     fn write(&self, name: &str, settings: &str) {
         std::fs::write(self.path().join(format!("{name}.toml")), settings).unwrap();
     }

@@ -196,6 +196,9 @@ impl<'known> Tally<'known> {
             Some(before) if retained && before.is_newer(info, self.connection) => {
                 return Ok(Err(Ignored::Outdated));
             }
+            Some(_) if batch.outbox(meter, &info.outbox)?.is_none() => {
+                return Ok(Err(Ignored::TooManyOutboxes));
+            }
             _ => {}
         }
         let mark = batch.register(meter, info)?;

@@ -39,8 +39,14 @@ fn message(topic: &str, payload: String) -> Input {
 }
 
 fn info(meter: &str) -> Input {
-    let json = r#"{"name":"x","pulses_per_kwh":1000,"source":"x","version":"1","outbox":"a","oldest_seq":1}"#;
-    message(&format!("powerpi/{meter}/info"), json.to_owned())
+    info_of(meter, "a")
+}
+
+fn info_of(meter: &str, outbox: &str) -> Input {
+    let json = format!(
+        r#"{{"name":"x","pulses_per_kwh":1000,"source":"x","version":"1","outbox":"{outbox}","oldest_seq":1}}"#
+    );
+    message(&format!("powerpi/{meter}/info"), json)
 }
 
 /// A minute so many after [`LATEST`], with 5 pulses.
@@ -177,4 +183,27 @@ fn a_constant_that_changes_all_the_time_is_kept_only_so_often() {
     let ledger = Ledger::open_read_only(&folder.path().join("ledger.sqlite")).unwrap();
     let meter = ledger.meter(&"hq/main".parse().unwrap()).unwrap().unwrap();
     assert_eq!(meter.constant_changes().count(), 199);
+}
+
+#[test]
+fn a_meter_says_only_so_many_outboxes() {
+    let folder = TempDir::new().unwrap();
+    let mut books = bookkeeping(&folder);
+    let flood: Vec<Input> = (0..1_500).map(|number| info_of("greedy/main", &format!("o{number}"))).collect();
+    books.record_up_to(None, &flood).unwrap();
+    let mut says = |meter: &str, outbox: &str| {
+        let said = books.record_up_to(None, &[info_of(meter, outbox)]).unwrap();
+        said.marks.first().map(|(_, mark)| mark.outbox.to_string())
+    };
+    assert_eq!(says("greedy/main", "o1000"), None, "the next one is nobody's");
+    assert_eq!(says("greedy/main", "o5").as_deref(), Some("o5"), "one that it had");
+    assert_eq!(says("hq/main", "a").as_deref(), Some("a"), "others have theirs");
+    let said = books.record_up_to(None, &[minute("greedy/main", 0, 1)]).unwrap();
+    assert_eq!(marked(&said.marks, "greedy/main"), Some(1), "and what it counts is recorded");
+    // Also for a recorder that was started anew.
+    let mut next = bookkeeping(&folder);
+    next.record_up_to(None, &[info_of("greedy/main", "new")]).unwrap();
+    let current =
+        &Ledger::open_read_only(&folder.path().join("ledger.sqlite")).unwrap().outbox_marks().unwrap();
+    assert!(current.iter().any(|(_, mark)| mark.outbox.to_string() == "o5"), "{current:?}");
 }

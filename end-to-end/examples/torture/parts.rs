@@ -1,9 +1,10 @@
-//! The parts of a run: storms and power cuts one after the other, and the soak beside them.
+//! The parts of a run: storms, power cuts and attacks one after the other, and the soak beside them.
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
+use end_to_end::attacks::{self, Extent, beside_each};
 use end_to_end::torture::RunResult;
 use end_to_end::torture::kill_storm::KillStorm;
 use end_to_end::torture::power_cut::{Disk, PowerCut};
@@ -31,17 +32,22 @@ pub(crate) struct Outcome {
     pub(crate) result: RunResult,
     pub(crate) parts: Vec<Part>,
     pub(crate) soaked: Option<Soaked>,
+    pub(crate) attacks: Vec<attacks::Outcome>,
 }
 
 pub(crate) fn run(seed: u64, kills: u64, soak: Duration) -> Outcome {
     let began = Instant::now();
-    let mut soaked = None;
+    let (mut soaked, mut attacks) = (None, Vec::new());
     let mut parts = std::thread::scope(|scope| {
         let soaking = scope.spawn(|| run_soak(began, seed, soak));
         let parts = storms(began, seed, kills);
+        let attacking = part("attacks", began, |progress| {
+            attacks = beside_each(Extent::Full, "", progress);
+            of_attacks(&attacks)
+        });
         let (part, outcome) = soaking.join().unwrap();
         soaked = outcome;
-        parts.into_iter().chain([part]).collect::<Vec<_>>()
+        parts.into_iter().chain([attacking, part]).collect::<Vec<_>>()
     });
     let mut result = RunResult::default();
     for part in &mut parts {
@@ -50,7 +56,18 @@ pub(crate) fn run(seed: u64, kills: u64, soak: Duration) -> Outcome {
         }
         result += part.result.clone();
     }
-    Outcome { result, parts, soaked }
+    Outcome { result, parts, soaked, attacks }
+}
+
+fn of_attacks(outcomes: &[attacks::Outcome]) -> (RunResult, String) {
+    let of = |outcome: &attacks::Outcome| {
+        let name = outcome.attack.name;
+        outcome.faults.iter().map(move |fault| format!("{name}: {fault}")).collect::<Vec<_>>()
+    };
+    let faults = outcomes.iter().flat_map(of).collect();
+    let pages: u64 = outcomes.iter().map(|outcome| outcome.pages).sum();
+    let told = format!("{} attacks, beside which {pages} pages were seen", outcomes.len());
+    (RunResult { faults, ..RunResult::default() }, told)
 }
 
 fn storms(began: Instant, seed: u64, kills: u64) -> Vec<Part> {

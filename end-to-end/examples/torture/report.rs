@@ -3,6 +3,7 @@
 use std::fmt;
 use std::process::Command;
 
+use end_to_end::attacks;
 use end_to_end::torture::memory::Memory;
 use jiff::Timestamp;
 
@@ -41,7 +42,8 @@ impl fmt::Display for Report<'_> {
         if let Some(soaked) = &self.outcome.soaked {
             memory(f, &soaked.memory)?;
         }
-        writeln!(f, "\n{}", self.outcome.result)
+        writeln!(f, "\n## Attacks\n\n{}", attacks::table(&self.outcome.attacks))?;
+        writeln!(f, "{}", self.outcome.result)
     }
 }
 

@@ -32,12 +32,16 @@ pub enum Came {
 impl Client {
     /// Connects; tells whether the session was there. `None` if the broker is not.
     pub fn connect(port: u16, client_id: &str, clean: bool) -> Option<(Self, bool)> {
-        let stream = TcpStream::connect(("127.0.0.1", port)).ok()?;
+        let mut connect = Connect::new(client_id);
+        connect.clean_session = clean;
+        Self::log_in(TcpStream::connect(("127.0.0.1", port)).ok()?, connect)
+    }
+
+    /// The same over this connection, with all that a CONNECT can say.
+    pub fn log_in(stream: TcpStream, connect: Connect) -> Option<(Self, bool)> {
         stream.set_nodelay(true).ok()?;
         stream.set_write_timeout(Some(PATIENCE)).ok()?;
         let mut client = Self { stream, read: BytesMut::new() };
-        let mut connect = Connect::new(client_id);
-        connect.clean_session = clean;
         client.send(&[Packet::Connect(connect)]);
         match client.next(PATIENCE) {
             Came::Packet(Packet::ConnAck(ack)) if ack.code == ConnectReturnCode::Success => {
@@ -69,6 +73,11 @@ impl Client {
         subscribe.pkid = 1;
         self.send(&[Packet::Subscribe(subscribe)])
             && matches!(self.next(PATIENCE), Came::Packet(Packet::SubAck(_)))
+    }
+
+    /// From now on sending ends as refused after so long.
+    pub fn give_up_sending_after(&self, patience: Duration) {
+        self.stream.set_write_timeout(Some(patience)).unwrap();
     }
 
     /// Acknowledges a message of QoS 1.

@@ -1,8 +1,11 @@
 //! Bytes that no client should send: they cost their own connection, and nobody else notices.
 
 mod behaviours;
+mod damage;
 mod fuzz;
 mod inputs;
+mod mutated;
+mod mutated_v5;
 mod scene;
 
 use std::io::{Read, Write};

@@ -39,6 +39,11 @@ impl Scene {
         Scene { threads: threads(pid), files: open_files(pid), home, broker, neighbour }
     }
 
+    /// KiB of the broker's memory now, without its program file.
+    pub(super) fn memory_kib(&self) -> i64 {
+        self.broker.memory_kib("RssAnon")
+    }
+
     /// Checks that nothing is left of the attack, and that nobody else has noticed it.
     pub(super) fn end(self) {
         let pid = self.broker.pid();
