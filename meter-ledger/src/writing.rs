@@ -180,9 +180,9 @@ impl Batch<'_> {
 
     /// Records a minute unless it is there. The same content with the same number
     /// is the same minute, whichever outbox it was recorded for: it can be
-    /// delivered again after the meter's outbox has changed. So is the same content
-    /// of an outbox that was set back, whatever its number: its publisher numbers
-    /// anew what it had counted under the old one.
+    /// delivered again after the meter's outbox has changed. Whatever its number, so is
+    /// the same content of a minute that was watched as a whole, or of an outbox that
+    /// was set back: its publisher numbers anew what it had counted under the old one.
     pub fn record(&mut self, mark: &OutboxMark, count: &PulseCount) -> Result<Recording, LedgerError> {
         self.record_of((mark.meter_row, mark.outbox_row), count)
     }
@@ -207,7 +207,9 @@ impl Batch<'_> {
                     Recording::Contradiction { kept }
                 });
             }
-            let is_same = row.of_copy || row.seq.is_none_or(|seq| seq == count.seq);
+            // Two outboxes share a minute, but nobody can watch it twice.
+            let is_whole = i64::from(row.watched_s) == Minute::SECONDS;
+            let is_same = is_whole || row.of_copy || row.seq.is_none_or(|seq| seq == count.seq);
             (content && is_same).then_some(Recording::OfAnotherOutbox)
         });
         if let Some(same) = same {

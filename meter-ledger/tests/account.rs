@@ -186,9 +186,12 @@ fn a_minute_delivered_again_after_its_outbox_was_replaced_is_the_same_minute() {
     let mark = batch.register(&meter(), &info("b", &[])).unwrap();
     let again = PulseCount { minute: minute(1), watched_s: 60, seq: 42, pulses: 1, total: 2 };
     assert_eq!(batch.record(&mark, &again).unwrap(), meter_ledger::Recording::OfAnotherOutbox);
-    // Another card's own minute of that name is another one.
-    let other = PulseCount { seq: 1, ..again };
-    assert_eq!(batch.record(&mark, &other).unwrap(), meter_ledger::Recording::Recorded);
+    // Numbered anew: nobody watches a minute twice as a whole.
+    let anew = PulseCount { seq: 7, ..again };
+    assert_eq!(batch.record(&mark, &anew).unwrap(), meter_ledger::Recording::OfAnotherOutbox);
+    // Another card's own part of that minute is another one.
+    let part = PulseCount { seq: 1, watched_s: 30, ..again };
+    assert_eq!(batch.record(&mark, &part).unwrap(), meter_ledger::Recording::Recorded);
     batch.commit().unwrap();
     let known = ledger.meter(&meter()).unwrap().unwrap();
     assert_eq!(ledger.sum(&known, minute(0)..minute(3)).unwrap().pulses, 4);
