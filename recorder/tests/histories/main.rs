@@ -28,8 +28,12 @@ fn setting(name: &str) -> Option<u64> {
 
 #[test]
 fn every_history_ends_well() {
-    let count = setting("HISTORIES").map_or(HISTORIES, |count| count as u32);
-    let seed = setting("HISTORIES_SEED").unwrap_or_else(|| daemon_runtime::now().as_nanosecond() as u64);
+    // The few of everyday are always the same ones; many are others each time.
+    let (count, usual) = match setting("HISTORIES") {
+        Some(count) => (count as u32, daemon_runtime::now().as_nanosecond() as u64),
+        None => (HISTORIES, 1),
+    };
+    let seed = setting("HISTORIES_SEED").unwrap_or(usual);
     let began = Instant::now();
     println!("{count} histories, HISTORIES_SEED={seed}");
     if let Err(found) = try_histories(count, seed, None) {
