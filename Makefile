@@ -73,6 +73,11 @@ bench-broker: ## Measures the broker against mosquitto, taking turns, and its PU
 	cargo build --release --locked --package powerpi-broker --bins --examples
 	target/release/examples/benchmark $(BENCH)
 
+bench-ingest: ## Measures minutes of 1 to 10,000 meters through broker and recorder (BENCH='--rounds 3')
+	deploy/install-packages.sh build test
+	cargo build --release --locked --bins
+	cargo run --release --locked --package end-to-end --example ingest -- $(BENCH)
+
 bench-web: ## Measures the pages against nginx and others, taking turns (BENCH='ROUNDS SECONDS')
 	deploy/install-packages.sh build test bench
 	cargo build --release --locked --package powerpi-web --bins --examples
@@ -115,4 +120,4 @@ test-container: ## Builds the image of the server's programs and runs compose.ya
 	deploy/container/test.sh target/release/pi-publisher
 
 .PHONY: packages packages-arm test-packages test-arm test-container
-.PHONY: help demo test test-beside-load test-gpio test-histories screenshots torture bench-broker bench-publisher bench-web bench-attacks bench-sd-card deny
+.PHONY: help demo test test-beside-load test-gpio test-histories screenshots torture bench-broker bench-ingest bench-publisher bench-web bench-attacks bench-sd-card deny

@@ -12,32 +12,50 @@ pub struct Burden {
     pub cpu: Duration,
     /// Resident memory in KiB.
     pub resident_kib: u64,
+    /// The most that it was.
+    pub peak_kib: u64,
 }
 
 impl Program {
     /// Its CPU and memory so far.
     pub fn burden(&self) -> Burden {
-        let stat = fs::read_to_string(format!("/proc/{}/stat", self.id())).unwrap();
-        let fields: Vec<&str> = stat.rsplit_once(')').unwrap().1.split_whitespace().collect();
-        // utime and stime are the 14th and 15th field, in hundredths of a second.
-        let ticks: u64 = [11, 12].map(|field: usize| fields[field].parse::<u64>().unwrap()).iter().sum();
         let resident_kib = resident_kib(self.id()).unwrap();
-        Burden { cpu: Duration::from_millis(10 * ticks), resident_kib }
+        let peak_kib = kib(self.id(), "VmHWM:").unwrap();
+        // utime and stime are the 14th and 15th field.
+        Burden { cpu: cpu(&self.id().to_string(), [14, 15]), resident_kib, peak_kib }
     }
 
     /// KiB of its memory that no file holds; 0 once it has ended.
     pub fn anonymous_kib(&self) -> u64 {
-        kib_of(self.id(), "RssAnon:").unwrap_or_default()
+        kib(self.id(), "RssAnon:").unwrap_or_default()
     }
+
+    /// Asks it to stop, as [`stop`](Self::stop) does; all the CPU time that it has taken.
+    pub fn stop_and_count(self) -> Duration {
+        // cutime and cstime: of those that have ended and were waited for.
+        let ended = || cpu("self", [16, 17]);
+        let before = ended();
+        self.stop();
+        ended() - before
+    }
+}
+
+/// The sum of two fields of a process's `stat`, which are in hundredths of a second.
+fn cpu(process: &str, fields: [usize; 2]) -> Duration {
+    let stat = fs::read_to_string(format!("/proc/{process}/stat")).unwrap();
+    // The second field is a name in parentheses, with whatever it has of spaces.
+    let behind_name: Vec<&str> = stat.rsplit_once(')').unwrap().1.split_whitespace().collect();
+    let ticks: u64 = fields.map(|field| behind_name[field - 3].parse::<u64>().unwrap()).iter().sum();
+    Duration::from_millis(10 * ticks)
 }
 
 /// A process's resident memory, if it is still running.
 pub(crate) fn resident_kib(process: u32) -> Option<u64> {
-    kib_of(process, "VmRSS:")
+    kib(process, "VmRSS:")
 }
 
-fn kib_of(process: u32, which: &str) -> Option<u64> {
+fn kib(process: u32, field: &str) -> Option<u64> {
     let status = fs::read_to_string(format!("/proc/{process}/status")).ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix(which))?;
+    let line = status.lines().find_map(|line| line.strip_prefix(field))?;
     line.trim().trim_end_matches(" kB").parse().ok()
 }
