@@ -34,7 +34,7 @@ pub struct Daemon<'a> {
     pub version: &'static str,
     /// A settings file named on the command line; it must exist.
     pub config: Option<&'a Path>,
-    /// Threads of the async runtime; 1 suits whatever mostly waits.
+    /// Threads of the async runtime besides the main one; 1 suits whatever mostly waits, 0 what never blocks.
     pub worker_threads: usize,
     /// Who may read the files that it creates.
     pub files: Files,
@@ -85,7 +85,7 @@ impl Daemon<'_> {
     }
 }
 
-/// Runs `run` in an async runtime of so many threads until it ends, which it does soon after its
+/// Runs `run` in an async runtime of so many threads besides this one until it ends, which it does soon after its
 /// token is cancelled by SIGTERM or SIGINT.
 ///
 /// # Errors
@@ -94,11 +94,15 @@ pub fn block_on<R>(worker_threads: usize, run: impl FnOnce(CancellationToken) ->
 where
     R: Future<Output = anyhow::Result<()>>,
 {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(worker_threads)
-        .enable_all()
-        .build()
-        .context("starting the async runtime")?;
+    let mut builder = match worker_threads {
+        // Without hops from one thread to another.
+        0 => tokio::runtime::Builder::new_current_thread(),
+        _ => tokio::runtime::Builder::new_multi_thread(),
+    };
+    if worker_threads > 0 {
+        builder.worker_threads(worker_threads);
+    }
+    let runtime = builder.enable_all().build().context("starting the async runtime")?;
     let outcome = runtime.block_on(async {
         let shutdown = shutdown::on_signal().context("installing signal handlers")?;
         failure::stop_on_error(shutdown.clone());

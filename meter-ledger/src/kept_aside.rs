@@ -136,6 +136,13 @@ impl Batch<'_> {
 }
 
 impl Ledger {
+    /// Whether a minute up to `latest` is kept aside.
+    pub fn has_kept_aside(&self, latest: Minute) -> Result<bool, LedgerError> {
+        let mut statement =
+            self.connection.prepare_cached("SELECT EXISTS (SELECT 1 FROM aside WHERE minute <= ?1)")?;
+        Ok(statement.query_row([latest.epoch_minutes()], |row| row.get(0))?)
+    }
+
     /// What is kept aside of a meter; `None` where nothing is.
     pub fn kept_aside(&self, meter: &RecordedMeter) -> Result<Option<KeptAside>, LedgerError> {
         let mut statement = self

@@ -10,6 +10,7 @@ mod error;
 mod hours;
 mod kept_aside;
 mod meter_readings;
+mod newest;
 mod reading;
 mod schema;
 mod sum;
@@ -24,16 +25,28 @@ use rusqlite::config::DbConfig;
 pub use error::LedgerError;
 pub use kept_aside::{KeepingAside, KeptAside};
 pub use meter_readings::{EnteredReading, Entering, TakingBack};
+use newest::NewestMinutes;
 pub use reading::{RecordedMeter, RecordedMinute};
 use schema::LEDGER;
 pub use sum::Sum;
 pub use trust::{Gap, GapReason, Trust};
 pub use writing::{Batch, OutboxMark, Recording};
 
+/// Pages in the write-ahead log before they move to the file: 16 MiB. Each meter's newest minutes have a page of their
+/// own, which is written again with each batch, but moves only once.
+const CHECKPOINT_PAGES: i64 = 4_000;
+
+/// What the log is cut down to after it was longer, in bytes.
+const LOG_BYTES: i64 = 64 * 1024 * 1024;
+
+/// Memory for pages, in KiB, if there are so many: those of thousands of meters.
+const CACHE_KIB: i64 = 32 * 1024;
+
 /// An open ledger, for one thread.
 #[derive(Debug)]
 pub struct Ledger {
     connection: Connection,
+    newest: NewestMinutes,
 }
 
 impl Ledger {
@@ -43,12 +56,15 @@ impl Ledger {
         // The log and its index stay when the writer closes: readers that may not write
         // in the folder could not open the ledger without them.
         connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
-        Ok(Self { connection })
+        connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
+        connection.pragma_update(None, "journal_size_limit", LOG_BYTES)?;
+        connection.pragma_update(None, "cache_size", -CACHE_KIB)?;
+        Ok(Self { connection, newest: NewestMinutes::default() })
     }
 
     /// Opens an existing ledger for reading. It may be written at the same time;
     /// every call sees one committed state.
     pub fn open_read_only(path: &Path) -> Result<Self, LedgerError> {
-        Ok(Self { connection: LEDGER.open_read_only(path)? })
+        Ok(Self { connection: LEDGER.open_read_only(path)?, newest: NewestMinutes::default() })
     }
 }

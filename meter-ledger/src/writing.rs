@@ -7,6 +7,7 @@ use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, 
 
 use crate::error::damaged;
 use crate::hours::Additions;
+use crate::newest::NewestMinutes;
 use crate::sum::Counted;
 use crate::{Ledger, LedgerError, constants};
 
@@ -59,6 +60,7 @@ pub enum Recording {
 #[derive(Debug)]
 pub struct Batch<'ledger> {
     transaction: Transaction<'ledger>,
+    newest: &'ledger mut NewestMinutes,
     hours: Additions,
     /// By meter: minutes that came again, and those that came with another count.
     again: BTreeMap<i64, (u64, u64)>,
@@ -79,7 +81,9 @@ impl Ledger {
     /// Begins a batch.
     pub fn batch(&mut self) -> Result<Batch<'_>, LedgerError> {
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        Ok(Batch { transaction, hours: Additions::default(), again: BTreeMap::new() })
+        self.newest.begin(&transaction)?;
+        let newest = &mut self.newest;
+        Ok(Batch { transaction, newest, hours: Additions::default(), again: BTreeMap::new() })
     }
 
     /// Every meter's current outbox, and how far it is recorded.
@@ -194,7 +198,8 @@ impl Batch<'_> {
         count: &PulseCount,
     ) -> Result<Recording, LedgerError> {
         let minute = count.minute.epoch_minutes();
-        let rows = self.rows(meter_row, minute)?;
+        let is_new = self.newest.is_new(&self.transaction, meter_row, minute)?;
+        let rows = if is_new { Vec::new() } else { self.rows(meter_row, minute)? };
         let same = rows.iter().find_map(|row| {
             let content =
                 (row.pulses, row.watched_s, row.total) == (count.pulses, count.watched_s, count.total);

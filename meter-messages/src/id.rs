@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use foreign_text::foreign;
 use serde::{Deserialize, Serialize};
@@ -47,7 +48,7 @@ macro_rules! id {
         $(#[$doc])*
         #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[serde(try_from = "String", into = "String")]
-        pub struct $name(String);
+        pub struct $name(Arc<str>);
 
         impl $name {
             /// The name as text.
@@ -60,7 +61,7 @@ macro_rules! id {
             type Err = IdError;
             fn from_str(value: &str) -> Result<Self, IdError> {
                 check($field, value)?;
-                Ok(Self(value.to_owned()))
+                Ok(Self(value.into()))
             }
         }
 
@@ -68,13 +69,13 @@ macro_rules! id {
             type Error = IdError;
             fn try_from(value: String) -> Result<Self, IdError> {
                 check($field, &value)?;
-                Ok(Self(value))
+                Ok(Self(value.into()))
             }
         }
 
         impl From<$name> for String {
             fn from(id: $name) -> String {
-                id.0
+                (*id.0).to_owned()
             }
         }
 

@@ -8,8 +8,8 @@ use std::time::{Duration, UNIX_EPOCH};
 use meter_messages::{Meter, Minute};
 use rrd::ConsolidationFn;
 use rrd::ops::create::{Archive, DataSource, DataSourceName, create};
+use rrd::ops::fetch;
 use rrd::ops::update::{BatchTime, Datum, Options, update_all};
-use rrd::ops::{fetch, info};
 
 use crate::error::DatabaseError;
 use crate::header;
@@ -148,12 +148,9 @@ impl MeterDatabase {
     }
 
     fn last_in_file(&self) -> Result<Minute, DatabaseError> {
-        header::check(&self.path)?;
         let damaged =
             || DatabaseError::Damaged { path: self.path.clone(), why: "the time of its last update" };
-        let mut info = patiently(&self.path, || info::info(&self.path))?;
-        let last = info.remove("last_update").and_then(info::InfoValue::into_count).ok_or_else(damaged)?;
-        let last = i64::try_from(last).map_err(|_| damaged())?;
+        let last = header::check(&self.path)?;
         if last % Minute::SECONDS != 0 {
             return Err(damaged());
         }

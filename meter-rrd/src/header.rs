@@ -23,22 +23,19 @@ const NAME: usize = 20;
 /// Identifies byte order and floating point format.
 const FLOAT_COOKIE: f64 = 8.642135E130;
 
-/// Checks everything in a file that could crash librrd.
-pub(crate) fn check(path: &Path) -> Result<(), DatabaseError> {
+/// Checks everything in a file that could crash librrd; returns the time of its last update, in seconds since 1970.
+pub(crate) fn check(path: &Path) -> Result<i64, DatabaseError> {
     let mut file = File::open(path).map_err(DatabaseError::io(path))?;
     let length = file.metadata().map_err(DatabaseError::io(path))?.len();
     let rows = ARCHIVE_ROWS as u64 * 8;
     let header = length.checked_sub(rows).filter(|&header| header < 4096);
     let mut bytes = vec![0; header.unwrap_or_default() as usize];
     file.read_exact(&mut bytes).map_err(DatabaseError::io(path))?;
-    match fault(&bytes) {
-        None => Ok(()),
-        Some(why) => Err(DatabaseError::Damaged { path: path.to_owned(), why }),
-    }
+    last_update(&bytes).map_err(|why| DatabaseError::Damaged { path: path.to_owned(), why })
 }
 
-/// What is wrong with a header, given from the first byte to the first value.
-fn fault(header: &[u8]) -> Option<&'static str> {
+/// The time of the last update in a header, given from the first byte to the first value; or what is wrong with it.
+fn last_update(header: &[u8]) -> Result<i64, &'static str> {
     let mut fields = Fields { header, at: 0 };
     let checks: [(bool, &'static str); 12] = [
         (fields.text(4) == b"RRD", "not an RRD file"),
@@ -55,16 +52,22 @@ fn fault(header: &[u8]) -> Option<&'static str> {
         (fields.word() == Some(1), "the archive's steps"),
     ];
     if let Some((_, why)) = checks.into_iter().find(|(right, _)| !right) {
-        return Some(why);
+        return Err(why);
     }
-    // Times of the last update, what was last given, what is being consolidated.
-    let live =
-        [2 * WORD, 16].map(|times| fields.skipped(PARAMETERS) + times + (32 + PARAMETERS) + PARAMETERS);
-    let current_row = Fields { header, at: header.len().saturating_sub(WORD) }.word();
-    if !live.contains(&(header.len() - WORD)) {
-        return Some("its size");
+    let mut live = Fields { header, at: fields.skipped(PARAMETERS) };
+    // Two times of the last update (seconds and more), what was last given, what is being consolidated.
+    let end = header.len() - WORD;
+    let times = end.checked_sub(live.at + (32 + PARAMETERS) + PARAMETERS);
+    let last = match times {
+        Some(16) => live.take(8, 8).and_then(|bytes| Some(i64::from_ne_bytes(bytes.try_into().ok()?))),
+        Some(times) if times == 2 * WORD => live.word().map(|last| last as i64),
+        _ => None,
+    };
+    let current_row = Fields { header, at: end }.word();
+    if current_row.is_none_or(|row| row >= ARCHIVE_ROWS) {
+        return Err("the place of its newest value");
     }
-    (current_row.is_none_or(|row| row >= ARCHIVE_ROWS)).then_some("the place of its newest value")
+    last.ok_or("its size")
 }
 
 /// Reads one field after the other, each at a multiple of its size.

@@ -1,18 +1,20 @@
 //! The one thread that owns the ledger: takes what has come, records it in one
 //! commit, and only then lets it be acknowledged.
 
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use daemon_runtime::{Alive, LogPace, OwnerThread, Shares};
 use flume::{Receiver, RecvTimeoutError, Sender};
-use meter_ledger::{Ledger, LedgerError};
+use meter_ledger::{Batch, Ledger, LedgerError};
 use meter_messages::{Mark, Meter, Minute, OutboxId, SiteId};
 use rumqttc::Publish;
 use tokio::sync::mpsc::UnboundedSender;
 
-use crate::pictures::Recorded;
+use crate::marks::{MarkOf, Marks};
+use crate::pictures::{self, Recorded};
 use crate::plausible_time::PlausibleTime;
 use crate::progress::Progress;
 use crate::tally::{MeterState, Tally};
@@ -24,12 +26,6 @@ const LARGEST_BATCH: usize = 5000;
 /// after which nothing more is on its way.
 const LONGEST_WAIT: Duration = Duration::from_millis(50);
 const PAUSE: Duration = Duration::from_millis(2);
-
-/// While more is coming, a mark that has moved is said once in so long …
-const MARK_EVERY: Duration = Duration::from_secs(1);
-
-/// … or once it has moved so far: a publisher sends only so many minutes beyond its mark.
-const MARK_EACH: u64 = 2500;
 
 /// How long a refused commit (a full disk) waits for its next try.
 const RETRY: Duration = Duration::from_secs(1);
@@ -79,8 +75,8 @@ pub struct Bookkeeping {
     connection: u64,
     nonsense: u64,
     strangers: Strangers,
-    said: SaidMarks,
-    pictures: Sender<Vec<Recorded>>,
+    marks: Marks,
+    pictures: Sender<Recorded>,
 }
 
 /// How much is recorded.
@@ -112,45 +108,11 @@ impl Strangers {
     }
 }
 
-/// Which marks were said last, and which have moved since.
-#[derive(Debug, Default)]
-struct SaidMarks {
-    last: HashMap<(Meter, OutboxId), (Instant, u64)>,
-    unsaid: HashSet<(Meter, OutboxId)>,
-}
-
-impl SaidMarks {
-    /// Whether a mark that has moved to `seq` is said now; otherwise it is once its time has come.
-    fn moved(&mut self, mark: &(Meter, OutboxId), seq: u64, now: Instant) -> bool {
-        let waits = self.last.get(mark).is_some_and(|(at, said)| {
-            now.duration_since(*at) < MARK_EVERY && seq.saturating_sub(*said) < MARK_EACH
-        });
-        if waits {
-            self.unsaid.insert(mark.clone());
-        }
-        !waits
-    }
-
-    /// Marks that have waited long enough.
-    fn due(&self, now: Instant) -> Vec<(Meter, OutboxId)> {
-        let is_due = |mark: &&(Meter, OutboxId)| {
-            self.last.get(*mark).is_none_or(|(at, _)| now.duration_since(*at) >= MARK_EVERY)
-        };
-        self.unsaid.iter().filter(is_due).cloned().collect()
-    }
-
-    /// It is said: one that is said twice asks for everything after it again.
-    fn said(&mut self, mark: (Meter, OutboxId), seq: u64, now: Instant) {
-        self.unsaid.remove(&mark);
-        self.last.insert(mark, (now, seq));
-    }
-}
-
 impl Bookkeeping {
     /// Goes on where the ledger ends.
     pub fn new(
         ledger: Ledger,
-        pictures: Sender<Vec<Recorded>>,
+        pictures: Sender<Recorded>,
         limits: Limits,
         time: PlausibleTime,
     ) -> Result<Self, LedgerError> {
@@ -160,7 +122,7 @@ impl Bookkeeping {
             let beyond = ledger.beyond(&mark)?;
             meters.insert(meter, MeterState::new(Progress::new(mark, beyond)));
         }
-        let (strangers, said) = (Strangers::new(limits), SaidMarks::default());
+        let (strangers, marks) = (Strangers::new(limits), Marks::default());
         Ok(Self {
             ledger,
             meters,
@@ -170,7 +132,7 @@ impl Bookkeeping {
             connection: 0,
             nonsense: 0,
             strangers,
-            said,
+            marks,
             pictures,
         })
     }
@@ -188,7 +150,7 @@ impl Bookkeeping {
     /// One batch; false when there will be no more.
     fn work(&mut self, alive: &Alive, inputs: &Receiver<Input>, output: &UnboundedSender<Output>) -> bool {
         // Marks that have moved do not wait for the next minute.
-        let patience = if self.said.unsaid.is_empty() { LOOK_EVERY } else { MARK_EVERY };
+        let patience = self.marks.patience().unwrap_or(LOOK_EVERY);
         let Some(batch) = collect(alive, inputs, patience) else { return false };
         let mut refused = false;
         loop {
@@ -219,8 +181,8 @@ impl Bookkeeping {
         }
     }
 
-    /// Records a batch in which no minute after `latest` can be true; returns what is to be said. After an
-    /// error nothing has changed, and it can be tried again.
+    /// Records a batch in which no minute after `latest` can be true; returns what is to be said. An empty one
+    /// means that nothing more is on its way. After an error nothing has changed, and it can be tried again.
     ///
     /// # Errors
     /// If the ledger cannot be written.
@@ -230,11 +192,15 @@ impl Bookkeeping {
         latest: Option<Minute>,
         now: Instant,
     ) -> Result<Output, LedgerError> {
-        let mut batch = self.ledger.batch()?;
+        let time_has_come = latest.map(|latest| self.ledger.has_kept_aside(latest)).transpose()?;
+        if inputs.is_empty() && time_has_come != Some(true) && self.marks.patience().is_none() {
+            return Ok(Output::default());
+        }
         let mut tally = Tally::new(&self.meters, &self.shares, latest, self.connection, now);
-        if let Some(latest) = latest {
+        let mut batch = self.ledger.batch()?;
+        if let Some(latest) = latest.filter(|_| time_has_come == Some(true)) {
             let due = batch.record_kept_aside(latest, LARGEST_BATCH)?;
-            tally.recorded.extend(due.iter().map(|(meter, count)| Recorded::of(meter, count)));
+            due.iter().for_each(|(meter, count)| pictures::add(&mut tally.recorded, meter, count));
         }
         for input in inputs {
             match input {
@@ -242,22 +208,20 @@ impl Bookkeeping {
                 Input::Connected => tally.connected(),
             }
         }
-        let mut moved = Vec::new();
         for (meter, mark) in tally.moved() {
-            batch.keep_mark(mark)?;
-            moved.push(((meter, mark.outbox.clone()), mark.mark_seq));
+            self.marks.moved((meter, mark.outbox.clone()), mark.mark_seq, now);
         }
-        batch.commit()?;
+        let due = self.marks.due(inputs.is_empty(), now);
+        if let Err(error) = store_marks(&mut batch, &tally, &due).and_then(|()| batch.commit()) {
+            self.marks.not_said(due, now);
+            return Err(error);
+        }
         let Tally { changed, shares, connection, needed, recorded, nonsense, strangers, .. } = tally;
-        self.meters.extend(changed);
-        self.shares = shares;
-        if nonsense > 0 {
-            self.nonsense += nonsense;
-            static PACE: LogPace = LogPace::new();
-            if PACE.due().is_some() {
-                tracing::warn!(since_start = self.nonsense, "{nonsense} messages ignored");
-            }
+        if let Cow::Owned(shares) = shares {
+            self.shares = shares;
         }
+        self.meters.extend(changed);
+        self.count_nonsense(nonsense);
         if !recorded.is_empty() {
             // Their thread is gone only where this process is about to end.
             let _ = self.pictures.send(recorded);
@@ -265,15 +229,21 @@ impl Bookkeeping {
         if std::mem::replace(&mut self.connection, connection) != connection {
             self.strangers = Strangers::new(self.limits);
         }
-        moved.retain(|(mark, seq)| self.said.moved(mark, *seq, now));
-        let due = self.said.due(now).into_iter().chain(moved.into_iter().map(|(mark, _)| mark));
-        let mut marks: HashMap<_, _> = due.map(|mark| (mark, false)).collect();
+        let mut marks: HashMap<_, _> = due.into_iter().map(|mark| (mark, false)).collect();
         marks.extend(needed.into_iter().map(|mark| (mark, true)));
         Ok(Output {
             acknowledge: Vec::new(),
             marks: self.marks(marks, now),
             strangers: self.strangers.introduce(strangers),
         })
+    }
+
+    fn count_nonsense(&mut self, messages: u64) {
+        self.nonsense += messages;
+        static PACE: LogPace = LogPace::new();
+        if messages > 0 && PACE.due().is_some() {
+            tracing::warn!(since_start = self.nonsense, "{messages} messages ignored");
+        }
     }
 
     /// What is said of some marks, and where asked what is missing. The one of a meter's current outbox comes
@@ -287,11 +257,18 @@ impl Bookkeeping {
             let message = progress.mark.to_message(missing);
             let said = if state.current == outbox { &mut current } else { &mut others };
             said.push((meter.clone(), message));
-            self.said.said((meter, outbox), progress.mark.mark_seq, now);
+            self.marks.said((meter, outbox), progress.mark.mark_seq, now);
         }
         others.append(&mut current);
         others
     }
+}
+
+/// Stores the marks that are said now, and those of which the ledger's minutes do not tell all. The others follow from
+/// the minutes beyond what is stored, which a start reads.
+fn store_marks(batch: &mut Batch<'_>, tally: &Tally<'_>, due: &[MarkOf]) -> Result<(), LedgerError> {
+    let stored: HashSet<_> = due.iter().chain(&tally.needed).chain(&tally.untold).collect();
+    stored.into_iter().filter_map(|mark| tally.mark(mark)).try_for_each(|mark| batch.keep_mark(mark))
 }
 
 /// What has come together, or nothing for a while; `None` once the subscription is gone.

@@ -7,6 +7,7 @@
 //! thread). Start reading at [`run`].
 
 pub mod bookkeeping;
+mod marks;
 pub mod pictures;
 pub mod plausible_time;
 pub mod progress;
@@ -34,7 +35,8 @@ pub async fn run(settings: Settings, shutdown: CancellationToken) -> anyhow::Res
         format!("creating the folder {} (does this user have permission?)", settings.rrd_dir.display())
     })?;
 
-    let (recorded, pictures) = Pictures::new(reader, settings.rrd_dir, shutdown.clone()).spawn()?;
+    let (recorded, pictures) =
+        Pictures::new(reader, settings.rrd_dir, settings.max_rrd_files, shutdown.clone()).spawn()?;
     let (output, outputs) = tokio::sync::mpsc::unbounded_channel();
     let limits = Limits { max_meters: settings.max_meters };
     let time = PlausibleTime::new(settings.wait_for_sync);

@@ -13,6 +13,6 @@ const ABOUT: &str = "Records pulse counts from MQTT into the ledger and one RRD 
 fn main() -> ExitCode {
     let arguments = Arguments::read(NAME, VERSION, ABOUT);
     let config = arguments.config();
-    Daemon { name: NAME, version: VERSION, config, worker_threads: 1, files: Files::OfGroup }
+    Daemon { name: NAME, version: VERSION, config, worker_threads: 0, files: Files::OfGroup }
         .run(recorder::run)
 }

@@ -1,41 +1,40 @@
 //! The one thread that owns the RRD files: what the pictures are drawn from.
 //!
 //! They are derived from the ledger. Whatever is doubtful about a file (late
-//! minutes, damage, a difference found at the start) ends in making it anew.
+//! minutes, damage, a difference found at the start) ends in making it anew. A file is written at most every ten
+//! seconds: what comes meanwhile is written together.
 
-use std::collections::{BTreeMap, HashMap};
+mod files;
+
+use std::collections::HashMap;
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::Context;
-use daemon_runtime::{Alive, OwnerThread};
+use daemon_runtime::{Alive, LogPace, OwnerThread};
 use flume::{Receiver, RecvTimeoutError, Sender};
 use meter_ledger::{Ledger, RecordedMeter};
 use meter_messages::{Meter, Minute, PulseCount};
-use meter_rrd::{Appended, MeterDatabase};
+use meter_rrd::{Appended, DatabaseError, MeterDatabase};
 use tokio_util::sync::CancellationToken;
+
+use crate::pictures::files::{Files, RETRY};
 
 /// A publisher's clock may be ahead of ours by so much; a minute further ahead
 /// is in the ledger, but would push a year of others out of the archive.
 const AHEAD: i64 = 5;
 
-/// How often rebuilding a file is retried.
-const RETRY: Duration = Duration::from_secs(30);
+/// Files are rebuilt for so long before what has come meanwhile is looked at.
+const AT_A_TIME: Duration = Duration::from_millis(500);
 
-/// A minute that is in the ledger now.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Recorded {
-    /// Its meter.
-    pub meter: Meter,
-    /// The minute.
-    pub minute: Minute,
-    /// Its pulses.
-    pub pulses: u32,
-}
+/// Minutes that are in the ledger now, and their pulses.
+pub type Recorded = HashMap<Meter, Vec<(Minute, u32)>>;
 
-impl Recorded {
-    pub(crate) fn of(meter: &Meter, count: &PulseCount) -> Self {
-        Self { meter: meter.clone(), minute: count.minute, pulses: count.pulses }
+pub(crate) fn add(recorded: &mut Recorded, meter: &Meter, count: &PulseCount) {
+    let minute = (count.minute, count.pulses);
+    match recorded.get_mut(meter) {
+        Some(minutes) => minutes.push(minute),
+        None => _ = recorded.insert(meter.clone(), vec![minute]),
     }
 }
 
@@ -43,8 +42,7 @@ impl Recorded {
 pub struct Pictures {
     ledger: Ledger,
     rrd_dir: PathBuf,
-    /// `None` for a meter whose file has to be rebuilt.
-    databases: HashMap<Meter, Option<MeterDatabase>>,
+    files: Files,
     /// Meters with minutes from the future, and the last of them: what they lack
     /// is made good when its time has come.
     ahead: HashMap<Meter, Minute>,
@@ -52,15 +50,15 @@ pub struct Pictures {
 }
 
 impl Pictures {
-    /// Draws on `ledger` (a reader of its own). On `shutdown` long work is left:
+    /// Draws on `ledger` (a reader of its own), for at most so many meters. On `shutdown` long work is left:
     /// the next start checks everything.
-    pub fn new(ledger: Ledger, rrd_dir: PathBuf, shutdown: CancellationToken) -> Self {
-        Self { ledger, rrd_dir, databases: HashMap::new(), ahead: HashMap::new(), shutdown }
+    pub fn new(ledger: Ledger, rrd_dir: PathBuf, max_files: usize, shutdown: CancellationToken) -> Self {
+        Self { ledger, rrd_dir, files: Files::new(max_files), ahead: HashMap::new(), shutdown }
     }
 
     /// Checks every file against the ledger, then follows it until every sender
     /// is gone.
-    pub fn spawn(mut self) -> std::io::Result<(Sender<Vec<Recorded>>, OwnerThread)> {
+    pub fn spawn(mut self) -> std::io::Result<(Sender<Recorded>, OwnerThread)> {
         let (sender, recorded) = flume::unbounded();
         let thread = OwnerThread::spawn("pictures", move |alive| {
             if let Err(error) = self.check_all(alive) {
@@ -73,7 +71,9 @@ impl Pictures {
     }
 
     fn check_all(&mut self, alive: &Alive) -> anyhow::Result<()> {
-        for known in self.ledger.meters()? {
+        let (with_file, without): (Vec<_>, Vec<_>) = (self.ledger.meters()?.into_iter())
+            .partition(|known| MeterDatabase::path(&self.rrd_dir, &known.meter).exists());
+        for known in with_file {
             alive.step();
             if self.shutdown.is_cancelled() {
                 return Ok(());
@@ -82,7 +82,10 @@ impl Pictures {
                 tracing::warn!(meter = %known.meter, "{error:#}");
                 None
             });
-            self.databases.insert(known.meter, trusted);
+            self.files.hold(known.meter, trusted);
+        }
+        for known in without {
+            self.begin(&known.meter);
         }
         self.rebuild_outdated(alive);
         Ok(())
@@ -99,74 +102,82 @@ impl Pictures {
         Ok(same.then_some(database))
     }
 
-    fn follow(&mut self, alive: &Alive, recorded: &Receiver<Vec<Recorded>>) {
+    /// Has a meter's file made, if there may be one more.
+    fn begin(&mut self, meter: &Meter) {
+        if self.files.take(meter) {
+            return;
+        }
+        static PACE: LogPace = LogPace::new();
+        if let Some(left_out) = PACE.due() {
+            tracing::warn!(%meter, left_out, "no RRD file, and so no pictures: its site has as many as it may have (max_rrd_files)");
+        }
+    }
+
+    fn follow(&mut self, alive: &Alive, recorded: &Receiver<Recorded>) {
         loop {
-            let doubtful = self.databases.values().any(Option::is_none);
-            let first = alive.wait(|| match doubtful {
-                true => recorded.recv_timeout(RETRY),
-                false => recorded.recv().map_err(|_| RecvTimeoutError::Disconnected),
+            // On a shutdown nothing is rebuilt any more.
+            let patience = self.files.patience(Instant::now()).filter(|_| !self.shutdown.is_cancelled());
+            let first = alive.wait(|| match patience {
+                Some(patience) => recorded.recv_timeout(patience),
+                None => recorded.recv().map_err(|_| RecvTimeoutError::Disconnected),
             });
-            if matches!(first, Err(RecvTimeoutError::Disconnected)) {
+            let ends = matches!(first, Err(RecvTimeoutError::Disconnected));
+            let now = Instant::now();
+            for (meter, minutes) in first.into_iter().chain(recorded.try_iter()).flatten() {
+                if !self.files.is_there(&meter) {
+                    self.begin(&meter);
+                }
+                self.files.wait(meter, minutes, now);
+            }
+            while let Some((meter, minutes)) = if ends { self.files.waiting() } else { self.files.due(now) } {
+                alive.step();
+                self.append(&meter, minutes);
+            }
+            if ends {
                 return;
-            }
-            let mut of_meter: BTreeMap<Meter, Vec<(Minute, u32)>> = BTreeMap::new();
-            for Recorded { meter, minute, pulses } in first.into_iter().chain(recorded.try_iter()).flatten() {
-                of_meter.entry(meter).or_default().push((minute, pulses));
-            }
-            for (meter, minutes) in of_meter {
-                self.append(&meter, &minutes);
             }
             self.rebuild_outdated(alive);
         }
     }
 
-    fn append(&mut self, meter: &Meter, minutes: &[(Minute, u32)]) {
-        // A meter that is not known yet, or whose file is in doubt: rebuilt.
-        let Some(Some(database)) = self.databases.get(meter) else {
-            self.databases.insert(meter.clone(), None);
-            return;
-        };
+    fn append(&mut self, meter: &Meter, mut minutes: Vec<(Minute, u32)>) {
+        let Some(database) = self.files.get(meter) else { return };
         let latest = latest();
         if self.ahead.get(meter).is_some_and(|last| *last <= latest) {
             self.ahead.remove(meter);
-            self.databases.insert(meter.clone(), None);
+            self.files.doubt(meter);
             return;
         }
-        let (minutes, ahead): (Vec<_>, Vec<_>) = minutes.iter().partition(|(minute, _)| *minute <= latest);
-        if let Some((minute, _)) = ahead.into_iter().max()
-            && self.ahead.insert(meter.clone(), minute).is_none()
-        {
-            tracing::warn!(%meter, %minute, "minutes from the future; no picture shows them yet");
+        let ahead = minutes.iter().map(|(minute, _)| *minute).filter(|minute| *minute > latest).max();
+        if let Some(minute) = ahead {
+            minutes.retain(|(minute, _)| *minute <= latest);
+            if self.ahead.insert(meter.clone(), minute).is_none() {
+                tracing::warn!(%meter, %minute, "minutes from the future; no picture shows them yet");
+            }
         }
-        let Some((first, _)) = minutes.first().copied() else { return };
-        let ascending = minutes.is_sorted_by(|one, next| one.0 < next.0);
-        match if ascending { database.append(&minutes, latest) } else { Ok(Appended::Late(first)) } {
+        match appended(database, &mut minutes, latest) {
             Ok(Appended::Stored) => return,
             Ok(Appended::Late(minute) | Appended::TooFarAhead(minute)) => {
                 tracing::debug!(%meter, %minute, "a minute out of order; rebuilding the RRD file");
             }
             Err(error) => tracing::warn!(%meter, %error, "rebuilding the RRD file"),
         }
-        self.databases.insert(meter.clone(), None);
+        self.files.doubt(meter);
     }
 
     fn rebuild_outdated(&mut self, alive: &Alive) {
-        let doubtful: Vec<Meter> = self
-            .databases
-            .iter()
-            .filter(|(_, database)| database.is_none())
-            .map(|(meter, _)| meter.clone())
-            .collect();
-        for meter in doubtful {
-            if self.shutdown.is_cancelled() {
+        let began = Instant::now();
+        while let Some(meter) = self.files.doubtful(Instant::now()) {
+            if self.shutdown.is_cancelled() || began.elapsed() >= AT_A_TIME {
                 return;
             }
             alive.step();
             match self.rebuilt(&meter).with_context(|| format!("rebuilding the RRD file of {meter}")) {
-                Ok(database) => {
-                    self.databases.insert(meter, database);
+                Ok(database) => self.files.rebuilt(&meter, database, Instant::now()),
+                Err(error) => {
+                    tracing::error!("{error:#}; next try in {RETRY:?}");
+                    self.files.rebuilt(&meter, None, Instant::now());
                 }
-                Err(error) => tracing::error!("{error:#}; next try in {RETRY:?}"),
             }
         }
     }
@@ -193,4 +204,23 @@ impl Pictures {
 /// The latest minute that can have happened.
 fn latest() -> Minute {
     Minute::nearest(daemon_runtime::now().as_second() / Minute::SECONDS + AHEAD)
+}
+
+/// Appends what the file does not have yet: one that was rebuilt meanwhile has it.
+fn appended(
+    database: &MeterDatabase,
+    minutes: &mut Vec<(Minute, u32)>,
+    latest: Minute,
+) -> Result<Appended, DatabaseError> {
+    if !minutes.is_sorted_by(|one, next| one.0 < next.0) {
+        minutes.sort_unstable();
+    }
+    let outcome = database.append(minutes, latest)?;
+    let (Appended::Late(_), Some((first, _))) = (outcome, minutes.first().copied()) else {
+        return Ok(outcome);
+    };
+    let end = Minute::nearest(database.last()?.epoch_minutes() + 1);
+    let stored: HashMap<_, _> = database.fetch(first..end)?.into_iter().collect();
+    minutes.retain(|(minute, pulses)| stored.get(minute) != Some(&f64::from(*pulses)));
+    database.append(minutes, latest)
 }

@@ -16,6 +16,8 @@ pub struct Settings {
     /// Meters that are recorded, of all sites. Half of them are shared out: each site gets a fiftieth for
     /// itself; the other half is for whoever comes first.
     pub max_meters: usize,
+    /// Meters that have an RRD file, of 4.2 MB, for pictures drawn by librrd. Shared out in the same way.
+    pub max_rrd_files: usize,
     /// Whether minutes are judged by this machine's clock only once that is synchronised; else always.
     pub wait_for_sync: bool,
     /// The broker.
@@ -28,6 +30,7 @@ impl Default for Settings {
             ledger: "/var/lib/powerpi/recorder/ledger.sqlite".into(),
             rrd_dir: "/var/lib/powerpi/recorder/rrd".into(),
             max_meters: 1000,
+            max_rrd_files: 1000,
             wait_for_sync: true,
             mqtt: MqttSettings::default(),
         }

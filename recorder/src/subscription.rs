@@ -16,6 +16,10 @@ const USUAL_CLIENT_ID: &str = "powerpi-recorder";
 /// Room for acknowledgements that wait to be written.
 const WAITING_ACKS: usize = 1000;
 
+/// Marks that the broker has not acknowledged: it does so only once they are on its disk, and rumqttc lets our own
+/// acknowledgements wait behind those that are more.
+const MARKS_IN_FLIGHT: u16 = 1000;
+
 /// The session over all its connections.
 pub struct Subscription {
     /// The broker.
@@ -34,6 +38,7 @@ impl Subscription {
         let session = MqttSession {
             clean: false,
             manual_acks: true,
+            in_flight: MARKS_IN_FLIGHT,
             room: WAITING_ACKS,
             subscriptions: vec![(ALL_METERS.to_owned(), QoS::AtLeastOnce)],
             needs_subscriptions: true,

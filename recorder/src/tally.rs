@@ -1,6 +1,7 @@
 //! What a batch of messages comes to: decided while it is written, valid once it
 //! is committed.
 
+use std::borrow::Cow;
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 use std::time::Instant;
@@ -13,7 +14,8 @@ use meter_messages::{
 };
 use rumqttc::Publish;
 
-use crate::pictures::Recorded;
+use crate::marks::MarkOf;
+use crate::pictures::{self, Recorded};
 use crate::progress::Progress;
 
 /// Why a message is ignored.
@@ -70,16 +72,18 @@ pub(crate) struct Tally<'known> {
     known: &'known HashMap<Meter, MeterState>,
     /// The states of meters that the batch speaks of, as they will be.
     pub(crate) changed: HashMap<Meter, MeterState>,
-    /// How many meters each site has: invented ones must not fill the disk.
-    pub(crate) shares: Shares<SiteId>,
+    /// How many meters each site has: invented ones must not fill the disk. Copied when a new one comes.
+    pub(crate) shares: Cow<'known, Shares<SiteId>>,
     /// The latest minute that can be true; `None` if nobody knows.
     latest: Option<Minute>,
     /// Counts connections.
     pub(crate) connection: u64,
     /// Marks that are said even if they have not moved.
-    pub(crate) needed: HashSet<(Meter, OutboxId)>,
+    pub(crate) needed: HashSet<MarkOf>,
+    /// Marks of which the ledger's minutes do not tell all: they are stored with the batch.
+    pub(crate) untold: HashSet<MarkOf>,
     /// What is new in the ledger.
-    pub(crate) recorded: Vec<Recorded>,
+    pub(crate) recorded: Recorded,
     /// How many messages were ignored.
     pub(crate) nonsense: u64,
     /// Unknown meters that sent minutes, and the outboxes that these name.
@@ -103,7 +107,7 @@ impl<'known> Tally<'known> {
     /// A batch that comes to nothing yet.
     pub(crate) fn new(
         known: &'known HashMap<Meter, MeterState>,
-        shares: &Shares<SiteId>,
+        shares: &'known Shares<SiteId>,
         latest: Option<Minute>,
         connection: u64,
         now: Instant,
@@ -111,11 +115,12 @@ impl<'known> Tally<'known> {
         Self {
             known,
             changed: HashMap::new(),
-            shares: shares.clone(),
+            shares: Cow::Borrowed(shares),
             latest,
             connection,
             needed: HashSet::new(),
-            recorded: Vec::new(),
+            untold: HashSet::new(),
+            recorded: Recorded::new(),
             nonsense: 0,
             strangers: HashMap::new(),
             now,
@@ -130,7 +135,13 @@ impl<'known> Tally<'known> {
         self.needed.extend(all.collect::<Vec<_>>());
     }
 
-    /// The outboxes whose marks the batch has moved, with their meters.
+    /// A mark as it will be.
+    pub(crate) fn mark(&self, (meter, outbox): &MarkOf) -> Option<&OutboxMark> {
+        let state = self.changed.get(meter).or_else(|| self.known.get(meter))?;
+        state.outboxes.get(outbox).map(|progress| &progress.mark)
+    }
+
+    /// The marks that the batch has moved, with their meters.
     pub(crate) fn moved(&self) -> Vec<(Meter, &OutboxMark)> {
         let mark_before = |meter: &Meter, outbox: &OutboxId| {
             self.known.get(meter).and_then(|state| state.outboxes.get(outbox)).map(|progress| &progress.mark)
@@ -202,7 +213,7 @@ impl<'known> Tally<'known> {
             _ => {}
         }
         let mark = batch.register(meter, info)?;
-        let needed = (meter.clone(), info.outbox.clone());
+        let mark_of = (meter.clone(), info.outbox.clone());
         let state = match before {
             Some(before) => {
                 if before.current != info.outbox {
@@ -211,13 +222,13 @@ impl<'known> Tally<'known> {
                         tracing::info!(%meter, old = %before.current, new = %info.outbox, left_out, "a new outbox");
                     }
                     before.current = info.outbox.clone();
-                    self.needed.insert(needed);
+                    self.needed.insert(mark_of.clone());
                 }
                 before
             }
             None => {
                 tracing::info!(%meter, name = info.name, "a new meter");
-                self.needed.insert(needed);
+                self.needed.insert(mark_of.clone());
                 let beyond = batch.beyond(&mark)?;
                 let state = MeterState::new(Progress::new(mark.clone(), beyond));
                 self.changed.entry(meter.clone()).or_insert(state)
@@ -232,7 +243,9 @@ impl<'known> Tally<'known> {
             Entry::Vacant(place) => place.insert(Progress::new(mark.clone(), batch.beyond(&mark)?)),
         };
         let lost = progress.skip_lost_below(info.oldest_seq);
-        record_lost(batch, meter, &progress.mark, lost)?;
+        if record_lost(batch, meter, &progress.mark, lost)? {
+            self.untold.insert(mark_of);
+        }
         Ok(Ok(()))
     }
 
@@ -260,6 +273,7 @@ impl<'known> Tally<'known> {
                 place.insert(Progress::new(mark, beyond))
             }
         };
+        let was_set_back = progress.mark.set_back;
         if progress.is_set_back(&count) {
             if progress.warns(self.now) {
                 let (seq, minute) = (count.seq, count.minute);
@@ -274,18 +288,22 @@ impl<'known> Tally<'known> {
                 KeepingAside::TooMany => return Ok(Err(Ignored::TooFarAhead)),
             }
             progress.note(&count, self.now);
+            self.untold.insert((meter.clone(), outbox.clone()));
         } else {
             match batch.record(&progress.mark, &count)? {
-                Recording::Recorded => self.recorded.push(Recorded::of(&meter, &count)),
+                Recording::Recorded => pictures::add(&mut self.recorded, &meter, &count),
                 // Its number may be one of the other outbox.
                 Recording::OfAnotherOutbox if !says_outbox => return Ok(Ok(())),
-                Recording::AlreadyRecorded | Recording::OfAnotherOutbox => {}
+                Recording::OfAnotherOutbox => _ = self.untold.insert((meter.clone(), outbox.clone())),
+                Recording::AlreadyRecorded => {}
                 Recording::Contradiction { kept } => warn_of_contradiction(&meter, &count, kept),
             }
             progress.note(&count, self.now);
         }
         let lost = progress.skip_lost_with_copy();
-        record_lost(batch, &meter, &progress.mark, lost)?;
+        if record_lost(batch, &meter, &progress.mark, lost)? || progress.mark.set_back != was_set_back {
+            self.untold.insert((meter.clone(), outbox.clone()));
+        }
         if progress.asks(self.now) {
             let missing: u64 = progress.missing().iter().map(|[from, to]| to - from + 1).sum();
             tracing::info!(%meter, missing, "a gap before {}; asking the publisher for it", count.minute);
@@ -302,23 +320,23 @@ impl MeterState {
     }
 }
 
-/// Notes minutes that an outbox no longer holds, if there are any.
+/// Notes minutes that an outbox no longer holds; whether there are any.
 fn record_lost(
     batch: &mut Batch<'_>,
     meter: &Meter,
     mark: &OutboxMark,
     lost: u64,
-) -> Result<(), LedgerError> {
+) -> Result<bool, LedgerError> {
     if lost > 0 {
         tracing::warn!(%meter, lost, "the outbox no longer holds these minutes; they are counted as lost");
         batch.record_lost(mark, lost)?;
     }
-    Ok(())
+    Ok(lost > 0)
 }
 
 /// Whether a new meter gets a place of its site.
-fn takes_place(shares: &mut Shares<SiteId>, meter: &Meter) -> bool {
-    if shares.take(&meter.site) {
+fn takes_place(shares: &mut Cow<'_, Shares<SiteId>>, meter: &Meter) -> bool {
+    if shares.to_mut().take(&meter.site) {
         return true;
     }
     static PACE: LogPace = LogPace::new();

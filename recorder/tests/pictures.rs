@@ -1,0 +1,96 @@
+//! The RRD files follow the ledger, written together or rebuilt, for as many meters as may have one.
+#![allow(clippy::unwrap_used)]
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use meter_ledger::Ledger;
+use meter_messages::{Info, Meter, Minute, PulseCount};
+use meter_rrd::MeterDatabase;
+use recorder::pictures::{Pictures, Recorded};
+use tempfile::TempDir;
+use tokio_util::sync::CancellationToken;
+
+/// An hour ago.
+fn first() -> i64 {
+    daemon_runtime::now().as_second() / 60 - 60
+}
+
+fn ledger(folder: &Path) -> Ledger {
+    Ledger::open(&folder.join("ledger.sqlite")).unwrap()
+}
+
+/// Records minutes of a meter, one after the other from number `from` on; what is told of them.
+fn record(ledger: &mut Ledger, meter: &Meter, first: i64, numbers: std::ops::Range<u64>) -> Recorded {
+    let info = br#"{"name":"x","pulses_per_kwh":1,"source":"x","version":"1","outbox":"a","oldest_seq":1}"#;
+    let mut batch = ledger.batch().unwrap();
+    let mark = batch.register(meter, &Info::from_json(info).unwrap()).unwrap();
+    let minutes: Vec<_> = numbers
+        .map(|seq| {
+            let (minute, pulses) = (Minute::nearest(first + seq as i64), seq as u32 % 7);
+            let count = PulseCount { minute, watched_s: 60, seq: seq + 1, pulses, total: 1000 + seq };
+            batch.record(&mark, &count).unwrap();
+            (minute, pulses)
+        })
+        .collect();
+    batch.commit().unwrap();
+    Recorded::from([(meter.clone(), minutes)])
+}
+
+fn pictures(folder: &Path, max_files: usize) -> Pictures {
+    let reader = Ledger::open_read_only(&folder.join("ledger.sqlite")).unwrap();
+    Pictures::new(reader, folder.join("rrd"), max_files, CancellationToken::new())
+}
+
+#[test]
+fn what_came_in_between_is_written_at_the_latest_when_it_ends() {
+    let (folder, first, meter) = (TempDir::new().unwrap(), first(), "hq/main".parse().unwrap());
+    let mut ledger = ledger(folder.path());
+    let (recorded, thread) = pictures(folder.path(), 10).spawn().unwrap();
+    // Its file is made when the first minute comes, and may have some that are told of only then.
+    for from in [0, 1, 2, 10, 11, 30] {
+        recorded.send(record(&mut ledger, &meter, first, from..from + 1)).unwrap();
+    }
+    // Late ones, and some again.
+    recorded.send(record(&mut ledger, &meter, first, 20..25)).unwrap();
+    recorded.send(record(&mut ledger, &meter, first, 31..40)).unwrap();
+    drop(recorded);
+    thread.join_blocking().unwrap();
+    // A late one at the very end is left to the next start.
+    let (recorded, thread) = pictures(folder.path(), 10).spawn().unwrap();
+    drop(recorded);
+    thread.join_blocking().unwrap();
+    let known = ledger.meter(&meter).unwrap().unwrap();
+    let minutes = ledger.minutes(&known, Minute::nearest(0)..Minute::nearest(i64::MAX)).unwrap();
+    assert_eq!(minutes.len(), 20);
+    let database = MeterDatabase::open(&folder.path().join("rrd"), &meter).unwrap().unwrap();
+    assert!(database.matches(minutes.iter().map(|minute| (minute.minute, minute.pulses))).unwrap());
+}
+
+#[test]
+fn only_so_many_meters_have_files_and_no_site_takes_them_all() {
+    let (folder, first) = (TempDir::new().unwrap(), first());
+    let mut ledger = ledger(folder.path());
+    let (recorded, thread) = pictures(folder.path(), 10).spawn().unwrap();
+    let greedy: Vec<Meter> = (0..30).map(|number| format!("greedy/m{number}").parse().unwrap()).collect();
+    let other: Meter = "other/main".parse().unwrap();
+    for meter in greedy.iter().chain([&other]) {
+        recorded.send(record(&mut ledger, meter, first, 0..1)).unwrap();
+    }
+    let rrd = folder.path().join("rrd");
+    let has_file = |meter: &Meter| MeterDatabase::path(&rrd, meter).exists();
+    // The last one, so all before it were looked at.
+    let began = Instant::now();
+    while !has_file(&other) {
+        assert!(began.elapsed() < Duration::from_secs(60), "no file");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    assert_eq!(greedy.iter().filter(|meter| has_file(meter)).count(), 6);
+    drop(recorded);
+    thread.join_blocking().unwrap();
+    // The same have them after a start.
+    let (recorded, thread) = pictures(folder.path(), 10).spawn().unwrap();
+    drop(recorded);
+    thread.join_blocking().unwrap();
+    assert_eq!(greedy.iter().filter(|meter| has_file(meter)).count(), 6);
+}
