@@ -14,16 +14,19 @@ mod costs;
 mod memory;
 mod owner;
 mod pool;
+mod transit;
 
 use std::cmp::Reverse;
+use std::collections::HashMap;
 
 use serde::Serialize;
 
 pub(crate) use crate::account::costs::{
-    SMALL_WILL, filter_cost, owed_cost, retained_charges, retained_cost, session_cost,
+    RECEIVED, SMALL_WILL, filter_cost, owed_cost, retained_charges, retained_cost, session_cost,
 };
 pub(crate) use crate::account::owner::Owner;
 use crate::account::pool::{Pool, most_of};
+pub(crate) use crate::account::transit::{Lease, Transit};
 use crate::settings::MqttSettings;
 
 /// What one owner has.
@@ -34,11 +37,15 @@ pub(crate) struct Holding {
     sessions: usize,
     filters: usize,
     retained: usize,
+    /// Messages owed to its sessions.
+    owed: usize,
     retained_bytes: usize,
-    /// Of memory, for everything.
+    /// Of memory, for everything kept.
     bytes: usize,
     /// As many as it may have, while the others have what they have.
     max_bytes: usize,
+    /// Bytes on their way to or from its clients, beyond what every connection has.
+    in_transit: usize,
 }
 
 /// What there is only so much of.
@@ -56,25 +63,42 @@ pub(crate) enum Kind {
     Bytes,
 }
 
+/// The parts of the budget for what is not kept for long.
+const BESIDES: usize = 8;
+
 const KINDS: [Kind; 5] = [Kind::Sessions, Kind::Filters, Kind::Retained, Kind::RetainedBytes, Kind::Bytes];
 
 /// Who has how much of what is kept.
 #[derive(Debug)]
 pub(crate) struct Account {
     pools: [Pool; KINDS.len()],
+    transit: Transit,
+    budget: usize,
 }
 
 impl Account {
     /// Nothing is kept yet. `users` is how many there are in the users file.
     pub(crate) fn new(settings: &MqttSettings, users: usize) -> Account {
-        Account { pools: KINDS.map(|kind| Pool::new(total(kind, settings), users)) }
+        let budget = budget(settings);
+        Account {
+            pools: KINDS.map(|kind| Pool::new(total(kind, settings, budget), users)),
+            transit: Transit::new(budget / BESIDES, users),
+            budget,
+        }
     }
 
     /// From now on there is so much, for so many users. What is kept stays.
     pub(crate) fn adopt(&mut self, settings: &MqttSettings, users: usize) {
+        self.budget = budget(settings);
         for (kind, pool) in KINDS.into_iter().zip(&mut self.pools) {
-            pool.divide(total(kind, settings), users);
+            pool.divide(total(kind, settings, self.budget), users);
         }
+        self.transit.divide(self.budget / BESIDES, users);
+    }
+
+    /// The part of it that the connections use.
+    pub(crate) fn transit(&self) -> Transit {
+        self.transit.clone()
     }
 
     /// Whether `owner` may have so much more.
@@ -108,8 +132,9 @@ impl Account {
         }
     }
 
-    /// Who has the most, those with most memory first; `count` at most.
-    pub(crate) fn largest(&self, count: usize) -> Vec<Holding> {
+    /// Who has the most, those with most memory first; `count` at most. `owed` tells how many messages are
+    /// owed to whose sessions.
+    pub(crate) fn largest(&self, count: usize, owed: &HashMap<Owner, usize>) -> Vec<Holding> {
         let bytes = &self.pools[Kind::Bytes as usize];
         let mut owners: Vec<_> = bytes.owners().collect();
         owners.sort_by_key(|(owner, used)| (Reverse(*used), *owner));
@@ -121,18 +146,25 @@ impl Account {
                 sessions: used_of(Kind::Sessions),
                 filters: used_of(Kind::Filters),
                 retained: used_of(Kind::Retained),
+                owed: owed.get(owner).copied().unwrap_or(0),
                 retained_bytes: used_of(Kind::RetainedBytes),
                 bytes: used,
                 max_bytes: bytes.share(owner),
+                in_transit: self.transit.used_by(owner),
             }
         };
         owners.into_iter().map(holding).collect()
     }
 
-    /// Bytes of memory that everything kept takes, and that it may take.
+    /// Bytes of memory that everything kept and on its way takes, and that all may take.
     pub(crate) fn bytes(&self) -> (usize, usize) {
-        let bytes = &self.pools[Kind::Bytes as usize];
-        (bytes.owners().map(|(_, used)| used).sum(), bytes.total())
+        let kept: usize = self.pools[Kind::Bytes as usize].owners().map(|(_, used)| used).sum();
+        (kept + self.transit.used(), self.budget)
+    }
+
+    /// Bytes that rumqttd may remember of topics and filters.
+    pub(crate) fn remembered_bytes(&self) -> usize {
+        self.budget / BESIDES
     }
 
     /// What all that is owed to a session of `owner` may cost, of which it now has `cost`: three
@@ -146,15 +178,23 @@ impl Account {
 }
 
 /// How much there is of it in all.
-fn total(kind: Kind, settings: &MqttSettings) -> usize {
+fn total(kind: Kind, settings: &MqttSettings, budget: usize) -> usize {
     match kind {
         Kind::Sessions => settings.max_sessions,
         // As many as the router takes, whoever subscribes to them.
         Kind::Filters => settings.max_filters.saturating_mul(2),
         Kind::Retained => settings.max_retained,
         Kind::RetainedBytes => settings.max_retained_bytes,
-        Kind::Bytes if settings.max_kept_bytes == 0 => memory::bytes_to_keep(),
-        Kind::Bytes => settings.max_kept_bytes,
+        Kind::Bytes => budget - 2 * (budget / BESIDES),
+    }
+}
+
+/// Bytes of memory for all that clients can make the broker keep: an eighth for what is on its way, an eighth for
+/// what rumqttd remembers, and the rest for what is kept.
+fn budget(settings: &MqttSettings) -> usize {
+    match settings.max_kept_bytes {
+        0 => memory::bytes_to_keep(),
+        bytes => bytes,
     }
 }
 
@@ -164,25 +204,27 @@ mod tests {
 
     #[test]
     fn those_who_have_most_are_named_first() {
-        let settings = MqttSettings { max_kept_bytes: 1_000, ..MqttSettings::default() };
+        // Of which 1,000 are for what is kept.
+        let settings = MqttSettings { max_kept_bytes: 1_332, ..MqttSettings::default() };
         let mut account = Account::new(&settings, 4);
         let [one, other] = ["one", "other"].map(|name| Owner::User(name.into()));
         account.charge(&one, Kind::Bytes, 50);
         account.charge(&other, Kind::Bytes, 150);
         account.charge(&other, Kind::Sessions, 2);
-        let largest = account.largest(1);
+        let largest = account.largest(1, &HashMap::new());
         assert_eq!(largest.len(), 1);
         assert_eq!((&*largest[0].owner, largest[0].sessions, largest[0].bytes), ("other", 2, 150));
         assert_eq!(largest[0].max_bytes, 475);
-        assert_eq!(account.bytes(), (200, 1_000));
+        assert_eq!(account.bytes(), (200, 1_332));
         account.adjust(&other, 150, 0);
-        assert_eq!(account.largest(9).len(), 1);
+        assert_eq!(account.largest(9, &HashMap::new()).len(), 1);
     }
 
     /// One session that is forgotten leaves room for the next, and that one for another.
     #[test]
     fn no_session_takes_all_that_its_owner_may_have() {
-        let settings = MqttSettings { max_kept_bytes: 1_000, ..MqttSettings::default() };
+        // Of which 1,000 are for what is kept.
+        let settings = MqttSettings { max_kept_bytes: 1_332, ..MqttSettings::default() };
         let mut account = Account::new(&settings, 0);
         let owner = Owner::new(None, [127, 0, 0, 1].into());
         let taken: Vec<_> = (0..3)

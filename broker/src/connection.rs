@@ -22,6 +22,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::access::{Gate, Login, Refusals, Rights};
+use crate::account::{Lease, Owner, Transit};
 use crate::admission::NoSlot;
 pub(crate) use crate::connection::accepted::Accepted;
 pub(crate) use crate::connection::ending::Ending;
@@ -30,7 +31,7 @@ use crate::connection::timing::Timing;
 use crate::connection::translation::{ConnectRequest, FromClient, Version, Written};
 use crate::exchange::{Incoming, Request};
 use crate::outgoing::{self, Answer, Outgoing, OutgoingReceiver};
-use crate::packets::ProtocolError;
+use crate::packets::{self, ProtocolError};
 use crate::session::{Ack, ConnectionId};
 use crate::settings::MqttSettings;
 use crate::topics::TopicLimits;
@@ -42,6 +43,8 @@ const PENDING_BYTES: usize = 256 * 1024;
 /// before more is written for it.
 const UNWRITTEN_BYTES: usize = 256 * 1024;
 const READ_BYTES: usize = 16 * 1024;
+/// Bytes that may wait for the client to read them whatever its user has: answers and small messages get through.
+const ALWAYS_WRITTEN: usize = 16 * 1024;
 /// How often deadlines are looked at.
 const TICK: Duration = Duration::from_secs(1);
 
@@ -53,6 +56,7 @@ pub(crate) struct Surroundings {
     /// Origins of the pages that may connect; all if there are none.
     pub(crate) origins: Arc<[String]>,
     pub(crate) traffic: Arc<Traffic>,
+    pub(crate) transit: Transit,
     pub(crate) gate: Arc<Gate>,
     pub(crate) shutdown: CancellationToken,
 }
@@ -64,8 +68,11 @@ where
 {
     let Accepted { id, peer, mut slot, .. } = accepted;
     let mut bytes = BytesMut::new();
+    // Nobody knows yet whose it is.
+    let mut lease = surroundings.transit.lease(&Owner::new(None, peer.ip()));
     let greeting = async {
-        let (request, mut version) = shake_hands(&mut stream, &mut bytes, &surroundings.settings).await?;
+        let (request, mut version) =
+            shake_hands(&mut stream, &mut bytes, &surroundings.settings, &mut lease).await?;
         let ConnectRequest { opening, login, .. } = &request;
         let login = Login {
             entrance: accepted.entrance,
@@ -102,7 +109,16 @@ where
     opening.client_id = rights.session_name(&client_id);
     let timing = Timing::new(keep_alive, &surroundings.settings);
     let topic_limits = TopicLimits::new(&surroundings.settings);
-    let (outgoing, from_exchange) = outgoing::channel(surroundings.settings.max_waiting_bytes);
+    let owner = rights.owner(peer.ip());
+    let transit = &surroundings.transit;
+    let (mut outgoing, from_exchange) =
+        outgoing::channel(surroundings.settings.max_waiting_bytes, transit.lease(&owner));
+    lease = transit.lease(&owner);
+    // Until the exchange has taken it.
+    let will = opening.will.as_ref().map_or(0, |will| will.publication.message.size());
+    if !outgoing.may_hold(will) {
+        return log(&Ending::NoRoom, peer, &client_id);
+    }
     let (reader, writer) = tokio::io::split(stream);
     let mut connection = Connection {
         id,
@@ -112,19 +128,24 @@ where
         surroundings,
         timing,
         version,
-        read: bytes,
+        // A copy, so that a large CONNECT is not kept with it.
+        read: BytesMut::from(&bytes[..]),
         unwritten: BytesMut::new(),
-        unflushed: false,
+        unflushed: 0,
+        lease,
+        promised: 0,
+        may_go_on_reading: true,
+        has_room: true,
         topic_limits,
         rights: Arc::clone(&rights),
         pending: Vec::new(),
         pending_bytes: 0,
+        handed_over_bytes: 0,
         acks: Vec::new(),
         handed_over: false,
         connected: false,
         ended: false,
     };
-    let owner = rights.owner(peer.ip());
     let request = Request::Connect { connection: id, opening, rights, owner, outgoing };
     let ending = connection.run(request).await;
     log(&ending, peer, &client_id);
@@ -146,14 +167,19 @@ pub(crate) fn log(ending: &Ending, peer: SocketAddr, client_id: &str) {
         Ending::TopicTooLong(_) => tracing::warn!(%peer, ?client_id, "connection closed: {ending}"),
         Ending::Protocol(_) => tracing::warn!(%peer, ?client_id, "connection closed: {ending}"),
         Ending::NotReading => tracing::warn!(%peer, ?client_id, "connection closed: {ending}"),
+        Ending::NoRoom => tracing::warn!(%peer, ?client_id, "connection closed: {ending}"),
         _ => tracing::info!(%peer, ?client_id, "connection closed: {ending}"),
     }
 }
 
 /// Writes, or flushes what was written: TLS and WebSocket hold some back. Returns the bytes
 /// written, 0 after a flush. Cancelling it loses nothing.
-async fn emit<W: AsyncWrite + Unpin>(writer: &mut W, unwritten: &mut BytesMut) -> std::io::Result<usize> {
-    if unwritten.is_empty() {
+async fn emit<W: AsyncWrite + Unpin>(
+    writer: &mut W,
+    unwritten: &mut BytesMut,
+    unflushed: usize,
+) -> std::io::Result<usize> {
+    if unwritten.is_empty() || unflushed >= UNWRITTEN_BYTES {
         writer.flush().await?;
         return Ok(0);
     }
@@ -170,13 +196,23 @@ struct Connection<S> {
     version: Version,
     read: BytesMut,
     unwritten: BytesMut,
-    /// Whether TLS may still hold something that was written.
-    unflushed: bool,
+    /// Bytes written of which TLS or WebSocket may still hold some.
+    unflushed: usize,
+    /// For what is read, waits for the exchange, or is to be written.
+    lease: Lease,
+    /// Bytes that are missing of a packet and that there is room for.
+    promised: usize,
+    /// Whether there is room for the rest of the packet that is being read.
+    may_go_on_reading: bool,
+    /// Whether there was room for all that is to be read and written next.
+    has_room: bool,
     topic_limits: TopicLimits,
     rights: Arc<Rights>,
     /// Packets for the exchange.
     pending: Vec<Incoming>,
     pending_bytes: usize,
+    /// Bytes of packets that the exchange is not done with.
+    handed_over_bytes: usize,
     acks: Vec<Ack>,
     /// Whether the exchange has packets of ours and has not asked for the next ones.
     handed_over: bool,
@@ -196,7 +232,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         loop {
             let step = tokio::select! {
                 step = self.step() => step,
-                _ = tick.tick() => self.timing.check(self.may_read(), self.unflushed || !self.unwritten.is_empty()),
+                _ = tick.tick() => {
+                    let writing = self.unflushed > 0 || !self.unwritten.is_empty();
+                    self.timing.check(self.may_read(), writing, self.has_room)
+                }
                 () = shutdown.cancelled() => Err(Ending::Stopping),
             };
             if let Err(ending) = step {
@@ -209,7 +248,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     ///
     /// Cancelling it loses nothing: what was read or written is noted at once.
     async fn step(&mut self) -> Result<(), Ending> {
-        while self.unwritten.len() < UNWRITTEN_BYTES
+        self.has_room = true;
+        self.promise_rest_of_packet();
+        while self.may_write_next()
             && let Some(outgoing) = self.from_exchange.try_next()
         {
             self.carry_out(outgoing)?;
@@ -219,17 +260,24 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         if self.ended && self.pending.is_empty() && !self.handed_over {
             return Err(Ending::EndOfStream);
         }
-        let (may_read, may_write) = (self.may_read(), !self.unwritten.is_empty());
+        if self.has_room {
+            self.timing.had_room();
+        }
+        let next = self.from_exchange.next_bytes();
+        if next.is_some() && self.may_write_next() {
+            // It has come meanwhile, and nobody would wake us for it.
+            return Ok(());
+        }
+        let (may_read, may_write) = (self.may_read(), self.unflushed > 0 || !self.unwritten.is_empty());
+        let may_take = self.unwritten.len() < UNWRITTEN_BYTES && next.is_none();
         self.read.reserve(READ_BYTES);
         tokio::select! {
-            outgoing = self.from_exchange.next(), if self.unwritten.len() < UNWRITTEN_BYTES => {
-                self.carry_out(outgoing.ok_or(Ending::Stopping)?)
-            }
-            written = emit(&mut self.writer, &mut self.unwritten), if may_write || self.unflushed => {
-                let written = written?;
-                self.unflushed = written > 0;
-                self.surroundings.traffic.bytes_sent.add(written);
-                self.timing.wrote();
+            arrived = self.from_exchange.arrived(), if may_take => match arrived {
+                true => Ok(()),
+                false => Err(Ending::Stopping),
+            },
+            written = emit(&mut self.writer, &mut self.unwritten, self.unflushed), if may_write => {
+                self.wrote(written?);
                 Ok(())
             }
             read = self.reader.read_buf(&mut self.read), if may_read => {
@@ -238,6 +286,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                 self.ended = read == 0;
                 self.take_packets()
             }
+            // Until there is room: it is looked for again with each tick.
+            else => std::future::pending().await,
         }
     }
 
@@ -245,32 +295,82 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     fn may_read(&self) -> bool {
         self.connected
             && !self.ended
+            && self.may_go_on_reading
             && self.pending_bytes < PENDING_BYTES
             && self.unwritten.len() < UNWRITTEN_BYTES
     }
 
+    /// Bytes in memory that are on their way, and the rest of a packet that there is room for.
+    fn bytes_on_the_way(&self) -> usize {
+        let read = self.read.len() + self.promised + self.version.kept_bytes();
+        read + self.pending_bytes + self.handed_over_bytes + self.unwritten.len() + self.unflushed
+    }
+
+    /// Whether so many bytes more may be on their way.
+    fn has_room_for(&mut self, bytes: usize) -> bool {
+        let has_room = self.lease.hold_needed(self.bytes_on_the_way() + bytes);
+        self.has_room &= has_room;
+        has_room
+    }
+
+    /// Looks for room for all of the packet that is being read, so that who has begun can go on.
+    fn promise_rest_of_packet(&mut self) {
+        let missing = packets::missing(&self.read);
+        self.promised = 0;
+        self.may_go_on_reading = self.has_room_for(missing);
+        if self.may_go_on_reading {
+            self.promised = missing;
+        }
+    }
+
+    /// Whether the next thing that the exchange has to say may be written behind what there is.
+    fn may_write_next(&mut self) -> bool {
+        if self.unwritten.len() >= UNWRITTEN_BYTES {
+            return false;
+        }
+        let Some(bytes) = self.from_exchange.next_bytes() else { return false };
+        self.unwritten.len() + bytes <= ALWAYS_WRITTEN || bytes == 0 || self.has_room_for(bytes)
+    }
+
+    fn wrote(&mut self, written: usize) {
+        self.unflushed = if written == 0 { 0 } else { self.unflushed + written };
+        self.surroundings.traffic.bytes_sent.add(written);
+        self.timing.wrote();
+        if self.unwritten.is_empty() && self.unflushed > READ_BYTES {
+            // What once was much gives its room back.
+            self.unwritten = BytesMut::new();
+        }
+    }
+
     async fn hand_over(&mut self) -> Result<(), Ending> {
         let exchange = &self.surroundings.exchange;
-        if !self.acks.is_empty() {
+        if !self.acks.is_empty() || self.from_exchange.is_awaited() {
             // A permit first: waiting may be cancelled, taking the packets out may not.
             let permit = exchange.reserve().await.map_err(|_| Ending::Stopping)?;
+            self.from_exchange.is_told();
             permit.send(Request::Acks { connection: self.id, acks: std::mem::take(&mut self.acks) });
         }
         if !self.handed_over && !self.pending.is_empty() {
             let permit = exchange.reserve().await.map_err(|_| Ending::Stopping)?;
             permit.send(Request::Packets { connection: self.id, packets: std::mem::take(&mut self.pending) });
-            self.pending_bytes = 0;
+            self.handed_over_bytes = std::mem::take(&mut self.pending_bytes);
             self.handed_over = true;
         }
         Ok(())
     }
 
     fn take_packets(&mut self) -> Result<(), Ending> {
+        let mut is_large = false;
         loop {
             let before = self.read.len();
             let Some(packet) = self.version.read(&mut self.read)? else {
+                if is_large {
+                    // What was read into is kept by whatever is left in it.
+                    self.read = BytesMut::from(&self.read[..]);
+                }
                 return Ok(());
             };
+            is_large |= before - self.read.len() > READ_BYTES;
             self.timing.heard();
             self.surroundings.traffic.packets_received.add(1);
             match packet {
@@ -329,7 +429,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                 self.rights = rights;
                 self.pending.iter().try_for_each(|incoming| self.check_topic(incoming))?;
             }
-            Outgoing::Next => self.handed_over = false,
+            Outgoing::Next => (self.handed_over, self.handed_over_bytes) = (false, 0),
             Outgoing::Close(reason) => return Err(Ending::Closed(reason)),
         }
         Ok(())

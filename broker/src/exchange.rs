@@ -63,7 +63,7 @@ pub(crate) use crate::exchange::requests::{
     requests,
 };
 use crate::exchange::unfinished::Subscribing;
-use crate::outgoing::OutgoingSender;
+use crate::outgoing::{CloseReason, OutgoingSender};
 use crate::owed::OwedLimits;
 use crate::publication::{DelayedWill, Publication, Will};
 use crate::retained::Retained;
@@ -76,6 +76,10 @@ use crate::topics::TopicLimits;
 use crate::traffic::Traffic;
 use crate::work::Work;
 
+/// Deliveries of one round beyond [`USUAL_MATCHES`] for each message: then publishers wait for the next.
+const MATCHES_OF_A_ROUND: usize = 100_000;
+/// Filters that a message may well match.
+const USUAL_MATCHES: usize = 10;
 /// Requests of one round.
 const ROUND: usize = 256;
 
@@ -129,6 +133,8 @@ pub(crate) struct Exchange {
     postponed: VecDeque<Request>,
     /// Ways to connections that are to end once this round is safe.
     closing: Vec<OutgoingSender>,
+    /// Connections of this round that have no room for what they send.
+    overdrawn: Vec<ConnectionId>,
     /// Messages of this round.
     unrouted: Vec<Unrouted>,
     /// Wills of absent clients.
@@ -142,6 +148,8 @@ pub(crate) struct Exchange {
     recipients: Vec<Recipient>,
     /// What may still be done in this round.
     work: Work,
+    /// How many matches there may still be in this round, beyond what is usual.
+    matches_left: usize,
     /// SUBSCRIBEs that are too much for one round.
     unfinished: VecDeque<Subscribing>,
     /// Whether packets are held only until the next round.
@@ -180,6 +188,7 @@ impl Exchange {
         let router = Router::start(RouterLimits {
             max_filters: settings.max_filters,
             max_topics: settings.max_topics,
+            max_bytes: account.remembered_bytes(),
         })?;
         let store_state = StoreState::of(&journal);
         let mut exchange = Exchange {
@@ -200,6 +209,7 @@ impl Exchange {
             sweeping: false,
             postponed: VecDeque::new(),
             closing: Vec::new(),
+            overdrawn: Vec::new(),
             unrouted: Vec::new(),
             delayed_wills: HashMap::new(),
             served: Vec::new(),
@@ -207,6 +217,7 @@ impl Exchange {
             sendable: Vec::new(),
             recipients: Vec::new(),
             work: Work::of_a_round(),
+            matches_left: MATCHES_OF_A_ROUND,
             unfinished: VecDeque::new(),
             put_off: false,
         };
@@ -240,6 +251,7 @@ impl Exchange {
     /// Does what is asked for, and goes on with what was too much for the last round.
     fn round(&mut self, requests: impl Iterator<Item = Request>) -> Result<(), RouterFailure> {
         self.work = Work::of_a_round();
+        self.matches_left = MATCHES_OF_A_ROUND;
         self.room_made |= std::mem::take(&mut self.put_off);
         for request in requests {
             self.accept(request)?;
@@ -293,6 +305,9 @@ impl Exchange {
         self.send_owed();
         // What was sent has made room.
         self.retry_held()?;
+        for connection in std::mem::take(&mut self.overdrawn) {
+            self.close(connection, CloseReason::NoRoom)?;
+        }
         self.send_owed();
         self.ask_for_more();
         Ok(())
@@ -318,15 +333,23 @@ impl Exchange {
         for packet in packets {
             match packet {
                 Incoming::Publish(publication) => {
-                    let Some(client) = self.clients.get(&connection) else {
+                    let Some(client) = self.clients.get_mut(&connection) else {
                         return Ok(());
                     };
+                    if self.matches_left == 0 {
+                        self.put_off = true;
+                        client.held.push_back(Incoming::Publish(publication));
+                        continue;
+                    }
                     self.unrouted.push(Unrouted {
                         publisher: Some(connection),
                         session: Some(client.session),
                         owner: Some(client.owner.clone()),
                         publication,
                     });
+                    if self.unrouted.len() >= self.router.most_at_once() {
+                        self.route()?;
+                    }
                 }
                 Incoming::Control(control) => self.control(connection, control)?,
             }

@@ -164,6 +164,7 @@ impl Broker {
         daemon_runtime::allow_open_files(mqtt.max_connections + mqtt.max_half_open, "[mqtt] max_connections");
         let (exchange, requests) = exchange::requests();
         let access = (Arc::clone(&self.current.gate.refusals), self.current.gate.access());
+        let transit = self.kept.0.transit();
         let (traffic, now, stop) = (Arc::new(Traffic::default()), Instant::now(), shutdown.clone());
         let owner = Exchange::start(mqtt, self.kept, Arc::clone(&traffic), now, access, stop)?;
         let overview = owner.watch();
@@ -182,7 +183,7 @@ impl Broker {
         }
         tasks.spawn(send_ticks(exchange.clone(), shutdown.clone()));
         let (current, last) = (self.current, AtomicU64::new(0));
-        let accepting = Accepting { current, admission, exchange, traffic, shutdown, last };
+        let accepting = Accepting { current, admission, exchange, traffic, transit, shutdown, last };
         join_all(self.listeners.iter().map(|listener| accepting.listen(listener, &tasks))).await;
         drop(accepting);
         tasks.close();

@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::access::Entrance;
+use crate::account::Transit;
 use crate::admission::{Admission, NoSlot};
 use crate::connection::{Accepted, Ending, Surroundings, log, serve};
 use crate::exchange::Request;
@@ -61,6 +62,7 @@ pub(crate) struct Accepting {
     pub(crate) admission: Admission,
     pub(crate) exchange: mpsc::Sender<Request>,
     pub(crate) traffic: Arc<Traffic>,
+    pub(crate) transit: Transit,
     pub(crate) shutdown: CancellationToken,
     pub(crate) last: AtomicU64,
 }
@@ -101,6 +103,7 @@ impl Accepting {
             settings: self.current.settings(),
             origins: self.current.origins(),
             traffic: Arc::clone(&self.traffic),
+            transit: self.transit.clone(),
             gate: Arc::clone(&self.current.gate),
             shutdown: self.shutdown.clone(),
         }

@@ -1,12 +1,14 @@
 //! The way from the exchange to one connection.
 
+use std::iter::Peekable;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use rumqttc::mqttbytes::QoS;
 use tokio::sync::mpsc;
 
 use crate::access::{self, Rights};
+use crate::account::Lease;
 use crate::message::Message;
 use crate::session::Delivery;
 
@@ -98,6 +100,8 @@ pub(crate) enum CloseReason {
     TakenOver,
     #[error("the client reads nothing and its queue is full")]
     Stalled,
+    #[error("its user has as much on the way, or unreleased, as it may")]
+    NoRoom,
     #[error("the user was removed, or what it has to show or may do was changed")]
     Revoked,
     #[error("{0}")]
@@ -110,41 +114,51 @@ pub(crate) enum CloseReason {
 pub(crate) struct OutgoingSender {
     sender: mpsc::UnboundedSender<Vec<Outgoing>>,
     gathered: Vec<Outgoing>,
-    waiting_bytes: Arc<AtomicUsize>,
+    waiting: Arc<Waiting>,
     max_waiting_bytes: usize,
+    /// For what is kept here only: messages of QoS 0.
+    lease: Lease,
 }
 
 /// The connection's end.
 #[derive(Debug)]
 pub(crate) struct OutgoingReceiver {
     receiver: mpsc::UnboundedReceiver<Vec<Outgoing>>,
-    received: std::vec::IntoIter<Outgoing>,
-    waiting_bytes: Arc<AtomicUsize>,
+    received: Peekable<std::vec::IntoIter<Outgoing>>,
+    waiting: Arc<Waiting>,
 }
 
-/// Both ends, with the number of bytes beyond which QoS 0 messages are dropped.
-pub(crate) fn channel(max_waiting_bytes: usize) -> (OutgoingSender, OutgoingReceiver) {
+/// Bytes of messages on their way from one end to the other.
+#[derive(Debug, Default)]
+struct Waiting {
+    all: AtomicUsize,
+    /// Of QoS 0; the others are owed to their session, and charged as such.
+    unowed: AtomicUsize,
+    /// Whether the sender has more once all of it is taken.
+    end_is_awaited: AtomicBool,
+}
+
+/// Both ends, with the number of bytes beyond which QoS 0 messages are dropped, and what they are charged to.
+pub(crate) fn channel(max_waiting_bytes: usize, lease: Lease) -> (OutgoingSender, OutgoingReceiver) {
     let (sender, receiver) = mpsc::unbounded_channel();
-    let waiting_bytes = Arc::new(AtomicUsize::new(0));
-    let sender = OutgoingSender {
-        sender,
-        gathered: Vec::new(),
-        waiting_bytes: Arc::clone(&waiting_bytes),
-        max_waiting_bytes,
-    };
-    (sender, OutgoingReceiver { receiver, received: Vec::new().into_iter(), waiting_bytes })
+    let waiting = Arc::new(Waiting::default());
+    let gathered = Vec::new();
+    let sender = OutgoingSender { sender, gathered, waiting: Arc::clone(&waiting), max_waiting_bytes, lease };
+    (sender, OutgoingReceiver { receiver, received: Vec::new().into_iter().peekable(), waiting })
 }
 
 impl OutgoingSender {
     /// Adds to what the next [`flush`](OutgoingSender::flush) sends.
     pub(crate) fn push(&mut self, outgoing: Outgoing) {
-        self.waiting_bytes.fetch_add(weight(&outgoing), Ordering::Relaxed);
+        let (all, unowed) = weights(&outgoing);
+        self.waiting.all.fetch_add(all, Ordering::Relaxed);
+        self.waiting.unowed.fetch_add(unowed, Ordering::Relaxed);
         self.gathered.push(outgoing);
     }
 
-    /// Sends a QoS 0 message unless too much waits already; whether it is sent.
+    /// Sends a QoS 0 message unless too much waits already, or its owner has no room for it; whether it is sent.
     pub(crate) fn offer(&mut self, message: &Arc<Message>, retain: bool) -> bool {
-        let fits = !self.is_congested();
+        let fits = !self.is_congested() && self.may_hold(message_bytes(message));
         if fits {
             self.push_qos0(message, retain);
         }
@@ -153,7 +167,28 @@ impl OutgoingSender {
 
     /// Whether as much waits for the client as may.
     pub(crate) fn is_congested(&self) -> bool {
-        self.waiting_bytes.load(Ordering::Relaxed) >= self.max_waiting_bytes
+        self.waiting.all.load(Ordering::Relaxed) >= self.max_waiting_bytes
+    }
+
+    /// Whether so many bytes of QoS 0 messages may be sent besides what waits. If not, the connection says when
+    /// its client has read what there is.
+    pub(crate) fn has_room(&mut self, bytes: usize) -> bool {
+        let waiting = self.waiting.all.load(Ordering::Relaxed);
+        let has_room = waiting + bytes < self.max_waiting_bytes && self.may_hold(bytes);
+        if !has_room {
+            self.waiting.end_is_awaited.store(true, Ordering::Relaxed);
+        }
+        has_room
+    }
+
+    /// Whether its owner may have so many bytes more here.
+    pub(crate) fn may_hold(&mut self, bytes: usize) -> bool {
+        self.lease.hold(self.waiting.unowed.load(Ordering::Relaxed) + bytes)
+    }
+
+    /// Gives back what the client has read meanwhile.
+    pub(crate) fn settle(&mut self) {
+        self.lease.hold(self.waiting.unowed.load(Ordering::Relaxed));
     }
 
     /// Sends a QoS 0 message, as a retained one or not, however much waits.
@@ -185,33 +220,61 @@ impl OutgoingSender {
 }
 
 impl OutgoingReceiver {
-    /// The next thing to do; `None` after the exchange has let go of the connection. Cancelling
-    /// it loses nothing.
-    pub(crate) async fn next(&mut self) -> Option<Outgoing> {
+    /// Waits until there is something to do; `false` after the exchange has let go of the connection.
+    /// Cancelling it loses nothing.
+    pub(crate) async fn arrived(&mut self) -> bool {
         while self.received.len() == 0 {
-            self.received = self.receiver.recv().await?.into_iter();
+            let Some(more) = self.receiver.recv().await else { return false };
+            self.received = more.into_iter().peekable();
         }
-        self.take()
+        true
     }
 
     /// The next thing to do, if there is one now.
     pub(crate) fn try_next(&mut self) -> Option<Outgoing> {
-        while self.received.len() == 0 {
-            self.received = self.receiver.try_recv().ok()?.into_iter();
-        }
+        self.next_bytes()?;
         self.take()
+    }
+
+    /// What the next thing to do adds to what is to be written, about; `None` if there is none now.
+    pub(crate) fn next_bytes(&mut self) -> Option<usize> {
+        while self.received.len() == 0 {
+            self.received = self.receiver.try_recv().ok()?.into_iter().peekable();
+        }
+        self.received.peek().map(|outgoing| weights(outgoing).0)
+    }
+
+    /// Whether all is taken, and the exchange waits for that.
+    pub(crate) fn is_awaited(&mut self) -> bool {
+        self.waiting.end_is_awaited.load(Ordering::Relaxed) && self.next_bytes().is_none()
+    }
+
+    /// The exchange hears of it.
+    pub(crate) fn is_told(&self) {
+        self.waiting.end_is_awaited.store(false, Ordering::Relaxed);
     }
 
     fn take(&mut self) -> Option<Outgoing> {
         let outgoing = self.received.next()?;
-        self.waiting_bytes.fetch_sub(weight(&outgoing), Ordering::Relaxed);
+        let (all, unowed) = weights(&outgoing);
+        self.waiting.all.fetch_sub(all, Ordering::Relaxed);
+        self.waiting.unowed.fetch_sub(unowed, Ordering::Relaxed);
         Some(outgoing)
     }
 }
 
-fn weight(outgoing: &Outgoing) -> usize {
+/// Bytes of a message, and of a message that is owed to nobody.
+fn weights(outgoing: &Outgoing) -> (usize, usize) {
     match outgoing {
-        Outgoing::Deliver(Delivery::Publish { message, .. }) => message.size() + OVERHEAD_BYTES,
-        _ => 0,
+        Outgoing::Deliver(Delivery::Publish { message, qos: QoS::AtMostOnce, .. }) => {
+            (message_bytes(message), message_bytes(message))
+        }
+        Outgoing::Deliver(Delivery::Publish { message, .. }) => (message_bytes(message), 0),
+        _ => (0, 0),
     }
+}
+
+/// What a message that waits for its client takes.
+pub(crate) fn message_bytes(message: &Message) -> usize {
+    message.size() + OVERHEAD_BYTES
 }

@@ -37,6 +37,15 @@ pub(crate) struct BadConnect {
     pub(crate) error: ProtocolError,
 }
 
+/// How many bytes of the next packet are still missing, as far as its first bytes tell; 0 if it is complete,
+/// or none.
+pub(crate) fn missing(bytes: &BytesMut) -> usize {
+    match rumqttc::mqttbytes::check(bytes.iter(), usize::MAX) {
+        Err(rumqttc::mqttbytes::Error::InsufficientBytes(missing)) if !bytes.is_empty() => missing,
+        _ => 0,
+    }
+}
+
 /// Takes the first packet, which must be a CONNECT, from `bytes`; `None` if it has not arrived
 /// completely.
 pub(crate) fn read_connect(

@@ -26,6 +26,16 @@ const MAX_PRODUCT: usize = 2_000_000;
 const MOST: usize = WORK_OF_A_ROUND / 20;
 /// Longer filters and topics rumqttd does not get to know.
 const LONGEST: usize = 1_024;
+/// What rumqttd and we remember of a filter and of a topic, in bytes, besides its text, which is there
+/// [`COPIES`] times.
+const FILTER: usize = 6_000;
+const TOPIC: usize = 600;
+const COPIES: usize = 4;
+/// What rumqttd keeps of a message for each filter that it matches, in bytes. It keeps the last ones in
+/// [`SEGMENT_BYTES`] of topics, and knows no other limit.
+const LOGGED: usize = 320;
+/// Matches that are asked for at once.
+const MATCHES: usize = 100_000;
 /// As much as this rumqttd may remember for nothing.
 const UNUSED: usize = 100;
 /// Ticks, which are seconds, from one look for unused topics to the next.
@@ -50,6 +60,8 @@ pub(crate) struct RouterLimits {
     pub(crate) max_filters: usize,
     /// Different topics.
     pub(crate) max_topics: usize,
+    /// Bytes of memory that it takes: half for both, half for messages that have matched.
+    pub(crate) max_bytes: usize,
 }
 
 /// A filter that somebody subscribes to.
@@ -87,6 +99,10 @@ pub(crate) struct Router {
     met_filters: HashSet<String>,
     /// Every topic that it has met.
     topics: HashMap<String, Topic>,
+    /// Bytes that all of it takes.
+    remembered: usize,
+    /// Messages times filters that they have matched, of this generation.
+    logged: usize,
     ticks: u32,
 }
 
@@ -97,6 +113,7 @@ impl Router {
         let limits = RouterLimits {
             max_filters: limits.max_filters.min(MOST),
             max_topics: limits.max_topics.min(MOST),
+            max_bytes: limits.max_bytes,
         };
         Ok(Router {
             limits,
@@ -108,6 +125,8 @@ impl Router {
             waiting: BTreeMap::new(),
             met_filters: HashSet::new(),
             topics: HashMap::new(),
+            remembered: 0,
+            logged: 0,
             ticks: 0,
         })
     }
@@ -156,13 +175,22 @@ impl Router {
         let mut matches = Vec::with_capacity(topics.len());
         let mut start = 0;
         while start < topics.len() {
-            let end = start + batch_length(&topics[start..]);
+            if self.logged.saturating_mul(LOGGED) > self.limits.max_bytes / 2 {
+                self.renew()?;
+            }
+            let end = start + batch_length(&topics[start..], self.most_at_once());
             self.route_batch(start, &topics[start..end], work, &mut matches)?;
             start = end;
         }
         matches.sort_unstable();
         matches.dedup();
         Ok(matches)
+    }
+
+    /// How many topics are routed at once, so that what comes out is bounded even if all filters match.
+    pub(crate) fn most_at_once(&self) -> usize {
+        let matches = MATCHES.min(self.limits.max_bytes / 2 / LOGGED);
+        (matches / self.filters.len().max(1)).clamp(1, BATCH)
     }
 
     /// A second has passed.
@@ -185,7 +213,7 @@ impl Router {
         self.generation = Generation::start()?;
         self.topics = HashMap::new();
         self.met_filters = HashSet::new();
-        self.known = 0;
+        (self.known, self.remembered, self.logged) = (0, 0, 0);
         self.waiting.clear();
         for (path, filter) in self.filters.iter_mut() {
             filter.is_known = false;
@@ -203,6 +231,7 @@ impl Router {
                 if filters > self.limits.max_filters
                     || filters.saturating_mul(self.topics.len()) > MAX_PRODUCT
                     || path.len() > LONGEST
+                    || self.remembered + FILTER + COPIES * path.len() > self.limits.max_bytes / 2
                 {
                     // It has its chance with the next generation.
                     entry.remove();
@@ -217,7 +246,8 @@ impl Router {
                 filter.is_known = true;
                 self.known += 1;
                 self.generation.subscribe(inside(&path), id);
-                self.met_filters.insert(path);
+                let cost = FILTER + COPIES * path.len();
+                self.remembered += if self.met_filters.insert(path) { cost } else { 0 };
             }
         }
     }
@@ -244,6 +274,7 @@ impl Router {
             return Ok(());
         }
         let mut last = None;
+        let before = matches.len();
         self.generation.run(|number, filter| {
             let index = asked[number];
             matches.push(Match { index: start + index, filter });
@@ -253,6 +284,7 @@ impl Router {
                 topic.has_matched = true;
             }
         })?;
+        self.logged += matches.len() - before;
         if self.known < self.filters.len() {
             for index in asked {
                 self.search(topics[index], start + index, true, work, matches);
@@ -272,7 +304,9 @@ impl Router {
             return (met.has_matched || work.matches(filters)).then(|| met.inside.clone());
         }
         let topics = self.topics.len() + 1;
+        let cost = TOPIC + COPIES * topic.len();
         let fits = topics <= self.limits.max_topics
+            && self.remembered + cost <= self.limits.max_bytes / 2
             && topics.saturating_mul(filters) <= MAX_PRODUCT
             && topic.len() <= LONGEST;
         if !fits || !work.matches(filters) {
@@ -280,6 +314,7 @@ impl Router {
         }
         let inside = Bytes::from(inside(topic));
         let met = Topic { inside: inside.clone(), has_matched: false, is_used: true };
+        self.remembered += cost;
         self.topics.insert(topic.to_owned(), met);
         Some(inside)
     }
@@ -318,11 +353,11 @@ fn inside(name: &str) -> String {
 }
 
 /// How many of `topics` go through together: one at least, and no more than a segment holds.
-fn batch_length(topics: &[&str]) -> usize {
+fn batch_length(topics: &[&str], most: usize) -> usize {
     let mut bytes = 0;
     let fitting = topics
         .iter()
-        .take(BATCH)
+        .take(most)
         .take_while(|topic| {
             bytes += inside_length(topic) + BYTES_BESIDES_TOPIC;
             bytes <= SEGMENT_BYTES

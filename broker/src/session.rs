@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use rumqttc::mqttbytes::QoS;
 
-use crate::account::{Owner, session_cost};
+use crate::account::{Owner, RECEIVED, session_cost};
 use crate::message::Message;
 use crate::owed::{Owed, OwedLimits, OwedQueue};
 use crate::router::FilterId;
@@ -394,13 +394,17 @@ impl Session {
 
     /// Whether a QoS 2 message with this packet id is new, and not one sent again.
     pub(crate) fn receive(&mut self, packet_id: u16) -> bool {
-        self.receiving.insert(packet_id)
+        let is_new = self.receiving.insert(packet_id);
+        self.cost += if is_new { RECEIVED } else { 0 };
+        is_new
     }
 
     /// The client will not send the QoS 2 message with this packet id again. Whether it was
     /// known.
     pub(crate) fn release(&mut self, packet_id: u16) -> bool {
-        self.receiving.remove(&packet_id)
+        let known = self.receiving.remove(&packet_id);
+        self.cost -= if known { RECEIVED } else { 0 };
+        known
     }
 
     fn complete(&mut self, packet_id: u16, expected: impl Fn(Option<&Owed>) -> bool) -> Outcome {

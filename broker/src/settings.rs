@@ -163,8 +163,9 @@ pub struct MqttSettings {
     /// Seconds after which a connected client for which publishers wait, and which acknowledges
     /// nothing that it was sent, is disconnected so that they can go on.
     pub stalled_after_s: u64,
-    /// Bytes of memory for all that is kept for clients; 0 for a quarter of the machine's
-    /// memory, or half of what the unit or container may have. Divided as `max_sessions` is.
+    /// Bytes of memory for all that clients can make the broker keep; 0 for a quarter of the machine's
+    /// memory, or half of what the unit or container may have. Three quarters are for what is kept, an
+    /// eighth for what is on its way, both divided as `max_sessions` is, and an eighth for the router.
     pub max_kept_bytes: usize,
     /// Retained messages. Divided as `max_sessions` is, and so are their bytes, and filters.
     pub max_retained: usize,

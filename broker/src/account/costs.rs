@@ -8,6 +8,8 @@ use crate::message::Message;
 const SESSION: usize = 1_000;
 /// A subscription, besides its filter, which is kept three times.
 const SUBSCRIPTION: usize = 400;
+/// The packet id of a message of QoS 2 that its publisher has not released.
+pub(crate) const RECEIVED: usize = 8;
 /// A message, besides topic, payload and properties.
 const MESSAGE: usize = 300;
 

@@ -7,7 +7,6 @@ use crate::account::Owner;
 /// See [`account`](crate::account) for how it is divided.
 #[derive(Debug)]
 pub(crate) struct Pool {
-    total: usize,
     /// Each user's part, and that of all addresses together.
     part: usize,
     /// What is nobody's part.
@@ -21,7 +20,7 @@ pub(crate) struct Pool {
 
 impl Pool {
     pub(super) fn new(total: usize, users: usize) -> Pool {
-        let mut pool = Pool { total, part: 0, rest: 0, used: HashMap::new(), beyond: 0, addresses: 0 };
+        let mut pool = Pool { part: 0, rest: 0, used: HashMap::new(), beyond: 0, addresses: 0 };
         pool.divide(total, users);
         pool
     }
@@ -29,15 +28,10 @@ impl Pool {
     /// From now on there is so much, for so many users.
     pub(super) fn divide(&mut self, total: usize, users: usize) {
         let parts = users + 1;
-        self.total = total;
         self.part = total / 2 / parts;
         self.rest = total - self.part * parts;
         let users = self.used.iter().filter(|(owner, _)| matches!(owner, Owner::User(_)));
         self.beyond = users.map(|(_, used)| used.saturating_sub(self.part)).sum();
-    }
-
-    pub(super) fn total(&self) -> usize {
-        self.total
     }
 
     /// All who have something, and how much.
@@ -47,6 +41,14 @@ impl Pool {
 
     pub(super) fn used(&self, owner: &Owner) -> usize {
         self.used.get(owner).copied().unwrap_or(0)
+    }
+
+    /// What `owner` has; of an address, what all addresses have.
+    pub(super) fn used_together(&self, owner: &Owner) -> usize {
+        match owner {
+            Owner::User(_) => self.used(owner),
+            Owner::Address(_) => self.addresses,
+        }
     }
 
     /// As much as `owner` may have while the others have what they have.

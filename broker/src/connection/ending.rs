@@ -36,6 +36,8 @@ pub(crate) enum Ending {
     Silent,
     #[error("the client has not read anything in time")]
     NotReading,
+    #[error("its user, or its address, has as much on the way as it may")]
+    NoRoom,
     #[error("the client closed the connection")]
     EndOfStream,
     #[error("{0}")]

@@ -6,6 +6,7 @@ use bytes::BytesMut;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 use crate::access::{self, Gate, Login, Refusals, Rights};
+use crate::account::Lease;
 use crate::admission::Slot;
 use crate::connection::Ending;
 use crate::connection::translation::{ConnectRequest, Version, connect_request, refuse_connect};
@@ -22,12 +23,13 @@ pub(super) async fn shake_hands<S>(
     stream: &mut S,
     bytes: &mut BytesMut,
     settings: &MqttSettings,
+    lease: &mut Lease,
 ) -> Result<(ConnectRequest, Version), Ending>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     let patience = Duration::from_secs(settings.connect_timeout_s);
-    let connect = tokio::time::timeout(patience, read_connect(stream, bytes, settings))
+    let connect = tokio::time::timeout(patience, read_connect(stream, bytes, settings, lease))
         .await
         .map_err(|_| Ending::NoConnect)?;
     let connect = match connect? {
@@ -82,12 +84,17 @@ async fn read_connect<S: AsyncRead + Unpin>(
     stream: &mut S,
     bytes: &mut BytesMut,
     settings: &MqttSettings,
+    lease: &mut Lease,
 ) -> Result<Result<Connect, BadConnect>, Ending> {
     loop {
         match packets::read_connect(bytes, settings.max_packet_bytes) {
             Ok(None) => {}
             Ok(Some(connect)) => return Ok(Ok(connect)),
             Err(bad) => return Ok(Err(bad)),
+        }
+        // All of it, so that who has begun can go on.
+        if !lease.hold_needed(bytes.len() + packets::missing(bytes)) {
+            return Err(Ending::NoRoom);
         }
         if stream.read_buf(bytes).await? == 0 {
             return Err(Ending::EndOfStream);

@@ -15,6 +15,7 @@ pub(super) struct Timing {
     write_timeout: Duration,
     heard_at: Instant,
     wrote_at: Instant,
+    had_room_at: Instant,
 }
 
 impl Timing {
@@ -25,6 +26,7 @@ impl Timing {
             write_timeout: Duration::from_secs(settings.write_timeout_s),
             heard_at: now,
             wrote_at: now,
+            had_room_at: now,
         }
     }
 
@@ -38,13 +40,22 @@ impl Timing {
         self.wrote_at = Instant::now();
     }
 
+    /// There was room for what is to be read and written next.
+    pub(super) fn had_room(&mut self) {
+        self.had_room_at = Instant::now();
+    }
+
     /// Whether the client is in time. One that is not being read cannot be silent.
-    pub(super) fn check(&mut self, reading: bool, writing: bool) -> Result<(), Ending> {
+    pub(super) fn check(&mut self, reading: bool, writing: bool, has_room: bool) -> Result<(), Ending> {
         if !reading {
             self.heard();
         }
         if writing && self.wrote_at.elapsed() > self.write_timeout {
             return Err(Ending::NotReading);
+        }
+        // The other connections of its user may make room in that time: those that nobody reads are closed.
+        if !has_room && self.had_room_at.elapsed() > 2 * self.write_timeout {
+            return Err(Ending::NoRoom);
         }
         if self.silence.is_some_and(|silence| self.heard_at.elapsed() > silence) {
             return Err(Ending::Silent);

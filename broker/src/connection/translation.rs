@@ -90,6 +90,14 @@ impl Version {
         }
     }
 
+    /// Bytes that are kept of what the client has sent.
+    pub(super) fn kept_bytes(&self) -> usize {
+        match self {
+            Version::V4 { .. } => 0,
+            Version::V5(terms) => terms.kept_bytes(),
+        }
+    }
+
     /// Takes what the next packet in `bytes` asks for; `None` if it has not arrived completely.
     pub(super) fn read(&mut self, bytes: &mut BytesMut) -> Result<Option<FromClient>, ProtocolError> {
         match self {

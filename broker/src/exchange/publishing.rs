@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use rumqttc::mqttbytes::QoS;
 
-use crate::account::Owner;
-use crate::exchange::{Exchange, Incoming, Unrouted};
+use crate::account::{Kind, Owner, RECEIVED};
+use crate::exchange::{Exchange, Incoming, USUAL_MATCHES, Unrouted};
 use crate::message::{Message, lower};
 use crate::outgoing::{Answer, Outgoing};
 use crate::owed::{MessageNumber, Owed};
@@ -34,6 +34,8 @@ impl Exchange {
         let topics: Vec<&str> =
             publications.iter().map(|unrouted| unrouted.publication.message.topic.as_str()).collect();
         let matches = self.router.route(&topics, &mut self.work)?;
+        let beyond = matches.len().saturating_sub(USUAL_MATCHES * publications.len());
+        self.matches_left = self.matches_left.saturating_sub(beyond);
         let mut rest = matches.as_slice();
         for (index, unrouted) in publications.into_iter().enumerate() {
             let count = rest.iter().take_while(|found| found.index == index).count();
@@ -63,6 +65,10 @@ impl Exchange {
         publication: Publication,
         recipients: &[Recipient],
     ) {
+        if publication.qos == QoS::ExactlyOnce && !self.has_room_to_receive(connection) {
+            self.overdrawn.push(connection);
+            return;
+        }
         let must_wait =
             publication.qos != QoS::AtMostOnce && (self.store_is_full() || self.without_room(recipients));
         let Some(client) = self.clients.get_mut(&connection) else {
@@ -99,12 +105,20 @@ impl Exchange {
         })
     }
 
+    /// Whether the owner of a client has room for a packet id more that it does not release.
+    fn has_room_to_receive(&self, connection: ConnectionId) -> bool {
+        let client = self.clients.get(&connection);
+        client.is_none_or(|client| self.account.fits(&client.owner, Kind::Bytes, RECEIVED))
+    }
+
     /// Whether a QoS 2 message from a session's client is new, and not one sent again.
     fn receive(&mut self, id: SessionId, packet_id: u16) -> bool {
         let Some(session) = self.sessions.get_mut(id) else {
             return false;
         };
+        let before = session.cost();
         let is_new = session.receive(packet_id);
+        self.account.adjust(&session.owner, before, session.cost());
         if is_new && !session.clean {
             self.journal.record(Change::Receiving { session: id, packet_id });
         }
@@ -277,7 +291,9 @@ impl Exchange {
         if let Some(id) = self.clients.get(&connection).map(|client| client.session)
             && let Some(session) = self.sessions.get_mut(id)
         {
+            let before = session.cost();
             known = session.release(packet_id);
+            self.account.adjust(&session.owner, before, session.cost());
             if known && !session.clean {
                 self.journal.record(Change::Released { session: id, packet_id });
             }

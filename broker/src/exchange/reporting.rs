@@ -1,5 +1,6 @@
 //! Taking stock, and telling of it.
 
+use std::collections::HashMap;
 use std::time::Instant;
 
 use crate::exchange::figures::figure;
@@ -29,10 +30,14 @@ impl Exchange {
     }
 
     /// Who has how much of what is kept.
-    fn shares(&self) -> [(String, String); 3] {
+    fn shares(&mut self) -> [(String, String); 3] {
         let (used, total) = self.account.bytes();
+        let mut owed = HashMap::new();
+        for (_, session) in self.sessions.iter_mut().filter(|(_, session)| session.owed_messages() > 0) {
+            *owed.entry(session.owner.clone()).or_insert(0) += session.owed_messages();
+        }
         // Names and numbers: there is nothing in it that could fail.
-        let largest = serde_json::to_string(&self.account.largest(OWNERS_TOLD)).unwrap_or_default();
+        let largest = serde_json::to_string(&self.account.largest(OWNERS_TOLD, &owed)).unwrap_or_default();
         [
             ("kept/bytes".to_owned(), used.to_string()),
             ("kept/maximum".to_owned(), total.to_string()),

@@ -12,7 +12,7 @@ use crate::exchange::publishing::Copy;
 use crate::exchange::unfinished::Subscribing;
 use crate::exchange::{Exchange, RetainedWanted, Subscribe, Unsubscribe, Wanted};
 use crate::message::Message;
-use crate::outgoing::{Answer, NotSubscribed};
+use crate::outgoing::{Answer, NotSubscribed, message_bytes};
 use crate::retained::RetainedScan;
 use crate::session::{ConnectionId, Subscription};
 use crate::sessions::SessionId;
@@ -123,15 +123,23 @@ impl Exchange {
         let mut found = Vec::new();
         // An absent client makes no room; it loses its oldest messages for what is found.
         let session = self.sessions.get_mut(session).filter(|session| session.connection.is_some());
+        let mut client = session
+            .as_ref()
+            .and_then(|session| session.connection)
+            .and_then(|connection| self.clients.get_mut(&connection));
         let room = session.map(|session| session.room(self.limits.owed(&self.account, session)));
         let (mut messages, mut cost) = room.unwrap_or((usize::MAX, usize::MAX));
+        let mut unowed = 0;
         loop {
-            if messages == 0 || cost == 0 {
+            let has_room = client.as_mut().is_none_or(|client| client.outgoing.has_room(unowed));
+            if messages == 0 || cost == 0 || !has_room {
                 return (found, Stopped::ForRoom);
             }
             match scan.next(&self.retained, self.now, &mut self.work) {
                 Found::One((message, qos)) => {
-                    if qos != QoS::AtMostOnce {
+                    if qos == QoS::AtMostOnce {
+                        unowed += message_bytes(message);
+                    } else {
                         messages -= 1;
                         cost = cost.saturating_sub(owed_cost(message.size()));
                     }

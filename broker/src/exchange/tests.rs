@@ -6,7 +6,7 @@ use rumqttc::mqttbytes::QoS;
 
 use super::*;
 use crate::access::Entrance;
-use crate::account::Owner;
+use crate::account::{Owner, Transit};
 use crate::message::Message;
 use crate::outgoing::{self, Answer, Outgoing, OutgoingReceiver};
 use crate::session::{Delivery, SubscriptionOptions};
@@ -50,7 +50,9 @@ impl Scene {
     }
 
     fn connect(&mut self, number: u64) -> OutgoingReceiver {
-        let (to_client, from_exchange) = outgoing::channel(usize::MAX);
+        let owner = Owner::User("user".into());
+        let lease = Transit::new(usize::MAX / 2, 0).lease(&owner);
+        let (to_client, from_exchange) = outgoing::channel(usize::MAX, lease);
         let client_id = format!("client {number}");
         self.round(vec![Request::Connect {
             connection: ConnectionId(number),
@@ -66,7 +68,7 @@ impl Scene {
                 will: None,
                 receive_maximum: u16::MAX,
             },
-            owner: Owner::User("user".into()),
+            owner,
             outgoing: to_client,
         }]);
         from_exchange
@@ -181,4 +183,35 @@ fn topics_and_filters_that_others_leave_behind_hold_nobody_up() {
         assert_eq!(received(&mut other), (0, 1, 1));
     }
     assert!(scene.most <= WORK_OF_A_ROUND + SLACK, "{}", scene.most);
+}
+
+/// Thousands of filters that all match what somebody publishes: its packets go in parts, and others are served
+/// in between.
+#[test]
+fn a_message_that_thousands_of_filters_match_holds_nobody_up() {
+    let mut scene = Scene::new();
+    let mut readers: Vec<_> = (1..=4).map(|number| scene.connect(number)).collect();
+    let (mut publisher, mut other) = (scene.connect(5), scene.connect(6));
+    for number in 1..=4 {
+        let filters = (0..1_000_usize).map(|bits| {
+            let levels = (0..10).map(|level| if bits >> level & 1 == 0 { "a" } else { "+" });
+            levels.chain(["+"; 4].into_iter().take(number as usize)).collect::<Vec<_>>().join("/") + "/#"
+        });
+        scene.round(vec![packets(number, [subscribe(filters)])]);
+        scene.finish();
+    }
+    scene.round(vec![packets(6, [subscribe(["other".to_owned()])])]);
+    received(&mut other);
+    let topic = ["a"; 16].join("/");
+    scene.round(vec![packets(5, (0..300).map(|_| publish(topic.clone(), false)))]);
+    assert_eq!(received(&mut publisher).2, 0, "the rest waits");
+    scene.round(vec![packets(6, [publish("other".to_owned(), false)])]);
+    assert_eq!(received(&mut other), (0, 1, 1));
+    while scene.exchange.put_off {
+        scene.round(Vec::new());
+    }
+    assert_eq!(received(&mut publisher).2, 1);
+    for reader in &mut readers {
+        assert_eq!(received(reader).1, 300);
+    }
 }

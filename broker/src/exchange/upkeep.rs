@@ -21,6 +21,7 @@ impl Exchange {
             self.end_session(session);
         }
         self.publish_due_wills();
+        self.clients.values_mut().for_each(|client| client.outgoing.settle());
         if self.figures.are_due(now) {
             self.warn_of_dropped();
             self.expire_retained();

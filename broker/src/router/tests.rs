@@ -2,8 +2,9 @@ use std::collections::HashMap;
 
 use super::*;
 
-const LIMITS: RouterLimits = RouterLimits { max_filters: 300, max_topics: 300 };
-const DEFAULTS: RouterLimits = RouterLimits { max_filters: 10_000, max_topics: 10_000 };
+const LIMITS: RouterLimits = RouterLimits { max_filters: 300, max_topics: 300, max_bytes: usize::MAX };
+const DEFAULTS: RouterLimits =
+    RouterLimits { max_filters: 10_000, max_topics: 10_000, max_bytes: usize::MAX };
 
 /// The same numbers in every run.
 struct Random(u64);
@@ -148,4 +149,27 @@ fn what_is_used_stays() {
         assert_eq!(found, [Match { index: 0, filter: used }]);
         assert_eq!(router.known, 1);
     }
+}
+
+/// Thousands of filters that all match: rumqttd keeps the last messages for each of them.
+#[test]
+fn what_rumqttd_keeps_for_each_filter_is_limited() {
+    let mut router = Router::start(RouterLimits { max_bytes: 20_000_000, ..DEFAULTS }).unwrap();
+    let filters: Vec<_> = (0..1_000_usize)
+        .map(|bits| {
+            let levels = (0..10).map(|level| if bits >> level & 1 == 0 { "a" } else { "+" });
+            router.subscribe(&levels.collect::<Vec<_>>().join("/")).unwrap()
+        })
+        .collect();
+    let topic = ["a"; 10].join("/");
+    let (at_once, mut most) = (router.most_at_once(), 0);
+    for _ in 0..20 {
+        let found = router.route(&vec![topic.as_str(); at_once], &mut Work::of_a_round()).unwrap();
+        assert_eq!(found.len(), at_once * filters.len());
+        most = most.max(router.logged);
+    }
+    // And one batch.
+    let allowed = 10_000_000 / LOGGED + at_once * filters.len();
+    assert!(most > 30_000 && most <= allowed, "{most}");
+    assert_eq!(at_once, 31);
 }

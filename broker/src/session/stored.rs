@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::account::Owner;
+use crate::account::{Owner, RECEIVED};
 use crate::owed::{MessageNumber, Owed};
 use crate::session::{Expiry, InFlight, Session};
 
@@ -35,6 +35,7 @@ impl Session {
             clean: false,
             ..Session::new(stored.client_id, stored.owner, stored.expiry, idle_since)
         };
+        session.cost += session.receiving.len() * RECEIVED;
         for (position, owed) in stored.owed {
             match owed {
                 Some(owed) => {

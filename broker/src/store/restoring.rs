@@ -11,7 +11,7 @@ use rumqttc::mqttbytes::{self, QoS};
 use rusqlite::types::Type;
 use rusqlite::{Params, Row};
 
-use crate::account::{Account, Kind, Owner, owed_cost, retained_charges};
+use crate::account::{Account, Kind, Owner, RECEIVED, owed_cost, retained_charges};
 use crate::message::{Message, Properties};
 use crate::owed::{MessageNumber, Owed};
 use crate::publication::{Publication, Will};
@@ -112,7 +112,8 @@ impl Store {
             }
             self.fill(&mut found, dropped_up_to.unwrap_or(0), &mut messages, clock)?;
             let owed = found.session.owed.iter().filter_map(|(_, owed)| owed.as_ref());
-            account.charge(&found.session.owner, Kind::Bytes, owed.map(Owed::cost).sum());
+            let cost = owed.map(Owed::cost).sum::<usize>() + found.session.receiving.len() * RECEIVED;
+            account.charge(&found.session.owner, Kind::Bytes, cost);
             restored.sessions.push(found);
         }
         if !changes.is_empty() {

@@ -25,6 +25,7 @@ mod store_file;
 mod subscribing;
 mod tls;
 mod topic_limits;
+mod transit;
 mod v5;
 mod web_socket;
 mod wills;

@@ -12,7 +12,7 @@ pub(super) fn disconnect_reason(ending: &Ending) -> Option<Reason> {
     let reason = match ending {
         Ending::Protocol(error) => protocol_reason(error),
         Ending::Closed(CloseReason::TakenOver) => Reason::SessionTakenOver,
-        Ending::Closed(CloseReason::Stalled) => Reason::QuotaExceeded,
+        Ending::Closed(CloseReason::Stalled | CloseReason::NoRoom) | Ending::NoRoom => Reason::QuotaExceeded,
         Ending::Closed(CloseReason::Revoked) => Reason::AdministrativeAction,
         Ending::NotPermitted(_) => Reason::NotAuthorized,
         Ending::TopicTooLong(_) => Reason::TopicNameInvalid,

@@ -71,6 +71,11 @@ impl Terms {
         [expiry(interval), self.longest_expiry].into_iter().flatten().min()
     }
 
+    /// Bytes of the topics that have a number.
+    pub(in crate::connection) fn kept_bytes(&self) -> usize {
+        self.aliases.values().map(String::len).sum()
+    }
+
     pub(in crate::connection) fn assign_client_id(&mut self, client_id: &str) {
         self.assigned_client_id = Some(client_id.into());
     }
