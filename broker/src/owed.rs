@@ -1,7 +1,7 @@
 //! The queues of messages that are owed to sessions. Pure; what is owed to a lasting session lies
 //! in the `store` as well, before its publisher gets a PUBACK.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 use rumqttc::mqttbytes::QoS;
@@ -14,10 +14,15 @@ use crate::message::Message;
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct MessageNumber(pub(crate) u64);
 
+/// Gaps that a queue may have, beyond as many as there are messages in it.
+const GAPS: usize = 64;
+
 /// A message that one session is to receive.
 #[derive(Debug, Clone)]
 pub(crate) struct Owed {
     pub(crate) message: Arc<Message>,
+    /// The user who has published it; `None` for all clients without one.
+    pub(crate) publisher: Option<Arc<str>>,
     /// `None` if it is owed to a session that does not outlive the broker.
     pub(crate) stored: Option<Arc<MessageNumber>>,
     /// QoS 1 or 2.
@@ -45,47 +50,101 @@ pub(crate) struct OwedLimits {
 }
 
 /// The messages owed to one session and not sent yet, oldest first.
+///
+/// Who has published how much of it is known, so that when there is no room, messages of whoever has most of
+/// it make way, and nobody displaces another one's.
 #[derive(Debug, Default)]
 pub(crate) struct OwedQueue {
-    /// With their positions, which ascend.
-    messages: VecDeque<(u64, Owed)>,
+    /// With their positions, which ascend; `None` where one was taken from among the others. The first is
+    /// always there.
+    messages: VecDeque<(u64, Option<Owed>)>,
+    /// What is there of each publisher. Those without a user count as one: there is no end of them.
+    by_publisher: HashMap<Option<Arc<str>>, Part>,
     bytes: usize,
+    count: usize,
+}
+
+/// One publisher's part of a queue.
+#[derive(Debug, Default)]
+struct Part {
+    positions: VecDeque<u64>,
+    cost: usize,
 }
 
 impl OwedQueue {
     pub(crate) fn push(&mut self, position: u64, owed: Owed) {
-        self.bytes += owed.message.size();
-        self.messages.push_back((position, owed));
+        self.part_with(&owed).positions.push_back(position);
+        self.messages.push_back((position, Some(owed)));
     }
 
     /// Puts a message before all others, which became owed after it.
     pub(crate) fn push_front(&mut self, position: u64, owed: Owed) {
+        self.part_with(&owed).positions.push_front(position);
+        self.messages.push_front((position, Some(owed)));
+    }
+
+    /// The part of a message's publisher, with the message counted.
+    fn part_with(&mut self, owed: &Owed) -> &mut Part {
         self.bytes += owed.message.size();
-        self.messages.push_front((position, owed));
+        self.count += 1;
+        let part = self.by_publisher.entry(owed.publisher.clone()).or_default();
+        part.cost += owed.cost();
+        part
     }
 
     /// The oldest one, with its position.
     pub(crate) fn first(&self) -> Option<(u64, &Owed)> {
-        self.messages.front().map(|(position, owed)| (*position, owed))
+        let (position, owed) = self.messages.front()?;
+        Some((*position, owed.as_ref()?))
     }
 
     pub(crate) fn pop(&mut self) -> Option<(u64, Owed)> {
-        let (position, owed) = self.messages.pop_front()?;
+        let (position, owed) = self.messages.front_mut()?;
+        let (position, owed) = (*position, owed.take()?);
+        self.forget(&owed);
+        Some((position, owed))
+    }
+
+    /// Takes the oldest message of the publisher who has most.
+    pub(crate) fn pop_of_who_has_most(&mut self) -> Option<(u64, Owed)> {
+        let most = self.by_publisher.values().max_by_key(|part| part.cost)?;
+        let position = *most.positions.front()?;
+        let index = self.messages.binary_search_by_key(&position, |(position, _)| *position).ok()?;
+        let owed = self.messages[index].1.take()?;
+        self.forget(&owed);
+        Some((position, owed))
+    }
+
+    /// A message was taken out, which was its publisher's oldest.
+    fn forget(&mut self, owed: &Owed) {
         self.bytes -= owed.message.size();
+        self.count -= 1;
+        if let Some(part) = self.by_publisher.get_mut(&owed.publisher) {
+            part.positions.pop_front();
+            part.cost -= owed.cost();
+            if part.positions.is_empty() {
+                self.by_publisher.remove(&owed.publisher);
+            }
+        }
+        while self.messages.front().is_some_and(|(_, owed)| owed.is_none()) {
+            self.messages.pop_front();
+        }
+        if self.messages.len() > 2 * self.count + GAPS {
+            self.messages.retain(|(_, owed)| owed.is_some());
+        }
         if self.messages.is_empty() {
             // A queue that once was a year long gives its room back.
             self.messages.shrink_to(1_024);
         }
-        Some((position, owed))
     }
 
     /// All of them.
     pub(crate) fn into_iter(self) -> impl Iterator<Item = Owed> {
-        self.messages.into_iter().map(|(_, owed)| owed)
+        self.messages.into_iter().filter_map(|(_, owed)| owed)
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.messages.len()
+        self.count
     }
 
     /// Of topics and payloads.
@@ -95,6 +154,58 @@ impl OwedQueue {
 
     /// Whether no more fits within `limits`.
     pub(crate) fn is_full(&self, limits: OwedLimits) -> bool {
-        self.messages.len() >= limits.max_messages || self.bytes >= limits.max_bytes
+        self.count >= limits.max_messages || self.bytes >= limits.max_bytes
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::message::Message;
+
+    fn owed(publisher: &str, payload: &str) -> Owed {
+        let message = Arc::new(Message::plain("a", payload.to_owned()));
+        let publisher = (!publisher.is_empty()).then(|| publisher.into());
+        Owed { message, publisher, stored: None, qos: QoS::AtLeastOnce, retain: false }
+    }
+
+    fn positions(queue: &mut OwedQueue) -> Vec<u64> {
+        std::iter::from_fn(|| queue.pop()).map(|(position, _)| position).collect()
+    }
+
+    #[test]
+    fn who_has_most_makes_way_the_oldest_first() {
+        let mut queue = OwedQueue::default();
+        for position in 1..=1_000 {
+            queue.push(position, owed(if position % 100 == 0 { "honest" } else { "greedy" }, "x"));
+        }
+        let dropped: Vec<_> = (0..980).filter_map(|_| queue.pop_of_who_has_most()).collect();
+        assert!(dropped.iter().all(|(_, owed)| owed.publisher.as_deref() == Some("greedy")));
+        assert!(dropped.is_sorted_by_key(|(position, _)| *position));
+        assert_eq!((queue.len(), queue.bytes()), (20, 20 * "ax".len()));
+        assert!(queue.messages.len() <= 2 * queue.len() + GAPS, "gaps are closed");
+        assert_eq!(queue.first().map(|(position, _)| position), Some(100), "the first is always there");
+        // The rest comes in its order.
+        let expected: Vec<_> =
+            (1..=1_000).filter(|position| position % 100 == 0 || *position > 989).collect();
+        assert_eq!(positions(&mut queue), expected);
+        assert!(queue.by_publisher.is_empty() && queue.messages.is_empty());
+    }
+
+    #[test]
+    fn what_comes_back_is_its_publishers_oldest_again() {
+        let mut queue = OwedQueue::default();
+        for (position, publisher) in [(1, "one"), (2, ""), (3, "one"), (4, "")] {
+            queue.push(position, owed(publisher, "x"));
+        }
+        let taken: Vec<_> = (0..2).filter_map(|_| queue.pop()).collect();
+        for (position, owed) in taken.into_iter().rev() {
+            queue.push_front(position, owed);
+        }
+        queue.push(5, owed("one", "x"));
+        assert_eq!(queue.pop_of_who_has_most().map(|(position, _)| position), Some(1));
+        queue.push(6, owed("", "longer"));
+        assert_eq!(queue.pop_of_who_has_most().map(|(position, _)| position), Some(2));
+        assert_eq!(positions(&mut queue), [3, 4, 5, 6]);
     }
 }

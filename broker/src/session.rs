@@ -192,16 +192,16 @@ impl Session {
         }
     }
 
-    /// Keeps a message for the client, whether it is connected or not. Who is full loses its oldest
-    /// messages for it, unless publishers wait for it instead, or the message itself if not even
-    /// that makes enough room.
+    /// Keeps a message for the client, whether it is connected or not. If it is full, the oldest messages
+    /// of whoever has published most of them are dropped for it, unless publishers wait instead, or the
+    /// message itself if not even that makes enough room.
     pub(crate) fn owe(&mut self, owed: Owed, limits: OwedLimits) -> Owing {
         let waited_for = self.connection.is_some() && self.may_hold_publishers;
         let fits =
             |session: &Session| !session.owed.is_full(limits) && session.cost + owed.cost() <= limits.share;
         let mut dropped = Vec::new();
         while !waited_for && !fits(self) {
-            let Some((position, oldest)) = self.owed.pop() else {
+            let Some((position, oldest)) = self.owed.pop_of_who_has_most() else {
                 break;
             };
             self.cost -= oldest.cost();

@@ -25,6 +25,14 @@ impl Owner {
         }
     }
 
+    /// The user's name.
+    pub(crate) fn user(&self) -> Option<Arc<str>> {
+        match self {
+            Owner::User(name) => Some(Arc::clone(name)),
+            Owner::Address(_) => None,
+        }
+    }
+
     /// The owner of a session that a store of an earlier version kept, which tells the user at most.
     pub(crate) fn of_session_name(name: &str) -> Owner {
         match name.split_once('\0') {

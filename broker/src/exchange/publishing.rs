@@ -22,6 +22,8 @@ pub(super) struct Copy {
     pub(super) retain: bool,
     /// Whether it may be left out, being of QoS 0, if the client does not read fast enough.
     pub(super) droppable: bool,
+    /// The user who has published it.
+    pub(super) publisher: Option<Arc<str>>,
 }
 
 impl Exchange {
@@ -135,6 +137,7 @@ impl Exchange {
                 qos: lower(*qos, publication.qos),
                 retain: publication.retain && *retain_as_published,
                 droppable: true,
+                publisher: owner.and_then(Owner::user),
             };
             self.deliver(*session, &publication.message, copy, &mut stored);
         }
@@ -148,7 +151,7 @@ impl Exchange {
         &mut self,
         id: SessionId,
         message: &Arc<Message>,
-        Copy { qos, retain, droppable }: Copy,
+        Copy { qos, retain, droppable, publisher }: Copy,
         stored: &mut Option<Arc<MessageNumber>>,
     ) {
         let Some(session) = self.sessions.get_mut(id) else {
@@ -156,10 +159,10 @@ impl Exchange {
         };
         if qos != QoS::AtMostOnce {
             if !session.clean && stored.is_none() {
-                *stored = self.journal.keep(message);
+                *stored = self.journal.keep(message, publisher.clone());
             }
             let stored = if session.clean { None } else { stored.clone() };
-            let owed = Owed { message: Arc::clone(message), stored, qos, retain };
+            let owed = Owed { message: Arc::clone(message), publisher, stored, qos, retain };
             self.owe(id, owed);
             return;
         }

@@ -108,7 +108,8 @@ impl Exchange {
             }
             for (message, qos) in found {
                 let mut stored = None;
-                self.deliver(session, &message, Copy { qos, retain: true, droppable: false }, &mut stored);
+                let copy = Copy { qos, retain: true, droppable: false, publisher: None };
+                self.deliver(session, &message, copy, &mut stored);
                 self.journal.forget(stored);
             }
         }

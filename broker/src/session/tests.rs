@@ -5,7 +5,8 @@ use super::*;
 const LIMITS: OwedLimits = OwedLimits { max_messages: 3, max_bytes: 100, share: usize::MAX };
 
 fn owed(qos: QoS, payload: &'static str) -> Owed {
-    Owed { message: Arc::new(Message::plain("a", payload)), qos, stored: None, retain: false }
+    let message = Arc::new(Message::plain("a", payload));
+    Owed { message, publisher: None, qos, stored: None, retain: false }
 }
 
 /// A client for which publishers wait.

@@ -51,6 +51,8 @@ pub(crate) enum Change {
     Kept {
         number: u64,
         message: Arc<Message>,
+        /// The user who has published it.
+        publisher: Option<Arc<str>>,
     },
     Owed {
         session: SessionId,
@@ -189,10 +191,14 @@ impl Journal {
     }
 
     /// Keeps a message that lasting sessions are owed; `None` without a store.
-    pub(crate) fn keep(&mut self, message: &Arc<Message>) -> Option<Arc<MessageNumber>> {
+    pub(crate) fn keep(
+        &mut self,
+        message: &Arc<Message>,
+        publisher: Option<Arc<str>>,
+    ) -> Option<Arc<MessageNumber>> {
         self.store.as_ref()?;
         self.last_number += 1;
-        self.record(Change::Kept { number: self.last_number, message: Arc::clone(message) });
+        self.record(Change::Kept { number: self.last_number, message: Arc::clone(message), publisher });
         Some(Arc::new(MessageNumber(self.last_number)))
     }
 

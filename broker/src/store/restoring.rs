@@ -22,8 +22,16 @@ use crate::store::{
     Change, Dropped, Journal, Restored, RestoredDelayedWill, RestoredSession, RestoredWill, Store, StoreError,
 };
 
-/// Messages that were read already, by number.
-type Messages = HashMap<u64, (Arc<Message>, Arc<MessageNumber>)>;
+/// What was read already.
+#[derive(Default)]
+struct Messages {
+    by_number: HashMap<u64, Read>,
+    /// The users who have published them: each name once.
+    publishers: HashSet<Arc<str>>,
+}
+
+/// A message, its number and its publisher.
+type Read = (Arc<Message>, Arc<MessageNumber>, Option<Arc<str>>);
 
 impl Store {
     /// Everything kept, and the journal for all that comes. Sessions and what is owed to them are
@@ -95,7 +103,7 @@ impl Store {
     ) -> rusqlite::Result<()> {
         const SESSIONS: &str =
             "SELECT id, client, absent_since, sending_until, expires_after, owner FROM session";
-        let mut messages = Messages::new();
+        let mut messages = Messages::default();
         let mut sessions = self.all(SESSIONS, [], |row| session(row, clock))?;
         sessions.sort_by_key(|session| (session.absent_for, Reverse(session.id)));
         for mut found in sessions {
@@ -174,23 +182,40 @@ impl Store {
         let Some(number) = row.get::<_, Option<u64>>(1)? else {
             return Ok(None);
         };
-        let (message, stored) = match messages.entry(number) {
+        let Messages { by_number, publishers } = messages;
+        let (message, stored, publisher) = match by_number.entry(number) {
             Entry::Occupied(known) => known.into_mut(),
-            Entry::Vacant(new) => new.insert(self.message(number, clock)?),
+            Entry::Vacant(new) => new.insert(self.message(number, publishers, clock)?),
         };
         Ok(Some(Owed {
             message: Arc::clone(message),
+            publisher: publisher.clone(),
             stored: Some(Arc::clone(stored)),
             qos: qos(row, 2)?,
             retain: row.get(3)?,
         }))
     }
 
-    fn message(&self, number: u64, clock: Clock) -> rusqlite::Result<(Arc<Message>, Arc<MessageNumber>)> {
-        const MESSAGE: &str = "SELECT topic, payload, properties, expires_at FROM message WHERE number = ?1";
-        let found = self.all(MESSAGE, [number], |row| message(row, clock))?.pop();
-        let message = found.ok_or_else(|| damaged(1, "an owed message is missing"))?;
-        Ok((Arc::new(message), Arc::new(MessageNumber(number))))
+    fn message(
+        &self,
+        number: u64,
+        publishers: &mut HashSet<Arc<str>>,
+        clock: Clock,
+    ) -> rusqlite::Result<Read> {
+        const MESSAGE: &str =
+            "SELECT topic, payload, properties, expires_at, publisher FROM message WHERE number = ?1";
+        let read = |row: &Row<'_>| Ok((message(row, clock)?, row.get::<_, Option<String>>(4)?));
+        let found = self.all(MESSAGE, [number], read)?.pop();
+        let (message, publisher) = found.ok_or_else(|| damaged(1, "an owed message is missing"))?;
+        let publisher = publisher.map(|name| match publishers.get(name.as_str()) {
+            Some(known) => Arc::clone(known),
+            None => {
+                let name: Arc<str> = name.into();
+                publishers.insert(Arc::clone(&name));
+                name
+            }
+        });
+        Ok((Arc::new(message), Arc::new(MessageNumber(number)), publisher))
     }
 
     fn all<T>(

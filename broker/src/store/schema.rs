@@ -11,7 +11,7 @@ static STORE: FileKind = FileKind {
     writer: "broker",
     setting: "[store] path",
     application_id: 0x5077_4272, // "PwBr"
-    steps: &[TABLES, FORMAT_2, FORMAT_3],
+    steps: &[TABLES, FORMAT_2, FORMAT_3, FORMAT_4],
     // For a broker that is just ending.
     patience: Duration::from_secs(2),
     // Two brokers on one file would be the end of it.
@@ -22,7 +22,7 @@ static STORE: FileKind = FileKind {
 /// `session.absent_since` is in seconds since 1970 and NULL while its client is connected;
 /// `sending_until` is the position up to which messages may have been sent.
 ///
-/// What came with later formats is in [`FORMAT_2`] and [`FORMAT_3`].
+/// What came with later formats is in [`FORMAT_2`] to [`FORMAT_4`].
 const TABLES: &str = "
     CREATE TABLE session (
         id            INTEGER PRIMARY KEY,
@@ -101,6 +101,11 @@ const FORMAT_3: &str = "
     ALTER TABLE retained ADD COLUMN owner TEXT;
     ALTER TABLE will ADD COLUMN owner TEXT;
     ALTER TABLE delayed_will ADD COLUMN owner TEXT;
+";
+
+/// The user who has published a message; NULL for all clients without one, or if an earlier version wrote it.
+const FORMAT_4: &str = "
+    ALTER TABLE message ADD COLUMN publisher TEXT;
 ";
 
 /// Pages in the write-ahead log before they move to the file: 16 MiB.

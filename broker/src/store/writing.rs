@@ -48,11 +48,18 @@ fn forget(transaction: &Transaction<'_>, numbers: &RangeInclusive<u64>) -> rusql
 /// Writes one change: those of owed messages first, which are the most.
 fn apply(transaction: &Transaction<'_>, change: &Change, clock: Clock) -> rusqlite::Result<()> {
     match change {
-        Change::Kept { number, message } => write(
+        Change::Kept { number, message, publisher } => write(
             transaction,
-            "INSERT INTO message (number, topic, payload, properties, expires_at) \
-             VALUES (?1, ?2, ?3, ?4, ?5)",
-            (number, &message.topic, &message.payload[..], properties(message), expires_at(message, clock)),
+            "INSERT INTO message (number, topic, payload, properties, expires_at, publisher) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+            (
+                number,
+                &message.topic,
+                &message.payload[..],
+                properties(message),
+                expires_at(message, clock),
+                publisher.as_deref(),
+            ),
         ),
         Change::Owed { session, position, number, qos, retain } => write(
             transaction,

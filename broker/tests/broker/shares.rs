@@ -268,6 +268,32 @@ fn absent_sessions_that_are_owed_much_lose_their_own() {
     assert!((100_000..=300_000).contains(&owed), "{owed} bytes");
 }
 
+/// What is owed to somebody absent belongs to those who have published it.
+#[test]
+fn who_floods_an_absent_recorder_loses_only_its_own() {
+    let (home, running) = home_of(Role::Publisher, "max_owed_messages = 200");
+    subscribed_recorder(&home);
+    let publisher = |user: &str| Client::connect(home.address, connect_as(user, user)).0;
+    publisher("hq").publish_numbers("powerpi/hq/main/minute", 0..50);
+    publisher("greedy").publish_numbers("powerpi/greedy/main/minute", 0..1_000);
+    running.kill();
+    // Whose it is is known after a restart as well.
+    let _running = home.start();
+    publisher("greedy").publish_numbers("powerpi/greedy/main/minute", 1_000..1_500);
+    publisher("hq").publish_numbers("powerpi/hq/main/minute", 50..100);
+    let (mut recorder, present) = lasting_as(&home, "recorder", "recorder");
+    assert!(present);
+    let (mut of_hq, mut of_greedy) = (Vec::new(), Vec::new());
+    for _ in 0..200 {
+        let message = recorder.receive_message();
+        recorder.send(&Packet::PubAck(PubAck::new(message.pkid)));
+        let of_whom = if message.topic.starts_with("powerpi/hq/") { &mut of_hq } else { &mut of_greedy };
+        of_whom.push(text(&message).parse::<usize>().unwrap());
+    }
+    assert_eq!(of_hq, (0..100).collect::<Vec<_>>());
+    assert_eq!(of_greedy, (1_400..1_500).collect::<Vec<_>>());
+}
+
 /// How many messages are retained under a filter, as a newcomer sees them.
 fn retained_under(home: &Home, filter: &str) -> usize {
     let (mut reader, _) = Client::connect(home.address, connect_as("recorder", "counting"));
