@@ -37,6 +37,8 @@ pub enum PagesRight {
     Look,
     /// See every meter and enter readings.
     EnterReadings,
+    /// See who uses how much of the broker as well.
+    Administer,
 }
 
 impl Role {
@@ -109,7 +111,8 @@ impl Role {
     pub fn pages(self) -> Option<PagesRight> {
         match self {
             Self::Look | Self::Reader => Some(PagesRight::Look),
-            Self::EnterReadings | Self::Admin => Some(PagesRight::EnterReadings),
+            Self::EnterReadings => Some(PagesRight::EnterReadings),
+            Self::Admin => Some(PagesRight::Administer),
             Self::Publisher | Self::Recorder | Self::Web | Self::Alarms | Self::HomeAssistant => None,
         }
     }

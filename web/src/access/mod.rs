@@ -60,6 +60,14 @@ impl Visitor {
         self.only.is_none()
     }
 
+    /// Whether what the broker keeps for whom is shown: to admins, and where everybody sees everything.
+    pub(crate) fn may_administer(&self) -> bool {
+        match &self.user {
+            Some((_, right)) => *right >= PagesRight::Administer,
+            None => self.may_see_all(),
+        }
+    }
+
     /// The name of a user who may type in readings.
     pub(crate) fn may_enter(&self) -> Option<&UserName> {
         let (name, right) = self.user.as_ref()?;

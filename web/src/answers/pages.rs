@@ -11,7 +11,7 @@ use super::refusals::NoAnswer;
 use super::site::{Site, filled};
 use crate::ledger::disk;
 use crate::live::values::Presence;
-use crate::pages::{KioskPage, MeterPage, MeterView, OverviewPage, PublisherView, StatusPage};
+use crate::pages::{HoldingView, KioskPage, MeterPage, MeterView, OverviewPage, PublisherView, StatusPage};
 use crate::route::Route;
 use crate::texts::Texts;
 
@@ -79,7 +79,9 @@ impl Site {
         let machines = self.everything(asked).await?.iter().map(machine).collect();
         // Of the server as of all meters, or not at all.
         let server = if asked.visitor.may_see_all() { self.server(texts) } else { Vec::new() };
-        filled(&StatusPage { frame, machines, server })
+        let holdings = if asked.visitor.may_administer() { self.live.broker().holdings } else { Vec::new() };
+        let holdings = holdings.iter().map(|holding| HoldingView::new(holding, texts)).collect();
+        filled(&StatusPage { frame, machines, server, holdings })
     }
 
     /// What is known of the server: names and values.

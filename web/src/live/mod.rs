@@ -1,3 +1,4 @@
 //! What the meters say of now.
 
+pub(crate) mod holdings;
 pub(crate) mod values;

@@ -13,8 +13,10 @@ use rumqttc::{Publish, QoS};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use crate::live::holdings::Holding;
+
 /// What the meters say of now, and (retained, so there at once) said last.
-const SUBSCRIPTIONS: [&str; 7] = [
+const SUBSCRIPTIONS: [&str; 8] = [
     "powerpi/+/+/live",
     "powerpi/+/+/state",
     "powerpi/+/+/info",
@@ -22,12 +24,14 @@ const SUBSCRIPTIONS: [&str; 7] = [
     ALL_SITES,
     BROKER_VERSION,
     BROKER_STORE,
+    BROKER_HOLDINGS,
 ];
 
-/// What a broker says of itself: its version (mosquitto does too), and how the
-/// store of ours does.
+/// What a broker says of itself: its version (mosquitto does too), how the
+/// store of ours does, and who has how much of what it keeps.
 const BROKER_VERSION: &str = "$SYS/broker/version";
 const BROKER_STORE: &str = "$SYS/broker/store/state";
+const BROKER_HOLDINGS: &str = "$SYS/broker/kept/by owner";
 
 /// A value this old is no longer one of now: publishers send one a second.
 pub(crate) const STALE_AFTER_S: i64 = 90;
@@ -119,6 +123,8 @@ pub(crate) struct BrokerSays {
     pub(crate) version: Option<String>,
     /// How its store does.
     pub(crate) store: Option<String>,
+    /// Who has how much of what it keeps, those with most first.
+    pub(crate) holdings: Vec<Holding>,
 }
 
 impl Heard {
@@ -235,6 +241,12 @@ impl LiveValues {
         match message.topic.as_str() {
             BROKER_VERSION => return self.heard().broker.version = Some(text()),
             BROKER_STORE => return self.heard().broker.store = Some(text()),
+            BROKER_HOLDINGS => {
+                if let Some(holdings) = Holding::all(payload) {
+                    self.heard().broker.holdings = holdings;
+                }
+                return;
+            }
             _ => {}
         }
         match message.topic.parse() {

@@ -8,6 +8,7 @@ use meter_ledger::KeptAside;
 use meter_messages::{Diag, Info, Status};
 
 use super::Frame;
+use crate::live::holdings::Holding;
 use crate::texts::Texts;
 
 /// A meter's publisher in words.
@@ -73,6 +74,37 @@ impl PublisherView {
     }
 }
 
+/// What one user has at the broker, in words.
+pub(crate) struct HoldingView {
+    owner: String,
+    /// Sessions, filters, retained and owed messages.
+    counts: [String; 4],
+    memory: String,
+    most: String,
+    percent: u64,
+}
+
+impl HoldingView {
+    pub(crate) fn new(holding: &Holding, texts: &Texts) -> Self {
+        let Holding { owner, sessions, filters, retained, owed, bytes, max_bytes } = holding;
+        let number = |value: &u64| texts.number(*value as f64, 0);
+        let size = |bytes: u64| match bytes {
+            0..1_000_000 => format!("{}\u{a0}kB", number(&bytes.div_ceil(1_000))),
+            _ => format!("{}\u{a0}MB", texts.number(bytes as f64 / 1e6, 1)),
+        };
+        Self {
+            owner: match owner.strip_prefix('/') {
+                Some(address) => format!("{address} ({})", texts.no_user),
+                None => owner.clone(),
+            },
+            counts: [sessions, filters, retained, owed].map(number),
+            memory: size(*bytes),
+            most: size(*max_bytes),
+            percent: holding.percent(),
+        }
+    }
+}
+
 /// The page.
 #[derive(Template)]
 #[template(path = "status.html")]
@@ -83,4 +115,6 @@ pub(crate) struct StatusPage {
     pub(crate) machines: Vec<PublisherView>,
     /// What is known of the server: names and values.
     pub(crate) server: Vec<(&'static str, String)>,
+    /// Who has how much of what the broker keeps.
+    pub(crate) holdings: Vec<HoldingView>,
 }

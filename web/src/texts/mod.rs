@@ -217,6 +217,28 @@ pub(crate) struct Texts {
     pub(crate) disk_free: &'static str,
     /// Figure: the broker's report of its store.
     pub(crate) broker_store: &'static str,
+    /// Heading: what the broker keeps for whom.
+    pub(crate) kept_for_whom: &'static str,
+    /// How it is divided.
+    pub(crate) kept_how: &'static str,
+    /// Column.
+    pub(crate) user: &'static str,
+    /// Behind an address of clients without one.
+    pub(crate) no_user: &'static str,
+    /// Column.
+    pub(crate) sessions: &'static str,
+    /// Column.
+    pub(crate) filters: &'static str,
+    /// Column.
+    pub(crate) retained_messages: &'static str,
+    /// Column.
+    pub(crate) owed_messages: &'static str,
+    /// Column.
+    pub(crate) memory: &'static str,
+    /// Column.
+    pub(crate) memory_at_most: &'static str,
+    /// Column: how much of what a user may have it has.
+    pub(crate) share_used: &'static str,
     /// Heading of the links to files.
     pub(crate) downloads: &'static str,
     /// Rows of a file: each minute, hour, day, month.
