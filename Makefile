@@ -24,7 +24,7 @@ test-beside-load: ## Runs all tests three times beside a load of 4 processes (RU
 	deploy/install-packages.sh build test gpio
 	end-to-end/gpio/build-kernel.sh > /dev/null
 	cargo build --workspace --locked
-	cargo test --workspace --locked --no-run
+	cargo test --workspace --locked --tests --no-run
 	end-to-end/beside-load.sh $(RUNS)
 
 test-gpio: ## Counts real pulses in a real Linux kernel (User-mode Linux with gpio-sim)
