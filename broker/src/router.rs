@@ -24,6 +24,9 @@ const MAX_PRODUCT: usize = 2_000_000;
 /// Filters, and topics, that rumqttd may remember: a round has to be enough to compare them all
 /// with a new one.
 const MOST: usize = WORK_OF_A_ROUND / 20;
+/// Filters that rumqttd may remember: each takes it some 70 KB where it gets memory from the heap, since
+/// it makes room for a thousand messages.
+const MOST_FILTERS: usize = 1_000;
 /// Longer filters and topics rumqttd does not get to know.
 const LONGEST: usize = 1_024;
 /// What rumqttd and we remember of a filter and of a topic, in bytes, besides its text, which is there
@@ -111,7 +114,7 @@ impl Router {
     pub(crate) fn start(limits: RouterLimits) -> Result<Router, RouterFailure> {
         let max_subscribed = limits.max_filters.saturating_mul(2);
         let limits = RouterLimits {
-            max_filters: limits.max_filters.min(MOST),
+            max_filters: limits.max_filters.min(MOST_FILTERS),
             max_topics: limits.max_topics.min(MOST),
             max_bytes: limits.max_bytes,
         };

@@ -175,8 +175,8 @@ pub struct MqttSettings {
     pub max_topic_levels: usize,
     /// Bytes of a topic or topic filter; 0 for as many as MQTT allows, which are 65,535.
     pub max_topic_bytes: usize,
-    /// Different topic filters that the router knows at a time, 10,000 at most. Twice as many can
-    /// be subscribed to; a tree finds those that the router does not know.
+    /// Half of the different topic filters that can be subscribed to. The router knows as many at a
+    /// time, 1,000 at most; a tree finds those that it does not know.
     pub max_filters: usize,
     /// Different topics that the router knows at a time, 10,000 at most; for others a tree is
     /// searched.

@@ -173,3 +173,17 @@ fn what_rumqttd_keeps_for_each_filter_is_limited() {
     assert!(most > 30_000 && most <= allowed, "{most}");
     assert_eq!(at_once, 31);
 }
+
+/// Each filter costs rumqttd much: it gets to know some of them, and the tree finds the others.
+#[test]
+fn rumqttd_knows_only_so_many_filters() {
+    let mut router = Router::start(DEFAULTS).unwrap();
+    let filters: Vec<_> = (0..5_000).map(|n| router.subscribe(&format!("+/{n}")).unwrap()).collect();
+    for _ in 0..10 {
+        for n in [0, 4_999] {
+            let found = router.route(&[&format!("a/{n}")], &mut Work::of_a_round()).unwrap();
+            assert_eq!(found, [Match { index: 0, filter: filters[n] }]);
+        }
+    }
+    assert!(router.known <= MOST_FILTERS && router.met_filters.len() <= MOST_FILTERS, "{}", router.known);
+}

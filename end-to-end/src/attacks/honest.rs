@@ -43,7 +43,7 @@ impl Drop for Ends<'_> {
 
 impl Neighbourhood {
     /// A client of this user on this machine.
-    fn client(&self, user: &str, client_id: &str, clean: bool) -> Client {
+    pub(super) fn client(&self, user: &str, client_id: &str, clean: bool) -> Client {
         let stream = std::net::TcpStream::connect(("127.0.0.1", self.site.mqtt)).unwrap();
         let connected = Client::log_in(stream, connect_as(user, client_id, clean));
         connected.unwrap_or_else(|| panic!("{user} is not let in")).0

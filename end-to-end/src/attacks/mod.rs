@@ -8,6 +8,7 @@
 //! Attackers come from other addresses of this machine, and their threads have the lowest priority: they
 //! stand for other machines.
 
+mod account;
 mod all;
 mod browser;
 mod budget;

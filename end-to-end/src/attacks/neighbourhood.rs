@@ -11,7 +11,7 @@ use crate::torture::Simulation;
 use crate::{Program, Site, run_to_end};
 
 /// Everybody's user. `hq` is the site of a real publisher, `one` that of a measured one.
-const USERS: [(&str, &str); 7] = [
+pub(super) const USERS: [(&str, &str); 7] = [
     ("hq", "publisher"),
     ("one", "publisher"),
     ("greedy", "publisher"),

@@ -32,6 +32,8 @@ pub struct Outcome {
     pub pages: u64,
     /// The most that the programs kept, beyond what they had before.
     pub most: Kept,
+    /// KiB that the broker then says it keeps for clients; 0 if it was not asked.
+    pub account_kib: u64,
     /// What is wrong.
     pub faults: Vec<String>,
 }
@@ -50,11 +52,14 @@ pub fn beside_all(extent: Extent, progress: &dyn Fn(&str)) -> Vec<Outcome> {
         progress(&outcome.to_string());
         outcomes.push(outcome);
     }
+    let account = neighbourhood.account();
     remove_a_user(&neighbourhood);
     neighbourhood = neighbourhood.restart();
     neighbourhood.expect_all_is_well();
     let after = neighbourhood.kept().beyond(idle);
     if let Some(last) = outcomes.last_mut() {
+        last.account_kib = account.bytes / 1024;
+        last.faults.extend(account.faults());
         last.faults.extend(faults(extent, after).map(|fault| format!("after a restart: {fault}")));
     }
     outcomes
@@ -98,6 +103,9 @@ fn alone(extent: Extent, attack: &'static Attack) -> Outcome {
     let ((), quiet) = neighbourhood.beside(TIMED, || ());
     let idle = neighbourhood.kept();
     let mut outcome = attack_beside(&neighbourhood, attack, idle, (quiet.latencies, TIMED));
+    let account = neighbourhood.account();
+    outcome.account_kib = account.bytes / 1024;
+    outcome.faults.extend(account.faults());
     let again = catch_unwind(AssertUnwindSafe(|| {
         let neighbourhood = neighbourhood.restart();
         neighbourhood.expect_all_is_well();
@@ -124,7 +132,8 @@ fn attack_beside(
     let most = beside.most.most(neighbourhood.kept()).beyond(idle);
     drop(held);
     let faults = faults(extent, most).collect();
-    Outcome { attack, pieces, quiet, beside: beside.latencies, pages: beside.pages, most, faults }
+    let (beside, pages) = (beside.latencies, beside.pages);
+    Outcome { attack, pieces, quiet, beside, pages, most, account_kib: 0, faults }
 }
 
 impl Outcome {
@@ -136,6 +145,7 @@ impl Outcome {
             beside: Latencies::default(),
             pages: 0,
             most: Kept::default(),
+            account_kib: 0,
             faults: vec![said.to_owned()],
         }
     }
