@@ -112,7 +112,7 @@ where
     let owner = rights.owner(peer.ip());
     let transit = &surroundings.transit;
     let (mut outgoing, from_exchange) =
-        outgoing::channel(surroundings.settings.max_waiting_bytes, transit.lease(&owner));
+        outgoing::channel(surroundings.settings.max_waiting_bytes, transit.waiting_lease(&owner));
     lease = transit.lease(&owner);
     // Until the exchange has taken it.
     let will = opening.will.as_ref().map_or(0, |will| will.publication.message.size());

@@ -15,7 +15,15 @@ const STEP: usize = 16 * 1024;
 /// Bytes of packets that are received or written, and of messages of QoS 0 that wait for their client: divided
 /// as everything kept is.
 #[derive(Debug, Clone)]
-pub(crate) struct Transit(Arc<Mutex<Pool>>);
+pub(crate) struct Transit(Arc<Mutex<Pools>>);
+
+#[derive(Debug)]
+struct Pools {
+    all: Pool,
+    /// The part that is being received or written. What waits for its turn is no reason to take no step: only by
+    /// such a step it comes to an end.
+    moving: Pool,
+}
 
 /// What one connection has of it in one direction; given back when it is dropped.
 #[derive(Debug)]
@@ -23,32 +31,42 @@ pub(crate) struct Lease {
     transit: Transit,
     owner: Owner,
     bytes: usize,
+    /// For messages that wait.
+    waits: bool,
 }
 
 impl Transit {
     /// So many bytes for so many users.
     pub(crate) fn new(total: usize, users: usize) -> Transit {
-        Transit(Arc::new(Mutex::new(Pool::new(total, users))))
+        let [all, moving] = [(); 2].map(|()| Pool::new(total, users));
+        Transit(Arc::new(Mutex::new(Pools { all, moving })))
     }
 
-    /// Nothing yet, for a connection of `owner`.
+    /// Nothing yet, for what a connection of `owner` receives and writes.
     pub(crate) fn lease(&self, owner: &Owner) -> Lease {
-        Lease { transit: self.clone(), owner: owner.clone(), bytes: 0 }
+        Lease { transit: self.clone(), owner: owner.clone(), bytes: 0, waits: false }
+    }
+
+    /// Nothing yet, for messages that wait for a connection of `owner`.
+    pub(crate) fn waiting_lease(&self, owner: &Owner) -> Lease {
+        let mut lease = self.lease(owner);
+        lease.waits = true;
+        lease
     }
 
     pub(super) fn divide(&self, total: usize, users: usize) {
-        self.pool().divide(total, users);
+        self.pools().all.divide(total, users);
     }
 
     pub(super) fn used_by(&self, owner: &Owner) -> usize {
-        self.pool().used(owner)
+        self.pools().all.used(owner)
     }
 
     pub(super) fn used(&self) -> usize {
-        self.pool().owners().map(|(_, used)| used).sum()
+        self.pools().all.owners().map(|(_, used)| used).sum()
     }
 
-    fn pool(&self) -> MutexGuard<'_, Pool> {
+    fn pools(&self) -> MutexGuard<'_, Pools> {
         // Nothing here panics half-way.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -58,29 +76,33 @@ impl Lease {
     /// Has room for so many bytes from now on, more or fewer than before; `false`, and as many as before, if
     /// its owner may not have more.
     pub(crate) fn hold(&mut self, bytes: usize) -> bool {
-        self.change(bytes, |pool, owner, _, more| pool.fits(owner, more))
+        self.change(bytes, |pools, owner, _, more| pools.all.fits(owner, more))
     }
 
     /// The same for what has to get through. A single connection of an owner always has what it needs, all
-    /// addresses being one owner: no part is too small for a packet.
+    /// addresses being one owner, however much waits for it: no part is too small for a packet.
     pub(crate) fn hold_needed(&mut self, bytes: usize) -> bool {
-        self.change(bytes, |pool, owner, has, more| {
-            pool.fits(owner, more) || pool.used_together(owner) == has
+        self.change(bytes, |pools, owner, has, more| {
+            pools.all.fits(owner, more) || pools.moving.used_together(owner) == has
         })
     }
 
-    fn change(&mut self, bytes: usize, fits: impl Fn(&Pool, &Owner, usize, usize) -> bool) -> bool {
+    fn change(&mut self, bytes: usize, fits: impl Fn(&Pools, &Owner, usize, usize) -> bool) -> bool {
         let wanted = bytes.saturating_sub(FREE).next_multiple_of(STEP);
         if wanted == self.bytes {
             return true;
         }
-        let mut pool = self.transit.pool();
-        if wanted < self.bytes {
-            pool.credit(&self.owner, self.bytes - wanted);
-        } else if fits(&pool, &self.owner, self.bytes, wanted - self.bytes) {
-            pool.charge(&self.owner, wanted - self.bytes);
-        } else {
+        let mut pools = self.transit.pools();
+        if wanted > self.bytes && !fits(&pools, &self.owner, self.bytes, wanted - self.bytes) {
             return false;
+        }
+        let Pools { all, moving } = &mut *pools;
+        for pool in std::iter::once(all).chain((!self.waits).then_some(moving)) {
+            if wanted > self.bytes {
+                pool.charge(&self.owner, wanted - self.bytes);
+            } else {
+                pool.credit(&self.owner, self.bytes - wanted);
+            }
         }
         self.bytes = wanted;
         true
@@ -122,5 +144,16 @@ mod tests {
         assert!(!other.hold_needed(FREE + 1_000_000));
         drop((greedy, honest, single));
         assert_eq!((transit.used(), transit.used_by(&user("greedy"))), (0, 0));
+    }
+
+    #[test]
+    fn what_waits_for_a_client_does_not_keep_it_from_getting_it() {
+        let transit = Transit::new(640 * 1024, 4);
+        let (mut waiting, mut connection) = (transit.waiting_lease(&user("r")), transit.lease(&user("r")));
+        let all = (1..).take_while(|steps| waiting.hold(FREE + steps * STEP)).count();
+        assert_eq!(all * STEP, (64 + 240) * 1024);
+        assert!(!connection.hold(FREE + STEP) && connection.hold_needed(FREE + 65_000));
+        assert!(connection.hold(0) && waiting.hold(0));
+        assert_eq!(transit.used(), 0);
     }
 }
