@@ -62,44 +62,15 @@ pub(crate) struct Surroundings {
 }
 
 /// Serves a client until it goes, errs, or is told to go.
-pub(crate) async fn serve<S>(mut stream: S, accepted: Accepted, surroundings: Surroundings)
+pub(crate) async fn serve<S>(mut stream: S, mut accepted: Accepted, surroundings: Surroundings)
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let Accepted { id, peer, mut slot, .. } = accepted;
+    let (id, peer) = (accepted.id, accepted.peer);
     let mut bytes = BytesMut::new();
-    // Nobody knows yet whose it is.
-    let mut lease = surroundings.transit.lease(&Owner::new(None, peer.ip()));
-    let greeting = async {
-        let (request, mut version) =
-            shake_hands(&mut stream, &mut bytes, &surroundings.settings, &mut lease).await?;
-        let ConnectRequest { opening, login, .. } = &request;
-        let login = Login {
-            entrance: accepted.entrance,
-            address: peer.ip(),
-            certified: &accepted.certified,
-            client_trust: accepted.client_trust,
-            password: login.as_ref().map(|(user, password)| (&**user, &**password)),
-            client_id: &opening.client_id,
-        };
-        let will = opening.will.as_ref().map(|will| &*will.publication.message.topic);
-        let rights = log_in(&mut stream, &surroundings.gate, login, will, &mut version).await?;
-        Ok((request, version, rights))
-    };
-    let shaken = tokio::select! {
-        shaken = greeting => shaken,
-        () = slot.displaced() => Err(NoSlot::Displaced.into()),
-        () = surroundings.shutdown.cancelled() => Err(Ending::Stopping),
-    };
-    let admitted = match shaken {
-        Ok((request, mut version, rights)) => {
-            let admitted = admit(&mut stream, &mut version, &mut slot).await;
-            admitted.map(|()| (request, version, rights))
-        }
-        Err(ending) => Err(ending),
-    };
-    let (request, mut version, rights) = match admitted {
-        Ok(admitted) => admitted,
+    let greeted = greet(&mut stream, &mut bytes, &mut accepted, &surroundings).await;
+    let (request, mut version, rights) = match greeted {
+        Ok(greeted) => greeted,
         Err(ending) => return log(&ending, peer, ""),
     };
     let rights = Arc::new(rights);
@@ -113,7 +84,7 @@ where
     let transit = &surroundings.transit;
     let (mut outgoing, from_exchange) =
         outgoing::channel(surroundings.settings.max_waiting_bytes, transit.waiting_lease(&owner));
-    lease = transit.lease(&owner);
+    let lease = transit.lease(&owner);
     // Until the exchange has taken it.
     let will = opening.will.as_ref().map_or(0, |will| will.publication.message.size());
     if !outgoing.may_hold(will) {
@@ -150,6 +121,45 @@ where
     let ending = connection.run(request).await;
     log(&ending, peer, &client_id);
     connection.write_last_packet(&ending).await;
+}
+
+/// Reads the CONNECT and looks at who sends it: what it asks for, in which version, and what it may do.
+async fn greet<S>(
+    stream: &mut S,
+    bytes: &mut BytesMut,
+    accepted: &mut Accepted,
+    surroundings: &Surroundings,
+) -> Result<(ConnectRequest, Version, Rights), Ending>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let Accepted { peer, slot, entrance, certified, client_trust, .. } = accepted;
+    // Nobody knows yet whose it is.
+    let mut lease = surroundings.transit.lease(&Owner::new(None, peer.ip()));
+    let greeting = async {
+        let (request, mut version) =
+            shake_hands(&mut *stream, bytes, &surroundings.settings, &mut lease).await?;
+        let ConnectRequest { opening, login, .. } = &request;
+        let login = Login {
+            entrance: *entrance,
+            address: peer.ip(),
+            certified,
+            client_trust: *client_trust,
+            password: login.as_ref().map(|(user, password)| (&**user, &**password)),
+            client_id: &opening.client_id,
+        };
+        let will = opening.will.as_ref().map(|will| &*will.publication.message.topic);
+        let rights = log_in(&mut *stream, &surroundings.gate, login, will, &mut version).await?;
+        Ok((request, version, rights))
+    };
+    let greeted = tokio::select! {
+        greeted = greeting => greeted,
+        () = slot.displaced() => Err(NoSlot::Displaced.into()),
+        () = surroundings.shutdown.cancelled() => Err(Ending::Stopping),
+    };
+    let (request, mut version, rights) = greeted?;
+    admit(stream, &mut version, slot).await?;
+    Ok((request, version, rights))
 }
 
 /// Says that a connection has ended, and why. Each kind of end has a line of its own: what is too
