@@ -316,9 +316,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         read + self.pending_bytes + self.handed_over_bytes + self.unwritten.len() + self.unflushed
     }
 
-    /// Whether so many bytes more may be on their way.
+    /// Whether so many bytes more may be on their way, which are needed to get on.
     fn has_room_for(&mut self, bytes: usize) -> bool {
         let has_room = self.lease.hold_needed(self.bytes_on_the_way() + bytes);
+        self.has_room &= has_room;
+        has_room
+    }
+
+    /// Whether so many bytes more may be on their way, while others are.
+    fn has_room_besides(&mut self, bytes: usize) -> bool {
+        let has_room = self.lease.hold(self.bytes_on_the_way() + bytes);
         self.has_room &= has_room;
         has_room
     }
@@ -339,7 +346,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             return false;
         }
         let Some(bytes) = self.from_exchange.next_bytes() else { return false };
-        self.unwritten.len() + bytes <= ALWAYS_WRITTEN || bytes == 0 || self.has_room_for(bytes)
+        if self.unwritten.len() + bytes <= ALWAYS_WRITTEN || bytes == 0 {
+            return true;
+        }
+        // Where there is no room, one message at a time gets through.
+        let needed = self.unwritten.is_empty() && self.unflushed == 0;
+        if needed { self.has_room_for(bytes) } else { self.has_room_besides(bytes) }
     }
 
     fn wrote(&mut self, written: usize) {
