@@ -214,7 +214,7 @@ struct Connection<S> {
     promised: usize,
     /// Whether there is room for the rest of the packet that is being read.
     may_go_on_reading: bool,
-    /// Whether there was room for all that is to be read and written next.
+    /// Whether there was room for what is needed to get on, in reading and writing.
     has_room: bool,
     topic_limits: TopicLimits,
     rights: Arc<Rights>,
@@ -323,13 +323,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         has_room
     }
 
-    /// Whether so many bytes more may be on their way, while others are.
-    fn has_room_besides(&mut self, bytes: usize) -> bool {
-        let has_room = self.lease.hold(self.bytes_on_the_way() + bytes);
-        self.has_room &= has_room;
-        has_room
-    }
-
     /// Looks for room for all of the packet that is being read, so that who has begun can go on.
     fn promise_rest_of_packet(&mut self) {
         let missing = packets::missing(&self.read);
@@ -349,9 +342,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         if self.unwritten.len() + bytes <= ALWAYS_WRITTEN || bytes == 0 {
             return true;
         }
-        // Where there is no room, one message at a time gets through.
-        let needed = self.unwritten.is_empty() && self.unflushed == 0;
-        if needed { self.has_room_for(bytes) } else { self.has_room_besides(bytes) }
+        if self.unwritten.is_empty() && self.unflushed == 0 {
+            return self.has_room_for(bytes);
+        }
+        // It can wait until what is being written is read: so where there is no room, one message at a time gets
+        // through.
+        self.lease.hold(self.bytes_on_the_way() + bytes)
     }
 
     fn wrote(&mut self, written: usize) {
