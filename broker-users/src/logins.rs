@@ -12,6 +12,7 @@ use std::net::IpAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use daemon_runtime::customer_of;
 use ring::hmac;
 use ring::rand::SystemRandom;
 
@@ -96,7 +97,7 @@ impl Logins {
         hash: Option<PasswordHash>,
         password: &str,
     ) -> Result<(), LoginError> {
-        let address = network(address);
+        let address = customer_of(address);
         let trusted = lock(&self.slowing).is_trusted(address);
         if trusted && hash.as_ref().is_some_and(|hash| self.recognises(hash, password)) {
             return Ok(());
@@ -149,17 +150,6 @@ impl Logins {
             lock(&self.fitting).insert(hash.as_str().to_owned(), (tag, Instant::now()));
         }
         fits
-    }
-}
-
-/// What one customer of a provider usually has: an IPv4 address, or a /64 network of IPv6.
-fn network(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V6(v6) => {
-            let [a, b, c, d, ..] = v6.segments();
-            [a, b, c, d, 0, 0, 0, 0].into()
-        }
-        v4 => v4,
     }
 }
 
@@ -220,12 +210,5 @@ mod tests {
         assert!(matches!(refused, Err(LoginError::TooMany(pause)) if pause <= Duration::from_secs(30)));
         assert_eq!(check(other, "secret").await, Ok(()));
         assert_eq!(logins.check(other, None, "secret").await, Err(LoginError::Wrong));
-    }
-
-    #[test]
-    fn a_customer_of_a_provider_has_one_address() {
-        let of = |text: &str| network(text.parse().unwrap()).to_string();
-        assert_eq!(of("2001:db8:1:2:3:4:5:6"), "2001:db8:1:2::");
-        assert_eq!(of("::ffff:10.0.0.1"), "10.0.0.1");
     }
 }
