@@ -5,7 +5,7 @@ set -uo pipefail
 export RUST_TEST_THREADS=${RUST_TEST_THREADS:-$((2 * $(nproc)))}
 results=$(mktemp)
 trap 'rm -f "$results"' EXIT
-# Clippy has seen the examples; there are no tests in comments.
+# Without the examples, which clippy checks, and without doc tests, of which there are none.
 cargo test --workspace --locked --no-fail-fast --tests 2>&1 | tee "$results"
 status=${PIPESTATUS[0]}
 awk '/^test result:/ { passed += $4; failed += $6; skipped += $8 }

@@ -100,7 +100,7 @@ pub(crate) enum CloseReason {
     TakenOver,
     #[error("the client reads nothing and its queue is full")]
     Stalled,
-    #[error("its user has as much on the way, or unreleased, as it may")]
+    #[error("its user has as many bytes on the way, or ids unreleased, as it is allowed")]
     NoRoom,
     #[error("the user was removed, or what it has to show or may do was changed")]
     Revoked,

@@ -24,7 +24,7 @@ pub(crate) enum Ending {
     #[error("the user may not publish to \"{0}\"")]
     NotPermitted(String),
     /// The topic, as it may be shown.
-    #[error("longer or deeper than [mqtt] max_topic_bytes and max_topic_levels allow: the topic \"{0}\"")]
+    #[error("the topic is longer or deeper than [mqtt] max_topic_bytes and max_topic_levels allow: \"{0}\"")]
     TopicTooLong(String),
     #[error("TLS: {}", foreign(&.0.to_string()))]
     Tls(std::io::Error),
@@ -36,7 +36,7 @@ pub(crate) enum Ending {
     Silent,
     #[error("the client has not read anything in time")]
     NotReading,
-    #[error("its user, or its address, has as much on the way as it may")]
+    #[error("its user, or its address, has as many bytes on the way as it is allowed")]
     NoRoom,
     #[error("the client closed the connection")]
     EndOfStream,

@@ -173,8 +173,8 @@ pub(super) static TEXTS: Texts = Texts {
     broker_store: "Broker store",
     kept_for_whom: "What the broker keeps",
     kept_how: "Each user has a part of the memory that nobody else can take; the rest goes to those who need \
-               more, and nobody can take all of it. Whoever has as much as they may is refused more, or loses \
-               their own oldest messages.",
+               more, and nobody can take all of it. Whoever has used up their share is refused more, or loses their \
+               own oldest messages.",
     user: "User",
     no_user: "no user",
     sessions: "Sessions",

@@ -173,8 +173,8 @@ pub(super) static TEXTS: Texts = Texts {
     broker_store: "Broker-Speicher",
     kept_for_whom: "Was der Broker aufbewahrt",
     kept_how: "Jeder Benutzer hat einen Teil des Speichers für sich allein; den Rest bekommt, wer mehr braucht, \
-               aber niemand alles. Wer so viel hat, wie er haben darf, bekommt nicht mehr oder verliert seine \
-               eigenen ältesten Nachrichten.",
+               aber niemand alles. Wer seinen Anteil ausgeschöpft hat, bekommt nicht mehr oder verliert seine \
+               ältesten Nachrichten.",
     user: "Benutzer",
     no_user: "ohne Benutzer",
     sessions: "Sitzungen",
