@@ -17,13 +17,14 @@ const DAEMONS: [&str; 4] = ["pi-publisher", "powerpi-recorder", "powerpi-web", "
 /// code 1), 10 s for CONNACK, 20 s of keep-alive.
 const AT_MOST: Duration = Duration::from_secs(3);
 
-/// A site with two meters that have an outbox already, so that there is something to replay.
+/// A site with two meters that have an outbox already, so that there is something to replay. Their households use
+/// so much that there is a pulse every few seconds, by day and by night.
 fn site() -> Site {
     let from = Timestamp::from_second(daemon_runtime::now().as_second() - 600).unwrap();
     let meter = |id: &str| {
         format!(
             "[[meter]]\nid = '{id}'\npulses_per_kwh = 1000\n\
-             source = {{ kind = 'simulated', seed = 7, from = '{from}' }}\n"
+             source = {{ kind = 'simulated', seed = 7, kwh_per_year = 50_000, from = '{from}' }}\n"
         )
     };
     let site = Site::new(&(meter("main") + &meter("other")));
