@@ -195,6 +195,8 @@ impl Client {
                 Ok(0) => return Ok(None),
                 Ok(count) => self.read.extend_from_slice(&chunk[..count]),
                 Err(error) if error.kind() == ErrorKind::ConnectionReset => return Ok(None),
+                // The machine stood still for a while.
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),
             }
         }

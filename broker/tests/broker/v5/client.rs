@@ -115,6 +115,8 @@ impl V5 {
                 Ok(0) => return None,
                 Ok(count) => self.read.extend_from_slice(&chunk[..count]),
                 Err(error) if error.kind() == ErrorKind::ConnectionReset => return None,
+                // The machine stood still for a while.
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) => panic!("no packet in time: {error}"),
             }
         }
