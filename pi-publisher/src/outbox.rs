@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use meter_messages::{MeterId, Minute, OutboxId, PulseCount};
 use rusqlite::{Connection, OptionalExtension, Row, params};
-use sqlite_file::FileKind;
+use sqlite_file::{FileKind, Step};
 
 use crate::pulse_counter::{FinishedMinute, MinuteInProgress};
 
@@ -19,7 +19,7 @@ static OUTBOX: FileKind = FileKind {
     writer: "pi-publisher",
     setting: "`state_dir`",
     application_id: 0x5077_4f62, // "PwOb"
-    steps: &[TABLES, FORMAT_2],
+    steps: &[Step::Sql(TABLES), Step::Sql(FORMAT_2)],
     patience: Duration::from_secs(5),
     exclusive: false,
 };

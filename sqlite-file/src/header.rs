@@ -69,7 +69,8 @@ fn immutable(path: &Path) -> rusqlite::Result<Connection> {
     Connection::open_with_flags(uri, flags)
 }
 
-fn path_with(path: &Path, ending: &str) -> std::path::PathBuf {
+/// The name of a file beside another one.
+pub(crate) fn path_with(path: &Path, ending: &str) -> std::path::PathBuf {
     let mut name = OsString::from(path);
     name.push(ending);
     name.into()

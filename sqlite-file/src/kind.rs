@@ -2,6 +2,19 @@
 
 use std::time::Duration;
 
+use rusqlite::Transaction;
+
+use crate::progress::Progress;
+
+/// What brings a file from one format to the next.
+#[derive(Debug, Clone, Copy)]
+pub enum Step {
+    /// Statements.
+    Sql(&'static str),
+    /// What cannot be said in SQL, or takes so long that it is to be seen how far it is.
+    Code(fn(&Transaction<'_>, &mut Progress) -> rusqlite::Result<()>),
+}
+
 /// What tells one kind of file from all others, and how it is opened.
 #[derive(Debug)]
 pub struct FileKind {
@@ -13,9 +26,9 @@ pub struct FileKind {
     pub setting: &'static str,
     /// SQLite's `application_id`, not 0.
     pub application_id: i32,
-    /// SQL from each format to the next one: the first makes the tables in an empty file, which is
-    /// then of format 1. Each is one transaction.
-    pub steps: &'static [&'static str],
+    /// From each format to the next one: the first makes the tables in an empty file, which is then of
+    /// format 1. All that a file needs are one transaction.
+    pub steps: &'static [Step],
     /// How long to wait while another process holds the file.
     pub patience: Duration,
     /// Whether nobody else may have the file open, not even for reading.

@@ -4,9 +4,11 @@ use std::path::Path;
 
 use rusqlite::{Connection, TransactionBehavior};
 
+use crate::copy::{CopyError, copy_to};
 use crate::error::{OpenError, Reason};
-use crate::header::{Header, read_only};
-use crate::kind::FileKind;
+use crate::header::{Header, path_with, read_only};
+use crate::kind::{FileKind, Step};
+use crate::progress::Progress;
 
 impl FileKind {
     /// Opens a file for writing; creates it (but no folder) if there is none, and upgrades an older
@@ -25,10 +27,16 @@ impl FileKind {
         }
         let mut connection = Connection::open(path).map_err(of)?;
         self.set_up(&connection).map_err(of)?;
-        let is_new = Header::read(&connection).map_err(of)?.is_empty();
-        while let Some(format) = self.step(&mut connection).map_err(of)? {
+        let found = Header::read(&connection).map_err(of)?;
+        if found.format < self.newest() {
+            let is_new = found.is_empty();
             if !is_new {
-                tracing::info!("upgraded the {} to format {format}", self.name);
+                self.keep_copy(&connection, path, found.format);
+            }
+            self.step(&mut connection).map_err(of)?;
+            if !is_new {
+                tracing::info!("upgraded the {} to format {}", self.name, self.newest());
+                give_back(&connection);
             }
         }
         self.check(path, &Header::read(&connection).map_err(of)?)?;
@@ -81,16 +89,56 @@ impl FileKind {
         connection.pragma_update(None, "synchronous", "FULL")
     }
 
-    /// Brings the file one format further, and says which that is; `None` if there is no further one.
-    fn step(&self, connection: &mut Connection) -> rusqlite::Result<Option<usize>> {
+    /// Copies a file that is about to be upgraded, for whoever wants to go back to the older program. Where
+    /// that fails (a full disk) the upgrade goes on: it is one transaction, and counting must not wait for it.
+    fn keep_copy(&self, connection: &Connection, path: &Path, format: usize) {
+        let copy = path_with(path, &format!(".format-{format}"));
+        if copy.exists() {
+            tracing::info!("{} is kept as it is: a copy of the {} from before", copy.display(), self.name);
+            return;
+        }
+        let unfinished = path_with(&copy, ".unfinished");
+        let _ = std::fs::remove_file(&unfinished);
+        match copy_to(connection, &unfinished)
+            .and_then(|()| std::fs::rename(&unfinished, &copy).map_err(CopyError::Disk))
+        {
+            Ok(()) => tracing::info!(
+                "the {} of format {format} was copied to {}; remove it if you will not go back to the older version",
+                self.name,
+                copy.display()
+            ),
+            Err(error) => {
+                let _ = std::fs::remove_file(&unfinished);
+                tracing::warn!(%error, "no copy of the {} of format {format} is kept", self.name);
+            }
+        }
+    }
+
+    /// Brings the file to the newest format.
+    fn step(&self, connection: &mut Connection) -> rusqlite::Result<()> {
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        // Another process may have been faster.
         let found = Header::read(&transaction)?;
-        let Some(step) = self.steps.get(found.format) else { return Ok(None) };
-        let next = found.format + 1;
-        transaction.execute_batch(step)?;
-        transaction.pragma_update(None, "application_id", self.application_id)?;
-        transaction.pragma_update(None, "user_version", next)?;
-        transaction.commit()?;
-        Ok(Some(next))
+        let mut progress = Progress::new(self.name);
+        for step in self.steps.iter().skip(found.format) {
+            match step {
+                Step::Sql(sql) => transaction.execute_batch(sql)?,
+                Step::Code(step) => step(&transaction, &mut progress)?,
+            }
+        }
+        if found.format < self.newest() {
+            transaction.pragma_update(None, "application_id", self.application_id)?;
+            transaction.pragma_update(None, "user_version", self.newest())?;
+        }
+        transaction.commit()
+    }
+}
+
+/// Where an upgrade has left most of a file unused, the disk gets it back.
+fn give_back(connection: &Connection) {
+    let pages = |pragma| connection.pragma_query_value(None, pragma, |row| row.get::<_, i64>(0)).unwrap_or(0);
+    if pages("freelist_count") > pages("page_count") / 2 {
+        // Without it, the file is only larger than it need be.
+        let _ = connection.execute_batch("VACUUM");
     }
 }

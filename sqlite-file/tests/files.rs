@@ -7,12 +7,12 @@ use std::path::Path;
 use std::time::Duration;
 
 use rusqlite::Connection;
-use sqlite_file::{CopyError, FileKind, OpenError, Reason, copy_to, integrity_check};
+use sqlite_file::{CopyError, FileKind, OpenError, Progress, Reason, Step, copy_to, integrity_check};
 
 const ONE: &str = "CREATE TABLE note (line TEXT NOT NULL) STRICT;";
 const TWO: &str = "ALTER TABLE note ADD COLUMN kept INTEGER NOT NULL DEFAULT 7;";
 
-const fn kind(steps: &'static [&'static str]) -> FileKind {
+const fn kind(steps: &'static [Step]) -> FileKind {
     FileKind {
         name: "notebook",
         writer: "notekeeper",
@@ -24,9 +24,9 @@ const fn kind(steps: &'static [&'static str]) -> FileKind {
     }
 }
 
-static OLD: FileKind = kind(&[ONE]);
-static NEW: FileKind = kind(&[ONE, TWO]);
-static EXCLUSIVE: FileKind = FileKind { exclusive: true, ..kind(&[ONE]) };
+static OLD: FileKind = kind(&[Step::Sql(ONE)]);
+static NEW: FileKind = kind(&[Step::Sql(ONE), Step::Sql(TWO)]);
+static EXCLUSIVE: FileKind = FileKind { exclusive: true, ..kind(&[Step::Sql(ONE)]) };
 
 fn folder_of(folder: &Path) -> BTreeMap<String, Vec<u8>> {
     let files = std::fs::read_dir(folder).unwrap().map(|file| file.unwrap().path());
@@ -221,4 +221,65 @@ fn damage_is_found() {
     bytes[last..].fill(0xff);
     std::fs::write(&path, bytes).unwrap();
     assert!(matches!(integrity_check(&NEW.open_read_only(&path).unwrap()), Ok(Some(_)) | Err(_)));
+}
+
+/// Makes all lines longer, and says how far it is.
+fn lengthen(transaction: &rusqlite::Transaction<'_>, progress: &mut Progress) -> rusqlite::Result<()> {
+    progress.expect(2);
+    for _ in 0..2 {
+        transaction.execute("UPDATE note SET line = line || 'x'", [])?;
+        progress.add(1);
+    }
+    Ok(())
+}
+
+static BY_CODE: FileKind = kind(&[Step::Sql(ONE), Step::Sql(TWO), Step::Code(lengthen)]);
+
+#[test]
+fn what_is_upgraded_is_kept_as_it_was_beside_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("notes.sqlite");
+    OLD.open(&path).unwrap().execute("INSERT INTO note VALUES ('a')", []).unwrap();
+    let line = |kind: &'static FileKind, path: &Path| -> String {
+        let file = kind.open_read_only(path).unwrap();
+        file.query_row("SELECT line FROM note", [], |row| row.get(0)).unwrap()
+    };
+    drop(BY_CODE.open(&path).unwrap());
+    assert_eq!(line(&BY_CODE, &path), "axx");
+    assert_eq!(line(&OLD, &folder.path().join("notes.sqlite.format-1")), "a");
+    // Once more, and nothing is left to do.
+    drop(BY_CODE.open(&path).unwrap());
+    assert_eq!(line(&BY_CODE, &path), "axx");
+    let copies = folder_of(folder.path()).into_keys().filter(|name| name.contains("format-"));
+    assert_eq!(copies.count(), 1);
+}
+
+fn refuse(_: &rusqlite::Transaction<'_>, _: &mut Progress) -> rusqlite::Result<()> {
+    Err(rusqlite::Error::QueryReturnedNoRows)
+}
+
+#[test]
+fn an_upgrade_is_whole_or_none() {
+    static REFUSED: FileKind = kind(&[Step::Sql(ONE), Step::Sql(TWO), Step::Code(refuse)]);
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("notes.sqlite");
+    OLD.open(&path).unwrap().execute("INSERT INTO note VALUES ('a')", []).unwrap();
+    REFUSED.open(&path).unwrap_err();
+    let line: String =
+        OLD.open(&path).unwrap().query_row("SELECT line FROM note", [], |row| row.get(0)).unwrap();
+    assert_eq!(line, "a");
+}
+
+#[test]
+fn what_an_upgrade_no_longer_needs_is_given_back_to_the_disk() {
+    fn empty(transaction: &rusqlite::Transaction<'_>, _: &mut Progress) -> rusqlite::Result<()> {
+        transaction.execute_batch("DELETE FROM note")
+    }
+    static EMPTIED: FileKind = kind(&[Step::Sql(ONE), Step::Code(empty)]);
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("notes.sqlite");
+    OLD.open(&path).unwrap().execute("INSERT INTO note VALUES (?1)", ["a".repeat(1_000_000)]).unwrap();
+    drop(EMPTIED.open(&path).unwrap());
+    let bytes = path.metadata().unwrap().len();
+    assert!(bytes < 100_000, "{bytes} bytes");
 }

@@ -4,14 +4,14 @@ use std::path::Path;
 use std::time::Duration;
 
 use rusqlite::Connection;
-use sqlite_file::{FileKind, OpenError};
+use sqlite_file::{FileKind, OpenError, Step};
 
 static STORE: FileKind = FileKind {
     name: "broker's store",
     writer: "broker",
     setting: "[store] path",
     application_id: 0x5077_4272, // "PwBr"
-    steps: &[TABLES, FORMAT_2, FORMAT_3, FORMAT_4],
+    steps: &[Step::Sql(TABLES), Step::Sql(FORMAT_2), Step::Sql(FORMAT_3), Step::Sql(FORMAT_4)],
     // For a broker that is just ending.
     patience: Duration::from_secs(2),
     // Two brokers on one file would be the end of it.
