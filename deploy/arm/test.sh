@@ -83,7 +83,7 @@ END
 }
 
 of_ledger() {
-    sqlite3 -readonly "$work/ledger.sqlite" "SELECT minute, pulses, watched_s, total FROM minute
+    sqlite3 -readonly "$work/ledger.sqlite" "SELECT minute, pulses, watched_s, total FROM every_minute
         WHERE meter = (SELECT id FROM meter WHERE site = '$1') ORDER BY minute" 2>/dev/null || true
 }
 of_outbox() { sqlite3 "$work/$1/outbox.sqlite" "SELECT minute, pulses, watched_s, total FROM minute ORDER BY minute"; }

@@ -46,7 +46,7 @@ follow "the server" server
 inside ss -Hltn | grep ':8080 ' >/dev/null || fail "nothing listens on port 8080"
 cp "$root/root/server/ca.pem" "$root/root/server/home.password" "$root/root/pi/"
 follow "the Pi" pi
-minutes() { inside sqlite3 -readonly "$1" "SELECT minute, pulses, total FROM minute ORDER BY minute"; }
+minutes() { inside sqlite3 -readonly "$1" "SELECT minute, pulses, total FROM every_minute ORDER BY minute"; }
 ledger=/var/lib/powerpi/recorder/ledger.sqlite
 some() { [ "$(minutes $ledger 2>/dev/null | wc -l)" -ge 1 ]; }
 wait_until "the first minute to be recorded" some

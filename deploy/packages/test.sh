@@ -53,7 +53,7 @@ inside bash -c 'since=$(date --utc --date="6 hours ago" +%Y-%m-%dT%H:%M:00Z)
     -e "s/^source = .*/source = { kind = \"simulated\", kwh_per_year = 40000.0, from = \"$since\" }/" /etc/powerpi/pi-publisher.toml
     printf "[[alarm]]\nname = \"any\"\nmeter = \"home/main\"\nabove_w = 1\n" >> /etc/powerpi/powerpi-alarms.toml
     systemctl start pi-publisher && systemctl enable --quiet --now powerpi-alarms'
-recorded() { inside sqlite3 -readonly "$ledger" "SELECT minute, pulses, total FROM minute ORDER BY minute" 2>/dev/null; }
+recorded() { inside sqlite3 -readonly "$ledger" "SELECT minute, pulses, total FROM every_minute ORDER BY minute" 2>/dev/null; }
 hours() { [ "$(recorded | wc -l)" -ge 359 ]; }
 wait_until "six hours to be recorded" hours
 page() { inside curl -sf http://127.0.0.1:8080/ | grep 'Main meter'; }

@@ -57,7 +57,7 @@ wrong=0
 ledger() {
     sqlite3 -separator ' ' "$out/$1/ledger.sqlite" "$2"
 }
-by_meter='SELECT meter.meter, sum(minute.pulses) FROM minute JOIN meter ON meter.id = minute.meter GROUP BY 1 ORDER BY 1'
+by_meter='SELECT meter.meter, sum(minute.pulses) FROM every_minute AS minute JOIN meter ON meter.id = minute.meter GROUP BY 1 ORDER BY 1'
 # expect WHAT EXPECTED FOUND
 expect() {
     if [ "$2" = "$3" ]; then
@@ -78,12 +78,12 @@ looked_count() {
 }
 
 # The first minute began before the publisher, the last one went on after it.
-unwatched='SELECT coalesce(sum(60 - watched_s), 0) FROM minute WHERE minute > (SELECT min(minute) FROM minute)
-    AND minute < (SELECT max(minute) FROM minute)'
+unwatched='SELECT coalesce(sum(60 - watched_s), 0) FROM every_minute WHERE minute > (SELECT min(minute) FROM every_minute)
+    AND minute < (SELECT max(minute) FROM every_minute)'
 
 looked_keep() {
     expect "cdev, 3000 pulses over ten kills and restarts: pulses, seconds unwatched, restarts with the line" "3000 0 10" \
-        "$(ledger keep 'SELECT sum(pulses) FROM minute') $(ledger keep "$unwatched") \
+        "$(ledger keep 'SELECT sum(pulses) FROM every_minute') $(ledger keep "$unwatched") \
 $(grep -c 'start with 1 descriptors' "$out/keep/service.log")"
 }
 
@@ -107,7 +107,7 @@ looked_rates() {
 looked_clock() {
     expect "a clock of 1970, of NTP, set by hand, and a leap second: minutes and their pulses" \
         "$(tr '\n' ' ' < "$out/clock/pulsed")" \
-        "$(ledger clock 'SELECT minute, pulses FROM minute WHERE pulses > 0' | tr '\n' ' ')"
+        "$(ledger clock 'SELECT minute, pulses FROM every_minute WHERE pulses > 0' | tr '\n' ' ')"
 }
 
 looked_faults() { :; }

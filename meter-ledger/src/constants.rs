@@ -47,14 +47,11 @@ impl Constants {
         self.0.iter().skip(1).map(|(from, constant)| (Minute::nearest(*from), *constant))
     }
 
-    /// A span, in minutes since 1970, split where the constant changes.
-    pub(crate) fn pieces(&self, span: Range<i64>) -> impl Iterator<Item = (MeterConstant, Range<i64>)> {
-        let ends = self.0.iter().skip(1).map(|(from, _)| *from).chain([i64::MAX]);
-        let pieces = self.0.iter().enumerate().zip(ends).map(move |((at, (from, constant)), end)| {
-            let from = if at == 0 { i64::MIN } else { *from };
-            (*constant, from.max(span.start)..end.min(span.end))
-        });
-        pieces.filter(|(_, piece)| piece.start < piece.end)
+    /// The constant of a span of minutes since 1970; `None` if it changes in it.
+    pub(crate) fn throughout(&self, span: &Range<i64>) -> Option<MeterConstant> {
+        let after = self.0.partition_point(|(from, _)| *from <= span.start).max(1);
+        let changes = self.0.get(after).is_some_and(|(from, _)| *from < span.end);
+        (!changes).then(|| self.0[after - 1].1)
     }
 }
 

@@ -3,15 +3,19 @@
 //!
 //! It is the truth; RRD files and pages are derived from it. One SQLite file in
 //! WAL mode with `synchronous=FULL`: what [`Batch::commit`] has answered is on
-//! disk. Minutes are kept as they were counted, in whole pulses.
+//! disk. Minutes are kept as they were counted, in whole pulses: the newest in a row each, those of days that
+//! are over in one row a day.
 
 mod constants;
+mod days;
 mod error;
-mod hours;
 mod kept_aside;
+mod late_minutes;
 mod meter_readings;
-mod newest;
+mod outbox_minute;
+mod packing;
 mod reading;
+mod rows;
 mod schema;
 mod sum;
 mod trust;
@@ -19,13 +23,14 @@ mod writing;
 
 use std::path::Path;
 
-use rusqlite::Connection;
 use rusqlite::config::DbConfig;
+use rusqlite::{Connection, Transaction};
 
 pub use error::LedgerError;
 pub use kept_aside::{KeepingAside, KeptAside};
 pub use meter_readings::{EnteredReading, Entering, TakingBack};
-use newest::NewestMinutes;
+pub use outbox_minute::OutboxMinute;
+use packing::NewestMinutes;
 pub use reading::{RecordedMeter, RecordedMinute};
 use schema::LEDGER;
 pub use sum::Sum;
@@ -66,5 +71,12 @@ impl Ledger {
     /// every call sees one committed state.
     pub fn open_read_only(path: &Path) -> Result<Self, LedgerError> {
         Ok(Self { connection: LEDGER.open_read_only(path)?, newest: NewestMinutes::default() })
+    }
+
+    /// While it is held, all that is read is of one committed state: a day that is packed meanwhile is seen in
+    /// rows or packed, and not in between. `None` if something else holds that state already.
+    pub(crate) fn one_state(&self) -> Result<Option<Transaction<'_>>, LedgerError> {
+        let is_free = self.connection.is_autocommit();
+        Ok(is_free.then(|| self.connection.unchecked_transaction()).transpose()?)
     }
 }

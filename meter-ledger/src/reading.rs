@@ -7,9 +7,11 @@ use meter_messages::{Medium, Meter, MeterConstant, Minute};
 use rusqlite::{OptionalExtension, Row, params};
 
 use crate::constants::Constants;
+use crate::days::DaySum;
 use crate::error::damaged;
+use crate::rows::Found;
 use crate::sum::Counted;
-use crate::{Ledger, LedgerError, Sum, hours};
+use crate::{Ledger, LedgerError, OutboxMinute, Sum, rows};
 
 /// A meter that the ledger knows.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,6 +39,24 @@ pub struct RecordedMinute {
     pub watched_s: u8,
     /// The meter's total at its end.
     pub total: u64,
+}
+
+impl RecordedMinute {
+    fn of(row: &OutboxMinute) -> Self {
+        let OutboxMinute { minute, pulses, watched_s, total, .. } = *row;
+        Self { minute: Minute::nearest(minute), pulses, watched_s, total }
+    }
+
+    /// Itself, in minutes since 1970.
+    fn span(&self) -> Range<i64> {
+        let minute = self.minute.epoch_minutes();
+        minute..minute + 1
+    }
+
+    fn counted(&self) -> Counted {
+        let pulses = self.pulses.into();
+        Counted { pulses, minutes: 1, watched_s: self.watched_s.into(), most: pulses }
+    }
 }
 
 impl RecordedMeter {
@@ -80,25 +100,57 @@ impl Ledger {
         span: Range<Minute>,
         mut each: impl FnMut(RecordedMinute),
     ) -> Result<(), LedgerError> {
-        let mut statement = self.connection.prepare_cached(
-            "SELECT minute, pulses, watched_s, total FROM minute
-             WHERE meter = ?1 AND minute >= ?2 AND minute < ?3 ORDER BY minute",
-        )?;
-        let mut rows =
-            statement.query(params![meter.row, span.start.epoch_minutes(), span.end.epoch_minutes()])?;
+        self.for_each_stretch(meter, epoch_minutes(&span), |stretch| {
+            if let Stretch::Minute(minute) = stretch {
+                each(minute);
+            }
+            false
+        })
+    }
+
+    /// Calls `each` with what every outbox counted in a span, in order.
+    pub fn for_each_outbox_minute(
+        &self,
+        meter: &RecordedMeter,
+        span: Range<Minute>,
+        mut each: impl FnMut(OutboxMinute),
+    ) -> Result<(), LedgerError> {
+        let _state = self.one_state()?;
+        rows::for_each(&self.connection, meter.row, epoch_minutes(&span), |found| {
+            if let Found::Minute(row) = found {
+                each(row);
+            }
+            false
+        })
+    }
+
+    /// Calls `take` with whole days and minutes of a span of minutes since 1970, in order. What it returns for a
+    /// day is whether it took its sum; otherwise it is given the day's minutes.
+    pub(crate) fn for_each_stretch(
+        &self,
+        meter: &RecordedMeter,
+        span: Range<i64>,
+        mut take: impl FnMut(Stretch) -> bool,
+    ) -> Result<(), LedgerError> {
+        let _state = self.one_state()?;
         let mut held: Option<RecordedMinute> = None;
-        while let Some(row) = rows.next()? {
-            let next = minute_of(row)?;
-            held = match held {
-                Some(shared) if shared.minute == next.minute => Some(merged(shared, next)),
-                Some(done) => {
-                    each(done);
-                    Some(next)
+        rows::for_each(&self.connection, meter.row, span, |found| {
+            let next = match found {
+                Found::Minute(row) => RecordedMinute::of(&row),
+                Found::Day(minutes, sum) => {
+                    held.take().map(Stretch::Minute).map(&mut take);
+                    return take(Stretch::Day(minutes, sum));
                 }
-                None => Some(next),
             };
-        }
-        held.into_iter().for_each(each);
+            match &mut held {
+                Some(shared) if shared.minute == next.minute => *shared = merged(*shared, next),
+                _ => {
+                    held.replace(next).map(Stretch::Minute).map(&mut take);
+                }
+            }
+            false
+        })?;
+        held.map(Stretch::Minute).map(take);
         Ok(())
     }
 
@@ -114,78 +166,36 @@ impl Ledger {
     }
 
     /// The sums between neighbouring bounds (ascending): one fewer than bounds.
-    /// Local hours, days and months are such bounds, whatever their length.
+    /// Local hours, days and months are such bounds, whatever their length and their zone.
     pub fn sums(&self, meter: &RecordedMeter, bounds: &[Minute]) -> Result<Vec<Sum>, LedgerError> {
-        let (Some(&first), Some(&last)) = (bounds.first(), bounds.last()) else { return Ok(Vec::new()) };
-        let steps = bounds.len() - 1;
-        let step_minutes = (last.epoch_minutes() - first.epoch_minutes()) / (steps as i64).max(1);
-        if bounds.iter().all(|bound| bound.epoch_minutes() % hours::MINUTES == 0) {
-            return self.sums_of_hours(meter, bounds, first..last);
-        }
-        // Hours of a zone that is half an hour off have to be added up from minutes.
-        if step_minutes < 2 * hours::MINUTES {
-            return self.sums_of_minutes(meter, bounds, first..last);
-        }
-        bounds.windows(2).map(|pair| self.sum(meter, pair[0]..pair[1])).collect()
-    }
-
-    /// For bounds that are hours of UTC, in one query.
-    fn sums_of_hours(
-        &self,
-        meter: &RecordedMeter,
-        bounds: &[Minute],
-        span: Range<Minute>,
-    ) -> Result<Vec<Sum>, LedgerError> {
+        let (Some(first), Some(last)) = (bounds.first(), bounds.last()) else { return Ok(Vec::new()) };
         let mut sums = vec![Sum::default(); bounds.len() - 1];
         let mut step = 0;
-        let span = span.start.epoch_minutes()..span.end.epoch_minutes();
-        hours::for_each(&self.connection, meter.row, span, |start, counted| {
-            while start >= bounds[step + 1].epoch_minutes() {
+        let mut step_of = |minute: i64| {
+            while minute >= bounds[step + 1].epoch_minutes() {
                 step += 1;
             }
-            let hour = start..start + hours::MINUTES;
-            let mut constants = meter.constants.pieces(hour.clone()).map(|(constant, _)| constant);
-            match (constants.next(), constants.next()) {
-                (Some(constant), None) => sums[step].add(constant, counted),
-                // It changed within the hour.
-                _ => {
-                    let hour = Minute::nearest(hour.start)..Minute::nearest(hour.end);
-                    sums[step] = sums[step].and(&self.sum(meter, hour)?);
-                }
+            step
+        };
+        self.for_each_stretch(meter, first.epoch_minutes()..last.epoch_minutes(), |stretch| {
+            let (minutes, counted) = match stretch {
+                Stretch::Day(minutes, sum) => (minutes, sum),
+                Stretch::Minute(minute) => (minute.span(), minute.counted()),
+            };
+            let step = step_of(minutes.start);
+            let Some(constant) = meter.constants.throughout(&minutes) else { return false };
+            let is_in_step = minutes.end <= bounds[step + 1].epoch_minutes();
+            if is_in_step {
+                sums[step].add(constant, counted);
             }
-            Ok(())
-        })?;
-        Ok(sums)
-    }
-
-    /// For bounds closer than hours, in one query.
-    fn sums_of_minutes(
-        &self,
-        meter: &RecordedMeter,
-        bounds: &[Minute],
-        span: Range<Minute>,
-    ) -> Result<Vec<Sum>, LedgerError> {
-        let mut sums = vec![Sum::default(); bounds.len() - 1];
-        let mut step = 0;
-        self.for_each_minute(meter, span, |minute| {
-            while minute.minute >= bounds[step + 1] {
-                step += 1;
-            }
-            let pulses = minute.pulses.into();
-            let counted = Counted { pulses, minutes: 1, watched_s: minute.watched_s.into(), most: pulses };
-            sums[step].add(meter.constant_at(minute.minute), counted);
+            is_in_step
         })?;
         Ok(sums)
     }
 
     /// The sum of a span.
     pub fn sum(&self, meter: &RecordedMeter, span: Range<Minute>) -> Result<Sum, LedgerError> {
-        let mut sum = Sum::default();
-        for (constant, piece) in meter.constants.pieces(span.start.epoch_minutes()..span.end.epoch_minutes())
-        {
-            sum.add(constant, hours::counted(&self.connection, meter.row, piece)?);
-        }
-        Ok(sum)
+        Ok(self.sums(meter, &[span.start, span.end])?.pop().unwrap_or_default())
     }
 
     /// What the meter shows after its newest minute, in its unit.
@@ -196,6 +206,7 @@ impl Ledger {
     /// What the meter showed at the beginning of a minute, in its unit: its
     /// total, each part of it by the constant that applied then.
     pub fn reading_at(&self, meter: &RecordedMeter, at: Minute) -> Result<Option<f64>, LedgerError> {
+        let _state = self.one_state()?;
         let Some(shown) = self.total_at(meter, at)? else { return Ok(None) };
         let (mut shows, mut counted) = (0.0, 0);
         let mut constant = meter.constant_at(Minute::nearest(i64::MIN));
@@ -209,10 +220,9 @@ impl Ledger {
 
     /// The total at the beginning of a minute, in pulses.
     fn total_at(&self, meter: &RecordedMeter, at: Minute) -> Result<Option<u64>, LedgerError> {
-        let mut before = self.connection.prepare_cached(
-            "SELECT total FROM minute WHERE meter = ?1 AND minute < ?2 ORDER BY minute DESC, total DESC LIMIT 1",
-        )?;
-        Ok(before.query_row(params![meter.row, at.epoch_minutes()], |row| row.get(0)).optional()?)
+        let _state = self.one_state()?;
+        let rows = rows::before(&self.connection, meter.row, at.epoch_minutes())?;
+        Ok(rows.iter().map(|row| row.total).max())
     }
 
     /// The first recorded minute.
@@ -222,12 +232,9 @@ impl Ledger {
 
     /// The first recorded minute from one on.
     pub fn first_from(&self, meter: &RecordedMeter, from: Minute) -> Result<Option<Minute>, LedgerError> {
-        let mut statement = self.connection.prepare_cached(
-            "SELECT minute FROM minute WHERE meter = ?1 AND minute >= ?2 ORDER BY minute LIMIT 1",
-        )?;
-        let first: Option<i64> =
-            statement.query_row([meter.row, from.epoch_minutes()], |row| row.get(0)).optional()?;
-        first.map(|minute| Minute::from_epoch_minutes(minute).map_err(damaged)).transpose()
+        let _state = self.one_state()?;
+        let rows = rows::from(&self.connection, meter.row, from.epoch_minutes())?;
+        Ok(rows.first().map(|row| Minute::nearest(row.minute)))
     }
 
     /// The newest recorded minute.
@@ -241,12 +248,9 @@ impl Ledger {
         meter: &RecordedMeter,
         latest: Minute,
     ) -> Result<Option<RecordedMinute>, LedgerError> {
-        let mut statement = self.connection.prepare_cached(
-            "SELECT minute, pulses, watched_s, total FROM minute
-             WHERE meter = ?1 AND minute <= ?2 ORDER BY minute DESC, total DESC LIMIT 1",
-        )?;
-        let mut rows = statement.query([meter.row, latest.epoch_minutes()])?;
-        rows.next()?.map(minute_of).transpose()
+        let _state = self.one_state()?;
+        let rows = rows::before(&self.connection, meter.row, latest.epoch_minutes() + 1)?;
+        Ok(rows.iter().map(RecordedMinute::of).reduce(merged))
     }
 
     fn meter_of(&self, row: &Row<'_>) -> Result<RecordedMeter, LedgerError> {
@@ -267,13 +271,16 @@ impl Ledger {
     }
 }
 
-fn minute_of(row: &Row<'_>) -> Result<RecordedMinute, LedgerError> {
-    Ok(RecordedMinute {
-        minute: Minute::from_epoch_minutes(row.get(0)?).map_err(damaged)?,
-        pulses: row.get(1)?,
-        watched_s: row.get(2)?,
-        total: row.get(3)?,
-    })
+/// A piece of a meter's record.
+pub(crate) enum Stretch {
+    /// A day of UTC, by its minutes since 1970, and its sum.
+    Day(Range<i64>, DaySum),
+    /// A minute.
+    Minute(RecordedMinute),
+}
+
+fn epoch_minutes(span: &Range<Minute>) -> Range<i64> {
+    span.start.epoch_minutes()..span.end.epoch_minutes()
 }
 
 fn merged(one: RecordedMinute, other: RecordedMinute) -> RecordedMinute {
@@ -317,29 +324,53 @@ mod tests {
     }
 
     #[test]
-    fn sums_of_hours_are_one_query_that_reads_what_is_there() {
+    fn sums_of_days_do_not_read_their_minutes() {
         let folder = tempfile::TempDir::new().unwrap();
         let first = Minute::containing(1_767_225_600).unwrap().epoch_minutes(); // 2026-01-01T00:00Z
-        let minutes: Vec<i64> = (0..3 * 24 * 60).map(|at| first + at).collect();
-        let (ledger, meter) = ledger(&folder, &minutes);
-        let bounds = |hours: i64, offset: i64| -> Vec<Minute> {
-            (0..=hours).map(|hour| Minute::nearest(first + offset + hour * 60)).collect()
+        let minutes: Vec<i64> = (0..12 * 24 * 60).map(|at| first + at).collect();
+        let (mut ledger, meter) = ledger(&folder, &minutes);
+        // A commit packs eight days.
+        ledger.batch().unwrap().commit().unwrap();
+        let bounds = |steps: i64, minutes: i64, offset: i64| -> Vec<Minute> {
+            (0..=steps).map(|step| Minute::nearest(first + offset + step * minutes)).collect()
         };
         // In a zone of whole hours, and in one that is 45 minutes off; the constant changes at half past ten.
         for offset in [0, 60, -15] {
-            let bounds = bounds(4 * 24, offset);
-            let sums = ledger.sums(&meter, &bounds).unwrap();
-            let single: Vec<Sum> =
-                bounds.windows(2).map(|pair| ledger.sum(&meter, pair[0]..pair[1]).unwrap()).collect();
-            assert_eq!(sums, single, "{offset}");
+            for (steps, minutes) in [(13 * 24, 60), (13, 24 * 60), (1, 40 * 24 * 60)] {
+                let bounds = bounds(steps, minutes, offset);
+                let sums = ledger.sums(&meter, &bounds).unwrap();
+                let naive: Vec<Sum> = bounds.windows(2).map(|pair| naive(&ledger, &meter, pair)).collect();
+                assert_eq!(sums, naive, "{offset}, {minutes}");
+            }
         }
-        steps_of(&ledger, hours::HOURS);
-        ledger.sums(&meter, &bounds(3 * 24, 0)).unwrap();
-        let full = steps_of(&ledger, hours::HOURS);
-        assert!((72..72 * 20).contains(&full), "{full} steps for 72 hours");
-        // Decades with nothing in them are not more work than one hour.
-        ledger.sums(&meter, &bounds(20 * 24 * 365, -25 * 365 * 24 * 60)).unwrap();
-        let empty = steps_of(&ledger, hours::HOURS);
-        assert!(empty < 72, "{empty} steps for what is not there");
+        let days = |bounds: &[Minute]| {
+            steps_of(&ledger, rows::DAYS);
+            let (mut days, mut minutes) = (0, 0);
+            let span = bounds[0].epoch_minutes()..bounds[bounds.len() - 1].epoch_minutes();
+            let count = |stretch| {
+                match stretch {
+                    Stretch::Day(..) => days += 1,
+                    Stretch::Minute(_) => minutes += 1,
+                }
+                true
+            };
+            ledger.for_each_stretch(&meter, span, count).unwrap();
+            (days, minutes, steps_of(&ledger, rows::DAYS))
+        };
+        let (packed, unpacked, full) = days(&bounds(12, 24 * 60, 0));
+        assert_eq!((packed, unpacked), (10, 2 * 24 * 60));
+        assert!(full < 10 * 20, "{full} steps for 10 days");
+        // Decades with nothing in them are not more work than one day.
+        let (packed, unpacked, empty) = days(&bounds(20 * 365, 24 * 60, -25 * 365 * 24 * 60));
+        assert_eq!((packed, unpacked), (0, 0));
+        assert!(empty < 20, "{empty} steps for what is not there");
+    }
+
+    /// Minute by minute.
+    fn naive(ledger: &Ledger, meter: &RecordedMeter, span: &[Minute]) -> Sum {
+        let mut sum = Sum::default();
+        let add = |minute: RecordedMinute| sum.add(meter.constant_at(minute.minute), minute.counted());
+        ledger.for_each_minute(meter, span[0]..span[1], add).unwrap();
+        sum
     }
 }

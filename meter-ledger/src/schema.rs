@@ -2,14 +2,24 @@
 
 use std::time::Duration;
 
-use sqlite_file::FileKind;
+use sqlite_file::{FileKind, Step};
+
+use crate::packing::pack_all;
 
 pub(crate) static LEDGER: FileKind = FileKind {
     name: "ledger",
     writer: "powerpi-recorder",
     setting: "`ledger`",
     application_id: 0x5077_5069, // "PwPi"
-    steps: &[TABLES, FORMAT_2, FORMAT_3, FORMAT_4, FORMAT_5],
+    steps: &[
+        Step::Sql(TABLES),
+        Step::Sql(FORMAT_2),
+        Step::Sql(FORMAT_3),
+        Step::Sql(FORMAT_4),
+        Step::Sql(FORMAT_5),
+        Step::Sql(FORMAT_6),
+        Step::Code(pack_all),
+    ],
     patience: Duration::from_secs(5),
     exclusive: false,
 };
@@ -128,4 +138,29 @@ const FORMAT_5: &str = "
         site    TEXT PRIMARY KEY,
         minutes INTEGER NOT NULL
     ) STRICT, WITHOUT ROWID;
+";
+
+/// What format 6 has beyond format 5: days that are packed, see `days`. They have their own sums; those of
+/// hours are no longer needed. `every_minute` is for people and for programs in other languages.
+const FORMAT_6: &str = "
+    CREATE TABLE day (
+        meter     INTEGER NOT NULL REFERENCES meter (id),
+        day       INTEGER NOT NULL,
+        pulses    INTEGER NOT NULL,
+        minutes   INTEGER NOT NULL,
+        watched_s INTEGER NOT NULL,
+        most      INTEGER NOT NULL,
+        runs      TEXT NOT NULL,
+        PRIMARY KEY (meter, day)
+    ) STRICT;
+    CREATE VIEW every_minute (meter, minute, outbox, pulses, watched_s, total, seq) AS
+        SELECT meter, minute, outbox, pulses, watched_s, total, seq FROM minute
+        UNION ALL
+        SELECT day.meter, run.value ->> 'minute' + pulses.key, run.value ->> 'outbox', pulses.value,
+               run.value ->> 'watched_s',
+               run.value ->> 'total' - run.value ->> '$.pulses[0]'
+                   + sum(pulses.value) OVER (PARTITION BY day.meter, day.day, run.key ORDER BY pulses.key),
+               run.value ->> 'seq' + pulses.key
+        FROM day, json_each(day.runs) AS run, json_each(run.value, '$.pulses') AS pulses;
+    DROP TABLE hour;
 ";

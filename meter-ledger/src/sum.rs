@@ -2,6 +2,8 @@
 
 use meter_messages::MeterConstant;
 
+use crate::OutboxMinute;
+
 /// The sum between two minutes. Pulses are kept apart by meter constant: a
 /// meter that was replaced has more than one.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -24,6 +26,26 @@ pub(crate) struct Counted {
     pub(crate) watched_s: u64,
     /// The most pulses in one minute.
     pub(crate) most: u64,
+}
+
+/// Minutes of outboxes, in order, added up: one that several share is one minute.
+pub(crate) fn shared_minutes(rows: &[OutboxMinute]) -> Counted {
+    rows.chunk_by(|one, next| one.minute == next.minute).map(shared).fold(
+        Counted::default(),
+        |sum, minute| Counted {
+            pulses: sum.pulses + minute.pulses,
+            minutes: sum.minutes + minute.minutes,
+            watched_s: sum.watched_s + minute.watched_s,
+            most: sum.most.max(minute.most),
+        },
+    )
+}
+
+/// One minute of several outboxes.
+fn shared(rows: &[OutboxMinute]) -> Counted {
+    let pulses = rows.iter().map(|row| u64::from(row.pulses)).sum();
+    let watched_s = rows.iter().map(|row| u64::from(row.watched_s)).sum::<u64>().min(60);
+    Counted { pulses, minutes: 1, watched_s, most: pulses }
 }
 
 impl Sum {

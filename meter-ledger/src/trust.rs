@@ -1,16 +1,15 @@
 //! How far a meter's record can be trusted: what was not watched, and why.
 //!
-//! Calculated from the sums of hours, so it always agrees with the minutes; only
-//! hours that are not whole are read minute by minute.
+//! Calculated from the minutes, or from the sums of days that were watched as a whole.
 
 use std::collections::VecDeque;
 
 use meter_messages::{Minute, OutboxId};
-use rusqlite::{OptionalExtension, params};
+use rusqlite::params;
 
 use crate::error::damaged;
-use crate::hours::MINUTES;
-use crate::{Ledger, LedgerError, RecordedMeter};
+use crate::reading::Stretch;
+use crate::{Ledger, LedgerError, RecordedMeter, rows};
 
 /// What was recorded and missed between a meter's first and newest minute.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,19 +65,15 @@ pub enum GapReason {
     Unknown,
 }
 
-/// The recorded minute before or after a gap.
-struct Neighbour {
-    outbox: i64,
-    seq: Option<u64>,
-}
-
 impl Ledger {
     /// A meter's trust with its newest `most` gaps; `None` before its first
     /// minute.
     pub fn trust(&self, meter: &RecordedMeter, most: usize) -> Result<Option<Trust>, LedgerError> {
+        let _state = self.one_state()?;
         let (Some(first), Some(newest)) = (self.first(meter)?, self.newest(meter)?) else { return Ok(None) };
         let mut gaps = Gaps { most, ..Gaps::default() };
-        self.find_gaps(meter, first, newest.minute, &mut gaps)?;
+        let ends = (first.epoch_minutes(), newest.minute.epoch_minutes());
+        let minutes = self.find_gaps(meter, ends, &mut gaps)?;
         gaps.close();
         let newest_gaps = gaps.found.iter().rev().map(|gap| self.explained(meter, *gap));
         let newest_gaps = newest_gaps.collect::<Result<Vec<_>, _>>()?;
@@ -90,7 +85,7 @@ impl Ledger {
         Ok(Some(Trust {
             first,
             newest: newest.minute,
-            minutes: count("SELECT coalesce(sum(minutes), 0) FROM hour WHERE meter = ?1")?,
+            minutes,
             unwatched_s: gaps.unwatched_s,
             gaps: gaps.count,
             newest_gaps,
@@ -101,74 +96,40 @@ impl Ledger {
         }))
     }
 
+    /// Returns how many minutes there are.
     fn find_gaps(
         &self,
         meter: &RecordedMeter,
-        first: Minute,
-        newest: Minute,
+        (first, newest): (i64, i64),
         gaps: &mut Gaps,
-    ) -> Result<(), LedgerError> {
-        // The first and the newest minute are where watching began, and where it still goes on.
-        let (begin, end) = (first.epoch_minutes() + 1, newest.epoch_minutes());
-        let mut statement = self.connection.prepare_cached(
-            "SELECT hour, watched_s FROM hour WHERE meter = ?1 AND hour <= ?2 ORDER BY hour",
-        )?;
-        let mut rows = statement.query(params![meter.row, end.div_euclid(MINUTES)])?;
-        let mut next = begin;
-        while let Some(row) = rows.next()? {
-            let (hour, watched_s): (i64, u64) = (row.get(0)?, row.get(1)?);
-            let hour = (hour * MINUTES).max(next)..((hour + 1) * MINUTES).min(end);
-            gaps.lack(next..hour.start);
-            if hour.end - hour.start == MINUTES && watched_s == 3600 {
+    ) -> Result<u64, LedgerError> {
+        let (mut minutes, mut next) = (0, first);
+        self.for_each_stretch(meter, first..newest + 1, |stretch| match stretch {
+            Stretch::Day(_, sum) if sum.watched_s != 24 * 3600 => false,
+            Stretch::Day(day, sum) => {
+                gaps.lack(next..day.start);
                 gaps.close();
-            } else {
-                self.look_into(meter, hour.clone(), gaps)?;
+                (minutes, next) = (minutes + sum.minutes, day.end);
+                true
             }
-            next = hour.end.max(next);
-        }
-        Ok(())
-    }
-
-    /// Minute by minute.
-    fn look_into(
-        &self,
-        meter: &RecordedMeter,
-        span: std::ops::Range<i64>,
-        gaps: &mut Gaps,
-    ) -> Result<(), LedgerError> {
-        let mut statement = self.connection.prepare_cached(
-            "SELECT minute, min(sum(watched_s), 60) FROM minute
-             WHERE meter = ?1 AND minute >= ?2 AND minute < ?3 GROUP BY minute ORDER BY minute",
-        )?;
-        let mut rows = statement.query(params![meter.row, span.start, span.end])?;
-        let mut next = span.start;
-        while let Some(row) = rows.next()? {
-            let (minute, watched_s): (i64, u64) = (row.get(0)?, row.get(1)?);
-            gaps.lack(next..minute);
-            gaps.minute(minute, 60 - watched_s);
-            next = minute + 1;
-        }
-        gaps.lack(next..span.end);
-        Ok(())
+            Stretch::Minute(minute) => {
+                let at = minute.minute.epoch_minutes();
+                gaps.lack(next..at);
+                // The first and the newest minute are where watching began, and where it still goes on.
+                if (first + 1..newest).contains(&at) {
+                    gaps.minute(at, 60 - u64::from(minute.watched_s));
+                }
+                (minutes, next) = (minutes + 1, at + 1);
+                true
+            }
+        })?;
+        Ok(minutes)
     }
 
     fn explained(&self, meter: &RecordedMeter, gap: Gap) -> Result<Gap, LedgerError> {
         let (from, until) = (gap.from.epoch_minutes(), gap.until.epoch_minutes());
-        let neighbour = |sql, minute: i64| -> Result<Option<Neighbour>, rusqlite::Error> {
-            let mut statement = self.connection.prepare_cached(sql)?;
-            let row = statement.query_row(params![meter.row, minute], |row| {
-                Ok(Neighbour { outbox: row.get(0)?, seq: row.get(1)? })
-            });
-            row.optional()
-        };
-        let before = neighbour(
-            "SELECT outbox, seq FROM minute WHERE meter = ?1 AND minute < ?2 ORDER BY minute DESC LIMIT 1",
-            from,
-        )?;
-        let after = neighbour(
-            "SELECT outbox, seq FROM minute WHERE meter = ?1 AND minute >= ?2 ORDER BY minute LIMIT 1",
-            until,
-        )?;
+        let before = rows::before(&self.connection, meter.row, from)?.pop();
+        let after = rows::from(&self.connection, meter.row, until)?.into_iter().next();
         let given_up: bool = self
             .connection
             .prepare_cached(
@@ -176,10 +137,8 @@ impl Ledger {
                                 AND after_minute < ?3)",
             )?
             .query_row(params![meter.row, from, until], |row| row.get(0))?;
-        let inside: u64 = self
-            .connection
-            .prepare_cached("SELECT count(*) FROM minute WHERE meter = ?1 AND minute >= ?2 AND minute < ?3")?
-            .query_row(params![meter.row, from, until], |row| row.get(0))?;
+        let mut inside = 0;
+        self.for_each_outbox_minute(meter, gap.from..gap.until, |_| inside += 1)?;
         let (Some(before), Some(after)) = (before, after) else { return Ok(gap) };
         let reason = match (before.seq, after.seq) {
             _ if given_up => GapReason::Lost,

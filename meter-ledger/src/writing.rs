@@ -6,10 +6,10 @@ use meter_messages::{Info, Mark, Meter, Minute, OutboxId, PulseCount};
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
 
 use crate::error::damaged;
-use crate::hours::Additions;
-use crate::newest::NewestMinutes;
-use crate::sum::Counted;
-use crate::{Ledger, LedgerError, constants};
+use crate::late_minutes::PackedDays;
+use crate::packing::NewestMinutes;
+use crate::rows::Found;
+use crate::{Ledger, LedgerError, OutboxMinute, constants, outbox_minute, packing, rows};
 
 /// The meter and outbox of a minute, and how far that outbox is recorded without
 /// a gap.
@@ -61,20 +61,9 @@ pub enum Recording {
 pub struct Batch<'ledger> {
     transaction: Transaction<'ledger>,
     newest: &'ledger mut NewestMinutes,
-    hours: Additions,
+    late: PackedDays,
     /// By meter: minutes that came again, and those that came with another count.
     again: BTreeMap<i64, (u64, u64)>,
-}
-
-/// A row of a minute.
-struct Row {
-    outbox_row: i64,
-    pulses: u32,
-    watched_s: u8,
-    total: u64,
-    seq: Option<u64>,
-    /// Whether its outbox was set back to an old copy.
-    of_copy: bool,
 }
 
 impl Ledger {
@@ -83,7 +72,7 @@ impl Ledger {
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         self.newest.begin(&transaction)?;
         let newest = &mut self.newest;
-        Ok(Batch { transaction, newest, hours: Additions::default(), again: BTreeMap::new() })
+        Ok(Batch { transaction, newest, late: PackedDays::default(), again: BTreeMap::new() })
     }
 
     /// Every meter's current outbox, and how far it is recorded.
@@ -93,6 +82,7 @@ impl Ledger {
 
     /// The minutes of an outbox that are recorded beyond its mark, with their numbers, in order.
     pub fn beyond(&self, mark: &OutboxMark) -> Result<Vec<(u64, Minute)>, LedgerError> {
+        let _state = self.one_state()?;
         beyond(&self.connection, mark)
     }
 }
@@ -172,10 +162,7 @@ impl Batch<'_> {
             constants::set(&self.transaction, meter_row, from.minute.epoch_minutes(), from.constant)?;
         }
         if info.history.is_empty() && known.is_some_and(|known| known != info.constant.get()) {
-            let newest: Option<i64> = self
-                .transaction
-                .prepare_cached("SELECT max(minute) FROM minute WHERE meter = ?1")?
-                .query_row([meter_row], |row| row.get(0))?;
+            let newest = packing::newest(&self.transaction, meter_row)?;
             let from = newest.map_or(0, |newest| newest + 1);
             constants::set(&self.transaction, meter_row, from, info.constant)?;
         }
@@ -198,25 +185,29 @@ impl Batch<'_> {
         count: &PulseCount,
     ) -> Result<Recording, LedgerError> {
         let minute = count.minute.epoch_minutes();
-        let is_new = self.newest.is_new(&self.transaction, meter_row, minute)?;
-        let rows = if is_new { Vec::new() } else { self.rows(meter_row, minute)? };
-        let same = rows.iter().find_map(|row| {
-            let content =
-                (row.pulses, row.watched_s, row.total) == (count.pulses, count.watched_s, count.total);
-            if row.outbox_row == outbox_row {
-                let counted = (row.pulses, row.watched_s) == (count.pulses, count.watched_s);
-                let kept = row.pulses;
-                return Some(if counted {
-                    Recording::AlreadyRecorded
-                } else {
-                    Recording::Contradiction { kept }
-                });
+        let row = OutboxMinute {
+            minute,
+            outbox: outbox_row,
+            pulses: count.pulses,
+            watched_s: count.watched_s,
+            total: count.total,
+            seq: Some(count.seq),
+        };
+        if self.newest.is_new(&self.transaction, meter_row, minute)? {
+            outbox_minute::insert(&self.transaction, meter_row, &row)?;
+            return Ok(Recording::Recorded);
+        }
+        let known = match self.late.minute(&self.transaction, meter_row, minute)? {
+            Some(known) => known.to_vec(),
+            None => rows::unpacked(&self.transaction, meter_row, minute..minute + 1)?,
+        };
+        let mut same = None;
+        for known in &known {
+            same = self.same(known, &row)?;
+            if same.is_some() {
+                break;
             }
-            // Two outboxes share a minute, but nobody can watch it twice.
-            let is_whole = i64::from(row.watched_s) == Minute::SECONDS;
-            let is_same = is_whole || row.of_copy || row.seq.is_none_or(|seq| seq == count.seq);
-            (content && is_same).then_some(Recording::OfAnotherOutbox)
-        });
+        }
         if let Some(same) = same {
             let again = self.again.entry(meter_row).or_default();
             match same {
@@ -225,48 +216,44 @@ impl Batch<'_> {
             }
             return Ok(same);
         }
-        self.transaction
-            .prepare_cached(
-                "INSERT INTO minute (meter, minute, outbox, pulses, watched_s, total, seq)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-            )?
-            .execute(params![
-                meter_row,
-                minute,
-                outbox_row,
-                count.pulses,
-                count.watched_s,
-                count.total,
-                count.seq
-            ])?;
-        let before = shared(rows.iter().map(|row| (row.pulses, row.watched_s)));
-        let now = shared(
-            rows.iter().map(|row| (row.pulses, row.watched_s)).chain([(count.pulses, count.watched_s)]),
-        );
-        self.hours.minute(meter_row, minute, before, now);
+        if !self.late.insert(&self.transaction, meter_row, row)? {
+            outbox_minute::insert(&self.transaction, meter_row, &row)?;
+        }
         Ok(Recording::Recorded)
     }
 
-    fn rows(&self, meter_row: i64, minute: i64) -> Result<Vec<Row>, rusqlite::Error> {
-        let mut statement = self.transaction.prepare_cached(
-            "SELECT outbox, pulses, watched_s, total, seq, set_back FROM minute JOIN outbox ON id = outbox
-             WHERE minute.meter = ?1 AND minute = ?2",
-        )?;
-        let rows = statement.query_map(params![meter_row, minute], |row| {
-            Ok(Row {
-                outbox_row: row.get(0)?,
-                pulses: row.get(1)?,
-                watched_s: row.get(2)?,
-                total: row.get(3)?,
-                seq: row.get(4)?,
-                of_copy: row.get(5)?,
-            })
-        })?;
-        rows.collect()
+    /// What a minute is if it is one that is known.
+    fn same(&self, known: &OutboxMinute, row: &OutboxMinute) -> Result<Option<Recording>, LedgerError> {
+        let counted = (known.pulses, known.watched_s) == (row.pulses, row.watched_s);
+        if known.outbox == row.outbox {
+            let kept = known.pulses;
+            return Ok(Some(if counted {
+                Recording::AlreadyRecorded
+            } else {
+                Recording::Contradiction { kept }
+            }));
+        }
+        if !counted || known.total != row.total {
+            return Ok(None);
+        }
+        // Two outboxes share a minute, but nobody can watch it twice.
+        let is_same = i64::from(known.watched_s) == Minute::SECONDS
+            || known.seq.is_none()
+            || known.seq == row.seq
+            || self.is_set_back(known.outbox)?;
+        Ok(is_same.then_some(Recording::OfAnotherOutbox))
+    }
+
+    /// Whether an outbox was set back to an old copy.
+    fn is_set_back(&self, outbox_row: i64) -> Result<bool, rusqlite::Error> {
+        self.transaction
+            .prepare_cached("SELECT set_back FROM outbox WHERE id = ?1")?
+            .query_row([outbox_row], |row| row.get(0))
     }
 
     /// The minutes of an outbox that are recorded beyond its mark, with their numbers, in order.
-    pub fn beyond(&self, mark: &OutboxMark) -> Result<Vec<(u64, Minute)>, LedgerError> {
+    pub fn beyond(&mut self, mark: &OutboxMark) -> Result<Vec<(u64, Minute)>, LedgerError> {
+        self.late.write(&self.transaction)?;
         beyond(&self.transaction, mark)
     }
 
@@ -295,8 +282,9 @@ impl Batch<'_> {
     }
 
     /// Puts the batch on disk; when this returns, it is there.
-    pub fn commit(self) -> Result<(), LedgerError> {
-        self.hours.write(&self.transaction)?;
+    pub fn commit(mut self) -> Result<(), LedgerError> {
+        self.late.write(&self.transaction)?;
+        self.newest.pack(&self.transaction)?;
         for (meter_row, (repeated, contradicted)) in &self.again {
             self.transaction
                 .prepare_cached(
@@ -358,24 +346,16 @@ fn outbox_mark(
 
 /// Minutes ascend with their numbers, so those beyond the mark lie after its minute.
 fn beyond(connection: &Connection, mark: &OutboxMark) -> Result<Vec<(u64, Minute)>, LedgerError> {
-    let mut statement = connection.prepare_cached(
-        "SELECT seq, minute FROM minute WHERE meter = ?1 AND minute > ?2 AND outbox = ?3 AND seq > ?4 ORDER BY minute",
-    )?;
-    let after = mark.mark_minute.map_or(i64::MIN, Minute::epoch_minutes);
-    let rows = statement
-        .query_map(params![mark.meter_row, after, mark.outbox_row, mark.mark_seq], |row| {
-            Ok((row.get(0)?, Minute::nearest(row.get(1)?)))
-        })?;
-    Ok(rows.collect::<Result<_, _>>()?)
-}
-
-/// The sum of one minute over its outboxes.
-fn shared(rows: impl Iterator<Item = (u32, u8)>) -> Counted {
-    let sum = rows.fold(Counted::default(), |sum, (pulses, watched_s)| Counted {
-        pulses: sum.pulses + u64::from(pulses),
-        minutes: 1,
-        watched_s: (sum.watched_s + u64::from(watched_s)).min(60),
-        most: 0,
-    });
-    Counted { most: sum.pulses, ..sum }
+    let after = mark.mark_minute.map_or(0, |minute| minute.epoch_minutes() + 1);
+    let mut beyond = Vec::new();
+    rows::for_each(connection, mark.meter_row, after..i64::MAX, |found| {
+        if let Found::Minute(OutboxMinute { minute, outbox, seq: Some(seq), .. }) = found
+            && outbox == mark.outbox_row
+            && seq > mark.mark_seq
+        {
+            beyond.push((seq, Minute::nearest(minute)));
+        }
+        false
+    })?;
+    Ok(beyond)
 }

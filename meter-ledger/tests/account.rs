@@ -70,14 +70,33 @@ fn naive(
     (pulses, count, watched, kwh)
 }
 
+/// Some minutes of some days: so many that the first ones are packed while others still come.
+fn at() -> impl Strategy<Value = i64> {
+    (0..DAYS, 0i64..400).prop_map(|(day, at)| day * 1440 + at)
+}
+
+const DAYS: i64 = 7;
+const END: i64 = DAYS * 1440;
+
+/// What other programs read.
+fn by_sql(path: &std::path::Path) -> Vec<(i64, u32, u8, u64, u64)> {
+    let file = rusqlite::Connection::open(path).unwrap();
+    let mut rows = file
+        .prepare("SELECT minute, pulses, watched_s, total, seq FROM every_minute ORDER BY minute, total")
+        .unwrap();
+    let rows =
+        rows.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?)));
+    rows.unwrap().collect::<Result<_, _>>().unwrap()
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(40))]
 
     #[test]
     fn whatever_comes_in_whatever_order_sums_are_those_of_the_minutes(
-        batches in proptest::collection::vec(proptest::collection::vec((0usize..2, 0i64..400), 1..60), 1..12),
-        bounds in proptest::collection::btree_set(-5i64..420, 2..8),
-        change in 0i64..400,
+        batches in proptest::collection::vec(proptest::collection::vec((0usize..2, at()), 1..60), 1..12),
+        bounds in proptest::collection::btree_set(-5i64..DAYS * 1440 + 420, 2..8),
+        change in at(),
     ) {
         let folder = TempDir::new().unwrap();
         let path = folder.path().join("ledger.sqlite");
@@ -105,10 +124,14 @@ proptest! {
             prop_assert_eq!((sum.pulses, sum.minutes, sum.watched_s), (pulses, count, watched));
             prop_assert!((sum.quantity() - kwh).abs() < 1e-9);
         }
-        let step: Vec<Minute> = (0..400).map(minute).collect();
+        let step: Vec<Minute> = (0..=END).map(minute).collect();
         let each = ledger.sums(&known, &step).unwrap();
         let whole = each.iter().fold(meter_ledger::Sum::default(), |sum, one| sum.and(one));
-        prop_assert_eq!(&whole, &ledger.sum(&known, minute(0)..minute(399)).unwrap());
+        prop_assert_eq!(&whole, &ledger.sum(&known, minute(0)..minute(END)).unwrap());
+        let expected: Vec<_> = minutes.values().map(|it| {
+            (it.minute.epoch_minutes(), it.pulses, it.watched_s, it.total, it.seq)
+        }).collect();
+        prop_assert_eq!(by_sql(&path), expected);
         check_trust(&ledger, &minutes, came)?;
     }
 }
@@ -121,7 +144,7 @@ fn check_trust(
     let known = ledger.meter(&meter()).unwrap().unwrap();
     let trust = ledger.trust(&known, 1000).unwrap().unwrap();
     let (first, newest) = (minutes.keys().next().unwrap().0, minutes.keys().next_back().unwrap().0);
-    let recorded: Vec<RecordedMinute> = ledger.minutes(&known, minute(0)..minute(400)).unwrap();
+    let recorded: Vec<RecordedMinute> = ledger.minutes(&known, minute(0)..minute(END)).unwrap();
     prop_assert_eq!(trust.minutes, recorded.len() as u64);
     let mut gaps: Vec<(i64, i64, u64)> = Vec::new();
     for at in first + 1..newest {
@@ -225,10 +248,21 @@ const FORMAT_1: &str = "
     INSERT INTO meter VALUES (1, 'hq', 'main', 'Haus', 800, 'b');
     INSERT INTO outbox VALUES (1, 1, 'a', 2, 29000018), (2, 1, 'b', 200, 29000216);
     INSERT INTO minute VALUES (1, 29000017, 1, 5, 60, 5), (1, 29000018, 1, 7, 40, 12), (1, 29000018, 2, 2, 30, 14);
-    WITH RECURSIVE later (minute) AS (SELECT 29000019 UNION ALL SELECT minute + 1 FROM later WHERE minute < 29000216)
+    WITH RECURSIVE later (minute) AS (SELECT 29000019 UNION ALL SELECT minute + 1 FROM later WHERE minute < 29010016)
         INSERT INTO minute SELECT 1, minute, 2, 1, 60, minute - 29000004 FROM later;
     PRAGMA application_id = 0x50775069;
     PRAGMA user_version = 1;";
+
+fn by_sql_without_numbers(path: &std::path::Path) -> Vec<(i64, i64, u32, u8, u64)> {
+    let file = rusqlite::Connection::open(path).unwrap();
+    let is_new = file.table_exists(None, "day").unwrap();
+    let table = if is_new { "every_minute" } else { "minute" };
+    let sql = format!("SELECT minute, outbox, pulses, watched_s, total FROM {table} ORDER BY minute, outbox");
+    let mut rows = file.prepare(&sql).unwrap();
+    let rows =
+        rows.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?)));
+    rows.unwrap().collect::<Result<_, _>>().unwrap()
+}
 
 #[test]
 fn a_ledger_of_the_first_format_is_brought_up_to_date() {
@@ -242,13 +276,50 @@ fn a_ledger_of_the_first_format_is_brought_up_to_date() {
 
     let ledger = Ledger::open(&path).unwrap();
     let known = ledger.meter(&meter()).unwrap().unwrap();
-    let sum = ledger.sum(&known, minute(0)..minute(200)).unwrap();
-    assert_eq!((sum.pulses, sum.minutes, sum.watched_s), (14 + 198, 200, 200 * 60));
-    assert_eq!(sum.quantity(), 212.0 / 800.0);
+    let sum = ledger.sum(&known, minute(0)..minute(10_000)).unwrap();
+    assert_eq!((sum.pulses, sum.minutes, sum.watched_s), (14 + 9_998, 10_000, 10_000 * 60));
+    assert_eq!(sum.quantity(), 10_012.0 / 800.0);
     let trust = ledger.trust(&known, 10).unwrap().unwrap();
-    assert_eq!((trust.gaps, trust.minutes, trust.whole_since), (0, 200, minute(0)));
+    assert_eq!((trust.gaps, trust.minutes, trust.whole_since), (0, 10_000, minute(0)));
     assert_eq!(ledger.outbox_marks().unwrap()[0].1.mark_seq, 200);
     drop(ledger);
+    let in_rows: i64 = rusqlite::Connection::open(&path)
+        .unwrap()
+        .query_row("SELECT count(*) FROM minute", [], |row| row.get(0))
+        .unwrap();
+    assert!(in_rows < 2 * 1440, "{in_rows} minutes are not packed");
+    assert_eq!(
+        by_sql_without_numbers(&path),
+        by_sql_without_numbers(&folder.path().join("ledger.sqlite.format-1"))
+    );
     Ledger::open(&path).unwrap();
     assert!(Ledger::open_read_only(&path).is_ok());
+}
+
+/// A minute of a week ago is known although its day is packed, and its mark is told from there.
+#[test]
+fn packed_days_take_late_minutes_and_know_their_numbers() {
+    let days: Vec<_> = (0..10).map(|day| ("a", day * 1440, 2 * day as u64 + 1)).collect();
+    let (_folder, mut ledger) = ledger_of(&days);
+    let mut batch = ledger.batch().unwrap();
+    let mark = batch.register(&meter(), &info("a", &[])).unwrap();
+    let of =
+        |at: i64, pulses, total, seq| PulseCount { minute: minute(at), watched_s: 60, seq, pulses, total };
+    use meter_ledger::Recording::{AlreadyRecorded, Contradiction, Recorded};
+    assert_eq!(batch.record(&mark, &of(0, 1, 1, 1)).unwrap(), AlreadyRecorded);
+    assert_eq!(batch.record(&mark, &of(0, 9, 9, 1)).unwrap(), Contradiction { kept: 1 });
+    assert_eq!(batch.record(&mark, &of(1, 5, 6, 2)).unwrap(), Recorded);
+    assert_eq!(batch.record(&mark, &of(1, 5, 6, 2)).unwrap(), AlreadyRecorded);
+    assert_eq!(batch.beyond(&mark).unwrap()[..3], [(1, minute(0)), (2, minute(1)), (3, minute(1440))]);
+    batch.commit().unwrap();
+    let known = ledger.meter(&meter()).unwrap().unwrap();
+    let shown =
+        |at| ledger.newest_up_to(&known, minute(at)).unwrap().map(|minute| (minute.pulses, minute.total));
+    assert_eq!(
+        (shown(-1), shown(0), shown(1), shown(1439)),
+        (None, Some((1, 1)), Some((5, 6)), Some((5, 6)))
+    );
+    assert_eq!(ledger.first_from(&known, minute(2)).unwrap(), Some(minute(1440)));
+    assert_eq!(ledger.sum(&known, minute(0)..minute(1440)).unwrap().pulses, 6);
+    assert_eq!(ledger.beyond(&mark).unwrap().len(), 11);
 }

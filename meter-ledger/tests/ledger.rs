@@ -115,6 +115,38 @@ fn a_reader_sees_what_a_writer_committed() {
 }
 
 #[test]
+fn a_day_that_is_packed_meanwhile_is_never_missed() {
+    let (folder, mut ledger) = ledger();
+    let path = folder.path().join("ledger.sqlite");
+    let of_one_pulse = |at| PulseCount { total: at as u64 + 1, ..count(at as u64 + 1, at, 1) };
+    record(&mut ledger, "a", &[of_one_pulse(0)]);
+    let reader = std::thread::spawn(move || {
+        let ledger = Ledger::open_read_only(&path).unwrap();
+        let known = ledger.meters().unwrap().remove(0);
+        let (mut before, mut looks) = (0, 0);
+        while before < 20 * 1440 {
+            let mut next = 0;
+            ledger
+                .for_each_minute(&known, minute(0)..minute(30 * 1440), |found| {
+                    assert_eq!(found.minute, minute(next));
+                    next += 1;
+                })
+                .unwrap();
+            let minutes = ledger.sum(&known, minute(0)..minute(30 * 1440)).unwrap().minutes;
+            assert!(next as u64 >= before && minutes >= next as u64, "{before}, then {next}, then {minutes}");
+            (before, looks) = (minutes, looks + 1);
+        }
+        println!("{looks} looks");
+    });
+    // Each batch begins a day, and so packs one.
+    for first in (1..20 * 1440).step_by(1440) {
+        let counts: Vec<_> = (first..(first + 1440).min(20 * 1440)).map(of_one_pulse).collect();
+        record(&mut ledger, "a", &counts);
+    }
+    reader.join().unwrap();
+}
+
+#[test]
 fn foreign_and_missing_files_are_named() {
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("x.sqlite");

@@ -46,7 +46,7 @@ fn enter(ledger: &mut Ledger, entered: &[(MeterReading, i64)]) -> Vec<Entering> 
 fn rest(path: &Path) -> Vec<String> {
     let connection = rusqlite::Connection::open(path).unwrap();
     let mut rows = Vec::new();
-    for table in ["meter", "outbox", "minute", "hour", "constant", "given_up"] {
+    for table in ["meter", "outbox", "minute", "day", "constant", "given_up"] {
         let mut statement = connection.prepare(&format!("SELECT * FROM {table} ORDER BY 1, 2, 3")).unwrap();
         let columns = statement.column_count();
         let found = statement.query_map([], |row| {
@@ -153,7 +153,11 @@ fn a_ledger_of_the_second_format_gets_a_place_for_readings() {
     // As it was before there were readings, and meters of anything but electricity.
     let old = rusqlite::Connection::open(&path).unwrap();
     old.execute_batch(
-        "DROP TABLE aside;
+        "DROP VIEW every_minute;
+         DROP TABLE day;
+         CREATE TABLE hour (meter INTEGER, hour INTEGER, pulses INTEGER, minutes INTEGER, watched_s INTEGER,
+             most INTEGER);
+         DROP TABLE aside;
          DROP TABLE aside_of_site;
          DROP TABLE reading;
          ALTER TABLE meter DROP COLUMN medium;

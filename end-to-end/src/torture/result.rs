@@ -89,7 +89,7 @@ fn in_ledger(file: &Path, meter: &str) -> BTreeMap<Minute, Kept> {
     ledger.busy_timeout(Duration::from_secs(20)).unwrap();
     let sound: String = ledger.query_row("PRAGMA integrity_check", [], |row| row.get(0)).unwrap();
     assert_eq!(sound, "ok", "{}", file.display());
-    let query = "SELECT minute, count(*), sum(pulses), sum(watched_s) FROM minute
+    let query = "SELECT minute, count(*), sum(pulses), sum(watched_s) FROM every_minute
                  WHERE meter = (SELECT id FROM meter WHERE meter = ?1) GROUP BY minute";
     let mut statement = ledger.prepare(query).unwrap();
     let kept = statement.query_map([meter], |row| {
@@ -104,7 +104,7 @@ pub(super) fn rows_in_ledger(file: &Path) -> u64 {
     let count = || {
         let ledger = Connection::open_with_flags(file, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
         ledger.busy_timeout(Duration::from_secs(5))?;
-        ledger.query_row("SELECT count(*) FROM minute", [], |row| row.get(0))
+        ledger.query_row("SELECT count(*) FROM every_minute", [], |row| row.get(0))
     };
     count().unwrap_or_default()
 }

@@ -133,7 +133,7 @@ impl Recorder {
     pub(super) fn recorded(&self) -> HashMap<Minute, (u32, u32)> {
         let ledger = self.read();
         let mut rows =
-            ledger.prepare("SELECT minute, sum(pulses), count(*) FROM minute GROUP BY minute").unwrap();
+            ledger.prepare("SELECT minute, sum(pulses), count(*) FROM every_minute GROUP BY minute").unwrap();
         let rows = rows.query_map([], |row| Ok((row.get(0)?, (row.get(1)?, row.get(2)?)))).unwrap();
         rows.map(|row| row.unwrap()).map(|(at, is)| (Minute::from_epoch_minutes(at).unwrap(), is)).collect()
     }

@@ -89,7 +89,8 @@ fn in_ledger(file: &Path, seen: &Seen, at_ns: u64, simulation: &Simulation) -> L
         *covered = mark.seq.max(*covered);
     }
     let acknowledged = marks.values().sum();
-    let rows = "SELECT meter.meter, minute, pulses FROM minute JOIN meter ON minute.meter = meter.id";
+    let rows =
+        "SELECT meter.meter, minute, pulses FROM every_minute AS kept JOIN meter ON kept.meter = meter.id";
     let kept = read(file, rows, |row| {
         Ok(((row.get::<_, String>(0)?, Minute::nearest(row.get(1)?)), row.get::<_, u32>(2)?))
     });

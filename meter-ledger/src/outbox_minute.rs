@@ -1,0 +1,45 @@
+//! What an outbox counted in a minute, and its row.
+
+use rusqlite::{Connection, Row, params};
+
+/// What an outbox counted in a minute. Two outboxes may share a minute.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OutboxMinute {
+    /// The minute, in minutes since 1970.
+    pub minute: i64,
+    /// The outbox's row in the ledger.
+    pub outbox: i64,
+    /// Pulses that fell in it.
+    pub pulses: u32,
+    /// How many of its seconds the line was watched, at most 60.
+    pub watched_s: u8,
+    /// The meter's total at its end, in pulses.
+    pub total: u64,
+    /// Its number; `None` for one from before minutes had numbers in the ledger.
+    pub seq: Option<u64>,
+}
+
+impl OutboxMinute {
+    /// From the columns `minute`, `outbox`, `pulses`, `watched_s`, `total` and `seq`.
+    pub(crate) fn of(row: &Row<'_>) -> rusqlite::Result<Self> {
+        Ok(Self {
+            minute: row.get(0)?,
+            outbox: row.get(1)?,
+            pulses: row.get(2)?,
+            watched_s: row.get(3)?,
+            total: row.get(4)?,
+            seq: row.get(5)?,
+        })
+    }
+}
+
+/// Adds a row to a meter.
+pub(crate) fn insert(connection: &Connection, meter_row: i64, row: &OutboxMinute) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached(
+            "INSERT INTO minute (meter, minute, outbox, pulses, watched_s, total, seq)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        )?
+        .execute(params![meter_row, row.minute, row.outbox, row.pulses, row.watched_s, row.total, row.seq])?;
+    Ok(())
+}

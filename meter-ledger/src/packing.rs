@@ -1,0 +1,217 @@
+//! Which days are packed, and when: with the commits of the minutes after them, a few at a time.
+
+use std::collections::{HashMap, VecDeque};
+
+use rusqlite::{Connection, Transaction, params};
+use sqlite_file::Progress;
+
+use crate::days::{self, day_of, minutes_of};
+use crate::{LedgerError, rows};
+
+/// A meter's newest day and the one before stay in rows, where minutes are added to them: these are days
+/// whose minutes are all there, or late.
+const DAYS_IN_ROWS: i64 = 2;
+
+/// A commit packs at most so many days; that is more than one takes minutes.
+const MOST_PACKED: usize = 8;
+
+/// A commit looks at most at so many meters.
+const MOST_LOOKED_AT: usize = 200;
+
+/// What the writer remembers of its meters. It may remember a later minute than there is, of a batch that was
+/// not committed, and that something is packed which is not; that costs a look, or a day stays in rows longer.
+#[derive(Debug, Default)]
+pub(crate) struct NewestMinutes {
+    /// By the meter's row.
+    of_meters: HashMap<i64, Newest>,
+    /// Meters that may have days to pack. Each waits for its turn, so that none with many of them keeps the
+    /// others waiting.
+    due: VecDeque<i64>,
+    /// SQLite's number of what others have written.
+    version: Option<i64>,
+}
+
+#[derive(Debug)]
+struct Newest {
+    minute: i64,
+    is_due: bool,
+}
+
+impl NewestMinutes {
+    /// Forgets everything if another process has written since the last batch.
+    pub(crate) fn begin(&mut self, connection: &Connection) -> Result<(), rusqlite::Error> {
+        let version =
+            connection.prepare_cached("PRAGMA data_version")?.query_row([], |row| row.get::<_, i64>(0))?;
+        if self.version.replace(version) != Some(version) {
+            self.of_meters.clear();
+            self.due.clear();
+        }
+        Ok(())
+    }
+
+    /// Whether nothing is recorded of a meter in this minute or later, which need not be looked for then. From
+    /// now on something is.
+    pub(crate) fn is_new(
+        &mut self,
+        connection: &Connection,
+        meter_row: i64,
+        minute: i64,
+    ) -> Result<bool, rusqlite::Error> {
+        let Self { of_meters, due, .. } = self;
+        let known = match of_meters.get_mut(&meter_row) {
+            Some(known) => known,
+            None => {
+                let newest = newest(connection, meter_row)?.unwrap_or(i64::MIN);
+                due.push_back(meter_row);
+                of_meters.entry(meter_row).or_insert(Newest { minute: newest, is_due: true })
+            }
+        };
+        // A day has begun; or a day that should be packed is given a minute.
+        let to_pack = day_of(minute) != day_of(known.minute);
+        if to_pack && !std::mem::replace(&mut known.is_due, true) {
+            due.push_back(meter_row);
+        }
+        let is_new = minute > known.minute;
+        known.minute = minute.max(known.minute);
+        Ok(is_new)
+    }
+
+    /// Packs what is due, as much as one commit may.
+    pub(crate) fn pack(&mut self, connection: &Connection) -> Result<(), LedgerError> {
+        let mut packed = 0;
+        for _ in 0..MOST_LOOKED_AT {
+            if packed == MOST_PACKED {
+                break;
+            }
+            let Some(meter_row) = self.due.pop_front() else { break };
+            let Some(known) = self.of_meters.get_mut(&meter_row) else { continue };
+            if pack_oldest(connection, meter_row, known.minute)?.is_some() {
+                self.due.push_back(meter_row);
+                packed += 1;
+            } else {
+                known.is_due = false;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The newest minute of a meter. It is in a row: its day is never packed.
+pub(crate) fn newest(connection: &Connection, meter_row: i64) -> Result<Option<i64>, rusqlite::Error> {
+    connection
+        .prepare_cached("SELECT max(minute) FROM minute WHERE meter = ?1")?
+        .query_row([meter_row], |row| row.get(0))
+}
+
+/// Packs the oldest day of a meter that is in rows, if it is long enough ago; returns how many rows it had.
+fn pack_oldest(connection: &Connection, meter_row: i64, newest: i64) -> Result<Option<usize>, LedgerError> {
+    let oldest: Option<i64> = connection
+        .prepare_cached("SELECT min(minute) FROM minute WHERE meter = ?1")?
+        .query_row([meter_row], |row| row.get(0))?;
+    let Some(day) = oldest.map(day_of).filter(|day| *day <= day_of(newest) - DAYS_IN_ROWS) else {
+        return Ok(None);
+    };
+    let minutes = minutes_of(day);
+    let rows = rows::unpacked(connection, meter_row, minutes.clone())?;
+    days::write(connection, meter_row, day, &rows)?;
+    connection
+        .prepare_cached("DELETE FROM minute WHERE meter = ?1 AND minute >= ?2 AND minute < ?3")?
+        .execute(params![meter_row, minutes.start, minutes.end])?;
+    Ok(Some(rows.len()))
+}
+
+/// Packs all that may be packed.
+pub(crate) fn pack_all(transaction: &Transaction<'_>, progress: &mut Progress) -> rusqlite::Result<()> {
+    let mut meters = transaction.prepare("SELECT id FROM meter")?;
+    let meters: Vec<i64> = meters.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
+    progress.expect(transaction.query_row("SELECT count(*) FROM minute", [], |row| row.get(0))?);
+    for meter_row in meters {
+        let newest = newest(transaction, meter_row)?.unwrap_or_default();
+        while let Some(rows) = pack_oldest(transaction, meter_row, newest).map_err(|error| match error {
+            LedgerError::Sqlite(error) => error,
+            other => rusqlite::Error::ToSqlConversionFailure(other.into()),
+        })? {
+            progress.add(rows as u64);
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use meter_messages::{Info, Meter, Minute, PulseCount};
+
+    use super::*;
+    use crate::Ledger;
+
+    const FIRST: i64 = 20_000 * 24 * 60;
+
+    fn record(ledger: &mut Ledger, meter: &str, days: std::ops::Range<i64>) {
+        let meter: Meter = meter.parse().unwrap();
+        let info =
+            br#"{"name":"x","pulses_per_kwh":1000,"source":"x","version":"1","outbox":"a","oldest_seq":1}"#;
+        let mut batch = ledger.batch().unwrap();
+        let mark = batch.register(&meter, &Info::from_json(info).unwrap()).unwrap();
+        for day in days {
+            let minute = Minute::nearest(FIRST + day * 24 * 60);
+            let seq = day as u64 + 1;
+            batch.record(&mark, &PulseCount { minute, watched_s: 60, seq, pulses: 1, total: seq }).unwrap();
+        }
+        batch.commit().unwrap();
+    }
+
+    fn packed(ledger: &Ledger, meter: &str) -> u64 {
+        let count = "SELECT count(*) FROM day WHERE meter = (SELECT id FROM meter WHERE meter = ?1)";
+        ledger.connection.query_row(count, [meter], |row| row.get(0)).unwrap()
+    }
+
+    #[test]
+    fn a_commit_packs_a_few_days_and_no_meter_keeps_the_others_waiting() {
+        let folder = tempfile::TempDir::new().unwrap();
+        let mut ledger = Ledger::open(&folder.path().join("ledger.sqlite")).unwrap();
+        record(&mut ledger, "hq/long", 0..1000);
+        assert_eq!(packed(&ledger, "long"), MOST_PACKED as u64);
+        record(&mut ledger, "hq/short", 0..5);
+        assert_eq!(packed(&ledger, "short"), 3);
+        ledger.batch().unwrap().commit().unwrap();
+        assert_eq!(packed(&ledger, "long"), 2 * MOST_PACKED as u64 + MOST_PACKED as u64 - 3);
+        // Another start goes on with it.
+        drop(ledger);
+        let mut ledger = Ledger::open(&folder.path().join("ledger.sqlite")).unwrap();
+        for day in 1000..1200 {
+            record(&mut ledger, "hq/long", day..day + 1);
+        }
+        assert_eq!(packed(&ledger, "long"), 1200 - DAYS_IN_ROWS as u64);
+    }
+
+    #[test]
+    fn a_year_takes_less_than_six_bytes_a_minute() {
+        let folder = tempfile::TempDir::new().unwrap();
+        let mut ledger = Ledger::open(&folder.path().join("ledger.sqlite")).unwrap();
+        let meter: Meter = "hq/main".parse().unwrap();
+        let info =
+            br#"{"name":"x","pulses_per_kwh":1000,"source":"x","version":"1","outbox":"a","oldest_seq":1}"#;
+        let minutes = 60 * 24 * 60;
+        let mut total = 0;
+        for first in (0..minutes).step_by(4800) {
+            let mut batch = ledger.batch().unwrap();
+            let mark = batch.register(&meter, &Info::from_json(info).unwrap()).unwrap();
+            for at in first..first + 4800 {
+                let pulses = ((at * 7919) % 60) as u32;
+                total += u64::from(pulses);
+                let minute = Minute::nearest(FIRST + at);
+                batch
+                    .record(&mark, &PulseCount { minute, watched_s: 60, seq: at as u64 + 1, pulses, total })
+                    .unwrap();
+            }
+            batch.commit().unwrap();
+        }
+        ledger.connection.pragma_query(None, "wal_checkpoint", |_| Ok(())).unwrap();
+        let pages =
+            |pragma| ledger.connection.pragma_query_value(None, pragma, |row| row.get::<_, i64>(0)).unwrap();
+        let bytes = pages("page_size") * pages("page_count");
+        println!("{:.1} bytes a minute", bytes as f64 / minutes as f64);
+        assert!(bytes < 6 * minutes, "{bytes} bytes for {minutes} minutes");
+    }
+}
