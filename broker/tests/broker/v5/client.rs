@@ -84,8 +84,13 @@ impl V5 {
     }
 
     pub(crate) fn expect_connack(&mut self) -> Connack {
-        match self.receive() {
-            Packet::Connack(connack) => connack,
+        self.connack().expect("no CONNACK, but the connection is closed")
+    }
+
+    /// The answer to a CONNECT; `None` if there was no room even to read it.
+    pub(crate) fn connack(&mut self) -> Option<Connack> {
+        match self.next()? {
+            Packet::Connack(connack) => Some(connack),
             other => panic!("expected a CONNACK, got {other:?}"),
         }
     }
