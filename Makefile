@@ -78,6 +78,19 @@ bench-ingest: ## Measures minutes of 1 to 10,000 meters through broker and recor
 	cargo build --release --locked --bins
 	cargo run --release --locked --package end-to-end --example ingest -- $(BENCH)
 
+bench-rest: ## Measures single messages, and a site at rest, beside mosquitto (BENCH='--rounds 3 --seconds 60')
+	deploy/install-packages.sh build test
+	cargo build --release --locked --workspace --bins --example bench
+	target/release/examples/bench $(BENCH)
+
+bench: ## Measures everything beside the others, in one run of about an hour: brokers, minutes, rest, pages
+	deploy/install-packages.sh build test bench
+	cargo build --release --locked --workspace --bins --example benchmark --example ingest --example bench --example bench_web
+	target/release/examples/benchmark
+	target/release/examples/ingest
+	target/release/examples/bench
+	target/release/examples/bench_web
+
 bench-web: ## Measures the pages against nginx and others, taking turns (BENCH='ROUNDS SECONDS')
 	deploy/install-packages.sh build test bench
 	cargo build --release --locked --package powerpi-web --bins --examples
@@ -120,4 +133,4 @@ test-container: ## Builds the image of the server's programs and runs compose.ya
 	deploy/container/test.sh target/release/pi-publisher
 
 .PHONY: packages packages-arm test-packages test-arm test-container
-.PHONY: help demo test test-beside-load test-gpio test-histories screenshots torture bench-broker bench-ingest bench-publisher bench-web bench-attacks bench-sd-card deny
+.PHONY: help demo test test-beside-load test-gpio test-histories screenshots torture bench bench-broker bench-ingest bench-rest bench-publisher bench-web bench-attacks bench-sd-card deny

@@ -13,7 +13,6 @@ mod translation;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::BytesMut;
 use foreign_text::foreign;
@@ -45,8 +44,6 @@ const UNWRITTEN_BYTES: usize = 256 * 1024;
 const READ_BYTES: usize = 16 * 1024;
 /// Bytes that may wait for the client to read them whatever its user has: answers and small messages get through.
 const ALWAYS_WRITTEN: usize = 16 * 1024;
-/// How often deadlines are looked at.
-const TICK: Duration = Duration::from_secs(1);
 
 /// What all connections share.
 #[derive(Debug, Clone)]
@@ -182,6 +179,14 @@ pub(crate) fn log(ending: &Ending, peer: SocketAddr, client_id: &str) {
     }
 }
 
+/// Waits until then, or for ever.
+async fn sleep_until(deadline: Option<tokio::time::Instant>) {
+    match deadline {
+        Some(deadline) => tokio::time::sleep_until(deadline).await,
+        None => std::future::pending().await,
+    }
+}
+
 /// Writes, or flushes what was written: TLS and WebSocket hold some back. Returns the bytes
 /// written, 0 after a flush. Cancelling it loses nothing.
 async fn emit<W: AsyncWrite + Unpin>(
@@ -238,20 +243,23 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             return Ending::Stopping;
         }
         let shutdown = self.surroundings.shutdown.clone();
-        let mut tick = tokio::time::interval(TICK);
         loop {
             let step = tokio::select! {
                 step = self.step() => step,
-                _ = tick.tick() => {
-                    let writing = self.unflushed > 0 || !self.unwritten.is_empty();
-                    self.timing.check(self.may_read(), writing, self.has_room)
-                }
                 () = shutdown.cancelled() => Err(Ending::Stopping),
             };
-            if let Err(ending) = step {
+            if let Err(ending) = step.and_then(|()| self.check_time()) {
                 return ending;
             }
         }
+    }
+
+    fn check_time(&mut self) -> Result<(), Ending> {
+        if !self.timing.is_due() {
+            return Ok(());
+        }
+        let writing = self.unflushed > 0 || !self.unwritten.is_empty();
+        self.timing.check(self.may_read(), writing, self.has_room)
     }
 
     /// Does whatever can be done next: sends to the exchange, writes, reads.
@@ -280,6 +288,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         }
         let (may_read, may_write) = (self.may_read(), self.unflushed > 0 || !self.unwritten.is_empty());
         let may_take = self.unwritten.len() < UNWRITTEN_BYTES && next.is_none();
+        let next_check = self.timing.next_check(!may_read || may_write || !self.has_room);
         self.read.reserve(READ_BYTES);
         tokio::select! {
             arrived = self.from_exchange.arrived(), if may_take => match arrived {
@@ -296,8 +305,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                 self.ended = read == 0;
                 self.take_packets()
             }
-            // Until there is room: it is looked for again with each tick.
-            else => std::future::pending().await,
+            // Then room is looked for again, too.
+            () = sleep_until(next_check) => Ok(()),
         }
     }
 

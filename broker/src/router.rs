@@ -5,7 +5,9 @@
 //! filter it has met, and forgets neither. So it gets to know only what it can at a bounded
 //! price: what one round asks of it is counted ([`Work`]), and so is what it remembers, filters,
 //! topics and their product. Whatever goes beyond, or is not its turn yet, is found in the tree,
-//! with the same result. Once more of what rumqttd remembers is of no use than is, it is started
+//! with the same result. Nor is it asked again what it has just answered: which filters a topic matches is remembered
+//! until somebody subscribes to another filter or unsubscribes (asking wakes its thread, which cost a single message
+//! more than all else). Once more of what rumqttd remembers is of no use than is, it is started
 //! anew (a [`Generation`]) and gets to know what is subscribed to, a part in each round.
 
 mod generation;
@@ -32,11 +34,13 @@ const LONGEST: usize = 1_024;
 /// [`COPIES`] times. rumqttd makes room for a thousand messages of each filter: 8,750 of them took 558 MB after a
 /// restart.
 const FILTER: usize = 66_000;
-const TOPIC: usize = 600;
+const TOPIC: usize = 700;
 const COPIES: usize = 4;
 /// What rumqttd keeps of a message for each filter that it matches, in bytes. It keeps the last ones in
 /// [`SEGMENT_BYTES`] of topics, and knows no other limit.
 const LOGGED: usize = 320;
+/// So many matches of a topic are remembered; more are looked for each time.
+const REMEMBERED: usize = 8;
 /// Matches that are asked for at once.
 const MATCHES: usize = 100_000;
 /// As much as this rumqttd may remember for nothing.
@@ -84,6 +88,8 @@ struct Topic {
     has_matched: bool,
     /// Whether somebody has published under it since the last look.
     is_used: bool,
+    /// What it matches, and of which [edition](Router::edition) of the filters.
+    matches: Option<(u64, Box<[FilterId]>)>,
 }
 
 /// Subscribed filters, and what of them and of topics rumqttd knows. Its calls may block; it
@@ -94,6 +100,8 @@ pub(crate) struct Router {
     generation: Generation,
     filters: TopicTree<Filter>,
     last_filter: FilterId,
+    /// Counts how often the filters have changed.
+    edition: u64,
     /// How many of them rumqttd knows.
     known: usize,
     /// Those that rumqttd is about to get to know.
@@ -124,6 +132,7 @@ impl Router {
             generation: Generation::start()?,
             filters: TopicTree::default(),
             last_filter: LAST_FENCE,
+            edition: 0,
             known: 0,
             waiting: BTreeMap::new(),
             met_filters: HashSet::new(),
@@ -148,6 +157,7 @@ impl Router {
         if count >= self.max_subscribed {
             return Err(TooManyFilters(count));
         }
+        self.edition += 1;
         self.last_filter.0 += 1;
         let id = self.last_filter;
         self.filters.insert(filter, Filter { id, is_known: false });
@@ -160,6 +170,7 @@ impl Router {
         let Some(Filter { id, is_known }) = self.filters.remove(filter) else {
             return;
         };
+        self.edition += 1;
         self.waiting.remove(&id);
         if is_known {
             self.known -= 1;
@@ -263,8 +274,12 @@ impl Router {
         work: &mut Work,
         matches: &mut Vec<Match>,
     ) -> Result<(), RouterFailure> {
-        let mut asked = Vec::with_capacity(topics.len());
+        let mut asked = Vec::new();
         for (index, topic) in topics.iter().enumerate() {
+            if let Some(filters) = self.remembered(topic) {
+                matches.extend(filters.iter().map(|filter| Match { index: start + index, filter: *filter }));
+                continue;
+            }
             match self.topic_to_ask(topic, work) {
                 Some(inside) => {
                     self.generation.publish(inside);
@@ -277,23 +292,49 @@ impl Router {
             return Ok(());
         }
         let mut last = None;
-        let before = matches.len();
+        // Without what is remembered, or found in the tree instead.
+        let found = &mut Vec::new();
         self.generation.run(|number, filter| {
             let index = asked[number];
-            matches.push(Match { index: start + index, filter });
+            found.push(Match { index: start + index, filter });
             if last.replace(index) != Some(index)
                 && let Some(topic) = self.topics.get_mut(topics[index])
             {
                 topic.has_matched = true;
             }
         })?;
-        self.logged += matches.len() - before;
+        self.logged += found.len();
         if self.known < self.filters.len() {
-            for index in asked {
-                self.search(topics[index], start + index, true, work, matches);
+            for index in &asked {
+                self.search(topics[*index], start + index, true, work, found);
             }
         }
+        found.sort_unstable();
+        for index in asked {
+            self.remember(topics[index], start + index, found);
+        }
+        matches.append(found);
         Ok(())
+    }
+
+    /// What a topic matches, if that is remembered.
+    fn remembered(&mut self, topic: &str) -> Option<&[FilterId]> {
+        let met = self.topics.get_mut(topic)?;
+        let (_, filters) = met.matches.as_ref().filter(|(edition, _)| *edition == self.edition)?;
+        met.is_used = true;
+        Some(filters)
+    }
+
+    /// Remembers what a topic matches, unless that is much. `found` is sorted.
+    fn remember(&mut self, topic: &str, index: usize, found: &[Match]) {
+        let from = found.partition_point(|found| found.index < index);
+        let filters: Vec<_> =
+            found[from..].iter().take_while(|found| found.index == index).map(|found| found.filter).collect();
+        if filters.len() <= REMEMBERED
+            && let Some(met) = self.topics.get_mut(topic)
+        {
+            met.matches = Some((self.edition, filters.into()));
+        }
     }
 
     /// The topic as rumqttd sees it, if it is to be asked.
@@ -316,7 +357,7 @@ impl Router {
             return None;
         }
         let inside = Bytes::from(inside(topic));
-        let met = Topic { inside: inside.clone(), has_matched: false, is_used: true };
+        let met = Topic { inside: inside.clone(), has_matched: false, is_used: true, matches: None };
         self.remembered += cost;
         self.topics.insert(topic.to_owned(), met);
         Some(inside)

@@ -25,6 +25,28 @@ impl Program {
         Burden { cpu: cpu(&self.id().to_string(), [14, 15]), resident_kib, peak_kib }
     }
 
+    /// How long its threads have run on a processor so far, those that have ended excepted: exact, where
+    /// [`burden`](Self::burden) counts in hundredths of a second.
+    pub fn on_cpu(&self) -> Duration {
+        let threads = fs::read_dir(format!("/proc/{}/task", self.id())).unwrap();
+        let of = |thread: fs::DirEntry| {
+            let said = fs::read_to_string(thread.path().join("schedstat")).ok()?;
+            said.split_whitespace().next()?.parse::<u64>().ok()
+        };
+        Duration::from_nanos(threads.filter_map(|thread| of(thread.ok()?)).sum())
+    }
+
+    /// How often its threads have been woken so far, those that have ended excepted.
+    pub fn wakeups(&self) -> u64 {
+        let threads = fs::read_dir(format!("/proc/{}/task", self.id())).unwrap();
+        let of = |thread: fs::DirEntry| {
+            let said = fs::read_to_string(thread.path().join("status")).ok()?;
+            let line = said.lines().find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"))?;
+            line.trim().parse::<u64>().ok()
+        };
+        threads.filter_map(|thread| of(thread.ok()?)).sum()
+    }
+
     /// KiB of its memory that no file holds; 0 once it has ended.
     pub fn anonymous_kib(&self) -> u64 {
         kib(self.id(), "RssAnon:").unwrap_or_default()

@@ -150,7 +150,7 @@ impl Bookkeeping {
     /// One batch; false when there will be no more.
     fn work(&mut self, alive: &Alive, inputs: &Receiver<Input>, output: &UnboundedSender<Output>) -> bool {
         // Marks that have moved do not wait for the next minute.
-        let patience = self.marks.patience().unwrap_or(LOOK_EVERY);
+        let patience = self.marks.patience(Instant::now()).unwrap_or(LOOK_EVERY);
         let Some(batch) = collect(alive, inputs, patience) else { return false };
         let mut refused = false;
         loop {
@@ -193,7 +193,7 @@ impl Bookkeeping {
         now: Instant,
     ) -> Result<Output, LedgerError> {
         let time_has_come = latest.map(|latest| self.ledger.has_kept_aside(latest)).transpose()?;
-        if inputs.is_empty() && time_has_come != Some(true) && self.marks.patience().is_none() {
+        if inputs.is_empty() && time_has_come != Some(true) && self.marks.patience(now).is_none() {
             return Ok(Output::default());
         }
         let mut tally = Tally::new(&self.meters, &self.shares, latest, self.connection, now);

@@ -38,11 +38,14 @@ pub(crate) struct Marks {
     queue: VecDeque<(Instant, MarkOf)>,
     /// Those that wait and have moved far.
     far: Vec<MarkOf>,
+    /// When the first of those may be said of which the second is not over, if no others wait.
+    all_early_until: Option<Instant>,
 }
 
 impl Marks {
     /// A mark has moved to `seq`.
     pub(crate) fn moved(&mut self, mark: MarkOf, seq: u64, now: Instant) {
+        self.all_early_until = None;
         let is_far = self.said.get(&mark).is_some_and(|(_, said)| seq.saturating_sub(*said) >= FAR);
         if is_far {
             self.far.push(mark.clone());
@@ -58,7 +61,7 @@ impl Marks {
         due.retain(|mark| self.waiting.remove(mark));
         let every = self.every();
         let all = pause || self.waiting.len() <= FEW;
-        let mut early = VecDeque::new();
+        let (mut early, mut early_until) = (VecDeque::new(), None::<Instant>);
         while let Some((since, mark)) = self.queue.pop_front() {
             if !self.waiting.contains(&mark) {
                 continue;
@@ -67,13 +70,18 @@ impl Marks {
                 self.queue.push_front((since, mark));
                 break;
             }
-            if self.said.get(&mark).is_some_and(|(said, _)| now.duration_since(*said) < EVERY) {
+            if let Some((said, _)) =
+                self.said.get(&mark).filter(|(said, _)| now.duration_since(*said) < EVERY)
+            {
+                let until = *said + EVERY;
+                early_until = Some(early_until.map_or(until, |other| other.min(until)));
                 early.push_back((since, mark));
                 continue;
             }
             self.waiting.remove(&mark);
             due.push(mark);
         }
+        self.all_early_until = early_until.filter(|_| self.queue.is_empty());
         early.append(&mut self.queue);
         self.queue = early;
         due
@@ -92,6 +100,7 @@ impl Marks {
 
     /// What was due could not be stored: it goes on waiting.
     pub(crate) fn not_said(&mut self, due: Vec<MarkOf>, now: Instant) {
+        self.all_early_until = None;
         for mark in due {
             if self.waiting.insert(mark.clone()) {
                 self.queue.push_front((now, mark));
@@ -100,8 +109,10 @@ impl Marks {
     }
 
     /// After how long without messages to look again; `None` if nothing waits.
-    pub(crate) fn patience(&self) -> Option<Duration> {
-        (!self.waiting.is_empty()).then_some(PAUSE)
+    pub(crate) fn patience(&self, now: Instant) -> Option<Duration> {
+        // Looking before their second is over would be for nothing.
+        let early = self.all_early_until.map_or(Duration::ZERO, |until| until.saturating_duration_since(now));
+        (!self.waiting.is_empty()).then(|| early.max(PAUSE))
     }
 }
 
@@ -133,14 +144,11 @@ mod tests {
             }
         }
         assert_eq!(said, [0, 10, 20]);
-        assert!(marks.patience().is_some());
-        assert_eq!(
-            say(&mut marks, true, 24, start + Duration::from_millis(2400)),
-            0,
-            "its second is not over"
-        );
+        let now = start + Duration::from_millis(2400);
+        assert_eq!(marks.patience(now), Some(Duration::from_millis(600)), "nothing to do before");
+        assert_eq!(say(&mut marks, true, 24, now), 0, "its second is not over");
         assert_eq!(say(&mut marks, true, 24, start + Duration::from_secs(3)), 1);
-        assert_eq!(marks.patience(), None);
+        assert_eq!(marks.patience(start + Duration::from_secs(3)), None);
     }
 
     #[test]

@@ -4,7 +4,7 @@
 use anyhow::Context;
 use daemon_runtime::{Connection, MqttSession, MqttSettings};
 use meter_messages::{ALL_METERS, Mark, Topic};
-use rumqttc::{AsyncClient, QoS};
+use rumqttc::{AsyncClient, Publish, QoS};
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio_util::sync::CancellationToken;
 
@@ -90,6 +90,13 @@ async fn say(
     }
 }
 
+/// Whether a message is of no interest here and waits for no acknowledgement: what a meter shows each second need not
+/// wake the ledger's thread.
+fn is_passing(message: &Publish) -> bool {
+    let of_now = || matches!(message.topic.parse(), Ok(Topic::Live(_) | Topic::Diag(_)));
+    message.qos == QoS::AtMostOnce && of_now()
+}
+
 /// Hands on what comes. It never says anything: that may have to wait for room, which comes only
 /// while something is received.
 async fn receive(
@@ -100,7 +107,11 @@ async fn receive(
     let gone = "the ledger's thread has stopped";
     inputs.send_async(Input::Connected).await.context(gone)?;
     loop {
-        let delivered = Delivered { connection: number, message: connection.message().await? };
+        let message = connection.message().await?;
+        if is_passing(&message) {
+            continue;
+        }
+        let delivered = Delivered { connection: number, message };
         inputs.send_async(Input::Message(delivered)).await.context(gone)?;
     }
 }

@@ -62,6 +62,7 @@ fn routing_finds_exactly_what_matches() {
         }
         expected.sort_unstable();
         assert!(router.route(&topics, &mut work).unwrap() == expected);
+        assert!(router.route(&topics, &mut work).unwrap() == expected, "what is remembered");
     }
     assert!(subscribed.len() > 200, "{}", subscribed.len());
     // rumqttd was started anew meanwhile, and both its memories were full.
@@ -133,6 +134,33 @@ fn nothing_of_unused_topics_and_filters_stays() {
     let found = router.route(&["a/1"], &mut Work::of_a_round()).unwrap();
     assert_eq!(found, [Match { index: 0, filter: all }]);
     assert_eq!((router.met_filters.len(), router.topics.len(), router.known), (1, 1, 1));
+}
+
+/// A topic that has been asked for is not asked for again, until the filters change.
+#[test]
+fn rumqttd_is_asked_once_for_each_topic() {
+    let mut router = Router::start(DEFAULTS).unwrap();
+    let all = router.subscribe("#").unwrap();
+    let find = |router: &mut Router| router.route(&["a/x"], &mut Work::of_a_round()).unwrap();
+    for _ in 0..3 {
+        assert_eq!(find(&mut router), [Match { index: 0, filter: all }]);
+        assert_eq!(router.logged, 1);
+    }
+    let other = router.subscribe("a/+").unwrap();
+    for _ in 0..3 {
+        assert_eq!(find(&mut router), [all, other].map(|filter| Match { index: 0, filter }));
+        assert_eq!(router.logged, 3);
+    }
+    router.unsubscribe("#");
+    assert_eq!(find(&mut router), [Match { index: 0, filter: other }]);
+    let nested = |level| format!("m/{}#", "+/".repeat(level));
+    let many: Vec<_> = (0..=REMEMBERED).map(|level| router.subscribe(&nested(level)).unwrap()).collect();
+    let deep = "m".to_owned() + &"/x".repeat(REMEMBERED + 1);
+    for times in 1..=2 {
+        let before = router.logged;
+        assert_eq!(router.route(&[&deep], &mut Work::of_a_round()).unwrap().len(), many.len(), "{times}");
+        assert_eq!(router.logged - before, many.len(), "too many to be remembered");
+    }
 }
 
 /// What is in use survives that rumqttd is started anew, and rumqttd gets to know it again.
