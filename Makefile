@@ -40,10 +40,12 @@ screenshots: ## Retakes the pictures in docs/
 KILLS ?= 1000
 SOAK_MINUTES ?= 60
 FUZZ_PACKETS ?= 1000000
-torture: ## Breaks things for an hour: kills, power cuts, a soak test, attacks, damaged packets (KILLS=1000 SOAK_MINUTES=60)
+LIVE ?= 10000x10
+torture: ## Breaks things for an hour: kills, power cuts, a soak test, attacks, 10,000 meters, damaged packets (KILLS=1000 SOAK_MINUTES=60)
 	deploy/install-packages.sh build test
 	cargo build --release --workspace --locked
 	cargo run --release --locked --package end-to-end --example torture -- --kills $(KILLS) --soak-minutes $(SOAK_MINUTES)
+	cargo run --release --locked --package end-to-end --example ingest -- --live $(LIVE)
 	FUZZ_PACKETS=$(FUZZ_PACKETS) cargo test --release --workspace --locked --test broker -- fuzz_damaged --nocapture --test-threads 1
 
 HISTORIES ?= 1000000

@@ -8,6 +8,7 @@
 mod burst;
 mod client;
 mod figures;
+mod live;
 mod meters;
 mod shape;
 
@@ -29,10 +30,16 @@ struct Arguments {
     /// Meters of which one minute each is published within a second; 0 for none
     #[arg(long, default_value_t = 10_000)]
     burst: usize,
+    /// Nothing but so many meters live, each minute of the clock a minute of each: METERSxMINUTES
+    #[arg(long)]
+    live: Option<Shape>,
 }
 
 fn main() {
     let arguments = Arguments::parse();
+    if let Some(shape) = arguments.live {
+        return live::live(shape);
+    }
     let mut measured = vec![Vec::new(); arguments.shapes.len()];
     for round in 1..=arguments.rounds {
         for (shape, measured) in arguments.shapes.iter().zip(&mut measured) {

@@ -41,7 +41,8 @@ fn main() -> ExitCode {
     let outcome = parts::run(seed, arguments.kills, soak);
     let commit = arguments.commit.unwrap_or_else(report::commit_here);
     let report = report::Report { seed, began, commit: &commit, outcome: &outcome }.to_string();
-    std::fs::write(&arguments.report, &report).unwrap();
+    let others = report::of_others(&std::fs::read_to_string(&arguments.report).unwrap_or_default());
+    std::fs::write(&arguments.report, report + &others).unwrap();
     println!("\nthe report is in {}", arguments.report.display());
     for fault in &outcome.result.faults {
         println!("fault: {fault}");

@@ -24,6 +24,11 @@ pub(crate) fn commit_here() -> String {
     said.map_or_else(|| "unknown".into(), |said| String::from_utf8_lossy(&said).trim().to_owned())
 }
 
+/// What other commands have found out stands at the end of the report, and stays.
+pub(crate) fn of_others(report: &str) -> String {
+    report.find("\n## Other runs\n").map_or_else(String::new, |begin| report[begin..].to_owned())
+}
+
 impl fmt::Display for Report<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let cores = std::thread::available_parallelism().map_or(0, usize::from);
