@@ -31,7 +31,8 @@ pub struct OutboxMark {
 impl OutboxMark {
     /// The message that says it, and which numbers are to be sent again.
     pub fn to_message(&self, missing: Vec<[u64; 2]>) -> Mark {
-        Mark { outbox: self.outbox.clone(), seq: self.mark_seq, minute: self.mark_minute, missing }
+        let (outbox, seq, minute) = (self.outbox.clone(), self.mark_seq, self.mark_minute);
+        Mark { outbox, seq, minute, missing, recorder: None }
     }
 }
 
@@ -169,11 +170,10 @@ impl Batch<'_> {
         Ok(())
     }
 
-    /// Records a minute unless it is there. The same content with the same number
-    /// is the same minute, whichever outbox it was recorded for: it can be
-    /// delivered again after the meter's outbox has changed. Whatever its number, so is
-    /// the same content of a minute that was watched as a whole, or of an outbox that
-    /// was set back: its publisher numbers anew what it had counted under the old one.
+    /// Records a minute unless it is there. The same content (pulses, seconds watched and the running total) is the
+    /// same minute, whichever outbox it was recorded for and whatever its number there: it can be delivered again
+    /// after the meter's outbox has changed, and a publisher whose outbox was set back numbers anew what it had counted
+    /// under the old one. Two cards that share a minute differ in their totals, or have not counted a pulse in it.
     pub fn record(&mut self, mark: &OutboxMark, count: &PulseCount) -> Result<Recording, LedgerError> {
         self.record_of((mark.meter_row, mark.outbox_row), count)
     }
@@ -201,14 +201,7 @@ impl Batch<'_> {
             Some(known) => known.to_vec(),
             None => rows::unpacked(&self.transaction, meter_row, minute..minute + 1)?,
         };
-        let mut same = None;
-        for known in &known {
-            same = self.same(known, &row)?;
-            if same.is_some() {
-                break;
-            }
-        }
-        if let Some(same) = same {
+        if let Some(same) = known.iter().find_map(|known| same(known, &row)) {
             let again = self.again.entry(meter_row).or_default();
             match same {
                 Recording::Contradiction { .. } => again.1 += 1,
@@ -220,35 +213,6 @@ impl Batch<'_> {
             outbox_minute::insert(&self.transaction, meter_row, &row)?;
         }
         Ok(Recording::Recorded)
-    }
-
-    /// What a minute is if it is one that is known.
-    fn same(&self, known: &OutboxMinute, row: &OutboxMinute) -> Result<Option<Recording>, LedgerError> {
-        let counted = (known.pulses, known.watched_s) == (row.pulses, row.watched_s);
-        if known.outbox == row.outbox {
-            let kept = known.pulses;
-            return Ok(Some(if counted {
-                Recording::AlreadyRecorded
-            } else {
-                Recording::Contradiction { kept }
-            }));
-        }
-        if !counted || known.total != row.total {
-            return Ok(None);
-        }
-        // Two outboxes share a minute, but nobody can watch it twice.
-        let is_same = i64::from(known.watched_s) == Minute::SECONDS
-            || known.seq.is_none()
-            || known.seq == row.seq
-            || self.is_set_back(known.outbox)?;
-        Ok(is_same.then_some(Recording::OfAnotherOutbox))
-    }
-
-    /// Whether an outbox was set back to an old copy.
-    fn is_set_back(&self, outbox_row: i64) -> Result<bool, rusqlite::Error> {
-        self.transaction
-            .prepare_cached("SELECT set_back FROM outbox WHERE id = ?1")?
-            .query_row([outbox_row], |row| row.get(0))
     }
 
     /// The minutes of an outbox that are recorded beyond its mark, with their numbers, in order.
@@ -342,6 +306,16 @@ fn outbox_mark(
         })
     });
     Ok(found.optional()?)
+}
+
+/// What a minute is if it is one that is known.
+fn same(known: &OutboxMinute, row: &OutboxMinute) -> Option<Recording> {
+    let counted = (known.pulses, known.watched_s) == (row.pulses, row.watched_s);
+    if known.outbox == row.outbox {
+        let kept = known.pulses;
+        return Some(if counted { Recording::AlreadyRecorded } else { Recording::Contradiction { kept } });
+    }
+    (counted && known.total == row.total).then_some(Recording::OfAnotherOutbox)
 }
 
 /// Minutes ascend with their numbers, so those beyond the mark lie after its minute.

@@ -226,6 +226,10 @@ pub struct Mark {
     /// name none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub missing: Vec<[u64; 2]>,
+    /// Which recorder says it: a number that it draws when it starts. A mark that is repeated asks for what comes
+    /// after it; that of another recorder does not. Older recorders do not say it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recorder: Option<u32>,
 }
 
 /// How many spans of missing numbers a mark names at most.

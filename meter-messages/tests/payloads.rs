@@ -72,9 +72,9 @@ proptest! {
     }
 
     #[test]
-    fn marks_round_trip(seq in 0..=MAX_COUNT, minute in proptest::option::of(minutes())) {
+    fn marks_round_trip(seq in 0..=MAX_COUNT, minute in proptest::option::of(minutes()), recorder: Option<u32>) {
         let missing = if seq < MAX_COUNT / 2 { vec![[seq + 2, seq + 2], [seq + 4, seq + 9]] } else { Vec::new() };
-        let mark = Mark { outbox: "9f3a".parse().unwrap(), seq, minute, missing };
+        let mark = Mark { outbox: "9f3a".parse().unwrap(), seq, minute, missing, recorder };
         prop_assert_eq!(Mark::from_json(&mark.to_json()).unwrap(), mark);
     }
 

@@ -224,7 +224,7 @@ async fn take_mark(
     // What this outbox has not given out yet cannot be meant.
     let missing = mark.missing.iter().filter(|[from, _]| *from <= last_seq);
     let missing: Vec<_> = missing.map(|&[from, to]| [from, to.min(last_seq)]).collect();
-    delivery.mark(mark.seq, &missing);
+    delivery.mark(mark.recorder, mark.seq, &missing);
     if mark.seq == 0 {
         // The recorder may not know the meter.
         say_info(meter, client).await?;

@@ -2,8 +2,8 @@
 //!
 //! The recorder's mark is the only receipt. A mark that moves forward is progress; one
 //! that is repeated or moves back means "send again from here": the recorder
-//! restarted or lost its ledger. A mark may name what is missing: then only that
-//! is sent again.
+//! restarted or lost its ledger. Where several record, that holds for the marks of each. A mark may name what is
+//! missing: then only that is sent again.
 
 use std::collections::VecDeque;
 
@@ -12,10 +12,16 @@ use std::collections::VecDeque;
 /// starts in the middle of one.
 pub const WINDOW: u64 = 20_000;
 
+/// The marks of so many recorders are kept apart; whoever was heard longest ago is forgotten.
+const MOST_RECORDERS: usize = 8;
+
 /// How far one meter's minutes are sent, for one connection.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Delivery {
+    /// The one that was heard last.
     mark: u64,
+    /// The last mark of each recorder; one that does not say who it is counts as one. Heard last is last.
+    marks: Vec<(Option<u32>, u64)>,
     next: u64,
     /// Numbers before `next` that are missing, `[from, to]` each: they come first.
     again: VecDeque<[u64; 2]>,
@@ -29,30 +35,38 @@ impl Delivery {
     /// Starts after the last known mark.
     pub fn from_mark(mark: u64) -> Self {
         let (next, stop_before) = (mark + 1, mark + 1 + WINDOW);
-        Self { mark, next, again: VecDeque::new(), stop_before, answered: false }
+        Self { mark, marks: Vec::new(), next, again: VecDeque::new(), stop_before, answered: false }
     }
 
-    /// Takes a mark within the outbox, and the numbers beyond it that the recorder asks for: it has those
-    /// between them.
-    pub fn mark(&mut self, seq: u64, missing: &[[u64; 2]]) {
-        let goes_on = seq > self.mark;
-        let mut again = std::mem::take(&mut self.again);
-        let next = match missing.last() {
+    /// Takes a mark within the outbox, who says it, and the numbers beyond it that this recorder asks for: it has
+    /// those between them.
+    pub fn mark(&mut self, recorder: Option<u32>, seq: u64, missing: &[[u64; 2]]) {
+        let place = self.marks.iter().position(|(heard, _)| *heard == recorder);
+        let before = place.map_or(self.mark, |place| self.marks.remove(place).1);
+        self.marks.push((recorder, seq));
+        if self.marks.len() > MOST_RECORDERS {
+            self.marks.remove(0);
+        }
+        let goes_on = seq > before;
+        match missing.last() {
             Some([_, last]) => {
-                again = missing.iter().copied().collect();
-                self.next.max(last + 1)
+                self.again = missing.iter().copied().collect();
+                self.next = self.next.max(last + 1);
             }
-            None if goes_on => self.next.max(seq + 1),
+            None if goes_on => self.next = self.next.max(seq + 1),
             None => {
-                again.clear();
-                seq + 1
+                self.again.clear();
+                self.next = seq + 1;
             }
-        };
-        again.retain_mut(|[from, to]| {
-            *from = (*from).max(seq + 1);
+        }
+        // What another recorder asks for lies beyond its own mark.
+        let least = self.marks.iter().map(|(_, mark)| *mark).min().unwrap_or(seq);
+        self.again.retain_mut(|[from, to]| {
+            *from = (*from).max(least + 1);
             from <= to
         });
-        *self = Self { next, again, answered: self.answered || goes_on, ..Self::from_mark(seq) };
+        (self.mark, self.stop_before) = (seq, seq + 1 + WINDOW);
+        self.answered |= goes_on;
     }
 
     /// The `seq` after which to read, and how many at most; `None` if a mark has to
@@ -89,7 +103,8 @@ impl Delivery {
     /// No mark came for too long: sends again what it does not cover, once. If no recorder
     /// runs, a broker that keeps everything gets it twice, not for ever.
     pub fn send_again(&mut self) {
-        *self = Self::from_mark(self.mark);
+        let marks = std::mem::take(&mut self.marks);
+        *self = Self { marks, ..Self::from_mark(self.mark) };
     }
 
     /// No mark came for too long: no recorder runs now. Goes on.
@@ -117,39 +132,62 @@ mod tests {
     fn a_mark_that_goes_on_is_progress_and_one_that_repeats_means_go_back() {
         let mut delivery = Delivery::from_mark(0);
         delivery.sent(10);
-        delivery.mark(5, &[]);
+        delivery.mark(None, 5, &[]);
         assert_eq!(delivery.wanted(10), None, "6 to 10 are on their way");
-        delivery.mark(5, &[]);
+        delivery.mark(None, 5, &[]);
         assert_eq!(delivery.wanted(10), Some((5, 5)));
         delivery.sent(10);
-        delivery.mark(2, &[]);
+        delivery.mark(None, 2, &[]);
         assert_eq!(delivery.wanted(10), Some((2, 8)), "a ledger from an older copy");
-        delivery.mark(8, &[]);
+        delivery.mark(None, 8, &[]);
         assert_eq!(delivery.wanted(10), Some((8, 2)), "what the mark covers need not be sent");
+    }
+
+    #[test]
+    fn marks_of_two_recorders_are_kept_apart() {
+        let mut delivery = Delivery::from_mark(0);
+        delivery.sent(100);
+        for seq in [20, 40, 60] {
+            delivery.mark(Some(1), seq, &[]);
+            delivery.mark(Some(2), seq - 10, &[]);
+            delivery.mark(Some(2), seq, &[]);
+            assert_eq!(delivery.wanted(100), None, "each goes on");
+        }
+        delivery.mark(Some(2), 60, &[]);
+        assert_eq!(delivery.wanted(100), Some((60, 40)), "it asks again");
+        delivery.sent(100);
+        delivery.mark(Some(1), 10, &[]);
+        assert_eq!(delivery.wanted(100), Some((10, 90)), "it has an older ledger");
+        delivery.sent(100);
+        delivery.mark(Some(3), 30, &[[31, 32]]);
+        delivery.mark(Some(2), 90, &[]);
+        assert_eq!(delivery.wanted(100), Some((30, 2)), "what one asks for is not covered by another's mark");
+        (4..100).for_each(|recorder| delivery.mark(Some(recorder), 100, &[]));
+        assert_eq!(delivery.marks.len(), MOST_RECORDERS);
     }
 
     #[test]
     fn only_what_is_missing_is_sent_again() {
         let mut delivery = Delivery::from_mark(0);
         delivery.sent(100);
-        delivery.mark(10, &[[11, 20], [31, 31]]);
+        delivery.mark(None, 10, &[[11, 20], [31, 31]]);
         assert_eq!(delivery.wanted(101), Some((10, 10)));
         delivery.sent(15);
         assert_eq!(delivery.wanted(101), Some((15, 5)), "the rest of it");
         delivery.sent(20);
         assert_eq!(delivery.wanted(101), Some((30, 1)));
-        delivery.mark(30, &[]);
+        delivery.mark(None, 30, &[]);
         assert_eq!(delivery.wanted(101), Some((30, 1)), "still missing");
         delivery.sent(31);
         assert_eq!(delivery.wanted(101), Some((100, 1)), "and then what comes");
         // Over a new connection, with the mark that is retained.
         let mut delivery = Delivery::from_mark(0);
-        delivery.mark(10, &[[11, 20], [31, 31]]);
+        delivery.mark(None, 10, &[[11, 20], [31, 31]]);
         delivery.sent(20);
         delivery.sent(31);
         assert_eq!(delivery.wanted(101), Some((31, 70)), "whether it was recorded since is not known");
-        delivery.mark(12, &[]);
-        delivery.mark(12, &[]);
+        delivery.mark(None, 12, &[]);
+        delivery.mark(None, 12, &[]);
         assert_eq!(delivery.wanted(101), Some((12, 89)), "a recorder that names nothing");
     }
 
@@ -161,7 +199,7 @@ mod tests {
         delivery.sent(WINDOW);
         assert_eq!(delivery.wanted(end), None);
         assert!(delivery.is_full(end));
-        delivery.mark(100, &[]);
+        delivery.mark(None, 100, &[]);
         assert_eq!(delivery.wanted(end), Some((WINDOW, 100)));
         delivery.sent(WINDOW + 100);
         delivery.lose_patience();
@@ -173,15 +211,15 @@ mod tests {
         let mut delivery = Delivery::from_mark(0);
         delivery.sent(10);
         assert!(!delivery.is_unanswered(10), "nobody records yet");
-        delivery.mark(4, &[]);
+        delivery.mark(None, 4, &[]);
         assert!(delivery.is_unanswered(10));
         delivery.send_again();
         assert_eq!(delivery.wanted(10), Some((4, 6)));
         delivery.sent(10);
         assert!(!delivery.is_unanswered(10), "once");
-        delivery.mark(7, &[]);
+        delivery.mark(None, 7, &[]);
         assert!(delivery.is_unanswered(10));
-        delivery.mark(10, &[]);
+        delivery.mark(None, 10, &[]);
         assert!(!delivery.is_unanswered(10), "all is recorded");
     }
 
@@ -194,12 +232,12 @@ mod tests {
         ) {
             let mut delivery = Delivery::from_mark(0);
             for mark in marks.into_iter().filter(|mark| *mark <= last_seq) {
-                delivery.mark(mark, &[]);
+                delivery.mark(None, mark, &[]);
                 if let Some((after, count)) = delivery.wanted(last_seq) {
                     prop_assert!(after >= mark);
                     delivery.sent(after + count);
                 }
-                delivery.mark(mark, &[]);
+                delivery.mark(None, mark, &[]);
                 let expected = (mark < last_seq).then(|| (mark, last_seq - mark));
                 prop_assert_eq!(delivery.wanted(last_seq), expected);
             }

@@ -100,6 +100,7 @@ mod tests {
             seq,
             minute: (seq > 0).then(|| minute(number)),
             missing: Vec::new(),
+            recorder: None,
         }
     }
 

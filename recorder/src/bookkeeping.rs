@@ -76,6 +76,8 @@ pub struct Bookkeeping {
     nonsense: u64,
     strangers: Strangers,
     marks: Marks,
+    /// What its marks say who it is.
+    id: u32,
     pictures: Sender<Recorded>,
 }
 
@@ -133,8 +135,14 @@ impl Bookkeeping {
             nonsense: 0,
             strangers,
             marks,
+            id: u32::from_str_radix(&daemon_runtime::random_id()[..8], 16).unwrap_or_default(),
             pictures,
         })
+    }
+
+    /// Gives the ledger back.
+    pub fn into_ledger(self) -> Ledger {
+        self.ledger
     }
 
     /// Works until the subscription is gone.
@@ -254,7 +262,7 @@ impl Bookkeeping {
             let Some(state) = self.meters.get(&meter) else { continue };
             let Some(progress) = state.outboxes.get(&outbox) else { continue };
             let missing = if names_missing { progress.missing() } else { Vec::new() };
-            let message = progress.mark.to_message(missing);
+            let message = Mark { recorder: Some(self.id), ..progress.mark.to_message(missing) };
             let said = if state.current == outbox { &mut current } else { &mut others };
             said.push((meter.clone(), message));
             self.marks.said((meter, outbox), progress.mark.mark_seq, now);

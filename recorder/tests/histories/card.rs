@@ -10,7 +10,10 @@ pub(super) struct Card {
     minutes: Vec<PulseCount>,
     /// The last number that was given out.
     last_seq: u64,
+    last_minute: Option<Minute>,
     total: u64,
+    /// Pulses of the minute that goes on, because the clock was set back.
+    unfinished: u32,
     /// The mark that the publisher knows.
     pub(super) mark: u64,
     /// The mark that is on the card: it is written with the next minute.
@@ -18,16 +21,40 @@ pub(super) struct Card {
 }
 
 impl Card {
-    pub(super) fn new(outbox: OutboxId) -> Self {
-        Self { outbox, minutes: Vec::new(), last_seq: 0, total: 0, mark: 0, kept_mark: 0 }
+    /// An empty one whose count begins at `total`.
+    pub(super) fn new(outbox: OutboxId, total: u64) -> Self {
+        Self {
+            outbox,
+            minutes: Vec::new(),
+            last_seq: 0,
+            last_minute: None,
+            total,
+            unfinished: 0,
+            mark: 0,
+            kept_mark: 0,
+        }
     }
 
-    pub(super) fn count(&mut self, minute: Minute, pulses: u32) {
+    /// What was counted in a minute by the publisher's clock; the minute that is finished by it. One that is not
+    /// later than the last makes that one longer, unless minutes may come `twice`.
+    pub(super) fn count(
+        &mut self,
+        minute: Minute,
+        (watched_s, pulses): (u8, u32),
+        twice: bool,
+    ) -> Option<PulseCount> {
+        if self.last_minute.is_some_and(|last| minute <= last) && !twice {
+            self.unfinished += pulses;
+            return None;
+        }
+        let pulses = pulses + std::mem::take(&mut self.unfinished);
         self.last_seq += 1;
+        self.last_minute = Some(minute);
         self.total += u64::from(pulses);
-        let (seq, total) = (self.last_seq, self.total);
-        self.minutes.push(PulseCount { minute, watched_s: 60, seq, pulses, total });
         self.kept_mark = self.mark;
+        let count = PulseCount { minute, watched_s, seq: self.last_seq, pulses, total: self.total };
+        self.minutes.push(count);
+        Some(count)
     }
 
     pub(super) fn last_seq(&self) -> u64 {
@@ -55,10 +82,16 @@ impl Card {
         self.mark = self.kept_mark;
     }
 
-    /// Old minutes that are marked make room; the newest stays.
-    pub(super) fn prune(&mut self) {
-        let keep_from = self.last_seq.min(self.mark);
-        self.minutes.retain(|count| count.seq >= keep_from);
+    /// Old minutes make room up to the mark, or up to `to`; the newest stays. Returns those that are gone.
+    pub(super) fn prune(&mut self, to: u64) -> Vec<PulseCount> {
+        let keep_from = self.last_seq.min(to);
+        self.keep(|count| count.seq >= keep_from)
+    }
+
+    fn keep(&mut self, stays: impl Fn(&PulseCount) -> bool) -> Vec<PulseCount> {
+        let (kept, gone) = std::mem::take(&mut self.minutes).into_iter().partition(stays);
+        self.minutes = kept;
+        gone
     }
 
     /// Whether a mark shows that this is an old copy of its outbox.
@@ -67,14 +100,15 @@ impl Card {
         shows_old_copy(mark, row, self.last_seq)
     }
 
-    /// What lies after the mark goes on in a new outbox.
-    pub(super) fn begin_anew(&mut self, mark: &Mark, outbox: OutboxId) {
+    /// What lies after the mark goes on in a new outbox. Returns what does not.
+    pub(super) fn begin_anew(&mut self, mark: &Mark, outbox: OutboxId) -> Vec<PulseCount> {
         self.outbox = outbox;
-        self.minutes.retain(|count| mark.minute.is_none_or(|recorded| count.minute > recorded));
+        let gone = self.keep(|count| mark.minute.is_none_or(|recorded| count.minute > recorded));
         for (seq, count) in (1..).zip(&mut self.minutes) {
             count.seq = seq;
         }
         self.last_seq = self.minutes.len() as u64;
         (self.mark, self.kept_mark) = (0, 0);
+        gone
     }
 }

@@ -45,6 +45,21 @@ pub(super) enum Event {
     PruneCard,
     BackUpLedger(usize),
     RestoreLedger(usize),
+    /// In the midst of a minute another card is put in.
+    SharedMinute(u8),
+    /// The publisher starts with a clock that is so many minutes ahead, or not set.
+    PublisherClock(Option<i64>),
+    CardFull(bool),
+    RecorderClock {
+        which: usize,
+        ahead: Option<i64>,
+    },
+    /// A recorder's disk is full: one of its tables takes nothing.
+    LedgerFull {
+        which: usize,
+        table: u8,
+    },
+    LedgerHasRoom(usize),
 }
 
 /// How many recorders there are, and what happens.
@@ -58,7 +73,8 @@ pub(super) struct History {
 /// both at once, nobody can tell which of two minutes with the same number is missing.
 pub(super) fn histories() -> impl Strategy<Value = History> {
     let events = prop_oneof![
-        3 => proptest::collection::vec(prop_oneof![4 => event(), 1 => of_a_careless_broker()], 1..60),
+        2 => proptest::collection::vec(prop_oneof![4 => event(), 1 => of_a_careless_broker()], 1..60),
+        1 => proptest::collection::vec(prop_oneof![4 => event(), 1 => of_clocks()], 1..60),
         1 => proptest::collection::vec(prop_oneof![8 => event(), 1 => of_images()], 1..60),
     ];
     let recorders = prop_oneof![3 => Just(1usize), 1 => Just(2usize)];
@@ -83,6 +99,26 @@ fn event() -> impl Strategy<Value = Event> {
         1 => Just(Event::PruneCard),
         1 => which().prop_map(Event::BackUpLedger),
         1 => which().prop_map(Event::RestoreLedger),
+        1 => of_full_disks(),
+    ]
+}
+
+fn of_full_disks() -> impl Strategy<Value = Event> {
+    prop_oneof![
+        1 => Just(Event::CardFull(true)),
+        1 => Just(Event::CardFull(false)),
+        1 => (which(), any::<u8>()).prop_map(|(which, table)| Event::LedgerFull { which, table }),
+        1 => which().prop_map(Event::LedgerHasRoom),
+    ]
+}
+
+/// Clocks that are wrong or not set, by up to four days: more than a recorder takes for true.
+fn of_clocks() -> impl Strategy<Value = Event> {
+    let ahead = || prop_oneof![2 => Just(Some(0)), 1 => Just(None), 2 => (-6000i64..6000).prop_map(Some)];
+    prop_oneof![
+        2 => ahead().prop_map(Event::PublisherClock),
+        1 => (which(), ahead()).prop_map(|(which, ahead)| Event::RecorderClock { which, ahead }),
+        1 => (0u8..4).prop_map(Event::SharedMinute),
     ]
 }
 
@@ -136,6 +172,12 @@ impl History {
             Event::PruneCard => world.prune_card(),
             Event::BackUpLedger(which) => world.back_up_ledger(place(which)),
             Event::RestoreLedger(which) => world.restore_ledger(place(which)),
+            Event::SharedMinute(card) => world.shared_minute(card.into()),
+            Event::PublisherClock(ahead) => world.publisher_starts_at(ahead),
+            Event::CardFull(is_full) => world.card_is_full(is_full),
+            Event::RecorderClock { which, ahead } => world.recorder_clock(place(which), ahead),
+            Event::LedgerFull { which, table } => world.fill_ledgers_disk(place(which), table.into()),
+            Event::LedgerHasRoom(which) => world.make_ledgers_room(place(which)),
         }
     }
 }

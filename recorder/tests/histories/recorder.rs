@@ -24,7 +24,16 @@ pub(super) struct Recorder {
     pub(super) queue: VecDeque<Publish>,
     /// The highest marks that it has said from the ledger that it has.
     said: HashMap<OutboxId, u64>,
+    /// The latest minute that can be true by its clock; `None` while it does not know the time.
+    pub(super) latest: Option<Minute>,
+    /// Whether its ledger takes nothing: its disk is full.
+    is_full: bool,
+    /// Reads the ledger beside it.
+    reader: Option<Connection>,
 }
+
+/// A row of the ledger: minute and total, by which it is known, its pulses and the seconds watched.
+pub(super) type RecordedRow = ((Minute, u64), (u32, u8));
 
 impl Recorder {
     pub(super) fn new(folder: &Path, name: &str) -> Self {
@@ -36,16 +45,22 @@ impl Recorder {
             bookkeeping: None,
             queue: VecDeque::new(),
             said: HashMap::new(),
+            latest: None,
+            is_full: false,
+            reader: None,
         }
     }
 
     /// Panics if the ledger does not hold what was said of it.
     pub(super) fn start(&mut self) {
-        self.stop();
-        let ledger = Ledger::open(&self.ledger).unwrap();
-        for (outbox, said) in &self.said {
-            let held = self.mark_of(outbox);
-            assert!(held >= *said, "the mark of {outbox} was said to be {said}, and is {held} in the ledger");
+        // To open a file takes longer than all that most batches do: one that was not changed for another stays open.
+        let ledger = match self.bookkeeping.take() {
+            Some(ended) => ended.into_ledger(),
+            None => Ledger::open(&self.ledger).unwrap(),
+        };
+        for (outbox, said) in self.said.clone() {
+            let held = self.mark_of(&outbox);
+            assert!(held >= said, "the mark of {outbox} was said to be {said}, and is {held} in the ledger");
         }
         let time = PlausibleTime::new(true);
         self.bookkeeping = Some(Bookkeeping::new(ledger, flume::unbounded().0, LIMITS, time).unwrap());
@@ -59,15 +74,41 @@ impl Recorder {
         self.bookkeeping.is_some()
     }
 
-    /// Commits, and returns what is to be said.
-    pub(super) fn record(&mut self, inputs: &[Input], now: Instant) -> Output {
-        let Some(bookkeeping) = &mut self.bookkeeping else { return Output::default() };
-        let output = bookkeeping.record(inputs, None, now).unwrap();
+    /// Commits, and returns what is to be said; `None` if its disk is full.
+    pub(super) fn record(&mut self, inputs: &[Input], now: Instant) -> Option<Output> {
+        let Some(bookkeeping) = &mut self.bookkeeping else { return Some(Output::default()) };
+        let output = match bookkeeping.record(inputs, self.latest, now) {
+            Ok(output) => output,
+            Err(error) => {
+                assert!(self.is_full, "{error}");
+                return None;
+            }
+        };
         for (_, mark) in &output.marks {
             let said = self.said.entry(mark.outbox.clone()).or_default();
             *said = mark.seq.max(*said);
         }
-        output
+        Some(output)
+    }
+
+    /// From now on the ledger takes nothing in one of its tables, so that a batch fails in its midst or at its end.
+    pub(super) fn fill_disk(&mut self, table: usize) {
+        self.make_room();
+        let tables = "SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name";
+        let tables: Vec<String> =
+            self.read(|ledger| ledger.prepare(tables)?.query_map([], |row| row.get(0))?.collect());
+        let table = &tables[table % tables.len()];
+        self.is_full = true;
+        let triggers = ["INSERT", "UPDATE"].map(|change| {
+            format!("CREATE TRIGGER full_{change} BEFORE {change} ON {table} BEGIN SELECT RAISE(ABORT, 'full'); END;")
+        });
+        self.read(|ledger| ledger.execute_batch(&triggers.concat()));
+    }
+
+    pub(super) fn make_room(&mut self) {
+        if std::mem::take(&mut self.is_full) {
+            self.read(|ledger| ledger.execute_batch("DROP TRIGGER full_INSERT; DROP TRIGGER full_UPDATE;"));
+        }
     }
 
     /// Takes some of what is on its way out of the broker's queue.
@@ -84,7 +125,8 @@ impl Recorder {
         }
     }
 
-    pub(super) fn back_up(&self) {
+    pub(super) fn back_up(&mut self) {
+        self.make_room();
         copy(&self.ledger, &self.backup);
     }
 
@@ -93,7 +135,9 @@ impl Recorder {
         if !self.backup.exists() {
             return false;
         }
+        self.make_room();
         self.stop();
+        self.reader = None;
         let name = self.ledger.to_str().unwrap();
         for file in [name.to_owned(), format!("{name}-wal"), format!("{name}-shm")] {
             let _ = std::fs::remove_file(file);
@@ -117,25 +161,27 @@ impl Recorder {
         done
     }
 
-    fn read(&self) -> Connection {
-        Connection::open(&self.ledger).unwrap()
+    fn read<T>(&mut self, work: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> T {
+        work(self.reader.get_or_insert_with(|| Connection::open(&self.ledger).unwrap())).unwrap()
     }
 
-    fn mark_of(&self, outbox: &OutboxId) -> u64 {
-        let mark =
-            self.read().query_row("SELECT mark_seq FROM outbox WHERE name = ?1", [outbox.as_str()], |row| {
-                row.get(0)
-            });
-        mark.optional().unwrap().unwrap_or(0)
+    fn mark_of(&mut self, outbox: &OutboxId) -> u64 {
+        let mark = self.read(|ledger| {
+            let mut mark = ledger.prepare_cached("SELECT mark_seq FROM outbox WHERE name = ?1")?;
+            mark.query_row([outbox.as_str()], |row| row.get(0)).optional()
+        });
+        mark.unwrap_or(0)
     }
 
-    /// Minutes, their pulses, and in how many rows.
-    pub(super) fn recorded(&self) -> HashMap<Minute, (u32, u32)> {
-        let ledger = self.read();
-        let mut rows =
-            ledger.prepare("SELECT minute, sum(pulses), count(*) FROM every_minute GROUP BY minute").unwrap();
-        let rows = rows.query_map([], |row| Ok((row.get(0)?, (row.get(1)?, row.get(2)?)))).unwrap();
-        rows.map(|row| row.unwrap()).map(|(at, is)| (Minute::from_epoch_minutes(at).unwrap(), is)).collect()
+    /// All that is in the ledger.
+    pub(super) fn recorded(&mut self) -> Vec<RecordedRow> {
+        let minute = |at| Minute::from_epoch_minutes(at).unwrap();
+        self.read(|ledger| {
+            let mut rows = ledger.prepare_cached("SELECT minute, total, pulses, watched_s FROM every_minute")?;
+            let rows = rows
+                .query_map([], |row| Ok(((minute(row.get(0)?), row.get(1)?), (row.get(2)?, row.get(3)?))))?;
+            rows.collect()
+        })
     }
 }
 

@@ -1,20 +1,22 @@
 //! A publisher, a broker and its recorders in virtual time. The publisher's delivery and the recorders'
 //! bookkeeping, with their ledgers, are the real ones.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use meter_messages::{Info, Mark, Minute, OutboxId, OutboxMinute};
+use meter_messages::{Info, Mark, Minute, OutboxId, OutboxMinute, PulseCount};
 use pi_publisher::delivery::Delivery;
 use recorder::bookkeeping::{Input, Output};
 use rumqttc::{Publish, QoS};
 use tempfile::TempDir;
 
 use crate::card::Card;
-use crate::recorder::{Recorder, input};
+use crate::recorder::{RecordedRow, Recorder, input};
 
 const FIRST_MINUTE: i64 = 29_000_000;
+/// What a recorder takes for true lies at most so many minutes ahead of its clock.
+const AHEAD: i64 = 24 * 60;
 const MINUTE_TOPIC: &str = "powerpi/hq/main/minute";
 
 /// What may be built wrongly on purpose: a history must show it.
@@ -28,6 +30,27 @@ pub(super) enum Fault {
     CopyGoesOn,
     /// Minutes do not say their outbox, as in the contract's first edition.
     OutboxNotSaid,
+    /// The publisher drops what it cannot write.
+    FullDropsMinutes,
+    /// The publisher makes room by what is not marked.
+    UnmarkedPruned,
+    /// The publisher's clock is set back, and it counts the same minutes a second time.
+    MinutesTwice,
+    /// The recorder says the marks of what its disk refused.
+    FullSaysMarks,
+}
+
+impl Fault {
+    pub(super) const ALL: [Self; 8] = [
+        Self::MarkBeforeCommit,
+        Self::RepeatIgnored,
+        Self::CopyGoesOn,
+        Self::OutboxNotSaid,
+        Self::FullDropsMinutes,
+        Self::UnmarkedPruned,
+        Self::MinutesTwice,
+        Self::FullSaysMarks,
+    ];
 }
 
 /// When a recorder is killed.
@@ -43,8 +66,16 @@ pub(super) struct World {
     fault: Option<Fault>,
     recorders: Vec<Recorder>,
     now: Instant,
+    /// How many minutes the meter was watched, and how many have passed.
     minutes: u64,
+    passed: i64,
     sent: u64,
+    /// How many minutes the publisher's clock is ahead; `None` while it was not set since the start.
+    clock: Option<i64>,
+    /// Whether the publisher's disk is full.
+    is_full: bool,
+    /// What waits for the clock, or for room: when it was counted, how long it was watched, and its pulses.
+    waiting: Vec<(i64, u8, u32)>,
     cards: HashMap<usize, Card>,
     card: usize,
     /// How many outboxes there were.
@@ -55,8 +86,18 @@ pub(super) struct World {
     /// What the broker retains.
     retained_info: Option<Publish>,
     retained_mark: Option<Mark>,
-    /// What the meter counted, by minute.
-    counted: HashMap<Minute, u32>,
+    /// What was counted, by minute and total: pulses, and seconds watched.
+    counted: HashMap<(Minute, u64), (u32, u8)>,
+    /// What need not be recorded in the end: it was only where it was destroyed.
+    destroyed: HashSet<(Minute, u64)>,
+    /// What made room in its outbox; it is recorded unless a ledger loses it.
+    pruned: HashSet<(Minute, u64)>,
+    /// Whether a ledger may have lost something.
+    is_restored: bool,
+}
+
+fn key(count: &PulseCount) -> (Minute, u64) {
+    (count.minute, count.total)
 }
 
 impl World {
@@ -64,6 +105,7 @@ impl World {
         // Each commit is flushed to disk; a file system in memory makes that quick.
         let memory = PathBuf::from("/dev/shm");
         let folder = if memory.is_dir() { TempDir::new_in(memory) } else { TempDir::new() }.unwrap();
+        let recorders_are_two = recorders == 2;
         let recorders = (0..recorders).map(|n| Recorder::new(folder.path(), &format!("ledger{n}"))).collect();
         let mut world = Self {
             _folder: folder,
@@ -71,7 +113,11 @@ impl World {
             recorders,
             now: Instant::now(),
             minutes: 0,
+            passed: 0,
             sent: 0,
+            clock: Some(0),
+            is_full: false,
+            waiting: Vec::new(),
             cards: HashMap::new(),
             card: 0,
             outboxes: 0,
@@ -80,6 +126,9 @@ impl World {
             retained_info: None,
             retained_mark: None,
             counted: HashMap::new(),
+            destroyed: HashSet::new(),
+            pruned: HashSet::new(),
+            is_restored: recorders_are_two,
         };
         (0..world.recorders.len()).for_each(|which| world.recorder_restarts(which));
         world.insert_card(0);
@@ -105,20 +154,78 @@ impl World {
         self.minute_without_time();
     }
 
-    /// A minute of a backlog.
+    /// A minute of a backlog. Some are watched for a while only.
     pub(super) fn minute_without_time(&mut self) {
-        let minute = Minute::from_epoch_minutes(FIRST_MINUTE + self.minutes as i64).unwrap();
+        let watched_s = if self.minutes % 4 == 3 { 20 + (self.minutes % 30) as u8 } else { 60 };
+        self.watch(watched_s);
+        self.passed += 1;
+    }
+
+    /// Two cards are in use in the same minute.
+    pub(super) fn shared_minute(&mut self, card: usize) {
+        self.watch(20);
+        self.insert_card(card);
+        self.watch(25);
+        self.passed += 1;
+    }
+
+    fn watch(&mut self, watched_s: u8) {
         let pulses = (self.minutes * 7 % 10) as u32;
         self.minutes += 1;
-        self.counted.insert(minute, pulses);
-        self.card().count(minute, pulses);
+        self.waiting.push((self.passed, watched_s, pulses));
+        self.write_to_card();
         self.send();
+    }
+
+    fn write_to_card(&mut self) {
+        let Some(ahead) = self.clock else { return };
+        if self.is_full && !self.is(Fault::FullDropsMinutes) {
+            return;
+        }
+        for (at, watched_s, pulses) in std::mem::take(&mut self.waiting) {
+            let minute = Minute::from_epoch_minutes(FIRST_MINUTE + at + ahead).unwrap();
+            let (twice, is_full) = (self.is(Fault::MinutesTwice), self.is_full);
+            if is_full {
+                self.counted.insert((minute, 0), (pulses, watched_s));
+            } else if let Some(count) = self.card().count(minute, (watched_s, pulses), twice) {
+                self.counted.insert(key(&count), (count.pulses, count.watched_s));
+            }
+        }
+    }
+
+    /// The publisher starts with a clock that is so many minutes ahead, or (`None`) not set.
+    pub(super) fn publisher_starts_at(&mut self, ahead: Option<i64>) {
+        self.clock = ahead;
+        self.publisher_killed();
+    }
+
+    /// There is room on the publisher's disk, or none.
+    pub(super) fn card_is_full(&mut self, is_full: bool) {
+        self.is_full = is_full;
+        self.write_to_card();
+        self.send();
+    }
+
+    /// A recorder's clock is so many minutes ahead, or (`None`) not set. It may have been right all the time.
+    pub(super) fn recorder_clock(&mut self, which: usize, ahead: Option<i64>) {
+        let minute = |ahead: i64| Minute::nearest(FIRST_MINUTE + self.passed + ahead + AHEAD);
+        self.recorders[which].latest = ahead.map(minute);
+    }
+
+    pub(super) fn fill_ledgers_disk(&mut self, which: usize, table: usize) {
+        self.recorders[which].fill_disk(table);
+    }
+
+    pub(super) fn make_ledgers_room(&mut self, which: usize) {
+        self.recorders[which].make_room();
     }
 
     pub(super) fn pass_seconds(&mut self, seconds: u64) {
         self.now += Duration::from_secs(seconds);
         // Marks that waited.
-        (0..self.recorders.len()).for_each(|which| self.record(which, &[]));
+        for which in 0..self.recorders.len() {
+            self.record(which, &[]);
+        }
     }
 
     /// The broker keeps a message for each of its recorders.
@@ -148,9 +255,10 @@ impl World {
         if !recorder.runs() {
             return;
         }
-        let inputs: Vec<_> = recorder.take(messages, from).into_iter().map(input).collect();
-        if !inputs.is_empty() {
-            self.record(which, &inputs);
+        let batch = recorder.take(messages, from);
+        let inputs: Vec<_> = batch.iter().cloned().map(input).collect();
+        if !inputs.is_empty() && !self.record(which, &inputs) {
+            self.recorders[which].put_back(batch);
         }
     }
 
@@ -163,9 +271,20 @@ impl World {
         self.recorders[which].queue.extend(again.iter().cloned().chain(again.clone()));
     }
 
-    fn record(&mut self, which: usize, inputs: &[Input]) {
-        let output = self.recorders[which].record(inputs, self.now);
-        self.say(which, output);
+    /// False if the recorder's disk is full: then nothing has changed.
+    fn record(&mut self, which: usize, inputs: &[Input]) -> bool {
+        let (now, says_all_the_same) = (self.now, self.is(Fault::FullSaysMarks));
+        let recorder = &mut self.recorders[which];
+        if let Some(output) = recorder.record(inputs, now) {
+            self.say(which, output);
+            return true;
+        }
+        if says_all_the_same {
+            let output = recorder.forgetting(|recorder| recorder.record(inputs, now));
+            self.say(which, output.unwrap_or_default());
+            self.recorder_restarts(which);
+        }
+        false
     }
 
     fn say(&mut self, which: usize, output: Output) {
@@ -174,7 +293,13 @@ impl World {
             self.hear(&mark);
         }
         for (_, outbox) in output.strangers {
-            let hears_of_it = outbox.map(|outbox| Mark { outbox, seq: 0, minute: None, missing: Vec::new() });
+            let hears_of_it = outbox.map(|outbox| Mark {
+                outbox,
+                seq: 0,
+                minute: None,
+                missing: Vec::new(),
+                recorder: None,
+            });
             hears_of_it.iter().for_each(|mark| self.hear(mark));
             self.bring_retained_info(which);
         }
@@ -195,8 +320,12 @@ impl World {
         }
         let last_seq = card.last_seq();
         if card.is_old_copy(mark) && !copy_goes_on {
+            if self.is_full {
+                return;
+            }
             let outbox = self.new_outbox();
-            self.card().begin_anew(mark, outbox);
+            let gone = self.card().begin_anew(mark, outbox);
+            self.is_gone(gone);
             return self.publisher_connects();
         }
         let repeats = mark.seq <= std::mem::replace(&mut card.mark, mark.seq);
@@ -205,7 +334,7 @@ impl World {
         }
         let known = mark.missing.iter().filter(|[from, _]| *from <= last_seq);
         let missing: Vec<_> = known.map(|&[from, to]| [from, to.min(last_seq)]).collect();
-        self.delivery.mark(mark.seq, &missing);
+        self.delivery.mark(mark.recorder, mark.seq, &missing);
         if mark.seq == 0 {
             self.say_info();
         }
@@ -239,10 +368,13 @@ impl World {
 
     /// Another card, with what it holds; the one that was in use is kept.
     pub(super) fn insert_card(&mut self, card: usize) {
+        // Its power is cut meanwhile.
+        self.waiting.clear();
         self.card = card;
         if !self.cards.contains_key(&card) {
             let outbox = self.new_outbox();
-            self.cards.insert(card, Card::new(outbox));
+            // No two have the same count.
+            self.cards.insert(card, Card::new(outbox, self.outboxes * 1_000_000));
         }
         self.publisher_connects();
     }
@@ -254,13 +386,29 @@ impl World {
     /// The card in use is set back to its image.
     pub(super) fn set_card_back(&mut self) {
         if let Some(image) = self.images.get(&self.card) {
-            self.cards.insert(self.card, image.clone());
+            self.waiting.clear();
+            if let Some(lost) = self.cards.insert(self.card, image.clone()) {
+                self.destroyed.extend(lost.minutes().iter().map(key));
+            }
             self.publisher_connects();
         }
     }
 
     pub(super) fn prune_card(&mut self) {
-        self.card().prune();
+        if self.is_full {
+            return;
+        }
+        let unmarked = self.is(Fault::UnmarkedPruned);
+        let card = self.card();
+        let to = if unmarked { u64::MAX } else { card.mark };
+        let gone = card.prune(to);
+        self.is_gone(gone);
+    }
+
+    /// What an outbox no longer holds is in the ledger, unless that is changed for another.
+    fn is_gone(&mut self, gone: Vec<PulseCount>) {
+        let place = if self.is_restored { &mut self.destroyed } else { &mut self.pruned };
+        place.extend(gone.iter().map(key));
     }
 
     /// Another broker, which knows nothing of what the last one held.
@@ -295,7 +443,7 @@ impl World {
                 (Killed::BeforeCommit, Some(Fault::MarkBeforeCommit)) => {
                     let output = recorder.forgetting(|recorder| recorder.record(&inputs, now));
                     recorder.put_back(batch);
-                    self.say(which, output);
+                    self.say(which, output.unwrap_or_default());
                 }
                 (Killed::BeforeCommit, _) => recorder.put_back(batch),
                 (Killed::AfterCommit, _) => {
@@ -313,13 +461,25 @@ impl World {
 
     pub(super) fn restore_ledger(&mut self, which: usize) {
         if self.recorders[which].restore() {
+            self.is_restored = true;
+            self.destroyed.extend(self.pruned.drain());
             self.recorder_restarts(which);
         }
     }
 
-    /// Whoever was stopped runs again, an hour passes, and all that is sent arrives: what is missing is asked for.
+    /// Whoever was stopped runs again, with room and the right time; days pass, and all that is sent arrives: what
+    /// is missing is asked for.
     pub(super) fn come_to_rest(&mut self) {
         let all = 0..self.recorders.len();
+        self.passed += 10_000;
+        self.clock = Some(0);
+        self.card_is_full(false);
+        for which in all.clone() {
+            self.make_ledgers_room(which);
+            if self.recorders[which].latest.is_some() {
+                self.recorder_clock(which, Some(0));
+            }
+        }
         let stopped: Vec<_> = all.clone().filter(|which| !self.recorders[*which].runs()).collect();
         stopped.into_iter().for_each(|which| self.recorder_restarts(which));
         for _ in 0..10 {
@@ -332,28 +492,33 @@ impl World {
         self.pass_seconds(2);
     }
 
-    /// Panics unless each minute is there at most once, and all of the card in use, in each ledger.
+    /// Panics unless each ledger holds each minute at most once, all that is on the card in use, and all that was
+    /// neither destroyed nor is on a card that is not in use.
     pub(super) fn check(&mut self) {
-        for recorder in &self.recorders {
-            let recorded = recorder.recorded();
-            for (minute, is) in &recorded {
-                assert_eq!(*is, (self.counted[minute], 1), "pulses and rows of {minute}");
+        let others = self.cards.iter().filter(|(card, _)| **card != self.card);
+        let elsewhere: HashSet<_> = others.flat_map(|(_, card)| card.minutes().iter().map(key)).collect();
+        let excused = |count: &&(Minute, u64)| elsewhere.contains(*count) || self.destroyed.contains(*count);
+        let card = &self.cards[&self.card];
+        let here: HashSet<_> = card.minutes().iter().map(key).collect();
+        let all = self.counted.keys().filter(|count| here.contains(*count) || !excused(count));
+        let all: Vec<_> = all.collect();
+        for recorder in &mut self.recorders {
+            let rows = recorder.recorded();
+            let recorded: HashMap<_, _> = rows.iter().copied().collect();
+            assert_eq!(recorded.len(), rows.len(), "a minute is recorded twice: {:?}", twice(&rows));
+            for (count, is) in &recorded {
+                assert_eq!(Some(is), self.counted.get(count), "pulses and seconds of {}", count.0);
             }
-            let card = &self.cards[&self.card];
-            for count in card.minutes() {
-                assert!(
-                    recorded.contains_key(&count.minute),
-                    "minute {} of {} is missing",
-                    count.seq,
-                    card.outbox
-                );
+            for count in &all {
+                let is_there = recorded.contains_key(count);
+                assert!(is_there, "minute {} of {} is missing, total {}", count.0, card.outbox, count.1);
             }
         }
         let card = self.card();
         assert_eq!(card.mark, card.last_seq(), "the mark of {}", card.outbox);
     }
 
-    pub(super) fn recorded(&self) -> u64 {
+    pub(super) fn recorded(&mut self) -> u64 {
         self.recorders[0].recorded().len() as u64
     }
 
@@ -368,4 +533,10 @@ impl World {
     pub(super) fn sent(&self) -> u64 {
         self.sent
     }
+}
+
+/// The first minute that is there twice.
+fn twice(rows: &[RecordedRow]) -> Option<Minute> {
+    let mut seen = HashSet::new();
+    rows.iter().find(|(count, _)| !seen.insert(count)).map(|((minute, _), _)| *minute)
 }
