@@ -177,7 +177,8 @@ impl Recorder {
     pub(super) fn recorded(&mut self) -> Vec<RecordedRow> {
         let minute = |at| Minute::from_epoch_minutes(at).unwrap();
         self.read(|ledger| {
-            let mut rows = ledger.prepare_cached("SELECT minute, total, pulses, watched_s FROM every_minute")?;
+            let mut rows =
+                ledger.prepare_cached("SELECT minute, total, pulses, watched_s FROM every_minute")?;
             let rows = rows
                 .query_map([], |row| Ok(((minute(row.get(0)?), row.get(1)?), (row.get(2)?, row.get(3)?))))?;
             rows.collect()

@@ -325,7 +325,7 @@ impl World {
             }
             let outbox = self.new_outbox();
             let gone = self.card().begin_anew(mark, outbox);
-            self.is_gone(gone);
+            self.is_gone(&gone);
             return self.publisher_connects();
         }
         let repeats = mark.seq <= std::mem::replace(&mut card.mark, mark.seq);
@@ -402,11 +402,11 @@ impl World {
         let card = self.card();
         let to = if unmarked { u64::MAX } else { card.mark };
         let gone = card.prune(to);
-        self.is_gone(gone);
+        self.is_gone(&gone);
     }
 
     /// What an outbox no longer holds is in the ledger, unless that is changed for another.
-    fn is_gone(&mut self, gone: Vec<PulseCount>) {
+    fn is_gone(&mut self, gone: &[PulseCount]) {
         let place = if self.is_restored { &mut self.destroyed } else { &mut self.pruned };
         place.extend(gone.iter().map(key));
     }
