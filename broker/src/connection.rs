@@ -8,6 +8,7 @@
 mod accepted;
 mod ending;
 mod handshake;
+mod room;
 mod timing;
 mod translation;
 
@@ -21,11 +22,12 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::access::{Gate, Login, Refusals, Rights};
-use crate::account::{Lease, Owner, Transit};
+use crate::account::{Owner, Transit};
 use crate::admission::NoSlot;
 pub(crate) use crate::connection::accepted::Accepted;
 pub(crate) use crate::connection::ending::Ending;
 use crate::connection::handshake::{LAST_WRITE_WITHIN, admit, log_in, shake_hands};
+use crate::connection::room::Room;
 use crate::connection::timing::Timing;
 use crate::connection::translation::{ConnectRequest, FromClient, Version, Written};
 use crate::exchange::{Incoming, Request};
@@ -42,8 +44,6 @@ const PENDING_BYTES: usize = 256 * 1024;
 /// before more is written for it.
 const UNWRITTEN_BYTES: usize = 256 * 1024;
 const READ_BYTES: usize = 16 * 1024;
-/// Bytes that may wait for the client to read them whatever its user has: answers and small messages get through.
-const ALWAYS_WRITTEN: usize = 16 * 1024;
 
 /// What all connections share.
 #[derive(Debug, Clone)]
@@ -81,7 +81,7 @@ where
     let transit = &surroundings.transit;
     let (mut outgoing, from_exchange) =
         outgoing::channel(surroundings.settings.max_waiting_bytes, transit.waiting_lease(&owner));
-    let lease = transit.lease(&owner);
+    let room = Room::new(transit.lease(&owner));
     // Until the exchange has taken it.
     let will = opening.will.as_ref().map_or(0, |will| will.publication.message.size());
     if !outgoing.may_hold(will) {
@@ -100,10 +100,9 @@ where
         read: BytesMut::from(&bytes[..]),
         unwritten: BytesMut::new(),
         unflushed: 0,
-        lease,
+        room,
         promised: 0,
         may_go_on_reading: true,
-        has_room: true,
         topic_limits,
         rights: Arc::clone(&rights),
         pending: Vec::new(),
@@ -214,13 +213,11 @@ struct Connection<S> {
     /// Bytes written of which TLS or WebSocket may still hold some.
     unflushed: usize,
     /// For what is read, waits for the exchange, or is to be written.
-    lease: Lease,
+    room: Room,
     /// Bytes that are missing of a packet and that there is room for.
     promised: usize,
     /// Whether there is room for the rest of the packet that is being read.
     may_go_on_reading: bool,
-    /// Whether there was room for what is needed to get on, in reading and writing.
-    has_room: bool,
     topic_limits: TopicLimits,
     rights: Arc<Rights>,
     /// Packets for the exchange.
@@ -259,14 +256,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             return Ok(());
         }
         let writing = self.unflushed > 0 || !self.unwritten.is_empty();
-        self.timing.check(self.may_read(), writing, self.has_room)
+        self.timing.check(self.may_read(), writing, self.room.is_there())
     }
 
     /// Does whatever can be done next: sends to the exchange, writes, reads.
     ///
     /// Cancelling it loses nothing: what was read or written is noted at once.
     async fn step(&mut self) -> Result<(), Ending> {
-        self.has_room = true;
+        self.room.look_anew();
         self.promise_rest_of_packet();
         while self.may_write_next()
             && let Some(outgoing) = self.from_exchange.try_next()
@@ -278,7 +275,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         if self.ended && self.pending.is_empty() && !self.handed_over {
             return Err(Ending::EndOfStream);
         }
-        if self.has_room {
+        if self.room.is_there() {
             self.timing.had_room();
         }
         let next = self.from_exchange.next_bytes();
@@ -288,7 +285,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         }
         let (may_read, may_write) = (self.may_read(), self.unflushed > 0 || !self.unwritten.is_empty());
         let may_take = self.unwritten.len() < UNWRITTEN_BYTES && next.is_none();
-        let next_check = self.timing.next_check(!may_read || may_write || !self.has_room);
+        let next_check = self.timing.next_check(!may_read || may_write || !self.room.is_there());
         self.read.reserve(READ_BYTES);
         tokio::select! {
             arrived = self.from_exchange.arrived(), if may_take => match arrived {
@@ -325,18 +322,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         read + self.pending_bytes + self.handed_over_bytes + self.unwritten.len() + self.unflushed
     }
 
-    /// Whether so many bytes more may be on their way, which are needed to get on.
-    fn has_room_for(&mut self, bytes: usize) -> bool {
-        let has_room = self.lease.hold_needed(self.bytes_on_the_way() + bytes);
-        self.has_room &= has_room;
-        has_room
-    }
-
     /// Looks for room for all of the packet that is being read, so that who has begun can go on.
     fn promise_rest_of_packet(&mut self) {
         let missing = packets::missing(&self.read);
         self.promised = 0;
-        self.may_go_on_reading = self.has_room_for(missing);
+        self.may_go_on_reading = self.room.for_reading(self.bytes_on_the_way() + missing);
         if self.may_go_on_reading {
             self.promised = missing;
         }
@@ -348,15 +338,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             return false;
         }
         let Some(bytes) = self.from_exchange.next_bytes() else { return false };
-        if self.unwritten.len() + bytes <= ALWAYS_WRITTEN || bytes == 0 {
-            return true;
-        }
-        if self.unwritten.is_empty() && self.unflushed == 0 {
-            return self.has_room_for(bytes);
-        }
-        // It can wait until what is being written is read: so where there is no room, one message at a time gets
-        // through.
-        self.lease.hold(self.bytes_on_the_way() + bytes)
+        self.room.for_writing(bytes, self.unwritten.len(), self.unflushed, self.bytes_on_the_way())
     }
 
     fn wrote(&mut self, written: usize) {

@@ -146,7 +146,8 @@ pub struct MqttSettings {
     pub write_timeout_s: u64,
     /// Sessions kept that outlive their connection. Half of them are divided into equal parts, one
     /// for each user and one for all clients without; of the others nobody gets more than three
-    /// quarters of what is left.
+    /// quarters of what is left. What is published is kept for each of them that subscribes to it, so this is
+    /// also how much work one message can be.
     pub max_sessions: usize,
     /// Days after which a session of an absent client is forgotten; 0 for never.
     pub session_expiry_days: u64,
@@ -193,7 +194,7 @@ impl Default for MqttSettings {
             max_packet_bytes: 256 * 1024,
             connect_timeout_s: 10,
             write_timeout_s: 30,
-            max_sessions: 10_000,
+            max_sessions: 1_000,
             session_expiry_days: 400,
             max_subscriptions: 1_000,
             max_owed_messages: 2_000_000,

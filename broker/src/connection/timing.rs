@@ -7,12 +7,12 @@ use tokio::time::Instant;
 use crate::connection::Ending;
 use crate::settings::MqttSettings;
 
-/// The deadlines of one connection.
 /// How often deadlines are looked at, while something waits.
 const TICK: Duration = Duration::from_secs(1);
-/// So much later than it could be, that it is over.
+/// So much after its time a deadline is over for sure.
 const LATE: Duration = Duration::from_millis(1);
 
+/// The deadlines of one connection.
 #[derive(Debug)]
 pub(super) struct Timing {
     /// One and a half times the keep-alive; `None` if the client wants none.
