@@ -12,6 +12,9 @@ pub enum LedgerError {
     /// A row that the recorder never writes.
     #[error("ledger: damaged row: {0}")]
     Damaged(String),
+    /// A meter has had as many outboxes as it may have.
+    #[error("the meter has had as many outboxes as it may have")]
+    TooManyOutboxes,
 }
 
 pub(crate) fn damaged(error: impl std::fmt::Display) -> LedgerError {

@@ -94,7 +94,13 @@ impl Batch<'_> {
     }
 
     /// Stores a meter's `info` and its outbox.
+    ///
+    /// # Errors
+    /// [`LedgerError::TooManyOutboxes`] if the meter has had so many others; then nothing is changed.
     pub fn register(&mut self, meter: &Meter, info: &Info) -> Result<OutboxMark, LedgerError> {
+        if self.meter_row(meter)?.is_some() && self.outbox(meter, &info.outbox)?.is_none() {
+            return Err(LedgerError::TooManyOutboxes);
+        }
         let meter_row: i64 = self
             .transaction
             .prepare_cached(

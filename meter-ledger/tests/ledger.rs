@@ -45,6 +45,27 @@ fn record(ledger: &mut Ledger, outbox: &str, counts: &[PulseCount]) -> (OutboxMa
 }
 
 #[test]
+fn a_meter_that_has_had_too_many_outboxes_keeps_the_one_that_it_has() {
+    let (_folder, mut ledger) = ledger();
+    let mut batch = ledger.batch().unwrap();
+    for number in 0..1_000 {
+        batch.register(&meter(), &info(&format!("o{number}"))).unwrap();
+    }
+    let more = batch.register(&meter(), &Info { name: "x".into(), ..info("more") });
+    assert!(matches!(more, Err(LedgerError::TooManyOutboxes)), "{more:?}");
+    let other = "hq/other".parse().unwrap();
+    assert!(batch.register(&other, &info("more")).is_ok(), "another meter has its own");
+    batch.commit().unwrap();
+    let marks = ledger.outbox_marks().unwrap();
+    let outbox_of =
+        |meter: &Meter| marks.iter().find(|(of, _)| of == meter).map(|(_, mark)| mark.outbox.to_string());
+    assert_eq!([outbox_of(&meter()), outbox_of(&other)].map(Option::unwrap), ["o999", "more"]);
+    assert_eq!(ledger.meter(&meter()).unwrap().unwrap().name, "Hauptzähler");
+    // One that it had is registered again.
+    assert_eq!(record(&mut ledger, "o5", &[count(1, 0, 5)]).1, [Recording::Recorded]);
+}
+
+#[test]
 fn a_minute_is_recorded_once() {
     let (_folder, mut ledger) = ledger();
     let counts = [count(1, 0, 5), count(1, 0, 5), count(2, 1, 7), count(3, 1, 8)];

@@ -33,6 +33,9 @@ const RETRY: Duration = Duration::from_secs(1);
 /// Without messages, minutes whose time has come are looked for this often.
 const LOOK_EVERY: Duration = Duration::from_secs(60);
 
+/// For each meter that there may be, so many outboxes are in memory: those that minutes have come of since the start.
+const OUTBOXES_A_METER: usize = 20;
+
 /// What the subscription hands over.
 #[derive(Debug)]
 pub enum Input {
@@ -70,6 +73,8 @@ pub struct Bookkeeping {
     limits: Limits,
     /// How many meters each site has.
     shares: Shares<SiteId>,
+    /// How many outboxes of each site are in memory.
+    outboxes: Shares<SiteId>,
     time: PlausibleTime,
     /// Counts connections.
     connection: u64,
@@ -119,8 +124,10 @@ impl Bookkeeping {
         time: PlausibleTime,
     ) -> Result<Self, LedgerError> {
         let (mut meters, mut shares) = (HashMap::new(), Shares::new(limits.max_meters));
+        let mut outboxes = Shares::new(OUTBOXES_A_METER.saturating_mul(limits.max_meters));
         for (meter, mark) in ledger.outbox_marks()? {
             shares.hold(&meter.site);
+            outboxes.hold(&meter.site);
             let beyond = ledger.beyond(&mark)?;
             meters.insert(meter, MeterState::new(Progress::new(mark, beyond)));
         }
@@ -130,6 +137,7 @@ impl Bookkeeping {
             meters,
             limits,
             shares,
+            outboxes,
             time,
             connection: 0,
             nonsense: 0,
@@ -204,7 +212,8 @@ impl Bookkeeping {
         if inputs.is_empty() && time_has_come != Some(true) && self.marks.patience(now).is_none() {
             return Ok(Output::default());
         }
-        let mut tally = Tally::new(&self.meters, &self.shares, latest, self.connection, now);
+        let shares = (&self.shares, &self.outboxes);
+        let mut tally = Tally::new(&self.meters, shares, latest, self.connection, now);
         let mut batch = self.ledger.batch()?;
         if let Some(latest) = latest.filter(|_| time_has_come == Some(true)) {
             let due = batch.record_kept_aside(latest, LARGEST_BATCH)?;
@@ -224,9 +233,14 @@ impl Bookkeeping {
             self.marks.not_said(due, now);
             return Err(error);
         }
-        let Tally { changed, shares, connection, needed, recorded, nonsense, strangers, .. } = tally;
-        if let Cow::Owned(shares) = shares {
+        let Tally { changed, shares, outboxes, connection, needed, recorded, nonsense, strangers, .. } =
+            tally;
+        let (shares, outboxes) = (changed_shares(shares), changed_shares(outboxes));
+        if let Some(shares) = shares {
             self.shares = shares;
+        }
+        if let Some(outboxes) = outboxes {
+            self.outboxes = outboxes;
         }
         self.meters.extend(changed);
         self.count_nonsense(nonsense);
@@ -244,6 +258,12 @@ impl Bookkeeping {
             marks: self.marks(marks, now),
             strangers: self.strangers.introduce(strangers),
         })
+    }
+
+    /// How many outboxes are in memory, and how many runs of numbers beyond their marks.
+    pub fn in_memory(&self) -> (usize, usize) {
+        let outboxes = self.meters.values().map(|state| state.outboxes.len()).sum();
+        (outboxes, self.meters.values().map(MeterState::runs).sum())
     }
 
     fn count_nonsense(&mut self, messages: u64) {
@@ -269,6 +289,13 @@ impl Bookkeeping {
         }
         others.append(&mut current);
         others
+    }
+}
+
+fn changed_shares(shares: Cow<'_, Shares<SiteId>>) -> Option<Shares<SiteId>> {
+    match shares {
+        Cow::Borrowed(_) => None,
+        Cow::Owned(shares) => Some(shares),
     }
 }
 

@@ -6,8 +6,9 @@ use std::time::{Duration, Instant};
 use meter_ledger::OutboxMark;
 use meter_messages::{MOST_MISSING, Minute, PulseCount};
 
-/// Runs of numbers beyond the mark that are remembered. What lies beyond the last of them is asked for again.
-const MOST_RUNS: usize = 1000;
+/// Runs of numbers beyond the marks of a meter's outboxes that are remembered. What lies beyond the last of them is
+/// asked for again.
+pub const MOST_RUNS: usize = 1000;
 
 /// Missing minutes are asked for once none of them has come for so long: brokers send again by themselves
 /// what was not acknowledged, NATS after 30 seconds.
@@ -129,6 +130,16 @@ impl Progress {
             self.runs.pop_last();
         }
         if is_last { SeqPosition::AfterGap } else { SeqPosition::Awaited }
+    }
+
+    /// How many runs of numbers beyond the mark are remembered.
+    pub fn runs(&self) -> usize {
+        self.runs.len()
+    }
+
+    /// Forgets the last run: its minutes are asked for again.
+    pub fn forget_last_run(&mut self) {
+        self.runs.pop_last();
     }
 
     /// Moves the mark over the runs that it has reached.

@@ -16,7 +16,7 @@ use rumqttc::Publish;
 
 use crate::marks::MarkOf;
 use crate::pictures::{self, Recorded};
-use crate::progress::Progress;
+use crate::progress::{MOST_RUNS, Progress};
 
 /// Why a message is ignored.
 #[derive(Debug, thiserror::Error)]
@@ -27,7 +27,7 @@ enum Ignored {
     Payload(#[from] PayloadError),
     #[error("a minute of a meter whose info has not arrived yet")]
     NoInfoYet,
-    #[error("the meter has had as many outboxes as it may have")]
+    #[error("its meter or its site has had as many outboxes as it may have")]
     TooManyOutboxes,
     #[error("a retained info that is older than one received since")]
     Outdated,
@@ -63,6 +63,23 @@ impl MeterState {
         let current = progress.mark.outbox.clone();
         Self { outboxes: HashMap::from([(current.clone(), progress)]), current, info_received: None }
     }
+
+    /// How many runs of numbers beyond the marks of its outboxes are remembered.
+    pub(crate) fn runs(&self) -> usize {
+        self.outboxes.values().map(Progress::runs).sum()
+    }
+
+    /// However many outboxes there are, together they remember no more than one may: those that remember most
+    /// forget what comes last.
+    fn forget_beyond(&mut self, most: usize) {
+        if self.outboxes.len() == 1 {
+            return;
+        }
+        for _ in most..self.runs() {
+            let largest = self.outboxes.values_mut().max_by_key(|progress| progress.runs());
+            largest.into_iter().for_each(Progress::forget_last_run);
+        }
+    }
 }
 
 /// The effect of a batch, before it is committed.
@@ -74,6 +91,8 @@ pub(crate) struct Tally<'known> {
     pub(crate) changed: HashMap<Meter, MeterState>,
     /// How many meters each site has: invented ones must not fill the disk. Copied when a new one comes.
     pub(crate) shares: Cow<'known, Shares<SiteId>>,
+    /// How many outboxes of each site are in memory.
+    pub(crate) outboxes: Cow<'known, Shares<SiteId>>,
     /// The latest minute that can be true; `None` if nobody knows.
     latest: Option<Minute>,
     /// Counts connections.
@@ -107,7 +126,7 @@ impl<'known> Tally<'known> {
     /// A batch that comes to nothing yet.
     pub(crate) fn new(
         known: &'known HashMap<Meter, MeterState>,
-        shares: &'known Shares<SiteId>,
+        (shares, outboxes): (&'known Shares<SiteId>, &'known Shares<SiteId>),
         latest: Option<Minute>,
         connection: u64,
         now: Instant,
@@ -116,6 +135,7 @@ impl<'known> Tally<'known> {
             known,
             changed: HashMap::new(),
             shares: Cow::Borrowed(shares),
+            outboxes: Cow::Borrowed(outboxes),
             latest,
             connection,
             needed: HashSet::new(),
@@ -207,10 +227,13 @@ impl<'known> Tally<'known> {
             Some(before) if retained && before.is_newer(info, self.connection) => {
                 return Ok(Err(Ignored::Outdated));
             }
-            Some(_) if batch.outbox(meter, &info.outbox)?.is_none() => {
-                return Ok(Err(Ignored::TooManyOutboxes));
+            Some(before) if !before.outboxes.contains_key(&info.outbox) => {
+                if batch.outbox(meter, &info.outbox)?.is_none() || !has_place(&mut self.outboxes, meter) {
+                    return Ok(Err(Ignored::TooManyOutboxes));
+                }
             }
-            _ => {}
+            Some(_) => {}
+            None => self.outboxes.to_mut().hold(&meter.site),
         }
         let mark = batch.register(meter, info)?;
         let mark_of = (meter.clone(), info.outbox.clone());
@@ -266,7 +289,8 @@ impl<'known> Tally<'known> {
         let progress = match state.outboxes.entry(outbox.clone()) {
             Entry::Occupied(progress) => progress.into_mut(),
             Entry::Vacant(place) => {
-                let Some(mark) = batch.outbox(&meter, &outbox)? else {
+                let mark = batch.outbox(&meter, &outbox)?;
+                let Some(mark) = mark.filter(|_| has_place(&mut self.outboxes, &meter)) else {
                     return Ok(Err(Ignored::TooManyOutboxes));
                 };
                 let beyond = batch.beyond(&mark)?;
@@ -309,6 +333,7 @@ impl<'known> Tally<'known> {
             tracing::info!(%meter, missing, "a gap before {}; asking the publisher for it", count.minute);
             self.needed.insert((meter, outbox));
         }
+        state.forget_beyond(MOST_RUNS);
         Ok(Ok(()))
     }
 }
@@ -346,6 +371,19 @@ fn takes_place(shares: &mut Cow<'_, Shares<SiteId>>, meter: &Meter) -> bool {
             %meter, has, part, left_out,
             "not recorded: its site has as many meters as it may have; others still get theirs (max_meters)"
         );
+    }
+    false
+}
+
+/// Whether another outbox of a meter may be in memory.
+fn has_place(outboxes: &mut Cow<'_, Shares<SiteId>>, meter: &Meter) -> bool {
+    if outboxes.to_mut().take(&meter.site) {
+        return true;
+    }
+    static PACE: LogPace = LogPace::new();
+    if let Some(left_out) = PACE.due() {
+        let has = outboxes.of(&meter.site);
+        tracing::warn!(%meter, has, left_out, "a new outbox is not recorded: its site has too many");
     }
     false
 }

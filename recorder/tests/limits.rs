@@ -7,6 +7,7 @@ use meter_ledger::{KeptAside, Ledger, LedgerError, RecordedMeter};
 use meter_messages::{Mark, Meter, Minute};
 use recorder::bookkeeping::{Bookkeeping, Delivered, Input, Limits, Output};
 use recorder::plausible_time::PlausibleTime;
+use recorder::progress::MOST_RUNS;
 use rumqttc::{Publish, QoS};
 use tempfile::TempDir;
 
@@ -206,4 +207,38 @@ fn a_meter_says_only_so_many_outboxes() {
     let current =
         &Ledger::open_read_only(&folder.path().join("ledger.sqlite")).unwrap().outbox_marks().unwrap();
     assert!(current.iter().any(|(_, mark)| mark.outbox.to_string() == "o5"), "{current:?}");
+}
+
+/// A minute of an outbox that it names, with 5 pulses.
+fn minute_of(meter: &str, outbox: &str, after: i64, seq: u64) -> Input {
+    let t = Minute::nearest(LATEST + after);
+    let json =
+        format!(r#"{{"t":"{t}","s":60,"seq":{seq},"pulses":5,"total":{},"outbox":"{outbox}"}}"#, 5 * seq);
+    message(&format!("powerpi/{meter}/minute"), json)
+}
+
+/// Of 2,000 outboxes in memory, 20 for each meter that there may be, one site gets half and its part, which is 40;
+/// and the outboxes of a meter remember together what one may.
+#[test]
+fn outboxes_with_gaps_take_little_memory_and_leave_other_sites_theirs() {
+    let folder = TempDir::new().unwrap();
+    let mut books = bookkeeping(&folder);
+    let meters = ["greedy/m0", "greedy/m1"];
+    books.record_up_to(None, &meters.map(info)).unwrap();
+    for (number, outbox) in (0..700).map(|number| (number, format!("o{number}"))) {
+        let even = |meter| [2, 4, 6].map(|seq| minute_of(meter, &outbox, 10 * number + seq as i64, seq));
+        books.record_up_to(None, &meters.into_iter().flat_map(even).collect::<Vec<_>>()).unwrap();
+    }
+    assert_eq!(books.0.in_memory(), (1_040, 2 * MOST_RUNS));
+    // Another site's new outboxes are recorded.
+    let said = books.record_up_to(None, &[info("hq/main"), minute_of("hq/main", "b", 0, 1)]).unwrap();
+    assert!(said.marks.iter().any(|(_, mark)| mark.outbox.to_string() == "b" && mark.seq == 1));
+    // What was forgotten is asked for again, and is recorded once.
+    let before = recorded(&folder, "greedy/m0").unwrap().0;
+    let all: Vec<_> = (1..=6).map(|seq| minute_of("greedy/m0", "o0", seq as i64, seq)).collect();
+    let said = books.record_up_to(None, &all).unwrap();
+    assert_eq!(said.marks.iter().map(|(_, mark)| mark.seq).collect::<Vec<_>>(), [6]);
+    assert_eq!(recorded(&folder, "greedy/m0").unwrap().0, before + 3 * 5);
+    // A start has only the current ones in memory.
+    assert_eq!(bookkeeping(&folder).0.in_memory().0, 3);
 }
