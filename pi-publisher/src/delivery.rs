@@ -146,6 +146,8 @@ mod tests {
     #[test]
     fn marks_of_two_recorders_are_kept_apart() {
         let mut delivery = Delivery::from_mark(0);
+        delivery.mark(Some(1), 1, &[]);
+        delivery.mark(Some(2), 1, &[]);
         delivery.sent(100);
         for seq in [20, 40, 60] {
             delivery.mark(Some(1), seq, &[]);
