@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use sqlite_file::{FileKind, Step};
+use rusqlite::Transaction;
+use sqlite_file::{FileKind, Progress, Step};
 
 use crate::packing::pack_all;
 
@@ -17,8 +18,7 @@ pub(crate) static LEDGER: FileKind = FileKind {
         Step::Sql(FORMAT_3),
         Step::Sql(FORMAT_4),
         Step::Sql(FORMAT_5),
-        Step::Sql(FORMAT_6),
-        Step::Code(pack_all),
+        Step::Code(format_6),
     ],
     patience: Duration::from_secs(5),
     exclusive: false,
@@ -164,3 +164,9 @@ const FORMAT_6: &str = "
         FROM day, json_each(day.runs) AS run, json_each(run.value, '$.pulses') AS pulses;
     DROP TABLE hour;
 ";
+
+/// Makes them, and packs what is there.
+fn format_6(transaction: &Transaction<'_>, progress: &mut Progress) -> rusqlite::Result<()> {
+    transaction.execute_batch(FORMAT_6)?;
+    pack_all(transaction, progress)
+}
