@@ -3,8 +3,8 @@
 //! A connection is *half-open* until its CONNECT is accepted, also while it shakes hands by TLS or WebSocket.
 //! It needs no permission for that: when all half-open places are taken, a newcomer displaces the connection
 //! that has been half-open for longest, of the network that has most of them ([`Places`]). So a flood of
-//! connections that say nothing displaces its own, while a client that means it needs its place for
-//! milliseconds.
+//! connections that say nothing displaces its own. Who has said who it is waits for its login in a place of another
+//! kind, of which there are as many: those who say nothing do not displace it, from however many networks they come.
 //!
 //! Clients have places of their own, of which one network gets only so many: it can keep others
 //! from connecting only together with more networks. Pure but for the lock.
@@ -30,7 +30,15 @@ pub(crate) struct Slot {
     address: IpAddr,
     number: u64,
     displaced: CancellationToken,
-    is_client: bool,
+    stage: Stage,
+}
+
+/// How far a connection has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    HalfOpen,
+    LoggingIn,
+    Client,
 }
 
 /// Why a connection does not get a client's place.
@@ -40,7 +48,7 @@ pub(crate) enum NoSlot {
     Taken,
     #[error("its network has as many clients as [mqtt] max_connections_per_address allows")]
     TakenByNetwork,
-    #[error("displaced: too many connections have not sent a CONNECT yet")]
+    #[error("displaced: too many connections have not sent a CONNECT yet, or wait for their login")]
     Displaced,
 }
 
@@ -48,24 +56,25 @@ pub(crate) enum NoSlot {
 struct Slots {
     max_clients: usize,
     max_clients_per_network: usize,
-    half_open: Places<HalfOpen>,
+    half_open: Places<Waiting>,
+    logging_in: Places<Waiting>,
     clients: usize,
     clients_of: HashMap<IpAddr, usize>,
     last: u64,
 }
 
 #[derive(Debug)]
-struct HalfOpen {
+struct Waiting {
     number: u64,
     displaced: CancellationToken,
 }
 
 /// The longest first.
-impl Occupant for HalfOpen {
+impl Occupant for Waiting {
     type Readiness = Reverse<u64>;
 
     fn displaceable(held: &[Self]) -> Option<(Self::Readiness, usize)> {
-        held.iter().enumerate().map(|(index, half_open)| (Reverse(half_open.number), index)).max()
+        held.iter().enumerate().map(|(index, waiting)| (Reverse(waiting.number), index)).max()
     }
 }
 
@@ -75,6 +84,7 @@ impl Admission {
             max_clients: settings.max_connections,
             max_clients_per_network: most_of_network(settings),
             half_open: Places::new(settings.max_half_open),
+            logging_in: Places::new(settings.max_half_open),
             clients: 0,
             clients_of: HashMap::new(),
             last: 0,
@@ -85,13 +95,9 @@ impl Admission {
     pub(crate) fn enter(&self, address: IpAddr) -> Slot {
         let mut places = self.places();
         places.last += 1;
-        let (number, displaced) = (places.last, CancellationToken::new());
-        let half_open = HalfOpen { number, displaced: displaced.clone() };
-        // Each of them can be displaced.
-        if let Ok(Some(other)) = places.half_open.take(address, half_open) {
-            other.displaced.cancel();
-        }
-        Slot { admission: self.clone(), address, number, displaced, is_client: false }
+        let number = places.last;
+        let displaced = places.half_open.enter(address, number);
+        Slot { admission: self.clone(), address, number, displaced, stage: Stage::HalfOpen }
     }
 
     /// From now on as many as these settings say; who is in stays.
@@ -100,6 +106,7 @@ impl Admission {
         places.max_clients = settings.max_connections;
         places.max_clients_per_network = most_of_network(settings);
         places.half_open.resize(settings.max_half_open);
+        places.logging_in.resize(settings.max_half_open);
     }
 
     fn places(&self) -> MutexGuard<'_, Slots> {
@@ -115,10 +122,63 @@ fn most_of_network(settings: &MqttSettings) -> usize {
     }
 }
 
+/// Taking and leaving such a place.
+trait WaitingPlaces {
+    fn enter(&mut self, address: IpAddr, number: u64) -> CancellationToken;
+    fn leave(&mut self, address: IpAddr, number: u64);
+}
+
+impl WaitingPlaces for Places<Waiting> {
+    /// Displaces another one if there is no place left; what is returned tells when this one is.
+    fn enter(&mut self, address: IpAddr, number: u64) -> CancellationToken {
+        let displaced = CancellationToken::new();
+        // Each of them can be displaced.
+        if let Ok(Some(other)) = self.take(address, Waiting { number, displaced: displaced.clone() }) {
+            other.displaced.cancel();
+        }
+        displaced
+    }
+
+    /// One that was displaced has no place any more.
+    fn leave(&mut self, address: IpAddr, number: u64) {
+        self.free(address, |waiting| waiting.number == number);
+    }
+}
+
+impl Slots {
+    /// Leaves the place of a connection that has come so far.
+    fn leave(&mut self, slot: (IpAddr, u64), stage: Stage) {
+        match stage {
+            Stage::HalfOpen => self.half_open.leave(slot.0, slot.1),
+            Stage::LoggingIn => self.logging_in.leave(slot.0, slot.1),
+            Stage::Client => self.leave_as_client(slot.0),
+        }
+    }
+
+    fn leave_as_client(&mut self, address: IpAddr) {
+        self.clients -= 1;
+        let network = network_of(address);
+        if let Some(clients) = self.clients_of.get_mut(&network) {
+            *clients -= 1;
+            if *clients == 0 {
+                self.clients_of.remove(&network);
+            }
+        }
+    }
+}
+
 impl Slot {
-    /// Waits until another connection gets this one's half-open place.
+    /// Waits until another connection gets this one's place.
     pub(crate) async fn displaced(&self) {
         self.displaced.cancelled().await;
+    }
+
+    /// Takes a place among those who wait for their login: the CONNECT has come, if only just in time.
+    pub(crate) fn log_in(&mut self) {
+        let mut places = self.admission.places();
+        places.leave((self.address, self.number), self.stage);
+        self.displaced = places.logging_in.enter(self.address, self.number);
+        self.stage = Stage::LoggingIn;
     }
 
     /// Takes a client's place for the half-open one.
@@ -134,32 +194,17 @@ impl Slot {
         if places.clients_of.get(&network).is_some_and(|clients| *clients >= places.max_clients_per_network) {
             return Err(NoSlot::TakenByNetwork);
         }
-        let number = self.number;
-        places.half_open.free(self.address, |half_open| half_open.number == number);
+        places.leave((self.address, self.number), self.stage);
         *places.clients_of.entry(network).or_default() += 1;
         places.clients += 1;
-        self.is_client = true;
+        self.stage = Stage::Client;
         Ok(())
     }
 }
 
 impl Drop for Slot {
     fn drop(&mut self) {
-        let mut places = self.admission.places();
-        if !self.is_client {
-            let number = self.number;
-            // One that was displaced has none any more.
-            places.half_open.free(self.address, |half_open| half_open.number == number);
-            return;
-        }
-        places.clients -= 1;
-        let network = network_of(self.address);
-        if let Some(clients) = places.clients_of.get_mut(&network) {
-            *clients -= 1;
-            if *clients == 0 {
-                places.clients_of.remove(&network);
-            }
-        }
+        self.admission.places().leave((self.address, self.number), self.stage);
     }
 }
 
@@ -190,6 +235,23 @@ mod tests {
         let places = admission.places();
         assert_eq!((places.clients, places.half_open.taken(), places.clients_of.len()), (1, 0, 1));
         drop(places);
+    }
+
+    #[test]
+    fn whoever_says_nothing_displaces_nobody_who_logs_in() {
+        let admission = admission(10, 0, 4);
+        let mut honest = enter(&admission, "10.0.0.1");
+        honest.log_in();
+        let mut late = enter(&admission, "10.0.0.1");
+        // Each from a network of its own.
+        let flood: Vec<_> = (0..100).map(|number| enter(&admission, &format!("10.1.{number}.1"))).collect();
+        assert!(late.displaced.is_cancelled());
+        // Its CONNECT was there already.
+        late.log_in();
+        assert_eq!([honest.become_client(), late.become_client()], [Ok(()), Ok(())]);
+        drop((flood, honest, late));
+        let places = admission.places();
+        assert_eq!((places.half_open.taken(), places.logging_in.taken(), places.clients), (0, 0, 0));
     }
 
     #[test]

@@ -23,7 +23,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::access::{Gate, Login, Refusals, Rights};
 use crate::account::{Owner, Transit};
-use crate::admission::NoSlot;
+use crate::admission::{NoSlot, Slot};
 pub(crate) use crate::connection::accepted::Accepted;
 pub(crate) use crate::connection::ending::Ending;
 use crate::connection::handshake::{LAST_WRITE_WITHIN, admit, log_in, shake_hands};
@@ -132,30 +132,38 @@ where
     let Accepted { peer, slot, entrance, certified, client_trust, .. } = accepted;
     // Nobody knows yet whose it is.
     let mut lease = surroundings.transit.lease(&Owner::new(None, peer.ip()));
-    let greeting = async {
-        let (request, mut version) =
-            shake_hands(&mut *stream, bytes, &surroundings.settings, &mut lease).await?;
-        let ConnectRequest { opening, login, .. } = &request;
-        let login = Login {
-            entrance: *entrance,
-            address: peer.ip(),
-            certified,
-            client_trust: *client_trust,
-            password: login.as_ref().map(|(user, password)| (&**user, &**password)),
-            client_id: &opening.client_id,
-        };
-        let will = opening.will.as_ref().map(|will| &*will.publication.message.topic);
-        let rights = log_in(&mut *stream, &surroundings.gate, login, will, &mut version).await?;
-        Ok((request, version, rights))
+    let hello = shake_hands(&mut *stream, bytes, &surroundings.settings, &mut lease);
+    let (request, mut version) = unless_displaced(slot, surroundings, hello).await?;
+    slot.log_in();
+    let ConnectRequest { opening, login, .. } = &request;
+    let login = Login {
+        entrance: *entrance,
+        address: peer.ip(),
+        certified,
+        client_trust: *client_trust,
+        password: login.as_ref().map(|(user, password)| (&**user, &**password)),
+        client_id: &opening.client_id,
     };
-    let greeted = tokio::select! {
-        greeted = greeting => greeted,
-        () = slot.displaced() => Err(NoSlot::Displaced.into()),
-        () = surroundings.shutdown.cancelled() => Err(Ending::Stopping),
-    };
-    let (request, mut version, rights) = greeted?;
+    let will = opening.will.as_ref().map(|will| &*will.publication.message.topic);
+    let rights = log_in(&mut *stream, &surroundings.gate, login, will, &mut version);
+    let rights = unless_displaced(slot, surroundings, rights).await?;
     admit(stream, &mut version, slot).await?;
     Ok((request, version, rights))
+}
+
+/// What a connection does that is not a client's yet, unless another one gets its place. What has come already counts:
+/// it is looked at first.
+async fn unless_displaced<T>(
+    slot: &Slot,
+    surroundings: &Surroundings,
+    doing: impl Future<Output = Result<T, Ending>>,
+) -> Result<T, Ending> {
+    tokio::select! {
+        biased;
+        done = doing => done,
+        () = slot.displaced() => Err(NoSlot::Displaced.into()),
+        () = surroundings.shutdown.cancelled() => Err(Ending::Stopping),
+    }
 }
 
 /// Says that a connection has ended, and why. Each kind of end has a line of its own: what is too

@@ -166,6 +166,8 @@ async fn receive(
         Ok((stream, certified))
     };
     let unwrapped = tokio::select! {
+        // What has come already counts.
+        biased;
         unwrapped = tokio::time::timeout(patience, unwrapping) => unwrapped.unwrap_or(Err(Ending::NoConnect)),
         () = accepted.slot.displaced() => Err(NoSlot::Displaced.into()),
         () = surroundings.shutdown.cancelled() => Err(Ending::Stopping),

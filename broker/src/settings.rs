@@ -134,9 +134,9 @@ pub struct MqttSettings {
     pub max_connections: usize,
     /// Those of them that come from one network (an IPv4 address, or 48 bits of IPv6); 0 for no limit.
     pub max_connections_per_address: usize,
-    /// Connections that have not got their CONNECT accepted yet, besides the clients; one network gets
-    /// three quarters. With more of them, those that have waited longest are closed, of the network that
-    /// has most.
+    /// Connections without a whole CONNECT yet, besides the clients; one network gets three quarters. With
+    /// more of them, those that have waited longest are closed, of the network that has most. As many more
+    /// may wait for their login.
     pub max_half_open: usize,
     /// Largest packet taken from a client, in bytes, without its fixed header.
     pub max_packet_bytes: usize,
