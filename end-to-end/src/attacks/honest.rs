@@ -32,6 +32,9 @@ pub(super) struct Beside {
     pub(super) pages: u64,
 }
 
+/// How often an honest client comes again.
+const TRIES: usize = 5;
+
 /// Says that it is enough when it goes.
 struct Ends<'a>(&'a AtomicBool);
 
@@ -42,10 +45,14 @@ impl Drop for Ends<'_> {
 }
 
 impl Neighbourhood {
-    /// A client of this user on this machine.
+    /// A client of this user on this machine. As each client does, it comes again: before it has said who it is,
+    /// it may be displaced.
     pub(super) fn client(&self, user: &str, client_id: &str, clean: bool) -> Client {
-        let stream = std::net::TcpStream::connect(("127.0.0.1", self.site.mqtt)).unwrap();
-        let connected = Client::log_in(stream, connect_as(user, client_id, clean));
+        let connected = || {
+            let stream = std::net::TcpStream::connect(("127.0.0.1", self.site.mqtt)).unwrap();
+            Client::log_in(stream, connect_as(user, client_id, clean))
+        };
+        let connected = (0..TRIES).find_map(|_| connected());
         connected.unwrap_or_else(|| panic!("{user} is not let in")).0
     }
 
