@@ -11,6 +11,7 @@ mod days;
 mod error;
 mod kept_aside;
 mod late_minutes;
+mod lost;
 mod meter_readings;
 mod outbox_minute;
 mod packing;
@@ -28,6 +29,7 @@ use rusqlite::{Connection, Transaction};
 
 pub use error::LedgerError;
 pub use kept_aside::{KeepingAside, KeptAside};
+pub use lost::Lost;
 pub use meter_readings::{EnteredReading, Entering, TakingBack};
 pub use outbox_minute::OutboxMinute;
 use packing::NewestMinutes;

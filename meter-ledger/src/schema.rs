@@ -19,6 +19,7 @@ pub(crate) static LEDGER: FileKind = FileKind {
         Step::Sql(FORMAT_4),
         Step::Sql(FORMAT_5),
         Step::Code(format_6),
+        Step::Sql(FORMAT_7),
     ],
     patience: Duration::from_secs(5),
     exclusive: false,
@@ -170,3 +171,10 @@ fn format_6(transaction: &Transaction<'_>, progress: &mut Progress) -> rusqlite:
     transaction.execute_batch(FORMAT_6)?;
     pack_all(transaction, progress)
 }
+
+/// What format 7 has beyond format 6: which numbers of which outbox were given up (NULL for those from before).
+const FORMAT_7: &str = "
+    ALTER TABLE given_up ADD COLUMN outbox INTEGER REFERENCES outbox (id);
+    ALTER TABLE given_up ADD COLUMN first_seq INTEGER;
+    CREATE INDEX given_up_of_outbox ON given_up (outbox, first_seq);
+";

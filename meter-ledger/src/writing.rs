@@ -29,10 +29,9 @@ pub struct OutboxMark {
 }
 
 impl OutboxMark {
-    /// The message that says it, and which numbers are to be sent again.
-    pub fn to_message(&self, missing: Vec<[u64; 2]>) -> Mark {
-        let (outbox, seq, minute) = (self.outbox.clone(), self.mark_seq, self.mark_minute);
-        Mark { outbox, seq, minute, missing, recorder: None }
+    /// The message that says it.
+    pub fn to_message(&self) -> Mark {
+        Mark { set_back: self.set_back, ..Mark::new(self.outbox.clone(), self.mark_seq, self.mark_minute) }
     }
 }
 
@@ -225,16 +224,6 @@ impl Batch<'_> {
     pub fn beyond(&mut self, mark: &OutboxMark) -> Result<Vec<(u64, Minute)>, LedgerError> {
         self.late.write(&self.transaction)?;
         beyond(&self.transaction, mark)
-    }
-
-    /// Stores that an outbox no longer holds `numbers` minutes that were not
-    /// recorded; nobody need wait for them.
-    pub fn record_lost(&mut self, mark: &OutboxMark, numbers: u64) -> Result<(), LedgerError> {
-        let after = mark.mark_minute.map_or(0, Minute::epoch_minutes);
-        self.transaction
-            .prepare_cached("INSERT INTO given_up (meter, after_minute, numbers) VALUES (?1, ?2, ?3)")?
-            .execute(params![mark.meter_row, after, numbers])?;
-        Ok(())
     }
 
     /// Stores how far an outbox is recorded without a gap, and whether it was set

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use meter_ledger::{GapReason, Ledger, RecordedMinute};
+use meter_ledger::{GapReason, Ledger, Lost, RecordedMinute};
 use meter_messages::{ConstantFrom, Info, Medium, Meter, MeterConstant, Minute, PulseCount};
 use proptest::prelude::*;
 use tempfile::TempDir;
@@ -194,12 +194,38 @@ fn a_gap_has_a_reason() {
     assert_eq!((newest.gaps, newest.newest_gaps.len()), (3, 1));
 
     let mut batch = ledger.batch().unwrap();
-    let mut mark = batch.register(&meter(), &info("a", &[])).unwrap();
-    mark.mark_minute = Some(minute(10));
-    batch.record_lost(&mark, 1).unwrap();
+    let mark = batch.register(&meter(), &info("a", &[])).unwrap();
+    let lost = meter_ledger::Lost { numbers: [4, 4], after: Some(minute(10)) };
+    batch.record_lost(&mark, &lost).unwrap();
     batch.commit().unwrap();
     assert_eq!(reasons(&ledger), [NotRunning, Lost, NewOutbox]);
     assert_eq!(ledger.trust(&known, 1).unwrap().unwrap().given_up, 1);
+}
+
+/// They are told by the newest spans, also after a start; what has come is taken out.
+#[test]
+fn numbers_that_are_lost_and_come_after_all_are_lost_no_longer() {
+    let (folder, mut ledger) = ledger_of(&[("a", 0, 1)]);
+    let known = ledger.meter(&meter()).unwrap().unwrap();
+    let mut batch = ledger.batch().unwrap();
+    let mark = batch.register(&meter(), &info("a", &[])).unwrap();
+    let other = batch.outbox(&meter(), &"b".parse().unwrap()).unwrap().unwrap();
+    let lost = |from, to| Lost { numbers: [from, to], after: None };
+    batch.record_lost(&other, &lost(2, 90)).unwrap();
+    for from in (10..210).step_by(10) {
+        batch.record_lost(&mark, &lost(from, from + 4)).unwrap();
+    }
+    let spans: Vec<_> = (50..210).step_by(10).map(|from| [from, from + 4]).collect();
+    assert_eq!(batch.lost(&mark).unwrap(), spans, "the last 16");
+    for seq in [200, 204, 202, 202, 205, 5] {
+        batch.find_lost(&mark, seq).unwrap();
+    }
+    batch.commit().unwrap();
+    drop(ledger);
+    let ledger = Ledger::open(&folder.path().join("ledger.sqlite")).unwrap();
+    assert_eq!(ledger.lost(&mark).unwrap()[14..], [[201, 201], [203, 203]]);
+    assert_eq!(ledger.lost(&other).unwrap(), [[2, 90]]);
+    assert_eq!(ledger.trust(&known, 1).unwrap().unwrap().given_up, 89 + 19 * 5 + 2);
 }
 
 #[test]

@@ -157,6 +157,9 @@ fn a_ledger_of_the_second_format_gets_a_place_for_readings() {
          DROP TABLE day;
          CREATE TABLE hour (meter INTEGER, hour INTEGER, pulses INTEGER, minutes INTEGER, watched_s INTEGER,
              most INTEGER);
+         DROP TABLE given_up;
+         CREATE TABLE given_up (meter INTEGER NOT NULL, after_minute INTEGER NOT NULL, numbers INTEGER NOT NULL)
+             STRICT;
          DROP TABLE aside;
          DROP TABLE aside_of_site;
          DROP TABLE reading;

@@ -20,7 +20,7 @@ pub use info::{ConstantFrom, Info};
 pub use live::{Live, State};
 pub use meter_reading::MeterReading;
 pub use minute::{Minute, MinuteError};
-pub use payload::{Diag, MOST_MISSING, Mark, OutboxMinute, PayloadError, PulseCount, Status};
+pub use payload::{Diag, MOST_LOST, MOST_MISSING, Mark, OutboxMinute, PayloadError, PulseCount, Status};
 pub use period::PeriodKind;
 pub use taken_back::{ReadingMessage, TakenBack};
 pub use topic::{ALL_METERS, ALL_SITES, Topic, TopicError};

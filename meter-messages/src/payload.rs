@@ -226,27 +226,53 @@ pub struct Mark {
     /// name none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub missing: Vec<[u64; 2]>,
+    /// Numbers up to `seq` that are not in the ledger, `[from, to]` each, ascending, at most [`MOST_LOST`]: their
+    /// outbox once said that it no longer held them. Whoever holds them after all (another copy of its card) sends
+    /// them. Older recorders do not say it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub lost: Vec<[u64; 2]>,
+    /// Whether the outbox was set back to an old copy: nothing beyond the mark is recorded of it any more, and whoever
+    /// fills it, the copy or what it was copied from, has to start a new one. Older recorders do not say it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub set_back: bool,
     /// Which recorder says it: a number that it draws when it starts. A mark that is repeated asks for what comes
     /// after it; that of another recorder does not. Older recorders do not say it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub recorder: Option<u32>,
 }
 
+impl Mark {
+    /// One that asks for nothing.
+    pub fn new(outbox: OutboxId, seq: u64, minute: Option<Minute>) -> Self {
+        Self { outbox, seq, minute, missing: Vec::new(), lost: Vec::new(), set_back: false, recorder: None }
+    }
+}
+
 /// How many spans of missing numbers a mark names at most.
 pub const MOST_MISSING: usize = 16;
 
-json_payload!(Mark, |mark| { within("seq", mark.seq, 0, MAX_COUNT).and_then(|()| mark.check_missing()) });
+/// How many spans of lost numbers a mark names at most.
+pub const MOST_LOST: usize = 16;
 
-impl Mark {
-    fn check_missing(&self) -> Result<(), PayloadError> {
-        let mut above = self.seq;
-        for &[from, to] in &self.missing {
-            within("missing", from, above.saturating_add(1), MAX_COUNT)?;
-            within("missing", to, from, MAX_COUNT)?;
-            above = to;
-        }
-        within("missing", self.missing.len() as u64, 0, MOST_MISSING as u64)
+json_payload!(Mark, |mark| {
+    within("seq", mark.seq, 0, MAX_COUNT)
+        .and_then(|()| spans("missing", &mark.missing, (mark.seq, MAX_COUNT), MOST_MISSING))
+        .and_then(|()| spans("lost", &mark.lost, (0, mark.seq), MOST_LOST))
+});
+
+/// Whether spans of numbers ascend, beyond one number and up to another, and are not too many.
+fn spans(
+    field: &'static str,
+    spans: &[[u64; 2]],
+    (mut above, last): (u64, u64),
+    most: usize,
+) -> Result<(), PayloadError> {
+    for &[from, to] in spans {
+        within(field, from, above.saturating_add(1), last)?;
+        within(field, to, from, last)?;
+        above = to;
     }
+    within(field, spans.len() as u64, 0, most as u64)
 }
 
 /// Whether a publisher is connected; its will says `offline`.

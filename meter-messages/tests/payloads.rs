@@ -72,9 +72,10 @@ proptest! {
     }
 
     #[test]
-    fn marks_round_trip(seq in 0..=MAX_COUNT, minute in proptest::option::of(minutes()), recorder: Option<u32>) {
+    fn marks_round_trip(seq in 0..=MAX_COUNT, minute in proptest::option::of(minutes()), set_back: bool, recorder: Option<u32>) {
         let missing = if seq < MAX_COUNT / 2 { vec![[seq + 2, seq + 2], [seq + 4, seq + 9]] } else { Vec::new() };
-        let mark = Mark { outbox: "9f3a".parse().unwrap(), seq, minute, missing, recorder };
+        let lost = if seq > 9 { vec![[1, 2], [4, seq]] } else { Vec::new() };
+        let mark = Mark { outbox: "9f3a".parse().unwrap(), seq, minute, missing, lost, set_back, recorder };
         prop_assert_eq!(Mark::from_json(&mark.to_json()).unwrap(), mark);
     }
 
@@ -110,6 +111,16 @@ fn a_mark_names_what_is_missing_in_order_and_in_bounds() {
     let spans =
         |count: u64| (0..count).map(|n| format!("[{0},{0}]", 10 + 2 * n)).collect::<Vec<_>>().join(",");
     assert!(mark(&spans(16)).is_ok() && mark(&spans(17)).is_err());
+}
+
+#[test]
+fn a_mark_names_what_is_lost_up_to_it() {
+    let mark =
+        |lost: &str| Mark::from_json(format!(r#"{{"outbox":"9f3a","seq":7,"lost":[{lost}]}}"#).as_bytes());
+    assert_eq!(mark("[1,2],[5,7]").unwrap().lost, [[1, 2], [5, 7]]);
+    for wrong in ["[0,1]", "[7,8]", "[3,2]", "[1,3],[3,4]", "[8,8]"] {
+        assert!(mark(wrong).is_err(), "{wrong}");
+    }
 }
 
 #[test]

@@ -20,8 +20,8 @@ use tokio_util::sync::CancellationToken;
 use crate::counting::CurrentValues;
 use crate::delivery::Delivery;
 use crate::home_assistant;
-use crate::old_copy::shows_old_copy;
-use crate::outbox_keeper::Command;
+use crate::old_copy::{Verdict, judge};
+use crate::outbox_keeper::{Command, Extent};
 use crate::publisher::{OldCopy, Published, Publisher};
 
 /// Unacknowledged QoS 1 messages at a time.
@@ -139,22 +139,7 @@ async fn listen(
             Ok(mark) if mark.outbox != meter.outbox => {
                 tracing::debug!(outbox = %mark.outbox, "a mark for another outbox");
             }
-            Ok(mark) if is_old_copy(publisher, meter, &mark).await? => {
-                tracing::warn!(meter = %meter.meter, mark.seq, "the mark names minutes that this outbox does not hold");
-                let meter = meter.meter.meter.clone();
-                let mut old_copies = publisher.old_copies.lock().unwrap_or_else(PoisonError::into_inner);
-                old_copies.push(OldCopy { meter, mark });
-                publisher.stop.cancel();
-            }
-            Ok(mark) => {
-                meter.confirmed.send_replace(true);
-                meter.mark.send_replace(mark.seq);
-                publisher
-                    .keeper
-                    .send(Command::Mark { meter: meter.place, seq: mark.seq })
-                    .map_err(|_| anyhow!("the outbox's thread has stopped"))?;
-                marks[meter.place].send(mark).context("a meter's delivery has stopped")?;
-            }
+            Ok(mark) => hear(publisher, meter, mark, &marks[meter.place]).await?,
             Err(error) => {
                 static PACE: LogPace = LogPace::new();
                 if let Some(left_out) = PACE.due() {
@@ -165,8 +150,39 @@ async fn listen(
     }
 }
 
+/// Hands a mark on to the meter's delivery, unless it shows that the outbox is an old copy.
+async fn hear(
+    publisher: &Publisher,
+    meter: &Published,
+    mark: Mark,
+    delivery: &UnboundedSender<Mark>,
+) -> anyhow::Result<()> {
+    match compare(publisher, meter, &mark).await? {
+        Verdict::Own => {
+            meter.confirmed.send_replace(true);
+            meter.mark.send_replace(mark.seq);
+            publisher
+                .keeper
+                .send(Command::Mark { meter: meter.place, seq: mark.seq })
+                .map_err(|_| anyhow!("the outbox's thread has stopped"))?;
+            delivery.send(mark).context("a meter's delivery has stopped")?;
+        }
+        Verdict::OldCopy => {
+            tracing::warn!(meter = %meter.meter, mark.seq, "the mark names minutes that this outbox does not hold");
+            let meter = meter.meter.meter.clone();
+            let mut old_copies = publisher.old_copies.lock().unwrap_or_else(PoisonError::into_inner);
+            old_copies.push(OldCopy { meter, mark });
+            publisher.stop.cancel();
+        }
+        Verdict::Later => {
+            tracing::debug!(meter = %meter.meter, mark.seq, "a mark of other minutes, while the disk is full");
+        }
+    }
+    Ok(())
+}
+
 /// Compares a mark with what the outbox holds under its number.
-async fn is_old_copy(publisher: &Publisher, meter: &Published, mark: &Mark) -> anyhow::Result<bool> {
+async fn compare(publisher: &Publisher, meter: &Published, mark: &Mark) -> anyhow::Result<Verdict> {
     let gone = || anyhow!("the outbox's thread has stopped");
     let (reply, answer) = oneshot::channel();
     let (after, last_seq) = (mark.seq.saturating_sub(1), meter.extent.borrow().last_seq);
@@ -174,8 +190,7 @@ async fn is_old_copy(publisher: &Publisher, meter: &Published, mark: &Mark) -> a
     publisher.keeper.send(read).map_err(|_| gone())?;
     let counts = answer.await.map_err(|_| gone())??;
     let row = counts.first().filter(|row| row.seq == mark.seq);
-    // On a full disk no new outbox can be started: the mark comes again.
-    Ok(meter.extent.borrow().writable && shows_old_copy(mark, row, last_seq))
+    Ok(judge(mark, row, last_seq, meter.extent.borrow().writable))
 }
 
 /// Sends one meter's minutes, in order, from the mark on, and what the recorder misses.
@@ -220,11 +235,8 @@ async fn take_mark(
     meter: &Published,
     client: &AsyncClient,
 ) -> anyhow::Result<()> {
-    let last_seq = meter.extent.borrow().last_seq;
-    // What this outbox has not given out yet cannot be meant.
-    let missing = mark.missing.iter().filter(|[from, _]| *from <= last_seq);
-    let missing: Vec<_> = missing.map(|&[from, to]| [from, to.min(last_seq)]).collect();
-    delivery.mark(mark.recorder, mark.seq, &missing);
+    let Extent { oldest_seq, last_seq, .. } = *meter.extent.borrow();
+    delivery.take(mark, (oldest_seq, last_seq));
     if mark.seq == 0 {
         // The recorder may not know the meter.
         say_info(meter, client).await?;

@@ -3,9 +3,12 @@
 //! The recorder's mark is the only receipt. A mark that moves forward is progress; one
 //! that is repeated or moves back means "send again from here": the recorder
 //! restarted or lost its ledger. Where several record, that holds for the marks of each. A mark may name what is
-//! missing: then only that is sent again.
+//! missing: then only that is sent again. It also names what it covers although it was lost: what this outbox holds of
+//! it is sent, too.
 
 use std::collections::VecDeque;
+
+use meter_messages::Mark;
 
 /// How many minutes may be sent beyond the mark. It bounds what a
 /// broker holds of a long backlog, and what is sent twice when the recorder
@@ -25,6 +28,8 @@ pub struct Delivery {
     next: u64,
     /// Numbers before `next` that are missing, `[from, to]` each: they come first.
     again: VecDeque<[u64; 2]>,
+    /// Numbers up to the mark that are lost to a recorder and held here: they come before all others.
+    lost: VecDeque<[u64; 2]>,
     /// Sending stops before this `seq` until a mark comes, or for too long none does.
     stop_before: u64,
     /// Whether a mark has gone on since everything was last sent again unasked.
@@ -35,12 +40,16 @@ impl Delivery {
     /// Starts after the last known mark.
     pub fn from_mark(mark: u64) -> Self {
         let (next, stop_before) = (mark + 1, mark + 1 + WINDOW);
-        Self { mark, marks: Vec::new(), next, again: VecDeque::new(), stop_before, answered: false }
+        let (again, lost) = (VecDeque::new(), VecDeque::new());
+        Self { mark, marks: Vec::new(), next, again, lost, stop_before, answered: false }
     }
 
-    /// Takes a mark within the outbox, who says it, and the numbers beyond it that this recorder asks for: it has
-    /// those between them.
-    pub fn mark(&mut self, recorder: Option<u32>, seq: u64, missing: &[[u64; 2]]) {
+    /// Takes a mark within the outbox, which holds the numbers `oldest_seq` to `last_seq`. Its recorder has what lies
+    /// between the numbers that it misses.
+    pub fn take(&mut self, mark: &Mark, (oldest_seq, last_seq): (u64, u64)) {
+        let (recorder, seq) = (mark.recorder, mark.seq);
+        // What this outbox has not given out yet cannot be meant.
+        let missing = clipped(&mark.missing, (1, last_seq));
         let place = self.marks.iter().position(|(heard, _)| *heard == recorder);
         let before = place.map_or(self.mark, |place| self.marks.remove(place).1);
         self.marks.push((recorder, seq));
@@ -48,10 +57,15 @@ impl Delivery {
             self.marks.remove(0);
         }
         let goes_on = seq > before;
-        match missing.last() {
+        let lost = clipped(&mark.lost, (oldest_seq, last_seq));
+        // Each mark names what is lost. Once is enough, unless the recorder asks again.
+        if !lost.is_empty() && (place.is_none() || !goes_on) {
+            self.lost = lost;
+        }
+        match missing.back() {
             Some([_, last]) => {
-                self.again = missing.iter().copied().collect();
                 self.next = self.next.max(last + 1);
+                self.again = missing;
             }
             None if goes_on => self.next = self.next.max(seq + 1),
             None => {
@@ -72,7 +86,7 @@ impl Delivery {
     /// The `seq` after which to read, and how many at most; `None` if a mark has to
     /// come first.
     pub fn wanted(&self, last_seq: u64) -> Option<(u64, u64)> {
-        if let Some([from, to]) = self.again.front() {
+        if let Some([from, to]) = self.lost.front().or(self.again.front()) {
             return Some((from - 1, to - from + 1));
         }
         let end = self.stop_before.min(last_seq + 1);
@@ -82,8 +96,9 @@ impl Delivery {
     /// Everything that was [`wanted`](Delivery::wanted) up to `seq` was handed to the connection, or is no
     /// longer there.
     pub fn sent(&mut self, seq: u64) {
-        match self.again.front_mut() {
-            Some([_, to]) if *to <= seq => _ = self.again.pop_front(),
+        let first = if self.lost.is_empty() { &mut self.again } else { &mut self.lost };
+        match first.front_mut() {
+            Some([_, to]) if *to <= seq => _ = first.pop_front(),
             Some([from, _]) => *from = seq + 1,
             None => self.next = seq + 1,
         }
@@ -113,11 +128,26 @@ impl Delivery {
     }
 }
 
+/// What of some spans lies within a span.
+fn clipped(spans: &[[u64; 2]], (first, last): (u64, u64)) -> VecDeque<[u64; 2]> {
+    let clipped = spans.iter().map(|&[from, to]| [from.max(first), to.min(last)]);
+    clipped.filter(|[from, to]| from <= to).collect()
+}
+
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    impl Delivery {
+        /// Takes a mark of an outbox that holds all of it, and of what it misses.
+        fn mark(&mut self, recorder: Option<u32>, seq: u64, missing: &[[u64; 2]]) {
+            let mark = Mark::new("a".parse().unwrap(), seq, None);
+            self.take(&Mark { missing: missing.to_vec(), recorder, ..mark }, (1, u64::MAX));
+        }
+    }
 
     #[test]
     fn it_sends_from_the_mark_to_the_end_and_then_what_comes() {
@@ -191,6 +221,30 @@ mod tests {
         delivery.mark(None, 12, &[]);
         delivery.mark(None, 12, &[]);
         assert_eq!(delivery.wanted(101), Some((12, 89)), "a recorder that names nothing");
+    }
+
+    #[test]
+    fn what_was_lost_and_is_held_here_is_sent_once_and_when_it_is_asked_for() {
+        let mark = |seq| Mark {
+            lost: vec![[1, 4], [6, 9]],
+            recorder: Some(1),
+            ..Mark::new("a".parse().unwrap(), seq, None)
+        };
+        let mut delivery = Delivery::from_mark(9);
+        delivery.take(&mark(9), (3, 12));
+        assert_eq!(delivery.wanted(12), Some((2, 2)));
+        delivery.sent(4);
+        assert_eq!(delivery.wanted(12), Some((5, 4)));
+        delivery.sent(9);
+        assert_eq!(delivery.wanted(12), Some((9, 3)), "and then what comes");
+        delivery.sent(12);
+        delivery.take(&mark(12), (3, 12));
+        assert_eq!(delivery.wanted(12), None, "it is on its way");
+        delivery.take(&mark(12), (3, 12));
+        assert_eq!(delivery.wanted(12), Some((2, 2)));
+        let mut delivery = Delivery::from_mark(9);
+        delivery.take(&mark(9), (10, 12));
+        assert_eq!(delivery.wanted(12), Some((9, 3)), "nothing of it is held");
     }
 
     #[test]

@@ -2,9 +2,9 @@
 //!
 //! It gives numbers to new minutes that the recorder already has for others. The
 //! mark shows this: it lies beyond the outbox, or its minute is not the one with
-//! that number here. What was counted since then continues in a new outbox.
+//! that number here, or the recorder says so. What was counted since then continues in a new outbox.
 
-use meter_messages::{Mark, MeterId, Minute, OutboxId, PulseCount};
+use meter_messages::{MAX_COUNT, Mark, MeterId, Minute, OutboxId, PulseCount};
 use rusqlite::params;
 
 use crate::interim::{Interim, resume};
@@ -12,18 +12,37 @@ use crate::outbox::{Account, Entry, Outbox, OutboxError};
 use crate::safekeeping::{Newest, Safekeeping, boot_id, kept};
 use crate::settings::Settings;
 
-/// Whether a mark names minutes that are not this outbox's. `row` is the outbox's
-/// minute with the mark's number, `last_seq` where it ends.
-pub fn shows_old_copy(mark: &Mark, row: Option<&PulseCount>, last_seq: u64) -> bool {
+/// What a mark says of the outbox that it names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// Its minutes are this outbox's.
+    Own,
+    /// They are not: this outbox is an old copy.
+    OldCopy,
+    /// It is an old copy, but the disk is full, and no new outbox can be started. The mark is not taken: it covers
+    /// numbers that this copy gives to other minutes. It comes again once the first of them is sent.
+    Later,
+}
+
+/// Compares a mark with the outbox's minute of the mark's number, and with the number where the outbox ends.
+pub fn judge(mark: &Mark, row: Option<&PulseCount>, last_seq: u64, writable: bool) -> Verdict {
+    match (shows_old_copy(mark, row, last_seq), writable) {
+        (false, _) => Verdict::Own,
+        (true, true) => Verdict::OldCopy,
+        (true, false) => Verdict::Later,
+    }
+}
+
+fn shows_old_copy(mark: &Mark, row: Option<&PulseCount>, last_seq: u64) -> bool {
     match (mark.minute, row) {
-        _ if mark.seq > last_seq => true,
+        _ if mark.set_back || mark.seq > last_seq => true,
         (Some(minute), Some(row)) => row.minute != minute,
         // Before the first minute, or dropped since: nothing to compare with.
         (None, _) | (_, None) => false,
     }
 }
 
-/// Starts a new outbox with what was counted after the mark.
+/// Starts a new outbox with what was counted after the mark, and what is lost to the recorder.
 ///
 /// # Errors
 /// If the disk fails or the outbox is damaged; the outbox is then unchanged.
@@ -47,7 +66,7 @@ pub(crate) fn begin_anew(settings: &Settings, meter: &MeterId, mark: &Mark) -> R
     };
     let renamed = Account { outbox: new.clone(), ..account };
     Safekeeping::new(&settings.runtime_dir, meter, &renamed, Newest::default()).keep(&interim);
-    outbox.renumber(&renamed, mark.minute)?;
+    outbox.renumber(&renamed, mark)?;
     Ok(new)
 }
 
@@ -58,24 +77,30 @@ impl Outbox {
         Ok(id.parse().map_err(|_| rusqlite::Error::InvalidQuery)?)
     }
 
-    /// Gives an account another id, and the minutes after `recorded` numbers from
-    /// 1 on; those up to it are in the ledger.
-    fn renumber(&mut self, renamed: &Account, recorded: Option<Minute>) -> Result<(), OutboxError> {
-        let recorded = recorded.map_or(i64::MIN, Minute::epoch_minutes);
+    /// Gives an account another id, and the minutes that a mark does not cover numbers from 1 on; the others are in
+    /// the ledger.
+    fn renumber(&mut self, renamed: &Account, mark: &Mark) -> Result<(), OutboxError> {
+        let recorded = mark.minute.map_or(i64::MIN, Minute::epoch_minutes);
         let transaction = self.connection.transaction()?;
-        // Without minutes the count goes on from here.
+        // Whichever minutes stay, the count goes on from here.
         transaction.execute(
-            "UPDATE account SET outbox = ?2, mark = 0, initial = coalesce(set_total,
+            "UPDATE account SET outbox = ?2, mark = 0, set_total = coalesce(set_total,
                  (SELECT total FROM minute WHERE account = ?1 ORDER BY seq DESC LIMIT 1), initial) WHERE id = ?1",
             params![renamed.row, renamed.outbox.as_str()],
         )?;
-        transaction.execute(
-            "DELETE FROM minute WHERE account = ?1 AND minute <= ?2",
-            params![renamed.row, recorded],
-        )?;
+        let starts = std::iter::once(0).chain(mark.lost.iter().map(|[_, to]| to + 1));
+        let ends = mark.lost.iter().map(|[from, _]| *from).chain([MAX_COUNT]);
+        for (from, end) in starts.zip(ends) {
+            transaction.execute(
+                "DELETE FROM minute WHERE account = ?1 AND minute <= ?2 AND seq >= ?3 AND seq < ?4",
+                params![renamed.row, recorded, from, end],
+            )?;
+        }
         // Through negative numbers, so that none is used twice meanwhile.
         transaction.execute(
-            "UPDATE minute SET seq = (SELECT min(seq) FROM minute WHERE account = ?1) - 1 - seq WHERE account = ?1",
+            "UPDATE minute SET seq = -place
+             FROM (SELECT seq AS old, row_number() OVER (ORDER BY seq) AS place FROM minute WHERE account = ?1)
+             WHERE account = ?1 AND seq = old",
             [renamed.row],
         )?;
         transaction.execute("UPDATE minute SET seq = -seq WHERE account = ?1", [renamed.row])?;
@@ -95,13 +120,7 @@ mod tests {
     }
 
     fn mark(seq: u64, number: i64) -> Mark {
-        Mark {
-            outbox: "a".parse().unwrap(),
-            seq,
-            minute: (seq > 0).then(|| minute(number)),
-            missing: Vec::new(),
-            recorder: None,
-        }
+        Mark::new("a".parse().unwrap(), seq, (seq > 0).then(|| minute(number)))
     }
 
     fn row(seq: u64, number: i64) -> PulseCount {
@@ -114,7 +133,19 @@ mod tests {
         assert!(shows_old_copy(&mark(5, 5), Some(&row(5, 60)), 10), "another minute");
         assert!(!shows_old_copy(&mark(5, 5), Some(&row(5, 5)), 10));
         assert!(!shows_old_copy(&mark(5, 5), None, 10), "dropped since");
+        let set_back = Mark { set_back: true, ..mark(5, 5) };
+        assert!(
+            shows_old_copy(&set_back, Some(&row(5, 5)), 10),
+            "of what it was copied from nothing is taken either"
+        );
         assert!(!shows_old_copy(&mark(0, 0), None, 0), "nothing is recorded");
+        // On a full disk it is not taken for the copy's own.
+        let of_full_disk = |mark, last_seq| judge(&mark, None, last_seq, false);
+        assert_eq!(
+            (of_full_disk(mark(11, 11), 10), of_full_disk(mark(11, 11), 11)),
+            (Verdict::Later, Verdict::Own)
+        );
+        assert_eq!(judge(&mark(11, 11), None, 10, true), Verdict::OldCopy);
     }
 
     #[test]
@@ -140,6 +171,14 @@ mod tests {
         let counts = outbox.after(&account, 0, 10).unwrap();
         let brief: Vec<_> = counts.iter().map(|count| (count.seq, count.minute, count.total)).collect();
         assert_eq!(brief, [(1, minute(50), 140), (2, minute(51), 150)]);
+
+        // What the recorder has given up as lost is kept, and sent once more.
+        let lost = Mark { lost: vec![[1, 1]], ..mark(2, 51) };
+        begin_anew(&settings, &meter, &lost).unwrap();
+        let account = outbox.existing_account(&meter).unwrap().unwrap();
+        let counts = outbox.after(&account, 0, 10).unwrap();
+        let brief: Vec<_> = counts.iter().map(|count| (count.seq, count.minute, count.total)).collect();
+        assert_eq!((brief, account.total), (vec![(1, minute(50), 140)], 150));
 
         begin_anew(&settings, &meter, &mark(9, 60)).unwrap();
         let account = outbox.existing_account(&meter).unwrap().unwrap();

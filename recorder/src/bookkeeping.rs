@@ -128,8 +128,8 @@ impl Bookkeeping {
         for (meter, mark) in ledger.outbox_marks()? {
             shares.hold(&meter.site);
             outboxes.hold(&meter.site);
-            let beyond = ledger.beyond(&mark)?;
-            meters.insert(meter, MeterState::new(Progress::new(mark, beyond)));
+            let (beyond, lost) = (ledger.beyond(&mark)?, ledger.lost(&mark)?);
+            meters.insert(meter, MeterState::new(Progress::new(mark, beyond, lost)));
         }
         let (strangers, marks) = (Strangers::new(limits), Marks::default());
         Ok(Self {
@@ -282,7 +282,8 @@ impl Bookkeeping {
             let Some(state) = self.meters.get(&meter) else { continue };
             let Some(progress) = state.outboxes.get(&outbox) else { continue };
             let missing = if names_missing { progress.missing() } else { Vec::new() };
-            let message = Mark { recorder: Some(self.id), ..progress.mark.to_message(missing) };
+            let (lost, recorder) = (progress.lost().to_vec(), Some(self.id));
+            let message = Mark { missing, lost, recorder, ..progress.mark.to_message() };
             let said = if state.current == outbox { &mut current } else { &mut others };
             said.push((meter.clone(), message));
             self.marks.said((meter, outbox), progress.mark.mark_seq, now);

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use meter_ledger::OutboxMark;
-use meter_messages::{MOST_MISSING, Minute, PulseCount};
+use meter_ledger::{Lost, OutboxMark};
+use meter_messages::{MOST_LOST, MOST_MISSING, Minute, PulseCount};
 
 /// Runs of numbers beyond the marks of a meter's outboxes that are remembered. What lies beyond the last of them is
 /// asked for again.
@@ -43,6 +43,10 @@ pub struct Progress {
     pub mark: OutboxMark,
     /// What is recorded beyond the mark, by its first number.
     runs: BTreeMap<u64, Run>,
+    /// Numbers up to the mark that are lost, ascending; the last [`MOST_LOST`] spans of them.
+    lost: Vec<[u64; 2]>,
+    /// The lowest number that the outbox holds, as its publisher last said.
+    held_from: Option<u64>,
     copy: Option<OldCopy>,
     asking: Asking,
     warning: Asking,
@@ -58,11 +62,14 @@ struct OldCopy {
 }
 
 impl Progress {
-    /// With the mark that the ledger holds, and the minutes that are recorded beyond it, in order.
-    pub fn new(mark: OutboxMark, beyond: Vec<(u64, Minute)>) -> Self {
+    /// With the mark that the ledger holds, the minutes that are recorded beyond it, in order, and the numbers that
+    /// are lost.
+    pub fn new(mark: OutboxMark, beyond: Vec<(u64, Minute)>, lost: Vec<[u64; 2]>) -> Self {
         let mut progress = Self {
             mark,
             runs: BTreeMap::new(),
+            lost,
+            held_from: None,
             copy: None,
             asking: Asking::default(),
             warning: Asking::default(),
@@ -92,9 +99,11 @@ impl Progress {
     }
 
     /// Once all has come that an old copy still has: numbers that are missing before what the outbox itself
-    /// had sent are lost with it. Returns how many. The mark then shows the publisher that it is a copy.
-    pub fn skip_lost_with_copy(&mut self) -> u64 {
-        let Some(copy) = self.copy.filter(|copy| copy.seq <= self.mark.mark_seq + 1) else { return 0 };
+    /// had sent are lost with it. Returns them. The mark then shows the publisher that it is a copy.
+    pub fn skip_lost_with_copy(&mut self) -> Vec<Lost> {
+        let Some(copy) = self.copy.filter(|copy| copy.seq <= self.mark.mark_seq + 1) else {
+            return Vec::new();
+        };
         let last_run = self.runs.range(copy.seq..).next_back().map_or(0, |(from, _)| *from);
         self.copy = None;
         self.mark.set_back = true;
@@ -152,23 +161,56 @@ impl Progress {
         }
     }
 
-    /// Moves the mark up to what an outbox still holds: nothing below `oldest_seq` will ever come, so
-    /// nobody need wait for it. Returns how many are lost.
-    pub fn skip_lost_below(&mut self, oldest_seq: u64) -> u64 {
-        let mut lost = 0;
+    /// Notes the lowest number that the outbox holds. Nothing below it will come, so nobody need wait for it; what
+    /// was lost and is not below it will be asked for. Returns what is lost by that.
+    pub fn holds_from(&mut self, oldest_seq: u64, now: Instant) -> Vec<Lost> {
+        let was_awaited = self.is_held_after_all();
+        self.held_from = Some(oldest_seq);
+        let lost = self.skip_lost_below(oldest_seq);
+        if self.is_held_after_all() && !was_awaited {
+            // Whoever has heard the mark sends it unasked.
+            self.asking.wait_again(now);
+        }
+        lost
+    }
+
+    fn skip_lost_below(&mut self, oldest_seq: u64) -> Vec<Lost> {
+        let mut lost = Vec::new();
         while self.mark.mark_seq + 1 < oldest_seq {
             let next = self.runs.keys().next().map_or(oldest_seq, |from| oldest_seq.min(*from));
-            lost += next - 1 - self.mark.mark_seq;
+            lost.push(Lost { numbers: [self.mark.mark_seq + 1, next - 1], after: self.mark.mark_minute });
             self.mark.mark_seq = next - 1;
             // Nobody knows the minute of a number that is lost. An earlier one in its place would make the lost
             // ones look like those of an old copy, if they come after all.
             self.mark.mark_minute = self.mark.mark_minute.filter(|_| self.mark.set_back);
             self.close_up();
         }
+        self.lost.extend(lost.iter().map(|lost| lost.numbers));
+        self.lost.drain(..self.lost.len().saturating_sub(MOST_LOST));
         lost
     }
 
-    /// Whether something is missing.
+    /// Numbers up to the mark that are lost, `[from, to]` each, ascending; the last [`MOST_LOST`] spans of them.
+    pub fn lost(&self) -> &[[u64; 2]] {
+        &self.lost
+    }
+
+    /// Whether a number is lost.
+    pub fn is_lost(&self, seq: u64) -> bool {
+        self.lost.iter().any(|[from, to]| (*from..=*to).contains(&seq))
+    }
+
+    /// What is still lost, in the ledger's words, once something of it has come after all.
+    pub fn set_lost(&mut self, lost: Vec<[u64; 2]>) {
+        self.lost = lost;
+    }
+
+    /// Whether the outbox holds numbers that are lost: its card is another copy than the one that had lost them.
+    pub fn is_held_after_all(&self) -> bool {
+        self.lost.last().zip(self.held_from).is_some_and(|([_, to], held_from)| held_from <= *to)
+    }
+
+    /// Whether something is missing beyond the mark.
     pub fn has_gap(&self) -> bool {
         !self.runs.is_empty()
     }
@@ -183,7 +225,7 @@ impl Progress {
 
     /// Whether its publisher is to be asked now for what is missing.
     pub fn asks(&mut self, now: Instant) -> bool {
-        self.has_gap() && self.asking.is_due(now)
+        (self.has_gap() || self.is_held_after_all()) && self.asking.is_due(now)
     }
 
     /// Whether its publisher is to be shown now that its outbox is an old copy.
@@ -239,7 +281,7 @@ mod tests {
             br#"{"name":"x","pulses_per_kwh":1,"source":"x","version":"1","outbox":"a","oldest_seq":1}"#;
         let info = Info::from_json(info).unwrap();
         let mark = ledger.batch().unwrap().register(&"hq/main".parse().unwrap(), &info).unwrap();
-        Progress::new(mark, Vec::new())
+        Progress::new(mark, Vec::new(), Vec::new())
     }
 
     fn count(seq: u64) -> PulseCount {
@@ -281,24 +323,30 @@ mod tests {
         assert!(!progress.is_set_back(&count(2)));
         assert!(progress.is_set_back(&of_copy(4)));
         assert!(progress.is_set_back(&of_copy(7)), "it is no number of the outbox");
-        assert_eq!(progress.skip_lost_with_copy(), 0, "the copy has 2 and 3");
+        assert!(progress.skip_lost_with_copy().is_empty(), "the copy has 2 and 3");
         note_all(&mut progress, [2, 3]);
-        assert_eq!(progress.skip_lost_with_copy(), 1, "4 was lost with the card");
+        let lost = [Lost { numbers: [4, 4], after: Some(count(3).minute) }];
+        assert_eq!(progress.skip_lost_with_copy(), lost, "lost with the card");
         assert_eq!((progress.mark.mark_seq, progress.mark.mark_minute), (6, Some(count(6).minute)));
         assert!(progress.is_set_back(&of_copy(7)) && !progress.is_set_back(&count(3)));
     }
 
     #[test]
     fn what_is_no_longer_there_is_not_waited_for() {
-        let mut progress = progress();
-        assert_eq!(progress.skip_lost_below(1), 0);
-        assert_eq!(progress.skip_lost_below(11), 10);
+        let (mut progress, now) = (progress(), Instant::now());
+        assert!(progress.holds_from(1, now).is_empty());
+        let lost = |from, to, after: Option<u64>| Lost {
+            numbers: [from, to],
+            after: after.map(|seq| count(seq).minute),
+        };
+        assert_eq!(progress.holds_from(11, now), [lost(1, 10, None)]);
         assert_eq!(
             note_all(&mut progress, [11, 14, 15]),
             [SeqPosition::Awaited, SeqPosition::AfterGap, SeqPosition::AfterGap]
         );
-        assert_eq!(progress.skip_lost_below(5), 0, "never back");
-        assert_eq!(progress.skip_lost_below(18), 4, "12, 13, 16 and 17");
+        assert!(progress.holds_from(5, now).is_empty(), "never back");
+        assert_eq!(progress.holds_from(18, now), [lost(12, 13, Some(11)), lost(16, 17, Some(15))]);
+        assert_eq!(progress.lost(), [[1, 10], [12, 13], [16, 17]]);
         assert_eq!((progress.mark.mark_seq, progress.has_gap()), (17, false));
     }
 
@@ -306,12 +354,27 @@ mod tests {
     fn what_was_lost_and_comes_after_all_shows_no_old_copy() {
         let mut progress = progress();
         note_all(&mut progress, [1]);
-        assert_eq!(progress.skip_lost_below(20), 18);
+        assert_eq!(progress.holds_from(20, Instant::now()).len(), 1);
         assert!(!progress.is_set_back(&count(2)) && !progress.is_set_back(&count(20)));
         assert_eq!(progress.mark.mark_minute, None);
         note_all(&mut progress, [2, 20]);
         assert_eq!((progress.mark.mark_seq, progress.mark.mark_minute), (20, Some(count(20).minute)));
         assert!(!progress.is_set_back(&count(3)) && !progress.is_set_back(&count(21)));
+    }
+
+    #[test]
+    fn what_is_lost_is_asked_for_once_another_copy_of_the_card_holds_it() {
+        let (mut progress, began) = (progress(), Instant::now());
+        let at = |seconds| began + Duration::from_secs(seconds);
+        assert_eq!(progress.holds_from(20, at(0)).len(), 1);
+        note_all(&mut progress, [20]);
+        assert!(!progress.asks(at(1000)), "nobody holds it");
+        assert!(progress.holds_from(15, at(1000)).is_empty());
+        assert!(progress.is_held_after_all() && !progress.asks(at(1030)), "it may be on its way");
+        assert!(progress.asks(at(1035)));
+        assert!(progress.is_lost(15) && !progress.is_lost(20));
+        progress.set_lost(vec![[1, 14]]);
+        assert!(!progress.is_held_after_all() && !progress.asks(at(9000)));
     }
 
     #[test]
@@ -350,7 +413,7 @@ mod tests {
             prop_assert!(named.len() == missing.len() || said.len() == MOST_MISSING);
             // The same after a restart.
             let beyond = held.range(mark + 1..).map(|seq| (*seq, count(*seq).minute)).collect();
-            let again = Progress::new(progress.mark.clone(), beyond);
+            let again = Progress::new(progress.mark.clone(), beyond, Vec::new());
             prop_assert_eq!(again.missing(), said);
         }
     }

@@ -77,7 +77,7 @@ async fn say(
         for (meter, outbox) in output.strangers {
             if let Some(outbox) = outbox {
                 // Its publisher says its info again. Not retained: the meter may be made up.
-                let mark = Mark { outbox, seq: 0, minute: None, missing: Vec::new(), recorder: None };
+                let mark = Mark::new(outbox, 0, None);
                 let topic = Topic::Recorded(meter.clone()).to_string();
                 client.publish(topic, QoS::AtLeastOnce, false, mark.to_json()).await?;
             }

@@ -7,7 +7,7 @@ use std::collections::{HashMap, HashSet};
 use std::time::Instant;
 
 use daemon_runtime::{LogPace, Shares};
-use meter_ledger::{Batch, Entering, KeepingAside, LedgerError, OutboxMark, Recording, TakingBack};
+use meter_ledger::{Batch, Entering, KeepingAside, LedgerError, Lost, OutboxMark, Recording, TakingBack};
 use meter_messages::{
     Info, Meter, MeterReading, Minute, OutboxId, OutboxMinute, PayloadError, PulseCount, ReadingMessage,
     SiteId, TakenBack, Topic, TopicError,
@@ -252,8 +252,7 @@ impl<'known> Tally<'known> {
             None => {
                 tracing::info!(%meter, name = info.name, "a new meter");
                 self.needed.insert(mark_of.clone());
-                let beyond = batch.beyond(&mark)?;
-                let state = MeterState::new(Progress::new(mark.clone(), beyond));
+                let state = MeterState::new(progress_from(batch, mark.clone())?);
                 self.changed.entry(meter.clone()).or_insert(state)
             }
         };
@@ -263,11 +262,14 @@ impl<'known> Tally<'known> {
         // The marks that this batch has moved are not in the ledger yet.
         let progress = match state.outboxes.entry(info.outbox.clone()) {
             Entry::Occupied(progress) => progress.into_mut(),
-            Entry::Vacant(place) => place.insert(Progress::new(mark.clone(), batch.beyond(&mark)?)),
+            Entry::Vacant(place) => place.insert(progress_from(batch, mark)?),
         };
-        let lost = progress.skip_lost_below(info.oldest_seq);
-        if record_lost(batch, meter, &progress.mark, lost)? {
-            self.untold.insert(mark_of);
+        let lost = progress.holds_from(info.oldest_seq, self.now);
+        if record_lost(batch, meter, &progress.mark, &lost)? {
+            self.untold.insert(mark_of.clone());
+        }
+        if progress.asks(self.now) {
+            self.needed.insert(mark_of);
         }
         Ok(Ok(()))
     }
@@ -293,12 +295,11 @@ impl<'known> Tally<'known> {
                 let Some(mark) = mark.filter(|_| has_place(&mut self.outboxes, &meter)) else {
                     return Ok(Err(Ignored::TooManyOutboxes));
                 };
-                let beyond = batch.beyond(&mark)?;
-                place.insert(Progress::new(mark, beyond))
+                place.insert(progress_from(batch, mark)?)
             }
         };
-        let was_set_back = progress.mark.set_back;
-        if progress.is_set_back(&count) {
+        let (was_set_back, is_set_back) = (progress.mark.set_back, progress.is_set_back(&count));
+        if is_set_back {
             if progress.warns(self.now) {
                 let (seq, minute) = (count.seq, count.minute);
                 tracing::warn!(%meter, seq, %minute, "the outbox is an old copy of itself; asking its publisher to start a new one");
@@ -324,13 +325,21 @@ impl<'known> Tally<'known> {
             }
             progress.note(&count, self.now);
         }
+        if !is_set_back && progress.is_lost(count.seq) {
+            batch.find_lost(&progress.mark, count.seq)?;
+            progress.set_lost(batch.lost(&progress.mark)?);
+            if !progress.is_held_after_all() {
+                // The mark has not moved by it, and its publisher may not know it.
+                self.needed.insert((meter.clone(), outbox.clone()));
+            }
+        }
         let lost = progress.skip_lost_with_copy();
-        if record_lost(batch, &meter, &progress.mark, lost)? || progress.mark.set_back != was_set_back {
+        if record_lost(batch, &meter, &progress.mark, &lost)? || progress.mark.set_back != was_set_back {
             self.untold.insert((meter.clone(), outbox.clone()));
         }
         if progress.asks(self.now) {
-            let missing: u64 = progress.missing().iter().map(|[from, to]| to - from + 1).sum();
-            tracing::info!(%meter, missing, "a gap before {}; asking the publisher for it", count.minute);
+            let (missing, lost) = (numbers(&progress.missing()), numbers(progress.lost()));
+            tracing::info!(%meter, missing, lost, "asking the publisher for what it holds of these numbers");
             self.needed.insert((meter, outbox));
         }
         state.forget_beyond(MOST_RUNS);
@@ -345,18 +354,31 @@ impl MeterState {
     }
 }
 
+/// How far an outbox is recorded, in the words of the ledger.
+fn progress_from(batch: &mut Batch<'_>, mark: OutboxMark) -> Result<Progress, LedgerError> {
+    let (beyond, lost) = (batch.beyond(&mark)?, batch.lost(&mark)?);
+    Ok(Progress::new(mark, beyond, lost))
+}
+
 /// Notes minutes that an outbox no longer holds; whether there are any.
 fn record_lost(
     batch: &mut Batch<'_>,
     meter: &Meter,
     mark: &OutboxMark,
-    lost: u64,
+    lost: &[Lost],
 ) -> Result<bool, LedgerError> {
-    if lost > 0 {
+    if !lost.is_empty() {
+        let lost: Vec<_> = lost.iter().map(|lost| lost.numbers).collect();
+        let lost = numbers(&lost);
         tracing::warn!(%meter, lost, "the outbox no longer holds these minutes; they are counted as lost");
-        batch.record_lost(mark, lost)?;
     }
-    Ok(lost > 0)
+    lost.iter().try_for_each(|lost| batch.record_lost(mark, lost))?;
+    Ok(!lost.is_empty())
+}
+
+/// How many numbers there are in spans.
+fn numbers(spans: &[[u64; 2]]) -> u64 {
+    spans.iter().map(|[from, to]| to - from + 1).sum()
 }
 
 /// Whether a new meter gets a place of its site.

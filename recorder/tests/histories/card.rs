@@ -1,7 +1,7 @@
 //! An SD card with a publisher's outbox, as the publisher treats it.
 
 use meter_messages::{Mark, Minute, OutboxId, PulseCount};
-use pi_publisher::old_copy::shows_old_copy;
+use pi_publisher::old_copy::{Verdict, judge};
 
 /// An outbox: its minutes ascend, and so do their numbers.
 #[derive(Debug, Clone)]
@@ -95,15 +95,17 @@ impl Card {
     }
 
     /// Whether a mark shows that this is an old copy of its outbox.
-    pub(super) fn is_old_copy(&self, mark: &Mark) -> bool {
+    pub(super) fn judge(&self, mark: &Mark, has_room: bool) -> Verdict {
         let row = self.minutes.iter().find(|count| count.seq == mark.seq);
-        shows_old_copy(mark, row, self.last_seq)
+        judge(mark, row, self.last_seq, has_room)
     }
 
-    /// What lies after the mark goes on in a new outbox. Returns what does not.
+    /// What lies after the mark, or is lost to the recorder, goes on in a new outbox. Returns what does not.
     pub(super) fn begin_anew(&mut self, mark: &Mark, outbox: OutboxId) -> Vec<PulseCount> {
         self.outbox = outbox;
-        let gone = self.keep(|count| mark.minute.is_none_or(|recorded| count.minute > recorded));
+        let is_lost = |seq| mark.lost.iter().any(|[from, to]| (*from..=*to).contains(&seq));
+        let gone = self
+            .keep(|count| mark.minute.is_none_or(|recorded| count.minute > recorded) || is_lost(count.seq));
         for (seq, count) in (1..).zip(&mut self.minutes) {
             count.seq = seq;
         }

@@ -28,6 +28,8 @@ pub(super) struct Recorder {
     pub(super) latest: Option<Minute>,
     /// Whether its ledger takes nothing: its disk is full.
     is_full: bool,
+    /// Whether a full disk has kept it from saying its marks over a new connection.
+    pub(super) connects_later: bool,
     /// Reads the ledger beside it.
     reader: Option<Connection>,
 }
@@ -47,6 +49,7 @@ impl Recorder {
             said: HashMap::new(),
             latest: None,
             is_full: false,
+            connects_later: false,
             reader: None,
         }
     }

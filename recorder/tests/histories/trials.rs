@@ -1,12 +1,18 @@
 //! Tries many histories on all processors.
 
+use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Once;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Instant;
 
 use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestError, TestRng, TestRunner};
 
 use crate::events::{History, histories};
 use crate::world::Fault;
+
+/// How far it has come is told after so many.
+const TOLD_EVERY: u32 = 10_000;
 
 /// A history that does not end well: the shortest that was found, and what is wrong at its end.
 #[derive(Debug)]
@@ -15,33 +21,90 @@ pub(super) struct Found {
     pub(super) wrong: String,
 }
 
+/// How many were played, since when.
+struct Played {
+    histories: AtomicU32,
+    began: Instant,
+}
+
+impl Played {
+    fn one(&self) {
+        let histories = self.histories.fetch_add(1, Ordering::Relaxed) + 1;
+        if histories.is_multiple_of(TOLD_EVERY) {
+            let (seconds, number) = (self.began.elapsed().as_secs_f64(), f64::from(histories));
+            let (rate, cpu_ms) = (number / seconds, 1000.0 * cpu_s() / number);
+            println!("{histories} histories in {seconds:.0} s: {rate:.0} a second, {cpu_ms:.2} ms CPU each");
+        }
+    }
+}
+
+/// The CPU time of this process so far.
+fn cpu_s() -> f64 {
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    // utime and stime, in hundredths of a second, are the 12th and 13th field after the name in brackets.
+    let fields = stat.rsplit(')').next().unwrap_or_default().split_whitespace().skip(11).take(2);
+    fields.filter_map(|ticks| ticks.parse::<f64>().ok()).sum::<f64>() / 100.0
+}
+
+thread_local! {
+    /// Whether this thread plays histories: one that fails is told once it is as short as it gets.
+    static PLAYS: Cell<bool> = const { Cell::new(false) };
+}
+
+fn be_quiet_about_histories() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let told = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |panic| {
+            if !PLAYS.get() {
+                told(panic);
+            }
+        }));
+    });
+}
+
 /// Tries `count` histories of a seed, in as many threads as there are processors.
 pub(super) fn try_histories(count: u32, seed: u64, fault: Option<Fault>) -> Result<(), Found> {
-    static QUIET: Once = Once::new();
-    // A history that fails is told once it is as short as it gets.
-    QUIET.call_once(|| std::panic::set_hook(Box::new(|_| {})));
+    be_quiet_about_histories();
     let threads = std::thread::available_parallelism().map_or(1, |threads| threads.get() as u32);
+    let played = Played { histories: AtomicU32::new(0), began: Instant::now() };
     std::thread::scope(|scope| {
-        let begin = |thread: u32| scope.spawn(move || try_some(count.div_ceil(threads), seed, thread, fault));
+        let played = &played;
+        let begin = |thread: u32| {
+            scope.spawn(move || try_some(count.div_ceil(threads), (seed, thread), fault, played))
+        };
         let running: Vec<_> = (0..threads).map(begin).collect();
         running.into_iter().try_for_each(|thread| thread.join().expect("a panic outside a history"))
     })
 }
 
-fn try_some(count: u32, seed: u64, thread: u32, fault: Option<Fault>) -> Result<(), Found> {
+fn try_some(
+    count: u32,
+    (seed, thread): (u64, u32),
+    fault: Option<Fault>,
+    played: &Played,
+) -> Result<(), Found> {
     let config =
         Config { cases: count, failure_persistence: None, max_shrink_iters: 3000, ..Config::default() };
     let mut bytes = [0; 32];
     bytes[..8].copy_from_slice(&seed.to_le_bytes());
     bytes[8..12].copy_from_slice(&thread.to_le_bytes());
     let mut runner = TestRunner::new_with_rng(config, TestRng::from_seed(RngAlgorithm::ChaCha, &bytes));
+    PLAYS.set(true);
     let tried = runner.run(&histories(), |history| {
         let ended = catch_unwind(AssertUnwindSafe(|| history.play(fault).check()));
+        played.one();
         ended.map_err(|panic| TestCaseError::fail(said(&*panic)))
     });
     match tried {
         Ok(()) => Ok(()),
-        Err(TestError::Fail(wrong, history)) => Err(Found { history, wrong: wrong.to_string() }),
+        Err(TestError::Fail(wrong, history)) => {
+            if fault.is_none() {
+                // The other threads may go on for hours.
+                println!("HISTORIES_SEED={seed} ends badly: {history}\n{wrong}");
+            }
+            Err(Found { history, wrong: wrong.to_string() })
+        }
         Err(aborted) => panic!("{aborted}"),
     }
 }
