@@ -70,33 +70,48 @@ bench-attacks: ## Measures a publisher's PUBACKs and what the programs keep besi
 	cargo build --release --locked --workspace
 	cargo run --release --locked --package end-to-end --example attacks -- '$(ONLY)'
 
-bench-broker: ## Measures the broker against mosquitto, taking turns, and its PUBACK against fdatasync
-	deploy/install-packages.sh build test
-	cargo build --release --locked --package powerpi-broker --bins --examples
-	target/release/examples/benchmark $(BENCH)
+RELEASED = cargo build --release --locked --workspace --bins
+MEASURED = target/release/examples
 
-bench-ingest: ## Measures minutes of 1 to 10,000 meters through broker and recorder (BENCH='--rounds 3')
+bench-broker: ## Measures the broker against mosquitto, taking turns, and its PUBACK against fdatasync (BENCH='--rounds 5')
 	deploy/install-packages.sh build test
-	cargo build --release --locked --bins
-	cargo run --release --locked --package end-to-end --example ingest -- $(BENCH)
+	$(RELEASED) --example brokers
+	$(MEASURED)/brokers $(BENCH)
+
+bench-ingest: ## Measures minutes of 1 to 10,000 meters beside mosquitto with other recorders (BENCH='--quick')
+	deploy/install-packages.sh build test bench
+	$(RELEASED) --example ingest
+	$(MEASURED)/ingest $(BENCH)
 
 bench-rest: ## Measures single messages, and a site at rest, beside mosquitto (BENCH='--rounds 3 --seconds 60')
 	deploy/install-packages.sh build test
-	cargo build --release --locked --workspace --bins --example bench
-	target/release/examples/bench $(BENCH)
+	$(RELEASED) --example bench
+	$(MEASURED)/bench rest $(BENCH)
 
-bench: ## Measures everything beside the others, in one run of about an hour: brokers, minutes, rest, pages
-	deploy/install-packages.sh build test bench
-	cargo build --release --locked --workspace --bins --example benchmark --example ingest --example bench --example bench_web
-	target/release/examples/benchmark
-	target/release/examples/ingest
-	target/release/examples/bench
-	target/release/examples/bench_web
+bench-pages: ## Measures every kind of page with ten years of minutes in three time zones (BENCH='--quick')
+	deploy/install-packages.sh build test
+	$(RELEASED) --example bench
+	$(MEASURED)/bench pages $(BENCH)
 
-bench-web: ## Measures the pages against nginx and others, taking turns (BENCH='ROUNDS SECONDS')
+bench-growth: ## Measures how cost grows with history, meters and viewers (BENCH='--quick')
+	deploy/install-packages.sh build test
+	$(RELEASED) --example bench
+	$(MEASURED)/bench growth $(BENCH)
+
+bench-web: ## Measures the pages against nginx and others, taking turns (BENCH=--quick)
 	deploy/install-packages.sh build test bench
-	cargo build --release --locked --package powerpi-web --bins --examples
-	target/release/examples/bench_web $(BENCH)
+	$(RELEASED) --example bench_web
+	$(MEASURED)/bench_web $(BENCH)
+
+bench: ## Measures everything beside the others, in an hour or so, and fills docs/PERFORMANCE.md (BENCH=--quick: 10 minutes)
+	deploy/install-packages.sh build test bench
+	$(RELEASED) --example brokers --example ingest --example bench --example bench_web
+	$(MEASURED)/bench pages --document docs/PERFORMANCE.md $(BENCH)
+	$(MEASURED)/bench growth --document docs/PERFORMANCE.md $(BENCH)
+	$(MEASURED)/ingest --document docs/PERFORMANCE.md $(BENCH)
+	$(MEASURED)/bench rest --document docs/PERFORMANCE.md $(BENCH)
+	$(MEASURED)/brokers --document docs/PERFORMANCE.md $(BENCH)
+	$(MEASURED)/bench_web --document docs/PERFORMANCE.md $(BENCH)
 
 deny: ## Checks licences, sources and known advisories of all dependencies (needs the network)
 	command -v cargo-deny >/dev/null || cargo install --locked cargo-deny
@@ -135,4 +150,4 @@ test-container: ## Builds the image of the server's programs and runs compose.ya
 	deploy/container/test.sh target/release/pi-publisher
 
 .PHONY: packages packages-arm test-packages test-arm test-container
-.PHONY: help demo test test-beside-load test-gpio test-histories screenshots torture bench bench-broker bench-ingest bench-rest bench-publisher bench-web bench-attacks bench-sd-card deny
+.PHONY: help demo test test-beside-load test-gpio test-histories screenshots torture bench bench-broker bench-growth bench-ingest bench-pages bench-rest bench-publisher bench-web bench-attacks bench-sd-card deny

@@ -42,6 +42,10 @@ declare -A why=(
     [containernetworking-plugins]="their network"
     [iptables]="their ports"
     [python3-pip]="fetches podman-compose"
+    [collectd-core]="keeps minutes from MQTT, too, in benchmarks"
+    [rrdcached]="writes RRD files for collectd"
+    [python3-paho-mqtt]="a recorder as people write it, in benchmarks"
+    [python3-rrdtool]="writes its RRD files"
     [victoria-metrics]="answers with the same data, in benchmarks"
     [php-fpm]="another server with the same data, in benchmarks"
     [php-rrd]="reads RRD files for php-fpm"
@@ -54,7 +58,7 @@ declare -A packages=(
     [packages]="debootstrap systemd-container lintian"
     [build]="gcc pkg-config librrd-dev libclang-dev fonts-inter fonts-dejavu-core"
     [test]="rrdtool mosquitto mosquitto-clients chromium chromium-driver sqlite3 npm python3-aiosmtpd nginx-light apache2-bin caddy curl"
-    [bench]="wrk nginx-light curl victoria-metrics php-fpm php-rrd"
+    [bench]="wrk nginx-light curl victoria-metrics php-fpm php-rrd collectd-core rrdcached python3-paho-mqtt python3-rrdtool"
     [gpio]="linux-source-6.1 make flex bison bc xz-utils busybox-static"
 )
 

@@ -4,16 +4,15 @@
 
 use std::time::Duration;
 
+use end_to_end::measuring::{Report, median, ratios};
 use end_to_end::torture::mosquitto;
 use end_to_end::{Program, Site, wait_until};
-
-use crate::figures::{median, ratios};
 
 const METER: &str = "[[meter]]\nid = 'main'\npulses_per_kwh = 1000\n\
     source = { kind = 'simulated', seed = 1, kwh_per_year = 3500 }\n";
 
-/// In turns, so that whatever else the machine does hits both.
-pub(crate) fn compare(rounds: usize, lasting: Duration) {
+/// At the same time, so that whatever else the machine does hits both.
+pub(crate) fn compare(report: &Report, rounds: usize, lasting: Duration) {
     let (one, other) = (Site::new(METER), Site::new(METER));
     let ours = ["powerpi-broker", "powerpi-recorder", "powerpi-web"].map(|name| one.start(name));
     let theirs = [mosquitto::spawn(&other)];
@@ -21,28 +20,38 @@ pub(crate) fn compare(rounds: usize, lasting: Duration) {
     // Its first minute may begin up to a minute later.
     std::thread::sleep(Duration::from_secs(60));
     wait_until("the first minute is recorded", || !one.recorded("hq/main").is_empty());
-    let (mut by_us, mut by_them) = (Vec::new(), Vec::new());
-    for _ in 0..rounds {
-        // Both at the same time: they share the machine, whatever it does.
-        let all: Vec<&Program> = ours.iter().chain(&theirs).chain(&publishers).collect();
-        let (cpu, wakeups) = (on_cpu(&all), wakeups(&all));
-        std::thread::sleep(lasting);
-        let seconds = lasting.as_secs_f64();
-        let since = |now: &[f64], then: &[f64]| -> Vec<f64> {
-            now.iter().zip(then).map(|(now, then)| (now - then) / seconds).collect()
-        };
-        let (cpu, wakeups) = (since(&on_cpu(&all), &cpu), since(&self::wakeups(&all), &wakeups));
-        for ((program, cpu), wakeups) in all.iter().zip(&cpu).zip(&wakeups) {
-            println!("  {}: {cpu:.0} µs of CPU and {wakeups:.1} wake-ups a second", program.name());
-        }
-        by_us.push(cpu[..3].iter().sum());
-        by_them.push(cpu[3]);
+    let all: Vec<&Program> = ours.iter().chain(&theirs).chain(&publishers).collect();
+    let measured: Vec<Watched> = (0..rounds).map(|_| watch(&all, lasting)).collect();
+    report.tell("rest", &table(&all, &measured));
+}
+
+/// Of each program: µs of CPU and wake-ups a second.
+struct Watched {
+    cpu: Vec<f64>,
+    wakeups: Vec<f64>,
+}
+
+fn watch(all: &[&Program], lasting: Duration) -> Watched {
+    let (cpu, wakeups) = (on_cpu(all), wakeups(all));
+    std::thread::sleep(lasting);
+    let since = |now: &[f64], then: &[f64]| -> Vec<f64> {
+        now.iter().zip(then).map(|(now, then)| (now - then) / lasting.as_secs_f64()).collect()
+    };
+    Watched { cpu: since(&on_cpu(all), &cpu), wakeups: since(&self::wakeups(all), &wakeups) }
+}
+
+/// The first three are ours, the fourth is mosquitto.
+fn table(all: &[&Program], measured: &[Watched]) -> String {
+    let mut table = "| at rest with one meter | µs of CPU a second | wake-ups a second | memory, MB |\n|---|---|---|---|\n".to_owned();
+    for (index, program) in all.iter().enumerate() {
+        let of = |figures: fn(&Watched) -> &Vec<f64>| median(measured.iter().map(|it| figures(it)[index]));
+        let (cpu, wakeups) = (of(|it| &it.cpu), of(|it| &it.wakeups));
+        let memory = program.burden().resident_kib as f64 * 1024.0 / 1e6;
+        table += &format!("| {} | {cpu:.0} | {wakeups:.1} | {memory:.0} |\n", program.name());
     }
-    println!(
-        "\n| at rest with one meter | powerpi: broker, recorder, pages | mosquitto alone | ratio |\n|---|---|---|---|"
-    );
-    let ratio = ratios(&by_us, &by_them);
-    println!("| µs of CPU a second | {:.0} | {:.0} | {ratio} |\n", median(by_us), median(by_them));
+    let ours: Vec<f64> = measured.iter().map(|it| it.cpu[..3].iter().sum()).collect();
+    let theirs: Vec<f64> = measured.iter().map(|it| it.cpu[3]).collect();
+    table + &format!("\nBroker, recorder and pages together by mosquitto alone: {}\n", ratios(&ours, &theirs))
 }
 
 /// In µs.

@@ -2,11 +2,13 @@
 
 use std::time::{Duration, Instant};
 
-use crate::figures::median;
+use end_to_end::measuring::median;
+
 use crate::meters::Meters;
 use crate::shape::Running;
 
-pub(crate) fn measure(count: usize, rounds: usize) {
+/// What it came to, as a sentence.
+pub(crate) fn measure(count: usize, rounds: usize) -> String {
     let meters = Meters::new(count, rounds + 1);
     let mut running = Running::start(&meters, count);
     let mut seconds = Vec::new();
@@ -22,8 +24,9 @@ pub(crate) fn measure(count: usize, rounds: usize) {
     running.recorder.stop();
     meters.check_ledger(&running.site, rounds as u64 + 1);
     let slowest = seconds.iter().copied().fold(0.0, f64::max);
-    println!(
-        "a minute of {count} meters, published within a second: all recorded and marked after {:.2} s ({slowest:.2} s at worst)",
+    format!(
+        "A minute of {count} meters, published within a second, was recorded and marked {:.2} s after it began \
+         ({slowest:.2} s at worst).",
         median(seconds)
-    );
+    )
 }

@@ -5,6 +5,7 @@ use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
+use end_to_end::wait_until;
 use rumqttc::{Connect, Packet, PubAck, Publish, QoS, Subscribe};
 
 /// A broker that says nothing for so long has lost something.
@@ -49,6 +50,8 @@ pub(crate) struct Client {
 
 impl Client {
     pub(crate) fn connect(port: u16, client_id: &str) -> Self {
+        // mosquitto does not say when it is ready.
+        wait_until("the broker listens", || TcpStream::connect(("127.0.0.1", port)).is_ok());
         let stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
         stream.set_nodelay(true).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
@@ -107,21 +110,31 @@ impl Client {
     }
 
     /// Takes what is published under a filter, and acknowledges it, until `each` has seen enough.
-    pub(crate) fn follow(mut self, filter: &str, mut each: impl FnMut(&Publish) -> bool) {
+    pub(crate) fn follow(self, filter: &str, mut each: impl FnMut(&Publish) -> bool) {
+        self.follow_together(filter, |publications| {
+            publications.iter().fold(true, |goes_on, it| goes_on & each(it))
+        });
+    }
+
+    /// The same, all that has come at once together.
+    pub(crate) fn follow_together(mut self, filter: &str, mut take: impl FnMut(&[Publish]) -> bool) {
         let mut subscribe = Subscribe::new(filter, QoS::AtLeastOnce);
         subscribe.pkid = 1;
         self.write(&Packet::Subscribe(subscribe));
         let (mut read, mut acks, mut chunk) = (BytesMut::new(), BytesMut::new(), vec![0; 65_536]);
+        let mut come = Vec::new();
         let mut goes_on = true;
         while goes_on {
             let count = self.stream.read(&mut chunk).unwrap();
             assert_ne!(count, 0, "the broker closed the connection");
             read.extend_from_slice(&chunk[..count]);
+            come.clear();
             while let Ok(packet) = Packet::read(&mut read, usize::MAX) {
                 let Packet::Publish(publish) = packet else { continue };
-                goes_on &= each(&publish);
                 Packet::PubAck(PubAck::new(publish.pkid)).write(&mut acks, usize::MAX).unwrap();
+                come.push(publish);
             }
+            goes_on = take(&come);
             self.stream.write_all(&acks.split()).unwrap();
         }
     }

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use end_to_end::measuring::median;
+
 pub(crate) const TABLE_HEAD: &str = "| meters × minutes | minutes a second | CPU seconds of 100,000 minutes: broker | \
     recorder | both | marks of a meter | memory of both, at most, MB | CPU of a new meter, ms |\n|---|---|---|---|---|---|---|---|";
 
@@ -24,7 +26,7 @@ pub(crate) struct Figures {
 impl Figures {
     /// The median of each.
     pub(crate) fn medians(all: &[Self]) -> Self {
-        let of = |figure: fn(&Self) -> f64| median(all.iter().map(figure).collect());
+        let of = |figure: fn(&Self) -> f64| median(all.iter().map(figure));
         Self {
             rate: of(|one| one.rate),
             broker: of(|one| one.broker),
@@ -54,9 +56,4 @@ impl fmt::Display for Figures {
              {marks:.1} marks of a meter; {memory_mb:.0} MB; a new meter {new_meter_ms:.2} ms"
         )
     }
-}
-
-pub(crate) fn median(mut figures: Vec<f64>) -> f64 {
-    figures.sort_by(f64::total_cmp);
-    figures[figures.len() / 2]
 }

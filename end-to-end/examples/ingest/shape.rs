@@ -8,7 +8,7 @@ use end_to_end::{Program, Site};
 
 use crate::client::Client;
 use crate::figures::Figures;
-use crate::meters::{IN_FLIGHT, Meters};
+use crate::meters::{IN_FLIGHT, Meters, Order, ours, publications};
 
 /// A program that uses less than this of a second has nothing more to do.
 const QUIET: Duration = Duration::from_millis(20);
@@ -65,11 +65,11 @@ impl Running {
 }
 
 impl Shape {
-    pub(crate) fn measure(self) -> Figures {
+    pub(crate) fn measure(self, order: Order) -> Figures {
         let meters = Meters::new(self.meters, self.minutes + 1);
         let mut running = Running::start(&meters, self.meters);
         let last = self.minutes as u64 + 1;
-        let publications = meters.minutes(2, last, IN_FLIGHT);
+        let publications = publications(&meters.counted(2, last, order), IN_FLIGHT, ours);
         let marked = meters.marked(running.site.mqtt, last);
         let (broker, recorder) = (running.broker.burden(), running.recorder.burden());
         let began = Instant::now();
@@ -93,7 +93,8 @@ impl Shape {
     }
 }
 
-fn wait_until_quiet(program: &Program) {
+/// Waits until it has nothing more to do.
+pub(crate) fn wait_until_quiet(program: &Program) {
     loop {
         let before = program.burden().cpu;
         std::thread::sleep(Duration::from_secs(1));

@@ -1,9 +1,8 @@
 //! The programs that are measured, and those that measure.
 
-use std::io::Write;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
-use std::process::{Child, ChildStdin, Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -90,13 +89,6 @@ impl Web {
     pub(crate) fn cpu_us(&self) -> f64 {
         cpu_us(&self.processes())
     }
-
-    /// Resident memory now, in KiB.
-    pub(crate) fn memory_kib(&self) -> f64 {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.running.0.id())).unwrap();
-        let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
-        resident.trim().trim_end_matches(" kB").parse().unwrap()
-    }
 }
 
 /// Debian's nginx with as many workers as our server has threads.
@@ -153,7 +145,7 @@ impl Nginx {
     }
 }
 
-/// Debian's mosquitto, and somebody who publishes there.
+/// Debian's mosquitto.
 #[derive(Debug)]
 pub(crate) struct Broker {
     _running: Running,
@@ -168,31 +160,6 @@ impl Broker {
         let mut command = Command::new(path.unwrap_or("mosquitto"));
         command.args(["-p", &address.port().to_string()]);
         Self { _running: Running::start(command, address), port: address.port() }
-    }
-
-    /// A publisher of the meter's live values.
-    pub(crate) fn publisher(&self) -> Publisher {
-        let port = self.port.to_string();
-        let mut command = Command::new("mosquitto_pub");
-        command.args(["-p", &port, "-t", "powerpi/hq/main/live", "-l"]).stdin(Stdio::piped());
-        let mut child = command.spawn().unwrap();
-        let lines = child.stdin.take().unwrap();
-        Publisher { _running: Running(child), lines }
-    }
-}
-
-/// Publishes lines.
-#[derive(Debug)]
-pub(crate) struct Publisher {
-    lines: ChildStdin,
-    _running: Running,
-}
-
-impl Publisher {
-    pub(crate) fn live(&mut self, watts: u64) {
-        let now = daemon_runtime::now();
-        writeln!(self.lines, "{{\"t\":\"{now}\",\"w\":{watts},\"total\":{watts}}}").unwrap();
-        self.lines.flush().unwrap();
     }
 }
 

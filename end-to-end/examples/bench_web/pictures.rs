@@ -1,12 +1,14 @@
 //! What a picture costs that nobody drew before, against `rrdtool graph` from the same file.
 
+use std::fmt::Write;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use end_to_end::measuring::median;
 use jiff::civil::Date;
 
+use crate::client;
 use crate::programs::Web;
-use crate::{client, median};
 
 /// Each span of time in this many dresses, all as large as `rrdtool`'s graph.
 const DRESSES: [&str; 4] = ["lang=en", "theme=dark&lang=en", "lang=de", "theme=dark&lang=de"];
@@ -24,24 +26,23 @@ const SPANS: [(&str, i64, u32); 5] = [
 ];
 
 /// CPU of each, in ms.
-pub(crate) fn compare(web: &Web, folder: &Path, rounds: usize) {
-    println!("CPU of a picture that nobody drew before, in ms; median of {rounds} rounds, of a year two");
+pub(crate) fn compare(web: &Web, folder: &Path, rounds: usize) -> String {
+    let mut table =
+        "| CPU of a picture that nobody drew before, ms | powerpi | `rrdtool graph` |\n|---|---|---|"
+            .to_owned();
     let (mut ours_of_all, mut theirs_of_all) = (0.0, 0.0);
     for (index, (span, length, step)) in (0..).zip(SPANS) {
         let mut results = Vec::new();
         for round in 0..if span == "year" { YEARS } else { rounds } {
             results.push((drawn(web, span, index, round), rrdtool(folder, length, step)));
         }
-        let ours = median(results.iter().map(|it| it.0).collect());
-        let theirs = median(results.iter().map(|it| it.1).collect());
-        println!("  {span}: powerpi {ours:.1}, rrdtool graph {theirs:.1}");
+        let ours = median(results.iter().map(|it| it.0));
+        let theirs = median(results.iter().map(|it| it.1));
+        let _ = write!(table, "\n| {span} | {ours:.1} | {theirs:.1} |");
         ours_of_all += ours;
         theirs_of_all += theirs;
     }
-    println!(
-        "  all five: powerpi {ours_of_all:.1}, rrdtool graph {theirs_of_all:.1}, ratio {:.2}",
-        theirs_of_all / ours_of_all
-    );
+    format!("{table}\n| all five | {ours_of_all:.1} | {theirs_of_all:.1} |")
 }
 
 /// Of the server, for each of some pictures of a span: other ones in each round.

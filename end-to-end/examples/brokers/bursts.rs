@@ -6,12 +6,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
+use end_to_end::measuring::milliseconds;
 use rumqttc::Packet;
 use rumqttc::mqttbytes::{Error, QoS};
 
 use crate::Running;
 use crate::load::{Client, written};
-use crate::milliseconds;
 
 /// Retained before the first burst.
 const RETAINED: usize = 600;
@@ -64,7 +64,7 @@ fn worst_puback(address: SocketAddr, burst: &(dyn Fn() + Sync)) -> f64 {
             last = over.load(Ordering::Relaxed);
             let start = Instant::now();
             client.publish_one();
-            worst = worst.max(milliseconds(start));
+            worst = worst.max(milliseconds(start.elapsed()));
         }
         worst
     })

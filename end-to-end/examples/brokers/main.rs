@@ -6,7 +6,7 @@
 //! flight, next to that of one fdatasync on the same disk. Before that, what one client can do to
 //! the others (`bursts`).
 //!
-//! `benchmark [ROUNDS] [MESSAGES] [FOLDER]`: the folder is for the store, and is made anew.
+//! The folder is for the store, and is made anew.
 #![allow(clippy::unwrap_used)]
 
 mod bursts;
@@ -19,28 +19,58 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use clap::Parser;
+use end_to_end::measuring::{Report, median, milliseconds, ratios};
+
 use crate::load::{Client, Subscriber, publish};
 
 const IN_FLIGHT: usize = 100;
 const SINGLE_MESSAGES: usize = 300;
 const PATIENCE: Duration = Duration::from_secs(20);
 
+/// Measures the broker against Debian's mosquitto.
+#[derive(Parser)]
+struct Arguments {
+    /// Each is measured so often; the medians are told
+    #[arg(long, default_value_t = 5)]
+    rounds: usize,
+    /// Messages of a round
+    #[arg(long, default_value_t = 100_000)]
+    messages: usize,
+    /// For the store; made anew
+    #[arg(long, default_value = "target/benchmark")]
+    folder: PathBuf,
+    /// A short form: one round with a tenth of the messages
+    #[arg(long)]
+    quick: bool,
+    /// Fills the places of this document
+    #[arg(long)]
+    document: Option<PathBuf>,
+}
+
 fn main() -> anyhow::Result<()> {
-    let mut arguments = std::env::args().skip(1);
-    let rounds: usize = arguments.next().unwrap_or("5".to_owned()).parse()?;
-    let messages: usize = arguments.next().unwrap_or("100000".to_owned()).parse()?;
-    let folder = PathBuf::from(arguments.next().unwrap_or("target/benchmark".to_owned()));
-    let _ = std::fs::remove_dir_all(&folder);
-    std::fs::create_dir_all(&folder)?;
+    let Arguments { rounds, messages, folder, quick, document } = Arguments::parse();
+    let (rounds, messages) = if quick { (1, messages / 10) } else { (rounds, messages) };
+    make_anew(&folder)?;
     // A broker of its own, which starts with nothing.
     bursts::measure(&start_ours(&folder)?);
-    std::fs::remove_dir_all(&folder)?;
-    std::fs::create_dir_all(&folder)?;
+    make_anew(&folder)?;
     let (ours, mosquitto) = (start_ours(&folder)?, start_mosquitto(&folder)?);
+    let mut table = format!(
+        "{rounds} rounds of {messages} messages:\n\n\
+         | | powerpi | mosquitto | ratio of the same round |\n|---|---|---|---|\n"
+    );
     for publishers in [1, 50] {
-        compare(&ours, &mosquitto, publishers, messages, rounds);
+        table += &compare(&ours, &mosquitto, publishers, messages, rounds);
     }
-    latency(&ours, &mosquitto, &folder, rounds)
+    table += &latency(&ours, &mosquitto, &folder, rounds)?;
+    Report::new(document).tell("brokers", &table);
+    Ok(())
+}
+
+fn make_anew(folder: &Path) -> anyhow::Result<()> {
+    let _ = std::fs::remove_dir_all(folder);
+    Ok(std::fs::create_dir_all(folder)?)
 }
 
 /// A running broker; killed at the end.
@@ -111,23 +141,21 @@ fn start_mosquitto(folder: &Path) -> anyhow::Result<Running> {
     start(command, address)
 }
 
-/// In turns, so that whatever else the machine does hits both.
-fn compare(ours: &Running, mosquitto: &Running, publishers: usize, messages: usize, rounds: usize) {
-    println!("{publishers} to 1, {messages} messages: messages a second");
-    let mut results = (0..rounds).map(|round| {
-        let rate = |broker: &Running| throughput(broker.address, publishers, messages, round);
-        let (one, other) = (rate(ours), rate(mosquitto));
-        println!("  round {}: powerpi {one:.0}, mosquitto {other:.0}, ratio {:.2}", round + 1, one / other);
-        (one, other)
-    });
-    let results: Vec<(f64, f64)> = results.by_ref().collect();
-    let median_of = |pick: fn(&(f64, f64)) -> f64| median(results.iter().map(pick).collect());
-    println!(
-        "  median:  powerpi {:.0}, mosquitto {:.0}, ratio {:.2}",
-        median_of(|round| round.0),
-        median_of(|round| round.1),
-        median_of(|round| round.0 / round.1),
-    );
+/// In turns, so that whatever else the machine does hits both. A row of the table.
+fn compare(ours: &Running, mosquitto: &Running, publishers: usize, messages: usize, rounds: usize) -> String {
+    let (mut by_us, mut by_them) = (Vec::new(), Vec::new());
+    for round in 0..rounds {
+        by_us.push(throughput(ours.address, publishers, messages, round));
+        by_them.push(throughput(mosquitto.address, publishers, messages, round));
+        println!("round {}: {publishers} to 1: {:.0} and {:.0}", round + 1, by_us[round], by_them[round]);
+    }
+    let ratio = ratios(&by_us, &by_them);
+    let plural = if publishers == 1 { "" } else { "s" };
+    format!(
+        "| {publishers} publisher{plural} to 1 subscriber, messages a second | {:.0} | {:.0} | {ratio} |\n",
+        median(by_us),
+        median(by_them)
+    )
 }
 
 /// Messages a second, from the first publication to the last delivery.
@@ -149,23 +177,22 @@ fn throughput(address: SocketAddr, publishers: usize, messages: usize, round: us
     rate
 }
 
-/// PUBACK with one message in flight, and fdatasync, in milliseconds.
-fn latency(ours: &Running, mosquitto: &Running, folder: &Path, rounds: usize) -> anyhow::Result<()> {
-    println!("1 in flight: median milliseconds from PUBLISH to PUBACK, and of one fdatasync");
-    let mut ratios = Vec::new();
+/// PUBACK with one message in flight, and an fdatasync. Rows of the table.
+fn latency(ours: &Running, mosquitto: &Running, folder: &Path, rounds: usize) -> anyhow::Result<String> {
+    let (mut by_us, mut by_them, mut syncs) = (Vec::new(), Vec::new(), Vec::new());
     for round in 0..rounds {
-        let single = |broker: &Running| single_messages(broker.address, round);
-        let (one, other, sync) = (single(ours), single(mosquitto), fdatasync(folder)?);
-        ratios.push(one / sync);
-        println!(
-            "  round {}: powerpi {one:.3}, mosquitto {other:.3}, fdatasync {sync:.3}; \
-             powerpi is {:.2} fdatasyncs",
-            round + 1,
-            one / sync
-        );
+        by_us.push(single_messages(ours.address, round));
+        by_them.push(single_messages(mosquitto.address, round));
+        syncs.push(fdatasync(folder)?);
     }
-    println!("  median:  powerpi is {:.2} fdatasyncs", median(ratios));
-    Ok(())
+    let (ratio, in_syncs) = (ratios(&by_us, &by_them), ratios(&by_us, &syncs));
+    Ok(format!(
+        "| PUBACK with one in flight, ms | {:.3} | {:.3} | {ratio} |\n\n\
+         One fdatasync takes {:.3} ms; a PUBACK takes {in_syncs} of them.\n",
+        median(by_us),
+        median(by_them),
+        median(syncs)
+    ))
 }
 
 fn single_messages(address: SocketAddr, round: usize) -> f64 {
@@ -174,12 +201,12 @@ fn single_messages(address: SocketAddr, round: usize) -> f64 {
     let mut publisher = Client::connect(address, "p", true);
     let times = std::thread::scope(|scope| {
         let taking = scope.spawn(|| subscriber.take(SINGLE_MESSAGES));
-        let times = (0..SINGLE_MESSAGES)
+        let times: Vec<f64> = (0..SINGLE_MESSAGES)
             .map(|_| {
                 let start = Instant::now();
                 publisher.publish_one();
                 // Not in step with whatever the broker does after the PUBACK.
-                let took = milliseconds(start);
+                let took = milliseconds(start.elapsed());
                 std::thread::sleep(Duration::from_millis(1));
                 took
             })
@@ -197,22 +224,13 @@ fn fdatasync(folder: &Path) -> anyhow::Result<f64> {
     file.write_all(&vec![0; 4_096 * SINGLE_MESSAGES])?;
     file.sync_all()?;
     file.rewind()?;
-    let mut times = Vec::new();
+    let mut times: Vec<f64> = Vec::new();
     for _ in 0..SINGLE_MESSAGES {
         let start = Instant::now();
         file.write_all(&[1; 4_096])?;
         file.sync_data()?;
-        times.push(milliseconds(start));
+        times.push(milliseconds(start.elapsed()));
         std::thread::sleep(Duration::from_millis(1));
     }
     Ok(median(times))
-}
-
-fn milliseconds(since: Instant) -> f64 {
-    since.elapsed().as_secs_f64() * 1_000.0
-}
-
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
 }

@@ -2,9 +2,9 @@
 //!
 //! A finished picture against nginx that serves the same bytes from a file; data of the charts;
 //! what pictures cost that nobody drew before, against `rrdtool graph` from the same file; the
-//! weight of the first view; VictoriaMetrics and PHP with the same data; and a thousand streams of live values.
+//! weight of the first view; VictoriaMetrics and PHP with the same data.
 //!
-//! `bench_web [ROUNDS] [SECONDS] [FOLDER]`: the folder is made anew.
+//! The folder is made anew.
 #![allow(clippy::unwrap_used)]
 
 mod client;
@@ -12,36 +12,59 @@ mod peers;
 mod pictures;
 mod programs;
 mod site;
-mod streams;
 
-use std::path::PathBuf;
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
+
+use clap::Parser;
+use end_to_end::measuring::{Report, median};
 
 use crate::programs::{Nginx, Web};
 
 /// What `wrk` does: so many connections, from one thread.
 const CONNECTIONS: usize = 16;
 
+/// Measures the pages' program against nginx and others.
+#[derive(Parser)]
+struct Arguments {
+    /// Each is measured so often; the medians are told
+    #[arg(long, default_value_t = 5)]
+    rounds: usize,
+    /// Seconds of a round
+    #[arg(long, default_value_t = 3)]
+    seconds: usize,
+    /// For everything; made anew
+    #[arg(long, default_value = "target/benchmark-web")]
+    folder: PathBuf,
+    /// A short form: one round of a second each
+    #[arg(long)]
+    quick: bool,
+    /// Fills the places of this document
+    #[arg(long)]
+    document: Option<PathBuf>,
+}
+
 fn main() {
-    let mut arguments = std::env::args().skip(1);
-    let mut number = |default: usize| arguments.next().map_or(default, |it| it.parse().expect("a number"));
-    let (rounds, seconds) = (number(5), number(3));
-    let folder = PathBuf::from(arguments.next().unwrap_or("target/benchmark-web".to_owned()));
+    let Arguments { rounds, seconds, folder, quick, document } = Arguments::parse();
+    let (rounds, seconds) = if quick { (1, 1) } else { (rounds, seconds) };
     let _ = std::fs::remove_dir_all(&folder);
     std::fs::create_dir_all(&folder).unwrap();
     let folder = folder.canonicalize().unwrap();
     site::record(&folder);
     let broker = programs::Broker::start();
     let web = Web::start(&folder, broker.port);
-
-    throughput(&web, &folder, rounds, seconds);
-    peers::compare(&web, &folder, rounds, seconds);
-    pictures::compare(&web, &folder, rounds);
-    weight(&web);
-    streams::measure(&web, &broker);
+    let parts = [
+        format!("{CONNECTIONS} connections, {rounds} rounds of {seconds} s:"),
+        throughput(&web, &folder, rounds, seconds),
+        peers::compare(&web, &folder, rounds, seconds),
+        pictures::compare(&web, &folder, rounds),
+        weight(&web),
+    ];
+    Report::new(document).tell("web", &parts.join("\n\n"));
 }
 
 /// Answers a second, round by round; nginx serves what we answered from a file.
-fn throughput(web: &Web, folder: &std::path::Path, rounds: usize, seconds: usize) {
+fn throughput(web: &Web, folder: &Path, rounds: usize, seconds: usize) -> String {
     let now = daemon_runtime::now().as_second();
     let series = |from: i64, to: i64, points: i64| {
         format!("/api/v1/meters/hq/main/series?from={from}&to={to}&points={points}")
@@ -63,9 +86,9 @@ fn throughput(web: &Web, folder: &std::path::Path, rounds: usize, seconds: usize
         })
         .collect();
     let nginx = Nginx::start(folder, &files);
-    println!(
-        "{CONNECTIONS} connections, {rounds} rounds of {seconds} s: answers a second, and CPU of each in µs"
-    );
+    let mut table =
+        "| | bytes | powerpi: answers a second, CPU of one | nginx | ratio |\n|---|---|---|---|---|"
+            .to_owned();
     for ((what, path), (file, body)) in cases.iter().zip(&files) {
         let mut results = Vec::new();
         for _ in 0..rounds {
@@ -75,11 +98,10 @@ fn throughput(web: &Web, folder: &std::path::Path, rounds: usize, seconds: usize
                 programs::wrk(nginx.address, &format!("/{file}"), CONNECTIONS, seconds, &nginx.processes());
             results.push((ours, theirs));
         }
-        let of = |pick: &dyn Fn(&(programs::Load, programs::Load)) -> f64| {
-            median(results.iter().map(pick).collect())
-        };
-        println!(
-            "  {what} ({} bytes): powerpi {:.0} ({:.1} µs), nginx {:.0} ({:.1} µs), ratio {:.2}",
+        let of = |pick: &dyn Fn(&(programs::Load, programs::Load)) -> f64| median(results.iter().map(pick));
+        let _ = write!(
+            table,
+            "\n| {what} | {} | {:.0}, {:.1} µs | {:.0}, {:.1} µs | {:.2} |",
             body.len(),
             of(&|it| it.0.per_second),
             of(&|it| it.0.cpu_us),
@@ -88,10 +110,11 @@ fn throughput(web: &Web, folder: &std::path::Path, rounds: usize, seconds: usize
             of(&|it| it.0.per_second / it.1.per_second),
         );
     }
+    table
 }
 
 /// What comes over the wire before the first view stands: page, style, scripts, data.
-fn weight(web: &Web) {
+fn weight(web: &Web) -> String {
     let now = daemon_runtime::now().as_second();
     let data = format!("/api/v1/meters/hq/main/series?from={}&to={now}&points=2000", now - 9 * 86_400);
     let page = String::from_utf8(client::get(web.address, "/", "").body).unwrap();
@@ -99,16 +122,12 @@ fn weight(web: &Web) {
     let mut addresses: Vec<&str> = linked.chain(["/", &data]).collect();
     addresses.sort_unstable();
     addresses.dedup();
-    println!("bytes of the first view ({} answers):", addresses.len());
-    for coding in ["", "gzip", "br"] {
-        let total: usize =
-            addresses.iter().map(|address| client::get(web.address, address, coding).body.len()).sum();
-        println!("  {}: {total}", if coding.is_empty() { "not packed" } else { coding });
-    }
-}
-
-/// The middle one.
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
+    let [whole, gzip, brotli] = ["", "gzip", "br"].map(|coding| -> usize {
+        addresses.iter().map(|address| client::get(web.address, address, coding).body.len()).sum()
+    });
+    format!(
+        "The {} answers of the first view weigh {whole} bytes, {gzip} with gzip and {brotli} with brotli, an icon for home \
+         screens included.",
+        addresses.len()
+    )
 }

@@ -1,24 +1,29 @@
 //! Others that answer with the same data: VictoriaMetrics, and PHP with librrd's extension behind
 //! nginx, as home-made pages have it. Each has the year that we have, from the same minutes.
 
-use std::io::Write;
+use std::fmt::Write as _;
+use std::io::Write as _;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use end_to_end::measuring::median;
+
 use crate::programs::{self, Nginx, Running, Web};
-use crate::{CONNECTIONS, client, median, site};
+use crate::{CONNECTIONS, client, site};
 
 /// Minutes that are imported at once.
 const AT_ONCE: usize = 50_000;
 
 /// Answers a second of each, in turns.
-pub(crate) fn compare(web: &Web, folder: &Path, rounds: usize, seconds: usize) {
+pub(crate) fn compare(web: &Web, folder: &Path, rounds: usize, seconds: usize) -> String {
     let victoria = Victoria::start(folder);
     let php = Php::start(folder);
     let today = daemon_runtime::now().as_second() / 86_400 * 86_400;
-    println!("the same beside others: answers a second, and CPU of each in µs");
+    let mut table =
+        "| answers a second, CPU of one, bytes | powerpi | VictoriaMetrics | PHP |\n|---|---|---|---|"
+            .to_owned();
     for (what, days, points) in [("a day's minutes", 1, 1440), ("a year in 1,000 points", 365, 1000)] {
         let (to, from) = (today - 86_400, today - (days + 1) * 86_400);
         let step = days * 86_400 / points;
@@ -27,25 +32,28 @@ pub(crate) fn compare(web: &Web, folder: &Path, rounds: usize, seconds: usize) {
             format!("/prometheus/api/v1/query_range?query=power&start={from}&end={to}&step={step}");
         let of_php = format!("/?from={from}&to={to}&rows={points}");
         let peers = [
-            ("powerpi", web.address, ours, web.processes()),
-            ("VictoriaMetrics", victoria.address, of_victoria, vec![victoria.running.id()]),
-            ("PHP", php.nginx.address, of_php, php.processes()),
+            (web.address, ours, web.processes()),
+            (victoria.address, of_victoria, vec![victoria.running.id()]),
+            (php.nginx.address, of_php, php.processes()),
         ];
         let mut loads = vec![Vec::new(); peers.len()];
         for _ in 0..rounds {
-            for ((_, address, path, processes), loads) in peers.iter().zip(&mut loads) {
+            for ((address, path, processes), loads) in peers.iter().zip(&mut loads) {
                 loads.push(programs::wrk(*address, path, CONNECTIONS, seconds, processes));
             }
         }
-        for ((name, address, path, _), loads) in peers.iter().zip(&loads) {
-            let bytes = client::get(*address, path, "").body.len();
-            println!(
-                "  {what}: {name} {:.0} ({:.1} µs; {bytes} bytes)",
-                median(loads.iter().map(|load| load.per_second).collect()),
-                median(loads.iter().map(|load| load.cpu_us).collect()),
+        let _ = write!(table, "\n| {what} |");
+        for ((address, path, _), loads) in peers.iter().zip(&loads) {
+            let _ = write!(
+                table,
+                " {:.0}, {:.1} µs, {} |",
+                median(loads.iter().map(|load| load.per_second)),
+                median(loads.iter().map(|load| load.cpu_us)),
+                client::get(*address, path, "").body.len(),
             );
         }
     }
+    table + "\n\nPowerPi and VictoriaMetrics cache their answers; PHP reads the file each time."
 }
 
 /// Debian's VictoriaMetrics.
