@@ -22,6 +22,8 @@ pub enum Role {
     Reader,
     /// Home Assistant: reads the meters, and announces its start.
     HomeAssistant,
+    /// Another broker, such as mosquitto with a `connection`: carries messages both ways.
+    Bridge,
     /// A visitor of the pages.
     Look,
     /// A visitor who may also enter readings.
@@ -43,13 +45,14 @@ pub enum PagesRight {
 
 impl Role {
     /// All of them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Publisher,
         Self::Recorder,
         Self::Web,
         Self::Alarms,
         Self::Reader,
         Self::HomeAssistant,
+        Self::Bridge,
         Self::Look,
         Self::EnterReadings,
         Self::Admin,
@@ -64,6 +67,7 @@ impl Role {
             Self::Alarms => "alarms",
             Self::Reader => "reader",
             Self::HomeAssistant => "home-assistant",
+            Self::Bridge => "bridge",
             Self::Look => "look",
             Self::EnterReadings => "enter-readings",
             Self::Admin => "admin",
@@ -89,7 +93,10 @@ impl Role {
             Self::Alarms => &["powerpi/+/alarm/+/state"],
             Self::Web => &["powerpi/+/+/reading"],
             Self::Reader | Self::Look | Self::EnterReadings => &[],
-            Self::HomeAssistant => &["homeassistant/status"],
+            // It clears the discovery of a device that somebody deletes there.
+            Self::HomeAssistant => &["homeassistant/status", "homeassistant/device/powerpi_+/config"],
+            // What mosquitto says of the connection, too.
+            Self::Bridge => &["#", "$SYS/broker/connection/+/state"],
             Self::Admin => &["#", "$+/#"],
         }
     }
@@ -102,6 +109,7 @@ impl Role {
             Self::Web | Self::Reader => &["powerpi/#", "$SYS/#"],
             Self::Alarms => &["powerpi/#"],
             Self::HomeAssistant => &["powerpi/#", "homeassistant/#"],
+            Self::Bridge => &["#"],
             Self::Look | Self::EnterReadings => &[],
             Self::Admin => &["#", "$+/#"],
         }
@@ -113,7 +121,8 @@ impl Role {
             Self::Look | Self::Reader => Some(PagesRight::Look),
             Self::EnterReadings => Some(PagesRight::EnterReadings),
             Self::Admin => Some(PagesRight::Administer),
-            Self::Publisher | Self::Recorder | Self::Web | Self::Alarms | Self::HomeAssistant => None,
+            Self::Publisher | Self::Recorder | Self::Web | Self::Alarms => None,
+            Self::HomeAssistant | Self::Bridge => None,
         }
     }
 }
@@ -127,8 +136,8 @@ impl fmt::Display for Role {
 /// A name that is not a role.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "unknown role \"{0}\"; the roles are publisher, recorder, web, alarms, reader, home-assistant, look, \
-     enter-readings, admin"
+    "unknown role \"{0}\"; the roles are publisher, recorder, web, alarms, reader, home-assistant, \
+     bridge, look, enter-readings, admin"
 )]
 pub struct UnknownRole(String);
 

@@ -60,6 +60,11 @@ impl Access {
         self.admits_anonymous(entrance) || !self.users.user.is_empty()
     }
 
+    /// Whether there are users.
+    pub(crate) fn has_users(&self) -> bool {
+        !self.users.user.is_empty()
+    }
+
     /// Whether anybody logs in by password.
     pub(crate) fn has_passwords(&self) -> bool {
         self.users.user.values().any(|user| user.password.is_some())

@@ -30,7 +30,7 @@ use crate::connection::handshake::{LAST_WRITE_WITHIN, admit, log_in, shake_hands
 use crate::connection::room::Room;
 use crate::connection::timing::Timing;
 use crate::connection::translation::{ConnectRequest, FromClient, Version, Written};
-use crate::exchange::{Incoming, Request};
+use crate::exchange::{Control, Incoming, Request};
 use crate::outgoing::{self, Answer, Outgoing, OutgoingReceiver};
 use crate::packets::{self, ProtocolError};
 use crate::session::{Ack, ConnectionId};
@@ -90,6 +90,8 @@ where
     let (reader, writer) = tokio::io::split(stream);
     let mut connection = Connection {
         id,
+        peer,
+        client_id,
         reader,
         writer,
         from_exchange,
@@ -115,7 +117,7 @@ where
     };
     let request = Request::Connect { connection: id, opening, rights, owner, outgoing };
     let ending = connection.run(request).await;
-    log(&ending, peer, &client_id);
+    log(&ending, peer, &connection.client_id);
     connection.write_last_packet(&ending).await;
 }
 
@@ -177,7 +179,6 @@ pub(crate) fn log(ending: &Ending, peer: SocketAddr, client_id: &str) {
         Ending::NoConnect | Ending::NoSlot(_) | Ending::Tls(_) | Ending::WebSocket(_) => {
             tracing::warn!(%peer, "connection closed: {ending}");
         }
-        Ending::NotPermitted(_) => tracing::warn!(%peer, ?client_id, "connection closed: {ending}"),
         Ending::TopicTooLong(_) => tracing::warn!(%peer, ?client_id, "connection closed: {ending}"),
         Ending::Protocol(_) => tracing::warn!(%peer, ?client_id, "connection closed: {ending}"),
         Ending::NotReading => tracing::warn!(%peer, ?client_id, "connection closed: {ending}"),
@@ -210,6 +211,8 @@ async fn emit<W: AsyncWrite + Unpin>(
 
 struct Connection<S> {
     id: ConnectionId,
+    peer: SocketAddr,
+    client_id: String,
     reader: ReadHalf<S>,
     writer: WriteHalf<S>,
     from_exchange: OutgoingReceiver,
@@ -392,7 +395,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             self.surroundings.traffic.packets_received.add(1);
             match packet {
                 FromClient::Ordered(incoming) => {
-                    self.check_topic(&incoming)?;
+                    let incoming = self.permitted(incoming)?;
                     self.pending_bytes += before - self.read.len();
                     self.pending.push(incoming);
                 }
@@ -407,19 +410,22 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         self.version.write_ping_response(&mut self.unwritten)
     }
 
-    /// Whether a message may be published under its topic. Subscriptions are looked at by the exchange,
-    /// filter by filter.
-    fn check_topic(&self, incoming: &Incoming) -> Result<(), Ending> {
-        let Incoming::Publish(publication) = incoming else { return Ok(()) };
+    /// What becomes of a packet: a message that the client may not publish goes nowhere. Subscriptions are looked at
+    /// by the exchange, filter by filter.
+    fn permitted(&self, incoming: Incoming) -> Result<Incoming, Ending> {
+        let Incoming::Publish(publication) = &incoming else { return Ok(incoming) };
         let topic = &publication.message.topic;
         if !self.topic_limits.allow(topic) {
             return Err(Ending::TopicTooLong(foreign(topic).to_string()));
         }
-        if !self.rights.may_publish(topic) {
-            Refusals::count(&self.surroundings.gate.refusals.publishes);
-            return Err(Ending::NotPermitted(foreign(topic).to_string()));
+        if self.rights.may_publish(topic) {
+            return Ok(incoming);
         }
-        Ok(())
+        Refusals::count(&self.surroundings.gate.refusals.publishes);
+        let (peer, client_id) = (self.peer, foreign(&self.client_id));
+        tracing::warn!(%peer, ?client_id, "message dropped: the user may not publish to \"{}\"", foreign(topic));
+        let (packet_id, qos) = (publication.packet_id, publication.qos);
+        Ok(Incoming::Control(Control::Forbidden { packet_id, qos }))
     }
 
     fn carry_out(&mut self, outgoing: Outgoing) -> Result<(), Ending> {
@@ -444,7 +450,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             }
             Outgoing::Rights(rights) => {
                 self.rights = rights;
-                self.pending.iter().try_for_each(|incoming| self.check_topic(incoming))?;
+                let pending = std::mem::take(&mut self.pending);
+                self.pending =
+                    pending.into_iter().map(|incoming| self.permitted(incoming)).collect::<Result<_, _>>()?;
             }
             Outgoing::Next => (self.handed_over, self.handed_over_bytes) = (false, 0),
             Outgoing::Close(reason) => return Err(Ending::Closed(reason)),

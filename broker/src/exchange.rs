@@ -63,7 +63,7 @@ pub(crate) use crate::exchange::requests::{
     requests,
 };
 use crate::exchange::unfinished::Subscribing;
-use crate::outgoing::{CloseReason, OutgoingSender};
+use crate::outgoing::{CloseReason, OutgoingSender, Reached};
 use crate::owed::OwedLimits;
 use crate::publication::{DelayedWill, Publication, Will};
 use crate::retained::Retained;
@@ -133,8 +133,8 @@ pub(crate) struct Exchange {
     postponed: VecDeque<Request>,
     /// Ways to connections that are to end once this round is safe.
     closing: Vec<OutgoingSender>,
-    /// Connections of this round that have no room for what they send.
-    overdrawn: Vec<ConnectionId>,
+    /// Connections of this round that are closed at its end, and why: they have no room, or break the protocol.
+    to_close: Vec<(ConnectionId, CloseReason)>,
     /// Messages of this round.
     unrouted: Vec<Unrouted>,
     /// Wills of absent clients.
@@ -209,7 +209,7 @@ impl Exchange {
             sweeping: false,
             postponed: VecDeque::new(),
             closing: Vec::new(),
-            overdrawn: Vec::new(),
+            to_close: Vec::new(),
             unrouted: Vec::new(),
             delayed_wills: HashMap::new(),
             served: Vec::new(),
@@ -305,8 +305,8 @@ impl Exchange {
         self.send_owed();
         // What was sent has made room.
         self.retry_held()?;
-        for connection in std::mem::take(&mut self.overdrawn) {
-            self.close(connection, CloseReason::NoRoom)?;
+        for (connection, reason) in std::mem::take(&mut self.to_close) {
+            self.close(connection, reason)?;
         }
         self.send_owed();
         self.ask_for_more();
@@ -371,13 +371,16 @@ impl Exchange {
                 let is_subscribe = matches!(control, Control::Subscribe(_));
                 put_off || unfinished.is_some() || is_subscribe && client.outgoing.is_congested()
             }
-            Control::Release(_) | Control::Disconnect { .. } => false,
+            Control::Forbidden { .. } | Control::Release(_) | Control::Disconnect { .. } => false,
         };
         if must_wait || !client.held.is_empty() {
             client.held.push_back(Incoming::Control(control));
             return Ok(());
         }
         match control {
+            Control::Forbidden { packet_id, qos } => {
+                self.acknowledge_publish(connection, qos, packet_id, Reached::Forbidden);
+            }
             Control::Release(packet_id) => self.release(connection, packet_id),
             Control::Subscribe(subscribe) => self.subscribe(connection, subscribe),
             Control::Unsubscribe(unsubscribe) => self.unsubscribe(connection, &unsubscribe),

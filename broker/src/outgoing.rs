@@ -37,10 +37,10 @@ pub(crate) enum Answer {
     Connected { session_present: bool },
     /// CONNACK with an error.
     Refused(ConnectRefused),
-    /// PUBACK; `reached` tells whether anybody has subscribed to the message.
-    Received { packet_id: u16, reached: bool },
+    /// PUBACK.
+    Received { packet_id: u16, reached: Reached },
     /// PUBREC.
-    Recorded { packet_id: u16, reached: bool },
+    Recorded { packet_id: u16, reached: Reached },
     /// PUBREL; `known` tells whether the broker knows the packet id.
     Release { packet_id: u16, known: bool },
     /// PUBCOMP.
@@ -49,6 +49,16 @@ pub(crate) enum Answer {
     Subscribed { packet_id: u16, grants: Vec<Result<QoS, NotSubscribed>> },
     /// UNSUBACK: which of the filters were subscribed to.
     Unsubscribed { packet_id: u16, existed: Vec<bool> },
+}
+
+/// Whom a message has reached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reached {
+    Somebody,
+    /// Nobody has subscribed to it.
+    Nobody,
+    /// Its client may not publish it: it went nowhere.
+    Forbidden,
 }
 
 /// Why a client may not connect.
@@ -102,6 +112,8 @@ pub(crate) enum CloseReason {
     Stalled,
     #[error("its user has as many bytes on the way, or ids unreleased, as it is allowed")]
     NoRoom,
+    #[error("it has acknowledged a message in a way that does not fit its QoS")]
+    WrongAcknowledgement,
     #[error("the user was removed, or what it has to show or may do was changed")]
     Revoked,
     #[error("{0}")]

@@ -10,7 +10,7 @@ mod frame;
 pub(crate) mod v4;
 pub(crate) mod v5;
 
-use bytes::{Buf, BytesMut};
+use bytes::BytesMut;
 
 pub(crate) use crate::packets::frame::ProtocolError;
 use crate::packets::frame::frame;
@@ -18,6 +18,8 @@ use crate::packets::frame::frame;
 /// The level bytes of MQTT 3.1.1 and MQTT 5.
 const LEVEL_4: u8 = 4;
 const LEVEL_5: u8 = 5;
+/// Added to the level by a bridge of mosquitto's.
+const BRIDGE: u8 = 0x80;
 /// Offsets into a CONNECT without its fixed header.
 const LEVEL_AT: usize = 6;
 const FLAGS_AT: usize = 7;
@@ -25,7 +27,11 @@ const FLAGS_AT: usize = 7;
 /// The first packet of a client.
 #[derive(Debug)]
 pub(crate) enum Connect {
-    V4(rumqttc::Connect),
+    V4 {
+        connect: rumqttc::Connect,
+        /// Whether a bridge says that it is one.
+        is_bridge: bool,
+    },
     V5(mqtt_proto::v5::Connect),
 }
 
@@ -56,24 +62,35 @@ pub(crate) fn read_connect(
     if bytes.first().is_some_and(|byte| *byte != 0x10) {
         return Err(of_unknown(ProtocolError::Violation("the first packet is not a CONNECT")));
     }
-    let Some(frame) = frame(bytes, max_packet_bytes).map_err(of_unknown)? else {
+    let Some(mut frame) = frame(bytes, max_packet_bytes).map_err(of_unknown)? else {
         return Ok(None);
     };
+    let is_bridge = clear_bridge(&mut frame);
     let (level, flags) = level_and_flags(&frame).map_err(of_unknown)?;
     let connect = if level == LEVEL_4 {
-        v4::read_connect(frame, flags, max_packet_bytes).map(Connect::V4)
+        v4::read_connect(frame, flags, max_packet_bytes).map(|connect| Connect::V4 { connect, is_bridge })
     } else {
         v5::read_connect(&frame, flags).map(Connect::V5)
     };
     connect.map(Some).map_err(|error| BadConnect { is_v5: level == LEVEL_5, error })
 }
 
+/// Whether it is a bridge that speaks MQTT 3.1.1; its CONNECT is like any other then.
+fn clear_bridge(frame: &mut [u8]) -> bool {
+    let level_at = header_bytes(frame) + LEVEL_AT;
+    let level = frame.get_mut(level_at).filter(|level| **level == BRIDGE | LEVEL_4);
+    level.map(|level| *level = LEVEL_4).is_some()
+}
+
+/// How long the fixed header is: a byte, and those of the length, of which all but the last have the highest bit.
+fn header_bytes(frame: &[u8]) -> usize {
+    2 + frame.iter().skip(1).take_while(|byte| **byte >= 0x80).count()
+}
+
 /// Level and flags of a CONNECT. Looks at its name first; rumqttc's codec would take a CONNECT of
 /// MQTT 5, which is laid out otherwise, for one of MQTT 3.1.1.
 fn level_and_flags(frame: &[u8]) -> Result<(u8, u8), ProtocolError> {
-    let mut rest = frame;
-    rest.advance(1);
-    while rest.has_remaining() && rest.get_u8() >= 0x80 {}
+    let rest = frame.get(header_bytes(frame)..).unwrap_or_default();
     let level = match (rest.get(..LEVEL_AT), rest.get(LEVEL_AT)) {
         (Some(b"\x00\x04MQTT"), Some(&level @ (LEVEL_4 | LEVEL_5))) => level,
         (Some(b"\x00\x04MQTT"), Some(level)) => return Err(ProtocolError::Level(*level)),

@@ -91,8 +91,10 @@ impl Ack {
 /// What an [`Ack`] changed.
 #[derive(Debug)]
 pub(crate) enum Outcome {
-    /// Nothing: it fits nothing under way.
+    /// Nothing: nothing of this id is under way.
     Nothing,
+    /// Nothing: what is under way under this id is to be acknowledged in another way.
+    Unfit,
     /// The delivery has come to its end.
     Completed { position: u64, owed: Option<Owed> },
     /// The client has the message and does not take it again: to be answered with PUBREL.
@@ -352,14 +354,14 @@ impl Session {
         Some(Next::Deliver(delivery))
     }
 
-    /// Takes an acknowledgement. One that fits nothing under way (late, or sent twice) changes
+    /// Takes an acknowledgement. One of an id of which nothing is under way (late, or sent twice) changes
     /// nothing, and is no sign that the client gets anywhere.
     pub(crate) fn acknowledge(&mut self, ack: Ack, now: Instant) -> Outcome {
         let outcome = self.strike(ack);
         let struck = match &outcome {
             Outcome::Completed { owed, .. } => owed.as_ref(),
             Outcome::Recorded { owed, .. } => Some(owed),
-            Outcome::Nothing | Outcome::Release | Outcome::Unknown => return outcome,
+            Outcome::Nothing | Outcome::Unfit | Outcome::Release | Outcome::Unknown => return outcome,
         };
         self.cost -= struck.map_or(0, Owed::cost);
         self.idle_since = now;
@@ -387,7 +389,7 @@ impl Session {
             None => Outcome::Release,
             other => {
                 *owed = other;
-                Outcome::Nothing
+                Outcome::Unfit
             }
         }
     }
@@ -414,7 +416,8 @@ impl Session {
                     Outcome::Completed { position, owed }
                 })
             }
-            _ => Outcome::Nothing,
+            Some(_) => Outcome::Unfit,
+            None => Outcome::Nothing,
         }
     }
 

@@ -40,6 +40,15 @@ pub(crate) fn valid_string(text: &str) -> bool {
     !text.contains('\0')
 }
 
+/// Whether only the broker itself may publish under `topic`: under `$SYS`, but for what a bridge of mosquitto's
+/// says of its connection there.
+pub(crate) fn is_brokers_own(topic: &str) -> bool {
+    let Some(below) = topic.strip_prefix("$SYS") else { return false };
+    let bridge = below.strip_prefix("/broker/connection/").and_then(|rest| rest.strip_suffix("/state"));
+    let is_of_bridge = bridge.is_some_and(|name| !name.is_empty() && !name.contains('/'));
+    (below.is_empty() || below.starts_with('/')) && !is_of_bridge
+}
+
 /// Whether `filter` asks for a shared subscription.
 pub(crate) fn shared(filter: &str) -> bool {
     filter == "$share" || filter.starts_with("$share/")
@@ -71,6 +80,22 @@ mod tests {
         }
         for topic in ["", "a/+", "#", "a#", "a\0b"] {
             assert!(!valid_topic(topic), "{topic:?}");
+        }
+    }
+
+    #[test]
+    fn sys_is_the_brokers_own_but_for_bridges() {
+        for topic in [
+            "$SYS",
+            "$SYS/",
+            "$SYS/broker/uptime",
+            "$SYS/broker/connection//state",
+            "$SYS/broker/connection/a/b/state",
+        ] {
+            assert!(is_brokers_own(topic), "{topic:?}");
+        }
+        for topic in ["$SYS/broker/connection/attic.home/state", "$SYSTEM/x", "SYS/x", "$x", "a/$SYS"] {
+            assert!(!is_brokers_own(topic), "{topic:?}");
         }
     }
 

@@ -12,8 +12,8 @@ pub(crate) struct Options {
     /// The user's name; a publisher's is its site
     #[arg(required_unless_present = "list")]
     name: Option<UserName>,
-    /// What the user may do: at the broker publisher, recorder, web, alarms, reader, home-assistant
-    /// or admin; at the pages look or enter-readings
+    /// What the user may do: at the broker publisher, recorder, web, alarms, reader, home-assistant,
+    /// bridge or admin; at the pages look or enter-readings
     #[arg(long, value_name = "ROLE")]
     role: Option<Role>,
     /// The users file
@@ -45,8 +45,8 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
         let is_new = !file.contains(name);
         if is_new && options.role.is_none() {
             bail!(
-                "user \"{name}\" is new: give --role publisher, recorder, web, alarms, reader, home-assistant, look, \
-                 enter-readings or admin"
+                "user \"{name}\" is new: give --role publisher, recorder, web, alarms, reader, home-assistant, bridge, \
+                 look, enter-readings or admin"
             );
         }
         // No password is asked for if only the role changes.

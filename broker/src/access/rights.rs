@@ -6,7 +6,7 @@ use broker_users::{PasswordHash, User, UserName};
 
 use crate::access::entrance::Entrance;
 use crate::account::Owner;
-use crate::topics::valid_filter;
+use crate::topics::{is_brokers_own, valid_filter};
 
 /// What a client has shown to come in.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -74,7 +74,7 @@ impl Rights {
     }
 
     pub(crate) fn may_publish(&self, topic: &str) -> bool {
-        self.publish.iter().any(|filter| permits(filter, topic))
+        !is_brokers_own(topic) && self.publish.iter().any(|filter| permits(filter, topic))
     }
 
     /// Whether everything that matches `filter` may be read. A filter that asks for more is
@@ -280,6 +280,25 @@ mod tests {
         let recorder = rights(Role::Recorder, "recorder", "x");
         assert!(recorder.may_publish("powerpi/home/main/recorded"));
         assert!(!recorder.may_publish("powerpi/home/main/minute"));
+    }
+
+    #[test]
+    fn a_bridge_carries_everything_and_says_how_its_connection_is() {
+        let bridge = rights(Role::Bridge, "attic", "x");
+        for topic in
+            ["powerpi/home/main/minute", "zigbee2mqtt/plug", "$SYS/broker/connection/attic.home/state"]
+        {
+            assert!(bridge.may_publish(topic), "{topic}");
+        }
+        assert!(bridge.may_subscribe("#") && !bridge.may_subscribe("$SYS/#"));
+        for user in [bridge, rights(Role::Admin, "admin", "x")] {
+            assert!(
+                !user.may_publish("$SYS/broker/uptime")
+                    && !user.may_publish("$SYS/broker/connection/a/b/state")
+            );
+        }
+        assert!(rights(Role::Admin, "admin", "x").may_publish("$SYS/broker/connection/a.b/state"));
+        assert!(!rights(Role::Publisher, "home", "x").may_publish("$SYS/broker/connection/a.b/state"));
     }
 
     #[test]

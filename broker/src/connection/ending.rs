@@ -21,9 +21,6 @@ pub(crate) enum Ending {
     #[error("login refused: {0}")]
     NotAdmitted(#[from] access::LoginRefused),
     /// The topic, as it may be shown.
-    #[error("the user may not publish to \"{0}\"")]
-    NotPermitted(String),
-    /// The topic, as it may be shown.
     #[error("the topic is longer or deeper than [mqtt] max_topic_bytes and max_topic_levels allow: \"{0}\"")]
     TopicTooLong(String),
     #[error("TLS: {}", foreign(&.0.to_string()))]

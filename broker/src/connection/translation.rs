@@ -25,15 +25,19 @@ const MAX_CLIENT_ID_BYTES: usize = 256;
 /// The version of MQTT that a client speaks, and what it has said about how.
 #[derive(Debug)]
 pub(super) enum Version {
-    V4 { max_packet_bytes: usize },
+    V4 {
+        max_packet_bytes: usize,
+        /// Whether it is a bridge of another broker.
+        is_bridge: bool,
+    },
     V5(v5::Terms),
 }
 
 /// What a CONNECT asks for, and in which version.
 pub(super) fn connect_request(connect: Connect, settings: &MqttSettings) -> (ConnectRequest, Version) {
     match connect {
-        Connect::V4(connect) => {
-            let version = Version::V4 { max_packet_bytes: settings.max_packet_bytes };
+        Connect::V4 { connect, is_bridge } => {
+            let version = Version::V4 { max_packet_bytes: settings.max_packet_bytes, is_bridge };
             (v4::connect_request(connect), version)
         }
         Connect::V5(connect) => {
@@ -47,7 +51,7 @@ pub(super) fn connect_request(connect: Connect, settings: &MqttSettings) -> (Con
 pub(super) fn refuse_connect(bad: &BadConnect) -> Option<BytesMut> {
     match bad.error {
         // The client speaks a later version, whose CONNACK begins like that of the last one we
-        // know. (With the highest bit, it is a bridge of mosquitto's that speaks MQTT 3.1.1.)
+        // know. (With the highest bit, it is a bridge that speaks MQTT 3.1.)
         ProtocolError::Level(6..0x80) => v5::refuse_level(),
         ProtocolError::Level(_) => v4::refuse(ConnectReturnCode::RefusedProtocolVersion),
         _ if bad.is_v5 => v5::refuse_error(&bad.error),
@@ -101,7 +105,7 @@ impl Version {
     /// Takes what the next packet in `bytes` asks for; `None` if it has not arrived completely.
     pub(super) fn read(&mut self, bytes: &mut BytesMut) -> Result<Option<FromClient>, ProtocolError> {
         match self {
-            Version::V4 { max_packet_bytes } => v4::read(bytes, *max_packet_bytes),
+            Version::V4 { max_packet_bytes, is_bridge } => v4::read(bytes, *max_packet_bytes, *is_bridge),
             Version::V5(terms) => terms.read(bytes),
         }
     }

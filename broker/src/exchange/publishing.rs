@@ -7,7 +7,7 @@ use rumqttc::mqttbytes::QoS;
 use crate::account::{Kind, Owner, RECEIVED};
 use crate::exchange::{Exchange, Incoming, USUAL_MATCHES, Unrouted};
 use crate::message::{Message, lower};
-use crate::outgoing::{Answer, Outgoing};
+use crate::outgoing::{Answer, CloseReason, Outgoing, Reached};
 use crate::owed::{MessageNumber, Owed};
 use crate::publication::Publication;
 use crate::router::{Match, RouterFailure};
@@ -68,7 +68,7 @@ impl Exchange {
         recipients: &[Recipient],
     ) {
         if publication.qos == QoS::ExactlyOnce && !self.has_room_to_receive(connection) {
-            self.overdrawn.push(connection);
+            self.to_close.push((connection, CloseReason::NoRoom));
             return;
         }
         let must_wait =
@@ -87,8 +87,18 @@ impl Exchange {
         if is_new {
             self.pass_on(&publication, owner, recipients);
         }
-        let reached = !is_new || !recipients.is_empty();
-        let answer = match publication.qos {
+        let reached = if is_new && recipients.is_empty() { Reached::Nobody } else { Reached::Somebody };
+        self.acknowledge_publish(connection, publication.qos, packet_id, reached);
+    }
+
+    pub(super) fn acknowledge_publish(
+        &mut self,
+        connection: ConnectionId,
+        qos: QoS,
+        packet_id: u16,
+        reached: Reached,
+    ) {
+        let answer = match qos {
             QoS::AtMostOnce => return,
             QoS::AtLeastOnce => Answer::Received { packet_id, reached },
             QoS::ExactlyOnce => Answer::Recorded { packet_id, reached },
@@ -248,7 +258,8 @@ impl Exchange {
         self.sendable = sendable;
     }
 
-    /// Strikes what a client has acknowledged.
+    /// Strikes what a client has acknowledged. One whose answer is not for a message of that QoS goes
+    /// [MQTT-4.3.2, 4.3.3].
     pub(super) fn acknowledge(&mut self, connection: ConnectionId, acks: &[Ack]) {
         let Some(client) = self.clients.get_mut(&connection) else {
             return;
@@ -262,6 +273,10 @@ impl Exchange {
             let mut known = true;
             match session.acknowledge(*ack, self.now) {
                 Outcome::Nothing => continue,
+                Outcome::Unfit => {
+                    self.to_close.push((connection, CloseReason::WrongAcknowledgement));
+                    break;
+                }
                 Outcome::Completed { position, owed } => {
                     delivered = true;
                     if lasting {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use rumqttc::mqttbytes::QoS;
 use tokio::sync::mpsc;
 
 use crate::access::{Access, Rights};
@@ -37,6 +38,12 @@ pub(crate) enum Incoming {
 /// A packet that comes after everything its client has published before.
 #[derive(Debug)]
 pub(crate) enum Control {
+    /// A PUBLISH with this packet id that its client may not: it goes nowhere, and is acknowledged all the same,
+    /// since a client that gets no answer sends it again over every connection.
+    Forbidden {
+        packet_id: u16,
+        qos: QoS,
+    },
     /// PUBREL.
     Release(u16),
     Subscribe(Subscribe),

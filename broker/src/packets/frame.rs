@@ -25,7 +25,7 @@ pub(crate) enum ProtocolError {
     Level(u8),
     #[error("more unacknowledged messages than the receive maximum allows")]
     ReceiveMaximum,
-    #[error("a topic alias out of range or not set before")]
+    #[error("a topic alias out of range")]
     TopicAlias,
     #[error("subscription identifiers are not available")]
     SubscriptionIdentifier,

@@ -94,11 +94,15 @@ fn check_canonical(packet: &Packet, frame: &[u8]) -> Result<(), ProtocolError> {
 fn check(packet: &Packet) -> Result<(), ProtocolError> {
     let packet_id = match packet {
         Packet::Publish(publish) => return check_publish(publish),
-        Packet::Subscribe(subscribe) => subscribe.pkid,
+        Packet::Subscribe(subscribe) => {
+            check_filters(subscribe.filters.iter().map(|filter| filter.path.as_str()))?;
+            subscribe.pkid
+        }
         Packet::Unsubscribe(unsubscribe) => {
             if unsubscribe.topics.is_empty() {
                 return violation("an UNSUBSCRIBE without filters");
             }
+            check_filters(unsubscribe.topics.iter().map(String::as_str))?;
             unsubscribe.pkid
         }
         Packet::PubAck(ack) => ack.pkid,
@@ -109,6 +113,15 @@ fn check(packet: &Packet) -> Result<(), ProtocolError> {
     };
     if packet_id == 0 {
         return violation("a packet id of 0");
+    }
+    Ok(())
+}
+
+/// An empty filter, or one with NUL, makes the packet one that nobody may send [MQTT-4.7.3-1, 4.7.3-2]; one with a
+/// misplaced wildcard is refused for itself.
+fn check_filters<'a>(mut filters: impl Iterator<Item = &'a str>) -> Result<(), ProtocolError> {
+    if filters.any(|filter| filter.is_empty() || !valid_string(filter)) {
+        return violation("an empty filter, or one with NUL");
     }
     Ok(())
 }

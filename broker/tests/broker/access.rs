@@ -7,9 +7,12 @@ use std::time::{Duration, Instant};
 
 use broker_users::{PasswordHash, Role, UsersFile};
 use rumqttc::mqttbytes::QoS;
-use rumqttc::{ConnAck, Connect, ConnectReturnCode, LastWill, Login, Packet, SubscribeReasonCode};
+use rumqttc::{
+    ConnAck, Connect, ConnectReturnCode, LastWill, Login, Packet, PubComp, PubRec, PubRel,
+    SubscribeReasonCode,
+};
 
-use crate::common::{Client, dial_from, qos1, text};
+use crate::common::{Client, dial_from, qos2, text};
 use crate::program::{Home, Running};
 
 /// How long a reload, or a client that others are to be in the way of, may take.
@@ -91,16 +94,51 @@ fn a_publisher_is_held_to_its_site() {
         mosquitto(&home, "mosquitto_pub", "hq", &["-t", topic, "-m", message, "-q", "0"]);
     }
     assert_eq!(text(&reader.receive_message()), "own");
-    // It is told by the end of its connection; what it may do before that counts.
+    // It is acknowledged, or the client would send it again over each connection; it goes nowhere, and what the
+    // client may publish goes on.
     let mut publisher = client(&home, "hq");
-    publisher.publish("powerpi/hq/main/minute", "before");
-    publisher.send(&qos1(8, "powerpi/other/main/minute", "x", true));
-    publisher.expect_end();
-    reader.expect_messages(["before"]);
+    for (topic, payload) in [
+        ("powerpi/hq/main/minute", "before"),
+        ("powerpi/other/main/minute", "foreign"),
+        ("$SYS/broker/uptime", "foreign"),
+        ("powerpi/hq/main/minute", "after"),
+    ] {
+        publisher.publish_retain(topic, payload, true);
+    }
+    publisher.send(&qos2(9, "powerpi/other/main/minute", "foreign"));
+    assert_eq!(publisher.receive(), Packet::PubRec(PubRec::new(9)));
+    publisher.send(&Packet::PubRel(PubRel::new(9)));
+    assert_eq!(publisher.receive(), Packet::PubComp(PubComp::new(9)));
+    reader.expect_messages(["before", "after"]);
+    let (mut other, _) = Client::connect(home.address, connect_as("reader", "other"));
+    other.subscribe("powerpi/#", QoS::AtLeastOnce);
+    other.expect_messages(["after"]);
+    other.ping();
     // A will is looked at as well.
     let mut connect = connect_as("hq", "w");
     connect.last_will = Some(LastWill::new("powerpi/other/status", "x", QoS::AtMostOnce, true));
     assert_eq!(answer(home.address, connect), ConnectReturnCode::NotAuthorized);
+    // Not even an admin speaks for the broker.
+    let mut connect = Connect::new("w");
+    connect.last_will = Some(LastWill::new("$SYS/broker/uptime", "x", QoS::AtMostOnce, true));
+    let open = Home::new();
+    let _running = open.start();
+    assert_eq!(answer(open.address, connect), ConnectReturnCode::NotAuthorized);
+}
+
+/// Tasmota and its like offer a user name and a password whatever they are told.
+#[test]
+fn where_there_are_no_users_any_name_is_as_good_as_none() {
+    let home = Home::new();
+    let running = home.start();
+    assert_eq!(answer(home.address, connect_as("DVES_USER", "plug")), ConnectReturnCode::Success);
+    running.stop();
+    // With users it is wrong, also where anonymous clients come in.
+    add_users(&home, &[("reader", Role::Reader)]);
+    home.write(&access_settings(&home).replace("[store]", "anonymous = 'everywhere'\n[store]"));
+    let _running = home.start();
+    assert_eq!(answer(home.address, connect_as("DVES_USER", "plug")), ConnectReturnCode::BadUserNamePassword);
+    assert_eq!(answer(home.address, Connect::new("plug")), ConnectReturnCode::Success);
 }
 
 #[test]
@@ -118,8 +156,8 @@ fn a_reader_reads_what_it_may_and_publishes_nothing() {
         };
         assert_eq!(reader.try_subscribe(filter, QoS::AtLeastOnce), expected, "{filter}");
     }
-    reader.send(&qos1(1, "powerpi/hq/main/minute", "x", false));
-    reader.expect_end();
+    reader.publish("powerpi/hq/main/minute", "x");
+    reader.ping();
     // The figures have counted it.
     let mut admin = client(&home, "admin");
     admin.subscribe("$SYS/broker/access/refused/+", QoS::AtMostOnce);
@@ -153,8 +191,9 @@ fn own_filters_know_user_and_client() {
     assert!(!may_subscribe(&home, "out/+/#", "+"));
     let (mut one, _) = Client::connect(home.address, connect_as("reader", "one"));
     one.publish("in/reader/one", "x");
-    one.send(&qos1(9, "in/reader/two", "x", false));
-    one.expect_end();
+    one.subscribe("out/one/#", QoS::AtLeastOnce);
+    one.publish("in/reader/two", "x");
+    assert!(home.log().contains("message dropped: the user may not publish to \"in/reader/two\""));
 }
 
 fn may_subscribe(home: &Home, filter: &str, client_id: &str) -> bool {

@@ -16,11 +16,11 @@ fn refusal(code: ConnectReturnCode) -> Packet {
 #[test]
 fn other_protocol_levels_are_refused_with_their_code() {
     let broker = TestBroker::start();
-    // MQTT 3.1, a level before it, and mosquitto's bridge, which then tries MQTT 3.1.1.
+    // MQTT 3.1, a level before it, and a bridge that speaks MQTT 3.1.
     let connects: [&[u8]; 3] = [
         b"\x10\x0f\x00\x06MQIsdp\x03\x02\x00\x3c\x00\x01a",
         b"\x10\x0d\x00\x04MQTT\x02\x02\x00\x3c\x00\x01a",
-        b"\x10\x0d\x00\x04MQTT\x84\x02\x00\x3c\x00\x01a",
+        b"\x10\x0d\x00\x04MQTT\x83\x02\x00\x3c\x00\x01a",
     ];
     for connect in connects {
         let mut client = broker.raw();

@@ -3,6 +3,7 @@
 
 mod access;
 mod bounds;
+mod bridges;
 mod certificates;
 mod common;
 mod connecting;

@@ -8,7 +8,7 @@ use rumqttc::mqttbytes::QoS;
 use rumqttc::{Connect, ConnectReturnCode, LastWill};
 
 use crate::access::{access_settings, add_users, answer, connect_as, password};
-use crate::common::{Client, qos1};
+use crate::common::Client;
 use crate::program::{Home, Running};
 use crate::v5::client::{V5, lasting as lasting5};
 
@@ -200,8 +200,8 @@ fn rights_that_are_taken_end_at_once_and_can_be_given_back() {
     let (mut watcher, _) = client(&home, connect_as("admin", "watcher"));
     watcher.subscribe("#", QoS::AtLeastOnce);
     watcher.expect_messages(["forbidden"]);
-    me.send(&qos1(9, "b/3", "forbidden", false));
-    me.expect_end();
+    me.publish("b/3", "forbidden");
+    drop(me);
     admin.publish("a/3", "third");
     watcher.expect_messages(["third"]);
     away.expect_messages(["third"]);

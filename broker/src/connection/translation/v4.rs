@@ -54,22 +54,22 @@ pub(super) fn refuse(code: ConnectReturnCode) -> Option<BytesMut> {
 pub(super) fn read(
     bytes: &mut BytesMut,
     max_packet_bytes: usize,
+    is_bridge: bool,
 ) -> Result<Option<FromClient>, ProtocolError> {
-    v4::read(bytes, max_packet_bytes)?.map(incoming).transpose()
+    v4::read(bytes, max_packet_bytes)?.map(|packet| incoming(packet, is_bridge)).transpose()
 }
 
-fn incoming(packet: Packet) -> Result<FromClient, ProtocolError> {
+fn incoming(packet: Packet, is_bridge: bool) -> Result<FromClient, ProtocolError> {
     let control = match packet {
         Packet::Publish(publish) => {
-            return publication(publish)
-                .map(|publication| FromClient::Ordered(Incoming::Publish(publication)));
+            return Ok(FromClient::Ordered(Incoming::Publish(publication(publish))));
         }
         Packet::PubAck(ack) => return Ok(FromClient::Ack(Ack::Received(ack.pkid))),
         Packet::PubRec(ack) => return Ok(FromClient::Ack(Ack::Recorded(ack.pkid))),
         Packet::PubComp(ack) => return Ok(FromClient::Ack(Ack::Completed(ack.pkid))),
         Packet::PingReq => return Ok(FromClient::Ping),
         Packet::PubRel(release) => Control::Release(release.pkid),
-        Packet::Subscribe(subscribe) => Control::Subscribe(subscription(subscribe)),
+        Packet::Subscribe(subscribe) => Control::Subscribe(subscription(subscribe, is_bridge)),
         Packet::Unsubscribe(unsubscribe) => {
             Control::Unsubscribe(Unsubscribe { packet_id: unsubscribe.pkid, filters: unsubscribe.topics })
         }
@@ -82,24 +82,22 @@ fn incoming(packet: Packet) -> Result<FromClient, ProtocolError> {
     Ok(FromClient::Ordered(Incoming::Control(control)))
 }
 
-fn publication(publish: Publish) -> Result<Publication, ProtocolError> {
-    if publish.topic.starts_with("$SYS/") {
-        return Err(ProtocolError::Violation("$SYS is the broker's own"));
-    }
+fn publication(publish: Publish) -> Publication {
     // A copy, so that a message kept for long does not keep all that was read with it.
     let message = Message::plain(publish.topic, Bytes::copy_from_slice(&publish.payload));
-    Ok(Publication {
+    Publication {
         message: Arc::new(message),
         qos: publish.qos,
         retain: publish.retain,
         packet_id: publish.pkid,
-    })
+    }
 }
 
-fn subscription(subscribe: rumqttc::Subscribe) -> Subscribe {
+/// A bridge does not want back what it has brought, and has to know which messages are retained.
+fn subscription(subscribe: rumqttc::Subscribe, is_bridge: bool) -> Subscribe {
     let wanted = |filter: rumqttc::SubscribeFilter| Wanted {
         filter: filter.path,
-        options: SubscriptionOptions { qos: filter.qos, no_local: false, retain_as_published: false },
+        options: SubscriptionOptions { qos: filter.qos, no_local: is_bridge, retain_as_published: is_bridge },
         retained: RetainedWanted::Always,
     };
     Subscribe { packet_id: subscribe.pkid, filters: subscribe.filters.into_iter().map(wanted).collect() }

@@ -206,5 +206,5 @@ fn a_topic_may_be_sent_as_a_number() {
     // Numbers are forgotten with the connection.
     let (mut publisher, _) = V5::connect(broker.address, connect("publisher"));
     publisher.send(aliased("", 1));
-    publisher.expect_disconnect(DisconnectReasonCode::TopicAliasInvalid);
+    publisher.expect_disconnect(DisconnectReasonCode::ProtocolError);
 }

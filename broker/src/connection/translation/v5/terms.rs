@@ -21,7 +21,7 @@ use super::values::{
 use crate::connection::Ending;
 use crate::connection::translation::{FromClient, Written};
 use crate::exchange::{Control, Incoming};
-use crate::outgoing::Answer;
+use crate::outgoing::{Answer, Reached};
 use crate::packets::{self, ProtocolError};
 use crate::publication::Publication;
 use crate::session::{Ack, Delivery, Expiry};
@@ -116,9 +116,6 @@ impl Terms {
 
     fn publication(&mut self, publish: Publish, now: Instant) -> Result<Publication, ProtocolError> {
         let topic = self.topic(&publish)?;
-        if topic.starts_with("$SYS/") {
-            return Err(ProtocolError::Violation("$SYS is the broker's own"));
-        }
         let packet_id = publish.qos_pid.pid().map_or(0, Pid::value);
         if packet_id != 0 {
             if self.unacknowledged >= self.receive_maximum {
@@ -144,7 +141,8 @@ impl Terms {
             return Err(ProtocolError::TopicAlias);
         }
         if name.is_empty() {
-            return self.aliases.get(&alias).cloned().ok_or(ProtocolError::TopicAlias);
+            let known = self.aliases.get(&alias).cloned();
+            return known.ok_or(ProtocolError::Violation("a topic alias that has no topic yet"));
         }
         self.aliases.insert(alias, name.to_owned());
         Ok(name.to_owned())
@@ -168,7 +166,8 @@ impl Terms {
         answer: Answer,
         to: &mut BytesMut,
     ) -> Result<(), ProtocolError> {
-        if let Answer::Received { .. } | Answer::Completed { known: true, .. } = answer {
+        let refuses = matches!(answer, Answer::Recorded { reached: Reached::Forbidden, .. });
+        if refuses || matches!(answer, Answer::Received { .. } | Answer::Completed { known: true, .. }) {
             self.unacknowledged = self.unacknowledged.saturating_sub(1);
         }
         let packet = self.answer(answer)?;
@@ -183,13 +182,21 @@ impl Terms {
                 connack.properties.reason_string = Some(refusal.to_string().into());
                 connack.into()
             }
-            Answer::Received { packet_id, reached: true } => Puback::new_success(pid(packet_id)?).into(),
-            Answer::Received { packet_id, reached: false } => {
-                Puback::new(pid(packet_id)?, PubackReasonCode::NoMatchingSubscribers).into()
+            Answer::Received { packet_id, reached } => {
+                let reason = match reached {
+                    Reached::Somebody => PubackReasonCode::Success,
+                    Reached::Nobody => PubackReasonCode::NoMatchingSubscribers,
+                    Reached::Forbidden => PubackReasonCode::NotAuthorized,
+                };
+                Puback::new(pid(packet_id)?, reason).into()
             }
-            Answer::Recorded { packet_id, reached: true } => Pubrec::new_success(pid(packet_id)?).into(),
-            Answer::Recorded { packet_id, reached: false } => {
-                Pubrec::new(pid(packet_id)?, PubrecReasonCode::NoMatchingSubscribers).into()
+            Answer::Recorded { packet_id, reached } => {
+                let reason = match reached {
+                    Reached::Somebody => PubrecReasonCode::Success,
+                    Reached::Nobody => PubrecReasonCode::NoMatchingSubscribers,
+                    Reached::Forbidden => PubrecReasonCode::NotAuthorized,
+                };
+                Pubrec::new(pid(packet_id)?, reason).into()
             }
             Answer::Release { packet_id, known: true } => Pubrel::new_success(pid(packet_id)?).into(),
             Answer::Release { packet_id, known: false } => {
