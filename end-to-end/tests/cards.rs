@@ -135,8 +135,8 @@ fn a_meter_replaced_while_the_server_is_away_has_both_constants() {
     let pulses =
         |minutes: &[(Minute, u32)]| minutes.iter().map(|(_, pulses)| u64::from(*pulses)).sum::<u64>();
     let sum = site.ledger().sum(&known, Minute::nearest(0)..Minute::nearest(i64::MAX)).unwrap();
-    let shares: Vec<_> = sum.shares().map(|(constant, pulses)| (constant.get(), pulses)).collect();
-    assert_eq!(shares, [(500, pulses(&new)), (1000, pulses(&old))]);
+    let shares: Vec<_> = sum.shares().map(|(constant, pulses)| (constant.per_unit(), pulses)).collect();
+    assert_eq!(shares, [(500.0, pulses(&new)), (1000.0, pulses(&old))]);
     publisher.stop();
 
     // The reading that the new meter shows: the total goes on from there, no minute changes.

@@ -21,7 +21,7 @@ async fn gas_is_counted_in_cubic_metres_by_everybody() {
 
     let one = |topic: &str| mosquitto_sub(site.mqtt, topic, 1, 60).pop().unwrap().1;
     let info = Info::from_json(one("powerpi/hq/gas/info").as_bytes()).unwrap();
-    assert_eq!((info.medium, info.constant.get()), (Medium::Gas, 1000));
+    assert_eq!((info.medium, info.constant.per_unit()), (Medium::Gas, 1000.0));
     let state = State::from_json(one("powerpi/hq/gas/state").as_bytes()).unwrap();
     assert_eq!((state.volume_m3, state.energy_kwh), (Some(state.total as f64 / 1000.0), None));
     assert!(state.flow_l_h.is_some() && state.power_w.is_none(), "{state:?}");
@@ -45,4 +45,32 @@ async fn gas_is_counted_in_cubic_metres_by_everybody() {
     assert!(now.contains("l/h"), "{now}");
     browser.wait_for("/[0-9]/.test(document.querySelector('[data-power]').textContent)").await;
     browser.close().await;
+}
+
+/// Behind a current transformer: five pulses are 26⅔ Wh.
+#[test]
+fn a_constant_that_is_not_whole_is_exact_on_the_whole_way() {
+    let from = Timestamp::from_second(daemon_runtime::now().as_second() - 3600).unwrap();
+    let site = Site::new(&format!(
+        "[[meter]]\nid = 'shop'\npulses_per_kwh = 187.5\n\
+         [meter.source]\nkind = 'simulated'\nkwh_per_year = 50000.0\nfrom = '{from:.0}'\n"
+    ));
+    let _daemons = ["powerpi-broker", "powerpi-recorder", "powerpi-web", "pi-publisher"]
+        .map(|daemon| site.start(daemon));
+    wait_until("an hour is recorded", || site.recorded("hq/shop").len() >= 59);
+    let info = mosquitto_sub(site.mqtt, "powerpi/hq/shop/info", 1, 60).pop().unwrap().1;
+    assert!(info.contains("\"pulses_per_kwh\":187.5"), "{info}");
+    let json =
+        |path: &str| -> serde_json::Value { serde_json::from_str(&http_get(site.web, path).1).unwrap() };
+    assert_eq!(json("/api/v1/meters/hq/shop")["pulses_per_kwh"], 187.5);
+    let minutes = json("/api/v1/meters/hq/shop/energy?step=minute");
+    let rows = minutes["rows"].as_array().unwrap();
+    let counted = rows.iter().filter(|row| row["pulses"].as_u64().is_some_and(|pulses| pulses > 0));
+    let mut pulses = 0;
+    for row in counted {
+        let of_minute = row["pulses"].as_u64().unwrap();
+        assert!((row["kwh"].as_f64().unwrap() - of_minute as f64 / 187.5).abs() < 1e-6, "{row}");
+        pulses += of_minute;
+    }
+    assert!(pulses > 59, "more than a pulse a minute: {pulses}");
 }

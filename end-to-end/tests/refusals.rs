@@ -47,7 +47,7 @@ fn bad_ids_and_missing_meters_are_named() {
     let twice = format!("state_dir = '.'\n{METER}{METER}");
     assert_refused("pi-publisher", &twice, 2, &["two meters", "main"]);
     let constant = METER.replace("1000", "0");
-    assert_refused("pi-publisher", &constant, 2, &["meter.1.pulses_per_kwh", "1 to 1000000"]);
+    assert_refused("pi-publisher", &constant, 2, &["meter.1.pulses_per_kwh", "0.001 to 1000000"]);
     assert_refused("powerpi-web", "time_zone = 'Europe/Berln'", 2, &["time_zone", "Europe/Berln"]);
 }
 

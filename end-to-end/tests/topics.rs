@@ -48,7 +48,7 @@ fn every_documented_topic_carries_its_payload() {
     // Retained is what is documented as retained.
     let retained = mosquitto_sub(site.mqtt, "powerpi/hq/main/info", 1, 60);
     let info = Info::from_json(retained[0].1.as_bytes()).unwrap();
-    assert_eq!((info.name.as_str(), info.constant.get(), info.oldest_seq), ("main", 1000, 1));
+    assert_eq!((info.name.as_str(), info.constant.per_unit(), info.oldest_seq), ("main", 1000.0, 1));
     let announced = mosquitto_sub(site.mqtt, "homeassistant/device/+/config", 1, 60);
     assert!(announced[0].1.contains("\"state_topic\":\"powerpi/hq/main/state\""), "{announced:?}");
 }

@@ -20,14 +20,14 @@ pub(crate) struct Constants(Vec<(i64, MeterConstant)>);
 impl Constants {
     pub(crate) fn read(connection: &Connection, meter_row: i64) -> Result<Self, LedgerError> {
         let mut statement = connection.prepare_cached(
-            "SELECT from_minute, constant FROM constant WHERE meter = ?1 ORDER BY from_minute",
+            "SELECT from_minute, millionths FROM constant WHERE meter = ?1 ORDER BY from_minute",
         )?;
         let rows =
             statement.query_map([meter_row], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, u64>(1)?)))?;
         let constants: Vec<_> = rows
             .map(|row| -> Result<_, LedgerError> {
                 let (from, constant) = row?;
-                Ok((from, MeterConstant::try_from(constant).map_err(damaged)?))
+                Ok((from, MeterConstant::from_millionths(constant).map_err(damaged)?))
             })
             .collect::<Result<_, _>>()?;
         if constants.is_empty() {
@@ -55,10 +55,10 @@ impl Constants {
     }
 }
 
-/// The constant of a meter; a meter without one is a damaged row.
-pub(crate) fn newest(connection: &Connection, meter_row: i64) -> Result<Option<u32>, rusqlite::Error> {
+/// The constant of a meter, in millionths; a meter without one has not said it yet.
+pub(crate) fn newest(connection: &Connection, meter_row: i64) -> Result<Option<u64>, rusqlite::Error> {
     connection
-        .prepare_cached("SELECT constant FROM constant WHERE meter = ?1 ORDER BY from_minute DESC LIMIT 1")?
+        .prepare_cached("SELECT millionths FROM constant WHERE meter = ?1 ORDER BY from_minute DESC LIMIT 1")?
         .query_map([meter_row], |row| row.get(0))?
         .next()
         .transpose()
@@ -75,7 +75,7 @@ pub(crate) fn set(
     connection
         .prepare_cached("DELETE FROM constant WHERE meter = ?1 AND from_minute >= ?2")?
         .execute(params![meter_row, from_minute])?;
-    if newest(connection, meter_row)? == Some(constant.get()) {
+    if newest(connection, meter_row)? == Some(constant.millionths()) {
         return Ok(());
     }
     let kept: u64 = connection
@@ -85,7 +85,7 @@ pub(crate) fn set(
         return Ok(());
     }
     connection
-        .prepare_cached("INSERT INTO constant (meter, from_minute, constant) VALUES (?1, ?2, ?3)")?
-        .execute(params![meter_row, from_minute, constant.get()])?;
+        .prepare_cached("INSERT INTO constant (meter, from_minute, millionths) VALUES (?1, ?2, ?3)")?
+        .execute(params![meter_row, from_minute, constant.millionths()])?;
     Ok(())
 }

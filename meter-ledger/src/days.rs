@@ -109,24 +109,14 @@ pub(crate) fn unpack(text: &str) -> Result<Vec<OutboxMinute>, LedgerError> {
     Ok(rows)
 }
 
-/// A packed day's minutes; `None` if that day is not packed.
+/// A packed day, which has at least one minute; none if that day is not packed.
+pub(crate) const DAY: &str = "SELECT runs FROM day WHERE meter = ?1 AND day = ?2";
+
+/// The minutes of the packed day that a query with a meter and a day finds; none if it finds none.
 pub(crate) fn read(
     connection: &Connection,
-    meter_row: i64,
-    day: i64,
-) -> Result<Option<Vec<OutboxMinute>>, LedgerError> {
-    let text: Option<String> = connection
-        .prepare_cached("SELECT runs FROM day WHERE meter = ?1 AND day = ?2")?
-        .query_row([meter_row, day], |row| row.get(0))
-        .optional()?;
-    text.map(|text| unpack(&text)).transpose()
-}
-
-/// The minutes of a packed day that a query with a meter and a day finds; none if it finds none.
-pub(crate) fn read_one(
-    connection: &Connection,
-    meter_row: i64,
     sql: &str,
+    meter_row: i64,
     day: i64,
 ) -> Result<Vec<OutboxMinute>, LedgerError> {
     let text: Option<String> =
@@ -134,20 +124,46 @@ pub(crate) fn read_one(
     text.map_or(Ok(Vec::new()), |text| unpack(&text))
 }
 
-/// Writes a packed day, or writes it anew.
-pub(crate) fn write(
+/// Writes a day that is not packed yet.
+pub(crate) fn insert(
     connection: &Connection,
     meter_row: i64,
     day: i64,
     rows: &[OutboxMinute],
 ) -> Result<(), LedgerError> {
-    let sum = shared_minutes(rows);
-    connection
-        .prepare_cached(
-            "INSERT INTO day (meter, day, pulses, minutes, watched_s, most, runs) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
-             ON CONFLICT (meter, day) DO UPDATE SET pulses = ?3, minutes = ?4, watched_s = ?5, most = ?6, runs = ?7",
-        )?
-        .execute(params![meter_row, day, sum.pulses, sum.minutes, sum.watched_s, sum.most, pack(rows)?])?;
+    const INSERT: &str = "
+        INSERT INTO day (meter, day, pulses, minutes, watched_s, most, runs) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+    write(connection, INSERT, (meter_row, day), rows)
+}
+
+/// Writes a packed day anew.
+pub(crate) fn replace(
+    connection: &Connection,
+    meter_row: i64,
+    day: i64,
+    rows: &[OutboxMinute],
+) -> Result<(), LedgerError> {
+    const REPLACE: &str = "
+        UPDATE day SET pulses = ?3, minutes = ?4, watched_s = ?5, most = ?6, runs = ?7 WHERE meter = ?1 AND day = ?2";
+    write(connection, REPLACE, (meter_row, day), rows)
+}
+
+fn write(
+    connection: &Connection,
+    sql: &str,
+    (meter_row, day): (i64, i64),
+    rows: &[OutboxMinute],
+) -> Result<(), LedgerError> {
+    let (sum, runs) = (shared_minutes(rows), pack(rows)?);
+    connection.prepare_cached(sql)?.execute(params![
+        meter_row,
+        day,
+        sum.pulses,
+        sum.minutes,
+        sum.watched_s,
+        sum.most,
+        runs
+    ])?;
     Ok(())
 }
 

@@ -1,5 +1,9 @@
 //! What can go wrong with a ledger.
 
+use std::fmt::Display;
+
+use rusqlite::ErrorCode;
+
 /// Why the ledger failed.
 #[derive(Debug, thiserror::Error)]
 pub enum LedgerError {
@@ -17,6 +21,44 @@ pub enum LedgerError {
     TooManyOutboxes,
 }
 
-pub(crate) fn damaged(error: impl std::fmt::Display) -> LedgerError {
+impl LedgerError {
+    /// Whether the reason is what rows of one meter say, which something else than the recorder wrote or deleted:
+    /// what belongs to others can be read and written all the same. Otherwise it is the file or its disk.
+    pub fn is_of_rows(&self) -> bool {
+        use rusqlite::Error::{
+            FromSqlConversionFailure, IntegralValueOutOfRange, InvalidColumnType, QueryReturnedNoRows,
+            Utf8Error,
+        };
+        match self {
+            Self::Damaged(_) => true,
+            Self::Sqlite(
+                FromSqlConversionFailure(..)
+                | IntegralValueOutOfRange(..)
+                | InvalidColumnType(..)
+                | QueryReturnedNoRows
+                | Utf8Error(..),
+            ) => true,
+            Self::Sqlite(error) => error.sqlite_error_code() == Some(ErrorCode::ConstraintViolation),
+            Self::Open(_) | Self::TooManyOutboxes => false,
+        }
+    }
+}
+
+/// What was found of a meter; `None`, and a line in the log, if its rows cannot be read.
+pub(crate) fn if_readable<T>(
+    meter: impl Display,
+    found: Result<T, LedgerError>,
+) -> Result<Option<T>, LedgerError> {
+    match found {
+        Ok(found) => Ok(Some(found)),
+        Err(error) if error.is_of_rows() => {
+            tracing::error!(%meter, %error, "what the ledger holds of a meter cannot be read; it is left out");
+            Ok(None)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+pub(crate) fn damaged(error: impl Display) -> LedgerError {
     LedgerError::Damaged(error.to_string())
 }

@@ -4,7 +4,7 @@
 use meter_messages::{Meter, Minute, PulseCount};
 use rusqlite::params;
 
-use crate::error::damaged;
+use crate::error::{damaged, if_readable};
 use crate::{Batch, Ledger, LedgerError, OutboxMark, RecordedMeter, Recording};
 
 /// How many minutes of a site are kept aside: five meters' for a week. Invented ones must not fill the disk.
@@ -97,13 +97,15 @@ impl Batch<'_> {
     ) -> Result<Vec<(Meter, PulseCount)>, LedgerError> {
         let mut recorded = Vec::new();
         for Row { meter, meter_row, outbox_row, count } in self.due(latest, most)? {
+            let recording = self.record_of((meter_row, outbox_row), &count);
+            let Some(recording) = if_readable(&meter, recording)? else { continue };
             self.transaction()
                 .prepare_cached("DELETE FROM aside WHERE minute = ?1 AND meter = ?2 AND outbox = ?3")?
                 .execute([count.minute.epoch_minutes(), meter_row, outbox_row])?;
             self.transaction()
                 .prepare_cached("UPDATE aside_of_site SET minutes = minutes - 1 WHERE site = ?1")?
                 .execute([meter.site.as_str()])?;
-            if self.record_of((meter_row, outbox_row), &count)? == Recording::Recorded {
+            if recording == Recording::Recorded {
                 recorded.push((meter, count));
             }
         }
@@ -116,22 +118,24 @@ impl Batch<'_> {
              FROM aside JOIN meter ON meter.id = aside.meter
              WHERE minute <= ?1 ORDER BY minute LIMIT ?2",
         )?;
-        let mut rows = statement.query(params![latest.epoch_minutes(), most])?;
-        let mut due = Vec::new();
-        while let Some(row) = rows.next()? {
-            let (site, meter): (String, String) = (row.get(0)?, row.get(1)?);
-            let count = PulseCount {
-                minute: Minute::from_epoch_minutes(row.get(4)?).map_err(damaged)?,
-                pulses: row.get(5)?,
-                watched_s: row.get(6)?,
-                total: row.get(7)?,
-                seq: row.get(8)?,
-            };
-            let meter =
-                Meter { site: site.parse().map_err(damaged)?, meter: meter.parse().map_err(damaged)? };
-            due.push(Row { meter, meter_row: row.get(2)?, outbox_row: row.get(3)?, count });
-        }
-        Ok(due)
+        let rows = statement.query_map(params![latest.epoch_minutes(), most], |row| Ok(Row::of(row)))?;
+        let rows = rows.map(|row| if_readable("one with minutes kept aside", row?));
+        rows.filter_map(Result::transpose).collect()
+    }
+}
+
+impl Row {
+    fn of(row: &rusqlite::Row<'_>) -> Result<Self, LedgerError> {
+        let (site, meter): (String, String) = (row.get(0)?, row.get(1)?);
+        let count = PulseCount {
+            minute: Minute::from_epoch_minutes(row.get(4)?).map_err(damaged)?,
+            pulses: row.get(5)?,
+            watched_s: row.get(6)?,
+            total: row.get(7)?,
+            seq: row.get(8)?,
+        };
+        let meter = Meter { site: site.parse().map_err(damaged)?, meter: meter.parse().map_err(damaged)? };
+        Ok(Self { meter, meter_row: row.get(2)?, outbox_row: row.get(3)?, count })
     }
 }
 

@@ -52,7 +52,7 @@ impl PackedDays {
     pub(crate) fn write(&mut self, connection: &Connection) -> Result<(), LedgerError> {
         for ((meter_row, day), known) in std::mem::take(&mut self.0) {
             if let Some(known) = known.filter(|known| known.has_changed) {
-                days::write(connection, meter_row, day, &known.rows)?;
+                days::replace(connection, meter_row, day, &known.rows)?;
             }
         }
         Ok(())
@@ -69,8 +69,8 @@ impl PackedDays {
             if self.0.len() >= MOST_DAYS {
                 self.write(connection)?;
             }
-            let rows = days::read(connection, meter_row, key.1)?;
-            self.0.insert(key, rows.map(|rows| Day { rows, has_changed: false }));
+            let rows = days::read(connection, days::DAY, meter_row, key.1)?;
+            self.0.insert(key, (!rows.is_empty()).then_some(Day { rows, has_changed: false }));
         }
         Ok(self.0.get_mut(&key).and_then(Option::as_mut))
     }

@@ -20,6 +20,7 @@ mod rows;
 mod schema;
 mod sum;
 mod trust;
+mod unheard;
 mod writing;
 
 use std::path::Path;
@@ -37,6 +38,7 @@ pub use reading::{RecordedMeter, RecordedMinute};
 use schema::LEDGER;
 pub use sum::Sum;
 pub use trust::{Gap, GapReason, Trust};
+pub use unheard::UnheardMeter;
 pub use writing::{Batch, OutboxMark, Recording};
 
 /// Pages in the write-ahead log before they move to the file: 16 MiB. Each meter's newest minutes have a page of their

@@ -56,7 +56,9 @@ impl Batch<'_> {
     ) -> Result<Entering, LedgerError> {
         let transaction = self.transaction();
         let known: Option<(i64, String)> = transaction
-            .prepare_cached("SELECT id, medium FROM meter WHERE site = ?1 AND meter = ?2")?
+            .prepare_cached(
+                "SELECT id, medium FROM meter WHERE site = ?1 AND meter = ?2 AND constant_millionths > 0",
+            )?
             .query_row(params![meter.site.as_str(), meter.meter.as_str()], |row| {
                 Ok((row.get(0)?, row.get(1)?))
             })

@@ -6,6 +6,7 @@ use rusqlite::{Connection, Transaction, params};
 use sqlite_file::Progress;
 
 use crate::days::{self, day_of, minutes_of};
+use crate::error::if_readable;
 use crate::{LedgerError, rows};
 
 /// A meter's newest day and the one before stay in rows, where minutes are added to them: these are days
@@ -85,11 +86,15 @@ impl NewestMinutes {
             }
             let Some(meter_row) = self.due.pop_front() else { break };
             let Some(known) = self.of_meters.get_mut(&meter_row) else { continue };
-            if pack_oldest(connection, meter_row, known.minute)?.is_some() {
-                self.due.push_back(meter_row);
-                packed += 1;
-            } else {
-                known.is_due = false;
+            let row = format_args!("row {meter_row}");
+            match if_readable(row, pack_oldest(connection, meter_row, known.minute))? {
+                Some(Some(_)) => {
+                    self.due.push_back(meter_row);
+                    packed += 1;
+                }
+                Some(None) => known.is_due = false,
+                // It stays in rows, and is due again when the ledger is opened the next time.
+                None => {}
             }
         }
         Ok(())
@@ -103,7 +108,8 @@ pub(crate) fn newest(connection: &Connection, meter_row: i64) -> Result<Option<i
         .query_row([meter_row], |row| row.get(0))
 }
 
-/// Packs the oldest day of a meter that is in rows, if it is long enough ago; returns how many rows it had.
+/// Packs the oldest day of a meter that is in rows, if it is long enough ago; returns how many rows it had. A day
+/// that cannot be packed, because a row of it cannot be read or something is packed there already, is left as it is.
 fn pack_oldest(connection: &Connection, meter_row: i64, newest: i64) -> Result<Option<usize>, LedgerError> {
     let oldest: Option<i64> = connection
         .prepare_cached("SELECT min(minute) FROM minute WHERE meter = ?1")?
@@ -113,7 +119,7 @@ fn pack_oldest(connection: &Connection, meter_row: i64, newest: i64) -> Result<O
     };
     let minutes = minutes_of(day);
     let rows = rows::unpacked(connection, meter_row, minutes.clone())?;
-    days::write(connection, meter_row, day, &rows)?;
+    days::insert(connection, meter_row, day, &rows)?;
     connection
         .prepare_cached("DELETE FROM minute WHERE meter = ?1 AND minute >= ?2 AND minute < ?3")?
         .execute(params![meter_row, minutes.start, minutes.end])?;
@@ -127,14 +133,20 @@ pub(crate) fn pack_all(transaction: &Transaction<'_>, progress: &mut Progress) -
     progress.expect(transaction.query_row("SELECT count(*) FROM minute", [], |row| row.get(0))?);
     for meter_row in meters {
         let newest = newest(transaction, meter_row)?.unwrap_or_default();
-        while let Some(rows) = pack_oldest(transaction, meter_row, newest).map_err(|error| match error {
-            LedgerError::Sqlite(error) => error,
-            other => rusqlite::Error::ToSqlConversionFailure(other.into()),
-        })? {
+        let row = format_args!("row {meter_row}");
+        let packed = || if_readable(row, pack_oldest(transaction, meter_row, newest));
+        while let Some(Some(rows)) = packed().map_err(of_sqlite)? {
             progress.add(rows as u64);
         }
     }
     Ok(())
+}
+
+fn of_sqlite(error: LedgerError) -> rusqlite::Error {
+    match error {
+        LedgerError::Sqlite(error) => error,
+        other => rusqlite::Error::ToSqlConversionFailure(other.into()),
+    }
 }
 
 #[cfg(test)]
@@ -183,6 +195,41 @@ mod tests {
             record(&mut ledger, "hq/long", day..day + 1);
         }
         assert_eq!(packed(&ledger, "long"), 1200 - DAYS_IN_ROWS as u64);
+    }
+
+    #[test]
+    fn a_row_that_cannot_be_read_and_a_day_that_is_packed_already_stay_and_stop_nobody() {
+        let folder = tempfile::TempDir::new().unwrap();
+        let mut ledger = Ledger::open(&folder.path().join("ledger.sqlite")).unwrap();
+        record(&mut ledger, "hq/spoilt", 0..3);
+        record(&mut ledger, "hq/twice", 0..4);
+        record(&mut ledger, "hq/sound", 0..2);
+        let by_hand = rusqlite::Connection::open(folder.path().join("ledger.sqlite")).unwrap();
+        let sql = format!(
+            "UPDATE minute SET pulses = -1 WHERE minute = {} AND meter = 1;
+             INSERT INTO minute (meter, minute, outbox, pulses, watched_s, total, seq)
+                 SELECT 2, {FIRST} + 1, outbox, 7, 60, 7, 9 FROM minute WHERE meter = 2 LIMIT 1;",
+            FIRST + 24 * 60,
+        );
+        by_hand.execute_batch(&sql).unwrap();
+        let of_day =
+            |day: i64| format!("SELECT runs FROM day WHERE meter = 2 AND day = {}", FIRST / 1440 + day);
+        let packed_before: String = by_hand.query_row(&of_day(0), [], |row| row.get(0)).unwrap();
+        for (meter, days) in [("hq/spoilt", 3..9), ("hq/twice", 4..9), ("hq/sound", 2..9)] {
+            record(&mut ledger, meter, days);
+            ledger.batch().unwrap().commit().unwrap();
+        }
+        assert_eq!(
+            [packed(&ledger, "spoilt"), packed(&ledger, "twice"), packed(&ledger, "sound")],
+            [1, 2, 7]
+        );
+        assert_eq!(packed_before, by_hand.query_row(&of_day(0), [], |row| row.get::<_, String>(0)).unwrap());
+        let rows = |meter: i64| {
+            by_hand.query_row("SELECT count(*) FROM minute WHERE meter = ?1", [meter], |row| {
+                row.get::<_, i64>(0)
+            })
+        };
+        assert_eq!([rows(1).unwrap(), rows(2).unwrap()], [8, 8], "nothing is lost by it");
     }
 
     #[test]

@@ -8,7 +8,7 @@ use rusqlite::{OptionalExtension, Row, params};
 
 use crate::constants::Constants;
 use crate::days::DaySum;
-use crate::error::damaged;
+use crate::error::{damaged, if_readable};
 use crate::rows::Found;
 use crate::sum::Counted;
 use crate::{Ledger, LedgerError, OutboxMinute, Sum, rows};
@@ -72,19 +72,21 @@ impl RecordedMeter {
 }
 
 impl Ledger {
-    /// All meters, by site and id.
+    /// All meters, by site and id; without those whose `info` has not come yet, and those whose rows cannot be read.
     pub fn meters(&self) -> Result<Vec<RecordedMeter>, LedgerError> {
         let mut statement = self.connection.prepare_cached(
-            "SELECT id, site, meter, name, constant, medium FROM meter ORDER BY site, meter",
+            "SELECT id, site, meter, name, constant_millionths, medium FROM meter WHERE constant_millionths > 0 ORDER BY site, meter",
         )?;
         let rows = statement.query_map([], |row| Ok(self.meter_of(row)))?;
-        rows.map(|row| row?).collect()
+        let meters = rows.map(|row| row?);
+        meters.filter_map(|meter| if_readable("one of all", meter).transpose()).collect()
     }
 
-    /// One meter.
+    /// One meter; `None` also before its `info` has come.
     pub fn meter(&self, meter: &Meter) -> Result<Option<RecordedMeter>, LedgerError> {
         let mut statement = self.connection.prepare_cached(
-            "SELECT id, site, meter, name, constant, medium FROM meter WHERE site = ?1 AND meter = ?2",
+            "SELECT id, site, meter, name, constant_millionths, medium FROM meter
+             WHERE site = ?1 AND meter = ?2 AND constant_millionths > 0",
         )?;
         statement
             .query_row(params![meter.site.as_str(), meter.meter.as_str()], |row| Ok(self.meter_of(row)))
@@ -265,7 +267,7 @@ impl Ledger {
             // Earlier versions took names of any characters.
             name: foreign(&text(3)?).to_string(),
             medium: text(5)?.parse().map_err(damaged)?,
-            constant: MeterConstant::try_from(constant).map_err(damaged)?,
+            constant: MeterConstant::from_millionths(constant).map_err(damaged)?,
             constants: Constants::read(&self.connection, id)?,
         })
     }

@@ -42,14 +42,14 @@ pub(crate) fn before(
         "SELECT max(minute) FROM minute WHERE meter = ?1 AND minute < ?2",
         minute,
     )?;
-    let mut packed = days::read_one(
+    let mut packed = days::read(
         connection,
-        meter_row,
         "SELECT runs FROM day WHERE meter = ?1 AND day < ?2 ORDER BY day DESC LIMIT 1",
+        meter_row,
         day_of(minute),
     )?;
     // The day that the minute is in has earlier ones, perhaps.
-    let same_day = days::read(connection, meter_row, day_of(minute))?.unwrap_or_default();
+    let same_day = days::read(connection, days::DAY, meter_row, day_of(minute))?;
     if same_day.first().is_some_and(|row| row.minute < minute) {
         packed = same_day;
     }
@@ -71,13 +71,13 @@ pub(crate) fn from(
         "SELECT min(minute) FROM minute WHERE meter = ?1 AND minute >= ?2",
         minute,
     )?;
-    let mut packed = days::read(connection, meter_row, day_of(minute))?.unwrap_or_default();
+    let mut packed = days::read(connection, days::DAY, meter_row, day_of(minute))?;
     packed.retain(|row| row.minute >= minute);
     if packed.is_empty() {
-        packed = days::read_one(
+        packed = days::read(
             connection,
-            meter_row,
             "SELECT runs FROM day WHERE meter = ?1 AND day > ?2 ORDER BY day LIMIT 1",
+            meter_row,
             day_of(minute),
         )?;
     }

@@ -20,6 +20,7 @@ pub(crate) static LEDGER: FileKind = FileKind {
         Step::Sql(FORMAT_5),
         Step::Code(format_6),
         Step::Sql(FORMAT_7),
+        Step::Sql(FORMAT_8),
     ],
     patience: Duration::from_secs(5),
     exclusive: false,
@@ -177,4 +178,12 @@ const FORMAT_7: &str = "
     ALTER TABLE given_up ADD COLUMN outbox INTEGER REFERENCES outbox (id);
     ALTER TABLE given_up ADD COLUMN first_seq INTEGER;
     CREATE INDEX given_up_of_outbox ON given_up (outbox, first_seq);
+";
+
+/// What format 8 has beyond format 7: constants need not be whole. A meter's is 0 until its `info` has come.
+const FORMAT_8: &str = "
+    UPDATE meter SET constant = constant * 1000000;
+    UPDATE constant SET constant = constant * 1000000;
+    ALTER TABLE meter RENAME COLUMN constant TO constant_millionths;
+    ALTER TABLE constant RENAME COLUMN constant TO millionths;
 ";

@@ -89,7 +89,7 @@ impl Sum {
 
     fn count(&mut self, constant: MeterConstant, pulses: u64) {
         self.pulses += pulses;
-        match self.shares.binary_search_by_key(&constant.get(), |(known, _)| known.get()) {
+        match self.shares.binary_search_by_key(&constant, |(known, _)| *known) {
             Ok(at) => self.shares[at].1 += pulses,
             Err(_) if pulses == 0 => {}
             Err(at) => self.shares.insert(at, (constant, pulses)),

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use meter_messages::{Info, Mark, Meter, Minute, OutboxId, PulseCount};
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
 
-use crate::error::damaged;
+use crate::error::{damaged, if_readable};
 use crate::late_minutes::PackedDays;
 use crate::packing::NewestMinutes;
 use crate::rows::Found;
@@ -75,7 +75,7 @@ impl Ledger {
         Ok(Batch { transaction, newest, late: PackedDays::default(), again: BTreeMap::new() })
     }
 
-    /// Every meter's current outbox, and how far it is recorded.
+    /// Every meter's current outbox, and how far it is recorded; without those whose rows cannot be read.
     pub fn outbox_marks(&self) -> Result<Vec<(Meter, OutboxMark)>, LedgerError> {
         outbox_marks(&self.connection, None)
     }
@@ -103,8 +103,8 @@ impl Batch<'_> {
         let meter_row: i64 = self
             .transaction
             .prepare_cached(
-                "INSERT INTO meter (site, meter, name, constant, outbox, medium) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
-                 ON CONFLICT (site, meter) DO UPDATE SET name = ?3, constant = ?4, outbox = ?5, medium = ?6
+                "INSERT INTO meter (site, meter, name, constant_millionths, outbox, medium) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+                 ON CONFLICT (site, meter) DO UPDATE SET name = ?3, constant_millionths = ?4, outbox = ?5, medium = ?6
                  RETURNING id",
             )?
             .query_row(
@@ -112,7 +112,7 @@ impl Batch<'_> {
                     meter.site.as_str(),
                     meter.meter.as_str(),
                     info.name,
-                    info.constant.get(),
+                    info.constant.millionths(),
                     info.outbox.as_str(),
                     info.medium.as_str(),
                 ],
@@ -141,10 +141,15 @@ impl Batch<'_> {
         if had >= MOST_OUTBOXES {
             return Ok(None);
         }
+        self.add_outbox(meter_row, name).map(Some)
+    }
+
+    pub(crate) fn add_outbox(&mut self, meter_row: i64, name: &OutboxId) -> Result<OutboxMark, LedgerError> {
         self.transaction
             .prepare_cached("INSERT INTO outbox (meter, name) VALUES (?1, ?2)")?
             .execute(params![meter_row, name.as_str()])?;
-        outbox_mark(&self.transaction, meter_row, name)
+        let mark = outbox_mark(&self.transaction, meter_row, name)?;
+        Ok(mark.ok_or(rusqlite::Error::QueryReturnedNoRows)?)
     }
 
     fn meter_row(&self, meter: &Meter) -> Result<Option<i64>, LedgerError> {
@@ -167,7 +172,7 @@ impl Batch<'_> {
         for from in &info.history {
             constants::set(&self.transaction, meter_row, from.minute.epoch_minutes(), from.constant)?;
         }
-        if info.history.is_empty() && known.is_some_and(|known| known != info.constant.get()) {
+        if info.history.is_empty() && known.is_some_and(|known| known != info.constant.millionths()) {
             let newest = packing::newest(&self.transaction, meter_row)?;
             let from = newest.map_or(0, |newest| newest + 1);
             constants::set(&self.transaction, meter_row, from, info.constant)?;
@@ -271,14 +276,14 @@ fn outbox_marks(
         let (mark_minute, set_back): (Option<i64>, bool) = (row.get(6)?, row.get(7)?);
         Ok((text(0)?, text(1)?, text(4)?, meter_row, outbox_row, mark_seq, mark_minute, set_back))
     })?;
-    rows.map(|row| {
+    let marks = rows.map(|row| -> Result<_, LedgerError> {
         let (site, meter, outbox, meter_row, outbox_row, mark_seq, mark_minute, set_back) = row?;
         let meter = Meter { site: site.parse().map_err(damaged)?, meter: meter.parse().map_err(damaged)? };
         let outbox = outbox.parse().map_err(damaged)?;
         let mark_minute = mark_minute.map(Minute::nearest);
         Ok((meter, OutboxMark { meter_row, outbox_row, outbox, mark_seq, mark_minute, set_back }))
-    })
-    .collect()
+    });
+    marks.filter_map(|mark| if_readable("one of all", mark).transpose()).collect()
 }
 
 /// One outbox of a meter.

@@ -164,8 +164,10 @@ fn a_ledger_of_the_second_format_gets_a_place_for_readings() {
          DROP TABLE aside_of_site;
          DROP TABLE reading;
          ALTER TABLE meter DROP COLUMN medium;
-         ALTER TABLE meter RENAME COLUMN constant TO pulses_per_kwh;
-         ALTER TABLE constant RENAME COLUMN constant TO pulses_per_kwh;
+         UPDATE meter SET constant_millionths = constant_millionths / 1000000;
+         UPDATE constant SET millionths = millionths / 1000000;
+         ALTER TABLE meter RENAME COLUMN constant_millionths TO pulses_per_kwh;
+         ALTER TABLE constant RENAME COLUMN millionths TO pulses_per_kwh;
          PRAGMA user_version = 2;",
     )
     .unwrap();

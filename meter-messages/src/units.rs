@@ -1,33 +1,69 @@
 //! What meters count, meter constants, and the arithmetic between pulses, quantities and rates.
 
-use std::num::NonZeroU32;
+use std::num::NonZeroU64;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 /// The highest count that every part can represent: 2⁵³ − 1, the largest integer that a browser
 /// holds exactly.
 pub const MAX_COUNT: u64 = (1 << 53) - 1;
 
 /// Why a meter constant was refused.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("a meter constant must be a whole number from 1 to 1000000, not {0}")]
-pub struct UnitError(u64);
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[error(
+    "a meter constant must be a number from 0.001 to 1000000 with at most 6 digits after the point, not {0}"
+)]
+pub struct UnitError(f64);
 
 /// The meter constant: how many pulses the meter gives for one kWh, or for one
-/// m³, as printed on it. 1 to 1,000,000.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "u64", into = "u64")]
-pub struct MeterConstant(NonZeroU32);
+/// m³, as printed on it. 0.001 to 1,000,000, with at most 6 digits after the point: some meters print 187.5, and one
+/// behind a current transformer may give one pulse for 5 kWh.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(try_from = "f64")]
+pub struct MeterConstant {
+    millionths: NonZeroU64,
+}
 
 impl MeterConstant {
-    /// The number printed on the meter.
-    pub fn get(self) -> u32 {
-        self.0.get()
+    const MILLION: u64 = 1_000_000;
+
+    /// The number printed on the meter, in millionths: what is stored, because it is exact.
+    pub fn millionths(self) -> u64 {
+        self.millionths.get()
+    }
+
+    /// From a number of millionths.
+    ///
+    /// # Errors
+    /// Less than 1,000 of them, or more than a million millions.
+    pub fn from_millionths(millionths: u64) -> Result<Self, UnitError> {
+        match NonZeroU64::new(millionths) {
+            Some(number) if (1_000..=Self::MILLION * Self::MILLION).contains(&millionths) => {
+                Ok(Self { millionths: number })
+            }
+            _ => Err(UnitError(millionths as f64 / Self::MILLION as f64)),
+        }
+    }
+
+    /// The constant of a meter of which a pulse is so many Wh or litres, rounded to 6 digits after the point.
+    ///
+    /// # Errors
+    /// A number of Wh or litres that no constant has.
+    pub fn from_unit_thousandths(of_a_pulse: f64) -> Result<Self, UnitError> {
+        let constant = 1000.0 / of_a_pulse;
+        // What is negative, infinite or not a number is refused as 0 or as too many.
+        Self::from_millionths((constant * Self::MILLION as f64).round() as u64)
+            .map_err(|_| UnitError(constant))
+    }
+
+    /// The number printed on the meter: pulses per kWh or m³.
+    pub fn per_unit(self) -> f64 {
+        self.millionths() as f64 / Self::MILLION as f64
     }
 
     /// The quantity of so many pulses, in the meter's unit: kWh or m³.
     pub fn quantity(self, pulses: u64) -> f64 {
-        pulses as f64 / f64::from(self.get())
+        pulses as f64 / self.per_unit()
     }
 
     /// The mean rate of so many pulses in so many seconds, in thousandths of the
@@ -40,16 +76,36 @@ impl MeterConstant {
 impl TryFrom<u64> for MeterConstant {
     type Error = UnitError;
     fn try_from(value: u64) -> Result<Self, UnitError> {
-        match u32::try_from(value).ok().and_then(NonZeroU32::new) {
-            Some(number) if number.get() <= 1_000_000 => Ok(Self(number)),
-            _ => Err(UnitError(value)),
-        }
+        let millionths = value.checked_mul(Self::MILLION);
+        millionths.and_then(|number| Self::from_millionths(number).ok()).ok_or(UnitError(value as f64))
     }
 }
 
-impl From<MeterConstant> for u64 {
-    fn from(value: MeterConstant) -> u64 {
-        u64::from(value.get())
+impl TryFrom<f64> for MeterConstant {
+    type Error = UnitError;
+    fn try_from(value: f64) -> Result<Self, UnitError> {
+        let millionths = value * Self::MILLION as f64;
+        // Up to a million, 6 digits after the point are exact to far less than this; a seventh is more.
+        let has_few_digits = (millionths - millionths.round()).abs() < 0.001;
+        let constant = Self::from_millionths(millionths.round() as u64);
+        constant.ok().filter(|_| has_few_digits).ok_or(UnitError(value))
+    }
+}
+
+impl std::fmt::Display for MeterConstant {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.per_unit().fmt(f)
+    }
+}
+
+/// Whole ones as whole numbers: that is all that earlier versions understand.
+impl Serialize for MeterConstant {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if self.millionths().is_multiple_of(Self::MILLION) {
+            serializer.serialize_u64(self.millionths() / Self::MILLION)
+        } else {
+            serializer.serialize_f64(self.per_unit())
+        }
     }
 }
 
@@ -153,18 +209,61 @@ mod tests {
 
     #[test]
     fn a_rate_follows_from_pulse_spacing() {
-        let constant = MeterConstant::try_from(1000).unwrap();
+        let constant = MeterConstant::try_from(1000_u64).unwrap();
         assert_eq!(constant.rate(1, 3.6), 1000.0);
         assert_eq!(constant.quantity(12_345_678), 12_345.678);
         // A gas meter with a pulse for each 10 litres: one a minute is 600 l/h.
-        assert_eq!(MeterConstant::try_from(100).unwrap().rate(1, 60.0), 600.0);
+        assert_eq!(MeterConstant::try_from(100_u64).unwrap().rate(1, 60.0), 600.0);
     }
 
     #[test]
-    fn a_constant_is_between_one_and_a_million() {
-        for bad in [0, 1_000_001, u64::MAX] {
-            assert_eq!(MeterConstant::try_from(bad), Err(UnitError(bad)));
+    fn a_constant_need_not_be_whole() {
+        for (text, quantity) in
+            [("187.5", 1.0 / 187.5), ("0.2", 5.0), ("138.888889", 1.0 / 138.888_889), ("75", 1.0 / 75.0)]
+        {
+            let constant: MeterConstant = serde_json::from_str(text).unwrap();
+            assert_eq!(constant.quantity(1), quantity, "{text}");
+            assert_eq!(
+                (serde_json::to_string(&constant).unwrap(), constant.to_string()),
+                (text.into(), text.into())
+            );
+            assert_eq!(MeterConstant::from_millionths(constant.millionths()), Ok(constant));
         }
+        assert_eq!(
+            serde_json::from_str::<MeterConstant>("1000.0").unwrap(),
+            MeterConstant::try_from(1000_u64).unwrap()
+        );
+        for (of_a_pulse, text) in [(1.0, "1000"), (0.8, "1250"), (7.2, "138.888889"), (5000.0, "0.2")] {
+            assert_eq!(MeterConstant::from_unit_thousandths(of_a_pulse).unwrap().to_string(), text);
+        }
+        for bad in [0.0, -1.0, 1e-9, 1e9, f64::INFINITY, f64::NAN] {
+            assert!(MeterConstant::from_unit_thousandths(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_constant_is_between_a_thousandth_and_a_million() {
+        for bad in [0, 1_000_001, u64::MAX] {
+            assert_eq!(MeterConstant::try_from(bad), Err(UnitError(bad as f64)));
+        }
+        for bad in [
+            "0",
+            "0.0009",
+            "-1",
+            "1000000.000001",
+            "1.2345678",
+            "999999.1234567",
+            "1e300",
+            "-1e300",
+            "\"x\"",
+            "null",
+        ] {
+            assert!(serde_json::from_str::<MeterConstant>(bad).is_err(), "{bad}");
+        }
+        assert_eq!(
+            serde_json::from_str::<MeterConstant>("999999.123456").unwrap().millionths(),
+            999_999_123_456
+        );
     }
 
     #[test]

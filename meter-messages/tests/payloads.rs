@@ -168,13 +168,13 @@ fn a_reading_is_taken_back_as_documented() {
 fn names_say_the_unit() {
     let documented = r#"{"name":"Gas","pulses_per_m3":100,"medium":"gas","unit":"m³","source":"s","version":"0.1.0","outbox":"9f3a","oldest_seq":1}"#;
     let info = Info::from_json(documented.as_bytes()).unwrap();
-    assert_eq!((info.medium, info.constant.get()), (Medium::Gas, 100));
+    assert_eq!((info.medium, info.constant.per_unit()), (Medium::Gas, 100.0));
     assert_eq!(String::from_utf8(info.to_json()).unwrap(), documented);
     for (from, to, said) in [
         ("per_m3", "per_kwh", "gas needs pulses_per_m3"),
         ("\"gas\"", "\"electricity\"", "electricity needs pulses_per_kwh"),
         ("\"gas\"", "\"steam\"", "unknown variant `steam`"),
-        ("100", "0", "must be a whole number from 1 to 1000000, not 0"),
+        ("100", "0", "must be a number from 0.001 to 1000000 with at most 6 digits after the point, not 0"),
     ] {
         let error = Info::from_json(documented.replace(from, to).as_bytes()).unwrap_err().to_string();
         assert!(error.contains(said), "{error}");

@@ -125,7 +125,7 @@ impl Graph<'_> {
     }
 
     fn worth_of(&self, constant: MeterConstant) -> f64 {
-        f64::from(self.constant.get()) / f64::from(constant.get())
+        self.constant.per_unit() / constant.per_unit()
     }
 }
 

@@ -34,8 +34,7 @@ pub(crate) fn drawing(
         step: STEP_S,
         time_axis: axis(graph),
         unit: format!("{}{}", graph.unit.symbol(), graph.words.per_day),
-        highest: bars.iter().filter_map(|bar| bar.pulses).fold(0.0, f64::max)
-            / f64::from(graph.constant.get()),
+        highest: bars.iter().filter_map(|bar| bar.pulses).fold(0.0, f64::max) / graph.constant.per_unit(),
         slopes: false,
         elements: Vec::new(),
     };
@@ -57,7 +56,7 @@ fn axis(graph: &Graph<'_>) -> XAxisGrid {
 
 fn draw(drawing: &mut Drawing, graph: &Graph<'_>, scratch: &Path) -> Result<(), rrd::error::RrdError> {
     let palette = Palette::of(graph.theme, graph.colour);
-    let worth = 1.0 / f64::from(graph.constant.get());
+    let worth = 1.0 / graph.constant.per_unit();
     for (name, source) in [("p", COMPLETE), ("q", UNFINISHED), ("t", TREND), ("w", WATCHED)] {
         drawing.read(name, (scratch, source), ConsolidationFn::Avg)?;
     }
@@ -73,7 +72,7 @@ fn draw(drawing: &mut Drawing, graph: &Graph<'_>, scratch: &Path) -> Result<(), 
 fn say(drawing: &mut Drawing, graph: &Graph<'_>, bars: &[DayBar]) {
     let words = graph.words;
     let unit = graph.unit.symbol();
-    let quantity = |pulses: f64| pulses / f64::from(graph.constant.get());
+    let quantity = |pulses: f64| pulses / graph.constant.per_unit();
     let complete = bars.iter().filter(|bar| bar.end <= graph.now.start());
     let known: Vec<(&DayBar, f64)> = complete.filter_map(|bar| Some((bar, bar.pulses?))).collect();
     if !known.is_empty() {

@@ -78,7 +78,7 @@ fn axis(graph: &Graph<'_>) -> XAxisGrid {
 }
 
 fn figures(minutes: &[(Minute, f64)], end: Minute, graph: &Graph<'_>) -> Figures {
-    let rate = |pulses: f64| pulses * 60_000.0 / f64::from(graph.constant.get());
+    let rate = |pulses: f64| pulses * 60_000.0 / graph.constant.per_unit();
     let minutes: Vec<_> =
         minutes.iter().map(|(minute, pulses)| (*minute, pulses * graph.worth(*minute))).collect();
     let sum: f64 = minutes.iter().map(|(_, pulses)| pulses).sum();
@@ -97,7 +97,7 @@ fn draw(
 ) -> Result<(), rrd::error::RrdError> {
     let palette = Palette::of(graph.theme, graph.colour);
     let source = (database.file(), DATA_SOURCE);
-    let rate = format!("{},*,{},*", 60_000.0 / f64::from(graph.constant.get()), graph.worth_rpn());
+    let rate = format!("{},*,{},*", 60_000.0 / graph.constant.per_unit(), graph.worth_rpn());
     drawing.read("pulses", source, ConsolidationFn::Avg)?;
     drawing.work_out("power", format!("pulses,{rate}"))?;
     drawing.hatch("pulses", &palette)?;

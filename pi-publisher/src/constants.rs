@@ -42,7 +42,7 @@ impl Constants {
     /// current constant.
     pub fn total_at(&self, reading: f64) -> Option<u64> {
         let now = self.0.last()?;
-        let pulses = (reading - self.reading(now.total)) * f64::from(now.constant.get());
+        let pulses = (reading - self.reading(now.total)) * now.constant.per_unit();
         (pulses >= 0.0).then(|| now.total + pulses.round() as u64)
     }
 
@@ -76,23 +76,24 @@ impl Outbox {
         known.retain(|before| before.minute < since.minute);
         known.push(since);
         self.connection.execute(
-            "INSERT OR REPLACE INTO constant (account, from_minute, from_total, pulses_per_kwh)
+            "INSERT OR REPLACE INTO constant (account, from_minute, from_total, millionths)
              VALUES (?1, ?2, ?3, ?4)",
-            params![account.row, since.minute.epoch_minutes(), since.total, present.get()],
+            params![account.row, since.minute.epoch_minutes(), since.total, present.millionths()],
         )?;
         Ok(Constants(known))
     }
 
     fn known_constants(&self, account: &Account) -> Result<Vec<Since>, OutboxError> {
         let mut statement = self.connection.prepare(
-            "SELECT from_minute, from_total, pulses_per_kwh FROM constant WHERE account = ?1 ORDER BY from_minute",
+            "SELECT from_minute, from_total, millionths FROM constant WHERE account = ?1 ORDER BY from_minute",
         )?;
         let rows = statement.query_map([account.row], |row| {
             let constant: u64 = row.get(2)?;
             Ok(Since {
                 minute: Minute::nearest(row.get(0)?),
                 total: row.get(1)?,
-                constant: MeterConstant::try_from(constant).map_err(|_| rusqlite::Error::InvalidQuery)?,
+                constant: MeterConstant::from_millionths(constant)
+                    .map_err(|_| rusqlite::Error::InvalidQuery)?,
             })
         })?;
         Ok(rows.collect::<Result<_, _>>()?)

@@ -19,7 +19,7 @@ static OUTBOX: FileKind = FileKind {
     writer: "pi-publisher",
     setting: "`state_dir`",
     application_id: 0x5077_4f62, // "PwOb"
-    steps: &[Step::Sql(TABLES), Step::Sql(FORMAT_2)],
+    steps: &[Step::Sql(TABLES), Step::Sql(FORMAT_2), Step::Sql(FORMAT_3)],
     patience: Duration::from_secs(5),
     exclusive: false,
 };
@@ -62,6 +62,12 @@ const FORMAT_2: &str = "
         pulses_per_kwh INTEGER NOT NULL,
         PRIMARY KEY (account, from_minute)
     ) STRICT, WITHOUT ROWID;
+";
+
+/// What format 3 has beyond format 2: constants need not be whole.
+const FORMAT_3: &str = "
+    UPDATE constant SET pulses_per_kwh = pulses_per_kwh * 1000000;
+    ALTER TABLE constant RENAME COLUMN pulses_per_kwh TO millionths;
 ";
 
 /// Why the outbox could not do what it was asked.

@@ -107,6 +107,9 @@ struct MeterOnPaper {
     medium: Medium,
     pulses_per_kwh: Option<MeterConstant>,
     pulses_per_m3: Option<MeterConstant>,
+    /// Some meters print what a pulse is, instead of the constant.
+    wh_per_pulse: Option<f64>,
+    litres_per_pulse: Option<f64>,
     #[serde(default)]
     initial_total: u64,
     max_power_w: Option<u32>,
@@ -127,7 +130,7 @@ impl TryFrom<MeterOnPaper> for MeterSettings {
 
     /// Refuses contradictions, and what a recorder would refuse.
     fn try_from(paper: MeterOnPaper) -> Result<Self, String> {
-        let MeterOnPaper { id, medium, pulses_per_kwh, pulses_per_m3, max_power_w, max_flow_l_h, .. } = paper;
+        let MeterOnPaper { id, medium, max_power_w, max_flow_l_h, .. } = &paper;
         let longest = Info::LONGEST_NAME;
         if paper.name.as_ref().is_some_and(|name| !Info::is_name(name)) {
             return Err(format!(
@@ -137,27 +140,56 @@ impl TryFrom<MeterOnPaper> for MeterSettings {
         if paper.initial_total > MAX_COUNT / 2 {
             return Err(format!("initial_total of meter \"{id}\" is more than {}", MAX_COUNT / 2));
         }
-        let (constant, max_rate) = match medium.unit() {
-            Unit::KilowattHour if pulses_per_m3.is_some() || max_flow_l_h.is_some() => {
+        let of_energy =
+            paper.pulses_per_kwh.is_some() || paper.wh_per_pulse.is_some() || max_power_w.is_some();
+        let of_volume =
+            paper.pulses_per_m3.is_some() || paper.litres_per_pulse.is_some() || max_flow_l_h.is_some();
+        let max_rate = match medium.unit() {
+            Unit::KilowattHour if of_volume => {
                 return Err(format!(
-                    "meter \"{id}\" counts electricity, in kWh; for pulses_per_m3 and max_flow_l_h write \
-                     medium = \"gas\" or \"water\""
+                    "meter \"{id}\" counts electricity, in kWh; for pulses_per_m3, litres_per_pulse and \
+                     max_flow_l_h write medium = \"gas\" or \"water\""
                 ));
             }
-            Unit::CubicMetre if pulses_per_kwh.is_some() || max_power_w.is_some() => {
+            Unit::CubicMetre if of_energy => {
                 return Err(format!(
-                    "meter \"{id}\" counts {}, in m³: write pulses_per_m3 and max_flow_l_h",
+                    "meter \"{id}\" counts {}, in m³: write pulses_per_m3 or litres_per_pulse, and max_flow_l_h",
                     medium.as_str()
                 ));
             }
-            Unit::KilowattHour => {
-                (pulses_per_kwh.ok_or("pulses_per_kwh"), max_power_w.unwrap_or(MAX_POWER_W))
-            }
-            Unit::CubicMetre => (pulses_per_m3.ok_or("pulses_per_m3"), max_flow_l_h.unwrap_or(MAX_FLOW_L_H)),
+            Unit::KilowattHour => max_power_w.unwrap_or(MAX_POWER_W),
+            Unit::CubicMetre => max_flow_l_h.unwrap_or(MAX_FLOW_L_H),
         };
-        let constant = constant.map_err(|key| format!("meter \"{id}\" lacks its meter constant, {key}"))?;
-        let MeterOnPaper { name, initial_total, bounce, source, .. } = paper;
+        let constant = paper.constant()?;
+        let MeterOnPaper { id, name, medium, initial_total, bounce, source, .. } = paper;
         Ok(Self { id, name, medium, constant, initial_total, max_rate, bounce, source })
+    }
+}
+
+impl MeterOnPaper {
+    /// What is written of the constant: the number printed on the meter, or what a pulse is.
+    fn constant(&self) -> Result<MeterConstant, String> {
+        let id = &self.id;
+        let (per_unit, of_a_pulse, keys) = match self.medium.unit() {
+            Unit::KilowattHour => {
+                (self.pulses_per_kwh, self.wh_per_pulse, ["pulses_per_kwh", "wh_per_pulse"])
+            }
+            Unit::CubicMetre => {
+                (self.pulses_per_m3, self.litres_per_pulse, ["pulses_per_m3", "litres_per_pulse"])
+            }
+        };
+        let [per_unit_key, of_a_pulse_key] = keys;
+        match (per_unit, of_a_pulse) {
+            (Some(constant), None) => Ok(constant),
+            (None, Some(of_a_pulse)) => MeterConstant::from_unit_thousandths(of_a_pulse)
+                .map_err(|error| format!("{of_a_pulse_key} of meter \"{id}\" is {of_a_pulse}: {error}")),
+            (None, None) => {
+                Err(format!("meter \"{id}\" lacks its meter constant, {per_unit_key} or {of_a_pulse_key}"))
+            }
+            (Some(_), Some(_)) => {
+                Err(format!("meter \"{id}\" has both {per_unit_key} and {of_a_pulse_key}; write one of them"))
+            }
+        }
     }
 }
 
@@ -193,13 +225,32 @@ mod tests {
     #[test]
     fn a_constant_is_per_unit_of_what_is_counted() {
         let power = meter("pulses_per_kwh = 1000").unwrap();
-        assert_eq!((power.medium, power.constant.get(), power.max_rate), (Medium::Electricity, 1000, 43_470));
+        assert_eq!(
+            (power.medium, power.constant.per_unit(), power.max_rate),
+            (Medium::Electricity, 1000.0, 43_470)
+        );
         let gas = meter("medium = \"gas\"\npulses_per_m3 = 100\nmax_flow_l_h = 6000").unwrap();
-        assert_eq!((gas.medium, gas.constant.get(), gas.max_rate), (Medium::Gas, 100, 6000));
+        assert_eq!((gas.medium, gas.constant.per_unit(), gas.max_rate), (Medium::Gas, 100.0, 6000));
+        for (said, constant) in [
+            ("pulses_per_kwh = 187.5", "187.5"),
+            ("pulses_per_kwh = 0.2", "0.2"),
+            ("wh_per_pulse = 7.2", "138.888889"),
+            ("wh_per_pulse = 1", "1000"),
+            ("medium = \"water\"\nlitres_per_pulse = 10", "100"),
+        ] {
+            assert_eq!(meter(said).unwrap().constant.to_string(), constant);
+        }
         for (said, refused) in [
-            ("", "lacks its meter constant, pulses_per_kwh"),
+            ("", "lacks its meter constant, pulses_per_kwh or wh_per_pulse"),
+            ("pulses_per_kwh = 1000\nwh_per_pulse = 1", "write one of them"),
+            ("wh_per_pulse = 0", "wh_per_pulse of meter \"m\" is 0"),
+            ("pulses_per_kwh = 0.0001", "0.001 to 1000000"),
+            ("litres_per_pulse = 10", "write medium = \"gas\" or \"water\""),
             ("pulses_per_m3 = 100", "write medium = \"gas\" or \"water\""),
-            ("medium = \"water\"\npulses_per_kwh = 100", "counts water, in m³: write pulses_per_m3"),
+            (
+                "medium = \"water\"\npulses_per_kwh = 100",
+                "counts water, in m³: write pulses_per_m3 or litres_per_pulse",
+            ),
             ("medium = \"water\"\npulses_per_m3 = 100\nmax_power_w = 5", "max_flow_l_h"),
             ("medium = \"steam\"\npulses_per_m3 = 100", "steam"),
             ("pulses_per_kwh = 1000\nname = \"\"", "1 to 200 bytes"),

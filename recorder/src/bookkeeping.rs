@@ -61,8 +61,8 @@ pub struct Output {
     pub acknowledge: Vec<Delivered>,
     /// Marks to publish.
     pub marks: Vec<(Meter, Mark)>,
-    /// Meters whose `info` to ask for, and the outbox of their minutes if they say it: they send minutes, but
-    /// the ledger does not know them (it was lost, or is an older copy).
+    /// Meters whose `info` to ask for, and the outbox to ask by a mark: they send minutes, but the ledger does not
+    /// know what they are (it was lost, or is an older copy).
     pub strangers: Vec<(Meter, Option<OutboxId>)>,
 }
 
@@ -125,11 +125,22 @@ impl Bookkeeping {
     ) -> Result<Self, LedgerError> {
         let (mut meters, mut shares) = (HashMap::new(), Shares::new(limits.max_meters));
         let mut outboxes = Shares::new(OUTBOXES_A_METER.saturating_mul(limits.max_meters));
+        let unheard: HashSet<Meter> = ledger.unheard_meters()?.into_iter().map(|it| it.meter).collect();
         for (meter, mark) in ledger.outbox_marks()? {
             shares.hold(&meter.site);
             outboxes.hold(&meter.site);
-            let (beyond, lost) = (ledger.beyond(&mark)?, ledger.lost(&mark)?);
-            meters.insert(meter, MeterState::new(Progress::new(mark, beyond, lost)));
+            let read = ledger.beyond(&mark).and_then(|beyond| Ok((beyond, ledger.lost(&mark)?)));
+            match read {
+                Ok((beyond, lost)) => {
+                    let mut state = MeterState::new(Progress::new(mark, beyond, lost));
+                    state.is_unheard = unheard.contains(&meter);
+                    meters.insert(meter, state);
+                }
+                Err(error) if error.is_of_rows() => {
+                    tracing::error!(%meter, %error, "what the ledger holds of this meter is damaged; it is not recorded");
+                }
+                Err(error) => return Err(error),
+            }
         }
         let (strangers, marks) = (Strangers::new(limits), Marks::default());
         Ok(Self {

@@ -25,8 +25,10 @@ enum Ignored {
     Topic(#[from] TopicError),
     #[error(transparent)]
     Payload(#[from] PayloadError),
-    #[error("a minute of a meter whose info has not arrived yet")]
+    #[error("a minute without an outbox, of a meter whose info has not arrived yet")]
     NoInfoYet,
+    #[error("what the ledger holds of the meter does not let it be recorded: {0}")]
+    Rows(LedgerError),
     #[error("its meter or its site has had as many outboxes as it may have")]
     TooManyOutboxes,
     #[error("a retained info that is older than one received since")]
@@ -55,13 +57,16 @@ pub(crate) struct MeterState {
     /// The connection over which its `info` came as it was published: a retained one that comes later over
     /// the same is older.
     info_received: Option<u64>,
+    /// Whether its `info` has not come yet, over any connection.
+    pub(crate) is_unheard: bool,
 }
 
 impl MeterState {
     /// With its current outbox.
     pub(crate) fn new(progress: Progress) -> Self {
         let current = progress.mark.outbox.clone();
-        Self { outboxes: HashMap::from([(current.clone(), progress)]), current, info_received: None }
+        let outboxes = HashMap::from([(current.clone(), progress)]);
+        Self { outboxes, current, info_received: None, is_unheard: false }
     }
 
     /// How many runs of numbers beyond the marks of its outboxes are remembered.
@@ -105,7 +110,7 @@ pub(crate) struct Tally<'known> {
     pub(crate) recorded: Recorded,
     /// How many messages were ignored.
     pub(crate) nonsense: u64,
-    /// Unknown meters that sent minutes, and the outboxes that these name.
+    /// Meters that sent minutes without any `info`, and the outboxes that these name if the meter is new.
     pub(crate) strangers: HashMap<Meter, Option<OutboxId>>,
     now: Instant,
 }
@@ -176,7 +181,15 @@ impl<'known> Tally<'known> {
 
     /// Takes one message; an invalid one is counted and ignored.
     pub(crate) fn take(&mut self, batch: &mut Batch<'_>, message: &Publish) -> Result<(), LedgerError> {
-        let Err(ignored) = self.enter(batch, message)? else { return Ok(()) };
+        let ignored = match self.enter(batch, message) {
+            Ok(Ok(())) => return Ok(()),
+            Ok(Err(ignored)) => ignored,
+            Err(error) if error.is_of_rows() => {
+                warn_of_rows(message, &error);
+                Ignored::Rows(error)
+            }
+            Err(error) => return Err(error),
+        };
         self.nonsense += 1;
         let topic: String = message.topic.chars().take(100).collect();
         tracing::debug!(topic, %ignored, "message ignored");
@@ -259,6 +272,9 @@ impl<'known> Tally<'known> {
         if !retained {
             state.info_received = Some(self.connection);
         }
+        if std::mem::replace(&mut state.is_unheard, false) {
+            tracing::info!(%meter, name = info.name, "the info of a meter has come");
+        }
         // The marks that this batch has moved are not in the ledger yet.
         let progress = match state.outboxes.entry(info.outbox.clone()) {
             Entry::Occupied(progress) => progress.into_mut(),
@@ -274,6 +290,34 @@ impl<'known> Tally<'known> {
         Ok(Ok(()))
     }
 
+    /// Has the `info` of a meter asked for whose minutes come without; if they name their outbox they are recorded
+    /// all the same.
+    fn begin_unheard(
+        &mut self,
+        batch: &mut Batch<'_>,
+        meter: &Meter,
+        outbox: Option<&OutboxId>,
+    ) -> Result<Result<(), Ignored>, LedgerError> {
+        let known = state(self.known, &mut self.changed, meter);
+        let (is_new, is_unheard) = (known.is_none(), known.is_some_and(|state| state.is_unheard));
+        if is_new || is_unheard {
+            // A mark that asks for it has all minutes sent again: only where hardly any have come.
+            let asks_by_mark = outbox.filter(|_| is_new).cloned();
+            self.strangers.entry(meter.clone()).or_insert(asks_by_mark);
+        }
+        let Some(outbox) = outbox.filter(|_| is_new) else { return Ok(Ok(())) };
+        if !takes_place(&mut self.shares, meter) {
+            return Ok(Err(Ignored::TooManyMeters));
+        }
+        let mark = batch.begin_unheard(meter, outbox)?;
+        tracing::info!(%meter, "a new meter, whose info has not come yet; asking for it");
+        self.outboxes.to_mut().hold(&meter.site);
+        let state =
+            MeterState { is_unheard: true, ..MeterState::new(Progress::new(mark, Vec::new(), Vec::new())) };
+        self.changed.insert(meter.clone(), state);
+        Ok(Ok(()))
+    }
+
     /// Records a minute for the outbox that it names, or for its meter's current one.
     fn minute(
         &mut self,
@@ -282,8 +326,10 @@ impl<'known> Tally<'known> {
         minute: OutboxMinute,
     ) -> Result<Result<(), Ignored>, LedgerError> {
         let OutboxMinute { count, outbox } = minute;
+        if let Err(ignored) = self.begin_unheard(batch, &meter, outbox.as_ref())? {
+            return Ok(Err(ignored));
+        }
         let Some(state) = state(self.known, &mut self.changed, &meter) else {
-            self.strangers.insert(meter, outbox);
             return Ok(Err(Ignored::NoInfoYet));
         };
         let says_outbox = outbox.is_some();
@@ -408,6 +454,15 @@ fn has_place(outboxes: &mut Cow<'_, Shares<SiteId>>, meter: &Meter) -> bool {
         tracing::warn!(%meter, has, left_out, "a new outbox is not recorded: its site has too many");
     }
     false
+}
+
+fn warn_of_rows(message: &Publish, error: &LedgerError) {
+    static PACE: LogPace = LogPace::new();
+    if let Some(left_out) = PACE.due() {
+        // It is one that was understood: nothing foreign is in it.
+        let topic = &message.topic;
+        tracing::error!(topic, %error, left_out, "not recorded, and not taken from its publisher: what the ledger holds of this meter is damaged; correct it, or put a backup of the ledger back");
+    }
 }
 
 fn warn_of_the_future(meter: &Meter, count: &PulseCount) {

@@ -107,6 +107,39 @@ fn unknown_meters_of_one_site_leave_those_of_others_to_be_asked_for() {
 }
 
 #[test]
+fn a_meter_without_info_is_recorded_and_asked_for_it() {
+    let folder = TempDir::new().unwrap();
+    let mut books = bookkeeping(&folder);
+    let meter: Meter = "hq/main".parse().unwrap();
+    let minutes: Vec<Input> = (1..=3).map(|seq| minute_of("hq/main", "a", seq as i64, seq)).collect();
+    let said = books.record_up_to(None, &minutes).unwrap();
+    assert_eq!(marked(&said.marks, "hq/main"), Some(3), "its publisher need not send them again");
+    assert_eq!(said.strangers, [(meter.clone(), Some("a".parse().unwrap()))]);
+    let unheard =
+        || Ledger::open_read_only(&folder.path().join("ledger.sqlite")).unwrap().unheard_meters().unwrap();
+    assert_eq!(unheard()[0].newest, Some(Minute::nearest(LATEST + 3)));
+    assert!(recorded(&folder, "hq/main").is_none(), "nobody knows what it counts");
+    // Over another connection it is asked for again, but not by a mark, which has all sent again; so it is after a
+    // start.
+    let said = books.record_up_to(None, &[Input::Connected, minute_of("hq/main", "a", 4, 4)]).unwrap();
+    assert_eq!(said.strangers, [(meter.clone(), None)]);
+    let mut books = bookkeeping(&folder);
+    let said = books.record_up_to(None, &[minute_of("hq/main", "a", 5, 5)]).unwrap();
+    assert_eq!((said.strangers, marked(&said.marks, "hq/main")), (vec![(meter, None)], Some(5)));
+    // Its info holds for all that was recorded before, and it is like any other from now on.
+    let said = books.record_up_to(None, &[info("hq/main"), minute_of("hq/main", "a", 6, 6)]).unwrap();
+    assert!(said.strangers.is_empty() && unheard().is_empty());
+    assert_eq!(recorded(&folder, "hq/main").unwrap().0, 30);
+    // Made-up ones get no more places than made-up infos do.
+    let flood: Vec<Input> =
+        (0..3000).map(|number| minute_of(&format!("greedy/m{number}"), "a", 0, 1)).collect();
+    books.record_up_to(None, &flood).unwrap();
+    assert_eq!(unheard().len(), 52);
+    books.record_up_to(None, &[minute_of("two/main", "a", 0, 1)]).unwrap();
+    assert_eq!(unheard().len(), 53);
+}
+
+#[test]
 fn a_minute_of_tomorrow_is_kept_aside_and_recorded_once_its_time_has_come() {
     let folder = TempDir::new().unwrap();
     let mut books = bookkeeping(&folder);

@@ -59,7 +59,7 @@ impl Text {
             Notation::Json => {
                 let step = self.rows.step.name();
                 let zone = self.rows.zone.iana_name().unwrap_or("UTC");
-                let (meter, constant) = (&self.rows.meter.meter, self.rows.meter.constant.get());
+                let (meter, constant) = (&self.rows.meter.meter, self.rows.meter.constant);
                 let name = name_in(self.rows.meter.medium.unit(), "pulses_per_kwh");
                 push(
                     piece,

@@ -84,7 +84,7 @@ fn level(meter: &MeterSettings, seen: &Seen) -> Option<Finding> {
                 "no pulse: nothing is switched on (at 100 {} one comes every {:.0} s), a wire is loose or on \
                  another line, or S0+ and S0− are swapped",
                 meter.medium.unit().of_rate(),
-                36_000.0 / f64::from(meter.constant.get())
+                36_000.0 / meter.constant.per_unit()
             ),
         )),
         (false, true) => Some(finding(

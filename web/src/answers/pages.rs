@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use meter_figures::Figures;
-use meter_messages::Meter;
+use meter_messages::{Meter, Minute};
 use web_http::{Lasts, Prepared, Reply};
 
 use super::asked::Asked;
@@ -81,7 +81,17 @@ impl Site {
         let server = if asked.visitor.may_see_all() { self.server(texts) } else { Vec::new() };
         let holdings = if asked.visitor.may_administer() { self.live.broker().holdings } else { Vec::new() };
         let holdings = holdings.iter().map(|holding| HoldingView::new(holding, texts)).collect();
-        filled(&StatusPage { frame, machines, server, holdings })
+        let unheard = self.unheard(asked).await?;
+        filled(&StatusPage { frame, machines, unheard, server, holdings })
+    }
+
+    /// The meters without details that the visitor may see, and their last minutes.
+    async fn unheard(&self, asked: &Asked<'_>) -> Result<Vec<(String, String)>, NoAnswer> {
+        let (texts, zone) = (asked.frame().texts, self.ledger.zone());
+        let meters = self.ledger.ask(|ledger| ledger.unheard_meters()).await?;
+        let seen = meters.into_iter().filter(|unheard| asked.visitor.may_see(&unheard.meter));
+        let last = |newest: Minute| texts.moment(zone.to_datetime(newest.timestamp()));
+        Ok(seen.map(|it| (it.meter.to_string(), it.newest.map_or_else(|| "–".to_owned(), last))).collect())
     }
 
     /// What is known of the server: names and values.

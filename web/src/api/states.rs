@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use meter_figures::{Figures, with_offset};
 use meter_ledger::{RecordedMeter, RecordedMinute, Sum};
-use meter_messages::{Medium, Status, Unit};
+use meter_messages::{Medium, MeterConstant, Status, Unit};
 use serde::Serialize;
 use web_http::BasePath;
 
@@ -19,7 +19,7 @@ pub(crate) struct MeterEntry {
     name: String,
     medium: Medium,
     unit: Unit,
-    pulses_per_kwh: u32,
+    pulses_per_kwh: MeterConstant,
     href: String,
 }
 
@@ -35,7 +35,7 @@ impl MeterEntry {
             name: known.name.clone(),
             medium: known.medium,
             unit: known.medium.unit(),
-            pulses_per_kwh: known.constant.get(),
+            pulses_per_kwh: known.constant,
             href: format!("{}/api/v1/meters/{}", base_path.as_str(), known.meter),
         }
     }

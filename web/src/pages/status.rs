@@ -113,6 +113,8 @@ pub(crate) struct StatusPage {
     pub(crate) frame: Frame,
     /// The publishers' meters.
     pub(crate) machines: Vec<PublisherView>,
+    /// Meters without details, and the last minute that is recorded of each.
+    pub(crate) unheard: Vec<(String, String)>,
     /// What is known of the server: names and values.
     pub(crate) server: Vec<(&'static str, String)>,
     /// Who has how much of what the broker keeps.

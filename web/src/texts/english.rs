@@ -160,6 +160,8 @@ pub(super) static TEXTS: Texts = Texts {
     minutes: "min",
     last_minute: "Last minute recorded",
     kept_aside: "Far in the future, not recorded yet",
+    unheard_meters: "Meters without details",
+    unheard_how: "Their minutes are recorded, but nothing has said yet how much a pulse is (the message “info”). As soon as it comes, they have their pages.",
     up_to: "up to",
     rejected_edges: "Bounces rejected",
     lost_edges: "Edges lost",

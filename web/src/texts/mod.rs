@@ -195,6 +195,10 @@ pub(crate) struct Texts {
     pub(crate) last_minute: &'static str,
     /// Column: minutes that are not recorded yet, because they lie too far in the future.
     pub(crate) kept_aside: &'static str,
+    /// Heading of meters that are recorded, but have not said what a pulse is.
+    pub(crate) unheard_meters: &'static str,
+    /// Below it.
+    pub(crate) unheard_how: &'static str,
     /// Between a number of them and the last.
     pub(crate) up_to: &'static str,
     /// Column.

@@ -26,7 +26,7 @@ const PULSE: u64 = 60_000_000;
 /// the meter's output stands at its limit.
 const MOST_PULSES_A_MINUTE: u64 = 1000;
 /// At 10,000 the limit is 6 kW; above, it would show every day.
-const MOST_PULSES_PER_KWH: u32 = 10_000;
+const MOST_PULSES_PER_KWH: f64 = 10_000.0;
 
 /// The truth about a simulated household, for anybody who wants to check it.
 ///
@@ -62,10 +62,9 @@ impl Household {
     /// An unknown time zone, or a number out of its range.
     pub fn new(settings: &SimulatedSettings, pulses_per_kwh: MeterConstant) -> Result<Self, SourceError> {
         settings.check()?;
-        if pulses_per_kwh.get() > MOST_PULSES_PER_KWH {
+        if pulses_per_kwh.per_unit() > MOST_PULSES_PER_KWH {
             return Err(refused(format!(
-                "pulses_per_kwh is {}, but S0 carries the pulses of a home only up to {MOST_PULSES_PER_KWH}",
-                pulses_per_kwh.get()
+                "pulses_per_kwh is {pulses_per_kwh}, but S0 carries the pulses of a home only up to {MOST_PULSES_PER_KWH}"
             )));
         }
         let zone = TimeZone::get(&settings.time_zone).map_err(|_| SourceError::Missing {
@@ -149,14 +148,15 @@ impl Household {
         let last = walls.iter().copied().max().unwrap_or_default();
         let watts = self.loads.power_w(first..last + 1);
 
-        let constant = u64::from(self.pulses_per_kwh.get());
+        let millionths = u128::from(self.pulses_per_kwh.millionths());
         let mut level =
             (SeededRandom::new(self.seed, Occasion::MeterPhase, number).fraction() * PULSE as f64) as u64;
         let mut levels = Vec::with_capacity(MINUTES_OF_DAY + 1);
         levels.push(level);
         for wall in walls {
             let milliwatts = (watts[(wall - first) as usize] * 1000.0) as u64;
-            level += (milliwatts * constant).min(MOST_PULSES_A_MINUTE * PULSE);
+            let rise = u128::from(milliwatts) * millionths / 1_000_000;
+            level += (rise as u64).min(MOST_PULSES_A_MINUTE * PULSE);
             levels.push(level);
         }
         UtcDay { number, levels }

@@ -1,0 +1,54 @@
+//! Meters whose `info` has not come yet: their minutes are recorded, but nobody knows how much energy a pulse is.
+
+use meter_messages::{Meter, Minute, OutboxId};
+use rusqlite::params;
+
+use crate::error::{damaged, if_readable};
+use crate::{Batch, Ledger, LedgerError, OutboxMark, packing};
+
+/// What is known of such a meter.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnheardMeter {
+    /// Its site and id.
+    pub meter: Meter,
+    /// Its newest minute in the ledger.
+    pub newest: Option<Minute>,
+}
+
+impl Batch<'_> {
+    /// Begins a meter that the ledger does not know with a minute's outbox. Until [`register`](Batch::register)
+    /// its meter constant is 0, which no meter has, and it is none of [`Ledger::meters`].
+    pub fn begin_unheard(&mut self, meter: &Meter, outbox: &OutboxId) -> Result<OutboxMark, LedgerError> {
+        let meter_row: i64 = self
+            .transaction()
+            .prepare_cached(
+                "INSERT INTO meter (site, meter, name, constant_millionths, outbox)
+                 VALUES (?1, ?2, '', 0, ?3) RETURNING id",
+            )?
+            .query_row(params![meter.site.as_str(), meter.meter.as_str(), outbox.as_str()], |row| {
+                row.get(0)
+            })?;
+        self.add_outbox(meter_row, outbox)
+    }
+}
+
+impl Ledger {
+    /// Meters with minutes whose `info` has not come yet, by site and id.
+    pub fn unheard_meters(&self) -> Result<Vec<UnheardMeter>, LedgerError> {
+        let _state = self.one_state()?;
+        let mut statement = self.connection.prepare_cached(
+            "SELECT id, site, meter FROM meter WHERE constant_millionths = 0 ORDER BY site, meter",
+        )?;
+        let rows = statement.query_map([], |row| {
+            Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?, row.get::<_, String>(2)?))
+        })?;
+        let meters = rows.map(|row| -> Result<_, LedgerError> {
+            let (row, site, meter) = row?;
+            let meter =
+                Meter { site: site.parse().map_err(damaged)?, meter: meter.parse().map_err(damaged)? };
+            let newest = packing::newest(&self.connection, row)?.map(Minute::nearest);
+            Ok(UnheardMeter { meter, newest })
+        });
+        meters.filter_map(|meter| if_readable("one of all", meter).transpose()).collect()
+    }
+}

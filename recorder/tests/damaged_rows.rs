@@ -1,0 +1,130 @@
+//! A ledger in which somebody has changed or deleted rows of one meter: the others are recorded all the same.
+#![allow(clippy::unwrap_used)]
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use meter_ledger::Ledger;
+use meter_messages::{Mark, Meter, Minute};
+use recorder::bookkeeping::{Bookkeeping, Delivered, Input, Limits};
+use recorder::plausible_time::PlausibleTime;
+use rumqttc::{Publish, QoS};
+use tempfile::TempDir;
+
+const FIRST: i64 = 20_700 * 24 * 60;
+
+/// The books, in a time in which two seconds pass with each batch.
+struct Books(Bookkeeping, Instant);
+
+impl Books {
+    fn open(folder: &Path) -> Self {
+        let ledger = Ledger::open(&folder.join("ledger.sqlite")).unwrap();
+        let limits = Limits { max_meters: 100 };
+        let books = Bookkeeping::new(ledger, flume::unbounded().0, limits, PlausibleTime::new(true));
+        Self(books.unwrap(), Instant::now())
+    }
+
+    /// Records a batch and a pause after it; returns what was marked.
+    fn record(&mut self, inputs: &[Input]) -> Vec<(Meter, Mark)> {
+        self.1 += Duration::from_secs(2);
+        let mut marks = self.0.record(inputs, None, self.1).unwrap().marks;
+        marks.extend(self.0.record(&[], None, self.1 + Duration::from_secs(1)).unwrap().marks);
+        marks
+    }
+}
+
+fn message(meter: &str, what: &str, payload: String) -> Input {
+    let message = Publish::new(format!("powerpi/{meter}/{what}"), QoS::AtLeastOnce, payload);
+    Input::Message(Delivered { connection: 1, message })
+}
+
+fn info(meter: &str) -> Input {
+    let json = r#"{"name":"x","pulses_per_kwh":1000,"source":"x","version":"1","outbox":"a","oldest_seq":1}"#;
+    message(meter, "info", json.to_owned())
+}
+
+/// One of 5 pulses in a minute of a day.
+fn minute(meter: &str, (day, at): (i64, i64), seq: u64) -> Input {
+    let (t, total) = (Minute::nearest(FIRST + day * 24 * 60 + at), 5 * seq);
+    let json = format!(r#"{{"t":"{t}","s":60,"seq":{seq},"pulses":5,"total":{total},"outbox":"a"}}"#);
+    message(meter, "minute", json)
+}
+
+fn days(meter: &str, days: std::ops::Range<i64>) -> Vec<Input> {
+    days.map(|day| minute(meter, (day, 0), day as u64 + 1)).collect()
+}
+
+fn of_both(messages: impl Fn(&str) -> Vec<Input>) -> Vec<Input> {
+    ["hq/spoilt", "hq/sound"].into_iter().flat_map(messages).collect()
+}
+
+fn by_hand(folder: &Path, sql: &str) {
+    rusqlite::Connection::open(folder.join("ledger.sqlite")).unwrap().execute_batch(sql).unwrap();
+}
+
+fn pulses(folder: &Path, meter: &str, days: std::ops::Range<i64>) -> u64 {
+    let ledger = Ledger::open_read_only(&folder.join("ledger.sqlite")).unwrap();
+    let known = ledger.meter(&meter.parse().unwrap()).unwrap().unwrap();
+    let minute = |day: i64| Minute::nearest(FIRST + day * 24 * 60);
+    ledger.sum(&known, minute(days.start)..minute(days.end)).unwrap().pulses
+}
+
+fn marked(marks: &[(Meter, Mark)], meter: &str) -> Option<u64> {
+    let meter: Meter = meter.parse().unwrap();
+    marks.iter().rfind(|(of, _)| *of == meter).map(|(_, mark)| mark.seq)
+}
+
+/// Two meters with ten days each, most of them packed; then somebody does something to the first.
+fn spoilt(sql: &str) -> (TempDir, Books) {
+    let folder = TempDir::new().unwrap();
+    let mut books = Books::open(folder.path());
+    books.record(&[info("hq/spoilt"), info("hq/sound")]);
+    books.record(&of_both(|meter| days(meter, 0..10)));
+    by_hand(folder.path(), sql);
+    (folder, books)
+}
+
+#[test]
+fn a_packed_day_that_cannot_be_read_keeps_nobody_from_being_recorded() {
+    let (folder, mut books) = spoilt("UPDATE day SET runs = 'x' || runs WHERE meter = 1 AND day = 20703");
+    // A late minute of that day, one of another day, and what comes next; of both meters.
+    let marks = books.record(&of_both(|meter| {
+        vec![minute(meter, (3, 7), 11), minute(meter, (4, 7), 12), minute(meter, (10, 0), 13)]
+    }));
+    assert_eq!(marked(&marks, "hq/sound"), Some(13));
+    assert!(marked(&marks, "hq/spoilt").is_none_or(|seq| seq == 10), "11 is not in the ledger: {marks:?}");
+    assert_eq!(pulses(folder.path(), "hq/sound", 0..11), 65);
+    assert_eq!(pulses(folder.path(), "hq/spoilt", 4..11), 40);
+    // Once it is as it was, what is sent again completes it.
+    by_hand(folder.path(), "UPDATE day SET runs = substr(runs, 2) WHERE meter = 1 AND day = 20703");
+    let marks = books.record(&[minute("hq/spoilt", (3, 7), 11)]);
+    assert_eq!(marked(&marks, "hq/spoilt"), Some(13));
+}
+
+#[test]
+fn a_meter_that_somebody_deleted_keeps_nobody_from_being_recorded() {
+    let (folder, mut books) = spoilt(
+        "PRAGMA foreign_keys = OFF;
+         DELETE FROM minute WHERE meter = 1; DELETE FROM day WHERE meter = 1;
+         DELETE FROM outbox WHERE meter = 1; DELETE FROM constant WHERE meter = 1; DELETE FROM meter WHERE id = 1",
+    );
+    let marks = books.record(&of_both(|meter| days(meter, 10..12)));
+    assert_eq!(marked(&marks, "hq/sound"), Some(12));
+    assert_eq!(pulses(folder.path(), "hq/sound", 0..12), 60);
+}
+
+#[test]
+fn a_start_over_a_meter_that_cannot_be_read_records_the_others() {
+    let (folder, books) = spoilt(
+        "UPDATE day SET runs = '' WHERE meter = 1; UPDATE outbox SET mark_seq = 0, mark_minute = NULL WHERE meter = 1;
+         INSERT INTO meter (site, meter, name, constant_millionths, outbox) VALUES ('NO SITE', 'x', 'x', 1000000, 'a');
+         INSERT INTO outbox (meter, name) VALUES (3, 'a')",
+    );
+    drop(books);
+    let mut books = Books::open(folder.path());
+    let marks = books.record(&of_both(|meter| days(meter, 10..12)));
+    assert_eq!(marked(&marks, "hq/sound"), Some(12));
+    assert_eq!(pulses(folder.path(), "hq/sound", 0..12), 60);
+    let ledger = Ledger::open_read_only(&folder.path().join("ledger.sqlite")).unwrap();
+    assert_eq!(ledger.meters().unwrap().len(), 2, "the one that has no legal name is left out");
+}
