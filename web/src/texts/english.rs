@@ -161,7 +161,7 @@ pub(super) static TEXTS: Texts = Texts {
     last_minute: "Last minute recorded",
     kept_aside: "Far in the future, not recorded yet",
     unheard_meters: "Meters without details",
-    unheard_how: "Their minutes are recorded, but nothing has said yet how much a pulse is (the message “info”). As soon as it comes, they have their pages.",
+    unheard_how: "Their minutes are being recorded, but it is not known yet how much energy or volume a pulse stands for (message “info”). Once it is known, they get pages of their own.",
     up_to: "up to",
     rejected_edges: "Bounces rejected",
     lost_edges: "Edges lost",

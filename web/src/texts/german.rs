@@ -161,7 +161,7 @@ pub(super) static TEXTS: Texts = Texts {
     last_minute: "Letzte Minute im Zählbuch",
     kept_aside: "Weit in der Zukunft, noch nicht verbucht",
     unheard_meters: "Zähler ohne Angaben",
-    unheard_how: "Ihre Minuten werden aufgezeichnet, aber noch ist nicht bekannt, wie viel ein Impuls ist (die Nachricht „info“). Sobald sie kommt, haben sie ihre Seiten.",
+    unheard_how: "Ihre Minuten werden aufgezeichnet. Noch ist nicht bekannt, für wie viel Energie oder Volumen ein Impuls steht (Nachricht „info“); sobald es bekannt ist, bekommen sie eigene Seiten.",
     up_to: "bis",
     rejected_edges: "Prellimpulse verworfen",
     lost_edges: "Flanken verloren",
