@@ -124,6 +124,27 @@ pub(crate) fn read(
     text.map_or(Ok(Vec::new()), |text| unpack(&text))
 }
 
+/// The minutes of one outbox in packed days, from one on. Days in which it has none are not unpacked.
+pub(crate) fn of_outbox(
+    connection: &Connection,
+    meter_row: i64,
+    outbox: i64,
+    from: i64,
+) -> Result<Vec<OutboxMinute>, LedgerError> {
+    let mut days = connection.prepare_cached(
+        "SELECT runs FROM day WHERE meter = ?1 AND day >= ?2 AND instr(runs, ?3) > 0 ORDER BY day",
+    )?;
+    // As `pack` writes it.
+    let run = format!("{{\"outbox\":{outbox},");
+    let mut days = days.query(params![meter_row, day_of(from), run])?;
+    let mut rows = Vec::new();
+    while let Some(row) = days.next()? {
+        let day = unpack(row.get_ref(0)?.as_str().map_err(damaged)?)?;
+        rows.extend(day.into_iter().filter(|row| row.outbox == outbox && row.minute >= from));
+    }
+    Ok(rows)
+}
+
 /// Writes a day that is not packed yet.
 pub(crate) fn insert(
     connection: &Connection,

@@ -1,6 +1,6 @@
 //! The recorder's side: minutes in, one commit for many.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use meter_messages::{Info, Mark, Meter, Minute, OutboxId, PulseCount};
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
@@ -8,8 +8,7 @@ use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, 
 use crate::error::{damaged, if_readable};
 use crate::late_minutes::PackedDays;
 use crate::packing::NewestMinutes;
-use crate::rows::Found;
-use crate::{Ledger, LedgerError, OutboxMinute, constants, outbox_minute, packing, rows};
+use crate::{Ledger, LedgerError, OutboxMinute, constants, days, outbox_minute, packing, rows};
 
 /// The meter and outbox of a minute, and how far that outbox is recorded without
 /// a gap.
@@ -64,6 +63,8 @@ pub struct Batch<'ledger> {
     late: PackedDays,
     /// By meter: minutes that came again, and those that came with another count.
     again: BTreeMap<i64, (u64, u64)>,
+    /// Outboxes that are new with this batch.
+    new_outboxes: HashSet<i64>,
 }
 
 impl Ledger {
@@ -72,7 +73,8 @@ impl Ledger {
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         self.newest.begin(&transaction)?;
         let newest = &mut self.newest;
-        Ok(Batch { transaction, newest, late: PackedDays::default(), again: BTreeMap::new() })
+        let (late, again, new_outboxes) = (PackedDays::default(), BTreeMap::new(), HashSet::new());
+        Ok(Batch { transaction, newest, late, again, new_outboxes })
     }
 
     /// Every meter's current outbox, and how far it is recorded; without those whose rows cannot be read.
@@ -148,6 +150,7 @@ impl Batch<'_> {
         self.transaction
             .prepare_cached("INSERT INTO outbox (meter, name) VALUES (?1, ?2)")?
             .execute(params![meter_row, name.as_str()])?;
+        self.new_outboxes.insert(self.transaction.last_insert_rowid());
         let mark = outbox_mark(&self.transaction, meter_row, name)?;
         Ok(mark.ok_or(rusqlite::Error::QueryReturnedNoRows)?)
     }
@@ -226,7 +229,11 @@ impl Batch<'_> {
     }
 
     /// The minutes of an outbox that are recorded beyond its mark, with their numbers, in order.
+    /// Of an outbox that is new in this batch there were none when it came.
     pub fn beyond(&mut self, mark: &OutboxMark) -> Result<Vec<(u64, Minute)>, LedgerError> {
+        if self.new_outboxes.contains(&mark.outbox_row) {
+            return Ok(Vec::new());
+        }
         self.late.write(&self.transaction)?;
         beyond(&self.transaction, mark)
     }
@@ -318,18 +325,18 @@ fn same(known: &OutboxMinute, row: &OutboxMinute) -> Option<Recording> {
     (counted && known.total == row.total).then_some(Recording::OfAnotherOutbox)
 }
 
-/// Minutes ascend with their numbers, so those beyond the mark lie after its minute.
+/// Minutes ascend with their numbers, so those beyond the mark lie after its minute. What other outboxes of the meter
+/// have counted is not read: a site may announce many outboxes, and have counted for years.
 fn beyond(connection: &Connection, mark: &OutboxMark) -> Result<Vec<(u64, Minute)>, LedgerError> {
     let after = mark.mark_minute.map_or(0, |minute| minute.epoch_minutes() + 1);
-    let mut beyond = Vec::new();
-    rows::for_each(connection, mark.meter_row, after..i64::MAX, |found| {
-        if let Found::Minute(OutboxMinute { minute, outbox, seq: Some(seq), .. }) = found
-            && outbox == mark.outbox_row
-            && seq > mark.mark_seq
-        {
-            beyond.push((seq, Minute::nearest(minute)));
-        }
-        false
-    })?;
-    Ok(beyond)
+    let mut unpacked = connection.prepare_cached(
+        "SELECT minute, outbox, pulses, watched_s, total, seq FROM minute
+         WHERE meter = ?1 AND minute >= ?2 AND outbox = ?3",
+    )?;
+    let unpacked = unpacked.query_map(params![mark.meter_row, after, mark.outbox_row], OutboxMinute::of)?;
+    let mut rows = unpacked.collect::<Result<Vec<_>, _>>()?;
+    rows.extend(days::of_outbox(connection, mark.meter_row, mark.outbox_row, after)?);
+    rows.sort_by_key(|row| row.minute);
+    let numbered = |row: OutboxMinute| row.seq.map(|seq| (seq, Minute::nearest(row.minute)));
+    Ok(rows.into_iter().filter_map(numbered).filter(|(seq, _)| *seq > mark.mark_seq).collect())
 }

@@ -132,6 +132,11 @@ proptest! {
             (it.minute.epoch_minutes(), it.pulses, it.watched_s, it.total, it.seq)
         }).collect();
         prop_assert_eq!(by_sql(&path), expected);
+        for (_, mark) in ledger.outbox_marks().unwrap() {
+            let of_outbox = minutes.iter().filter(|((_, outbox), _)| ["a", "b"][*outbox] == mark.outbox.as_str());
+            let of_outbox: Vec<_> = of_outbox.map(|(_, it)| (it.seq, it.minute)).collect();
+            prop_assert_eq!(ledger.beyond(&mark).unwrap(), of_outbox);
+        }
         check_trust(&ledger, &minutes, came)?;
     }
 }

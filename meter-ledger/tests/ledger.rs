@@ -167,6 +167,28 @@ fn a_day_that_is_packed_meanwhile_is_never_missed() {
     reader.join().unwrap();
 }
 
+/// A site may announce a thousand outboxes of a meter that has counted for years.
+#[test]
+fn what_one_outbox_has_is_found_without_reading_the_days_of_others() {
+    let (folder, mut ledger) = ledger();
+    let week: Vec<_> = (0..7 * 1440).map(|at| count(at as u64 + 1, at, 1)).collect();
+    let (mark_of_a, _) = record(&mut ledger, "a", &week);
+    let (mark, recordings) = record(&mut ledger, "b", &[count(3, 1445, 9), count(5, 1447, 9)]);
+    assert_eq!(recordings, [Recording::Recorded; 2]);
+    let beyond = [(3, minute(1445)), (5, minute(1447))];
+    assert_eq!(ledger.beyond(&mark).unwrap(), beyond);
+    assert_eq!(ledger.beyond(&mark_of_a).unwrap().len(), week.len());
+    // Days of the other one that are not looked at may be unreadable.
+    let file = rusqlite::Connection::open(folder.path().join("ledger.sqlite")).unwrap();
+    let sql = r#"UPDATE day SET runs = runs || 'x' WHERE runs NOT LIKE '%{"outbox":2,%'"#;
+    assert!(file.execute(sql, []).unwrap() >= 4);
+    assert!(ledger.beyond(&mark_of_a).is_err());
+    assert_eq!(ledger.beyond(&mark).unwrap(), beyond);
+    let mut batch = ledger.batch().unwrap();
+    let new = batch.outbox(&meter(), &"c".parse().unwrap()).unwrap().unwrap();
+    assert_eq!(batch.beyond(&new).unwrap(), []);
+}
+
 #[test]
 fn foreign_and_missing_files_are_named() {
     let folder = TempDir::new().unwrap();
