@@ -16,8 +16,17 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub(super) struct Account {
     pub(super) bytes: u64,
     maximum: u64,
-    /// Those who have most, and how much.
-    owners: Vec<(String, u64)>,
+    /// Those who have most.
+    owners: Vec<Holding>,
+}
+
+/// What one owner has.
+#[derive(Debug, Default)]
+struct Holding {
+    owner: String,
+    bytes: u64,
+    /// Lasting sessions, their filters and messages.
+    of_sessions: u64,
 }
 
 impl Neighbourhood {
@@ -39,7 +48,7 @@ impl Neighbourhood {
             match figure.topic.as_str() {
                 "$SYS/broker/kept/bytes" => account.bytes = told.as_u64().unwrap(),
                 "$SYS/broker/kept/maximum" => account.maximum = told.as_u64().unwrap(),
-                _ => account.owners = told.as_array().unwrap().iter().map(owner).collect(),
+                _ => account.owners = told.as_array().unwrap().iter().map(holding).collect(),
             }
         }
         admin.disconnect();
@@ -47,8 +56,13 @@ impl Neighbourhood {
     }
 }
 
-fn owner(holding: &Value) -> (String, u64) {
-    (holding["owner"].as_str().unwrap().to_owned(), holding["bytes"].as_u64().unwrap())
+fn holding(told: &Value) -> Holding {
+    let number = |what: &str| told[what].as_u64().unwrap();
+    Holding {
+        owner: told["owner"].as_str().unwrap().to_owned(),
+        bytes: number("bytes"),
+        of_sessions: number("sessions") + number("filters") + number("owed"),
+    }
 }
 
 impl Account {
@@ -60,12 +74,19 @@ impl Account {
         part + rest - rest / 4
     }
 
+    /// Whether nothing waits for clients of this user.
+    pub(super) fn has_nobody_of(&self, user: &str) -> bool {
+        let of_user = self.owners.iter().filter(|holding| holding.owner == user);
+        of_user.map(|holding| holding.of_sessions).sum::<u64>() == 0
+    }
+
     /// What is beyond the budget.
     pub(super) fn faults(&self) -> Vec<String> {
         let share = self.share();
-        let greedy = self.owners.iter().filter(|(_, bytes)| *bytes > share);
-        let greedy =
-            greedy.map(|(owner, bytes)| format!("{owner} has {bytes} bytes, {share} are one's share"));
+        let greedy = self.owners.iter().filter(|holding| holding.bytes > share);
+        let greedy = greedy.map(|Holding { owner, bytes, .. }| {
+            format!("{owner} has {bytes} bytes, {share} are one's share")
+        });
         let all =
             (self.bytes > self.maximum).then(|| format!("{} bytes, {} are all", self.bytes, self.maximum));
         greedy.chain(all).collect()
@@ -78,9 +99,12 @@ mod tests {
 
     #[test]
     fn who_has_more_than_a_share_is_found() {
-        let account =
-            |bytes, greedy| Account { bytes, maximum: 1600, owners: vec![("greedy".into(), greedy)] };
+        let account = |bytes, greedy| {
+            let owners = vec![Holding { owner: "greedy".into(), bytes: greedy, of_sessions: 1 }];
+            Account { bytes, maximum: 1600, owners }
+        };
         assert_eq!(account(1600, 700).faults(), [""; 0]);
         assert_eq!(account(1601, 701).faults().len(), 2);
+        assert!(account(0, 0).has_nobody_of("other") && !account(0, 0).has_nobody_of("greedy"));
     }
 }

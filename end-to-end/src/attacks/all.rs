@@ -26,6 +26,15 @@ impl Who {
             Self::Publisher => "publisher",
         }
     }
+
+    /// The attacker's user, if it has one.
+    pub(super) fn user(self) -> Option<&'static str> {
+        match self {
+            Self::Nobody | Self::Browser => None,
+            Self::Reader => Some(reader::READER),
+            Self::Publisher => Some(publisher::SITE),
+        }
+    }
 }
 
 /// One way to take more than one's share.
@@ -68,13 +77,19 @@ pub const ALL: &[Attack] = &[
     attack(Who::Reader, "refused SUBSCRIBEs", [300, 55_000], reader::refused),
     attack(Who::Reader, "different filters", [300, 20_000], reader::filters),
     attack(Who::Reader, "filters of 65 kB", [20, 1_000], reader::long_filters),
+    attack(Who::Reader, "packets of which the last byte is missing", [100, 700], reader::halves),
     attack(Who::Publisher, "20 kB retained as its status", [1, 1], publisher::large_status),
     attack(Who::Publisher, "topics of 65 kB", [200, 10_000], publisher::long_topics),
     attack(Who::Publisher, "messages of 60 kB to absent sessions of its own", [100, 5_000], publisher::owed),
     attack(Who::Publisher, "delayed wills of 250 kB", [20, 1_000], publisher::wills),
     attack(Who::Publisher, "meters and states", [150, 2_000], publisher::meters),
     attack(Who::Publisher, "retained messages", [1_000, 100_000], publisher::retained),
-    attack(Who::Publisher, "outboxes of a meter", [1_500, 50_000], publisher::outboxes),
+    attack(
+        Who::Publisher,
+        "outboxes of a meter, after as many minutes",
+        [1_500, 50_000],
+        publisher::outboxes,
+    ),
     attack(
         Who::Publisher,
         "minutes of 2000 and 2099, and pages of all time",

@@ -4,6 +4,7 @@ use std::io::{Read, Write};
 use std::time::Duration;
 
 use bytes::BytesMut;
+use meter_messages::Minute;
 use rumqttc::mqttbytes::QoS;
 use rumqttc::v5::mqttbytes::v5 as mqtt5;
 use rumqttc::{Packet, Publish, Subscribe, SubscribeFilter};
@@ -13,7 +14,7 @@ use super::target::{Held, Target, password};
 use crate::torture::client::{Came, Client};
 
 /// Its user and site.
-const SITE: &str = "greedy";
+pub(super) const SITE: &str = "greedy";
 
 /// Messages of QoS 1 that are under way at a time.
 const UNDER_WAY: usize = 100;
@@ -137,13 +138,22 @@ pub(super) fn retained(target: &Target, pieces: usize) -> Held {
     publish_all(target, (0..pieces).map(|piece| (topic(piece, "diag"), b"x".to_vec())), true)
 }
 
-/// A meter that says it has another outbox each time.
+/// A meter that has counted for long, and then says that it has another outbox each time.
 pub(super) fn outboxes(target: &Target, pieces: usize) -> Held {
-    publish_all(
-        target,
-        (0..pieces).map(|piece| (topic("main", "info"), info(&format!("o{piece}")).into_bytes())),
-        true,
-    )
+    let first = daemon_runtime::now().as_second() / 60 - 10 * pieces as i64;
+    let minute = |seq: usize| {
+        let t = Minute::nearest(first + seq as i64);
+        format!(r#"{{"t":"{t}","s":60,"seq":{seq},"pulses":5,"total":{}}}"#, 5 * seq).into_bytes()
+    };
+    let minutes = (1..=pieces).map(|seq| (topic("main", "minute"), minute(seq)));
+    let says = |piece: usize| (topic("main", "info"), info(&format!("o{piece}")).into_bytes());
+    let mut client = target.client(SITE, "attack");
+    if let Some(client) = &mut client {
+        publish(client, std::iter::once(says(0)), true);
+        publish(client, minutes, false);
+        publish(client, (1..=pieces).map(says), true);
+    }
+    Box::new(client)
 }
 
 /// A minute of long ago and one of long ahead, and then pages of all time.

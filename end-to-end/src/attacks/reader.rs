@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
+use bytes::BytesMut;
 use rumqttc::mqttbytes::QoS;
-use rumqttc::{Packet, PubAck, Subscribe, SubscribeFilter};
+use rumqttc::{Packet, PubAck, Publish, Subscribe, SubscribeFilter};
 
 use super::target::{Held, Target};
 use crate::torture::client::{Came, Client};
 
-const READER: &str = "reader";
+pub(super) const READER: &str = "reader";
 
 fn subscribe(filter: String, id: u16) -> Packet {
     let mut subscribe = Subscribe::new(filter, QoS::AtLeastOnce);
@@ -92,4 +93,18 @@ pub(super) fn long_filters(target: &Target, pieces: usize) -> Held {
         pour(client, (0..pieces).map(long), 4);
     }
     Box::new(client)
+}
+
+/// Packets as large as there are, of which the last byte is missing, each over a connection of its own.
+pub(super) fn halves(target: &Target, pieces: usize) -> Held {
+    let mut packet = Publish::new("powerpi/reader/main/minute", QoS::AtLeastOnce, vec![b'x'; 250_000]);
+    packet.pkid = 1;
+    let mut bytes = BytesMut::new();
+    Packet::Publish(packet).write(&mut bytes, usize::MAX).unwrap();
+    let half = |piece: usize| {
+        let mut client = target.client(READER, &format!("half {piece}"))?;
+        client.send_bytes(&bytes[..bytes.len() - 1]);
+        Some(client)
+    };
+    Box::new((0..pieces).filter_map(half).collect::<Vec<_>>())
 }

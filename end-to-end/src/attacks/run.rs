@@ -4,12 +4,13 @@ use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
-use super::all::{ALL, Attack};
+use super::all::{ALL, Attack, Who};
 use super::budget::faults;
 use super::kept::Kept;
 use super::latencies::Latencies;
 use super::neighbourhood::{Extent, Neighbourhood};
 use crate::torture::client::Came;
+use crate::wait_until;
 
 /// PUBACKs that are timed at least, quiet and beside an attack.
 const TIMED: usize = 300;
@@ -38,7 +39,7 @@ pub struct Outcome {
     pub faults: Vec<String>,
 }
 
-/// All attacks, one after the other, on one set of programs; then these are started anew.
+/// All attacks, one after the other, on one set of programs; then these are started anew, and the attackers removed.
 ///
 /// # Panics
 /// If somebody honest is not served.
@@ -53,10 +54,13 @@ pub fn beside_all(extent: Extent, progress: &dyn Fn(&str)) -> Vec<Outcome> {
         outcomes.push(outcome);
     }
     let account = neighbourhood.account();
-    remove_a_user(&neighbourhood);
     neighbourhood = neighbourhood.restart();
     neighbourhood.expect_all_is_well();
     let after = neighbourhood.kept().beyond(idle);
+    [Who::Reader, Who::Publisher]
+        .iter()
+        .filter_map(|who| who.user())
+        .for_each(|user| remove(&neighbourhood, user));
     if let Some(last) = outcomes.last_mut() {
         last.account_kib = account.bytes / 1024;
         last.faults.extend(account.faults());
@@ -65,12 +69,12 @@ pub fn beside_all(extent: Extent, progress: &dyn Fn(&str)) -> Vec<Outcome> {
     outcomes
 }
 
-/// A user that watches everything is removed: it hears nothing more, and the others do not notice.
-fn remove_a_user(neighbourhood: &Neighbourhood) {
-    let watching = neighbourhood.target().session("reader", "watching", false);
-    let (mut watching, _) = watching.expect("the reader is let in");
+/// The attacker's user is removed: it hears nothing more, nothing waits for it, and the others do not notice.
+fn remove(neighbourhood: &Neighbourhood, user: &str) {
+    let target = neighbourhood.target();
+    let mut watching = target.client(user, "watching").expect("a clean session is let in");
     watching.subscribe("powerpi/#");
-    neighbourhood.remove_user("reader");
+    neighbourhood.remove_user(user);
     loop {
         match watching.next(PATIENCE) {
             Came::End => break,
@@ -79,13 +83,11 @@ fn remove_a_user(neighbourhood: &Neighbourhood) {
         }
     }
     neighbourhood.expect_all_is_well();
-    assert!(
-        neighbourhood.target().session("reader", "watching", true).is_none(),
-        "it is not let in any more"
-    );
+    assert!(target.client(user, "watching").is_none(), "it is not let in any more");
+    wait_until("nothing is kept for it", || neighbourhood.account().has_nobody_of(user));
 }
 
-/// Each attack on programs of its own, which are started anew afterwards.
+/// Each attack on programs of its own, which are started anew afterwards, and the attacker's user removed.
 pub fn beside_each(extent: Extent, only: &str, progress: &dyn Fn(&str)) -> Vec<Outcome> {
     let attacks = ALL.iter().filter(|attack| attack.name.contains(only));
     let run = |attack: &'static Attack| {
@@ -109,7 +111,9 @@ fn alone(extent: Extent, attack: &'static Attack) -> Outcome {
     let again = catch_unwind(AssertUnwindSafe(|| {
         let neighbourhood = neighbourhood.restart();
         neighbourhood.expect_all_is_well();
-        neighbourhood.kept().beyond(idle)
+        let after = neighbourhood.kept().beyond(idle);
+        attack.who.user().into_iter().for_each(|user| remove(&neighbourhood, user));
+        after
     }));
     let of_restart = match again {
         Ok(after) => faults(extent, after).collect(),

@@ -57,7 +57,12 @@ impl Client {
         for packet in packets {
             packet.write(&mut bytes, usize::MAX).unwrap();
         }
-        self.stream.write_all(&bytes).is_ok()
+        self.send_bytes(&bytes)
+    }
+
+    /// Whether the connection takes them, whatever they are.
+    pub fn send_bytes(&mut self, bytes: &[u8]) -> bool {
+        self.stream.write_all(bytes).is_ok()
     }
 
     /// Publishes with QoS 1; the PUBACK comes as a packet.
