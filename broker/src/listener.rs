@@ -147,7 +147,6 @@ async fn receive(
         return serve(stream, accepted, surroundings).await;
     }
     let patience = Duration::from_secs(surroundings.settings.connect_timeout_s);
-    let max_packet_bytes = surroundings.settings.max_packet_bytes;
     let unwrapping = async {
         let mut certified = Vec::new();
         let mut stream: Box<dyn Duplex> = if tls {
@@ -160,7 +159,7 @@ async fn receive(
             Box::new(stream)
         };
         if web_socket {
-            let accepted = web_socket::accept(stream, max_packet_bytes, &surroundings.origins).await;
+            let accepted = web_socket::accept(stream, &surroundings.origins).await;
             stream = accepted.map_err(|error| Ending::WebSocket(Box::new(error)))?;
         }
         Ok((stream, certified))

@@ -1,41 +1,38 @@
 //! MQTT over WebSocket: the same bytes in binary messages (MQTT 3.1.1, chapter 6).
 
+mod pieces;
+
 use std::io;
 
 use bytes::Bytes;
 use futures_util::future::ready;
 use futures_util::{SinkExt, StreamExt};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio_tungstenite::accept_hdr_async_with_config;
 use tokio_tungstenite::tungstenite::handshake::server::{Callback, ErrorResponse, Request, Response};
 use tokio_tungstenite::tungstenite::http::{HeaderValue, StatusCode};
-use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
+use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Error, Message};
+use tokio_tungstenite::{WebSocketStream, accept_hdr_async_with_config};
 use tokio_util::io::{CopyToBytes, SinkWriter, StreamReader};
+
+use crate::web_socket::pieces::{PIECE, Pieces};
 
 /// The subprotocol that the standard asks clients to offer.
 const SUBPROTOCOL: &str = "mqtt";
 const PROTOCOL_HEADER: &str = "Sec-WebSocket-Protocol";
-/// A message may hold many packets, or a piece of one.
-const SMALLEST_LIMIT: usize = 64 * 1024;
+/// Bytes that are gathered before they are written.
+const WRITTEN_BYTES: usize = 16 * 1024;
 
 /// A stream of bytes in both directions.
 pub(crate) trait Duplex: AsyncRead + AsyncWrite + Unpin + Send {}
 impl<T: AsyncRead + AsyncWrite + Unpin + Send> Duplex for T {}
 
-/// Takes a client's request to speak MQTT over WebSocket.
-pub(crate) async fn accept(
-    stream: Box<dyn Duplex>,
-    max_packet_bytes: usize,
-    origins: &[String],
-) -> Result<Box<dyn Duplex>, Error> {
-    let limit = max_packet_bytes.saturating_add(SMALLEST_LIMIT);
-    let config = WebSocketConfig::default()
-        .read_buffer_size(16 * 1024)
-        .write_buffer_size(16 * 1024)
-        .max_message_size(Some(limit))
-        .max_frame_size(Some(limit));
-    let socket = accept_hdr_async_with_config(stream, Answering { origins }, Some(config)).await?;
+/// Takes a client's request to speak MQTT over WebSocket. Its messages may be of any length; packets may not.
+pub(crate) async fn accept(stream: Box<dyn Duplex>, origins: &[String]) -> Result<Box<dyn Duplex>, Error> {
+    let socket = accept_hdr_async_with_config(stream, Answering { origins }, Some(config())).await?;
+    // Nothing is left in it: a client that sends messages before the answer is refused.
+    let pieces = Pieces::new(socket.into_inner());
+    let socket = WebSocketStream::from_raw_socket(pieces, Role::Server, Some(config())).await;
     let (sink, stream) = socket.split();
     let read = stream.filter_map(|message| {
         ready(match message {
@@ -52,6 +49,14 @@ pub(crate) async fn accept(
     let reader = StreamReader::new(read);
     let writer = SinkWriter::new(CopyToBytes::new(write));
     Ok(Box::new(tokio::io::join(reader, writer)))
+}
+
+fn config() -> WebSocketConfig {
+    WebSocketConfig::default()
+        .read_buffer_size(PIECE)
+        .write_buffer_size(WRITTEN_BYTES)
+        .max_message_size(Some(PIECE))
+        .max_frame_size(Some(PIECE))
 }
 
 fn io_error(error: Error) -> io::Error {

@@ -20,6 +20,7 @@ use crate::certificates::{Authority, Certified};
 use crate::common::{bytes_of, qos1};
 use crate::program::Home;
 use crate::tls::free_address;
+use crate::transit::{BUDGET, MOST, most_in_transit};
 
 fn dial(address: SocketAddr) -> TcpStream {
     let stream = TcpStream::connect(address).unwrap();
@@ -140,4 +141,57 @@ fn a_web_page_is_not_trusted_for_coming_from_here() {
     socket.send(Message::Binary(bytes_of(&Packet::Connect(Connect::new("x"))).into())).unwrap();
     let refused = ConnAck { session_present: false, code: ConnectReturnCode::NotAuthorized };
     assert_eq!(receive(&mut socket, &mut BytesMut::new()), Packet::ConnAck(refused));
+}
+
+/// A binary message as a client sends it, masked with nothing.
+fn message(payload: &[u8]) -> Vec<u8> {
+    let mut message = vec![0x82, 0xff];
+    message.extend((payload.len() as u64).to_be_bytes());
+    message.extend([0; 4]);
+    message.extend(payload);
+    message
+}
+
+#[test]
+fn messages_of_which_the_end_is_missing_take_nobody_elses_room() {
+    let home = Home::new();
+    let users = [("hq", Role::Publisher), ("recorder", Role::Recorder), ("admin", Role::Admin)];
+    add_users(&home, &users);
+    add_users(&home, &[("greedy", Role::Admin)]);
+    let (access, plain) = (access_settings(&home), free_address());
+    home.write(&format!(
+        "max_kept_bytes = {BUDGET}\nwrite_timeout_s = 600\n{access}[websocket]\nlisten = '{plain}'\n"
+    ));
+    let _running = home.start();
+    let connect = |user, client_id: &str| {
+        let mut socket = open(dial(plain), Some("mqtt")).unwrap();
+        // However slow the machine, nobody is too silent.
+        let connect = Connect { keep_alive: 0, ..connect_as(user, client_id) };
+        socket.send(Message::Binary(bytes_of(&Packet::Connect(connect)).into())).unwrap();
+        assert!(matches!(receive(&mut socket, &mut BytesMut::new()), Packet::ConnAck(_)));
+        socket
+    };
+    let minute =
+        |site| bytes_of(&qos1(1, &format!("powerpi/{site}/main/minute"), &"x".repeat(100_000), false));
+    // Twelve messages, of one packet each, of which the last bytes are missing.
+    let sent = message(&minute("greedy"));
+    let (most, rest) = sent.split_at(sent.len() - 10);
+    let mut halves: Vec<_> = (0..12).map(|number| connect("greedy", &format!("half {number}"))).collect();
+    for half in &mut halves {
+        half.get_mut().write_all(most).unwrap();
+    }
+    // What has come of them counts, whatever of them was read, and others have their room.
+    let in_transit = most_in_transit(&home, "greedy");
+    assert!((MOST / 2..=MOST).contains(&in_transit), "{in_transit}");
+    let mut publisher = connect("hq", "hq");
+    publisher.send(Message::Binary(minute("hq").into())).unwrap();
+    assert_eq!(receive(&mut publisher, &mut BytesMut::new()), Packet::PubAck(PubAck::new(1)));
+    // Clients that go are noticed once they could go on, and what they had is there for the next ones.
+    drop(halves.drain(..4));
+    for half in &mut halves {
+        half.get_mut().write_all(rest).unwrap();
+    }
+    for half in &mut halves {
+        assert_eq!(receive(half, &mut BytesMut::new()), Packet::PubAck(PubAck::new(1)));
+    }
 }
