@@ -51,6 +51,9 @@ const LOG_BYTES: i64 = 64 * 1024 * 1024;
 /// Memory for pages, in KiB, if there are so many: those of thousands of meters.
 const CACHE_KIB: i64 = 32 * 1024;
 
+/// More than a writer has: to prepare a statement takes longer than to execute it.
+const STATEMENTS: usize = 64;
+
 /// An open ledger, for one thread.
 #[derive(Debug)]
 pub struct Ledger {
@@ -68,6 +71,7 @@ impl Ledger {
         connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
         connection.pragma_update(None, "journal_size_limit", LOG_BYTES)?;
         connection.pragma_update(None, "cache_size", -CACHE_KIB)?;
+        connection.set_prepared_statement_cache_capacity(STATEMENTS);
         Ok(Self { connection, newest: NewestMinutes::default() })
     }
 
