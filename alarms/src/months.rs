@@ -68,5 +68,6 @@ fn month(
 ) -> anyhow::Result<Option<(String, Unit, f64)>> {
     let Some(known) = ledger.meter(meter)? else { return Ok(None) };
     let sum = ledger.sum(&known, span)?;
-    Ok(Some((known.name, known.medium.unit(), sum.quantity())))
+    // What was not watched cannot exceed a budget: only what was counted does.
+    Ok(Some((known.name, known.medium.unit(), sum.counted())))
 }

@@ -8,7 +8,7 @@ use jiff::tz::TimeZone;
 use meter_ledger::Sum;
 use meter_messages::{Minute, PeriodKind};
 
-use crate::hours::Hour;
+use crate::hours::{Hour, nearly_all_watched};
 use crate::local_time::local;
 use crate::period::Period;
 
@@ -19,12 +19,6 @@ const NIGHT_HOURS: Range<i8> = 0..6;
 /// Days from which a month's rest is estimated.
 const ESTIMATE_DAYS: usize = 14;
 
-/// Nearly all of it was watched, so that it may stand for others.
-fn is_typical(span: &Range<Minute>, sum: &Sum) -> bool {
-    let length_s = (span.end.epoch_minutes() - span.start.epoch_minutes()) * 60;
-    sum.watched_s * 10 >= length_s as u64 * 9
-}
-
 /// The month so far, and its rest as in the last two weeks; `None` where these are not known well enough.
 pub(crate) fn month_expected(
     so_far: &Sum,
@@ -34,14 +28,14 @@ pub(crate) fn month_expected(
 ) -> Option<f64> {
     let over = days.iter().rev().filter(|(day, _)| day.span.end <= until).take(ESTIMATE_DAYS);
     let typical: Vec<&Sum> =
-        over.filter(|(day, sum)| is_typical(&day.span, sum)).map(|(_, sum)| sum).collect();
+        over.filter(|(day, sum)| nearly_all_watched(&day.span, sum)).map(|(_, sum)| sum).collect();
     if typical.len() * 2 < ESTIMATE_DAYS {
         return None;
     }
     let mean_rate = typical.into_iter().fold(Sum::default(), |one, other| one.and(other)).mean_rate()?;
     let month = Period::containing(PeriodKind::Month, until, zone);
     let rest_h = (month.span.end.epoch_minutes() - until.epoch_minutes()) as f64 / 60.0;
-    Some(so_far.quantity() + mean_rate * rest_h / 1000.0)
+    Some(so_far.counted() + mean_rate * rest_h / 1000.0)
 }
 
 /// The quietest hour of each of the last nights, and of these the middle one: a
@@ -57,7 +51,12 @@ pub(crate) fn quiet_rate(hours: &[Hour], until: Minute, zone: &TimeZone) -> Opti
 fn quietest_hour(hours: &[Hour], night: Date, zone: &TimeZone) -> Option<f64> {
     let of_night = hours.iter().filter(|(hour, sum)| {
         let local = local(hour.start, zone);
-        local.date() == night && NIGHT_HOURS.contains(&local.hour()) && is_typical(hour, sum)
+        // Where the clock is set within an hour, one is too short to be compared with others.
+        let is_whole = hour.end.epoch_minutes() - hour.start.epoch_minutes() == 60;
+        is_whole
+            && local.date() == night
+            && NIGHT_HOURS.contains(&local.hour())
+            && nearly_all_watched(hour, sum)
     });
     of_night.filter_map(|(_, sum)| sum.mean_rate()).min_by(f64::total_cmp)
 }

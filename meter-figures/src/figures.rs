@@ -8,7 +8,8 @@ use meter_messages::{Minute, PeriodKind};
 use crate::curves::{CURVE_STEP, Curve, curves};
 use crate::estimates::{month_expected, quiet_rate};
 use crate::hours::{Hour, hours, sums};
-use crate::local_time::{local, midnight};
+use crate::like_for_like::{LikeForLike, SideBySide};
+use crate::local_time::midnight;
 use crate::period::{Period, pieces};
 use crate::recent_spans::{RecentSpans, shown_until};
 use crate::tariff::{Cost, Tariffs};
@@ -46,6 +47,8 @@ pub struct Figures {
     pub yesterday: Sum,
     /// The local day before, up to the same time of day.
     pub yesterday_by_now: Sum,
+    /// Today against yesterday by this time, where both were watched.
+    pub compared: Option<LikeForLike>,
     /// Since the beginning of the local month.
     pub month: Sum,
     /// The energy or volume of the whole month if it goes on as in the last two
@@ -112,7 +115,7 @@ impl Figures {
         let month_so_far = sum(spans.month.clone())?;
         let month_expected = month_expected(&month_so_far, &days, until, zone);
         let costs = Costs::read(ledger, &meter, until, (zone, tariffs))?.map(|mut costs| {
-            let known = month_expected.map(|expected| (expected, month_so_far.quantity()));
+            let known = month_expected.map(|expected| (expected, month_so_far.counted()));
             costs.month_expected = known.and_then(|kwh| tariffs.expected(&costs.month, kwh, until, zone));
             costs
         });
@@ -120,6 +123,7 @@ impl Figures {
             today: sum(spans.today)?,
             yesterday: sum(spans.yesterday)?,
             yesterday_by_now: sum(spans.yesterday_by_now)?,
+            compared: compared(ledger, &meter, until, zone)?,
             month_expected,
             costs,
             month: month_so_far,
@@ -149,20 +153,19 @@ impl Figures {
         let point = |first: Minute| (first.epoch_minutes() - start).max(0) / CURVE_STEP;
         self.first.map_or(self.curve.len(), |first| point(first) as usize)
     }
-
-    /// By how many percent today is above yesterday by this time.
-    pub fn difference_percent(&self) -> Option<f64> {
-        let (now, before) = (&self.today, &self.yesterday_by_now);
-        difference_percent((now.quantity(), now.watched_s), (before.quantity(), before.watched_s))
-    }
 }
 
-/// By how many percent one energy is above another, each with its watched
-/// seconds. `None` where a comparison says nothing: no use then, or one of them
-/// was watched much less.
-pub fn difference_percent(now: (f64, u64), before: (f64, u64)) -> Option<f64> {
-    let comparable = now.1.abs_diff(before.1) * 10 <= before.1;
-    (comparable && before.0 > 0.0).then(|| (now.0 / before.0 - 1.0) * 100.0)
+/// Today against yesterday by now.
+fn compared(
+    ledger: &Ledger,
+    meter: &RecordedMeter,
+    until: Minute,
+    zone: &TimeZone,
+) -> Result<Option<LikeForLike>, LedgerError> {
+    let today = Period::containing(PeriodKind::Day, until, zone);
+    let both = SideBySide::new(&today, &today.previous(zone), until, zone);
+    let (now, before) = (ledger.sums(meter, &both.this)?, ledger.sums(meter, &both.other)?);
+    Ok(both.compared((&now, &before)))
 }
 
 /// The whole hours of the days that have a bar.
@@ -172,9 +175,9 @@ fn last_hours(
     until: Minute,
     zone: &TimeZone,
 ) -> Result<Vec<Hour>, LedgerError> {
-    let today = local(until, zone).date();
-    let first = midnight(today.saturating_sub((DAYS - 1).days()), zone);
-    hours(ledger, meter, &(first..midnight(today.saturating_add(1.day()), zone)), zone)
+    let today = Period::containing(PeriodKind::Day, until, zone);
+    let first = midnight(today.first_day(zone).saturating_sub((DAYS - 1).days()), zone);
+    hours(ledger, meter, &(first..today.span.end), zone)
 }
 
 fn days(hours: &[Hour], until: Minute, zone: &TimeZone) -> Vec<(Period, Sum)> {
@@ -200,15 +203,6 @@ pub fn until(newest: Option<&RecordedMinute>, now: Minute) -> Minute {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn days_are_compared_only_where_both_were_watched() {
-        assert_eq!(difference_percent((1.5, 3600), (1.0, 3600)), Some(50.0));
-        assert_eq!(difference_percent((0.75, 3300), (1.0, 3600)), Some(-25.0));
-        assert_eq!(difference_percent((0.5, 1800), (1.0, 3600)), None);
-        assert_eq!(difference_percent((0.5, 3600), (0.0, 3600)), None);
-        assert_eq!(difference_percent((0.0, 0), (0.0, 0)), None);
-    }
 
     #[test]
     fn figures_reach_to_the_last_minute_while_it_is_fresh() {

@@ -25,6 +25,12 @@ pub fn hours(
     Ok(hours.into_iter().map(|hour| hour.span).zip(sums).collect())
 }
 
+/// Whether nearly all of a time was watched, so that it may stand for others and be compared with them.
+pub(crate) fn nearly_all_watched(span: &Range<Minute>, sum: &Sum) -> bool {
+    let length_s = (span.end.epoch_minutes() - span.start.epoch_minutes()) * Minute::SECONDS;
+    sum.watched_s * 10 >= length_s.unsigned_abs() * 9
+}
+
 /// The sums of periods that follow each other, from all of their hours.
 pub fn sums(parts: &[Period], hours: &[Hour]) -> Vec<Sum> {
     let mut hours = hours.iter().peekable();

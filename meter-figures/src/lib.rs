@@ -1,11 +1,13 @@
 //! What is reckoned from the ledger: periods of the site's clock, figures, costs and files of rows. It
 //! knows no HTTP and no MQTT, and whoever owns the ledger's thread asks it there.
 
+mod clock_hour;
 mod curves;
 mod estimates;
 mod exports;
 mod figures;
 mod hours;
+mod like_for_like;
 mod local_time;
 mod meter_readings;
 mod period;
@@ -20,8 +22,9 @@ pub use curves::{CURVE_STEP, Curve};
 pub use exports::{Notation, Pieces, Row, Rows, StatisticId, Statistics, Text};
 #[cfg(feature = "workbook")]
 pub use exports::{WorkbookError, WorkbookWords, workbook};
-pub use figures::{Costs, DAYS, Figures, difference_percent, until};
+pub use figures::{Costs, DAYS, Figures, until};
 pub use hours::{Hour, hours, sums};
+pub use like_for_like::{LikeForLike, SideBySide};
 pub use local_time::{Moment, local, midnight, minute_of, with_offset};
 pub use meter_readings::{CheckedReading, Comparison, checked_readings};
 pub use period::{Period, pieces};

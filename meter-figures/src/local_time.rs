@@ -1,11 +1,12 @@
 //! What the site's clock shows, as minutes, and times as people write them. Pure.
 
 use jiff::civil::{Date, DateTime};
-use jiff::tz::TimeZone;
+use jiff::tz::{AmbiguousOffset, TimeZone};
 use jiff::{Timestamp, ZonedDateTime};
 use meter_messages::Minute;
 
-/// The first minute of a local day.
+/// The first minute of a local day: in which the clock first shows its date. Of a day that the clock left
+/// out it is the next one's.
 pub fn midnight(date: Date, zone: &TimeZone) -> Minute {
     minute_of(date.at(0, 0, 0, 0), zone)
 }
@@ -15,7 +16,15 @@ pub fn midnight(date: Date, zone: &TimeZone) -> Minute {
 pub fn minute_of(local: DateTime, zone: &TimeZone) -> Minute {
     // The ends of the calendar are held within the minutes there are.
     let end = if local.year() > 0 { Timestamp::MAX } else { Timestamp::MIN };
-    let at = zone.to_timestamp(local).unwrap_or(end);
+    let ambiguous = zone.to_ambiguous_timestamp(local);
+    let jump = match ambiguous.offset() {
+        AmbiguousOffset::Gap { after, .. } => ambiguous.earlier().ok().and_then(|before| {
+            let mut changes = zone.following(before);
+            changes.find(|change| change.offset() == after).map(|change| change.timestamp())
+        }),
+        _ => None,
+    };
+    let at = jump.or_else(|| ambiguous.compatible().ok()).unwrap_or(end);
     Minute::nearest(at.as_second().div_euclid(Minute::SECONDS))
 }
 

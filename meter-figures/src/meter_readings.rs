@@ -20,22 +20,23 @@ pub struct CheckedReading {
 pub struct Comparison {
     /// By the meter.
     pub by_meter: f64,
-    /// By the pulses.
-    pub by_pulses: f64,
+    /// By the pulses; `None` where nobody counted.
+    pub by_pulses: Option<f64>,
     /// Seconds of it in which nobody counted: what is missing of the pulses, they may explain.
     pub unwatched_s: u64,
 }
 
 impl Comparison {
-    /// By how much the pulses are off, in the meter's unit.
-    pub fn drift(&self) -> f64 {
-        self.by_pulses - self.by_meter
+    /// By how much the pulses are off, in the meter's unit; `None` where nobody counted.
+    pub fn drift(&self) -> Option<f64> {
+        Some(self.by_pulses? - self.by_meter)
     }
 
-    /// The same in percent; `None` where the meter did not go forward: it was replaced, or
+    /// The same in percent; `None` also where the meter did not go forward: it was replaced, or
     /// misread.
     pub fn drift_percent(&self) -> Option<f64> {
-        (self.by_meter > 0.0).then(|| (self.by_pulses / self.by_meter - 1.0) * 100.0)
+        let by_pulses = self.by_pulses.filter(|_| self.by_meter > 0.0)?;
+        Some((by_pulses / self.by_meter - 1.0) * 100.0)
     }
 }
 
@@ -65,7 +66,7 @@ fn compare(
     let sum = ledger.sum(meter, span)?;
     Ok(Comparison {
         by_meter: after.reading.shown - before.reading.shown,
-        by_pulses: sum.quantity(),
+        by_pulses: sum.quantity().or((length_s == 0).then_some(0.0)),
         unwatched_s: length_s.saturating_sub(sum.watched_s),
     })
 }
@@ -76,10 +77,13 @@ mod tests {
 
     #[test]
     fn drift_is_what_the_pulses_have_too_much() {
-        let between = |by_meter, by_pulses| Comparison { by_meter, by_pulses, unwatched_s: 0 };
-        assert_eq!(between(200.0, 150.0).drift(), -50.0);
+        let between =
+            |by_meter, by_pulses| Comparison { by_meter, by_pulses: Some(by_pulses), unwatched_s: 0 };
+        assert_eq!(between(200.0, 150.0).drift(), Some(-50.0));
         assert_eq!(between(200.0, 150.0).drift_percent(), Some(-25.0));
         assert_eq!(between(0.0, 1.0).drift_percent(), None);
         assert_eq!(between(-5.0, 1.0).drift_percent(), None);
+        let uncounted = Comparison { by_pulses: None, ..between(200.0, 0.0) };
+        assert_eq!((uncounted.drift(), uncounted.drift_percent()), (None, None));
     }
 }

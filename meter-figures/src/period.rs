@@ -1,7 +1,10 @@
 //! The hours, days, weeks, months and years of the site's clock. Pure.
 //!
-//! A period is a span of minutes, and its neighbours are found by its edges, so
-//! days of 23 and 25 hours and the hour that is there twice come out right.
+//! A period is a span of minutes, and its neighbours are found by its edges, so days of 23 and 25 hours, of
+//! 23½ and 24½, and the hour that is there twice come out right.
+//!
+//! A day begins when the clock first shows its date. If it is set back over midnight a little later, it shows the
+//! date before once more: that time belongs to the day that has begun.
 
 use std::ops::Range;
 
@@ -10,6 +13,7 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use meter_messages::{Minute, PeriodKind};
 
+use crate::clock_hour::hour_around;
 use crate::local_time::{local, midnight, minute_of};
 
 /// One hour, day, week, month or year.
@@ -21,34 +25,28 @@ pub struct Period {
     pub span: Range<Minute>,
 }
 
-fn beginning(kind: PeriodKind, at: Minute, zone: &TimeZone) -> Minute {
-    let local = local(at, zone);
-    let date = local.date();
-    match kind {
-        // Subtracted, not set: an hour that the clock shows twice stays two.
-        PeriodKind::Hour => Minute::nearest(at.epoch_minutes() - i64::from(local.minute())),
-        PeriodKind::Day => midnight(date, zone),
-        PeriodKind::Week => midnight(monday(date), zone),
-        PeriodKind::Month => midnight(date.first_of_month(), zone),
-        PeriodKind::Year => midnight(date.first_of_year(), zone),
-    }
+/// The period that begins with the first day of its kind that is not after `date`.
+fn of_date(kind: PeriodKind, date: Date, zone: &TimeZone) -> Range<Minute> {
+    let first = match kind {
+        PeriodKind::Hour | PeriodKind::Day => date,
+        PeriodKind::Week => monday(date),
+        PeriodKind::Month => date.first_of_month(),
+        PeriodKind::Year => date.first_of_year(),
+    };
+    let start = midnight(first, zone);
+    start..end(kind, start, zone)
 }
 
 /// The end of the period that begins with `start`.
 pub(crate) fn end(kind: PeriodKind, start: Minute, zone: &TimeZone) -> Minute {
-    let date = local(start, zone).date();
     let length = match kind {
-        PeriodKind::Hour => {
-            let later = Minute::nearest(start.epoch_minutes() + 60);
-            // Some clocks shift by half an hour.
-            return Some(beginning(kind, later, zone)).filter(|end| *end > start).unwrap_or(later);
-        }
+        PeriodKind::Hour => return hour_around(start, zone).end,
         PeriodKind::Day => 1.day(),
         PeriodKind::Week => 7.days(),
         PeriodKind::Month => 1.month(),
         PeriodKind::Year => 1.year(),
     };
-    midnight(date.saturating_add(length), zone)
+    midnight(local(start, zone).date().saturating_add(length), zone)
 }
 
 fn monday(date: Date) -> Date {
@@ -58,13 +56,32 @@ fn monday(date: Date) -> Date {
 impl Period {
     /// The one in which a minute lies.
     pub fn containing(kind: PeriodKind, at: Minute, zone: &TimeZone) -> Self {
-        let start = beginning(kind, at, zone);
-        Self { kind, span: start..end(kind, start, zone) }
+        if kind == PeriodKind::Hour {
+            return Self { kind, span: hour_around(at, zone) };
+        }
+        let mut span = of_date(kind, local(at, zone).date(), zone);
+        // The clock was set back to a date that was over.
+        while at >= span.end && span.start < span.end {
+            span = span.end..end(kind, span.end, zone);
+        }
+        Self { kind, span }
     }
 
     /// The one in which a day begins.
     pub fn with_day(kind: PeriodKind, date: Date, zone: &TimeZone) -> Self {
         Self::containing(kind, midnight(date, zone), zone)
+    }
+
+    /// The one of that kind in which a day begins; of hours, the one that the clock shows then at the same time of
+    /// day.
+    pub fn on_day(&self, date: Date, zone: &TimeZone) -> Self {
+        match self.kind {
+            PeriodKind::Hour => {
+                let at = date.to_datetime(local(self.span.start, zone).time());
+                Self::containing(self.kind, minute_of(at, zone), zone)
+            }
+            kind => Self::with_day(kind, date, zone),
+        }
     }
 
     /// Its length in minutes.
@@ -92,17 +109,14 @@ impl Period {
     pub fn counterpart(&self, zone: &TimeZone) -> Option<Self> {
         let date = self.first_day(zone);
         let earlier = match self.kind {
-            PeriodKind::Hour => {
-                let at = local(self.span.start, zone).datetime().saturating_sub(1.day());
-                return Some(Self::containing(self.kind, minute_of(at, zone), zone));
-            }
+            PeriodKind::Hour => date.saturating_sub(1.day()),
             PeriodKind::Day => date.saturating_sub(7.days()),
             // 52 weeks: its Monday is a Monday there as well.
             PeriodKind::Week => date.saturating_sub((52 * 7).days()),
             PeriodKind::Month => date.saturating_sub(1.year()),
             PeriodKind::Year => return None,
         };
-        Some(Self::with_day(self.kind, earlier, zone))
+        Some(self.on_day(earlier, zone))
     }
 
     /// The part of `self` that has passed by the time that `other` reached at
@@ -149,8 +163,8 @@ pub fn pieces(kind: PeriodKind, span: &Range<Minute>, zone: &TimeZone) -> Vec<Pe
     let mut parts = Vec::new();
     let mut at = span.start;
     while at < span.end {
-        // Not looked for again: where a clock goes back by half an hour, its hour begins twice.
         let end = end(kind, at, zone);
+        // There are no more minutes.
         if end <= at {
             break;
         }
@@ -205,8 +219,12 @@ mod tests {
         let zone = TimeZone::get("Australia/Lord_Howe").unwrap();
         let day = Period::parse(PeriodKind::Day, "2026-04-05", &zone).unwrap();
         let hours = day.parts(&zone);
-        assert_eq!((day.minutes(), hours.len()), (24 * 60 + 30, 25));
+        let lengths: Vec<i64> = hours.iter().map(Period::minutes).collect();
+        assert_eq!((day.minutes(), lengths), (24 * 60 + 30, [&[60, 60, 30], &[60; 22][..]].concat()));
         assert_eq!(hours.last().unwrap().span.end, day.span.end);
+        let autumn = Period::parse(PeriodKind::Day, "2026-10-04", &zone).unwrap();
+        let lengths: Vec<i64> = autumn.parts(&zone).iter().map(Period::minutes).collect();
+        assert_eq!((autumn.minutes(), lengths), (23 * 60 + 30, [&[60, 60, 30], &[60; 21][..]].concat()));
     }
 
     #[test]

@@ -6,7 +6,8 @@ use jiff::ToSpan;
 use jiff::tz::TimeZone;
 use meter_messages::{Minute, PeriodKind};
 
-use crate::local_time::{local, midnight, minute_of};
+use crate::local_time::midnight;
+use crate::period::Period;
 
 /// The spans in which a page counts, seen from one moment.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,15 +25,13 @@ pub struct RecentSpans {
 impl RecentSpans {
     /// The spans that end with `until`, a whole minute.
     pub fn until(until: Minute, zone: &TimeZone) -> Self {
-        let now = local(until, zone);
-        let today = midnight(now.date(), zone);
-        let before = now.date().yesterday().unwrap_or(now.date());
-        let by_now = minute_of(before.to_datetime(now.time()), zone);
+        let today = Period::containing(PeriodKind::Day, until, zone);
+        let yesterday = today.previous(zone);
         Self {
-            today: today..until,
-            yesterday: midnight(before, zone)..today,
-            yesterday_by_now: midnight(before, zone)..by_now.min(today),
-            month: midnight(now.date().first_of_month(), zone)..until,
+            yesterday_by_now: yesterday.by_the_time_of(&today, until, zone),
+            yesterday: yesterday.span,
+            today: today.span.start..until,
+            month: Period::containing(PeriodKind::Month, until, zone).span.start..until,
         }
     }
 }
@@ -42,8 +41,8 @@ pub fn shown_until(kind: PeriodKind, until: Minute, zone: &TimeZone) -> Range<Mi
     let back = |minutes: i64| Minute::nearest(until.epoch_minutes() - minutes);
     let start = match (kind, kind.days_up_to_now()) {
         (_, Some(days)) => {
-            let first = local(until, zone).date().saturating_sub((i64::from(days) - 1).days());
-            midnight(first, zone)
+            let today = Period::containing(PeriodKind::Day, until, zone).first_day(zone);
+            midnight(today.saturating_sub((i64::from(days) - 1).days()), zone)
         }
         (PeriodKind::Hour, _) => back(60),
         (PeriodKind::Day, _) => back(24 * 60),

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use std::ops::Range;
 
 use jiff::tz::TimeZone;
-use meter_ledger::{Ledger, LedgerError, RecordedMeter, RecordedMinute};
+use meter_ledger::{Ledger, LedgerError, RecordedMeter, RecordedMinute, Sum};
 use meter_messages::{Meter, Minute, PeriodKind};
 
 use crate::period::{Period, pieces};
@@ -117,11 +117,15 @@ struct Point {
 
 impl Point {
     fn add(&mut self, minute: &RecordedMinute, rate: f64) {
+        // What was counted in a second that nobody watched says nothing about power.
+        if minute.watched_s == 0 {
+            return;
+        }
         let first = self.watched_s == 0;
         self.least = if first { rate } else { self.least.min(rate) };
         self.most = if first { rate } else { self.most.max(rate) };
         self.joule += rate * 60.0;
-        self.watched_s += u32::from(minute.watched_s.max(1));
+        self.watched_s += u32::from(minute.watched_s);
     }
 }
 
@@ -150,7 +154,7 @@ impl Series {
         let Self { meter, points, known, rest, .. } = self;
         if rest.is_empty() {
             let sum = ledger.sum(meter, self.asked.clone())?;
-            return Ok(Some(json(points, known, (name_in(meter.medium.unit(), "kwh"), sum.quantity()))));
+            return Ok(Some(json(points, known, (name_in(meter.medium.unit(), "kwh"), &sum))));
         }
         // However long nothing was recorded, that costs one question.
         let Some(first) = ledger.first_from(meter, rest.start)?.filter(|first| *first < rest.end) else {
@@ -170,7 +174,7 @@ impl Series {
 }
 
 /// Compact: whole watts, or litres an hour, in three rows, `null` where nobody watched.
-fn json(points: &Points, all: &[Point], (name, quantity): (&str, f64)) -> String {
+fn json(points: &Points, all: &[Point], (name, sum): (&str, &Sum)) -> String {
     let mut text = match points {
         Points::Even(first, step, _) => format!("{{\"start\":{},\"step\":{}", first.start(), step * 60),
         Points::Calendar(edges) => {
@@ -196,7 +200,8 @@ fn json(points: &Points, all: &[Point], (name, quantity): (&str, f64)) -> String
         row("max", |point| point.most);
     }
     // The energy or volume of exactly the time that was asked for, whatever the points are.
-    let _ = writeln!(text, ",\"{name}\":{quantity}}}");
+    let quantity = sum.quantity().map_or("null".to_owned(), |quantity| quantity.to_string());
+    let _ = writeln!(text, ",\"watched_s\":{},\"{name}\":{quantity}}}", sum.watched_s);
     text
 }
 
@@ -246,10 +251,14 @@ mod tests {
         let minute = RecordedMinute { minute: Minute::nearest(0), pulses: 3, watched_s: 60, total: 3 };
         known.add(&minute, 180.0);
         known.add(&minute, 60.0);
-        let text = json(&Points::Even(Minute::nearest(0), 2, 2), &[known, Point::default()], ("kwh", 0.25));
+        let text = json(
+            &Points::Even(Minute::nearest(0), 2, 2),
+            &[known, Point::default()],
+            ("kwh", &Sum::default()),
+        );
         assert!(
             text.ends_with(
-                "\"step\":120,\"mean\":[120,null],\"min\":[60,null],\"max\":[180,null],\"kwh\":0.25}\n"
+                "\"step\":120,\"mean\":[120,null],\"min\":[60,null],\"max\":[180,null],\"watched_s\":0,\"kwh\":null}\n"
             ),
             "{text}"
         );

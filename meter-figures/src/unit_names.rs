@@ -3,10 +3,11 @@
 use meter_messages::Unit;
 
 /// The names that say the unit of electricity, and those of gas and water in their place.
-const NAMES: [(&str, &str); 7] = [
+const NAMES: [(&str, &str); 8] = [
     ("pulses_per_kwh", "pulses_per_m3"),
     ("kwh", "m3"),
     ("mean_w", "mean_l_h"),
+    ("yesterday_kwh", "yesterday_m3"),
     ("month_budget_kwh", "month_budget_m3"),
     ("kwh_by_meter", "m3_by_meter"),
     ("kwh_by_pulses", "m3_by_pulses"),

@@ -49,19 +49,31 @@ fn shared(rows: &[OutboxMinute]) -> Counted {
 }
 
 impl Sum {
-    /// The energy in kWh, or the volume in m³.
-    pub fn quantity(&self) -> f64 {
-        self.shares.iter().map(|(constant, pulses)| constant.quantity(*pulses)).sum()
+    /// The energy in kWh, or the volume in m³; `None` where nobody watched, which is not the same as zero.
+    pub fn quantity(&self) -> Option<f64> {
+        self.is_known().then(|| self.counted())
+    }
+
+    /// The energy in kWh, or the volume in m³, that was counted, to be added to others: 0 where nobody watched.
+    pub fn counted(&self) -> f64 {
+        // Not `sum()`, which is -0 where there is nothing to add.
+        self.shares.iter().fold(0.0, |all, (constant, pulses)| all + constant.quantity(*pulses))
+    }
+
+    /// Whether anything is known of that time. Pulses may have been counted although nobody can say how long the
+    /// line was watched.
+    pub fn is_known(&self) -> bool {
+        self.watched_s > 0 || self.pulses > 0
     }
 
     /// The mean power of the watched time in W, or flow in l/h; `None` where nobody watched.
     pub fn mean_rate(&self) -> Option<f64> {
-        (self.watched_s > 0).then(|| self.quantity() * 3_600_000.0 / self.watched_s as f64)
+        (self.watched_s > 0).then(|| self.counted() * 3_600_000.0 / self.watched_s as f64)
     }
 
     /// The mean power of the peak minute in W, or flow in l/h; `None` where nobody watched.
     pub fn highest_rate(&self) -> Option<f64> {
-        (self.minutes > 0).then_some(self.highest_rate)
+        self.is_known().then_some(self.highest_rate)
     }
 
     /// The pulses under each meter constant.

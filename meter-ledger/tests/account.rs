@@ -122,7 +122,7 @@ proptest! {
         for (pair, sum) in bounds.windows(2).zip(&sums) {
             let (pulses, count, watched, kwh) = naive(&minutes, pair[0]..pair[1], constant);
             prop_assert_eq!((sum.pulses, sum.minutes, sum.watched_s), (pulses, count, watched));
-            prop_assert!((sum.quantity() - kwh).abs() < 1e-9);
+            prop_assert!((sum.counted() - kwh).abs() < 1e-9);
         }
         let step: Vec<Minute> = (0..=END).map(minute).collect();
         let each = ledger.sums(&known, &step).unwrap();
@@ -263,7 +263,7 @@ fn a_changed_constant_holds_for_what_comes_after_it() {
     let known = ledger.meter(&meter()).unwrap().unwrap();
     let sum = ledger.sum(&known, minute(0)..minute(3)).unwrap();
     assert_eq!(sum.shares().collect::<Vec<_>>(), [(constant(500), 1), (constant(1000), 2)]);
-    assert_eq!((sum.quantity(), known.constant_at(minute(1))), (0.004, constant(1000)));
+    assert_eq!((sum.quantity(), known.constant_at(minute(1))), (Some(0.004), constant(1000)));
     assert_eq!(sum.highest_rate(), Some(120.0));
 }
 
@@ -309,7 +309,7 @@ fn a_ledger_of_the_first_format_is_brought_up_to_date() {
     let known = ledger.meter(&meter()).unwrap().unwrap();
     let sum = ledger.sum(&known, minute(0)..minute(10_000)).unwrap();
     assert_eq!((sum.pulses, sum.minutes, sum.watched_s), (14 + 9_998, 10_000, 10_000 * 60));
-    assert_eq!(sum.quantity(), 10_012.0 / 800.0);
+    assert_eq!(sum.quantity(), Some(10_012.0 / 800.0));
     let trust = ledger.trust(&known, 10).unwrap().unwrap();
     assert_eq!((trust.gaps, trust.minutes, trust.whole_since), (0, 10_000, minute(0)));
     assert_eq!(ledger.outbox_marks().unwrap()[0].1.mark_seq, 200);

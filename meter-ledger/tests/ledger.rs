@@ -75,7 +75,7 @@ fn a_minute_is_recorded_once() {
     let known = ledger.meter(&meter()).unwrap().unwrap();
     let sum = ledger.sum(&known, minute(0)..minute(10)).unwrap();
     assert_eq!((sum.pulses, sum.minutes, sum.watched_s), (12, 2, 120));
-    assert_eq!((sum.quantity(), sum.highest_rate()), (0.012, Some(420.0)));
+    assert_eq!((sum.quantity(), sum.highest_rate()), (Some(0.012), Some(420.0)));
 }
 
 #[test]

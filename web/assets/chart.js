@@ -170,9 +170,10 @@
     try {
       const data = await fetchSeries(Math.round(from / 60) * 60, Math.round(to / 60) * 60, 1);
       if (mine !== asked || !selection) return;
-      const hours = (to - from) / 3600;
       const quantity = data.kwh ?? data.m3;
-      readout.textContent = `${moment(from)} – ${moment(to)} · ${number(quantity, 3)} ${unit} · ⌀ ${number(quantity * 1000 / hours)} ${rateUnit}`;
+      // What nobody watched is not zero, and of the rest the mean is that of the time that was watched.
+      const known = (value, decimals) => (quantity === null ? "–" : number(value, decimals));
+      readout.textContent = `${moment(from)} – ${moment(to)} · ${known(quantity, 3)} ${unit} · ⌀ ${known(quantity * 3.6e6 / data.watched_s)} ${rateUnit}`;
     } catch {
       readout.textContent = "";
     }

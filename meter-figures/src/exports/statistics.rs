@@ -117,12 +117,12 @@ impl Statistics {
         // Writing into memory does not fail.
         let _ = write!(piece, "{},{},{start},", self.id, self.rows.meter.medium.unit().symbol());
         if self.id.is_entity() {
-            let _ = write!(piece, "{:.6}\r\n", row.sum.quantity());
+            let _ = write!(piece, "{:.6}\r\n", row.sum.counted());
             return Ok(());
         }
         let end = Step::HOUR.next(row.start, &self.rows.zone);
         let state = ledger.reading_at(&self.rows.meter, end)?.unwrap_or_default();
-        let _ = write!(piece, "{:.6},{state:.6}\r\n", sum.quantity());
+        let _ = write!(piece, "{:.6},{state:.6}\r\n", sum.counted());
         Ok(())
     }
 }
@@ -135,7 +135,7 @@ impl Pieces for Statistics {
             None => self.begin(ledger, &mut piece)?,
         };
         let rows = self.rows.next(ledger)?;
-        for row in rows.iter().flatten() {
+        for row in rows.iter().flatten().filter(|row| row.sum.is_known()) {
             sum = sum.and(&row.sum);
             self.row(ledger, row, &sum, &mut piece)?;
         }

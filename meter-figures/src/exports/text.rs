@@ -79,12 +79,16 @@ impl Text {
     fn row(&mut self, row: &Row, piece: &mut String) {
         let at = row.start.timestamp();
         let local = with_offset(at, &self.rows.zone);
-        let kwh = row.sum.quantity();
-        let mean_w = row.sum.mean_rate().unwrap_or_default();
+        let known = |figure: Option<String>| match self.notation {
+            Notation::Csv => figure.unwrap_or_default(),
+            Notation::Json => figure.unwrap_or_else(|| "null".to_owned()),
+        };
+        let kwh = known(row.sum.quantity().map(|kwh| kwh.to_string()));
+        let mean_w = known(row.sum.mean_rate().map(|rate| format!("{rate:.1}")));
         let Sum { minutes, watched_s, pulses, .. } = row.sum;
         match self.notation {
             Notation::Csv => {
-                let figures = format_args!("{at},{local},{minutes},{watched_s},{pulses},{kwh},{mean_w:.1}");
+                let figures = format_args!("{at},{local},{minutes},{watched_s},{pulses},{kwh},{mean_w}");
                 push(piece, figures);
             }
             Notation::Json => {
@@ -94,7 +98,7 @@ impl Text {
                     piece,
                     format_args!(
                         "{comma}\n{{\"start\":\"{at}\",\"local\":\"{local}\",\"minutes\":{minutes},\
-                         \"watched_s\":{watched_s},\"pulses\":{pulses},\"{quantity}\":{kwh},\"{rate}\":{mean_w:.1}"
+                         \"watched_s\":{watched_s},\"pulses\":{pulses},\"{quantity}\":{kwh},\"{rate}\":{mean_w}"
                     ),
                 );
             }

@@ -144,7 +144,7 @@ fn figures(row: &Row, zone: &TimeZone) -> [Option<f64>; 10] {
         Some(sum.minutes as f64),
         Some(sum.watched_s as f64),
         Some(sum.pulses as f64),
-        Some(sum.quantity()),
+        sum.quantity(),
         sum.mean_rate(),
         row.cost.map(|cost| cost.total()),
         row.cost.map(|cost| cost.fee),

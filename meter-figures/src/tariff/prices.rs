@@ -67,9 +67,9 @@ impl<'site> Prices<'site> {
         let price = self.at(span.start)?;
         let hours = (span.end.epoch_minutes() - span.start.epoch_minutes()) as f64 / 60.0;
         Some(Cost {
-            energy: sum.quantity() * price.per_unit,
+            energy: sum.counted() * price.per_unit,
             fee: price.fee_per_hour * hours,
-            co2_g: sum.quantity() * price.co2_g_per_unit,
+            co2_g: sum.counted() * price.co2_g_per_unit,
         })
     }
 

@@ -26,13 +26,12 @@ impl Site {
             (Some(kind), Some(name)) => Some(Period::parse(kind, name, zone).ok_or(RouteError::NotFound)?),
             _ => None,
         };
-        let with =
-            period.as_ref().zip(request.with).map(|(period, day)| Period::with_day(period.kind, day, zone));
+        let with = period.as_ref().zip(request.with).map(|(period, day)| period.on_day(day, zone));
         let compared = with.is_some();
         let question = Question { meter, period, with, first, until };
         let history = History::read(&self.hours, question, &self.ledger).await?;
         let drawable = history.span.start.epoch_minutes() > until.epoch_minutes() - DRAWN_MINUTES;
-        let drawable = drawable && history.period.is_some() && history.whole.minutes > 0;
+        let drawable = drawable && history.period.is_some() && history.whole.is_known();
         filled(&PeriodPage::new(asked.frame(), &history, compared, drawable, &self.ledger))
     }
 

@@ -77,8 +77,8 @@ pub(crate) struct ReadingState {
 #[derive(Debug, Serialize)]
 struct ComparisonState {
     kwh_by_meter: f64,
-    kwh_by_pulses: f64,
-    drift_kwh: f64,
+    kwh_by_pulses: Option<f64>,
+    drift_kwh: Option<f64>,
     drift_percent: Option<f64>,
     unwatched_s: u64,
 }
@@ -90,7 +90,8 @@ impl ReadingState {
     }
 
     fn of(checked: &CheckedReading, names: bool) -> Self {
-        let thousandths = |value: f64| (value * 1000.0).round() / 1000.0;
+        // A small negative one is not rounded to -0.
+        let thousandths = |value: f64| (value * 1000.0).round() / 1000.0 + 0.0;
         let reading = &checked.entered.reading;
         Self {
             t: reading.at,
@@ -99,8 +100,8 @@ impl ReadingState {
             entered: checked.entered.entered,
             since_previous: checked.since.map(|since| ComparisonState {
                 kwh_by_meter: thousandths(since.by_meter),
-                kwh_by_pulses: thousandths(since.by_pulses),
-                drift_kwh: thousandths(since.drift()),
+                kwh_by_pulses: since.by_pulses.map(thousandths),
+                drift_kwh: since.drift().map(thousandths),
                 drift_percent: since.drift_percent().map(thousandths),
                 unwatched_s: since.unwatched_s,
             }),

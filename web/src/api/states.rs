@@ -1,7 +1,7 @@
 //! Meters, and the figures of their pages.
 
 use jiff::Timestamp;
-use meter_figures::{Figures, with_offset};
+use meter_figures::{Figures, LikeForLike, with_offset};
 use meter_ledger::{RecordedMeter, RecordedMinute, Sum};
 use meter_messages::{Medium, MeterConstant, Status, Unit};
 use serde::Serialize;
@@ -61,6 +61,8 @@ struct FigureSet {
     yesterday: Energy,
     /// Today against yesterday by this time, in percent.
     difference_percent: Option<f64>,
+    /// What that compares.
+    compared: Option<ComparedState>,
     month: Energy,
     /// What the whole month may take, where the settings say so.
     month_budget_kwh: Option<f64>,
@@ -100,10 +102,20 @@ enum RateState {
     Flow { flow_l_h: u32 },
 }
 
+/// The hours of today and of yesterday that both were watched.
+#[derive(Debug, Serialize)]
+struct ComparedState {
+    hours: usize,
+    of_hours: usize,
+    kwh: f64,
+    yesterday_kwh: f64,
+}
+
 #[derive(Debug, Serialize)]
 struct Energy {
     pulses: u64,
-    kwh: f64,
+    /// `null` where nobody watched.
+    kwh: Option<f64>,
     minutes: u64,
     watched_s: u64,
 }
@@ -119,7 +131,8 @@ struct CostState {
 
 /// An amount to the cent, as pages show it.
 fn cents(amount: f64) -> f64 {
-    (amount * 100.0).round() / 100.0
+    // A small negative one is not rounded to -0.
+    (amount * 100.0).round() / 100.0 + 0.0
 }
 
 #[derive(Debug, Serialize)]
@@ -133,7 +146,7 @@ struct LastMinute {
     start: Timestamp,
     local: String,
     pulses: u32,
-    mean_w: f64,
+    mean_w: Option<f64>,
 }
 
 fn now(presence: &Presence) -> Option<Now> {
@@ -153,13 +166,23 @@ fn figure_set(figures: &Figures, reader: &LedgerReader) -> FigureSet {
     };
     let mean_w = |newest: RecordedMinute| {
         let constant = figures.meter.constant_at(newest.minute);
-        constant.rate(newest.pulses.into(), f64::from(newest.watched_s.max(1)))
+        let watched_s = f64::from(newest.watched_s);
+        (newest.watched_s > 0).then(|| constant.rate(newest.pulses.into(), watched_s))
     };
+    let compared = figures.compared.as_ref();
     FigureSet {
         today: energy(&figures.today),
         yesterday_by_now: energy(&figures.yesterday_by_now),
         yesterday: energy(&figures.yesterday),
-        difference_percent: figures.difference_percent().map(|percent| (percent * 10.0).round() / 10.0),
+        difference_percent: compared
+            .and_then(LikeForLike::percent)
+            .map(|percent| (percent * 10.0).round() / 10.0 + 0.0),
+        compared: compared.map(|both| ComparedState {
+            hours: both.pieces,
+            of_hours: both.of,
+            kwh: both.this,
+            yesterday_kwh: both.other,
+        }),
         month: energy(&figures.month),
         month_budget_kwh: reader.meters().budget(&figures.meter),
         cost: figures.costs.map(|costs| CostState {

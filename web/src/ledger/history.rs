@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use jiff::tz::TimeZone;
-use meter_figures::{Cost, Hour, Period, pieces};
+use meter_figures::{Cost, Hour, LikeForLike, Period, SideBySide, pieces};
 use meter_ledger::{RecordedMeter, Sum};
 use meter_messages::{Minute, PeriodKind};
 
@@ -44,8 +44,8 @@ pub(crate) struct History {
     pub(crate) whole: Sum,
     /// Its pieces.
     pub(crate) parts: Vec<Part>,
-    /// What it is compared with, up to the same time where it is not over.
-    pub(crate) other: Option<(Period, Sum)>,
+    /// What it is compared with, up to the same time where it is not over, as far as both were watched.
+    pub(crate) other: Option<(Period, Option<LikeForLike>)>,
     /// What it costs so far, and what the other one cost by then, where tariffs are
     /// known and something was recorded.
     pub(crate) costs: (Option<Cost>, Option<Cost>),
@@ -96,9 +96,9 @@ impl History {
             Some(period) => {
                 let other = with.unwrap_or_else(|| period.previous(zone));
                 let by_then = other.by_the_time_of(period, until, zone);
-                let sum = hours.sum(&meter, by_then.clone(), until).await?;
                 then = cost(hours, &meter, by_then.start.max(from)..by_then.end, until, site).await?;
-                Some((other, sum))
+                let both = SideBySide::new(period, &other, until, zone);
+                Some((other, compared(hours, &meter, &both, until).await?))
             }
             None => None,
         };
@@ -106,7 +106,7 @@ impl History {
         let whole = parts.iter().fold(Sum::default(), |sum, part| sum.and(&part.sum));
         let cost = match kind {
             Some(PeriodKind::Hour) => cost(hours, &meter, span.clone(), until, site).await?,
-            _ => parts.iter().map(|part| part.cost).sum::<Option<Cost>>().filter(|_| whole.minutes > 0),
+            _ => parts.iter().map(|part| part.cost).sum::<Option<Cost>>().filter(|_| whole.is_known()),
         };
         let costs = (cost, then);
         let top = match kind {
@@ -125,6 +125,17 @@ impl History {
     pub(crate) fn is_over(&self) -> bool {
         self.until >= self.span.end
     }
+}
+
+async fn compared(
+    hours: &Hours,
+    meter: &RecordedMeter,
+    both: &SideBySide,
+    until: Minute,
+) -> Result<Option<LikeForLike>, ReadError> {
+    let this = hours.between(meter, &both.this, until).await?;
+    let other = hours.between(meter, &both.other, until).await?;
+    Ok(both.compared((&this, &other)))
 }
 
 /// What a span costs that begins with an hour; where it ends within one, the hour's
@@ -146,7 +157,7 @@ async fn cost(
         let part = hours.exact(meter, vec![last.start, span.end]).await?;
         read.extend(part.into_iter().map(|sum| (last.clone(), sum)));
     }
-    let recorded = read.iter().any(|(_, sum)| sum.minutes > 0);
+    let recorded = read.iter().any(|(_, sum)| sum.is_known());
     let cost = tariffs.cost(&read, until, zone);
     Ok(cost.filter(|_| recorded))
 }
@@ -178,20 +189,20 @@ fn parts(period: Option<&Period>, span: &Range<Minute>, zone: &TimeZone) -> Vec<
     }
 }
 
+/// Where spans that follow each other begin, and where the last ends.
+fn bounds<'part>(mut spans: impl Iterator<Item = &'part Range<Minute>>) -> Vec<Minute> {
+    let mut bounds: Vec<Minute> = spans.by_ref().take(1).flat_map(|first| [first.start, first.end]).collect();
+    bounds.extend(spans.map(|span| span.end));
+    bounds
+}
+
 async fn read_sums(
     hours: &Hours,
     meter: &RecordedMeter,
     parts: &mut [Part],
     until: Minute,
 ) -> Result<(), ReadError> {
-    let periods: Vec<Period> = parts.iter().filter_map(|part| part.period.clone()).collect();
-    let sums = if periods.is_empty() {
-        let mut bounds: Vec<Minute> = parts.iter().map(|part| part.span.start).collect();
-        bounds.extend(parts.last().map(|part| part.span.end));
-        hours.exact(meter, bounds).await?
-    } else {
-        hours.sums(meter, &periods, until).await?
-    };
+    let sums = hours.between(meter, &bounds(parts.iter().map(|part| &part.span)), until).await?;
     parts.iter_mut().zip(sums).for_each(|(part, sum)| part.sum = sum);
     Ok(())
 }
@@ -224,9 +235,9 @@ async fn top(
     zone: &TimeZone,
 ) -> Result<Vec<(Period, Sum)>, ReadError> {
     let days = pieces(PeriodKind::Day, span, zone);
-    let sums = hours.sums(meter, &days, until).await?;
+    let sums = hours.between(meter, &bounds(days.iter().map(|day| &day.span)), until).await?;
     let mut days: Vec<_> = days.into_iter().zip(sums).filter(|(_, sum)| sum.pulses > 0).collect();
-    days.sort_by(|one, other| other.1.quantity().total_cmp(&one.1.quantity()));
+    days.sort_by(|one, other| other.1.counted().total_cmp(&one.1.counted()));
     days.truncate(TOP);
     Ok(days)
 }

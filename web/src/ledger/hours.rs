@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use meter_figures::{Hour, Period, hours};
-use meter_ledger::{Ledger, RecordedMeter, Sum};
+use meter_ledger::{RecordedMeter, Sum};
 use meter_messages::{Meter, Minute, PeriodKind};
 use quick_cache::sync::Cache;
 
@@ -15,6 +15,9 @@ use crate::ledger::reader::{LedgerReader, ReadError};
 /// For how long a month that is over is not read again: a lost ledger may be
 /// filled anew from an outbox, and then its old months change after all.
 const CLOSED_FOR: Duration = Duration::from_secs(600);
+
+/// Up to so many minutes the ledger is asked itself: the bounds between need not be those of hours.
+const SHORT_MINUTES: i64 = 120;
 
 /// Months kept in memory, 24 KB each.
 const MOST: usize = 600;
@@ -75,20 +78,25 @@ impl Hours {
         Ok(())
     }
 
-    /// The sums of periods that follow each other.
-    pub(crate) async fn sums(
+    /// The sums between neighbouring bounds (ascending): one fewer than bounds. `until` is the first minute that is
+    /// not recorded yet.
+    pub(crate) async fn between(
         &self,
         meter: &RecordedMeter,
-        parts: &[Period],
+        bounds: &[Minute],
         until: Minute,
     ) -> Result<Vec<Sum>, ReadError> {
-        let (Some(first), Some(last)) = (parts.first(), parts.last()) else { return Ok(Vec::new()) };
-        let span = first.span.start..last.span.end;
-        let mut sums = vec![Sum::default(); parts.len()];
+        let (Some(first), Some(last)) = (bounds.first(), bounds.last()) else { return Ok(Vec::new()) };
+        // All within an hour or two: nobody else asks for that.
+        if last.epoch_minutes() - first.epoch_minutes() <= SHORT_MINUTES {
+            return self.exact(meter, bounds.to_vec()).await;
+        }
+        let mut sums = vec![Sum::default(); bounds.len() - 1];
         let mut part = 0;
+        let span = *first..self.hour(*last).start;
         self.each_month(meter, span.clone(), until, |read| {
             for (hour, sum) in read.iter().filter(|(hour, _)| span.contains(&hour.start)) {
-                while hour.start >= parts[part].span.end {
+                while hour.start >= bounds[part + 1] {
                     part += 1;
                 }
                 if sum.minutes > 0 {
@@ -97,31 +105,21 @@ impl Hours {
             }
         })
         .await?;
+        // The last bound may lie within an hour that is in progress.
+        if span.end < *last {
+            let rest = self.exact(meter, vec![span.end, *last]).await?;
+            if let (Some(sum), Some(rest)) = (sums.last_mut(), rest.first()) {
+                *sum = sum.and(rest);
+            }
+        }
         Ok(sums)
     }
 
-    /// The sum of any span.
-    pub(crate) async fn sum(
-        &self,
-        meter: &RecordedMeter,
-        span: Range<Minute>,
-        until: Minute,
-    ) -> Result<Sum, ReadError> {
-        let hour = |at: Minute| Period::containing(PeriodKind::Hour, at, self.ledger.zone()).span;
-        let (first, last) = (hour(span.start), hour(span.end).start);
-        let first = if first.start < span.start { first.end } else { first.start };
-        if first >= last {
-            let meter = meter.clone();
-            return self.ledger.ask(move |ledger| ledger.sum(&meter, span)).await;
-        }
-        let hours = self.hours(meter, first..last, until).await?;
-        let inner = hours.iter().fold(Sum::default(), |sum, (_, hour)| sum.and(hour));
-        let (meter, before, after) = (meter.clone(), span.start..first, last..span.end);
-        let edges = move |ledger: &Ledger| Ok(ledger.sum(&meter, before)?.and(&ledger.sum(&meter, after)?));
-        Ok(inner.and(&self.ledger.ask(edges).await?))
+    fn hour(&self, at: Minute) -> Range<Minute> {
+        Period::containing(PeriodKind::Hour, at, self.ledger.zone()).span
     }
 
-    /// The sums between bounds that need not be hours, of a short time.
+    /// The sums between bounds that need not be those of hours, of a short time.
     pub(crate) async fn exact(
         &self,
         meter: &RecordedMeter,

@@ -68,6 +68,11 @@ pub(crate) struct Row {
     pub(crate) mean_rate: String,
 }
 
+/// Energy or volume to the thousandth; a dash where nobody watched.
+pub(crate) fn exact(quantity: Option<f64>, texts: &Texts) -> String {
+    quantity.map_or("–".to_owned(), |quantity| texts.number(quantity, 3))
+}
+
 /// Energy or volume as it stands on a page, the fewer decimals the more there is.
 pub(crate) fn rough(quantity: f64, texts: &Texts) -> String {
     let decimals = match quantity {

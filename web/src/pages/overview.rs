@@ -5,7 +5,7 @@ use meter_figures::Figures;
 use meter_ledger::Sum;
 use meter_messages::Medium;
 
-use super::{Frame, MeterView};
+use super::{Frame, MeterView, exact};
 use crate::live::values::{Freshness, Presence};
 use crate::texts::Texts;
 
@@ -36,8 +36,8 @@ impl SumView {
         let electricity = meters.iter().filter(|(figures, _)| figures.meter.medium == Medium::Electricity);
         let meters: Vec<_> = electricity.collect();
         let kwh = |of: fn(&Figures) -> &Sum| {
-            let sum: f64 = meters.iter().map(|(figures, _)| of(figures).quantity()).sum();
-            texts.number(sum, 3)
+            let known = meters.iter().filter_map(|(figures, _)| of(figures).quantity());
+            exact(known.reduce(|one, other| one + other), texts)
         };
         let live = meters.iter().filter_map(|(_, presence)| {
             let is_live = presence.freshness(daemon_runtime::now()) == Freshness::Live;

@@ -7,7 +7,7 @@ use meter_figures::{CheckedReading, Comparison};
 use meter_ledger::RecordedMeter;
 use meter_messages::Unit;
 
-use super::Frame;
+use super::{Frame, exact};
 use crate::readings::form::{FieldError, Fields};
 use crate::texts::Texts;
 
@@ -52,8 +52,8 @@ impl ComparisonView {
         let drift_percent = since.drift_percent();
         Self {
             by_meter: texts.number(since.by_meter, 3),
-            by_pulses: texts.number(since.by_pulses, 3),
-            drift: signed(since.drift(), 3),
+            by_pulses: exact(since.by_pulses, texts),
+            drift: since.drift().map_or("–".to_owned(), |drift| signed(drift, 3)),
             drift_percent: drift_percent.map(|percent| format!("{}\u{a0}%", signed(percent, 2))),
             unwatched: (since.unwatched_s > 0).then(|| Texts::length(since.unwatched_s)),
         }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
-use meter_figures::{local, shown_until, until};
+use meter_figures::{shown_until, until};
 use meter_ledger::RecordedMeter;
 use meter_messages::Minute;
 use meter_rrd::{Graph, GraphRenderer, MeterDatabase, Picture};
@@ -74,10 +74,7 @@ impl Renderer {
 
     fn title(&self, key: &PictureKey, texts: &Texts) -> String {
         match &key.period {
-            Some(period) => {
-                let start = local(period.span.start, self.ledger.zone());
-                texts.title(period.kind, start.datetime())
-            }
+            Some(period) => texts.title(period, self.ledger.zone()),
             None => texts.span(key.kind).to_owned(),
         }
     }
@@ -91,8 +88,7 @@ impl Renderer {
             let until = until(ledger.newest(&meter)?.as_ref(), now);
             let shown = period.unwrap_or_else(|| shown_until(kind, until, &zone));
             let sum = ledger.sum(&meter, shown)?;
-            let kwh = (sum.minutes > 0).then(|| sum.quantity());
-            Ok(Some((meter, kwh)))
+            Ok(Some((meter, sum.quantity())))
         })
     }
 }

@@ -8,6 +8,8 @@ mod language;
 mod measure;
 
 use jiff::civil::{Date, DateTime};
+use jiff::tz::TimeZone;
+use meter_figures::{LikeForLike, Period, local};
 use meter_ledger::GapReason;
 use meter_messages::{PeriodKind, Unit};
 use meter_rrd::Words;
@@ -157,6 +159,13 @@ pub(crate) struct Texts {
     pub(crate) no_comparison: &'static str,
     /// Beside what is compared with a period in progress.
     pub(crate) by_then: &'static str,
+    /// Where not all of two periods could be compared. In braces: `p` is how many pieces were, `a` of how many,
+    /// `u` what they are.
+    compared: &'static str,
+    /// Many of what is compared: minutes, hours, days.
+    pieces: [&'static str; 3],
+    /// Before what this period has in those.
+    pub(crate) here: &'static str,
     /// Heading.
     pub(crate) top_days: &'static str,
     /// Heading.
@@ -459,16 +468,29 @@ impl Texts {
         self.weekdays[date.weekday().to_monday_zero_offset().clamp(0, 6) as usize].1
     }
 
-    /// A period's title, by its local beginning.
-    pub(crate) fn title(&self, kind: PeriodKind, start: DateTime) -> String {
-        let date = start.date();
-        match kind {
-            PeriodKind::Hour => format!("{}, {:02}:00", self.date(self.patterns.day, date), start.hour()),
+    /// A period's title.
+    pub(crate) fn title(&self, period: &Period, zone: &TimeZone) -> String {
+        let date = period.first_day(zone);
+        match period.kind {
+            PeriodKind::Hour => format!("{}, {}", self.date(self.patterns.day, date), hour(period, zone)),
             PeriodKind::Day => self.date(self.patterns.day, date),
             PeriodKind::Week => self.date(self.patterns.week, date),
             PeriodKind::Month => self.date(self.patterns.month, date),
             PeriodKind::Year => format!("{:04}", date.year()),
         }
+    }
+
+    /// How much of two periods could be compared, of a kind; `None` if all of it.
+    pub(crate) fn compared(&self, kind: PeriodKind, both: &LikeForLike) -> Option<String> {
+        let (piece, minutes) = match kind {
+            // Pieces of an hour have five minutes.
+            PeriodKind::Hour => (self.pieces[0], 5),
+            PeriodKind::Day | PeriodKind::Week | PeriodKind::Month => (self.pieces[1], 1),
+            PeriodKind::Year => (self.pieces[2], 1),
+        };
+        let count = |pieces: usize| (pieces * minutes).to_string();
+        let text = || self.compared.replace("{p}", &count(both.pieces)).replace("{a}", &count(both.of));
+        (!both.is_whole()).then(|| text().replace("{u}", piece))
     }
 
     /// A day in few letters.
@@ -507,7 +529,17 @@ impl Texts {
     }
 }
 
+/// An hour by its beginning, with its offset from UTC if the clock shows it a second time.
+pub(crate) fn hour(period: &Period, zone: &TimeZone) -> String {
+    let start = local(period.span.start, zone);
+    match period.needed_offset(zone) {
+        Some(_) => start.strftime("%H:%M (%:z)").to_string(),
+        None => start.strftime("%H:%M").to_string(),
+    }
+}
+
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 
@@ -522,18 +554,41 @@ mod tests {
 
     #[test]
     fn dates_are_written_as_people_are_used_to() {
-        let at = jiff::civil::datetime(2026, 11, 24, 17, 0, 0, 0);
-        let monday = at.date().yesterday().unwrap_or_default().at(0, 0, 0, 0);
-        for (kind, at, english, german) in [
-            (PeriodKind::Hour, at, "Tuesday, 24 November 2026, 17:00", "Dienstag, 24. November 2026, 17:00"),
-            (PeriodKind::Day, at, "Tuesday, 24 November 2026", "Dienstag, 24. November 2026"),
-            (PeriodKind::Week, monday, "Week 48, from 23 November 2026", "Woche 48, ab 23. November 2026"),
-            (PeriodKind::Month, at, "November 2026", "November 2026"),
-            (PeriodKind::Year, at, "2026", "2026"),
+        let zone = TimeZone::get("Australia/Lord_Howe").unwrap();
+        for (kind, name, english, german) in [
+            (
+                PeriodKind::Hour,
+                "2026-11-24T17",
+                "Tuesday, 24 November 2026, 17:00",
+                "Dienstag, 24. November 2026, 17:00",
+            ),
+            (
+                PeriodKind::Hour,
+                "2026-04-05T01",
+                "Sunday, 5 April 2026, 01:00",
+                "Sonntag, 5. April 2026, 01:00",
+            ),
+            (
+                PeriodKind::Hour,
+                "2026-04-05T01+1030",
+                "Sunday, 5 April 2026, 01:30 (+10:30)",
+                "Sonntag, 5. April 2026, 01:30 (+10:30)",
+            ),
+            (PeriodKind::Day, "2026-11-24", "Tuesday, 24 November 2026", "Dienstag, 24. November 2026"),
+            (
+                PeriodKind::Week,
+                "2026-W48",
+                "Week 48, from 23 November 2026",
+                "Woche 48, ab 23. November 2026",
+            ),
+            (PeriodKind::Month, "2026-11", "November 2026", "November 2026"),
+            (PeriodKind::Year, "2026", "2026", "2026"),
         ] {
-            assert_eq!(english::TEXTS.title(kind, at), english);
-            assert_eq!(german::TEXTS.title(kind, at), german);
+            let period = Period::parse(kind, name, &zone).unwrap();
+            assert_eq!(english::TEXTS.title(&period, &zone), english);
+            assert_eq!(german::TEXTS.title(&period, &zone), german);
         }
+        let at = jiff::civil::datetime(2026, 11, 24, 17, 0, 0, 0);
         assert_eq!(english::TEXTS.short_day(at.date()), "24 Nov");
         assert_eq!(german::TEXTS.short_day(at.date()), "24.11.");
         assert_eq!(german::TEXTS.short_month(3), "Mär");

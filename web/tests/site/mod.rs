@@ -152,7 +152,7 @@ impl Site {
             listen: "127.0.0.1:0".parse().unwrap(),
             ledger: dir.path().join("ledger.sqlite"),
             rrd_dir: dir.path().join("rrd"),
-            time_zone: Some(Zone::try_from(ZONE.to_owned()).unwrap()),
+            time_zone: settings.time_zone.clone().or_else(|| Zone::try_from(ZONE.to_owned()).ok()),
             mqtt: MqttSettings { port: Some(mqtt_port), ..MqttSettings::default() },
             ..settings
         };

@@ -11,12 +11,12 @@ use crate::pages::{Frame, Row, on_scale, rough};
 /// The bars of the last days, and the table behind them.
 pub(super) fn days(frame: &Frame, figures: &Figures, path: &str, zone: &TimeZone) -> (String, Vec<Row>) {
     let (texts, unit) = (frame.texts, figures.meter.medium.unit());
-    let begun = figures.days.iter().position(|(_, sum)| sum.minutes > 0).unwrap_or(usize::MAX);
+    let begun = figures.days.iter().position(|(_, sum)| sum.is_known()).unwrap_or(usize::MAX);
     let (mut drawn, mut rows) = (Vec::new(), Vec::new());
     for (index, (day, sum)) in figures.days.iter().enumerate() {
         let date = day.first_day(zone);
         let label = format!("{} {}", texts.short_weekday(date), texts.short_day(date));
-        let quantity = (sum.minutes > 0).then(|| sum.quantity());
+        let quantity = sum.quantity();
         let shown = quantity.map_or("–".to_owned(), |quantity| rough(quantity, texts));
         let href = frame.link(&format!("/m/{path}/day/{}", day.name(zone)));
         let ago = figures.days.len() - 1 - index;
@@ -25,7 +25,7 @@ pub(super) fn days(frame: &Frame, figures: &Figures, path: &str, zone: &TimeZone
             unfinished: day.span.end > figures.until,
             // Before its first day a meter missed nothing.
             ahead: index < begun || day.span.end > figures.until,
-            partly: sum.minutes > 0 && index != begun && is_partly(day, sum, figures.until),
+            partly: sum.is_known() && index != begun && is_partly(day, sum, figures.until),
             href: Some(href.clone()),
             title: format!("{label}: {shown} {}", unit.symbol()),
             tick: ago.is_multiple_of(4).then(|| (texts.short_day(date), ago.is_multiple_of(8))),

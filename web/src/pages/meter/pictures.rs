@@ -36,14 +36,15 @@ fn alt(span: PeriodKind, figures: &Figures, texts: &Texts) -> String {
         if span.days_up_to_now().is_some() { measure.quantity_of_days } else { measure.rate_over_time };
     let subject = format!("{subject}, {}", texts.span(span));
     // The year's sum is not worth reading half a million minutes for each page.
-    let Some(sum) = figures.pictures.get(span as usize).filter(|sum| sum.minutes > 0) else { return subject };
-    let total = format!("{} {} {}", words.total, texts.number(sum.quantity(), 2), unit.symbol());
-    if let Some(days) = span.days_up_to_now() {
-        let mean = texts.number(sum.quantity() / f64::from(days), 1);
+    let Some(sum) = figures.pictures.get(span as usize) else { return subject };
+    let (Some(quantity), Some(mean)) = (sum.quantity(), sum.mean_rate()) else { return subject };
+    let total = format!("{} {} {}", words.total, texts.number(quantity, 2), unit.symbol());
+    if span.days_up_to_now().is_some() {
+        // Of the time that was watched: W or l/h for a day make Wh or l.
+        let mean = texts.number(mean * 24.0 / 1000.0, 1);
         return format!("{subject}: {} {mean} {}{}, {total}", words.mean, unit.symbol(), words.per_day);
     }
-    let mean = texts.number(sum.mean_rate().unwrap_or_default(), 0);
-    let highest = sum.highest_rate().unwrap_or_default();
-    let highest = texts.number(highest, 0);
+    let mean = texts.number(mean, 0);
+    let highest = texts.number(sum.highest_rate().unwrap_or_default(), 0);
     format!("{subject}: {} {mean} {rate_unit}, {} {highest} {rate_unit}, {total}", words.mean, words.highest)
 }

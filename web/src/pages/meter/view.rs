@@ -3,13 +3,13 @@
 use jiff::Timestamp;
 use meter_figures::{Costs, Figures};
 use meter_ledger::Sum;
-use meter_messages::Unit;
+use meter_messages::{PeriodKind, Unit};
 
 use super::curves::sparkline;
 use crate::ledger::reader::LedgerReader;
 use crate::live::values::{Freshness, Presence};
-use crate::pages::Change;
 use crate::pages::trust::TrustView;
+use crate::pages::{Change, exact};
 use crate::texts::Texts;
 
 /// A meter in words.
@@ -29,7 +29,8 @@ pub(crate) struct MeterView {
     pub(crate) today: String,
     pub(crate) yesterday_by_now: String,
     pub(crate) yesterday: String,
-    pub(crate) change: Option<Change>,
+    /// Of today against yesterday, and how much of it could be compared, if not all.
+    pub(crate) change: Option<(Change, Option<String>)>,
     pub(crate) month: String,
     pub(crate) month_expected: Option<String>,
     /// How much of what the month may take is taken.
@@ -100,11 +101,11 @@ impl MeterView {
     pub(crate) fn new(figures: &Figures, presence: &Presence, texts: &Texts, ledger: &LedgerReader) -> Self {
         let zone = ledger.zone();
         let unit = figures.meter.medium.unit();
-        // What nobody watched is not zero.
-        let quantity = |sum: &Sum| match sum.minutes {
-            0 => "–".to_owned(),
-            _ => texts.number(sum.quantity(), 3),
-        };
+        let quantity = |sum: &Sum| exact(sum.quantity(), texts);
+        let change = figures.compared.as_ref().and_then(|both| {
+            let change = Change::new(both.percent()?, texts);
+            Some((change, texts.compared(PeriodKind::Day, both)))
+        });
         let moment = |at: Timestamp| (at.to_string(), texts.moment(zone.to_datetime(at)));
         let recorded_until = figures.newest.map(|newest| Timestamp::from_second(newest.minute.end()));
         let value = presence.value.as_ref();
@@ -119,13 +120,14 @@ impl MeterView {
             today: quantity(&figures.today),
             yesterday_by_now: quantity(&figures.yesterday_by_now),
             yesterday: quantity(&figures.yesterday),
-            change: figures.difference_percent().map(|percent| Change::new(percent, texts)),
+            change,
             month: quantity(&figures.month),
             month_expected: figures.month_expected.map(|expected| texts.number(expected, 0)),
             budget: ledger
                 .meters()
                 .budget(&figures.meter)
-                .map(|budget| BudgetView::new(figures.month.quantity(), budget, unit, texts)),
+                .zip(figures.month.quantity())
+                .map(|(budget, taken)| BudgetView::new(taken, budget, unit, texts)),
             quiet_rate: figures.quiet_rate.map(|rate| texts.number(rate, 0)),
             reading: figures.reading.map(|reading| texts.number(reading, 3)),
             cost: figures.costs.as_ref().map(|costs| {

@@ -1,6 +1,7 @@
 //! A year's heat map, and the table behind it.
 
 use jiff::tz::TimeZone;
+use meter_figures::local;
 use meter_messages::Minute;
 
 use crate::drawing::heat::HeatMap;
@@ -21,11 +22,11 @@ pub(super) struct HeatView {
 
 /// The map of the hours that were read.
 pub(super) fn heat(history: &History, texts: &'static Texts, zone: &TimeZone) -> HeatView {
-    let year = history.span.start.timestamp().to_zoned_datetime(zone.clone()).date();
+    let year = local(history.span.start, zone).date();
     let days = usize::try_from(year.days_in_year()).unwrap_or(365);
     let mut watched = vec![[(0.0, 0.0); 24]; days];
     for (hour, sum) in &history.hours {
-        let local = hour.start.timestamp().to_zoned_datetime(zone.clone());
+        let local = local(hour.start, zone);
         let day = usize::try_from(local.date().day_of_year() - 1).unwrap_or_default();
         let cell = watched
             .get_mut(day)
@@ -42,9 +43,17 @@ pub(super) fn heat(history: &History, texts: &'static Texts, zone: &TimeZone) ->
             Some((usize::try_from(first.day_of_year() - 1).ok()?, month))
         })
         .collect();
+    // By the date, not by hours that passed: some days have more of them.
     let day_of = |at: Minute| {
-        let passed = at.epoch_minutes() - history.span.start.epoch_minutes();
-        usize::try_from(passed.max(0) / 1440).unwrap_or_default().min(days)
+        let date = local(at, zone).date();
+        let passed = usize::try_from(date.day_of_year() - 1).unwrap_or_default();
+        if date.year() < year.year() {
+            0
+        } else if date.year() > year.year() {
+            days
+        } else {
+            passed
+        }
     };
     let map = HeatMap {
         days: watched.iter().map(|hours| hours.map(mean)).collect(),

@@ -5,7 +5,8 @@ mod links;
 mod parts;
 
 use askama::Template;
-use meter_figures::{Period, difference_percent};
+use jiff::tz::TimeZone;
+use meter_figures::{LikeForLike, Period};
 use meter_messages::{Minute, Unit};
 use meter_rrd::Size;
 
@@ -14,7 +15,7 @@ use self::links::{Links, here, links};
 use self::parts::{bars_of, top};
 use super::chart::Chart;
 use super::downloads::{self, Download};
-use super::{Change, Frame, Row, rough};
+use super::{Change, Frame, Row, exact, rough};
 use crate::ledger::history::History;
 use crate::ledger::reader::LedgerReader;
 use crate::texts::Texts;
@@ -24,8 +25,8 @@ pub(crate) struct PeriodView {
     title: String,
     quantity: String,
     cost: Option<CostView>,
-    /// Against which period, by how much it had then, and the change.
-    versus: Option<(String, String, Option<Change>)>,
+    /// What it is compared with.
+    versus: Option<Versus>,
     mean_rate: Option<String>,
     highest_rate: Option<String>,
     /// How much of the time so far was watched, in percent.
@@ -39,6 +40,29 @@ pub(crate) struct PeriodView {
     compared: Option<String>,
     top: Vec<Row>,
     heat: Option<HeatView>,
+}
+
+/// What a period is compared with.
+struct Versus {
+    /// Which period.
+    title: String,
+    /// How much it had then, of what is compared.
+    quantity: String,
+    change: Option<Change>,
+    /// How much could be compared, if not all, and what this period has in that.
+    partly: Option<(String, String)>,
+}
+
+impl Versus {
+    fn new(this: &Period, other: &Period, both: &LikeForLike, texts: &Texts, zone: &TimeZone) -> Self {
+        let compared = texts.compared(this.kind, both);
+        Self {
+            title: texts.title(other, zone),
+            quantity: rough(both.other, texts),
+            change: both.percent().map(|percent| Change::new(percent, texts)),
+            partly: compared.map(|compared| (compared, rough(both.this, texts))),
+        }
+    }
 }
 
 /// What a period costs.
@@ -123,27 +147,25 @@ impl PeriodPage {
 impl PeriodView {
     fn new(frame: &Frame, history: &History, compared: bool, site: &LedgerReader) -> Self {
         let (texts, zone) = (frame.texts, site.zone());
-        let local = |at: Minute| at.timestamp().to_zoned_datetime(zone.clone()).datetime();
-        let title = |period: &Period| texts.title(period.kind, local(period.span.start));
+        let title = |period: &Period| texts.title(period, zone);
         let rate = |rate: f64| texts.number(rate, 0);
-        let versus = history.other.as_ref().filter(|(_, sum)| sum.minutes > 0).map(|(period, sum)| {
-            let (now, before) = (history.whole.quantity(), sum.quantity());
-            let change = difference_percent((now, history.whole.watched_s), (before, sum.watched_s));
-            (title(period), rough(before, texts), change.map(|percent| Change::new(percent, texts)))
-        });
+        let versus =
+            history.period.as_ref().zip(history.other.as_ref()).and_then(|(this, (other, both))| {
+                Some(Versus::new(this, other, both.as_ref()?, texts, zone))
+            });
         let (bars, rows) = bars_of(frame, history, site);
         let over = history.span.end.min(history.until).epoch_minutes()
             - history.span.start.max(history.first).epoch_minutes();
         let watched = history.whole.watched_s as f64 / 60.0 / over.max(1) as f64 * 100.0;
         Self {
             title: history.period.as_ref().map_or(texts.everything.to_owned(), title),
-            quantity: texts.number(history.whole.quantity(), 3),
+            quantity: exact(history.whole.quantity(), texts),
             cost: CostView::new(history, texts, site.tariffs().of(history.meter.medium).currency()),
             versus,
             mean_rate: history.whole.mean_rate().map(rate),
             highest_rate: history.whole.highest_rate().map(rate),
-            watched: (history.whole.minutes > 0).then(|| share(watched, texts)),
-            in_progress: !history.is_over() && history.whole.minutes > 0,
+            watched: history.whole.is_known().then(|| share(watched, texts)),
+            in_progress: !history.is_over() && history.whole.is_known(),
             bars,
             priced: rows.iter().any(|row| row.cost.is_some()),
             rows,
@@ -157,10 +179,12 @@ impl PeriodView {
 impl CostView {
     fn new(history: &History, texts: &Texts, currency: &str) -> Option<Self> {
         let cost = history.costs.0?;
-        let versus = history.other.as_ref().zip(history.costs.1).map(|((_, sum), other)| {
+        // A fee is paid whether anybody watches or not: costs of a part cannot be compared.
+        let both = history.other.as_ref().and_then(|(_, both)| both.as_ref()).filter(|both| both.is_whole());
+        let versus = both.zip(history.costs.1).map(|(_, other)| {
             let (now, before) = (cost.total(), other.total());
-            let change = difference_percent((now, history.whole.watched_s), (before, sum.watched_s));
-            (texts.amount(before, currency), change.map(|percent| Change::new(percent, texts)))
+            let percent = (before > 0.0).then(|| (now / before - 1.0) * 100.0);
+            (texts.amount(before, currency), percent.map(|percent| Change::new(percent, texts)))
         });
         let co2 = (cost.co2_g > 0.0).then(|| texts.co2(cost.co2_g));
         Some(Self { amount: texts.amount(cost.total(), currency), versus, co2 })

@@ -10,22 +10,18 @@ use crate::drawing::bars::{self, Bar};
 use crate::ledger::history::{History, Part};
 use crate::ledger::reader::LedgerReader;
 use crate::pages::meter::is_partly;
-use crate::pages::{Frame, Row, on_scale};
-use crate::texts::Texts;
+use crate::pages::{Frame, Row, exact, on_scale};
+use crate::texts::{Texts, hour};
 
 /// The name of a part, for tables, and what stands below its bar.
 fn part_names(part: &Part, kind: Option<PeriodKind>, texts: &Texts, zone: &TimeZone) -> (String, String) {
     let local = part.span.start.timestamp().to_zoned_datetime(zone.clone());
     let date = local.date();
+    let title = || part.period.as_ref().map_or(String::new(), |period| texts.title(period, zone));
     match (part.period.as_ref().map(|period| period.kind), kind) {
         (Some(PeriodKind::Hour), _) => {
-            let name = format!("{:02}:00", local.hour());
-            let second =
-                part.period.as_ref().is_some_and(|period| period.name(zone).len() > "2026-10-25T02".len());
-            (
-                if second { format!("{name} ({})", local.strftime("%:z")) } else { name },
-                format!("{:02}", local.hour()),
-            )
+            let name = part.period.as_ref().map_or(String::new(), |period| hour(period, zone));
+            (name, format!("{:02}", local.hour()))
         }
         (Some(PeriodKind::Day), Some(PeriodKind::Week)) => {
             let name = format!("{} {}", texts.short_weekday(date), texts.short_day(date));
@@ -35,12 +31,8 @@ fn part_names(part: &Part, kind: Option<PeriodKind>, texts: &Texts, zone: &TimeZ
             (format!("{} {}", texts.short_weekday(date), texts.short_day(date)), date.day().to_string())
         }
         // Among the months of several years.
-        (Some(PeriodKind::Month), None) if date.month() == 1 => {
-            (texts.title(PeriodKind::Month, local.datetime()), date.year().to_string())
-        }
-        (Some(PeriodKind::Month), _) => {
-            (texts.title(PeriodKind::Month, local.datetime()), texts.short_month(date.month()).to_owned())
-        }
+        (Some(PeriodKind::Month), None) if date.month() == 1 => (title(), date.year().to_string()),
+        (Some(PeriodKind::Month), _) => (title(), texts.short_month(date.month()).to_owned()),
         (Some(_), _) => (date.year().to_string(), date.year().to_string()),
         (None, _) => {
             let name = format!("{:02}:{:02}", local.hour(), local.minute());
@@ -73,17 +65,16 @@ pub(super) fn bars_of(frame: &Frame, history: &History, site: &LedgerReader) -> 
     let (mut drawn, mut rows) = (Vec::new(), Vec::new());
     for (index, part) in shown.into_iter().enumerate() {
         let (label, tick) = part_names(part, kind, texts, zone);
-        let quantity = |sum: &Sum| (sum.minutes > 0).then(|| sum.quantity());
-        let shown = |sum: &Sum| quantity(sum).map_or("–".to_owned(), |quantity| texts.number(quantity, 3));
+        let shown = |sum: &Sum| exact(sum.quantity(), texts);
         let there = there(part);
         let href =
             part.period.as_ref().filter(|_| there).map(|period| frame.link(&here(&path, Some(period), zone)));
         let partly = part.period.as_ref().is_some_and(|period| is_partly(period, &part.sum, history.until));
         let begins_here = part.span.contains(&history.first);
         drawn.push(Bar {
-            quantity: quantity(&part.sum),
-            ghost: part.other.as_ref().and_then(quantity),
-            partly: partly && part.sum.minutes > 0 && !begins_here,
+            quantity: part.sum.quantity(),
+            ghost: part.other.as_ref().and_then(Sum::quantity),
+            partly: partly && part.sum.is_known() && !begins_here,
             unfinished: part.span.end > history.until,
             ahead: part.span.end > history.until || part.span.end <= history.first,
             href: href.clone(),
@@ -95,7 +86,7 @@ pub(super) fn bars_of(frame: &Frame, history: &History, site: &LedgerReader) -> 
             continue;
         }
         let mean_rate = part.sum.mean_rate().map_or("–".to_owned(), |rate| texts.number(rate, 0));
-        let cost = part.cost.filter(|_| part.sum.minutes > 0);
+        let cost = part.cost.filter(|_| part.sum.is_known());
         let cost = cost.map(|cost| texts.amount(cost.total(), tariffs.currency()));
         let other = part.other.as_ref().map(shown);
         rows.push(Row { href, label, quantity: shown(&part.sum), cost, other, mean_rate });
@@ -106,16 +97,13 @@ pub(super) fn bars_of(frame: &Frame, history: &History, site: &LedgerReader) -> 
 /// The strongest days.
 pub(super) fn top(frame: &Frame, history: &History, zone: &TimeZone) -> Vec<Row> {
     let path = history.meter.meter.to_string();
-    let row = |(day, sum): &(Period, Sum)| {
-        let local = day.span.start.timestamp().to_zoned_datetime(zone.clone());
-        Row {
-            href: Some(frame.link(&here(&path, Some(day), zone))),
-            label: frame.texts.title(PeriodKind::Day, local.datetime()),
-            quantity: frame.texts.number(sum.quantity(), 2),
-            cost: None,
-            other: None,
-            mean_rate: String::new(),
-        }
+    let row = |(day, sum): &(Period, Sum)| Row {
+        href: Some(frame.link(&here(&path, Some(day), zone))),
+        label: frame.texts.title(day, zone),
+        quantity: frame.texts.number(sum.counted(), 2),
+        cost: None,
+        other: None,
+        mean_rate: String::new(),
     };
     history.top.iter().map(row).collect()
 }
