@@ -83,7 +83,8 @@ fn carries_both_ways(home: &Home, mut watcher: Client, bridge_settings: &str) {
     let bridge = Bridge::start(home, bridge_settings);
     while next(&mut watcher).1 != "1" {}
     watcher.subscribe("there/#", QoS::AtLeastOnce);
-    assert_eq!(bridge.subscribe("here/retained", "1"), ["1 here/retained from here"]);
+    // Whoever has subscribed there before it comes is not told that it is retained.
+    while bridge.subscribe("here/retained", "1") != ["1 here/retained from here"] {}
     bridge.publish(&["-t", "there/retained", "-m", "from there", "-q", "1", "-r"]);
     bridge.publish(&["-t", "there/last", "-m", "last", "-q", "1"]);
     let (first, second) = (next(&mut watcher), next(&mut watcher));
