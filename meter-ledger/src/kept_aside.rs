@@ -119,7 +119,7 @@ impl Batch<'_> {
              WHERE minute <= ?1 ORDER BY minute LIMIT ?2",
         )?;
         let rows = statement.query_map(params![latest.epoch_minutes(), most], |row| Ok(Row::of(row)))?;
-        let rows = rows.map(|row| if_readable("one with minutes kept aside", row?));
+        let rows = rows.map(|row| if_readable("unknown, of minutes kept aside", row?));
         rows.filter_map(Result::transpose).collect()
     }
 }

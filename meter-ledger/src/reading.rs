@@ -79,7 +79,7 @@ impl Ledger {
         )?;
         let rows = statement.query_map([], |row| Ok(self.meter_of(row)))?;
         let meters = rows.map(|row| row?);
-        meters.filter_map(|meter| if_readable("one of all", meter).transpose()).collect()
+        meters.filter_map(|meter| if_readable("unknown", meter).transpose()).collect()
     }
 
     /// One meter; `None` also before its `info` has come.

@@ -49,6 +49,6 @@ impl Ledger {
             let newest = packing::newest(&self.connection, row)?.map(Minute::nearest);
             Ok(UnheardMeter { meter, newest })
         });
-        meters.filter_map(|meter| if_readable("one of all", meter).transpose()).collect()
+        meters.filter_map(|meter| if_readable("unknown", meter).transpose()).collect()
     }
 }

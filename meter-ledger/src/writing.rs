@@ -290,7 +290,7 @@ fn outbox_marks(
         let mark_minute = mark_minute.map(Minute::nearest);
         Ok((meter, OutboxMark { meter_row, outbox_row, outbox, mark_seq, mark_minute, set_back }))
     });
-    marks.filter_map(|mark| if_readable("one of all", mark).transpose()).collect()
+    marks.filter_map(|mark| if_readable("unknown", mark).transpose()).collect()
 }
 
 /// One outbox of a meter.

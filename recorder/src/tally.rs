@@ -273,7 +273,7 @@ impl<'known> Tally<'known> {
             state.info_received = Some(self.connection);
         }
         if std::mem::replace(&mut state.is_unheard, false) {
-            tracing::info!(%meter, name = info.name, "the info of a meter has come");
+            tracing::info!(%meter, name = info.name, "a meter's info has arrived");
         }
         // The marks that this batch has moved are not in the ledger yet.
         let progress = match state.outboxes.entry(info.outbox.clone()) {
