@@ -26,6 +26,9 @@ const FEW: usize = 100;
 /// A mark that has moved so far is said at once: a publisher sends only so many minutes beyond it.
 const FAR: u64 = 2500;
 
+/// Of those that were said longer ago nothing is remembered: an outbox that is in use has one each minute.
+const REMEMBERED: Duration = Duration::from_secs(600);
+
 /// Nothing has come for so long: a pause.
 const PAUSE: Duration = Duration::from_millis(50);
 
@@ -33,6 +36,8 @@ const PAUSE: Duration = Duration::from_millis(50);
 #[derive(Debug, Default)]
 pub(crate) struct Marks {
     said: HashMap<MarkOf, (Instant, u64)>,
+    /// With so many of them it is time to forget some.
+    many_said: usize,
     waiting: HashSet<MarkOf>,
     /// Those that wait, since when, in this order; and some that were said meanwhile.
     queue: VecDeque<(Instant, MarkOf)>,
@@ -96,6 +101,12 @@ impl Marks {
     pub(crate) fn said(&mut self, mark: MarkOf, seq: u64, now: Instant) {
         self.waiting.remove(&mark);
         self.said.insert(mark, (now, seq));
+        if self.said.len() > self.many_said.max(FEW) {
+            self.said.retain(|_, (said, _)| now.duration_since(*said) < REMEMBERED);
+            // Looking through all of them is paid for by as many that have come since.
+            self.many_said = 2 * self.said.len();
+            self.said.shrink_to(self.many_said);
+        }
     }
 
     /// What was due could not be stored: it goes on waiting.
@@ -162,6 +173,16 @@ mod tests {
         assert_eq!(say(&mut marks, false, 2, after(11)), 0);
         assert_eq!(say(&mut marks, true, 2, after(12)), 5000, "a pause");
         assert!(marks.queue.is_empty() && marks.waiting.is_empty());
+    }
+
+    #[test]
+    fn outboxes_that_are_no_longer_used_are_forgotten() {
+        let (mut marks, start) = (Marks::default(), Instant::now());
+        for minute in 0..100 {
+            let now = start + minute * Duration::from_secs(60);
+            (0..1000).for_each(|number| marks.said(mark(1000 * minute as usize + number), 1, now));
+        }
+        assert!(marks.said.len() <= 2 * 11 * 1000, "those of ten minutes: {}", marks.said.len());
     }
 
     #[test]
