@@ -140,6 +140,11 @@ impl Store {
         room::bytes(&self.connection, &self.path)
     }
 
+    /// Whether this much is enough for more messages.
+    fn is_enough(&self, bytes: StoreBytes) -> bool {
+        self.room.is_enough(bytes)
+    }
+
     /// Whether more messages should be taken.
     fn has_room(&self) -> bool {
         self.room.is_there(&self.connection, &self.path)

@@ -23,6 +23,7 @@ impl Exchange {
         self.publish_due_wills();
         self.clients.values_mut().for_each(|client| client.outgoing.settle());
         if self.figures.are_due(now) {
+            self.journal.look_anew();
             self.warn_of_dropped();
             self.expire_retained();
         }

@@ -158,6 +158,8 @@ pub(crate) struct Journal {
     unneeded: Vec<u64>,
     awaited: bool,
     last_number: u64,
+    /// What was found of the store since the last commit.
+    bytes: Option<StoreBytes>,
 }
 
 impl Journal {
@@ -175,6 +177,7 @@ impl Journal {
             unneeded: Vec::new(),
             awaited: false,
             last_number,
+            bytes: None,
         }
     }
 
@@ -232,14 +235,29 @@ impl Journal {
         self.awaited || gathered >= MANY || (sweeping && gathered > 0)
     }
 
-    /// How much is in the store, and how much room is left for it.
-    pub(crate) fn bytes(&self) -> Option<StoreBytes> {
-        self.store.as_ref()?.bytes()
+    /// How much is in the store, and how much room is left for it: as it was after the last commit, or when
+    /// [`look_anew`](Journal::look_anew) was last called. Each look asks SQLite and the disk.
+    pub(crate) fn bytes(&mut self) -> Option<StoreBytes> {
+        if self.bytes.is_none() {
+            self.bytes = self.store.as_ref()?.bytes();
+        }
+        self.bytes
     }
 
-    /// Whether more messages should be taken.
-    pub(crate) fn has_room(&self) -> bool {
-        self.store.as_ref().is_none_or(Store::has_room)
+    /// Others may have filled the disk, or made room, although nothing was committed.
+    pub(crate) fn look_anew(&mut self) {
+        self.bytes = None;
+    }
+
+    /// Whether more messages should be taken. While there is no room it looks each time.
+    pub(crate) fn has_room(&mut self) -> bool {
+        let bytes = self.bytes();
+        let Some(store) = &self.store else { return true };
+        if bytes.is_some_and(|bytes| store.is_enough(bytes)) {
+            return true;
+        }
+        self.bytes = None;
+        store.has_room()
     }
 
     /// Writes everything. After an error all of it is still here, to be tried again.
@@ -252,6 +270,7 @@ impl Journal {
         self.acknowledged.clear();
         self.unneeded.clear();
         self.awaited = false;
+        self.bytes = None;
         // What an ended session left may have been much.
         self.changes.shrink_to(100 * MANY);
         Ok(())

@@ -29,7 +29,7 @@ struct Pages {
 impl RoomWanted {
     /// Whether more messages should be taken. One that cannot tell has room: committing will tell.
     pub(super) fn is_there(&self, connection: &Connection, path: &Path) -> bool {
-        let has_room = || self.measure(connection, path).unwrap_or(true);
+        let has_room = || bytes(connection, path).is_none_or(|bytes| self.is_enough(bytes));
         has_room() || {
             // The log may hold more than the file needs. If it cannot be emptied, nothing is lost.
             let _ = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
@@ -37,9 +37,9 @@ impl RoomWanted {
         }
     }
 
-    fn measure(&self, connection: &Connection, path: &Path) -> Option<bool> {
-        let StoreBytes { used, free } = bytes(connection, path)?;
-        Some((self.max_bytes == 0 || used < self.max_bytes) && free >= self.min_free_bytes)
+    /// Whether this much is enough for more messages.
+    pub(super) fn is_enough(&self, StoreBytes { used, free }: StoreBytes) -> bool {
+        (self.max_bytes == 0 || used < self.max_bytes) && free >= self.min_free_bytes
     }
 }
 
