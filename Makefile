@@ -47,11 +47,14 @@ torture: ## Breaks things for an hour: kills, power cuts, a soak test, attacks, 
 	cargo run --release --locked --package end-to-end --example torture -- --kills $(KILLS) --soak-minutes $(SOAK_MINUTES)
 	cargo run --release --locked --package end-to-end --example ingest -- --live $(LIVE)
 	FUZZ_PACKETS=$(FUZZ_PACKETS) cargo test --release --workspace --locked --test broker -- fuzz_damaged --nocapture --test-threads 1
+	$(PLAY_HISTORIES)
 
-HISTORIES ?= 1000000
+PLAY_HISTORIES = HISTORIES=$(HISTORIES) cargo test --release --workspace --locked --test histories -- --nocapture every_history
+torture: HISTORIES ?= 100000
+test-histories: HISTORIES ?= 1000000
 test-histories: ## Plays random histories of cards, ledgers, brokers and recorders (HISTORIES=1000000)
 	deploy/install-packages.sh build
-	HISTORIES=$(HISTORIES) cargo test --release --workspace --locked --test histories -- --nocapture every_history
+	$(PLAY_HISTORIES)
 
 MINUTES ?= 10
 bench-sd-card: ## What the publisher writes to its SD card in a day (as root)

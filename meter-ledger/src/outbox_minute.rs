@@ -20,6 +20,11 @@ pub struct OutboxMinute {
 }
 
 impl OutboxMinute {
+    /// The meter's total before it, in pulses.
+    pub(crate) fn total_before(&self) -> u64 {
+        self.total.saturating_sub(self.pulses.into())
+    }
+
     /// From the columns `minute`, `outbox`, `pulses`, `watched_s`, `total` and `seq`.
     pub(crate) fn of(row: &Row<'_>) -> rusqlite::Result<Self> {
         Ok(Self {

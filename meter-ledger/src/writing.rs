@@ -22,15 +22,19 @@ pub struct OutboxMark {
     pub mark_seq: u64,
     /// The minute of `mark_seq`.
     pub mark_minute: Option<Minute>,
-    /// Whether the outbox was set back to an old copy: it gives numbers again that
-    /// are recorded for other minutes.
-    pub set_back: bool,
+    /// Whether the outbox was set back to an old copy, which gives numbers again that are recorded for other minutes:
+    /// then what is later than this minute is not recorded for it.
+    pub set_back: Option<Minute>,
 }
+
+/// A ledger may say only that an outbox was set back: then it holds nothing of the copy, up to the mark.
+const SET_BACK_BEYOND_MARK: i64 = 1;
 
 impl OutboxMark {
     /// The message that says it.
     pub fn to_message(&self) -> Mark {
-        Mark { set_back: self.set_back, ..Mark::new(self.outbox.clone(), self.mark_seq, self.mark_minute) }
+        let set_back = self.set_back.is_some();
+        Mark { set_back, ..Mark::new(self.outbox.clone(), self.mark_seq, self.mark_minute) }
     }
 }
 
@@ -186,7 +190,9 @@ impl Batch<'_> {
     /// Records a minute unless it is there. The same content (pulses, seconds watched and the running total) is the
     /// same minute, whichever outbox it was recorded for and whatever its number there: it can be delivered again
     /// after the meter's outbox has changed, and a publisher whose outbox was set back numbers anew what it had counted
-    /// under the old one. Two cards that share a minute differ in their totals, or have not counted a pulse in it.
+    /// under the old one. Two cards that share a minute differ in their totals, or have not counted a pulse in it. Two
+    /// that count on from the same total, and have watched it for more than a minute together, are copies of one card
+    /// that was copied within it: the first one stays.
     pub fn record(&mut self, mark: &OutboxMark, count: &PulseCount) -> Result<Recording, LedgerError> {
         self.record_of((mark.meter_row, mark.outbox_row), count)
     }
@@ -214,7 +220,8 @@ impl Batch<'_> {
             Some(known) => known.to_vec(),
             None => rows::unpacked(&self.transaction, meter_row, minute..minute + 1)?,
         };
-        if let Some(same) = known.iter().find_map(|known| same(known, &row)) {
+        let same = known.iter().filter_map(|known| same(known, &row));
+        if let Some(same) = same.min_by_key(|same| matches!(same, Recording::Contradiction { .. })) {
             let again = self.again.entry(meter_row).or_default();
             match same {
                 Recording::Contradiction { .. } => again.1 += 1,
@@ -247,7 +254,7 @@ impl Batch<'_> {
                 mark.outbox_row,
                 mark.mark_seq,
                 mark.mark_minute.map(Minute::epoch_minutes),
-                mark.set_back
+                mark.set_back.map_or(0, Minute::epoch_minutes)
             ])?;
         Ok(())
     }
@@ -280,13 +287,14 @@ fn outbox_marks(
     let rows = statement.query_map([meter_row], |row| {
         let text = |column: usize| row.get::<_, String>(column);
         let (meter_row, outbox_row, mark_seq): (i64, i64, u64) = (row.get(2)?, row.get(3)?, row.get(5)?);
-        let (mark_minute, set_back): (Option<i64>, bool) = (row.get(6)?, row.get(7)?);
+        let (mark_minute, set_back): (Option<i64>, i64) = (row.get(6)?, row.get(7)?);
         Ok((text(0)?, text(1)?, text(4)?, meter_row, outbox_row, mark_seq, mark_minute, set_back))
     })?;
     let marks = rows.map(|row| -> Result<_, LedgerError> {
         let (site, meter, outbox, meter_row, outbox_row, mark_seq, mark_minute, set_back) = row?;
         let meter = Meter { site: site.parse().map_err(damaged)?, meter: meter.parse().map_err(damaged)? };
         let outbox = outbox.parse().map_err(damaged)?;
+        let set_back = set_back_after(set_back, mark_minute);
         let mark_minute = mark_minute.map(Minute::nearest);
         Ok((meter, OutboxMark { meter_row, outbox_row, outbox, mark_seq, mark_minute, set_back }))
     });
@@ -303,16 +311,26 @@ fn outbox_mark(
         "SELECT id, mark_seq, mark_minute, set_back FROM outbox WHERE meter = ?1 AND name = ?2",
     )?;
     let found = statement.query_row(params![meter_row, name.as_str()], |row| {
+        let mark_minute: Option<i64> = row.get(2)?;
         Ok(OutboxMark {
             meter_row,
             outbox_row: row.get(0)?,
             outbox: name.clone(),
             mark_seq: row.get(1)?,
-            mark_minute: row.get::<_, Option<i64>>(2)?.map(Minute::nearest),
-            set_back: row.get(3)?,
+            mark_minute: mark_minute.map(Minute::nearest),
+            set_back: set_back_after(row.get(3)?, mark_minute),
         })
     });
     Ok(found.optional()?)
+}
+
+/// The minute after which an outbox that was set back takes nothing; 0 in the ledger if it was not.
+fn set_back_after(set_back: i64, mark_minute: Option<i64>) -> Option<Minute> {
+    match set_back {
+        0 => None,
+        SET_BACK_BEYOND_MARK => Some(Minute::nearest(mark_minute.unwrap_or(0))),
+        after => Some(Minute::nearest(after)),
+    }
 }
 
 /// What a minute is if it is one that is known.
@@ -322,7 +340,13 @@ fn same(known: &OutboxMinute, row: &OutboxMinute) -> Option<Recording> {
         let kept = known.pulses;
         return Some(if counted { Recording::AlreadyRecorded } else { Recording::Contradiction { kept } });
     }
-    (counted && known.total == row.total).then_some(Recording::OfAnotherOutbox)
+    if counted && known.total == row.total {
+        return Some(Recording::OfAnotherOutbox);
+    }
+    // A copy was made in the midst of the minute, and both have counted on: its first seconds are the same.
+    let is_counted_on = known.total_before() == row.total_before();
+    let overlap = known.watched_s.saturating_add(row.watched_s) > 60;
+    (is_counted_on && overlap).then_some(Recording::Contradiction { kept: known.pulses })
 }
 
 /// Minutes ascend with their numbers, so those beyond the mark lie after its minute. What other outboxes of the meter

@@ -243,8 +243,11 @@ fn a_minute_delivered_again_after_its_outbox_was_replaced_is_the_same_minute() {
     // Numbered anew: nobody watches a minute twice as a whole.
     let anew = PulseCount { seq: 7, ..again };
     assert_eq!(batch.record(&mark, &anew).unwrap(), meter_ledger::Recording::OfAnotherOutbox);
+    // Nor does a copy of the card that was made in its midst.
+    let counted_on = PulseCount { seq: 8, watched_s: 30, pulses: 0, total: 1, ..again };
+    assert_eq!(batch.record(&mark, &counted_on).unwrap(), meter_ledger::Recording::Contradiction { kept: 1 });
     // Another card's own part of that minute is another one.
-    let part = PulseCount { seq: 1, watched_s: 30, ..again };
+    let part = PulseCount { seq: 1, watched_s: 30, total: 1_000_000, ..again };
     assert_eq!(batch.record(&mark, &part).unwrap(), meter_ledger::Recording::Recorded);
     batch.commit().unwrap();
     let known = ledger.meter(&meter()).unwrap().unwrap();

@@ -135,6 +135,9 @@ pub struct OutboxMinute {
     /// Its outbox. Publishers of the contract's first edition do not say it: then it is the one of their last
     /// `info`.
     pub outbox: Option<OutboxId>,
+    /// Minutes since the one of the number before, 1 if it follows that. Older publishers do not say it, nor is it
+    /// said where the outbox no longer holds that number.
+    pub gap: Option<u32>,
 }
 
 /// Its fields as they stand on the wire.
@@ -149,19 +152,35 @@ struct MinuteFields {
     total: u64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     outbox: Option<OutboxId>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    gap: Option<u32>,
+}
+
+impl OutboxMinute {
+    /// One of an outbox whose minute before is `last`, if it still has that.
+    pub fn after(last: Option<&PulseCount>, count: PulseCount, outbox: OutboxId) -> Self {
+        let last = last.filter(|last| last.seq + 1 == count.seq).map(|last| last.minute.epoch_minutes());
+        let gap = last.and_then(|last| u32::try_from(count.minute.epoch_minutes() - last).ok());
+        Self { count, outbox: Some(outbox), gap }
+    }
+
+    /// The minute of the number before, if it is said.
+    pub fn minute_before(&self) -> Option<Minute> {
+        self.gap.map(|gap| Minute::nearest(self.count.minute.epoch_minutes() - i64::from(gap)))
+    }
 }
 
 impl From<MinuteFields> for OutboxMinute {
     fn from(fields: MinuteFields) -> Self {
-        let MinuteFields { minute, watched_s, seq, pulses, total, outbox } = fields;
-        Self { count: PulseCount { minute, watched_s, seq, pulses, total }, outbox }
+        let MinuteFields { minute, watched_s, seq, pulses, total, outbox, gap } = fields;
+        Self { count: PulseCount { minute, watched_s, seq, pulses, total }, outbox, gap }
     }
 }
 
 impl From<OutboxMinute> for MinuteFields {
-    fn from(OutboxMinute { count, outbox }: OutboxMinute) -> Self {
+    fn from(OutboxMinute { count, outbox, gap }: OutboxMinute) -> Self {
         let PulseCount { minute, watched_s, seq, pulses, total } = count;
-        Self { minute, watched_s, seq, pulses, total, outbox }
+        Self { minute, watched_s, seq, pulses, total, outbox, gap }
     }
 }
 

@@ -26,8 +26,9 @@ prop_compose! {
 
 proptest! {
     #[test]
-    fn minutes_round_trip(count in counts(), says_its_outbox: bool) {
-        let minute = OutboxMinute { count, outbox: says_its_outbox.then(|| "9f3a".parse().unwrap()) };
+    fn minutes_round_trip(count in counts(), says_its_outbox: bool, gap: Option<u32>) {
+        let outbox = says_its_outbox.then(|| "9f3a".parse().unwrap());
+        let minute = OutboxMinute { count, outbox, gap };
         prop_assert_eq!(OutboxMinute::from_json(&minute.to_json()).unwrap(), minute);
     }
 

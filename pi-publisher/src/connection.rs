@@ -9,7 +9,7 @@ use std::time::Duration;
 use anyhow::{Context, anyhow};
 use daemon_runtime::{Connection, LogPace, MqttSession};
 use jiff::Timestamp;
-use meter_messages::{Diag, Live, Mark, OutboxMinute, State, Status, Topic};
+use meter_messages::{Diag, Live, Mark, State, Status, Topic};
 use rumqttc::{AsyncClient, LastWill, QoS};
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 use tokio::sync::{Notify, oneshot};
@@ -21,8 +21,9 @@ use crate::counting::CurrentValues;
 use crate::delivery::Delivery;
 use crate::home_assistant;
 use crate::old_copy::{Verdict, judge};
+use crate::outbox::numbered;
 use crate::outbox_keeper::{Command, Extent};
-use crate::publisher::{OldCopy, Published, Publisher};
+use crate::publisher::{Published, Publisher};
 
 /// Unacknowledged QoS 1 messages at a time.
 const IN_FLIGHT: u16 = 500;
@@ -171,7 +172,7 @@ async fn hear(
             tracing::warn!(meter = %meter.meter, mark.seq, "the mark names minutes that this outbox does not hold");
             let meter = meter.meter.meter.clone();
             let mut old_copies = publisher.old_copies.lock().unwrap_or_else(PoisonError::into_inner);
-            old_copies.push(OldCopy { meter, mark });
+            old_copies.push(meter);
             publisher.stop.cancel();
         }
         Verdict::Later => {
@@ -255,10 +256,18 @@ async fn send(
     let topic = Topic::Minute(meter.meter.clone()).to_string();
     let (reply, answer) = oneshot::channel();
     let limit = count.min(READ);
-    keeper
-        .send(Command::Read { meter: meter.place, after, limit: limit as usize, reply })
-        .map_err(|_| anyhow!("the outbox's thread has stopped"))?;
+    // The one before them, too: they say how long ago it was.
+    let from_before = Command::Read {
+        meter: meter.place,
+        after: after.saturating_sub(1),
+        limit: limit as usize + usize::from(after > 0),
+        reply,
+    };
+    keeper.send(from_before).map_err(|_| anyhow!("the outbox's thread has stopped"))?;
     let mut counts = answer.await.context("the outbox's thread has stopped")??;
+    let before = counts.first().copied().filter(|first| first.seq <= after);
+    counts.retain(|found| found.seq > after);
+    counts.truncate(limit as usize);
     if counts.first().is_some_and(|first| first.seq > after + 1) {
         // What lies before was dropped since the info was said; nobody
         // shall wait for it.
@@ -267,10 +276,9 @@ async fn send(
     counts.retain(|found| found.seq <= after + count);
     // Fewer than asked for: the others are no longer there.
     let is_short = (counts.len() as u64) < limit && counts.last().is_none_or(|last| last.seq < after + count);
-    for count in counts {
-        let minute = OutboxMinute { count, outbox: Some(meter.outbox.clone()) };
+    for minute in numbered(&meter.outbox, before, &counts) {
         client.publish(&topic, QoS::AtLeastOnce, false, minute.to_json()).await?;
-        delivery.sent(count.seq);
+        delivery.sent(minute.count.seq);
     }
     if is_short {
         delivery.sent(after + count);

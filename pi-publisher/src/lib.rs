@@ -42,7 +42,7 @@ use crate::counting::{Counting, Keeping};
 use crate::interim::Resumed;
 use crate::outbox::{Account, Outbox};
 use crate::outbox_keeper::{Command, Extent, OutboxKeeper};
-use crate::publisher::{OldCopy, Published, Publisher};
+use crate::publisher::{Published, Publisher};
 use crate::pulse_source::{EarlierRun, KeptLine, LineRequest};
 use crate::safekeeping::{Newest, Safekeeping};
 use crate::settings::{MeterSettings, Settings};
@@ -61,9 +61,10 @@ pub async fn run(settings: Settings, shutdown: CancellationToken) -> anyhow::Res
     let mut stored = StoredLines::from_systemd();
     loop {
         let old_copies = run_until_old_copy(&settings, &mut stored, &shutdown).await?;
-        for OldCopy { meter, mark } in &old_copies {
-            let outbox = old_copy::begin_anew(&settings, meter, mark)?;
-            tracing::warn!(%meter, %outbox, "the outbox is an old copy of one that went on; starting a new one");
+        for meter in &old_copies {
+            if let Some(outbox) = old_copy::begin_anew(&settings, meter)? {
+                tracing::warn!(%meter, %outbox, "the outbox is an old copy of one that went on; all it holds goes on in a new one");
+            }
         }
         if old_copies.is_empty() {
             return Ok(());
@@ -76,7 +77,7 @@ async fn run_until_old_copy(
     settings: &Settings,
     stored: &mut StoredLines,
     shutdown: &CancellationToken,
-) -> anyhow::Result<Vec<OldCopy>> {
+) -> anyhow::Result<Vec<MeterId>> {
     let mut outbox = Outbox::open(&settings.state_dir)?;
     let mut beginnings = Vec::new();
     for (place, meter) in settings.meter.iter().enumerate() {

@@ -2,9 +2,11 @@
 //!
 //! It gives numbers to new minutes that the recorder already has for others. The
 //! mark shows this: it lies beyond the outbox, or its minute is not the one with
-//! that number here, or the recorder says so. What was counted since then continues in a new outbox.
+//! that number here, or the recorder says so. Then all that it holds goes on in a new outbox. Which of it is recorded
+//! nobody can tell from numbers that mean two things: a mark may be older than the ledger that was put back, and the
+//! copy may have counted minutes before the mark's. The recorder knows by their content those that it has.
 
-use meter_messages::{MAX_COUNT, Mark, MeterId, Minute, OutboxId, PulseCount};
+use meter_messages::{Mark, MeterId, OutboxId, PulseCount};
 use rusqlite::params;
 
 use crate::interim::{Interim, resume};
@@ -42,13 +44,13 @@ fn shows_old_copy(mark: &Mark, row: Option<&PulseCount>, last_seq: u64) -> bool 
     }
 }
 
-/// Starts a new outbox with what was counted after the mark, and what is lost to the recorder.
+/// Starts a new outbox with all that is there; `None` if the meter has none.
 ///
 /// # Errors
 /// If the disk fails or the outbox is damaged; the outbox is then unchanged.
-pub(crate) fn begin_anew(settings: &Settings, meter: &MeterId, mark: &Mark) -> Result<OutboxId, OutboxError> {
+pub(crate) fn begin_anew(settings: &Settings, meter: &MeterId) -> Result<Option<OutboxId>, OutboxError> {
     let mut outbox = Outbox::open(&settings.state_dir)?;
-    let Some(account) = outbox.existing_account(meter)? else { return Ok(mark.outbox.clone()) };
+    let Some(account) = outbox.existing_account(meter)? else { return Ok(None) };
     let kept = kept(&settings.runtime_dir, &settings.state_dir, meter, &account);
     let resumed = resume(&account, &kept, &boot_id());
     // What the previous run could not write any more.
@@ -66,8 +68,8 @@ pub(crate) fn begin_anew(settings: &Settings, meter: &MeterId, mark: &Mark) -> R
     };
     let renamed = Account { outbox: new.clone(), ..account };
     Safekeeping::new(&settings.runtime_dir, meter, &renamed, Newest::default()).keep(&interim);
-    outbox.renumber(&renamed, mark)?;
-    Ok(new)
+    outbox.renumber(&renamed)?;
+    Ok(Some(new))
 }
 
 impl Outbox {
@@ -77,33 +79,21 @@ impl Outbox {
         Ok(id.parse().map_err(|_| rusqlite::Error::InvalidQuery)?)
     }
 
-    /// Gives an account another id, and the minutes that a mark does not cover numbers from 1 on; the others are in
-    /// the ledger.
-    fn renumber(&mut self, renamed: &Account, mark: &Mark) -> Result<(), OutboxError> {
-        let recorded = mark.minute.map_or(i64::MIN, Minute::epoch_minutes);
+    /// Gives an account another id, and its minutes numbers from 1 on.
+    fn renumber(&mut self, renamed: &Account) -> Result<(), OutboxError> {
         let transaction = self.connection.transaction()?;
-        // Whichever minutes stay, the count goes on from here.
         transaction.execute(
-            "UPDATE account SET outbox = ?2, mark = 0, set_total = coalesce(set_total,
-                 (SELECT total FROM minute WHERE account = ?1 ORDER BY seq DESC LIMIT 1), initial) WHERE id = ?1",
+            "UPDATE account SET outbox = ?2, mark = 0 WHERE id = ?1",
             params![renamed.row, renamed.outbox.as_str()],
         )?;
-        let starts = std::iter::once(0).chain(mark.lost.iter().map(|[_, to]| to + 1));
-        let ends = mark.lost.iter().map(|[from, _]| *from).chain([MAX_COUNT]);
-        for (from, end) in starts.zip(ends) {
-            transaction.execute(
-                "DELETE FROM minute WHERE account = ?1 AND minute <= ?2 AND seq >= ?3 AND seq < ?4",
-                params![renamed.row, recorded, from, end],
-            )?;
-        }
-        // Through negative numbers, so that none is used twice meanwhile.
+        // Through negative numbers, so that none is used twice meanwhile. An outbox that begins with 1 keeps its own.
         transaction.execute(
             "UPDATE minute SET seq = -place
              FROM (SELECT seq AS old, row_number() OVER (ORDER BY seq) AS place FROM minute WHERE account = ?1)
-             WHERE account = ?1 AND seq = old",
+             WHERE account = ?1 AND seq = old AND old != place",
             [renamed.row],
         )?;
-        transaction.execute("UPDATE minute SET seq = -seq WHERE account = ?1", [renamed.row])?;
+        transaction.execute("UPDATE minute SET seq = -seq WHERE account = ?1 AND seq < 0", [renamed.row])?;
         transaction.commit()?;
         Ok(())
     }
@@ -112,6 +102,8 @@ impl Outbox {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
+    use meter_messages::Minute;
+
     use super::*;
     use crate::pulse_counter::FinishedMinute;
 
@@ -149,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_counted_since_is_numbered_anew() {
+    fn all_that_a_copy_holds_is_numbered_anew() {
         let folder = tempfile::TempDir::new().unwrap();
         let meter: MeterId = "main".parse().unwrap();
         let settings = Settings {
@@ -157,31 +149,34 @@ mod tests {
             runtime_dir: folder.path().to_owned(),
             ..Settings::default()
         };
+        assert_eq!(begin_anew(&settings, &meter).unwrap(), None);
         let mut outbox = Outbox::open(folder.path()).unwrap();
-        let account = outbox.account(&meter, 100).unwrap();
+        let mut account = outbox.account(&meter, 100).unwrap();
         let old = account.outbox.clone();
         let finished =
             [1, 2, 3, 50, 51].map(|n| FinishedMinute { minute: minute(n), watched_s: 60, pulses: 10 });
-        outbox.append(&mut [Entry { account, finished: finished.into(), in_progress: None }]).unwrap();
+        outbox
+            .append(&mut [Entry { account: account.clone(), finished: finished.into(), in_progress: None }])
+            .unwrap();
+        let in_order = |outbox: &Outbox, account: &Account| -> Vec<_> {
+            let counts = outbox.after(account, 0, 10).unwrap();
+            counts.iter().map(|count| (count.seq, count.minute, count.total)).collect()
+        };
+        let all = [1, 2, 3, 50, 51].map(minute).into_iter().zip(1..);
+        let all: Vec<_> = all.map(|(minute, seq)| (seq, minute, 100 + 10 * seq)).collect();
 
-        let new = begin_anew(&settings, &meter, &mark(20, 20)).unwrap();
-        let account = outbox.existing_account(&meter).unwrap().unwrap();
+        let new = begin_anew(&settings, &meter).unwrap().unwrap();
+        account = outbox.existing_account(&meter).unwrap().unwrap();
         assert_ne!(new, old);
-        assert_eq!((account.outbox.clone(), account.last_seq, account.mark, account.total), (new, 2, 0, 150));
-        let counts = outbox.after(&account, 0, 10).unwrap();
-        let brief: Vec<_> = counts.iter().map(|count| (count.seq, count.minute, count.total)).collect();
-        assert_eq!(brief, [(1, minute(50), 140), (2, minute(51), 150)]);
+        assert_eq!((account.outbox.clone(), account.last_seq, account.mark, account.total), (new, 5, 0, 150));
+        assert_eq!(in_order(&outbox, &account), all);
 
-        // What the recorder has given up as lost is kept, and sent once more.
-        let lost = Mark { lost: vec![[1, 1]], ..mark(2, 51) };
-        begin_anew(&settings, &meter, &lost).unwrap();
-        let account = outbox.existing_account(&meter).unwrap().unwrap();
-        let counts = outbox.after(&account, 0, 10).unwrap();
-        let brief: Vec<_> = counts.iter().map(|count| (count.seq, count.minute, count.total)).collect();
-        assert_eq!((brief, account.total), (vec![(1, minute(50), 140)], 150));
-
-        begin_anew(&settings, &meter, &mark(9, 60)).unwrap();
-        let account = outbox.existing_account(&meter).unwrap().unwrap();
-        assert_eq!((account.last_seq, account.total), (0, 150), "nothing is left, the count goes on");
+        // Minutes that have made room have left no hole.
+        account.mark = 5;
+        assert_eq!(outbox.prune(&account, minute(3)).unwrap(), 3);
+        begin_anew(&settings, &meter).unwrap();
+        account = outbox.existing_account(&meter).unwrap().unwrap();
+        let left: Vec<_> = all[2..].iter().map(|&(seq, minute, total)| (seq - 2, minute, total)).collect();
+        assert_eq!((in_order(&outbox, &account), account.total, account.mark), (left, 150, 0));
     }
 }

@@ -8,7 +8,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use meter_messages::{MeterId, Minute, OutboxId, PulseCount};
+use meter_messages::{MeterId, Minute, OutboxId, OutboxMinute, PulseCount};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use sqlite_file::{FileKind, Step};
 
@@ -269,6 +269,16 @@ fn enter(transaction: &Connection, entry: &Entry) -> Result<(u64, u64), rusqlite
         )?
         .execute(params![account.row, account.mark, !entry.finished.is_empty()])?;
     Ok((seq, total))
+}
+
+/// Minutes of an outbox as they are sent, in order; `last` is the one before them, if it is known.
+pub(crate) fn numbered(
+    outbox: &OutboxId,
+    last: Option<PulseCount>,
+    counts: &[PulseCount],
+) -> impl Iterator<Item = OutboxMinute> {
+    let before = std::iter::once(last).chain(counts.iter().copied().map(Some));
+    before.zip(counts).map(|(last, count)| OutboxMinute::after(last.as_ref(), *count, outbox.clone()))
 }
 
 fn pulse_count(row: &Row<'_>) -> Result<PulseCount, rusqlite::Error> {

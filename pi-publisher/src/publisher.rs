@@ -3,7 +3,7 @@
 use std::sync::Mutex;
 
 use daemon_runtime::MqttSettings;
-use meter_messages::{Info, Mark, Medium, Meter, MeterConstant, MeterId, OutboxId, SiteId};
+use meter_messages::{Info, Medium, Meter, MeterConstant, MeterId, OutboxId, SiteId};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
@@ -41,16 +41,6 @@ pub struct Published {
     pub confirmed: watch::Sender<bool>,
 }
 
-/// A meter whose outbox is an older copy of one that went on, and the mark that
-/// shows it.
-#[derive(Debug)]
-pub struct OldCopy {
-    /// The meter.
-    pub meter: MeterId,
-    /// The mark.
-    pub mark: Mark,
-}
-
 impl Published {
     /// The meter's `info`.
     pub fn info(&self) -> Info {
@@ -80,8 +70,8 @@ pub struct Publisher {
     pub meters: Vec<Published>,
     /// The outbox's thread.
     pub keeper: flume::Sender<Command>,
-    /// Outboxes that turned out to be older copies.
-    pub old_copies: Mutex<Vec<OldCopy>>,
+    /// Meters whose outboxes turned out to be older copies of ones that went on.
+    pub old_copies: Mutex<Vec<MeterId>>,
     /// Ends this run, so that they can start again.
     pub stop: CancellationToken,
 }

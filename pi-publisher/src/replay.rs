@@ -8,11 +8,11 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use daemon_runtime::{Connection, MqttSession};
 use jiff::Timestamp;
-use meter_messages::{Mark, Meter, OutboxId, OutboxMinute, PulseCount, Topic};
+use meter_messages::{Mark, Meter, OutboxId, OutboxMinute, Topic};
 use rumqttc::{Packet, QoS};
 use tokio_util::sync::CancellationToken;
 
-use crate::outbox::{Account, Outbox};
+use crate::outbox::{Outbox, numbered};
 use crate::settings::Settings;
 
 /// How long a retained mark may take to come.
@@ -83,15 +83,14 @@ async fn replay_meter(
     }
     let topic = Topic::Minute(meter.clone()).to_string();
     let mut sent = 0;
-    let mut after = account.oldest_seq - 1;
+    let (mut after, mut last) = (account.oldest_seq - 1, None);
     loop {
-        let (read_up_to, counts) = next(outbox, &account, after, &span)?;
-        send(connection, &topic, &account.outbox, &counts).await?;
-        sent += counts.len() as u64;
-        if read_up_to == after {
-            break;
-        }
-        after = read_up_to;
+        let counts = outbox.after(&account, after, READ)?;
+        let Some(newest) = counts.last().copied() else { break };
+        let minutes = numbered(&account.outbox, last, &counts);
+        let minutes = minutes.filter(|minute| span.contains(&minute.count.minute.timestamp())).collect();
+        sent += send(connection, &topic, minutes).await?;
+        (after, last) = (newest.seq, Some(newest));
     }
     writeln!(progress, "{}: {sent} minutes sent", meter.meter)?;
     Ok(sent)
@@ -113,36 +112,17 @@ async fn recorded_outbox(connection: &mut Connection, meter: &Meter) -> anyhow::
     Ok(mark.map(|mark| mark.outbox))
 }
 
-/// Reads on; returns up to which `seq`, and what of it lies in the span.
-fn next(
-    outbox: &Outbox,
-    account: &Account,
-    after: u64,
-    span: &Range<Timestamp>,
-) -> anyhow::Result<(u64, Vec<PulseCount>)> {
-    let mut counts = outbox.after(account, after, READ)?;
-    let read_up_to = counts.last().map_or(after, |count| count.seq);
-    counts.retain(|count| span.contains(&count.minute.timestamp()));
-    Ok((read_up_to, counts))
-}
-
-/// Publishes and waits until each has its PUBACK.
-async fn send(
-    connection: &mut Connection,
-    topic: &str,
-    outbox: &OutboxId,
-    counts: &[PulseCount],
-) -> anyhow::Result<()> {
-    for &count in counts {
-        let minute = OutboxMinute { count, outbox: Some(outbox.clone()) };
+/// Publishes and waits until each has its PUBACK; returns how many there were.
+async fn send(connection: &mut Connection, topic: &str, minutes: Vec<OutboxMinute>) -> anyhow::Result<u64> {
+    for minute in &minutes {
         // READ of them fit into the client's room, which is empty here.
         connection.client.publish(topic, QoS::AtLeastOnce, false, minute.to_json()).await?;
     }
-    let mut unacknowledged = counts.len();
+    let mut unacknowledged = minutes.len();
     while unacknowledged > 0 {
         if let Packet::PubAck(_) = connection.next().await? {
             unacknowledged -= 1;
         }
     }
-    Ok(())
+    Ok(minutes.len() as u64)
 }

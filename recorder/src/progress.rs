@@ -34,6 +34,8 @@ struct Run {
     to: u64,
     /// The minute of `to`.
     minute: Minute,
+    /// The minute of the number before the first, as far as that has said it since the start.
+    after: Option<Minute>,
 }
 
 /// What of an outbox is recorded.
@@ -47,18 +49,10 @@ pub struct Progress {
     lost: Vec<[u64; 2]>,
     /// The lowest number that the outbox holds, as its publisher last said.
     held_from: Option<u64>,
-    copy: Option<OldCopy>,
+    /// The lowest number that was refused because an old copy has given it to another minute.
+    refused: Option<u64>,
     asking: Asking,
     warning: Asking,
-}
-
-/// An old copy of the outbox that was met while numbers were missing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct OldCopy {
-    /// The first number that it is known to have given to another minute.
-    seq: u64,
-    /// Its own minutes are later than this.
-    after: Minute,
 }
 
 impl Progress {
@@ -70,50 +64,81 @@ impl Progress {
             runs: BTreeMap::new(),
             lost,
             held_from: None,
-            copy: None,
+            refused: None,
             asking: Asking::default(),
             warning: Asking::default(),
         };
         for (seq, minute) in beyond {
-            progress.add(seq, minute);
+            progress.add(seq, minute, None);
         }
         progress
     }
 
-    /// Whether a minute shows that its outbox was set back to an old copy of itself: minutes ascend with
-    /// their numbers, but this one is later than one recorded under the same number or a higher one, or comes
-    /// after such a one. It must not be booked: it comes again under a new outbox, which its publisher begins
-    /// when it sees the mark.
-    pub fn is_set_back(&mut self, count: &PulseCount) -> bool {
-        if count.seq <= self.mark.mark_seq {
-            self.mark.set_back |= self.mark.mark_minute.is_some_and(|mark| count.minute > mark);
-        } else if let Some(run) = self.runs.values().find(|run| run.to >= count.seq)
-            && count.minute > run.minute
-        {
-            let seq = self.copy.map_or(count.seq, |copy| copy.seq.min(count.seq));
-            let after = self.copy.map_or(run.minute, |copy| copy.after.min(run.minute));
-            self.copy = Some(OldCopy { seq, after });
+    /// Whether a minute must not be booked, because its outbox was set back to an old copy of itself: it comes again
+    /// under a new outbox, which its publisher begins when it sees the mark. The minute may be what shows it;
+    /// `before` is the minute of the number before, if it is said. From then on the mark says it, also after a
+    /// restart: what was refused does not come a second time under its old number.
+    pub fn is_set_back(&mut self, count: &PulseCount, before: Option<Minute>) -> bool {
+        let shown = self.earlier_under_its_number(count).or_else(|| self.another_before(count, before));
+        if let Some(after) = shown {
+            self.mark.set_back = Some(self.mark.set_back.map_or(after, |known| known.min(after)));
         }
-        let after = if self.mark.set_back { self.mark.mark_minute } else { self.copy.map(|copy| copy.after) };
-        after.is_some_and(|after| count.minute > after)
+        let is_refused = self.mark.set_back.is_some_and(|after| count.minute > after);
+        if is_refused && count.seq > self.mark.mark_seq {
+            self.refused = Some(self.refused.map_or(count.seq, |seq| seq.min(count.seq)));
+        }
+        is_refused
+    }
+
+    /// Minutes ascend with their numbers: an earlier minute that is recorded under the same number or a higher one.
+    fn earlier_under_its_number(&self, count: &PulseCount) -> Option<Minute> {
+        let known = match count.seq <= self.mark.mark_seq {
+            true => self.mark.mark_minute,
+            false => self.runs.values().find(|run| run.to >= count.seq).map(|run| run.minute),
+        };
+        known.filter(|known| count.minute > *known)
+    }
+
+    /// The minute of the number before, if that is another one than the publisher says: a ledger that was put back has
+    /// forgotten what it had refused of a copy, or a broker has lost it. Or the last minute of what comes after it, if
+    /// that says so of this one.
+    fn another_before(&self, count: &PulseCount, before: Option<Minute>) -> Option<Minute> {
+        let run = self.run_up_to(count.seq);
+        if count.seq <= self.mark.mark_seq || run.is_some_and(|(_, run)| count.seq <= run.to) {
+            return None;
+        }
+        let recorded = match count.seq == self.mark.mark_seq + 1 {
+            true => self.mark.mark_minute,
+            false => run.filter(|(_, run)| run.to + 1 == count.seq).map(|(_, run)| run.minute),
+        };
+        let other = recorded.filter(|recorded| before.is_some_and(|before| before != *recorded));
+        let next = self.runs.get(&(count.seq + 1));
+        let of_other = next.filter(|next| next.after.is_some_and(|after| after != count.minute));
+        other.or(of_other.map(|next| next.minute))
+    }
+
+    /// The last run that begins with a number or before it.
+    fn run_up_to(&self, seq: u64) -> Option<(u64, Run)> {
+        self.runs.range(..=seq).next_back().map(|(from, run)| (*from, *run))
     }
 
     /// Once all has come that an old copy still has: numbers that are missing before what the outbox itself
-    /// had sent are lost with it. Returns them. The mark then shows the publisher that it is a copy.
+    /// had sent are lost with it. Returns them. The mark then shows the publisher that it is a copy, also an older
+    /// program, which compares minutes only.
     pub fn skip_lost_with_copy(&mut self) -> Vec<Lost> {
-        let Some(copy) = self.copy.filter(|copy| copy.seq <= self.mark.mark_seq + 1) else {
+        let Some(refused) = self.refused.filter(|refused| *refused <= self.mark.mark_seq + 1) else {
             return Vec::new();
         };
-        let last_run = self.runs.range(copy.seq..).next_back().map_or(0, |(from, _)| *from);
-        self.copy = None;
-        self.mark.set_back = true;
+        let last_run = self.runs.range(refused..).next_back().map_or(0, |(from, _)| *from);
+        self.refused = None;
         self.skip_lost_below(last_run)
     }
 
-    /// Notes that a minute is recorded. The mark goes on as far as nothing is missing.
-    pub fn note(&mut self, count: &PulseCount, now: Instant) -> SeqPosition {
+    /// Notes that a minute is recorded, and the one of the number before, if it is said. The mark goes on as far as
+    /// nothing is missing.
+    pub fn note(&mut self, count: &PulseCount, before: Option<Minute>, now: Instant) -> SeqPosition {
         let had_gap = self.has_gap();
-        let position = self.add(count.seq, count.minute);
+        let position = self.add(count.seq, count.minute, before);
         // The first gap opens, or answers are on their way.
         if position == SeqPosition::Awaited || self.has_gap() && !had_gap {
             self.asking.wait_again(now);
@@ -121,9 +146,9 @@ impl Progress {
         position
     }
 
-    fn add(&mut self, seq: u64, minute: Minute) -> SeqPosition {
-        let before = self.runs.range(..=seq).next_back().map(|(from, run)| (*from, run.to));
-        if seq <= self.mark.mark_seq || before.is_some_and(|(_, to)| seq <= to) {
+    fn add(&mut self, seq: u64, minute: Minute, after: Option<Minute>) -> SeqPosition {
+        let before = self.run_up_to(seq);
+        if seq <= self.mark.mark_seq || before.is_some_and(|(_, run)| seq <= run.to) {
             return SeqPosition::Known;
         }
         if seq == self.mark.mark_seq + 1 {
@@ -132,9 +157,10 @@ impl Progress {
             return SeqPosition::Awaited;
         }
         let is_last = self.runs.range(seq..).next().is_none();
-        let run = self.runs.remove(&(seq + 1)).unwrap_or(Run { to: seq, minute });
-        let from = before.filter(|(_, to)| to + 1 == seq).map_or(seq, |(from, _)| from);
-        self.runs.insert(from, run);
+        let run = self.runs.remove(&(seq + 1)).unwrap_or(Run { to: seq, minute, after });
+        let before = before.filter(|(_, run)| run.to + 1 == seq);
+        let (from, after) = before.map_or((seq, after), |(from, run)| (from, run.after));
+        self.runs.insert(from, Run { after, ..run });
         if self.runs.len() > MOST_RUNS {
             self.runs.pop_last();
         }
@@ -182,7 +208,7 @@ impl Progress {
             self.mark.mark_seq = next - 1;
             // Nobody knows the minute of a number that is lost. An earlier one in its place would make the lost
             // ones look like those of an old copy, if they come after all.
-            self.mark.mark_minute = self.mark.mark_minute.filter(|_| self.mark.set_back);
+            self.mark.mark_minute = None;
             self.close_up();
         }
         self.lost.extend(lost.iter().map(|lost| lost.numbers));
@@ -291,7 +317,12 @@ mod tests {
 
     fn note_all(progress: &mut Progress, numbers: impl IntoIterator<Item = u64>) -> Vec<SeqPosition> {
         let now = Instant::now();
-        numbers.into_iter().map(|seq| progress.note(&count(seq), now)).collect()
+        numbers.into_iter().map(|seq| progress.note(&count(seq), None, now)).collect()
+    }
+
+    /// One that a copy of the outbox has counted later, under a number that it gives again.
+    fn of_copy(seq: u64) -> PulseCount {
+        PulseCount { minute: count(seq + 100).minute, ..count(seq) }
     }
 
     #[test]
@@ -306,29 +337,52 @@ mod tests {
 
     #[test]
     fn an_outbox_that_was_set_back_takes_nothing_beyond_its_mark() {
-        let of_copy = |seq| PulseCount { minute: count(seq + 100).minute, ..count(seq) };
         let mut progress = progress();
         note_all(&mut progress, 1..=5);
-        assert!(!progress.is_set_back(&count(6)));
-        assert!(progress.is_set_back(&of_copy(3)));
-        assert!(progress.is_set_back(&of_copy(6)), "and nothing after it either");
-        assert!(!progress.is_set_back(&count(4)), "what went before still comes again");
+        assert!(!progress.is_set_back(&count(6), None));
+        assert!(progress.is_set_back(&of_copy(3), None));
+        assert!(progress.is_set_back(&of_copy(6), None), "and nothing after it either");
+        assert!(!progress.is_set_back(&count(4), None), "what went before still comes again");
     }
 
     #[test]
     fn an_old_copy_that_is_met_before_all_has_come_takes_nothing_beyond_either() {
-        let of_copy = |seq| PulseCount { minute: count(seq + 100).minute, ..count(seq) };
         let mut progress = progress();
         note_all(&mut progress, [1, 5, 6]);
-        assert!(!progress.is_set_back(&count(2)));
-        assert!(progress.is_set_back(&of_copy(4)));
-        assert!(progress.is_set_back(&of_copy(7)), "it is no number of the outbox");
+        assert!(!progress.is_set_back(&count(2), None));
+        assert!(progress.is_set_back(&of_copy(4), None));
+        assert_eq!(progress.mark.set_back, Some(count(6).minute), "its publisher hears it at once");
+        assert!(progress.is_set_back(&of_copy(7), None), "it is no number of the outbox");
         assert!(progress.skip_lost_with_copy().is_empty(), "the copy has 2 and 3");
         note_all(&mut progress, [2, 3]);
         let lost = [Lost { numbers: [4, 4], after: Some(count(3).minute) }];
         assert_eq!(progress.skip_lost_with_copy(), lost, "lost with the card");
         assert_eq!((progress.mark.mark_seq, progress.mark.mark_minute), (6, Some(count(6).minute)));
-        assert!(progress.is_set_back(&of_copy(7)) && !progress.is_set_back(&count(3)));
+        assert!(progress.is_set_back(&of_copy(7), None) && !progress.is_set_back(&count(3), None));
+    }
+
+    /// After a restart, or with an older ledger: the copy's number is the next one.
+    #[test]
+    fn a_copy_that_goes_on_where_its_outbox_ended_is_known_by_the_minute_before() {
+        let mut before = progress();
+        note_all(&mut before, [1, 2, 3, 10, 11]);
+        let beyond = [10, 11].map(|seq| (seq, count(seq).minute));
+        let again = || Progress::new(before.mark.clone(), beyond.into(), Vec::new());
+        let (said, of_another) = (Some(count(11).minute), Some(count(111).minute));
+        let mut own = again();
+        assert!(!own.is_set_back(&of_copy(12), said) && !own.is_set_back(&count(4), Some(count(3).minute)));
+        assert!(!own.is_set_back(&of_copy(13), of_another), "nobody knows the one before");
+        assert_eq!(own.mark.set_back, None);
+        let mut copy = again();
+        assert!(copy.is_set_back(&of_copy(12), of_another));
+        assert_eq!(copy.mark.set_back, Some(count(11).minute));
+        assert!(again().is_set_back(&count(4), Some(count(103).minute)), "beyond the mark, too");
+
+        // It came first, and then what the outbox itself had sent before.
+        let mut copy = again();
+        copy.note(&of_copy(13), Some(of_copy(12).minute), Instant::now());
+        assert!(!copy.is_set_back(&count(12), Some(count(11).minute)));
+        assert!(copy.mark.set_back.is_some());
     }
 
     #[test]
@@ -355,11 +409,11 @@ mod tests {
         let mut progress = progress();
         note_all(&mut progress, [1]);
         assert_eq!(progress.holds_from(20, Instant::now()).len(), 1);
-        assert!(!progress.is_set_back(&count(2)) && !progress.is_set_back(&count(20)));
+        assert!(!progress.is_set_back(&count(2), None) && !progress.is_set_back(&count(20), None));
         assert_eq!(progress.mark.mark_minute, None);
         note_all(&mut progress, [2, 20]);
         assert_eq!((progress.mark.mark_seq, progress.mark.mark_minute), (20, Some(count(20).minute)));
-        assert!(!progress.is_set_back(&count(3)) && !progress.is_set_back(&count(21)));
+        assert!(!progress.is_set_back(&count(3), None) && !progress.is_set_back(&count(21), None));
     }
 
     #[test]
@@ -382,14 +436,14 @@ mod tests {
         let mut progress = progress();
         let began = Instant::now();
         let at = |seconds| began + Duration::from_secs(seconds);
-        progress.note(&count(1), at(0));
+        progress.note(&count(1), None, at(0));
         assert!(!progress.asks(at(100)), "nothing is missing");
-        progress.note(&count(10), at(100));
+        progress.note(&count(10), None, at(100));
         assert!(!progress.asks(at(130)), "it may be on its way");
         assert!(progress.asks(at(135)));
         assert!(!progress.asks(at(204)));
         assert!(progress.asks(at(205)), "twice as long");
-        progress.note(&count(5), at(300));
+        progress.note(&count(5), None, at(300));
         assert!(!progress.asks(at(334)), "an answer has come: the others are on their way");
         assert!(progress.asks(at(335)));
         let asked = (336..100_000).filter(|second| progress.asks(at(*second))).count();

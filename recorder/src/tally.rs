@@ -325,7 +325,8 @@ impl<'known> Tally<'known> {
         meter: Meter,
         minute: OutboxMinute,
     ) -> Result<Result<(), Ignored>, LedgerError> {
-        let OutboxMinute { count, outbox } = minute;
+        let minute_before = minute.minute_before();
+        let OutboxMinute { count, outbox, .. } = minute;
         if let Err(ignored) = self.begin_unheard(batch, &meter, outbox.as_ref())? {
             return Ok(Err(ignored));
         }
@@ -344,7 +345,13 @@ impl<'known> Tally<'known> {
                 place.insert(progress_from(batch, mark)?)
             }
         };
-        let (was_set_back, is_set_back) = (progress.mark.set_back, progress.is_set_back(&count));
+        let was_set_back = progress.mark.set_back;
+        let is_set_back = progress.is_set_back(&count, minute_before);
+        if !is_set_back && progress.mark.set_back != was_set_back {
+            let seq = count.seq;
+            tracing::warn!(%meter, seq, "the outbox was set back to an old copy of itself; asking its publisher to start a new one");
+            self.needed.insert((meter.clone(), outbox.clone()));
+        }
         if is_set_back {
             if progress.warns(self.now) {
                 let (seq, minute) = (count.seq, count.minute);
@@ -358,7 +365,7 @@ impl<'known> Tally<'known> {
                 // Its publisher keeps it: the mark does not cover it.
                 KeepingAside::TooMany => return Ok(Err(Ignored::TooFarAhead)),
             }
-            progress.note(&count, self.now);
+            progress.note(&count, minute_before, self.now);
             self.untold.insert((meter.clone(), outbox.clone()));
         } else {
             match batch.record(&progress.mark, &count)? {
@@ -369,7 +376,7 @@ impl<'known> Tally<'known> {
                 Recording::AlreadyRecorded => {}
                 Recording::Contradiction { kept } => warn_of_contradiction(&meter, &count, kept),
             }
-            progress.note(&count, self.now);
+            progress.note(&count, minute_before, self.now);
         }
         if !is_set_back && progress.is_lost(count.seq) {
             batch.find_lost(&progress.mark, count.seq)?;

@@ -20,6 +20,14 @@ pub(super) struct Card {
     kept_mark: u64,
 }
 
+/// An image of a card.
+#[derive(Debug, Clone)]
+pub(super) struct Image {
+    pub(super) card: Card,
+    /// Whether it is a card that was in use, and has counted what no other one holds.
+    pub(super) was_in_use: bool,
+}
+
 impl Card {
     /// An empty one whose count begins at `total`.
     pub(super) fn new(outbox: OutboxId, total: u64) -> Self {
@@ -88,7 +96,8 @@ impl Card {
         self.keep(|count| count.seq >= keep_from)
     }
 
-    fn keep(&mut self, stays: impl Fn(&PulseCount) -> bool) -> Vec<PulseCount> {
+    /// Only some of its minutes stay. Returns those that are gone.
+    pub(super) fn keep(&mut self, stays: impl Fn(&PulseCount) -> bool) -> Vec<PulseCount> {
         let (kept, gone) = std::mem::take(&mut self.minutes).into_iter().partition(stays);
         self.minutes = kept;
         gone
@@ -100,17 +109,13 @@ impl Card {
         judge(mark, row, self.last_seq, has_room)
     }
 
-    /// What lies after the mark, or is lost to the recorder, goes on in a new outbox. Returns what does not.
-    pub(super) fn begin_anew(&mut self, mark: &Mark, outbox: OutboxId) -> Vec<PulseCount> {
+    /// All that it holds goes on in a new outbox.
+    pub(super) fn begin_anew(&mut self, outbox: OutboxId) {
         self.outbox = outbox;
-        let is_lost = |seq| mark.lost.iter().any(|[from, to]| (*from..=*to).contains(&seq));
-        let gone = self
-            .keep(|count| mark.minute.is_none_or(|recorded| count.minute > recorded) || is_lost(count.seq));
         for (seq, count) in (1..).zip(&mut self.minutes) {
             count.seq = seq;
         }
         self.last_seq = self.minutes.len() as u64;
         (self.mark, self.kept_mark) = (0, 0);
-        gone
     }
 }

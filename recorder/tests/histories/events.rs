@@ -41,10 +41,16 @@ pub(super) enum Event {
     /// A new SD card, or one that was in use before.
     Card(u8),
     ImageCard,
+    /// Its image takes the card's place, on the same card or on another.
     SetCardBack,
+    ExchangeForImage,
     PruneCard,
     BackUpLedger(usize),
-    RestoreLedger(usize),
+    /// Its backup takes a ledger's place. The recorder starts at once, or later.
+    RestoreLedger {
+        which: usize,
+        starts: bool,
+    },
     /// In the midst of a minute another card is put in.
     SharedMinute(u8),
     /// The publisher starts with a clock that is so many minutes ahead, or not set.
@@ -69,7 +75,7 @@ pub(super) struct History {
     pub(super) events: Vec<Event>,
 }
 
-/// A broker that loses, repeats and mixes up messages, or cards that are set back to images of themselves: of
+/// A broker that loses, repeats and mixes up messages, or cards that change places with images of themselves: of
 /// both at once, nobody can tell which of two minutes with the same number is missing.
 pub(super) fn histories() -> impl Strategy<Value = History> {
     let events = prop_oneof![
@@ -98,7 +104,7 @@ fn event() -> impl Strategy<Value = Event> {
         2 => (0u8..4).prop_map(Event::Card),
         1 => Just(Event::PruneCard),
         1 => which().prop_map(Event::BackUpLedger),
-        1 => which().prop_map(Event::RestoreLedger),
+        1 => (which(), proptest::bool::weighted(0.7)).prop_map(|(which, starts)| Event::RestoreLedger { which, starts }),
         1 => of_full_disks(),
     ]
 }
@@ -133,7 +139,7 @@ fn of_a_careless_broker() -> impl Strategy<Value = Event> {
 }
 
 fn of_images() -> impl Strategy<Value = Event> {
-    prop_oneof![Just(Event::ImageCard), Just(Event::SetCardBack)]
+    prop_oneof![Just(Event::ImageCard), Just(Event::SetCardBack), Just(Event::ExchangeForImage)]
 }
 
 impl History {
@@ -169,9 +175,10 @@ impl History {
             Event::Card(card) => world.insert_card(card.into()),
             Event::ImageCard => world.image_card(),
             Event::SetCardBack => world.set_card_back(),
+            Event::ExchangeForImage => world.exchange_for_image(),
             Event::PruneCard => world.prune_card(),
             Event::BackUpLedger(which) => world.back_up_ledger(place(which)),
-            Event::RestoreLedger(which) => world.restore_ledger(place(which)),
+            Event::RestoreLedger { which, starts } => world.restore_ledger(place(which), starts),
             Event::SharedMinute(card) => world.shared_minute(card.into()),
             Event::PublisherClock(ahead) => world.publisher_starts_at(ahead),
             Event::CardFull(is_full) => world.card_is_full(is_full),

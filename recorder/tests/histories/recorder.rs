@@ -1,23 +1,22 @@
 //! A recorder with its ledger, and what is on its way to it.
 
-use std::collections::{HashMap, VecDeque};
-use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::time::Instant;
 
-use meter_ledger::Ledger;
 use meter_messages::{Minute, OutboxId};
 use recorder::bookkeeping::{Bookkeeping, Delivered, Input, Limits, Output};
 use recorder::plausible_time::PlausibleTime;
 use rumqttc::Publish;
 use rusqlite::{Connection, OptionalExtension};
-use tempfile::TempDir;
+
+use crate::ledger_file::{Contents, LedgerFile};
 
 const LIMITS: Limits = Limits { max_meters: 100 };
 
 pub(super) struct Recorder {
-    ledger: PathBuf,
-    backup: PathBuf,
+    /// Until it ends.
+    file: Option<LedgerFile>,
+    backup: Option<Contents>,
     /// None while it does not run.
     bookkeeping: Option<Bookkeeping>,
     /// What is on its way to it.
@@ -30,47 +29,53 @@ pub(super) struct Recorder {
     is_full: bool,
     /// Whether a full disk has kept it from saying its marks over a new connection.
     pub(super) connects_later: bool,
-    /// Reads the ledger beside it.
-    reader: Option<Connection>,
+    /// Whether an older ledger was put in its place: it may have lost what its marks had covered.
+    pub(super) was_restored: bool,
+    /// What made room, or was destroyed, when the ledger had recorded it.
+    relied_on: HashSet<Count>,
+    /// What it need not have in the end: it was gone before the ledger had recorded it, or is since the ledger lost it.
+    pub(super) need_not: HashSet<Count>,
 }
 
-/// A row of the ledger: minute and total, by which it is known, its pulses and the seconds watched.
-pub(super) type RecordedRow = ((Minute, u64), (u32, u8));
+/// Minute and total, by which what was counted is known.
+pub(super) type Count = (Minute, u64);
+
+/// A row of the ledger: its pulses and the seconds watched.
+pub(super) type RecordedRow = (Count, (u32, u8));
 
 impl Recorder {
-    pub(super) fn new(folder: &Path, name: &str) -> Self {
-        let ledger = folder.join(format!("{name}.sqlite"));
-        std::fs::write(&ledger, empty_ledger()).unwrap();
+    pub(super) fn new() -> Self {
         Self {
-            ledger,
-            backup: folder.join(format!("{name}-backup.sqlite")),
+            file: Some(LedgerFile::take()),
+            backup: None,
             bookkeeping: None,
             queue: VecDeque::new(),
             said: HashMap::new(),
             latest: None,
             is_full: false,
             connects_later: false,
-            reader: None,
+            was_restored: false,
+            relied_on: HashSet::new(),
+            need_not: HashSet::new(),
         }
     }
 
     /// Panics if the ledger does not hold what was said of it.
     pub(super) fn start(&mut self) {
-        // To open a file takes longer than all that most batches do: one that was not changed for another stays open.
-        let ledger = match self.bookkeeping.take() {
-            Some(ended) => ended.into_ledger(),
-            None => Ledger::open(&self.ledger).unwrap(),
-        };
+        self.stop();
         for (outbox, said) in self.said.clone() {
             let held = self.mark_of(&outbox);
             assert!(held >= said, "the mark of {outbox} was said to be {said}, and is {held} in the ledger");
         }
+        let ledger = self.file_mut().ledger.take().unwrap();
         let time = PlausibleTime::new(true);
         self.bookkeeping = Some(Bookkeeping::new(ledger, flume::unbounded().0, LIMITS, time).unwrap());
     }
 
     pub(super) fn stop(&mut self) {
-        self.bookkeeping = None;
+        if let Some(ended) = self.bookkeeping.take() {
+            self.file_mut().ledger = Some(ended.into_ledger());
+        }
     }
 
     pub(super) fn runs(&self) -> bool {
@@ -97,10 +102,8 @@ impl Recorder {
     /// From now on the ledger takes nothing in one of its tables, so that a batch fails in its midst or at its end.
     pub(super) fn fill_disk(&mut self, table: usize) {
         self.make_room();
-        let tables = "SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name";
-        let tables: Vec<String> =
-            self.read(|ledger| ledger.prepare(tables)?.query_map([], |row| row.get(0))?.collect());
-        let table = &tables[table % tables.len()];
+        let tables = &self.file_mut().tables;
+        let table = tables[table % tables.len()].clone();
         self.is_full = true;
         // Not RAISE: that is a constraint of rows, of which one meter may have spoilt ones.
         let triggers = ["INSERT", "UPDATE"].map(|change| {
@@ -130,44 +133,62 @@ impl Recorder {
     }
 
     pub(super) fn back_up(&mut self) {
-        self.make_room();
-        self.read(all_in_one_file);
-        std::fs::copy(&self.ledger, &self.backup).unwrap();
+        self.backup = Some(self.file_mut().contents().unwrap());
     }
 
     /// Puts the backup in the ledger's place; false if there is none.
     pub(super) fn restore(&mut self) -> bool {
-        if !self.backup.exists() {
-            return false;
-        }
+        let Some(backup) = self.backup.clone() else { return false };
         self.make_room();
         self.stop();
-        self.reader = None;
-        let name = self.ledger.to_str().unwrap();
-        for file in [name.to_owned(), format!("{name}-wal"), format!("{name}-shm")] {
-            let _ = std::fs::remove_file(file);
-        }
-        std::fs::copy(&self.backup, &self.ledger).unwrap();
+        self.file_mut().put(&backup).unwrap();
         self.said.clear();
+        self.was_restored = true;
+        let held = self.held();
+        self.need_not.extend(self.relied_on.extract_if(|count| !held.contains(count)));
         true
+    }
+
+    /// Minutes are gone that it may rely on nobody for any more; those that it does not hold it need not have in the
+    /// end, if that `may_be`.
+    pub(super) fn is_last_to_hold(&mut self, gone: &[Count], may_be: bool) {
+        if gone.is_empty() {
+            return;
+        }
+        let held = self.held();
+        let (held, lacking): (Vec<&Count>, Vec<&Count>) =
+            gone.iter().partition(|count| held.contains(*count));
+        self.relied_on.extend(held);
+        self.need_not.extend(lacking.into_iter().filter(|_| may_be));
+    }
+
+    /// What it has recorded or keeps aside.
+    fn held(&mut self) -> HashSet<Count> {
+        let aside: Vec<_> = self.read(|ledger| {
+            let mut aside = ledger.prepare_cached("SELECT minute, total FROM aside")?;
+            let aside = aside.query_map([], |row| Ok((Minute::nearest(row.get(0)?), row.get(1)?)))?;
+            aside.collect()
+        });
+        self.recorded().into_iter().map(|(count, _)| count).chain(aside).collect()
     }
 
     /// Loses everything that was committed in `work`, as if power had failed on a disk that lies, and keeps
     /// what was said of it.
     pub(super) fn forgetting<T>(&mut self, work: impl FnOnce(&mut Self) -> T) -> T {
-        let kept = self.backup.with_extension("kept");
-        let own = std::mem::replace(&mut self.backup, kept);
-        self.back_up();
+        self.make_room();
+        let kept = self.file_mut().contents().unwrap();
         let done = work(self);
-        let said = self.said.clone();
-        self.restore();
-        self.said = said;
-        self.backup = own;
+        self.stop();
+        self.file_mut().put(&kept).unwrap();
         done
     }
 
+    fn file_mut(&mut self) -> &mut LedgerFile {
+        self.file.as_mut().unwrap()
+    }
+
     fn read<T>(&mut self, work: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> T {
-        work(self.reader.get_or_insert_with(|| Connection::open(&self.ledger).unwrap())).unwrap()
+        work(&self.file_mut().connection).unwrap()
     }
 
     fn mark_of(&mut self, outbox: &OutboxId) -> u64 {
@@ -191,23 +212,15 @@ impl Recorder {
     }
 }
 
-/// A ledger without meters: to make its tables takes longer than most histories.
-fn empty_ledger() -> &'static [u8] {
-    static EMPTY: OnceLock<Vec<u8>> = OnceLock::new();
-    EMPTY.get_or_init(|| {
-        let folder = TempDir::new().unwrap();
-        let ledger = folder.path().join("ledger.sqlite");
-        drop(Ledger::open(&ledger).unwrap());
-        all_in_one_file(&Connection::open(&ledger).unwrap()).unwrap();
-        std::fs::read(ledger).unwrap()
-    })
-}
-
-/// Moves what is in the log to the ledger's file, which can be copied then.
-fn all_in_one_file(ledger: &Connection) -> rusqlite::Result<()> {
-    let is_busy = ledger.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, bool>(0))?;
-    assert!(!is_busy, "the ledger is in use");
-    Ok(())
+impl Drop for Recorder {
+    fn drop(&mut self) {
+        // What a panic has left behind is of no use.
+        if !std::thread::panicking() {
+            self.make_room();
+            self.stop();
+            self.file.take().into_iter().for_each(LedgerFile::give_back);
+        }
+    }
 }
 
 pub(super) fn input(message: Publish) -> Input {

@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Once;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Instant;
 
 use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestError, TestRng, TestRunner};
@@ -14,9 +14,14 @@ use crate::world::Fault;
 /// How far it has come is told after so many.
 const TOLD_EVERY: u32 = 10_000;
 
-/// A history that does not end well: the shortest that was found, and what is wrong at its end.
+/// So many histories have a seed: the next ones have the next seed.
+const OF_A_SEED: u32 = 500;
+
+/// A history that does not end well: the shortest that was found, what is wrong at its end, and the seed that plays it
+/// again.
 #[derive(Debug)]
 pub(super) struct Found {
+    pub(super) seed: u64,
     pub(super) history: History,
     pub(super) wrong: String,
 }
@@ -63,32 +68,38 @@ fn be_quiet_about_histories() {
     });
 }
 
-/// Tries `count` histories of a seed, in as many threads as there are processors.
-pub(super) fn try_histories(count: u32, seed: u64, fault: Option<Fault>) -> Result<(), Found> {
+/// Tries `count` histories from a seed on, in as many threads as are wanted.
+pub(super) fn try_histories(
+    count: u32,
+    seed: u64,
+    fault: Option<Fault>,
+    threads: usize,
+) -> Result<(), Found> {
     be_quiet_about_histories();
-    let threads = std::thread::available_parallelism().map_or(1, |threads| threads.get() as u32);
     let played = Played { histories: AtomicU32::new(0), began: Instant::now() };
+    let (seeds, is_found) = (AtomicU32::new(0), AtomicBool::new(false));
+    let try_next = || -> Option<Result<(), Found>> {
+        let place = seeds.fetch_add(1, Ordering::Relaxed);
+        let left = count.saturating_sub(place.saturating_mul(OF_A_SEED));
+        if left == 0 || is_found.load(Ordering::Relaxed) {
+            return None;
+        }
+        let tried = try_some(left.min(OF_A_SEED), seed.wrapping_add(place.into()), fault, &played);
+        is_found.fetch_or(tried.is_err(), Ordering::Relaxed);
+        Some(tried)
+    };
     std::thread::scope(|scope| {
-        let played = &played;
-        let begin = |thread: u32| {
-            scope.spawn(move || try_some(count.div_ceil(threads), (seed, thread), fault, played))
-        };
+        let begin = |_| scope.spawn(move || std::iter::from_fn(try_next).collect::<Result<(), Found>>());
         let running: Vec<_> = (0..threads).map(begin).collect();
         running.into_iter().try_for_each(|thread| thread.join().expect("a panic outside a history"))
     })
 }
 
-fn try_some(
-    count: u32,
-    (seed, thread): (u64, u32),
-    fault: Option<Fault>,
-    played: &Played,
-) -> Result<(), Found> {
+fn try_some(count: u32, seed: u64, fault: Option<Fault>, played: &Played) -> Result<(), Found> {
     let config =
         Config { cases: count, failure_persistence: None, max_shrink_iters: 3000, ..Config::default() };
     let mut bytes = [0; 32];
     bytes[..8].copy_from_slice(&seed.to_le_bytes());
-    bytes[8..12].copy_from_slice(&thread.to_le_bytes());
     let mut runner = TestRunner::new_with_rng(config, TestRng::from_seed(RngAlgorithm::ChaCha, &bytes));
     PLAYS.set(true);
     let tried = runner.run(&histories(), |history| {
@@ -98,13 +109,7 @@ fn try_some(
     });
     match tried {
         Ok(()) => Ok(()),
-        Err(TestError::Fail(wrong, history)) => {
-            if fault.is_none() {
-                // The other threads may go on for hours.
-                println!("HISTORIES_SEED={seed} ends badly: {history}\n{wrong}");
-            }
-            Err(Found { history, wrong: wrong.to_string() })
-        }
+        Err(TestError::Fail(wrong, history)) => Err(Found { seed, history, wrong: wrong.to_string() }),
         Err(aborted) => panic!("{aborted}"),
     }
 }

@@ -9,17 +9,15 @@ mod faults;
 mod publisher;
 mod recorders;
 
-use std::collections::{HashMap, HashSet};
-use std::path::PathBuf;
+use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 pub(crate) use faults::{Fault, Killed};
 use meter_messages::{Mark, Minute, OutboxId, PulseCount};
 use pi_publisher::delivery::Delivery;
 use rumqttc::Publish;
-use tempfile::TempDir;
 
-use crate::card::Card;
+use crate::card::{Card, Image};
 use crate::recorder::Recorder;
 
 const FIRST_MINUTE: i64 = 29_000_000;
@@ -27,7 +25,6 @@ const FIRST_MINUTE: i64 = 29_000_000;
 const AHEAD: i64 = 24 * 60;
 
 pub(super) struct World {
-    _folder: TempDir,
     fault: Option<Fault>,
     recorders: Vec<Recorder>,
     now: Instant,
@@ -46,19 +43,13 @@ pub(super) struct World {
     /// How many outboxes there were.
     outboxes: u64,
     /// Images of cards.
-    images: HashMap<usize, Card>,
+    images: HashMap<usize, Image>,
     delivery: Delivery,
     /// What the broker retains.
     retained_info: Option<Publish>,
     retained_mark: Option<Mark>,
     /// What was counted, by minute and total: pulses, and seconds watched.
     counted: HashMap<(Minute, u64), (u32, u8)>,
-    /// What need not be recorded in the end: it was only where it was destroyed.
-    destroyed: HashSet<(Minute, u64)>,
-    /// What made room in its outbox; it is recorded unless a ledger loses it.
-    pruned: HashSet<(Minute, u64)>,
-    /// Whether a ledger may have lost something.
-    is_restored: bool,
 }
 
 fn key(count: &PulseCount) -> (Minute, u64) {
@@ -67,15 +58,9 @@ fn key(count: &PulseCount) -> (Minute, u64) {
 
 impl World {
     pub(super) fn new(recorders: usize, fault: Option<Fault>) -> Self {
-        // Each commit is flushed to disk; a file system in memory makes that quick.
-        let memory = PathBuf::from("/dev/shm");
-        let folder = if memory.is_dir() { TempDir::new_in(memory) } else { TempDir::new() }.unwrap();
-        let recorders_are_two = recorders == 2;
-        let recorders = (0..recorders).map(|n| Recorder::new(folder.path(), &format!("ledger{n}"))).collect();
         let mut world = Self {
-            _folder: folder,
             fault,
-            recorders,
+            recorders: (0..recorders).map(|_| Recorder::new()).collect(),
             now: Instant::now(),
             minutes: 0,
             passed: 0,
@@ -91,9 +76,6 @@ impl World {
             retained_info: None,
             retained_mark: None,
             counted: HashMap::new(),
-            destroyed: HashSet::new(),
-            pruned: HashSet::new(),
-            is_restored: recorders_are_two,
         };
         (0..world.recorders.len()).for_each(|which| world.recorder_restarts(which));
         world.insert_card(0);

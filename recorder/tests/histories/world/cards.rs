@@ -1,9 +1,11 @@
 //! SD cards: changed for others, set back to images of themselves, and short of room.
 
+use std::collections::HashSet;
+
 use meter_messages::{Mark, PulseCount};
 
 use super::{Fault, World, key};
-use crate::card::Card;
+use crate::card::{Card, Image};
 
 impl World {
     /// Another card, with what it holds; the one that was in use is kept.
@@ -20,15 +22,20 @@ impl World {
     }
 
     pub(crate) fn image_card(&mut self) {
-        self.images.insert(self.card, self.cards[&self.card].clone());
+        let image = Image { card: self.cards[&self.card].clone(), was_in_use: false };
+        let former = self.images.insert(self.card, image);
+        if let Some(former) = former.filter(|former| former.was_in_use) {
+            self.is_destroyed(former.card.minutes());
+        }
     }
 
     /// The card in use is set back to its image.
     pub(crate) fn set_card_back(&mut self) {
-        if let Some(image) = self.images.get(&self.card) {
+        if let Some(image) = self.images.get_mut(&self.card) {
             self.waiting.clear();
-            if let Some(lost) = self.cards.insert(self.card, image.clone()) {
-                self.destroyed.extend(lost.minutes().iter().map(key));
+            image.was_in_use = false;
+            if let Some(lost) = self.cards.insert(self.card, image.card.clone()) {
+                self.is_destroyed(lost.minutes());
             }
             self.publisher_connects();
         }
@@ -36,9 +43,12 @@ impl World {
 
     /// The image, on a card of its own, changes places with the card in use.
     pub(crate) fn exchange_for_image(&mut self) {
-        let card = self.cards[&self.card].clone();
-        self.set_card_back();
-        self.images.insert(self.card, card);
+        if let Some(image) = self.images.remove(&self.card) {
+            self.waiting.clear();
+            let card = self.cards.insert(self.card, image.card);
+            self.images.extend(card.map(|card| (self.card, Image { card, was_in_use: true })));
+            self.publisher_connects();
+        }
     }
 
     pub(crate) fn prune_card(&mut self) {
@@ -49,20 +59,35 @@ impl World {
         let card = self.card();
         let to = if unmarked { u64::MAX } else { card.mark };
         let gone = card.prune(to);
-        self.is_gone(&gone);
+        self.is_pruned(&gone);
     }
 
-    /// The card is an old copy: what a mark does not cover goes on in a new outbox.
+    /// The card is an old copy: what it holds goes on in a new outbox.
     pub(super) fn begin_anew(&mut self, mark: &Mark) {
+        if self.is(Fault::MarkedLeftOut) {
+            let is_lost = |seq| mark.lost.iter().any(|[from, to]| (*from..=*to).contains(&seq));
+            let is_later = |count: &PulseCount| mark.minute.is_none_or(|recorded| count.minute > recorded);
+            self.card().keep(|count| is_later(count) || is_lost(count.seq));
+        }
         let outbox = self.new_outbox();
-        let gone = self.card().begin_anew(mark, outbox);
-        self.is_gone(&gone);
+        self.card().begin_anew(outbox);
         self.publisher_connects();
     }
 
-    /// What an outbox no longer holds is in the ledger, unless that is changed for another.
-    fn is_gone(&mut self, gone: &[PulseCount]) {
-        let place = if self.is_restored { &mut self.destroyed } else { &mut self.pruned };
-        place.extend(gone.iter().map(key));
+    /// A card or an image is gone: what no other one holds, a ledger that has not recorded it yet need not have.
+    fn is_destroyed(&mut self, gone: &[PulseCount]) {
+        let held: HashSet<_> = self.cards.values().flat_map(|card| card.minutes().iter().map(key)).collect();
+        let gone: Vec<_> = gone.iter().map(key).filter(|count| !held.contains(count)).collect();
+        self.recorders.iter_mut().for_each(|recorder| recorder.is_last_to_hold(&gone, true));
+    }
+
+    /// The publisher has dropped what a mark covered. A ledger that has not recorded it need not only where nobody can
+    /// know that it has not: it was put back since the mark was said, or the mark was the other recorder's.
+    fn is_pruned(&mut self, gone: &[PulseCount]) {
+        let is_other = self.recorders.len() > 1;
+        let gone: Vec<_> = gone.iter().map(key).collect();
+        for recorder in &mut self.recorders {
+            recorder.is_last_to_hold(&gone, is_other || recorder.was_restored);
+        }
     }
 }

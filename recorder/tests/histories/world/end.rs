@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use meter_messages::Minute;
 
 use super::{World, key};
-use crate::recorder::RecordedRow;
+use crate::recorder::{Count, RecordedRow};
 
 /// Rounds of four minutes that are played at the end …
 const ROUNDS: usize = 6;
@@ -51,23 +51,26 @@ impl World {
         assert_eq!(self.is_wrong(), None);
     }
 
-    /// What is wrong, if not each ledger holds each minute at most once, all that is on the card in use, and all that
-    /// was neither destroyed nor is on a card that is not in use.
+    /// What is wrong, if not each ledger holds each minute at most once, all that is on the card in use, and all else
+    /// but what it need not have and what is on a card that is not in use.
     pub(crate) fn is_wrong(&mut self) -> Option<String> {
         let (mark, card) = (self.card().mark, &self.cards[&self.card]);
         if mark != card.last_seq() {
             return Some(format!("the mark of {} is {mark}, not {}", card.outbox, card.last_seq()));
         }
-        let others = self.cards.iter().filter(|(card, _)| **card != self.card);
-        let elsewhere: HashSet<_> = others.flat_map(|(_, card)| card.minutes().iter().map(key)).collect();
-        let excused = |count: &(Minute, u64)| elsewhere.contains(count) || self.destroyed.contains(count);
+        let others = self.cards.iter().filter(|(card, _)| **card != self.card).map(|(_, card)| card);
+        let in_use = self.images.values().filter(|image| image.was_in_use);
+        let others = others.chain(in_use.map(|image| &image.card));
+        let elsewhere: HashSet<_> = others.flat_map(|card| card.minutes().iter().map(key)).collect();
         let here: HashSet<_> = card.minutes().iter().map(key).collect();
-        let is_needed = |count: &&(Minute, u64)| here.contains(*count) || !excused(count);
-        let needed: Vec<_> = self.counted.keys().filter(is_needed).collect();
         self.recorders.iter_mut().find_map(|recorder| {
             let rows = recorder.recorded();
             let recorded: HashMap<_, _> = rows.iter().copied().collect();
-            let missing = || needed.iter().find(|count| !recorded.contains_key(**count));
+            let is_needed = |count: &&Count| {
+                here.contains(*count) || !elsewhere.contains(*count) && !recorder.need_not.contains(*count)
+            };
+            let mut needed = self.counted.keys().filter(is_needed);
+            let mut missing = || needed.find(|count| !recorded.contains_key(*count));
             let invented = || rows.iter().find(|(count, is)| self.counted.get(count) != Some(is));
             if let Some(minute) = twice(&rows) {
                 return Some(format!("{minute} is recorded twice"));

@@ -21,10 +21,10 @@ pub(crate) enum Fault {
     FullSaysMarks,
     /// The publisher takes what a mark names as lost for recorded.
     LostForgotten,
-    /// The publisher takes a mark that shows an old copy for the copy's own, while its disk is full.
-    FullTakesMarks,
     /// The recorder does not say that an outbox was set back.
     SetBackNotSaid,
+    /// The publisher leaves out of a new outbox what an old copy holds up to the mark's minute.
+    MarkedLeftOut,
 }
 
 impl Fault {

@@ -13,13 +13,18 @@ impl World {
     pub(super) fn send(&mut self) {
         let last_seq = self.card().last_seq();
         while let Some((after, count)) = self.delivery.wanted(last_seq) {
-            let outbox = (!self.is(Fault::OutboxNotSaid)).then(|| self.card().outbox.clone());
             let counts = self.card().between(after, after + count).to_vec();
             if counts.first().is_none_or(|first| first.seq > after + 1) {
                 self.say_info();
             }
+            let mut last = self.card().between(after.saturating_sub(1), after).first().copied();
             for count in counts {
-                let minute = OutboxMinute { count, outbox: outbox.clone() };
+                let minute = OutboxMinute::after(last.as_ref(), count, self.card().outbox.clone());
+                let minute = match self.is(Fault::OutboxNotSaid) {
+                    true => OutboxMinute { outbox: None, gap: None, ..minute },
+                    false => minute,
+                };
+                last = Some(count);
                 self.publish(&Publish::new(MINUTE_TOPIC, QoS::AtLeastOnce, minute.to_json()));
                 self.sent += 1;
             }
@@ -38,7 +43,7 @@ impl World {
         }
         match card.judge(&mark, has_room) {
             Verdict::OldCopy if !self.is(Fault::CopyGoesOn) => return self.begin_anew(&mark),
-            Verdict::Later if !self.is(Fault::FullTakesMarks) => return,
+            Verdict::Later => return,
             _ => {}
         }
         let card = self.card();

@@ -47,10 +47,9 @@ impl World {
         self.recorders[which].back_up();
     }
 
-    pub(crate) fn restore_ledger(&mut self, which: usize) {
-        if self.recorders[which].restore() {
-            self.is_restored = true;
-            self.destroyed.extend(self.pruned.drain());
+    /// Its backup takes a ledger's place; the recorder is stopped for it.
+    pub(crate) fn restore_ledger(&mut self, which: usize, starts: bool) {
+        if self.recorders[which].restore() && starts {
             self.recorder_restarts(which);
         }
     }
