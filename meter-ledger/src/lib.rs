@@ -6,6 +6,7 @@
 //! disk. Minutes are kept as they were counted, in whole pulses: the newest in a row each, those of days that
 //! are over in one row a day.
 
+mod check;
 mod constants;
 mod days;
 mod error;
@@ -28,6 +29,7 @@ use std::path::Path;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, Transaction};
 
+pub use check::{Fault, FaultKind, MeterToCheck};
 pub use error::LedgerError;
 pub use kept_aside::{KeepingAside, KeptAside};
 pub use lost::Lost;

@@ -3,6 +3,7 @@
 mod daemons;
 mod demo;
 mod history;
+mod ledger;
 mod passwd;
 mod span;
 
@@ -25,6 +26,8 @@ enum Command {
     Demo(demo::Options),
     /// Adds, changes, deletes or lists users of the broker or of the pages
     Passwd(passwd::Options),
+    /// Lists what the ledger holds, or checks whether it is sound, while everything runs
+    Ledger(ledger::Options),
 }
 
 fn main() -> ExitCode {
@@ -34,6 +37,7 @@ fn main() -> ExitCode {
             runtime.map_err(Into::into).and_then(|runtime| runtime.block_on(demo::run(&options)))
         }
         Command::Passwd(options) => passwd::run(&options),
+        Command::Ledger(options) => ledger::run(&options),
     };
     if let Err(error) = &outcome {
         eprintln!("powerpi: {error:#}");

@@ -1,0 +1,222 @@
+//! Whether a ledger is sound: SQLite's own check, rows that belong to nothing, and what follows from the minutes.
+//!
+//! The minutes are the truth. The sums of packed days follow from them and can be made anew; everything else that is
+//! found is only told, since nothing says what the right value would be.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::ops::Range;
+
+use foreign_text::foreign;
+use jiff::Span;
+use jiff::civil::{Date, date};
+use rusqlite::{Connection, params};
+
+use crate::days::{self, DaySum, MINUTES_OF_DAY, minutes_of};
+use crate::error::damaged;
+use crate::sum::shared_minutes;
+use crate::{Batch, Ledger, LedgerError, OutboxMinute, rows};
+
+/// Something that is wrong in a ledger.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fault {
+    /// The meter as `site/meter`; `None` if it is none of a single meter.
+    pub meter: Option<String>,
+    /// What is wrong.
+    pub kind: FaultKind,
+}
+
+/// What may be wrong.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FaultKind {
+    /// The file is damaged, in SQLite's words.
+    File(String),
+    /// Rows of this table belong to a meter or an outbox that is not there.
+    Orphans {
+        /// The table.
+        table: String,
+        /// How many.
+        rows: u64,
+    },
+    /// A packed day cannot be read.
+    Unreadable {
+        /// The day of UTC.
+        day: Date,
+        /// Why.
+        reason: String,
+    },
+    /// The sums of a packed day are not those of its minutes. They can be made anew.
+    Sums {
+        /// The day of UTC.
+        day: Date,
+    },
+    /// A packed day holds minutes of other days.
+    OtherDays {
+        /// The day of UTC.
+        day: Date,
+    },
+    /// A day is packed and has minutes in rows: they may be counted twice.
+    Twice {
+        /// The day of UTC.
+        day: Date,
+    },
+    /// The outbox that a meter fills is not there: nothing of it would be recorded.
+    NoOutbox,
+}
+
+impl Fault {
+    /// Whether [`Batch::repair`] can mend it.
+    pub fn is_repairable(&self) -> bool {
+        matches!(self.kind, FaultKind::Sums { .. })
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(meter) = &self.meter {
+            write!(to, "{meter}: ")?;
+        }
+        match &self.kind {
+            FaultKind::File(said) => write!(to, "the file is damaged: {said}"),
+            FaultKind::Orphans { table, rows } => {
+                write!(
+                    to,
+                    "{rows} rows of the table \"{table}\" belong to a meter or an outbox that is not there"
+                )
+            }
+            FaultKind::Unreadable { day, reason } => write!(to, "{day}: the day cannot be read: {reason}"),
+            FaultKind::Sums { day } => write!(to, "{day}: the day's sums are not those of its minutes"),
+            FaultKind::OtherDays { day } => write!(to, "{day}: the day holds minutes of other days"),
+            FaultKind::Twice { day } => {
+                write!(to, "{day}: the day is there twice, packed and minute by minute")
+            }
+            FaultKind::NoOutbox => write!(to, "the outbox that it fills is not in the ledger"),
+        }
+    }
+}
+
+/// A meter, by its row.
+#[derive(Debug, Clone)]
+pub struct MeterToCheck {
+    row: i64,
+    name: String,
+    /// How many days of it are packed.
+    pub days: u64,
+}
+
+impl Ledger {
+    /// What is wrong with the file as a whole, and with how its tables refer to one another. Reads all of it.
+    pub fn check_file(&self) -> Result<Vec<Fault>, LedgerError> {
+        let mut faults = Vec::new();
+        let mut add = |kind| faults.push(Fault { meter: None, kind });
+        sqlite_file::integrity_check(&self.connection)?.map(FaultKind::File).map(&mut add);
+        let mut orphans = BTreeMap::<String, u64>::new();
+        let mut statement = self.connection.prepare("PRAGMA foreign_key_check")?;
+        let mut found = statement.query([])?;
+        while let Some(row) = found.next()? {
+            *orphans.entry(row.get(0)?).or_default() += 1;
+        }
+        orphans.into_iter().for_each(|(table, rows)| add(FaultKind::Orphans { table, rows }));
+        Ok(faults)
+    }
+
+    /// All meters, also those that cannot be read.
+    pub fn meters_to_check(&self) -> Result<Vec<MeterToCheck>, LedgerError> {
+        let mut statement = self.connection.prepare(
+            "SELECT id, site || '/' || meter, (SELECT count(*) FROM day WHERE day.meter = meter.id)
+             FROM meter ORDER BY site, meter.meter",
+        )?;
+        let meters = statement.query_map([], |row| {
+            let name: String = row.get(1)?;
+            Ok(MeterToCheck { row: row.get(0)?, name: foreign(&name).to_string(), days: row.get(2)? })
+        })?;
+        Ok(meters.collect::<Result<_, _>>()?)
+    }
+
+    /// What is wrong with a meter's packed days and its outbox. Calls `progress` after each packed day.
+    pub fn check(&self, meter: &MeterToCheck, mut progress: impl FnMut()) -> Result<Vec<Fault>, LedgerError> {
+        let _state = self.one_state()?;
+        let mut faults = Vec::new();
+        let mut statement = self.connection.prepare_cached(rows::DAYS)?;
+        let mut days = statement.query(params![meter.row, i64::MIN, i64::MAX])?;
+        while let Some(row) = days.next()? {
+            let (day, sum) = (row.get(0)?, DaySum::of(row));
+            let runs = row.get_ref(5)?.as_str().map_err(damaged).and_then(days::unpack);
+            let kind = match runs {
+                Err(error) => Some(FaultKind::Unreadable { day: date_of(day), reason: error.to_string() }),
+                Ok(minutes) => fault_of_day(day, &minutes, sum.ok()),
+            };
+            let kinds = kind.into_iter().chain(is_twice(&self.connection, meter.row, day)?);
+            faults.extend(kinds.map(|kind| Fault { meter: Some(meter.name.clone()), kind }));
+            progress();
+        }
+        if !has_outbox(&self.connection, meter.row)? {
+            faults.push(Fault { meter: Some(meter.name.clone()), kind: FaultKind::NoOutbox });
+        }
+        Ok(faults)
+    }
+}
+
+impl Batch<'_> {
+    /// Makes the sums of a meter's packed days anew from their minutes where they differ; returns how many days that
+    /// were.
+    pub fn repair(&mut self, meter: &MeterToCheck) -> Result<u64, LedgerError> {
+        let days: Vec<i64> = {
+            let mut statement = self.transaction().prepare("SELECT day FROM day WHERE meter = ?1")?;
+            statement.query_map([meter.row], |row| row.get(0))?.collect::<Result<_, _>>()?
+        };
+        let mut repaired = 0;
+        for day in days {
+            let stored = self
+                .transaction()
+                .prepare_cached(rows::DAYS)?
+                .query_row(params![meter.row, day, day], |row| Ok(DaySum::of(row).ok()))?;
+            let minutes = match days::read(self.transaction(), days::DAY, meter.row, day) {
+                Ok(minutes) => minutes,
+                Err(error) if error.is_of_rows() => continue,
+                Err(error) => return Err(error),
+            };
+            if stored != Some(shared_minutes(&minutes)) {
+                days::replace(self.transaction(), meter.row, day, &minutes)?;
+                repaired += 1;
+            }
+        }
+        Ok(repaired)
+    }
+}
+
+/// Of any number that may stand in a row.
+fn minutes(day: i64) -> Range<i64> {
+    minutes_of(day.clamp(i64::MIN / MINUTES_OF_DAY, i64::MAX / MINUTES_OF_DAY - 1))
+}
+
+/// The date of a day since 1970; the nearest that there is.
+fn date_of(day: i64) -> Date {
+    date(1970, 1, 1).saturating_add(Span::new().days(day.clamp(-700_000, 700_000)))
+}
+
+fn fault_of_day(day: i64, rows: &[OutboxMinute], stored: Option<DaySum>) -> Option<FaultKind> {
+    let own = minutes(day);
+    if rows.iter().any(|row| !own.contains(&row.minute)) {
+        return Some(FaultKind::OtherDays { day: date_of(day) });
+    }
+    (stored != Some(shared_minutes(rows))).then(|| FaultKind::Sums { day: date_of(day) })
+}
+
+fn is_twice(connection: &Connection, meter_row: i64, day: i64) -> Result<Option<FaultKind>, LedgerError> {
+    let own = minutes(day);
+    let is_twice: bool = connection
+        .prepare_cached(
+            "SELECT EXISTS (SELECT 1 FROM minute WHERE meter = ?1 AND minute >= ?2 AND minute < ?3)",
+        )?
+        .query_row(params![meter_row, own.start, own.end], |row| row.get(0))?;
+    Ok(is_twice.then(|| FaultKind::Twice { day: date_of(day) }))
+}
+
+fn has_outbox(connection: &Connection, meter_row: i64) -> Result<bool, LedgerError> {
+    let mut statement = connection.prepare_cached(
+        "SELECT EXISTS (SELECT 1 FROM meter JOIN outbox ON outbox.meter = meter.id AND outbox.name = meter.outbox
+                        WHERE meter.id = ?1)",
+    )?;
+    Ok(statement.query_row([meter_row], |row| row.get(0))?)
+}

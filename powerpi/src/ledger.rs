@@ -1,0 +1,181 @@
+//! `powerpi ledger`: what is in the ledger, and whether it is sound. All of it while the recorder runs.
+
+use std::io::{IsTerminal, Write};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use meter_ledger::{Fault, Ledger, MeterToCheck, RecordedMeter};
+use serde_json::json;
+
+/// What to do about a fault that nothing in the ledger can mend.
+const BACKUP: &str =
+    "put a backup of the ledger back, or correct the rows; meanwhile other meters are recorded";
+
+/// The command line.
+#[derive(clap::Args)]
+pub(crate) struct Options {
+    #[command(subcommand)]
+    command: Command,
+    /// The ledger's file
+    #[arg(
+        long,
+        value_name = "FILE",
+        global = true,
+        default_value = "/var/lib/powerpi/recorder/ledger.sqlite"
+    )]
+    ledger: PathBuf,
+    /// Prints a JSON object a line, for programs
+    #[arg(long, global = true)]
+    json: bool,
+}
+
+#[derive(clap::Subcommand)]
+enum Command {
+    /// Lists the meters with their first and newest minute, and what they show
+    Meters,
+    /// Reads the whole ledger and says what is wrong with it; exit code 1 if anything is
+    Check {
+        /// Makes sums anew that do not agree with their minutes; minutes are never changed
+        #[arg(long)]
+        repair: bool,
+    },
+}
+
+/// Does what is asked for.
+pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
+    // Opening it for writing would make an empty one.
+    let ledger = Ledger::open_read_only(&options.ledger)?;
+    match options.command {
+        Command::Meters => meters(&ledger, options.json),
+        Command::Check { repair } => {
+            let found = check(&ledger, options.json)?;
+            drop(ledger);
+            match found {
+                Found { faults: 0, .. } => Ok(()),
+                Found { repairable: 1.., .. } if repair => mend(&options.ledger, &found),
+                Found { faults, repairable: 0, .. } => bail!("faults: {faults}; {BACKUP}"),
+                Found { faults, repairable, .. } => {
+                    bail!("faults: {faults}; `powerpi ledger check --repair` mends {repairable} of them")
+                }
+            }
+        }
+    }
+}
+
+fn meters(ledger: &Ledger, json: bool) -> anyhow::Result<()> {
+    let mut out = std::io::stdout().lock();
+    for meter in ledger.meters()? {
+        let line = if json { as_json(ledger, &meter)? } else { as_text(ledger, &meter)? };
+        writeln!(out, "{line}").context("writing the list")?;
+    }
+    for unheard in ledger.unheard_meters()? {
+        let (meter, newest) = (unheard.meter, unheard.newest.map(|newest| newest.to_string()));
+        let line = match json {
+            true => json!({ "meter": meter.to_string(), "newest": newest }).to_string(),
+            false => format!("{meter}\tits name and constant are not known yet"),
+        };
+        writeln!(out, "{line}").context("writing the list")?;
+    }
+    Ok(())
+}
+
+fn as_json(ledger: &Ledger, meter: &RecordedMeter) -> anyhow::Result<String> {
+    let said = json!({
+        "meter": meter.meter.to_string(),
+        "name": meter.name,
+        "medium": meter.medium.as_str(),
+        "first": ledger.first(meter)?.map(|first| first.to_string()),
+        "newest": ledger.newest(meter)?.map(|newest| newest.minute.to_string()),
+        "shows": ledger.reading(meter)?,
+        "unit": meter.medium.unit().symbol(),
+    });
+    Ok(said.to_string())
+}
+
+fn as_text(ledger: &Ledger, meter: &RecordedMeter) -> anyhow::Result<String> {
+    let (RecordedMeter { meter: id, name, medium, .. }, unit) = (meter, meter.medium.unit().symbol());
+    let recorded = match (ledger.first(meter)?, ledger.newest(meter)?, ledger.reading(meter)?) {
+        (Some(first), Some(newest), Some(shows)) => {
+            format!("{first} to {}\t{shows:.3} {unit}", newest.minute)
+        }
+        _ => "no minute yet".to_owned(),
+    };
+    Ok(format!("{id}\t{name}\t{}\t{recorded}", medium.as_str()))
+}
+
+/// What was found.
+#[derive(Default)]
+struct Found {
+    faults: u64,
+    repairable: u64,
+    /// The meters of those that can be repaired.
+    meters: Vec<MeterToCheck>,
+}
+
+/// Says what is wrong.
+fn check(ledger: &Ledger, json: bool) -> anyhow::Result<Found> {
+    let meters = ledger.meters_to_check()?;
+    let days = meters.iter().map(|meter| meter.days).sum();
+    let (bar, mut found) = (progress_bar(days), Found::default());
+    let mut say = |faults: &[Fault]| {
+        bar.suspend(|| faults.iter().for_each(|fault| println!("{}", told(fault, json))));
+        let repairable = faults.iter().filter(|fault| fault.is_repairable()).count() as u64;
+        found.faults += faults.len() as u64;
+        found.repairable += repairable;
+        repairable > 0
+    };
+    say(&ledger.check_file()?);
+    let mut to_repair = Vec::new();
+    for meter in &meters {
+        if say(&ledger.check(meter, || bar.inc(1))?) {
+            to_repair.push(meter.clone());
+        }
+    }
+    bar.finish_and_clear();
+    let (count, faults) = (meters.len(), found.faults);
+    match json {
+        true => println!("{}", json!({ "meters": count, "packed_days": days, "faults": faults })),
+        false if faults == 0 => println!("The ledger is sound (meters: {count}, packed days: {days})."),
+        false => {}
+    }
+    Ok(Found { meters: to_repair, ..found })
+}
+
+fn told(fault: &Fault, json: bool) -> String {
+    match json {
+        true => {
+            let said = fault.to_string();
+            json!({ "meter": fault.meter, "fault": said, "repairable": fault.is_repairable() }).to_string()
+        }
+        false => fault.to_string(),
+    }
+}
+
+/// Makes sums anew, in one transaction; the recorder waits for it.
+fn mend(path: &Path, found: &Found) -> anyhow::Result<()> {
+    let mut ledger = Ledger::open(path)?;
+    let mut batch = ledger.batch()?;
+    let mut days = 0;
+    for meter in &found.meters {
+        days += batch.repair(meter)?;
+    }
+    batch.commit()?;
+    eprintln!("days of which the sums were made anew: {days}");
+    if found.faults > found.repairable {
+        bail!("faults that are left: {}; {BACKUP}", found.faults - found.repairable);
+    }
+    Ok(())
+}
+
+/// A bar where somebody is watching.
+fn progress_bar(days: u64) -> ProgressBar {
+    let bar = ProgressBar::new(days);
+    if !std::io::stderr().is_terminal() {
+        bar.set_draw_target(ProgressDrawTarget::hidden());
+    }
+    if let Ok(style) = ProgressStyle::with_template("{wide_bar:.green/dim} {pos}/{len} days, {eta} left") {
+        bar.set_style(style);
+    }
+    bar
+}
