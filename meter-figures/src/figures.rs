@@ -89,7 +89,7 @@ impl Costs {
         // The minute before: at midnight the day that is over counts.
         let at = Minute::nearest(until.epoch_minutes() - 1);
         let of = |kind: PeriodKind| -> Result<Option<Cost>, LedgerError> {
-            let hours = hours(ledger, meter, &Period::containing(kind, at, zone).span, zone)?;
+            let hours = hours(ledger, meter, &Period::containing(kind, at, zone).span, (zone, tariffs))?;
             Ok(tariffs.cost(&hours, until, zone))
         };
         let (today, month) = (of(PeriodKind::Day)?, of(PeriodKind::Month)?);
@@ -177,7 +177,7 @@ fn last_hours(
 ) -> Result<Vec<Hour>, LedgerError> {
     let today = Period::containing(PeriodKind::Day, until, zone);
     let first = midnight(today.first_day(zone).saturating_sub((DAYS - 1).days()), zone);
-    hours(ledger, meter, &(first..today.span.end), zone)
+    hours(ledger, meter, &(first..today.span.end), (zone, &Tariffs::default()))
 }
 
 fn days(hours: &[Hour], until: Minute, zone: &TimeZone) -> Vec<(Period, Sum)> {

@@ -1,4 +1,4 @@
-//! Sums of whole local hours, from which days, months, years, costs and heat maps are added up.
+//! Sums of local hours, from which days, months, years, costs and heat maps are added up.
 
 use std::ops::Range;
 
@@ -7,22 +7,24 @@ use meter_ledger::{Ledger, LedgerError, RecordedMeter, Sum};
 use meter_messages::{Minute, PeriodKind};
 
 use crate::period::{Period, pieces};
+use crate::tariff::Tariffs;
 
-/// An hour, and what was recorded in it.
+/// An hour, or a piece of one, and what was recorded in it.
 pub type Hour = (Range<Minute>, Sum);
 
-/// The hours of a span that begins and ends with one.
+/// The hours of a span that begins and ends with one; one in which the tariffs' price may change is in pieces.
 pub fn hours(
     ledger: &Ledger,
     meter: &RecordedMeter,
     span: &Range<Minute>,
-    zone: &TimeZone,
+    (zone, tariffs): (&TimeZone, &Tariffs),
 ) -> Result<Vec<Hour>, LedgerError> {
     let hours = pieces(PeriodKind::Hour, span, zone);
-    let mut bounds: Vec<Minute> = hours.iter().map(|hour| hour.span.start).collect();
-    bounds.extend(hours.last().map(|hour| hour.span.end));
+    let hours: Vec<_> = hours.iter().flat_map(|hour| tariffs.pieces(&hour.span, zone)).collect();
+    let mut bounds: Vec<Minute> = hours.iter().map(|hour| hour.start).collect();
+    bounds.extend(hours.last().map(|hour| hour.end));
     let sums = ledger.sums(meter, &bounds)?;
-    Ok(hours.into_iter().map(|hour| hour.span).zip(sums).collect())
+    Ok(hours.into_iter().zip(sums).collect())
 }
 
 /// Whether nearly all of a time was watched, so that it may stand for others and be compared with them.

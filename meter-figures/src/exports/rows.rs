@@ -7,7 +7,7 @@ use jiff::tz::TimeZone;
 use meter_ledger::{Ledger, LedgerError, RecordedMeter, Sum};
 use meter_messages::{Minute, PeriodKind};
 
-use crate::hours::hours;
+use crate::hours::{Hour, hours};
 use crate::local_time::local;
 use crate::step::Step;
 use crate::tariff::{Cost, Prices, Tariffs};
@@ -74,18 +74,37 @@ impl Rows {
             self.rest.start = self.step.next(self.rest.start, &self.zone);
             bounds.push(self.rest.start);
         }
-        let sums = ledger.sums(&self.meter, &bounds)?;
-        if sums.iter().all(|sum| sum.minutes == 0) {
+        let parts = self.parts(ledger, &bounds)?;
+        if parts.iter().all(|(_, sum)| sum.minutes == 0) {
             self.skip_what_is_not_there(ledger)?;
         }
         let mut prices = self.tariffs.prices(&self.zone);
-        let spans = bounds.windows(2).map(|pair| pair[0]..pair[1]);
-        let recorded = spans.zip(sums).filter(|(_, sum)| sum.minutes > 0);
-        let row = |(span, sum): (Range<Minute>, Sum)| {
-            let cost = self.cost(ledger, &mut prices, &span, &sum)?;
-            Ok(Row { start: span.start, sum, cost })
-        };
-        recorded.map(row).collect()
+        let mut parts = parts.as_slice();
+        let rows = bounds.windows(2).map(|step| {
+            let (of_step, later) = parts.split_at(parts.partition_point(|(part, _)| part.start < step[1]));
+            parts = later;
+            self.row(step[0], of_step, &mut prices)
+        });
+        Ok(rows.filter(|row| row.sum.minutes > 0).collect())
+    }
+
+    /// What the steps consist of, each with one price and all read at once: hours, or the steps themselves where
+    /// these are no longer, or nothing is to be paid.
+    fn parts(&self, ledger: &Ledger, bounds: &[Minute]) -> Result<Vec<Hour>, LedgerError> {
+        if self.step != Step::Minute && !self.tariffs.is_empty() {
+            let span = bounds[0]..bounds[bounds.len() - 1];
+            return hours(ledger, &self.meter, &span, (&self.zone, &self.tariffs));
+        }
+        let steps = bounds.windows(2).map(|step| step[0]..step[1]);
+        Ok(steps.zip(ledger.sums(&self.meter, bounds)?).collect())
+    }
+
+    fn row(&self, start: Minute, parts: &[Hour], prices: &mut Prices<'_>) -> Row {
+        let sum = parts.iter().fold(Sum::default(), |all, (_, sum)| all.and(sum));
+        let has_begun = |part: &&Hour| part.0.start < self.until || part.1.minutes > 0;
+        let costs = parts.iter().filter(has_begun).map(|(part, sum)| prices.cost(part, sum));
+        let cost = if self.tariffs.is_empty() { None } else { costs.sum() };
+        Row { start, sum, cost }
     }
 
     /// Goes on where something is recorded: however long nothing was, it costs one question.
@@ -94,22 +113,5 @@ impl Rows {
         let next = next.map_or(self.rest.end, |next| self.step.beginning(next, &self.zone));
         self.rest.start = next.clamp(self.rest.start, self.rest.end.max(self.rest.start));
         Ok(())
-    }
-
-    fn cost(
-        &self,
-        ledger: &Ledger,
-        prices: &mut Prices<'_>,
-        span: &Range<Minute>,
-        sum: &Sum,
-    ) -> Result<Option<Cost>, LedgerError> {
-        match self.step {
-            _ if self.tariffs.is_empty() => Ok(None),
-            Step::Minute | Step::HOUR => Ok(prices.cost(span, sum)),
-            Step::Period(_) => {
-                let hours = hours(ledger, &self.meter, span, &self.zone)?;
-                Ok(self.tariffs.cost(&hours, self.until, &self.zone))
-            }
-        }
     }
 }

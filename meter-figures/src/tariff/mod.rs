@@ -1,22 +1,26 @@
 //! What energy, gas and water cost: by date, day of the week and time of day. Pure.
 //!
-//! Prices change on full local hours, so the cost of a time follows from its
-//! hours. The base fee is spread over the hours of its month, watched or not.
+//! The cost of a time follows from its hours; one in which a price changes is in pieces. A base fee is spread over
+//! the minutes of its day, month or year, watched or not.
 
 mod prices;
 mod rates;
 mod settings;
 
+use std::collections::BTreeSet;
+use std::ops::Range;
 use std::sync::Arc;
 
+use jiff::civil::Date;
 use jiff::tz::TimeZone;
-use meter_messages::{Medium, Minute};
+use meter_messages::{Medium, Minute, PeriodKind};
 
 pub use self::prices::{Cost, Prices};
 use self::rates::Tariff;
 pub use self::settings::{TariffError, TariffSettings, TimeSettings};
 use crate::hours::Hour;
 use crate::local_time::local;
+use crate::period::Period;
 
 /// All tariffs of a site.
 #[derive(Debug, Clone, Default)]
@@ -46,6 +50,8 @@ pub struct Tariffs {
     currency: String,
     /// Ascending.
     tariffs: Vec<Tariff>,
+    /// The minutes of the day in which a price may change within an hour, ascending.
+    changes: Vec<u16>,
 }
 
 impl Tariffs {
@@ -58,7 +64,32 @@ impl Tariffs {
         if let Some(two) = tariffs.windows(2).find(|two| two[0].from == two[1].from) {
             return Err(TariffError(format!("two tariffs begin on {}", two[0].from)));
         }
-        Ok(Self { currency: currency.to_owned(), tariffs })
+        let changes = tariffs.iter().flat_map(Tariff::changes).filter(|minute| minute % 60 > 0);
+        let changes: BTreeSet<u16> = changes.collect();
+        Ok(Self { currency: currency.to_owned(), changes: changes.into_iter().collect(), tariffs })
+    }
+
+    /// The tariff of a day.
+    fn at(&self, date: Date) -> Option<&Tariff> {
+        self.tariffs.iter().rev().find(|tariff| tariff.from <= date)
+    }
+
+    /// The pieces of a local hour between which a price may change: mostly one.
+    pub fn pieces(&self, hour: &Range<Minute>, zone: &TimeZone) -> Vec<Range<Minute>> {
+        let mut pieces = vec![hour.clone()];
+        if self.changes.is_empty() {
+            return pieces;
+        }
+        let start = local(hour.start, zone);
+        let start = start.hour() as i64 * 60 + start.minute() as i64;
+        for change in &self.changes {
+            let at = Minute::nearest(hour.start.epoch_minutes() + i64::from(*change) - start);
+            if let Some(last) = pieces.last_mut().filter(|last| last.start < at && at < last.end) {
+                let rest = at..std::mem::replace(&mut last.end, at);
+                pieces.push(rest);
+            }
+        }
+        pieces
     }
 
     /// What stands behind an amount.
@@ -68,10 +99,10 @@ impl Tariffs {
 
     /// What holds at each time, for those who ask in the order of time.
     pub fn prices<'site>(&'site self, zone: &'site TimeZone) -> Prices<'site> {
-        Prices::new(&self.tariffs, zone)
+        Prices::new(self, zone)
     }
 
-    /// What hours cost; `None` where no tariff is known for one of them. Hours from
+    /// What hours, or pieces of them, cost; `None` where no tariff is known for one of them. Those from
     /// `until` on are still to come.
     pub fn cost(&self, hours: &[Hour], until: Minute, zone: &TimeZone) -> Option<Cost> {
         let mut prices = self.prices(zone);
@@ -95,9 +126,19 @@ impl Tariffs {
         at: Minute,
         zone: &TimeZone,
     ) -> Option<f64> {
-        let date = local(at, zone).date();
-        let tariff = self.tariffs.iter().rev().find(|tariff| tariff.from <= date)?;
-        (known > 0.0).then(|| so_far.energy * quantity / known + tariff.fee_per_month)
+        let tariff = self.at(local(at, zone).date())?;
+        let minutes = |kind| Period::containing(kind, at, zone).minutes() as f64;
+        // Of each fee as much as falls in the month.
+        let month = minutes(PeriodKind::Month);
+        let fee = tariff.fees.iter().filter(|(_, fee)| *fee != 0.0);
+        let fee = fee.fold(0.0, |all, (kind, fee)| {
+            let times = match kind {
+                PeriodKind::Day => f64::from(local(at, zone).date().days_in_month()),
+                kind => month / minutes(*kind),
+            };
+            all + fee * times
+        });
+        (known > 0.0).then(|| so_far.energy * quantity / known + fee)
     }
 }
 
@@ -127,8 +168,7 @@ mod tests {
 
     fn price(tariffs: &Tariffs, local: &str) -> f64 {
         let local: DateTime = local.parse().unwrap();
-        let tariff = tariffs.tariffs.iter().rev().find(|tariff| tariff.from <= local.date()).unwrap();
-        (tariff.price_at(local) * 1000.0).round() / 1000.0
+        (tariffs.at(local.date()).unwrap().price_at(local) * 1000.0).round() / 1000.0
     }
 
     #[test]
@@ -148,10 +188,49 @@ mod tests {
     }
 
     #[test]
+    fn a_price_may_change_in_any_minute() {
+        let tariffs = tariffs(
+            "[[tariff]]\nprice_per_kwh = 0.30\n\
+             [[tariff.time]]\nhours = '00:30-07:30'\nprice_per_kwh = 0.10\n\
+             [[tariff.time]]\nhours = '23:50 - 0:05'\nprice_per_kwh = 0.20\n\
+             [[tariff.time]]\nhours = '12-12'\ndays = 'sun'\nprice_per_kwh = 0.25",
+        )
+        .unwrap();
+        for (at, expected) in [
+            ("2026-11-24T00:04", 0.20),
+            ("2026-11-24T00:05", 0.30),
+            ("2026-11-24T00:29", 0.30),
+            ("2026-11-24T00:30", 0.10),
+            ("2026-11-24T07:29", 0.10),
+            ("2026-11-24T07:30", 0.30),
+            ("2026-11-24T23:50", 0.20),
+            ("2026-11-29T15:00", 0.25), // all of Sunday
+        ] {
+            assert_eq!(price(&tariffs, at), expected, "{at}");
+        }
+        let zone = TimeZone::UTC;
+        let pieces = |at: &str| {
+            let at: Minute = at.parse().unwrap();
+            let pieces = tariffs.pieces(&(at..Minute::nearest(at.epoch_minutes() + 60)), &zone);
+            pieces.iter().map(|piece| piece.end.epoch_minutes() - at.epoch_minutes()).collect::<Vec<_>>()
+        };
+        assert_eq!(pieces("2026-11-24T00:00:00Z"), [5, 30, 60]);
+        assert_eq!(pieces("2026-11-24T12:00:00Z"), [60]);
+        assert_eq!(pieces("2026-11-24T23:00:00Z"), [50, 60]);
+    }
+
+    #[test]
     fn nonsense_is_refused_by_name() {
         for (toml, said) in [
             ("[[tariff]]\nprice_per_kwh = 0.3\n[[tariff.time]]\nhours = '22'\nprice_per_kwh = 1", "22-6"),
             ("[[tariff]]\nprice_per_kwh = 0.3\n[[tariff.time]]\nhours = '5-25'\nprice_per_kwh = 1", "22-6"),
+            ("[[tariff]]\nprice_per_kwh = 0.3\n[[tariff.time]]\nhours = '5:60-6'\nprice_per_kwh = 1", "22-6"),
+            ("[[tariff]]\nprice_per_kwh = 0.3\n[[tariff.time]]\nhours = '5:3-6'\nprice_per_kwh = 1", "22-6"),
+            (
+                "[[tariff]]\nprice_per_kwh = 0.3\n[[tariff.time]]\nhours = '5-24:01'\nprice_per_kwh = 1",
+                "22-6",
+            ),
+            ("[[tariff]]\nprice_per_kwh = 0.3\n[[tariff.time]]\nhours = '+5-6'\nprice_per_kwh = 1", "22-6"),
             (
                 "[[tariff]]\nprice_per_kwh = 0.3\n[[tariff.time]]\ndays = 'someday'\nprice_per_kwh = 1",
                 "mon-fri",

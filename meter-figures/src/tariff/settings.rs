@@ -17,9 +17,15 @@ pub struct TariffSettings {
     pub price_per_kwh: Option<f64>,
     /// The price of a m³ of gas or water, without VAT.
     pub price_per_m3: Option<f64>,
+    /// The fee of a day, without VAT. Where there are several, all of them are paid.
+    #[serde(default)]
+    pub base_fee_per_day: f64,
     /// The fee of a month, without VAT.
     #[serde(default)]
     pub base_fee_per_month: f64,
+    /// The fee of a year, without VAT.
+    #[serde(default)]
+    pub base_fee_per_year: f64,
     /// Value-added tax on all of it.
     #[serde(default)]
     pub vat_percent: f64,
@@ -36,7 +42,7 @@ pub struct TariffSettings {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TimeSettings {
-    /// From one full hour to another, `"22-6"`; all of the day without it.
+    /// From one time of day to another, `"22-6"` or `"00:30-07:30"`; all of the day without it.
     pub hours: Option<String>,
     /// Days of the week, `"mon-fri"` or `"sat,sun"`; all without it. After midnight it is the
     /// next day.

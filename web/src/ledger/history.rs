@@ -154,8 +154,10 @@ async fn cost(
     let last = Period::containing(PeriodKind::Hour, span.end, zone).span;
     let mut read = hours.hours(meter, span.start..last.start, until).await?;
     if last.start < span.end {
-        let part = hours.exact(meter, vec![last.start, span.end]).await?;
-        read.extend(part.into_iter().map(|sum| (last.clone(), sum)));
+        let mut begun = tariffs.pieces(&last, zone);
+        begun.retain(|piece| piece.start < span.end);
+        let bounds = begun.iter().map(|piece| piece.start).chain([span.end]).collect();
+        read.extend(begun.into_iter().zip(hours.exact(meter, bounds).await?));
     }
     let recorded = read.iter().any(|(_, sum)| sum.is_known());
     let cost = tariffs.cost(&read, until, zone);

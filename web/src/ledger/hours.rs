@@ -43,8 +43,8 @@ impl Hours {
         Self { ledger, months: Arc::new(Cache::new(MOST)) }
     }
 
-    /// The hours of a span of whole hours. `until` is the first minute that is
-    /// not recorded yet.
+    /// The hours of a span of whole hours, or the pieces of those in which a price may change. `until` is the first
+    /// minute that is not recorded yet.
     pub(crate) async fn hours(
         &self,
         meter: &RecordedMeter,
@@ -140,8 +140,9 @@ impl Hours {
             return Ok(kept.hours);
         }
         let (asked, span, zone) = (meter.clone(), month.span.clone(), self.ledger.zone().clone());
+        let tariffs = self.ledger.tariffs().of(meter.medium).clone();
         let hours: Arc<[Hour]> =
-            self.ledger.ask(move |ledger| hours(ledger, &asked, &span, &zone)).await?.into();
+            self.ledger.ask(move |ledger| hours(ledger, &asked, &span, (&zone, &tariffs))).await?.into();
         self.months.insert(key, Month { read: Instant::now(), until, hours: hours.clone() });
         Ok(hours)
     }
