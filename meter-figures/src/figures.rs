@@ -7,7 +7,7 @@ use meter_messages::{Minute, PeriodKind};
 
 use crate::curves::{CURVE_STEP, Curve, curves};
 use crate::estimates::{month_expected, quiet_rate};
-use crate::hours::{Hour, hours, sums};
+use crate::hours::{Hour, hours, sums, used_before};
 use crate::like_for_like::{LikeForLike, SideBySide};
 use crate::local_time::midnight;
 use crate::period::{Period, pieces};
@@ -89,8 +89,10 @@ impl Costs {
         // The minute before: at midnight the day that is over counts.
         let at = Minute::nearest(until.epoch_minutes() - 1);
         let of = |kind: PeriodKind| -> Result<Option<Cost>, LedgerError> {
-            let hours = hours(ledger, meter, &Period::containing(kind, at, zone).span, (zone, tariffs))?;
-            Ok(tariffs.cost(&hours, until, zone))
+            let span = Period::containing(kind, at, zone).span;
+            let before = used_before(ledger, meter, span.start, (zone, tariffs))?;
+            let hours = hours(ledger, meter, &span, (zone, tariffs))?;
+            Ok(tariffs.cost(&before, &hours, until, zone))
         };
         let (today, month) = (of(PeriodKind::Day)?, of(PeriodKind::Month)?);
         Ok(today.zip(month).map(|(today, month)| Self { today, month, month_expected: None }))
@@ -114,7 +116,10 @@ impl Figures {
         let (curve, curve_before) = curves(ledger, &meter, until, zone)?;
         let month_so_far = sum(spans.month.clone())?;
         let month_expected = month_expected(&month_so_far, &days, until, zone);
-        let costs = Costs::read(ledger, &meter, until, (zone, tariffs))?.map(|mut costs| {
+        let first = ledger.first(&meter)?;
+        // Of a meter that never recorded anything nobody pays a fee.
+        let costs = first.map(|_| Costs::read(ledger, &meter, until, (zone, tariffs))).transpose()?.flatten();
+        let costs = costs.map(|mut costs| {
             let known = month_expected.map(|expected| (expected, month_so_far.counted()));
             costs.month_expected = known.and_then(|kwh| tariffs.expected(&costs.month, kwh, until, zone));
             costs
@@ -137,7 +142,7 @@ impl Figures {
             curve,
             curve_before,
             days,
-            first: ledger.first(&meter)?,
+            first,
             reading: ledger.reading(&meter)?,
             trust: ledger.trust(&meter, GAPS)?,
             kept_aside: ledger.kept_aside(&meter)?,

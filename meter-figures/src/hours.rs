@@ -27,6 +27,17 @@ pub fn hours(
     Ok(hours.into_iter().zip(sums).collect())
 }
 
+/// What was used before a minute, as far as its price depends on that.
+pub(crate) fn used_before(
+    ledger: &Ledger,
+    meter: &RecordedMeter,
+    at: Minute,
+    (zone, tariffs): (&TimeZone, &Tariffs),
+) -> Result<Sum, LedgerError> {
+    let from = tariffs.counted_from(at, zone);
+    if from < at { ledger.sum(meter, from..at) } else { Ok(Sum::default()) }
+}
+
 /// Whether nearly all of a time was watched, so that it may stand for others and be compared with them.
 pub(crate) fn nearly_all_watched(span: &Range<Minute>, sum: &Sum) -> bool {
     let length_s = (span.end.epoch_minutes() - span.start.epoch_minutes()) * Minute::SECONDS;

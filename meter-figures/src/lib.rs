@@ -31,5 +31,8 @@ pub use period::{Period, pieces};
 pub use recent_spans::{RecentSpans, shown_until};
 pub use series::{Points, Series, SeriesRequest};
 pub use step::{SpanError, Step};
-pub use tariff::{Cost, Prices, SiteTariffs, TariffError, TariffSettings, Tariffs, TimeSettings};
+pub use tariff::{
+    BillingDay, BlockSettings, Cost, Holiday, Prices, Scope, SiteTariffs, TariffError, TariffSettings,
+    Tariffs, TimeSettings,
+};
 pub use unit_names::name_in;

@@ -1,5 +1,5 @@
-//! What some days cost, reckoned minute by minute: whatever the prices, the times of day at which they change, the
-//! fees, the zone, and what was recorded.
+//! What some days cost, reckoned minute by minute: whatever the prices, the times, days, holidays and seasons at which
+//! they change, the blocks, the fees, the first day of a bill, the zone, and what was recorded.
 #![allow(clippy::unwrap_used)]
 
 use std::collections::HashMap;
@@ -9,20 +9,21 @@ use std::sync::Arc;
 use jiff::ToSpan;
 use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
-use meter_figures::{Period, Rows, SiteTariffs, Step, TariffSettings, Tariffs, hours};
-use meter_ledger::{Ledger, RecordedMeter};
+use meter_figures::{Holiday, Period, Rows, SiteTariffs, Step, TariffSettings, Tariffs, hours};
+use meter_ledger::{Ledger, RecordedMeter, Sum};
 use meter_messages::{Info, Medium, Meter, Minute, PeriodKind, PulseCount};
 use proptest::prelude::*;
 
 /// A zone, and the day before one on which its clock is set.
-const DAYS: [(&str, &str); 6] = [
+const DAYS: [(&str, &str); 7] = [
     ("Europe/Berlin", "2026-10-24"),
     ("Europe/Berlin", "2026-03-28"),
     ("Australia/Lord_Howe", "2026-04-04"),
     ("America/St_Johns", "2026-10-31"),
-    // At midnight, and not at all.
+    // At midnight, and not at all, over the end of a month and of a year.
     ("America/Santiago", "2026-09-05"),
-    ("Asia/Kathmandu", "2026-02-27"),
+    ("Asia/Kathmandu", "2028-02-28"),
+    ("Europe/Berlin", "2026-12-31"),
 ];
 
 /// Another price at some time of some days.
@@ -30,21 +31,11 @@ const DAYS: [(&str, &str); 6] = [
 struct Time {
     from: u16,
     to: u16,
+    /// From Monday on, and on holidays.
     days: Vec<bool>,
+    /// So many days from the second of the days that are asked for, and how long it is.
+    season: Option<(i64, i64)>,
     price: f64,
-}
-
-impl Time {
-    /// From one minute of the day to the other, as a clock goes: over midnight, if the second is the earlier one, and
-    /// all around, if they are the same.
-    fn contains(&self, minute: u16) -> bool {
-        let passed = |since: u16| (1440 + minute - since) % 1440;
-        let length = match (1440 + self.to - self.from) % 1440 {
-            0 => 1440,
-            some => some,
-        };
-        passed(self.from) < length
-    }
 }
 
 /// What holds from a day on.
@@ -53,55 +44,140 @@ struct Holds {
     price: f64,
     /// Of a day, a month and a year.
     fees: [f64; 3],
+    /// Month and day.
+    bills_from: (i8, i8),
     vat_percent: f64,
     co2_g: f64,
     times: Vec<Time>,
+    /// The end of each, and its price.
+    blocks: Vec<(f64, f64)>,
+}
+
+fn cents(most: u32) -> impl Strategy<Value = f64> {
+    (0..most).prop_map(|cents| f64::from(cents) / 100.0)
 }
 
 fn time() -> impl Strategy<Value = Time> {
     let minute =
         prop_oneof![0..1440u16, (0..24u16).prop_map(|hour| hour * 60), (0..48u16).prop_map(|half| half * 30)];
-    let days = prop::collection::vec(any::<bool>(), 7).prop_filter("some day", |days| days.contains(&true));
-    (minute.clone(), minute, days, 0..60u32).prop_map(|(from, to, days, cents)| Time {
+    let days = prop::collection::vec(any::<bool>(), 8).prop_filter("some day", |days| days.contains(&true));
+    let season = prop::option::weighted(0.4, (-2..3i64, 0..360i64));
+    (minute.clone(), minute, days, season, cents(60)).prop_map(|(from, to, days, season, price)| Time {
         from,
         to,
         days,
-        price: f64::from(cents) / 100.0,
+        season,
+        price,
+    })
+}
+
+fn blocks() -> impl Strategy<Value = Vec<(f64, f64)>> {
+    prop::collection::vec((1..200u32, cents(60)), 1..4).prop_map(|blocks| {
+        let mut end = 0;
+        let mut ending = |wide: u32| {
+            end += wide;
+            f64::from(end) / 10.0
+        };
+        blocks.into_iter().map(|(wide, price)| (ending(wide), price)).collect()
     })
 }
 
 fn holds() -> impl Strategy<Value = Holds> {
-    let fee = || prop_oneof![Just(0u32), 0..5_000u32].prop_map(|cents| f64::from(cents) / 100.0);
-    let fees = (fee(), fee(), fee()).prop_map(|(day, month, year)| [day, month, year]);
-    (0..60u32, fees, 0..25u32, 0..500u32, prop::collection::vec(time(), 0..4)).prop_map(
-        |(cents, fees, vat, co2, times)| Holds {
-            price: f64::from(cents) / 100.0,
+    let fee = || prop_oneof![Just(0.0), cents(5_000)];
+    let rules = prop_oneof![
+        prop::collection::vec(time(), 0..4).prop_map(|times| (times, Vec::new())),
+        blocks().prop_map(|blocks| (Vec::new(), blocks)),
+    ];
+    let bills_from = prop_oneof![Just((1, 1)), (1..13i8, 1..29i8), Just((12, 31)), Just((2, 29))];
+    (cents(60), [fee(), fee(), fee()], bills_from, 0..25u32, 0..500u32, rules).prop_map(
+        |(price, fees, bills_from, vat, co2, (times, blocks))| Holds {
+            price,
             fees,
+            bills_from,
             vat_percent: vat.into(),
             co2_g: co2.into(),
             times,
+            blocks,
         },
     )
 }
 
-fn settings(from: Option<Date>, holds: &Holds) -> TariffSettings {
-    let names = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
-    let mut toml = from.map_or(String::new(), |from| format!("from = '{from}'\n"));
-    let [day, month, year] = holds.fees;
-    toml += &format!(
-        "price_per_kwh = {}\nbase_fee_per_day = {day}\nbase_fee_per_month = {month}\nbase_fee_per_year = {year}\n\
-         vat_percent = {}\nco2_g_per_kwh = {}\n",
-        holds.price, holds.vat_percent, holds.co2_g
-    );
-    for time in &holds.times {
-        let at = |minute: u16| format!("{}:{:02}", minute / 60, minute % 60);
-        let days: Vec<&str> =
-            names.into_iter().zip(&time.days).filter(|(_, is)| **is).map(|(name, _)| name).collect();
-        let (from, to, days) = (at(time.from), at(time.to), days.join(","));
-        toml +=
-            &format!("[[time]]\nhours = '{from}-{to}'\ndays = '{days}'\nprice_per_kwh = {}\n", time.price);
+impl Holds {
+    /// Without times that never hold, which are refused.
+    fn settings(&self, from: Option<Date>, second: Date) -> TariffSettings {
+        let names = ["mon", "tue", "wed", "thu", "fri", "sat", "sun", "holiday"];
+        let mut toml = from.map_or(String::new(), |from| format!("from = '{from}'\n"));
+        let ([day, month, year], (of, on)) = (self.fees, self.bills_from);
+        toml += &format!(
+            "price_per_kwh = {}\nbase_fee_per_day = {day}\nbase_fee_per_month = {month}\nbase_fee_per_year = {year}\n\
+             vat_percent = {}\nco2_g_per_kwh = {}\nbills_from = '{of:02}-{on:02}'\n",
+            self.price, self.vat_percent, self.co2_g
+        );
+        for time in &self.times {
+            let at = |minute: u16| format!("{}:{:02}", minute / 60, minute % 60);
+            let days = names.into_iter().zip(&time.days).filter(|(_, is)| **is).map(|(name, _)| name);
+            let (from, to, days) = (at(time.from), at(time.to), days.collect::<Vec<_>>().join(","));
+            toml += &format!(
+                "[[time]]\nhours = '{from}-{to}'\ndays = '{days}'\nprice_per_kwh = {}\n",
+                time.price
+            );
+            if let Some([first, last]) = time.season(second) {
+                let day = |date: Date| format!("{:02}-{:02}", date.month(), date.day());
+                toml += &format!("season = '{} to {}'\n", day(first), day(last));
+            }
+        }
+        for (up_to, price) in &self.blocks {
+            toml += &format!("[[block]]\nup_to_kwh = {up_to}\nprice_per_kwh = {price}\n");
+        }
+        toml_edit::de::from_str(&toml).unwrap()
     }
-    toml_edit::de::from_str(&toml).unwrap()
+
+    fn names_holidays(&self) -> bool {
+        self.times.iter().any(|time| time.days[7])
+    }
+
+    fn begins_month(&self, date: Date) -> bool {
+        date.day() == self.bills_from.1.min(date.days_in_month())
+    }
+
+    fn begins_year(&self, date: Date) -> bool {
+        date.month() == self.bills_from.0 && self.begins_month(date)
+    }
+}
+
+impl Time {
+    /// Its first and last day in some year.
+    fn season(&self, second: Date) -> Option<[Date; 2]> {
+        let (from, days) = self.season?;
+        let first = second.saturating_add(from.days());
+        Some([first, first.saturating_add(days.days())])
+    }
+
+    fn contains(&self, date: Date, minute: u16, is_holiday: bool, second: Date) -> bool {
+        // From one minute of the day to the other, as a clock goes.
+        let passed = |since: u16| (1440 + minute - since) % 1440;
+        let length = match (1440 + self.to - self.from) % 1440 {
+            0 => 1440,
+            some => some,
+        };
+        let day = if is_holiday { 7 } else { date.weekday().to_monday_zero_offset() as usize };
+        let in_season = self.season(second).is_none_or(|[first, last]| {
+            // Of some year, by the names of its days.
+            let named = |date: Date| (date.month(), date.day());
+            let mut at = named(first);
+            loop {
+                if at == named(date) {
+                    return true;
+                }
+                if at == named(last) {
+                    return false;
+                }
+                let next = Date::new(2024, at.0, at.1).unwrap().tomorrow().unwrap();
+                at = named(next);
+            }
+        });
+        passed(self.from) < length && self.days[day] && in_season
+    }
 }
 
 fn local(minute: i64, zone: &TimeZone) -> DateTime {
@@ -111,45 +187,75 @@ fn local(minute: i64, zone: &TimeZone) -> DateTime {
 /// Energy, fee and g of CO₂.
 type Amounts = [f64; 3];
 
-/// What the minutes of a span cost, one by one.
-fn naive(
-    span: Range<i64>,
-    pulses: &[u32],
-    first: i64,
-    tariffs: &[(Date, Holds)],
-    zone: &TimeZone,
-) -> Amounts {
-    let midnight = |date: Date| date.to_zoned_datetime(zone.clone()).unwrap().timestamp().as_second() / 60;
-    let length = |from: Date, to: Date| (midnight(to) - midnight(from)) as f64;
-    let mut lengths = HashMap::new();
-    let mut lengths_at = |date: Date| {
-        *lengths.entry(date).or_insert_with(|| {
-            let (month, year) = (date.first_of_month(), date.first_of_year());
-            [
-                length(date, date.saturating_add(1.day())),
-                length(month, month.saturating_add(1.month())),
-                length(year, year.saturating_add(1.year())),
-            ]
-        })
-    };
-    let mut all = [0.0; 3];
-    for at in span {
-        let shown = local(at, zone);
-        let date = shown.date();
-        let (_, holds) = tariffs.iter().rev().find(|(from, _)| *from <= date).unwrap();
-        let minute = shown.hour() as u16 * 60 + shown.minute() as u16;
-        let fits = |time: &&Time| {
-            time.days[date.weekday().to_monday_zero_offset() as usize] && time.contains(minute)
-        };
-        let price = holds.times.iter().find(fits).map_or(holds.price, |time| time.price);
-        let taxed = 1.0 + holds.vat_percent / 100.0;
-        let kwh = f64::from(pulses[(at - first) as usize]) / 1000.0;
-        all[0] += kwh * price * taxed;
-        let fees = holds.fees.iter().zip(lengths_at(date));
-        all[1] += taxed * fees.map(|(fee, minutes)| fee / minutes).sum::<f64>();
-        all[2] += kwh * holds.co2_g;
+/// What was recorded, and what holds.
+struct Case {
+    zone: TimeZone,
+    tariffs: Vec<(Date, Holds)>,
+    holidays: Vec<Date>,
+    second: Date,
+}
+
+impl Case {
+    fn midnight(&self, date: Date) -> i64 {
+        date.to_zoned_datetime(self.zone.clone()).unwrap().timestamp().as_second() / 60
     }
-    all
+
+    /// The minutes from the last day that is one to the next, around a date.
+    fn length(&self, date: Date, begins: impl Fn(Date) -> bool) -> f64 {
+        let (mut first, mut next) = (date, date.tomorrow().unwrap());
+        while !begins(first) {
+            first = first.yesterday().unwrap();
+        }
+        while !begins(next) {
+            next = next.tomorrow().unwrap();
+        }
+        (self.midnight(next) - self.midnight(first)) as f64
+    }
+
+    fn fee_per_minute(&self, holds: &Holds, date: Date) -> f64 {
+        let lengths = [
+            self.length(date, |_| true),
+            self.length(date, |date| holds.begins_month(date)),
+            self.length(date, |date| holds.begins_year(date)),
+        ];
+        holds.fees.iter().zip(lengths).map(|(fee, minutes)| fee / minutes).sum()
+    }
+
+    /// What each minute costs, from the first on.
+    fn naive(&self, first: i64, pulses: &[u32]) -> Vec<Amounts> {
+        let mut fees = HashMap::new();
+        // Of the month of a bill, or since a tariff began.
+        let (mut used, mut before) = (0.0, None);
+        let each = |(at, pulses): (i64, &u32)| {
+            let shown = local(at, &self.zone);
+            let date = shown.date();
+            let (from, holds) = self.tariffs.iter().rev().find(|(from, _)| *from <= date).unwrap();
+            if before.replace(date) != Some(date) && (*from == date || holds.begins_month(date)) {
+                used = 0.0;
+            }
+            let taxed = 1.0 + holds.vat_percent / 100.0;
+            let kwh = f64::from(*pulses) / 1000.0;
+            let minute = shown.hour() as u16 * 60 + shown.minute() as u16;
+            let is_holiday = holds.names_holidays() && self.holidays.contains(&date);
+            let fits = |time: &&Time| time.contains(date, minute, is_holiday, self.second);
+            let price = holds.times.iter().find(fits).map_or(holds.price, |time| time.price);
+            // Each of the pulses has its block.
+            let mut energy = 0.0;
+            for _ in 0..*pulses {
+                let block = holds.blocks.iter().find(|(up_to, _)| used + 0.0005 < *up_to);
+                energy += 0.001 * block.map_or(price, |(_, price)| *price);
+                used += 0.001;
+            }
+            let fee = *fees.entry(date).or_insert_with(|| self.fee_per_minute(holds, date));
+            [energy * taxed, fee * taxed, kwh * holds.co2_g]
+        };
+        (first..).zip(pulses).map(each).collect()
+    }
+}
+
+fn sum(amounts: &[Amounts]) -> Amounts {
+    let add = |all: Amounts, one: &Amounts| [all[0] + one[0], all[1] + one[1], all[2] + one[2]];
+    amounts.iter().fold([0.0; 3], add)
 }
 
 /// A ledger in which each minute from the first on has so many pulses; none where nobody watched.
@@ -197,23 +303,34 @@ fn rows(
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 32, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn days_cost_what_their_minutes_cost(
         days in 0..DAYS.len(),
         (first_holds, then_holds) in (holds(), holds()),
         changed_after in 0..3i64,
+        holidays in prop::collection::vec(0..3i64, 0..3),
         recorded in prop::collection::vec(prop::option::weighted(0.9, 0..200u32), 3 * 24),
     ) {
         let (zone, from) = DAYS[days];
         let (zone, from): (TimeZone, Date) = (TimeZone::get(zone).unwrap(), from.parse().unwrap());
         let changed = from.saturating_add(changed_after.days());
-        let all = [settings(None, &first_holds), settings(Some(changed), &then_holds)];
-        let tariffs = SiteTariffs::new("EUR", &all).unwrap().of(Medium::Electricity).clone();
-        let naive_tariffs = [(Date::constant(2000, 1, 1), first_holds), (changed, then_holds)];
+        let mut holidays: Vec<Date> = holidays.into_iter().map(|after| from.saturating_add(after.days())).collect();
+        // Some day, because without any a price for holidays is refused.
+        holidays.push(Date::constant(2020, 1, 1));
+        let named: Vec<Holiday> = holidays.iter().map(|date| Holiday::Once(*date)).collect();
+        let second = from.tomorrow().unwrap();
+        let all = [first_holds.settings(None, second), then_holds.settings(Some(changed), second)];
+        let site = SiteTariffs::new("EUR", &all, &named);
+        // A time that never holds.
+        prop_assume!(site.as_ref().err().is_none_or(|error| !error.to_string().contains("never holds")));
+        let tariffs: Arc<Tariffs> =
+            site.unwrap().of(&"hq/main".parse().unwrap(), Medium::Electricity, true).into();
+        let of_all = [(Date::constant(2000, 1, 1), first_holds), (changed, then_holds)];
+        let case = Case { zone: zone.clone(), tariffs: of_all.into(), holidays, second };
 
-        let day = |ago: i64| Period::with_day(PeriodKind::Day, from.saturating_add(ago.days()), &zone);
+        let day = |after: i64| Period::with_day(PeriodKind::Day, from.saturating_add(after.days()), &zone);
         let span = day(0).span.start..day(2).span.end;
         let (first, last) = (span.start.epoch_minutes(), span.end.epoch_minutes());
         // Each hour has its own number of pulses, or nobody watched.
@@ -223,10 +340,11 @@ proptest! {
         let folder = tempfile::TempDir::new().unwrap();
         let (ledger, meter) = ledger(&folder, first, &pulses);
         let counted: Vec<u32> = pulses.iter().map(|pulses| pulses.unwrap_or_default()).collect();
-        let reckon = |span: Range<i64>| naive(span, &counted, first, &naive_tariffs, &zone);
+        let minutes = case.naive(first, &counted);
+        let reckon = |span: Range<i64>| sum(&minutes[(span.start - first) as usize..(span.end - first) as usize]);
 
-        let hours_of = |span: &Range<Minute>| hours(&ledger, &meter, span, (&zone, &tariffs)).unwrap();
-        let cost = tariffs.cost(&hours_of(&span), span.end, &zone).unwrap();
+        let read = hours(&ledger, &meter, &span, (&zone, &tariffs)).unwrap();
+        let cost = tariffs.cost(&Sum::default(), &read, span.end, &zone).unwrap();
         let expected = reckon(first..last);
         prop_assert!(is_same([cost.energy, cost.fee, cost.co2_g], expected), "{cost:?} instead of {expected:?}");
         for step in [Step::Minute, Step::HOUR, Step::DAY] {
@@ -235,6 +353,12 @@ proptest! {
                 let expected = reckon(start..end);
                 prop_assert!(is_same(said, expected), "{step:?} from {start}: {said:?} instead of {expected:?}");
             }
+        }
+        // From the second day on: what was used on the first counts all the same.
+        let later = day(1).span.start..span.end;
+        for (start, said) in rows(&ledger, &meter, Step::DAY, &later, (&zone, &tariffs)) {
+            let expected = reckon(start..Step::DAY.next(Minute::nearest(start), &zone).epoch_minutes());
+            prop_assert!(is_same(said, expected), "day from {start}: {said:?} instead of {expected:?}");
         }
     }
 }

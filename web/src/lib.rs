@@ -99,7 +99,7 @@ impl Web {
         let Self { settings, listener, access, .. } = self;
         let zone = settings.zone();
         let disk = settings.ledger.clone();
-        let tariffs = SiteTariffs::new(&settings.currency, &settings.tariff)
+        let tariffs = SiteTariffs::new(&settings.currency, &settings.tariff, &settings.holidays)
             .map_err(|error| SettingsError::new(error.to_string()))?;
         let meters = settings::meters::SiteMeters::new(&settings.meter)?;
         let ledger = ledger::reader::LedgerReader::start(settings.ledger, zone, tariffs, meters)

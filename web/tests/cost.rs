@@ -6,6 +6,7 @@ mod site;
 
 use jiff::ToSpan;
 use jiff::civil::Date;
+use meter_ledger::Ledger;
 use meter_messages::Minute;
 use site::{Site, berlin, pulses, record};
 use tempfile::TempDir;
@@ -211,4 +212,83 @@ fn without_a_tariff_no_cost_is_shown() {
     let site = Site::start();
     assert!(!site.get("/m/hq/main").text().contains("id=\"cost\""));
     assert!(site.json("/api/v1/meters/hq/main")["cost"].is_null());
+}
+
+/// What October 2025 and a day of it cost.
+fn october(site: &Site, meter: &str) -> [f64; 2] {
+    ["from=2025-10-01&to=2025-11-01&step=month", "from=2025-10-25&to=2025-10-26&step=day"].map(|asked| {
+        let data = site.json(&format!("/api/v1/meters/{meter}/energy.json?{asked}"));
+        data["rows"][0]["cost"].as_f64().unwrap_or_else(|| panic!("{meter}: {data}"))
+    })
+}
+
+#[test]
+fn a_base_fee_is_paid_at_one_meter_of_a_contract() {
+    let dir = TempDir::new().unwrap();
+    let minutes = record(dir.path(), "Haus");
+    for name in ["hq/oven", "hq/heat-pump", "office/main"] {
+        site::record_meter(dir.path(), &name.parse().unwrap(), name);
+    }
+    // Known, but never recorded: it would be the first by its name.
+    let mut ledger = Ledger::open(&dir.path().join("ledger.sqlite")).unwrap();
+    let mut batch = ledger.batch().unwrap();
+    batch.register(&"hq/attic".parse().unwrap(), &site::info("Attic")).unwrap();
+    batch.commit().unwrap();
+    drop(ledger);
+    let site = Site::at_cost(
+        dir,
+        1,
+        "[[tariff]]\nprice_per_kwh = 0.30\nbase_fee_per_month = 74.5\n\
+         [[tariff]]\nfor = 'hq/heat-pump'\nprice_per_kwh = 0.20\nbase_fee_per_month = 7.45\n",
+    );
+    let used = |first: &str, last: &str| {
+        site::kwh(&minutes, |at| (day(first)..=day(last)).contains(&local(at).date()))
+    };
+    let (month, one) = (used("2025-10-01", "2025-10-31"), used("2025-10-25", "2025-10-25"));
+    // October has 745 hours.
+    for (meter, price, of_month) in [
+        ("hq/main", 0.30, 74.5),
+        ("hq/oven", 0.30, 0.0),
+        ("hq/heat-pump", 0.20, 7.45),
+        ("office/main", 0.30, 74.5),
+    ] {
+        let expected = [month * price + of_month, one * price + of_month * 24.0 / 745.0];
+        for (said, expected) in october(&site, meter).into_iter().zip(expected) {
+            assert!((said - expected).abs() < 0.005, "{meter}: {said} instead of {expected}");
+        }
+        let page = site.get(&format!("/m/{meter}/month/2025-10?lang=en")).text();
+        let shown = euros(expected[0]);
+        assert!(page.contains(&format!(">{shown}<")), "{meter}: {shown}");
+    }
+    assert!(site.json("/api/v1/meters/hq/oven")["cost"]["month"].is_number());
+    assert!(site.json("/api/v1/meters/hq/attic")["cost"].is_null(), "nobody knows what it counts");
+}
+
+#[test]
+fn blocks_go_on_from_what_the_month_has_used() {
+    let dir = TempDir::new().unwrap();
+    let minutes = record(dir.path(), "Haus");
+    let site = Site::at_cost(
+        dir,
+        1,
+        "[[tariff]]\nprice_per_kwh = 0.30\n[[tariff.block]]\nup_to_kwh = 250\nprice_per_kwh = 0.10\n",
+    );
+    let used =
+        |last: &str| site::kwh(&minutes, |at| (day("2025-10-01")..=day(last)).contains(&local(at).date()));
+    let cost = |kwh: f64| kwh.min(250.0) * 0.10 + (kwh - 250.0).max(0.0) * 0.30;
+    let (before, until, whole) = (used("2025-10-24"), used("2025-10-25"), used("2025-10-31"));
+    assert!(before < 250.0 && 250.0 < until, "the block ends within the day: {before} to {until}");
+    let expected = [cost(whole), cost(until) - cost(before)];
+    for (said, expected) in october(&site, "hq/main").into_iter().zip(expected) {
+        assert!((said - expected).abs() < 0.005, "{said} instead of {expected}");
+    }
+    for (path, expected) in [("day/2025-10-25", expected[1]), ("month/2025-10", expected[0])] {
+        let (amount, rows) = costs(&site, path);
+        assert_eq!(amount.unwrap(), euros(expected), "{path}");
+        let hours_or_days: f64 =
+            rows.iter().filter_map(|row| row[2].split('\u{a0}').next()?.parse::<f64>().ok()).sum();
+        assert!((hours_or_days - expected).abs() < 0.2, "{path}: {hours_or_days}");
+    }
+    let in_year = costs(&site, "year/2025").1.into_iter().find(|row| row[0].starts_with("October")).unwrap();
+    assert_eq!(in_year[2], euros(expected[0]));
 }

@@ -7,7 +7,7 @@ use jiff::tz::TimeZone;
 use meter_ledger::{Ledger, LedgerError, RecordedMeter, Sum};
 use meter_messages::{Minute, PeriodKind};
 
-use crate::hours::{Hour, hours};
+use crate::hours::{Hour, hours, used_before};
 use crate::local_time::local;
 use crate::step::Step;
 use crate::tariff::{Cost, Prices, Tariffs};
@@ -33,7 +33,7 @@ pub struct Rows {
     pub step: Step,
     /// Whose clock the steps go by.
     pub zone: TimeZone,
-    /// What the meter's medium costs.
+    /// What the meter costs.
     pub tariffs: Arc<Tariffs>,
     /// What is still to be read.
     pub rest: Range<Minute>,
@@ -78,7 +78,7 @@ impl Rows {
         if parts.iter().all(|(_, sum)| sum.minutes == 0) {
             self.skip_what_is_not_there(ledger)?;
         }
-        let mut prices = self.tariffs.prices(&self.zone);
+        let mut prices = self.prices(ledger, bounds[0])?;
         let mut parts = parts.as_slice();
         let rows = bounds.windows(2).map(|step| {
             let (of_step, later) = parts.split_at(parts.partition_point(|(part, _)| part.start < step[1]));
@@ -97,6 +97,12 @@ impl Rows {
         }
         let steps = bounds.windows(2).map(|step| step[0]..step[1]);
         Ok(steps.zip(ledger.sums(&self.meter, bounds)?).collect())
+    }
+
+    /// Those from a minute on, where it may matter how much was used before.
+    fn prices(&self, ledger: &Ledger, from: Minute) -> Result<Prices<'_>, LedgerError> {
+        let before = used_before(ledger, &self.meter, from, (&self.zone, &self.tariffs))?;
+        Ok(self.tariffs.prices(&self.zone).after(&before, from))
     }
 
     fn row(&self, start: Minute, parts: &[Hour], prices: &mut Prices<'_>) -> Row {

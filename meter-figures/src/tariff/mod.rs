@@ -1,11 +1,18 @@
-//! What energy, gas and water cost: by date, day of the week and time of day. Pure.
+//! What energy, gas and water cost: by meter, date, day of the week, holiday, season, time of day, and by how much was
+//! used before. Pure.
 //!
 //! The cost of a time follows from its hours; one in which a price changes is in pieces. A base fee is spread over
-//! the minutes of its day, month or year, watched or not.
+//! the minutes of its day, month or year, watched or not, and is paid at one meter.
 
+mod billing;
+mod blocks;
+mod holidays;
 mod prices;
 mod rates;
+mod scope;
 mod settings;
+mod site;
+mod times;
 
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -13,65 +20,48 @@ use std::sync::Arc;
 
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
-use meter_messages::{Medium, Minute, PeriodKind};
+use meter_ledger::Sum;
+use meter_messages::{Minute, PeriodKind};
 
+pub use self::billing::BillingDay;
+pub use self::holidays::Holiday;
 pub use self::prices::{Cost, Prices};
 use self::rates::Tariff;
-pub use self::settings::{TariffError, TariffSettings, TimeSettings};
+pub use self::scope::Scope;
+pub use self::settings::{BlockSettings, TariffError, TariffSettings, TimeSettings};
+pub use self::site::SiteTariffs;
 use crate::hours::Hour;
 use crate::local_time::local;
-use crate::period::Period;
+use crate::period::{Period, pieces};
 
-/// All tariffs of a site.
-#[derive(Debug, Clone, Default)]
-pub struct SiteTariffs([Arc<Tariffs>; 3]);
-
-impl SiteTariffs {
-    /// Checks what the settings say.
-    pub fn new(currency: &str, settings: &[TariffSettings]) -> Result<Self, TariffError> {
-        let currency = if currency == "EUR" { "€" } else { currency };
-        let mut by_medium = Self::default();
-        for medium in Medium::ALL {
-            let of_medium = settings.iter().filter(|tariff| tariff.medium == medium);
-            by_medium.0[medium as usize] = Tariffs::new(currency, of_medium)?.into();
-        }
-        Ok(by_medium)
-    }
-
-    /// What such a medium costs.
-    pub fn of(&self, medium: Medium) -> &Arc<Tariffs> {
-        &self.0[medium as usize]
-    }
-}
-
-/// The tariffs of a medium.
+/// The tariffs of a meter.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Tariffs {
     currency: String,
-    /// Ascending.
-    tariffs: Vec<Tariff>,
+    /// Ascending; with each, whether its base fee is paid here.
+    tariffs: Vec<(Arc<Tariff>, bool)>,
+    holidays: Arc<[Holiday]>,
     /// The minutes of the day in which a price may change within an hour, ascending.
     changes: Vec<u16>,
 }
 
 impl Tariffs {
-    fn new<'settings>(
-        currency: &str,
-        settings: impl Iterator<Item = &'settings TariffSettings>,
-    ) -> Result<Self, TariffError> {
-        let mut tariffs = settings.map(Tariff::new).collect::<Result<Vec<_>, _>>()?;
-        tariffs.sort_by_key(|tariff| tariff.from);
-        if let Some(two) = tariffs.windows(2).find(|two| two[0].from == two[1].from) {
-            return Err(TariffError(format!("two tariffs begin on {}", two[0].from)));
-        }
-        let changes = tariffs.iter().flat_map(Tariff::changes).filter(|minute| minute % 60 > 0);
+    fn new(currency: &str, tariffs: Vec<(Arc<Tariff>, bool)>, holidays: Arc<[Holiday]>) -> Self {
+        let times = tariffs.iter().flat_map(|(tariff, _)| &tariff.times);
+        let changes = times.flat_map(|(time, _)| time.bounds()).filter(|minute| minute % 60 > 0);
         let changes: BTreeSet<u16> = changes.collect();
-        Ok(Self { currency: currency.to_owned(), changes: changes.into_iter().collect(), tariffs })
+        let changes = changes.into_iter().collect();
+        Self { currency: currency.to_owned(), tariffs, holidays, changes }
     }
 
-    /// The tariff of a day.
-    fn at(&self, date: Date) -> Option<&Tariff> {
-        self.tariffs.iter().rev().find(|tariff| tariff.from <= date)
+    /// The tariff of a day, and whether its base fee is paid here.
+    fn on(&self, date: Date) -> Option<(&Tariff, bool)> {
+        let tariff = self.tariffs.iter().rev().find(|(tariff, _)| tariff.from <= date)?;
+        Some((&tariff.0, tariff.1))
+    }
+
+    fn has_holiday(&self, date: Date) -> bool {
+        self.holidays.iter().any(|holiday| holiday.is_on(date))
     }
 
     /// The pieces of a local hour between which a price may change: mostly one.
@@ -81,7 +71,7 @@ impl Tariffs {
             return pieces;
         }
         let start = local(hour.start, zone);
-        let start = start.hour() as i64 * 60 + start.minute() as i64;
+        let start = i64::from(start.hour()) * 60 + i64::from(start.minute());
         for change in &self.changes {
             let at = Minute::nearest(hour.start.epoch_minutes() + i64::from(*change) - start);
             if let Some(last) = pieces.last_mut().filter(|last| last.start < at && at < last.end) {
@@ -90,6 +80,14 @@ impl Tariffs {
             }
         }
         pieces
+    }
+
+    /// From where on it matters for the cost of a minute how much was used: from the beginning of the month where its
+    /// tariff has blocks, else from the minute itself.
+    pub fn counted_from(&self, at: Minute, zone: &TimeZone) -> Minute {
+        let date = Period::containing(PeriodKind::Day, at, zone).first_day(zone);
+        let blocks = self.on(date).filter(|(tariff, _)| !tariff.blocks.is_empty());
+        blocks.map_or(at, |(tariff, _)| tariff.counted_together(date, zone).start)
     }
 
     /// What stands behind an amount.
@@ -103,9 +101,12 @@ impl Tariffs {
     }
 
     /// What hours, or pieces of them, cost; `None` where no tariff is known for one of them. Those from
-    /// `until` on are still to come.
-    pub fn cost(&self, hours: &[Hour], until: Minute, zone: &TimeZone) -> Option<Cost> {
+    /// `until` on are still to come. `before` is what was used from [`Tariffs::counted_from`] up to the first.
+    pub fn cost(&self, before: &Sum, hours: &[Hour], until: Minute, zone: &TimeZone) -> Option<Cost> {
         let mut prices = self.prices(zone);
+        if let Some((first, _)) = hours.first() {
+            prices = prices.after(before, first.start);
+        }
         let begun = hours.iter().filter(|(hour, _)| hour.start < until);
         let costs = begun.map(|(hour, sum)| prices.cost(hour, sum));
         let cost = costs.sum::<Option<Cost>>()?;
@@ -118,7 +119,7 @@ impl Tariffs {
     }
 
     /// What a month costs that will use so much, of which some is known: the rest
-    /// at the mean price until now.
+    /// at the mean price until now, and the base fee of all its days.
     pub fn expected(
         &self,
         so_far: &Cost,
@@ -126,152 +127,22 @@ impl Tariffs {
         at: Minute,
         zone: &TimeZone,
     ) -> Option<f64> {
-        let tariff = self.at(local(at, zone).date())?;
-        let minutes = |kind| Period::containing(kind, at, zone).minutes() as f64;
-        // Of each fee as much as falls in the month.
-        let month = minutes(PeriodKind::Month);
-        let fee = tariff.fees.iter().filter(|(_, fee)| *fee != 0.0);
-        let fee = fee.fold(0.0, |all, (kind, fee)| {
-            let times = match kind {
-                PeriodKind::Day => f64::from(local(at, zone).date().days_in_month()),
-                kind => month / minutes(*kind),
-            };
-            all + fee * times
-        });
-        (known > 0.0).then(|| so_far.energy * quantity / known + fee)
+        let (tariff, _) = self.on(local(at, zone).date())?;
+        let month = Period::containing(PeriodKind::Month, at, zone).span;
+        let mut prices = self.prices(zone);
+        let days = pieces(PeriodKind::Day, &month, zone);
+        let fee = days
+            .iter()
+            .fold(0.0, |all, day| all + prices.fee_per_minute(day.span.start) * day.minutes() as f64);
+        let energy = if !tariff.blocks.is_empty() && tariff.bills_from.is_first_of_month() {
+            tariff.blocks.cost(0.0..quantity, tariff.price)
+        } else {
+            so_far.energy * quantity / known
+        };
+        (known > 0.0).then_some(energy + fee)
     }
 }
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
-mod tests {
-    use jiff::ToSpan;
-    use jiff::civil::{Date, DateTime};
-    use meter_ledger::Sum;
-
-    use super::*;
-    use crate::local_time::midnight;
-
-    fn tariffs(toml: &str) -> Result<Tariffs, String> {
-        #[derive(serde::Deserialize)]
-        struct All {
-            tariff: Vec<TariffSettings>,
-        }
-        let all: All = toml_edit::de::from_str(toml).map_err(|error| error.to_string())?;
-        let all = SiteTariffs::new("EUR", &all.tariff).map_err(|error| error.to_string())?;
-        Ok(all.of(Medium::Electricity).as_ref().clone())
-    }
-
-    const NIGHT: &str = "[[tariff]]\nfrom = '2025-01-01'\nprice_per_kwh = 0.30\nvat_percent = 20\n\
-                         [[tariff.time]]\nhours = '22-6'\ndays = 'mon-fri'\nprice_per_kwh = 0.20\n\
-                         [[tariff]]\nfrom = '2026-01-01'\nprice_per_kwh = 0.40\n";
-
-    fn price(tariffs: &Tariffs, local: &str) -> f64 {
-        let local: DateTime = local.parse().unwrap();
-        (tariffs.at(local.date()).unwrap().price_at(local) * 1000.0).round() / 1000.0
-    }
-
-    #[test]
-    fn prices_follow_date_day_and_hour() {
-        let tariffs = tariffs(NIGHT).unwrap();
-        for (at, expected) in [
-            ("2025-06-12T21:59", 0.36),
-            ("2025-06-12T22:00", 0.24),
-            ("2025-06-13T05:00", 0.24),
-            ("2025-06-13T06:00", 0.36),
-            ("2025-06-14T23:00", 0.36), // Saturday
-            ("2025-12-31T23:00", 0.24),
-            ("2026-01-01T00:00", 0.40),
-        ] {
-            assert_eq!(price(&tariffs, at), expected, "{at}");
-        }
-    }
-
-    #[test]
-    fn a_price_may_change_in_any_minute() {
-        let tariffs = tariffs(
-            "[[tariff]]\nprice_per_kwh = 0.30\n\
-             [[tariff.time]]\nhours = '00:30-07:30'\nprice_per_kwh = 0.10\n\
-             [[tariff.time]]\nhours = '23:50 - 0:05'\nprice_per_kwh = 0.20\n\
-             [[tariff.time]]\nhours = '12-12'\ndays = 'sun'\nprice_per_kwh = 0.25",
-        )
-        .unwrap();
-        for (at, expected) in [
-            ("2026-11-24T00:04", 0.20),
-            ("2026-11-24T00:05", 0.30),
-            ("2026-11-24T00:29", 0.30),
-            ("2026-11-24T00:30", 0.10),
-            ("2026-11-24T07:29", 0.10),
-            ("2026-11-24T07:30", 0.30),
-            ("2026-11-24T23:50", 0.20),
-            ("2026-11-29T15:00", 0.25), // all of Sunday
-        ] {
-            assert_eq!(price(&tariffs, at), expected, "{at}");
-        }
-        let zone = TimeZone::UTC;
-        let pieces = |at: &str| {
-            let at: Minute = at.parse().unwrap();
-            let pieces = tariffs.pieces(&(at..Minute::nearest(at.epoch_minutes() + 60)), &zone);
-            pieces.iter().map(|piece| piece.end.epoch_minutes() - at.epoch_minutes()).collect::<Vec<_>>()
-        };
-        assert_eq!(pieces("2026-11-24T00:00:00Z"), [5, 30, 60]);
-        assert_eq!(pieces("2026-11-24T12:00:00Z"), [60]);
-        assert_eq!(pieces("2026-11-24T23:00:00Z"), [50, 60]);
-    }
-
-    #[test]
-    fn nonsense_is_refused_by_name() {
-        for (toml, said) in [
-            ("[[tariff]]\nprice_per_kwh = 0.3\n[[tariff.time]]\nhours = '22'\nprice_per_kwh = 1", "22-6"),
-            ("[[tariff]]\nprice_per_kwh = 0.3\n[[tariff.time]]\nhours = '5-25'\nprice_per_kwh = 1", "22-6"),
-            ("[[tariff]]\nprice_per_kwh = 0.3\n[[tariff.time]]\nhours = '5:60-6'\nprice_per_kwh = 1", "22-6"),
-            ("[[tariff]]\nprice_per_kwh = 0.3\n[[tariff.time]]\nhours = '5:3-6'\nprice_per_kwh = 1", "22-6"),
-            (
-                "[[tariff]]\nprice_per_kwh = 0.3\n[[tariff.time]]\nhours = '5-24:01'\nprice_per_kwh = 1",
-                "22-6",
-            ),
-            ("[[tariff]]\nprice_per_kwh = 0.3\n[[tariff.time]]\nhours = '+5-6'\nprice_per_kwh = 1", "22-6"),
-            (
-                "[[tariff]]\nprice_per_kwh = 0.3\n[[tariff.time]]\ndays = 'someday'\nprice_per_kwh = 1",
-                "mon-fri",
-            ),
-            ("[[tariff]]\nprice_per_kwh = inf", "not a possible price"),
-            ("[[tariff]]\nprice_per_kwh = 1\n[[tariff]]\nprice_per_kwh = 2", "two tariffs"),
-            ("[[tariff]]\nprice = 1", "price"),
-            ("[[tariff]]\nvat_percent = 1", "no price"),
-            ("[[tariff]]\nprice_per_m3 = 1", "electricity must be per_kwh"),
-            ("[[tariff]]\nmedium = 'gas'\nprice_per_kwh = 1", "gas must be per_m3"),
-        ] {
-            let error = tariffs(toml).unwrap_err();
-            assert!(error.contains(said), "{toml}: {error}");
-        }
-    }
-
-    #[test]
-    fn a_month_of_any_length_has_the_whole_fee() {
-        let zone = TimeZone::get("Europe/Berlin").unwrap();
-        let tariffs =
-            tariffs("[[tariff]]\nprice_per_kwh = 0.3\nbase_fee_per_month = 12\nvat_percent = 19").unwrap();
-        // February of a leap year, and the months with 23 and 25 hours in a day.
-        for first in ["2024-02-01", "2025-03-01", "2025-10-01"] {
-            let first: Date = first.parse().unwrap();
-            let end = midnight(first.saturating_add(1.month()), &zone);
-            let hours: Vec<_> = (midnight(first, &zone).epoch_minutes()..end.epoch_minutes())
-                .step_by(60)
-                .map(|at| (Minute::nearest(at)..Minute::nearest(at + 60), Sum::default()))
-                .collect();
-            let cost = tariffs.cost(&hours, end, &zone).unwrap();
-            assert!((cost.total() - 12.0 * 1.19).abs() < 1e-9, "{first}: {cost:?}");
-        }
-    }
-
-    #[test]
-    fn without_a_tariff_there_is_no_cost() {
-        let zone = TimeZone::UTC;
-        let hour = (Minute::nearest(29_000_040)..Minute::nearest(29_000_100), Sum::default());
-        let of = |tariffs: &Tariffs| tariffs.cost(std::slice::from_ref(&hour), hour.0.end, &zone);
-        assert_eq!(of(&Tariffs::default()), None);
-        let later = tariffs("[[tariff]]\nfrom = '2090-01-01'\nprice_per_kwh = 1").unwrap();
-        assert_eq!(of(&later), None, "before the first one");
-    }
-}
+mod tests;

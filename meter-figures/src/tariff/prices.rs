@@ -2,11 +2,14 @@
 
 use std::ops::Range;
 
+use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use meter_ledger::Sum;
 use meter_messages::{Minute, PeriodKind};
 
 use super::Tariffs;
+use super::rates::Tariff;
+use super::times::PricedDay;
 use crate::local_time::local;
 use crate::period::Period;
 
@@ -38,67 +41,123 @@ impl Cost {
     }
 }
 
-/// Prices as time goes on. What holds in a piece of an hour, and how long its day, month and year are, are worked
-/// out once.
+/// Prices as time goes on: what holds on a day, and in a piece of an hour, is worked out once.
 #[derive(Debug)]
 pub struct Prices<'site> {
     tariffs: &'site Tariffs,
     zone: &'site TimeZone,
-    /// The day, the month and the year that a fee was last asked for.
-    periods: [Option<Period>; 3],
-    piece: Option<(Range<Minute>, Option<Price>)>,
+    day: Option<Day<'site>>,
+    /// A piece of an hour, and what a unit costs in it.
+    piece: Option<(Range<Minute>, f64)>,
+    used: Option<Used>,
 }
 
-/// What holds in an hour, or in a piece of one.
-#[derive(Debug, Clone, Copy)]
-struct Price {
-    per_unit: f64,
+/// What holds on a day.
+#[derive(Debug)]
+struct Day<'site> {
+    span: Range<Minute>,
+    date: Date,
+    tariff: Option<&'site Tariff>,
+    priced: PricedDay,
     fee_per_minute: f64,
-    co2_g_per_unit: f64,
+}
+
+/// What was used so far of what a tariff's blocks count together.
+#[derive(Debug)]
+struct Used {
+    of: Date,
+    month: Range<Minute>,
+    quantity: f64,
 }
 
 impl<'site> Prices<'site> {
     pub(super) fn new(tariffs: &'site Tariffs, zone: &'site TimeZone) -> Self {
-        Self { tariffs, zone, periods: [None, None, None], piece: None }
+        Self { tariffs, zone, day: None, piece: None, used: None }
     }
 
-    /// What a local hour, or a part of one, costs in which no price changes; `None` before the first tariff.
+    /// Goes on at a minute before which so much was used since [`Tariffs::counted_from`].
+    #[must_use]
+    pub fn after(mut self, before: &Sum, at: Minute) -> Self {
+        if let Some(tariff) = self.day(at).tariff {
+            *self.used(at, tariff) = before.counted();
+        }
+        self
+    }
+
+    /// What a local hour, or a part of one, costs in which no price changes; `None` before the first tariff. With
+    /// blocks it is what was not asked for before.
     pub fn cost(&mut self, span: &Range<Minute>, sum: &Sum) -> Option<Cost> {
-        let price = self.at(span)?;
+        let day = self.day(span.start);
+        let (tariff, fee_per_minute) = (day.tariff?, day.fee_per_minute);
         let minutes = (span.end.epoch_minutes() - span.start.epoch_minutes()) as f64;
-        Some(Cost {
-            energy: sum.counted() * price.per_unit,
-            fee: price.fee_per_minute * minutes,
-            co2_g: sum.counted() * price.co2_g_per_unit,
-        })
+        let quantity = sum.counted();
+        let energy = if tariff.blocks.is_empty() {
+            quantity * self.price(span.start, tariff)
+        } else {
+            let used = self.used(span.start, tariff);
+            let part = *used..*used + quantity;
+            *used = part.end;
+            tariff.blocks.cost(part, tariff.price)
+        };
+        Some(Cost { energy, fee: fee_per_minute * minutes, co2_g: quantity * tariff.co2_g_per_unit })
     }
 
-    fn at(&mut self, span: &Range<Minute>) -> Option<Price> {
-        if let Some((_, price)) = self.piece.as_ref().filter(|(piece, _)| piece.contains(&span.start)) {
+    /// What the base fee of a minute is.
+    pub(super) fn fee_per_minute(&mut self, at: Minute) -> f64 {
+        self.day(at).fee_per_minute
+    }
+
+    fn day(&mut self, at: Minute) -> &Day<'site> {
+        let kept = self.day.take().filter(|day| day.span.contains(&at));
+        let (tariffs, zone) = (self.tariffs, self.zone);
+        self.day.insert(kept.unwrap_or_else(|| Day::containing(at, tariffs, zone)))
+    }
+
+    fn price(&mut self, at: Minute, tariff: &Tariff) -> f64 {
+        if tariff.times.is_empty() {
+            return tariff.price;
+        }
+        if let Some((_, price)) = self.piece.as_ref().filter(|(piece, _)| piece.contains(&at)) {
             return *price;
         }
-        let price = self.looked_up(span.start);
-        let hour = Period::containing(PeriodKind::Hour, span.start, self.zone).span;
+        let shown = local(at, self.zone);
+        let minute =
+            u16::try_from(i32::from(shown.hour()) * 60 + i32::from(shown.minute())).unwrap_or_default();
+        let price = tariff.price_at(self.day(at).priced, minute);
+        let hour = Period::containing(PeriodKind::Hour, at, self.zone).span;
         let mut pieces = self.tariffs.pieces(&hour, self.zone).into_iter();
-        self.piece = pieces.find(|piece| piece.contains(&span.start)).map(|piece| (piece, price));
+        self.piece = pieces.find(|piece| piece.contains(&at)).map(|piece| (piece, price));
         price
     }
 
-    fn looked_up(&mut self, minute: Minute) -> Option<Price> {
-        let local = local(minute, self.zone).datetime();
-        let tariff = self.tariffs.at(local.date())?;
-        let zone = self.zone;
-        let fees = tariff.fees.into_iter().zip(&mut self.periods).filter(|((_, fee), _)| *fee != 0.0);
-        let of_minute = fees.map(|((kind, fee), known)| {
-            let kept = known.take().filter(|period| period.span.contains(&minute));
-            let period = known.insert(kept.unwrap_or_else(|| Period::containing(kind, minute, zone)));
-            fee / period.minutes() as f64
+    fn used(&mut self, at: Minute, tariff: &Tariff) -> &mut f64 {
+        let kept = self.used.take().filter(|used| used.of == tariff.from && used.month.contains(&at));
+        let (date, zone) = (self.day(at).date, self.zone);
+        let used = kept.unwrap_or_else(|| Used {
+            of: tariff.from,
+            month: tariff.counted_together(date, zone),
+            quantity: 0.0,
         });
-        Some(Price {
-            // Not `sum()`, which is -0 where there is no fee.
-            fee_per_minute: of_minute.fold(0.0, |all, fee| all + fee),
-            per_unit: tariff.price_at(local),
-            co2_g_per_unit: tariff.co2_g_per_unit,
-        })
+        &mut self.used.insert(used).quantity
+    }
+}
+
+impl<'site> Day<'site> {
+    fn containing(at: Minute, tariffs: &'site Tariffs, zone: &TimeZone) -> Self {
+        let span = Period::containing(PeriodKind::Day, at, zone).span;
+        let date = local(span.start, zone).date();
+        let (tariff, is_paid_here) =
+            tariffs.on(date).map_or((None, false), |(tariff, is)| (Some(tariff), is));
+        let fees = tariff.into_iter().filter(|_| is_paid_here).flat_map(|tariff| {
+            let fees = tariff.fees.into_iter().filter(|(_, fee)| *fee != 0.0);
+            fees.map(|(kind, fee)| {
+                let period = tariff.bills_from.period(kind, date, zone);
+                fee / (period.end.epoch_minutes() - period.start.epoch_minutes()) as f64
+            })
+        });
+        // Not `sum()`, which is -0 where there is no fee.
+        let fee_per_minute = fees.fold(0.0, |all, fee| all + fee);
+        let is_holiday = tariff.is_some_and(|tariff| tariff.names_holidays() && tariffs.has_holiday(date));
+        Self { span, date, tariff, priced: PricedDay::new(date, is_holiday), fee_per_minute }
     }
 }

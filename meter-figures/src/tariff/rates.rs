@@ -1,149 +1,176 @@
-//! One tariff: what holds from a day on, by day of the week and time of day. Pure.
+//! One tariff: what holds from a day on. Pure.
 
-use jiff::civil::{Date, DateTime};
-use meter_messages::{Medium, PeriodKind, Unit};
+use std::ops::Range;
 
-use super::settings::{TariffError, TariffSettings, TimeSettings};
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use meter_messages::{Medium, Meter, Minute, PeriodKind, Unit};
 
-const MINUTES_OF_DAY: u16 = 24 * 60;
+use super::billing::BillingDay;
+use super::blocks::Blocks;
+use super::scope::Scope;
+use super::settings::{BlockSettings, TariffError, TariffSettings};
+use super::times::{PricedDay, Time};
+use crate::local_time::midnight;
 
 /// What holds from a day on.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Tariff {
+    pub(super) medium: Medium,
+    pub(super) scope: Scope,
+    main_meter: Option<Meter>,
     pub(super) from: Date,
     /// With VAT, as the rest.
-    price: f64,
+    pub(super) price: f64,
     /// The fees of a day, a month and a year.
     pub(super) fees: [(PeriodKind, f64); 3],
+    pub(super) bills_from: BillingDay,
     pub(super) co2_g_per_unit: f64,
-    times: Vec<Time>,
+    /// Each with its price; the first that fits holds.
+    pub(super) times: Vec<(Time, f64)>,
+    pub(super) blocks: Blocks,
 }
 
-#[derive(Debug, Clone, PartialEq)]
-struct Time {
-    /// From one minute of the day to another, which may lie before it: then over midnight. All of the day where they
-    /// are the same.
-    from: u16,
-    to: u16,
-    /// From Monday on.
-    days: [bool; 7],
-    price: f64,
+/// At which meter a base fee is paid.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Payer<'tariff> {
+    One(&'tariff Meter),
+    /// The first of each site.
+    First,
 }
 
 impl Tariff {
     pub(super) fn new(settings: &TariffSettings) -> Result<Self, TariffError> {
         let from = settings.from.unwrap_or(Date::constant(2000, 1, 1));
-        let refuse = |said: String| TariffError(format!("tariff from {from}: {said}"));
-        let per_unit = |per_kwh, per_m3| per_unit(settings.medium, per_kwh, per_m3).map_err(refuse);
-        let needed = |price: Option<f64>| price.ok_or_else(|| refuse("it has no price".to_owned()));
-        let price = needed(per_unit(settings.price_per_kwh, settings.price_per_m3)?)?;
-        let co2_g = per_unit(settings.co2_g_per_kwh, settings.co2_g_per_m3)?.unwrap_or_default();
-        let price_at = |time: &TimeSettings| needed(per_unit(time.price_per_kwh, time.price_per_m3)?);
-        let at_times = settings.time.iter().map(price_at).collect::<Result<Vec<_>, _>>()?;
+        let refuse = |said: String| match &settings.scope {
+            Scope::All => TariffError(format!("tariff from {from}: {said}")),
+            scope => TariffError(format!("tariff for {scope} from {from}: {said}")),
+        };
+        let amounts = Amounts { medium: settings.medium, vat_percent: settings.vat_percent };
+        amounts.possible(settings.vat_percent).map_err(refuse)?;
+        check_main_meter(settings).map_err(refuse)?;
         let fees = [
             (PeriodKind::Day, settings.base_fee_per_day),
             (PeriodKind::Month, settings.base_fee_per_month),
             (PeriodKind::Year, settings.base_fee_per_year),
         ];
-        let amounts = [price, settings.vat_percent, co2_g].into_iter().chain(fees.map(|(_, fee)| fee));
-        for amount in amounts.chain(at_times) {
-            if !(amount.is_finite() && amount.abs() < 1e6) {
-                return Err(refuse(format!("{amount} is not a possible price")));
-            }
+        for (_, fee) in fees {
+            amounts.possible(fee).map_err(refuse)?;
         }
-        let taxed = |amount: f64| amount * (1.0 + settings.vat_percent / 100.0);
-        let time = |time: &TimeSettings| -> Result<Time, TariffError> {
-            let (from, to) = times_of_day(time.hours.as_deref()).ok_or_else(|| {
-                refuse("hours must be two times of day, like \"22-6\" or \"00:30-07:30\"".to_owned())
-            })?;
-            Ok(Time {
-                from,
-                to,
-                days: days(time.days.as_deref())
-                    .ok_or_else(|| refuse("days must be like \"mon-fri\" or \"sat,sun\"".to_owned()))?,
-                price: taxed(price_at(time)?),
-            })
-        };
+        let co2_g = amounts.per_unit(settings.co2_g_per_kwh, settings.co2_g_per_m3).map_err(refuse)?;
         Ok(Self {
+            medium: settings.medium,
+            scope: settings.scope.clone(),
+            main_meter: settings.main_meter.clone(),
             from,
-            price: taxed(price),
-            fees: fees.map(|(kind, fee)| (kind, taxed(fee))),
-            co2_g_per_unit: co2_g,
-            times: settings.time.iter().map(time).collect::<Result<_, _>>()?,
+            price: amounts.price(settings.price_per_kwh, settings.price_per_m3).map_err(refuse)?,
+            fees: fees.map(|(kind, fee)| (kind, amounts.taxed(fee))),
+            bills_from: settings.bills_from,
+            co2_g_per_unit: co2_g.unwrap_or_default(),
+            times: times(settings, amounts).map_err(refuse)?,
+            blocks: blocks(settings, amounts).map_err(refuse)?,
         })
     }
 
-    /// What a unit costs at a local time, with VAT.
-    pub(super) fn price_at(&self, local: DateTime) -> f64 {
-        self.times.iter().find(|time| time.fits(local)).map_or(self.price, |time| time.price)
+    /// What a unit costs on a day in a minute of it, with VAT and apart from blocks.
+    pub(super) fn price_at(&self, day: PricedDay, minute: u16) -> f64 {
+        let fitting = self.times.iter().find(|(time, _)| time.contains(day, minute));
+        fitting.map_or(self.price, |(_, price)| *price)
     }
 
-    /// The minutes of the day in which the price may change.
-    pub(super) fn changes(&self) -> impl Iterator<Item = u16> {
-        self.times.iter().flat_map(|time| [time.from, time.to])
+    /// Whether holidays are days of their own.
+    pub(super) fn names_holidays(&self) -> bool {
+        self.times.iter().any(|(time, _)| time.names_holidays)
     }
-}
 
-impl Time {
-    fn fits(&self, local: DateTime) -> bool {
-        let minute = local.hour() as u16 * 60 + local.minute() as u16;
-        let fits = match self.from < self.to {
-            true => (self.from..self.to).contains(&minute),
-            false => minute >= self.from || minute < self.to,
-        };
-        fits && self.days[local.date().weekday().to_monday_zero_offset() as usize % 7]
+    /// Whether it has a base fee.
+    pub(super) fn has_fee(&self) -> bool {
+        self.fees.iter().any(|(_, fee)| *fee != 0.0)
     }
-}
 
-/// A value per kWh or per m³: which of the two was written is the medium's.
-fn per_unit(medium: Medium, per_kwh: Option<f64>, per_m3: Option<f64>) -> Result<Option<f64>, String> {
-    let (right, wrong, key) = match medium.unit() {
-        Unit::KilowattHour => (per_kwh, per_m3, "per_kwh"),
-        Unit::CubicMetre => (per_m3, per_kwh, "per_m3"),
-    };
-    match wrong {
-        Some(_) => Err(format!("prices and CO₂ of {} must be {key}", medium.as_str())),
-        None => Ok(right),
+    /// The minutes whose use counts together for its blocks: those of a day's month.
+    pub(super) fn counted_together(&self, date: Date, zone: &TimeZone) -> Range<Minute> {
+        let month = self.bills_from.period(PeriodKind::Month, date, zone);
+        month.start.max(midnight(self.from, zone))..month.end
     }
-}
 
-/// Two minutes of the day, the first of them below 24 hours.
-fn times_of_day(text: Option<&str>) -> Option<(u16, u16)> {
-    let Some(text) = text else { return Some((0, 0)) };
-    let (from, to) = text.split_once('-')?;
-    let (from, to) = (time_of_day(from.trim())?, time_of_day(to.trim())?);
-    Some((from % MINUTES_OF_DAY, to % MINUTES_OF_DAY))
-}
-
-/// `6`, `06:00` or `24`, in minutes.
-fn time_of_day(text: &str) -> Option<u16> {
-    let number = |text: &str| -> Option<u16> {
-        let is_plain = (1..=2).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
-        is_plain.then(|| text.parse().ok()).flatten()
-    };
-    let (hour, minute) = match text.split_once(':') {
-        Some((hour, minute)) => (number(hour)?, number(minute).filter(|_| minute.len() == 2)?),
-        None => (number(text)?, 0),
-    };
-    Some(hour * 60 + minute).filter(|at| minute < 60 && *at <= MINUTES_OF_DAY)
-}
-
-fn days(text: Option<&str>) -> Option<[bool; 7]> {
-    let Some(text) = text else { return Some([true; 7]) };
-    let day = |text: &str| {
-        let names = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
-        names.iter().position(|name| *name == text.trim().to_lowercase())
-    };
-    let mut days = [false; 7];
-    for part in text.split(',') {
-        let (from, to) = part.split_once('-').unwrap_or((part, part));
-        let (from, to) = (day(from)?, day(to)?);
-        let mut at = from;
-        days[at] = true;
-        while at != to {
-            at = (at + 1) % 7;
-            days[at] = true;
+    /// At which meter its base fee is paid.
+    pub(super) fn payer(&self) -> Payer<'_> {
+        match (&self.main_meter, &self.scope) {
+            (Some(meter), _) | (None, Scope::Meter(meter)) => Payer::One(meter),
+            (None, Scope::All | Scope::Site(_)) => Payer::First,
         }
     }
-    Some(days)
+}
+
+fn check_main_meter(settings: &TariffSettings) -> Result<(), String> {
+    match &settings.main_meter {
+        Some(meter) if !settings.scope.contains(meter) => Err(format!(
+            "it is not for its main meter {meter}; leave out main_meter, or name one that it is for"
+        )),
+        _ => Ok(()),
+    }
+}
+
+fn times(settings: &TariffSettings, amounts: Amounts) -> Result<Vec<(Time, f64)>, String> {
+    let times = settings.time.iter().map(Time::new).collect::<Result<Vec<_>, _>>()?;
+    for (at, time) in times.iter().enumerate() {
+        if time.is_hidden_by(&times[..at]) {
+            let which = at + 1;
+            return Err(format!(
+                "its time {which} never holds, because those before it cover it; put it before them or leave it out"
+            ));
+        }
+    }
+    let prices = settings.time.iter().map(|time| amounts.price(time.price_per_kwh, time.price_per_m3));
+    times.into_iter().zip(prices).map(|(time, price)| Ok((time, price?))).collect()
+}
+
+fn blocks(settings: &TariffSettings, amounts: Amounts) -> Result<Blocks, String> {
+    if !settings.block.is_empty() && !settings.time.is_empty() {
+        return Err("it has times and blocks; write prices either by time or by block".into());
+    }
+    let block = |block: &BlockSettings| -> Result<(f64, f64), String> {
+        let up_to = amounts.per_unit(block.up_to_kwh, block.up_to_m3)?;
+        let up_to = up_to.ok_or("a block must say where it ends, by up_to_kwh or up_to_m3")?;
+        Ok((up_to, amounts.price(block.price_per_kwh, block.price_per_m3)?))
+    };
+    let blocks = settings.block.iter().map(block).collect::<Result<Vec<_>, _>>()?;
+    Blocks::new(blocks.into_iter())
+        .ok_or_else(|| "each block must end above the one before it; put them in order".into())
+}
+
+/// How the amounts of a tariff are read.
+#[derive(Debug, Clone, Copy)]
+struct Amounts {
+    medium: Medium,
+    vat_percent: f64,
+}
+
+impl Amounts {
+    fn taxed(self, amount: f64) -> f64 {
+        amount * (1.0 + self.vat_percent / 100.0)
+    }
+
+    /// With VAT; there must be one.
+    fn price(self, per_kwh: Option<f64>, per_m3: Option<f64>) -> Result<f64, String> {
+        self.per_unit(per_kwh, per_m3)?.map(|price| self.taxed(price)).ok_or_else(|| "it has no price".into())
+    }
+
+    /// A value per kWh or per m³: which of the two was written is the medium's.
+    fn per_unit(self, per_kwh: Option<f64>, per_m3: Option<f64>) -> Result<Option<f64>, String> {
+        let (right, wrong, key) = match self.medium.unit() {
+            Unit::KilowattHour => (per_kwh, per_m3, "per_kwh"),
+            Unit::CubicMetre => (per_m3, per_kwh, "per_m3"),
+        };
+        match wrong {
+            Some(_) => Err(format!("prices, blocks and CO₂ of {} must be {key}", self.medium.as_str())),
+            None => right.map(|amount| self.possible(amount)).transpose(),
+        }
+    }
+
+    fn possible(self, amount: f64) -> Result<f64, String> {
+        let is_possible = amount.is_finite() && amount.abs() < 1e6;
+        is_possible.then_some(amount).ok_or_else(|| format!("{amount} is not a possible price"))
+    }
 }

@@ -1,8 +1,11 @@
 //! Tariffs as they are written down.
 
 use jiff::civil::Date;
-use meter_messages::Medium;
+use meter_messages::{Medium, Meter};
 use serde::Deserialize;
+
+use super::billing::BillingDay;
+use super::scope::Scope;
 
 /// One `[[tariff]]`.
 #[derive(Debug, Clone, Deserialize)]
@@ -11,6 +14,11 @@ pub struct TariffSettings {
     /// What it is for.
     #[serde(default)]
     pub medium: Medium,
+    /// Which meters it is for, a site's or a single one; without it all of the medium.
+    #[serde(rename = "for", default)]
+    pub scope: Scope,
+    /// The meter at which the base fee is paid; without it the meter that it is for, or each site's first.
+    pub main_meter: Option<Meter>,
     /// Its first day; without it, it held always.
     pub from: Option<Date>,
     /// The price of a kWh of electricity, without VAT.
@@ -26,6 +34,9 @@ pub struct TariffSettings {
     /// The fee of a year, without VAT.
     #[serde(default)]
     pub base_fee_per_year: f64,
+    /// The day with which the months and years of fees and blocks begin, `"17"` or `"05-17"`.
+    #[serde(default)]
+    pub bills_from: BillingDay,
     /// Value-added tax on all of it.
     #[serde(default)]
     pub vat_percent: f64,
@@ -36,6 +47,9 @@ pub struct TariffSettings {
     /// Other prices at some times; the first that fits holds.
     #[serde(default)]
     pub time: Vec<TimeSettings>,
+    /// Other prices of what is used first in a month.
+    #[serde(default)]
+    pub block: Vec<BlockSettings>,
 }
 
 /// One `[[tariff.time]]`.
@@ -44,12 +58,28 @@ pub struct TariffSettings {
 pub struct TimeSettings {
     /// From one time of day to another, `"22-6"` or `"00:30-07:30"`; all of the day without it.
     pub hours: Option<String>,
-    /// Days of the week, `"mon-fri"` or `"sat,sun"`; all without it. After midnight it is the
+    /// Days of the week and holidays, `"mon-fri"` or `"sat,sun,holiday"`; all without it. After midnight it is the
     /// next day.
     pub days: Option<String>,
+    /// From one day of the year to another, both included, `"11-01 to 03-31"`; all of the year without it.
+    pub season: Option<String>,
     /// The price of a kWh then, without VAT.
     pub price_per_kwh: Option<f64>,
     /// The price of a m³ then, without VAT.
+    pub price_per_m3: Option<f64>,
+}
+
+/// One `[[tariff.block]]`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BlockSettings {
+    /// Of a month's kWh it is for those up to so many that no block before it is for.
+    pub up_to_kwh: Option<f64>,
+    /// The same in m³ of gas or water.
+    pub up_to_m3: Option<f64>,
+    /// The price of a kWh of these, without VAT.
+    pub price_per_kwh: Option<f64>,
+    /// The price of a m³ of these, without VAT.
     pub price_per_m3: Option<f64>,
 }
 

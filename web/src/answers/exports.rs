@@ -26,7 +26,7 @@ impl Site {
         // Up to now: what lies further ahead is not known.
         let end = step.next(step.beginning(until, &zone), &zone);
         let rest = span.start.max(step.beginning(first, &zone))..span.end.min(end);
-        let tariffs = self.ledger.tariffs().of(meter.medium).clone();
+        let tariffs = self.ledger.tariffs(&meter).await?.into();
         let rows = Rows { meter, step, zone, tariffs, rest, until };
         let file = rows.file_name(&span);
         let notation = match form {

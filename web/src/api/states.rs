@@ -186,7 +186,7 @@ fn figure_set(figures: &Figures, reader: &LedgerReader) -> FigureSet {
         month: energy(&figures.month),
         month_budget_kwh: reader.meters().budget(&figures.meter),
         cost: figures.costs.map(|costs| CostState {
-            currency: reader.tariffs().of(figures.meter.medium).currency().to_owned(),
+            currency: reader.currency().to_owned(),
             today: cents(costs.today.total()),
             month: cents(costs.month.total()),
             month_expected: costs.month_expected.map(cents),

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use jiff::tz::TimeZone;
-use meter_figures::{Cost, Hour, LikeForLike, Period, SideBySide, pieces};
+use meter_figures::{Cost, Hour, LikeForLike, Period, SideBySide, Tariffs, pieces};
 use meter_ledger::{RecordedMeter, Sum};
 use meter_messages::{Minute, PeriodKind};
 
@@ -90,13 +90,14 @@ impl History {
         }
         // Before its first month a meter has cost no fee.
         let from = Period::containing(PeriodKind::Month, first, zone).span.start;
-        read_costs(hours, &meter, &mut parts, from..until, site).await?;
+        let paid = Paid { tariffs: site.tariffs(&meter).await?, hours, meter: &meter, zone, until };
+        paid.read_costs(&mut parts, from).await?;
         let mut then = None;
         let other = match period.as_ref() {
             Some(period) => {
                 let other = with.unwrap_or_else(|| period.previous(zone));
                 let by_then = other.by_the_time_of(period, until, zone);
-                then = cost(hours, &meter, by_then.start.max(from)..by_then.end, until, site).await?;
+                then = paid.cost(by_then.start.max(from)..by_then.end).await?;
                 let both = SideBySide::new(period, &other, until, zone);
                 Some((other, compared(hours, &meter, &both, until).await?))
             }
@@ -105,7 +106,7 @@ impl History {
         let kind = period.as_ref().map(|period| period.kind);
         let whole = parts.iter().fold(Sum::default(), |sum, part| sum.and(&part.sum));
         let cost = match kind {
-            Some(PeriodKind::Hour) => cost(hours, &meter, span.clone(), until, site).await?,
+            Some(PeriodKind::Hour) => paid.cost(span.clone()).await?,
             _ => parts.iter().map(|part| part.cost).sum::<Option<Cost>>().filter(|_| whole.is_known()),
         };
         let costs = (cost, then);
@@ -138,30 +139,59 @@ async fn compared(
     Ok(both.compared((&this, &other)))
 }
 
-/// What a span costs that begins with an hour; where it ends within one, the hour's
-/// fee belongs to it as to one that has begun.
-async fn cost(
-    hours: &Hours,
-    meter: &RecordedMeter,
-    span: Range<Minute>,
+/// What is paid for a meter.
+struct Paid<'asked> {
+    tariffs: Tariffs,
+    hours: &'asked Hours,
+    meter: &'asked RecordedMeter,
+    zone: &'asked TimeZone,
     until: Minute,
-    site: &LedgerReader,
-) -> Result<Option<Cost>, ReadError> {
-    let (zone, tariffs) = (site.zone(), site.tariffs().of(meter.medium));
-    if tariffs.is_empty() {
-        return Ok(None);
+}
+
+impl Paid<'_> {
+    /// What each piece costs that is a period; of the time before `from` there is nothing to pay.
+    async fn read_costs(&self, parts: &mut [Part], from: Minute) -> Result<(), ReadError> {
+        if self.tariffs.is_empty() {
+            return Ok(());
+        }
+        for part in parts.iter_mut().filter(|part| part.period.is_some()) {
+            let span = part.span.start.max(from)..part.span.end;
+            let before = self.used_before(span.start).await?;
+            let read = self.hours.hours(self.meter, span, self.until).await?;
+            part.cost = self.tariffs.cost(&before, &read, self.until, self.zone);
+        }
+        Ok(())
     }
-    let last = Period::containing(PeriodKind::Hour, span.end, zone).span;
-    let mut read = hours.hours(meter, span.start..last.start, until).await?;
-    if last.start < span.end {
-        let mut begun = tariffs.pieces(&last, zone);
-        begun.retain(|piece| piece.start < span.end);
-        let bounds = begun.iter().map(|piece| piece.start).chain([span.end]).collect();
-        read.extend(begun.into_iter().zip(hours.exact(meter, bounds).await?));
+
+    /// What a span costs that begins with an hour; where it ends within one, the fee of
+    /// the piece belongs to it as to one that has begun. `None` where nothing was recorded.
+    async fn cost(&self, span: Range<Minute>) -> Result<Option<Cost>, ReadError> {
+        if self.tariffs.is_empty() {
+            return Ok(None);
+        }
+        let before = self.used_before(span.start).await?;
+        let last = Period::containing(PeriodKind::Hour, span.end, self.zone).span;
+        let mut read = self.hours.hours(self.meter, span.start..last.start, self.until).await?;
+        if last.start < span.end {
+            let mut begun = self.tariffs.pieces(&last, self.zone);
+            begun.retain(|piece| piece.start < span.end);
+            let bounds = begun.iter().map(|piece| piece.start).chain([span.end]).collect();
+            read.extend(begun.into_iter().zip(self.hours.exact(self.meter, bounds).await?));
+        }
+        let recorded = read.iter().any(|(_, sum)| sum.is_known());
+        let cost = self.tariffs.cost(&before, &read, self.until, self.zone);
+        Ok(cost.filter(|_| recorded))
     }
-    let recorded = read.iter().any(|(_, sum)| sum.is_known());
-    let cost = tariffs.cost(&read, until, zone);
-    Ok(cost.filter(|_| recorded))
+
+    /// What was used of the blocks of the month before a minute.
+    async fn used_before(&self, at: Minute) -> Result<Sum, ReadError> {
+        let from = self.tariffs.counted_from(at, self.zone);
+        if from >= at {
+            return Ok(Sum::default());
+        }
+        let sums = self.hours.between(self.meter, &[from, at], self.until).await?;
+        Ok(sums.into_iter().next().unwrap_or_default())
+    }
 }
 
 fn everything(first: Minute, until: Minute, zone: &TimeZone) -> Range<Minute> {
@@ -206,26 +236,6 @@ async fn read_sums(
 ) -> Result<(), ReadError> {
     let sums = hours.between(meter, &bounds(parts.iter().map(|part| &part.span)), until).await?;
     parts.iter_mut().zip(sums).for_each(|(part, sum)| part.sum = sum);
-    Ok(())
-}
-
-/// What each piece costs that is a period; of the time before `recorded` there is nothing to pay.
-async fn read_costs(
-    hours: &Hours,
-    meter: &RecordedMeter,
-    parts: &mut [Part],
-    recorded: Range<Minute>,
-    site: &LedgerReader,
-) -> Result<(), ReadError> {
-    let (zone, tariffs) = (site.zone(), site.tariffs().of(meter.medium));
-    if tariffs.is_empty() {
-        return Ok(());
-    }
-    for part in parts.iter_mut().filter(|part| part.period.is_some()) {
-        let span = part.span.start.max(recorded.start)..part.span.end;
-        let read = hours.hours(meter, span, recorded.end).await?;
-        part.cost = tariffs.cost(&read, recorded.end, zone);
-    }
     Ok(())
 }
 

@@ -140,7 +140,7 @@ impl Hours {
             return Ok(kept.hours);
         }
         let (asked, span, zone) = (meter.clone(), month.span.clone(), self.ledger.zone().clone());
-        let tariffs = self.ledger.tariffs().of(meter.medium).clone();
+        let tariffs = self.ledger.tariffs_without_fee(meter);
         let hours: Arc<[Hour]> =
             self.ledger.ask(move |ledger| hours(ledger, &asked, &span, (&zone, &tariffs))).await?.into();
         self.months.insert(key, Month { read: Instant::now(), until, hours: hours.clone() });

@@ -3,15 +3,19 @@
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use daemon_runtime::{Owner, OwnerEnded};
 use jiff::tz::TimeZone;
-use meter_figures::{Figures, SiteTariffs, until};
-use meter_ledger::{Ledger, LedgerError, RecordedMinute};
-use meter_messages::{Meter, Minute};
+use meter_figures::{Figures, SiteTariffs, Tariffs, until};
+use meter_ledger::{Ledger, LedgerError, RecordedMeter, RecordedMinute};
+use meter_messages::{Medium, Meter, Minute, SiteId};
 use tokio::sync::Semaphore;
 
 use crate::settings::meters::SiteMeters;
+
+/// For how long the meter of a site that pays base fees is not looked for again: a ledger may be filled anew.
+const FIRST_FOR: Duration = Duration::from_secs(600);
 
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]
@@ -51,6 +55,7 @@ impl LedgerReader {
             tariffs: tariffs.clone(),
             meters: meters.clone(),
             figures: HashMap::new(),
+            firsts: HashMap::new(),
         };
         let (reader, _ends_by_itself) = Owner::spawn("ledger", reader)?;
         Ok(Self { reader, much: Arc::new(Semaphore::new(1)), zone, tariffs, meters })
@@ -61,9 +66,20 @@ impl LedgerReader {
         &self.zone
     }
 
-    /// What energy costs.
-    pub(crate) fn tariffs(&self) -> &SiteTariffs {
-        &self.tariffs
+    /// What stands behind an amount.
+    pub(crate) fn currency(&self) -> &str {
+        self.tariffs.currency()
+    }
+
+    /// What a meter costs.
+    pub(crate) async fn tariffs(&self, meter: &RecordedMeter) -> Result<Tariffs, ReadError> {
+        let (meter, medium) = (meter.meter.clone(), meter.medium);
+        Ok(self.reader.ask(move |reader| reader.tariffs(&meter, medium)).await??)
+    }
+
+    /// The same without base fees, which says when its prices change.
+    pub(crate) fn tariffs_without_fee(&self, meter: &RecordedMeter) -> Tariffs {
+        self.tariffs.of(&meter.meter, meter.medium, false)
     }
 
     /// What the site says of its meters.
@@ -115,6 +131,8 @@ struct Reader {
     meters: Arc<SiteMeters>,
     /// The last figures of each meter, with the newest minute they know.
     figures: HashMap<Meter, (Option<RecordedMinute>, Arc<Figures>)>,
+    /// The first meter of each site that was asked for, and since when it is known.
+    firsts: HashMap<(SiteId, Medium), (Instant, Meter)>,
 }
 
 impl Reader {
@@ -146,11 +164,30 @@ impl Reader {
         {
             return Ok(Some(figures.clone()));
         }
-        let (zone, tariffs) = (self.zone.clone(), self.tariffs.of(known.medium).clone());
+        let (zone, tariffs) = (self.zone.clone(), self.tariffs(&known.meter, known.medium)?);
         let figures = self.read(|ledger| Figures::read(ledger, known, newest, until, (&zone, &tariffs)))?;
         let figures = Arc::new(figures);
         self.figures.insert(meter.clone(), (newest, figures.clone()));
         Ok(Some(figures))
+    }
+
+    fn tariffs(&mut self, meter: &Meter, medium: Medium) -> Result<Tariffs, LedgerError> {
+        let is_first = self.tariffs.depend_on_first(meter, medium) && self.is_first(meter, medium)?;
+        Ok(self.tariffs.of(meter, medium, is_first))
+    }
+
+    fn is_first(&mut self, meter: &Meter, medium: Medium) -> Result<bool, LedgerError> {
+        let key = (meter.site.clone(), medium);
+        if let Some((_, first)) = self.firsts.get(&key).filter(|(since, _)| since.elapsed() < FIRST_FOR) {
+            return Ok(first == meter);
+        }
+        let tariffs = self.tariffs.clone();
+        let first = self.read(|ledger| tariffs.first_meter(ledger, &key.0, medium))?;
+        let is_first = first.as_ref() == Some(meter);
+        if let Some(first) = first {
+            self.firsts.insert(key, (Instant::now(), first));
+        }
+        Ok(is_first)
     }
 }
 

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 use daemon_runtime::MqttSettings;
 use jiff::tz::TimeZone;
-use meter_figures::TariffSettings;
+use meter_figures::{Holiday, TariffSettings};
 use serde::Deserialize;
 use web_http::{BasePath, Network};
 
@@ -36,6 +36,8 @@ pub struct Settings {
     pub currency: String,
     /// What energy costs.
     pub tariff: Vec<TariffSettings>,
+    /// The days on which prices for holidays hold.
+    pub holidays: Vec<Holiday>,
     /// What is to be said of meters.
     pub meter: Vec<MeterSettings>,
     /// Browsers connected at the same time; a further one gets the place of one that is idle.
@@ -62,6 +64,7 @@ impl Default for Settings {
             time_zone: None,
             currency: "EUR".into(),
             tariff: Vec::new(),
+            holidays: Vec::new(),
             meter: Vec::new(),
             max_connections: 2_000,
             max_meters: 1_000,

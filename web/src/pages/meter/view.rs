@@ -130,9 +130,7 @@ impl MeterView {
                 .map(|(budget, taken)| BudgetView::new(taken, budget, unit, texts)),
             quiet_rate: figures.quiet_rate.map(|rate| texts.number(rate, 0)),
             reading: figures.reading.map(|reading| texts.number(reading, 3)),
-            cost: figures.costs.as_ref().map(|costs| {
-                CostView::new(costs, texts, ledger.tariffs().of(figures.meter.medium).currency())
-            }),
+            cost: figures.costs.as_ref().map(|costs| CostView::new(costs, texts, ledger.currency())),
             trust: figures.trust.as_ref().map(|trust| TrustView::new(trust, texts, zone)),
             recorded_until: recorded_until.and_then(Result::ok).map(moment),
             spark: sparkline(&figures.curve),

@@ -160,7 +160,7 @@ impl PeriodView {
         Self {
             title: history.period.as_ref().map_or(texts.everything.to_owned(), title),
             quantity: exact(history.whole.quantity(), texts),
-            cost: CostView::new(history, texts, site.tariffs().of(history.meter.medium).currency()),
+            cost: CostView::new(history, texts, site.currency()),
             versus,
             mean_rate: history.whole.mean_rate().map(rate),
             highest_rate: history.whole.highest_rate().map(rate),

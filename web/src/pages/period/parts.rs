@@ -55,7 +55,7 @@ fn label_every(kind: Option<PeriodKind>, count: usize) -> usize {
 /// The bars, and the table behind them.
 pub(super) fn bars_of(frame: &Frame, history: &History, site: &LedgerReader) -> (String, Vec<Row>) {
     let (meter, unit) = (&history.meter, history.meter.medium.unit());
-    let (texts, zone, tariffs) = (frame.texts, site.zone(), site.tariffs().of(meter.medium));
+    let (texts, zone) = (frame.texts, site.zone());
     let kind = history.period.as_ref().map(|period| period.kind);
     let path = meter.meter.to_string();
     let there = |part: &Part| part.span.end > history.first && part.span.start < history.until;
@@ -87,7 +87,7 @@ pub(super) fn bars_of(frame: &Frame, history: &History, site: &LedgerReader) -> 
         }
         let mean_rate = part.sum.mean_rate().map_or("–".to_owned(), |rate| texts.number(rate, 0));
         let cost = part.cost.filter(|_| part.sum.is_known());
-        let cost = cost.map(|cost| texts.amount(cost.total(), tariffs.currency()));
+        let cost = cost.map(|cost| texts.amount(cost.total(), site.currency()));
         let other = part.other.as_ref().map(shown);
         rows.push(Row { href, label, quantity: shown(&part.sum), cost, other, mean_rate });
     }
