@@ -20,7 +20,8 @@ const MOST_PACKED: usize = 8;
 const MOST_LOOKED_AT: usize = 200;
 
 /// What the writer remembers of its meters. It may remember a later minute than there is, of a batch that was
-/// not committed, and that something is packed which is not; that costs a look, or a day stays in rows longer.
+/// not committed, and that something is packed which is not; that costs a look, or a day stays in rows longer. What is
+/// packed is decided by what is there.
 #[derive(Debug, Default)]
 pub(crate) struct NewestMinutes {
     /// By the meter's row.
@@ -62,7 +63,7 @@ impl NewestMinutes {
         let known = match of_meters.get_mut(&meter_row) {
             Some(known) => known,
             None => {
-                let newest = newest(connection, meter_row)?.unwrap_or(i64::MIN);
+                let newest = newest_or_packed(connection, meter_row)?;
                 due.push_back(meter_row);
                 of_meters.entry(meter_row).or_insert(Newest { minute: newest, is_due: true })
             }
@@ -87,7 +88,7 @@ impl NewestMinutes {
             let Some(meter_row) = self.due.pop_front() else { break };
             let Some(known) = self.of_meters.get_mut(&meter_row) else { continue };
             let row = format_args!("row {meter_row}");
-            match if_readable(row, pack_oldest(connection, meter_row, known.minute))? {
+            match if_readable(row, pack_oldest(connection, meter_row))? {
                 Some(Some(_)) => {
                     self.due.push_back(meter_row);
                     packed += 1;
@@ -108,13 +109,28 @@ pub(crate) fn newest(connection: &Connection, meter_row: i64) -> Result<Option<i
         .query_row([meter_row], |row| row.get(0))
 }
 
+/// The newest minute of a meter, or the end of its last packed day if that is later: it was packed too early.
+/// `i64::MIN` if there is nothing.
+fn newest_or_packed(connection: &Connection, meter_row: i64) -> Result<i64, rusqlite::Error> {
+    let packed: Option<i64> = connection
+        .prepare_cached("SELECT max(day) FROM day WHERE meter = ?1")?
+        .query_row([meter_row], |row| row.get(0))?;
+    let end = packed.map(|day| minutes_of(day).end - 1);
+    Ok(newest(connection, meter_row)?.max(end).unwrap_or(i64::MIN))
+}
+
 /// Packs the oldest day of a meter that is in rows, if it is long enough ago; returns how many rows it had. A day
 /// that cannot be packed, because a row of it cannot be read or something is packed there already, is left as it is.
-fn pack_oldest(connection: &Connection, meter_row: i64, newest: i64) -> Result<Option<usize>, LedgerError> {
+fn pack_oldest(connection: &Connection, meter_row: i64) -> Result<Option<usize>, LedgerError> {
     let oldest: Option<i64> = connection
         .prepare_cached("SELECT min(minute) FROM minute WHERE meter = ?1")?
         .query_row([meter_row], |row| row.get(0))?;
-    let Some(day) = oldest.map(day_of).filter(|day| *day <= day_of(newest) - DAYS_IN_ROWS) else {
+    let newest = newest(connection, meter_row)?;
+    let Some((day, _)) = oldest
+        .map(day_of)
+        .zip(newest.map(day_of))
+        .filter(|(oldest, newest)| *oldest <= *newest - DAYS_IN_ROWS)
+    else {
         return Ok(None);
     };
     let minutes = minutes_of(day);
@@ -132,9 +148,8 @@ pub(crate) fn pack_all(transaction: &Transaction<'_>, progress: &mut Progress) -
     let meters: Vec<i64> = meters.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
     progress.expect(transaction.query_row("SELECT count(*) FROM minute", [], |row| row.get(0))?);
     for meter_row in meters {
-        let newest = newest(transaction, meter_row)?.unwrap_or_default();
         let row = format_args!("row {meter_row}");
-        let packed = || if_readable(row, pack_oldest(transaction, meter_row, newest));
+        let packed = || if_readable(row, pack_oldest(transaction, meter_row));
         while let Some(Some(rows)) = packed().map_err(of_sqlite)? {
             progress.add(rows as u64);
         }
@@ -195,6 +210,40 @@ mod tests {
             record(&mut ledger, "hq/long", day..day + 1);
         }
         assert_eq!(packed(&ledger, "long"), 1200 - DAYS_IN_ROWS as u64);
+    }
+
+    /// A batch of later minutes is refused: the only day that there is stays in rows, and is known where it was packed.
+    #[test]
+    fn what_was_not_committed_packs_nothing() {
+        let folder = tempfile::TempDir::new().unwrap();
+        let path = folder.path().join("ledger.sqlite");
+        let mut ledger = Ledger::open(&path).unwrap();
+        let info =
+            br#"{"name":"x","pulses_per_kwh":1000,"source":"x","version":"1","outbox":"a","oldest_seq":1}"#;
+        let info = Info::from_json(info).unwrap();
+        let of_day = |day: i64| PulseCount {
+            minute: Minute::nearest(FIRST + day * 24 * 60),
+            watched_s: 60,
+            seq: day as u64 + 1,
+            pulses: 1,
+            total: day as u64 + 1,
+        };
+        record(&mut ledger, "hq/main", 0..1);
+        let mut refused = ledger.batch().unwrap();
+        let mark = refused.register(&"hq/main".parse().unwrap(), &info).unwrap();
+        refused.record(&mark, &of_day(5)).unwrap();
+        drop(refused);
+        ledger.batch().unwrap().commit().unwrap();
+        assert_eq!(packed(&ledger, "main"), 0);
+
+        // As older versions have left it.
+        let rows = rows::unpacked(&ledger.connection, 1, 0..i64::MAX).unwrap();
+        days::insert(&ledger.connection, 1, day_of(FIRST), &rows).unwrap();
+        ledger.connection.execute("DELETE FROM minute", []).unwrap();
+        drop(ledger);
+        let mut ledger = Ledger::open(&path).unwrap();
+        let mut batch = ledger.batch().unwrap();
+        assert_eq!(batch.record(&mark, &of_day(0)).unwrap(), crate::Recording::AlreadyRecorded);
     }
 
     #[test]

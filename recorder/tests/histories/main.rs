@@ -407,3 +407,17 @@ fn what_a_copy_has_counted_before_its_card_went_on_is_recorded() {
     assert_eq!(world.recorded(), world.minutes());
     assert!(play(Some(Fault::MarkedLeftOut)).is_wrong().is_some());
 }
+
+/// As random histories have found it: a batch with a minute of days later is refused, the next one packs the only day that
+/// there is, and then its minute comes again.
+#[test]
+fn a_minute_of_days_before_one_that_a_full_disk_has_refused_is_counted_once() {
+    use events::Event::*;
+    let deliver = |messages| Deliver { which: 0, messages, from: 0 };
+    #[rustfmt::skip]
+    let events = vec![
+        PublisherClock(Some(-2731)), deliver(1), Minutes(1), Card(1), PublisherClock(Some(0)), deliver(4), SharedMinute(0),
+        LedgerFull { which: 0, table: 132 }, NewBroker, deliver(3), RecorderConnects(0),
+    ];
+    History { recorders: 1, events }.play(None).check();
+}
