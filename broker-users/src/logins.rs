@@ -95,7 +95,7 @@ impl Logins {
         &self,
         address: IpAddr,
         hash: Option<PasswordHash>,
-        password: &str,
+        password: &[u8],
     ) -> Result<(), LoginError> {
         let address = customer_of(address);
         let trusted = lock(&self.slowing).is_trusted(address);
@@ -131,19 +131,19 @@ impl Logins {
         }
     }
 
-    fn recognises(&self, hash: &PasswordHash, password: &str) -> bool {
+    fn recognises(&self, hash: &PasswordHash, password: &[u8]) -> bool {
         let fitting = lock(&self.fitting);
         let known = fitting.get(hash.as_str()).filter(|(_, since)| since.elapsed() < self.recognised_for);
         known.is_some_and(|(tag, _)| hmac::verify(&self.key, &material(hash, password), tag.as_ref()).is_ok())
     }
 
-    async fn fits(&self, hash: Option<PasswordHash>, password: &str) -> bool {
+    async fn fits(&self, hash: Option<PasswordHash>, password: &[u8]) -> bool {
         if hash.as_ref().is_some_and(|hash| self.recognises(hash, password)) {
             return true;
         }
         // As long as for a known name, so that names cannot be found out.
         let (checked, tried) = (hash.clone().unwrap_or_else(PasswordHash::nobodys), password.to_owned());
-        let fits = self.checking.run(move |workspace| checked.verify_in(workspace, tried.as_bytes()));
+        let fits = self.checking.run(move |workspace| checked.verify_in(workspace, &tried));
         let fits = fits.await.unwrap_or(false) && hash.is_some();
         if let Some(hash) = hash.filter(|_| fits) {
             let tag = hmac::sign(&self.key, &material(&hash, password));
@@ -153,9 +153,9 @@ impl Logins {
     }
 }
 
-fn material(hash: &PasswordHash, password: &str) -> Vec<u8> {
+fn material(hash: &PasswordHash, password: &[u8]) -> Vec<u8> {
     // The hash has no NUL, so no two pairs look alike.
-    [hash.as_str().as_bytes(), b"\0", password.as_bytes()].concat()
+    [hash.as_str().as_bytes(), b"\0", password].concat()
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -184,14 +184,14 @@ mod tests {
     async fn a_password_that_fitted_is_recognised_for_a_while() {
         let (address, hash) = ("10.0.0.1".parse().unwrap(), PasswordHash::of(b"secret").unwrap());
         let logins = Logins::new(Pace::IsTurnedAway, Duration::from_secs(600)).unwrap();
-        assert!(!logins.recognises(&hash, "secret"));
-        assert_eq!(logins.check(address, Some(hash.clone()), "secret").await, Ok(()));
-        assert!(logins.recognises(&hash, "secret") && !logins.recognises(&hash, "other"));
+        assert!(!logins.recognises(&hash, b"secret"));
+        assert_eq!(logins.check(address, Some(hash.clone()), b"secret").await, Ok(()));
+        assert!(logins.recognises(&hash, b"secret") && !logins.recognises(&hash, b"other"));
         logins.forget();
-        assert!(!logins.recognises(&hash, "secret"));
+        assert!(!logins.recognises(&hash, b"secret"));
         let brief = Logins::new(Pace::IsTurnedAway, Duration::ZERO).unwrap();
-        assert_eq!(brief.check(address, Some(hash.clone()), "secret").await, Ok(()));
-        assert!(!brief.recognises(&hash, "secret"));
+        assert_eq!(brief.check(address, Some(hash.clone()), b"secret").await, Ok(()));
+        assert!(!brief.recognises(&hash, b"secret"));
     }
 
     #[tokio::test]
@@ -199,7 +199,8 @@ mod tests {
         let [one, other] = ["10.0.0.1", "10.0.0.2"].map(|address| address.parse().unwrap());
         let hash = PasswordHash::of(b"secret").unwrap();
         let logins = Logins::new(Pace::IsTurnedAway, Duration::from_secs(600)).unwrap();
-        let check = |address, password: &'static str| logins.check(address, Some(hash.clone()), password);
+        let check =
+            |address, password: &'static str| logins.check(address, Some(hash.clone()), password.as_bytes());
         assert_eq!(check(one, "secret").await, Ok(()));
         let mut wrong = 0;
         while check(one, "guess").await == Err(LoginError::Wrong) {
@@ -209,6 +210,6 @@ mod tests {
         let refused = check(one, "secret").await;
         assert!(matches!(refused, Err(LoginError::TooMany(pause)) if pause <= Duration::from_secs(30)));
         assert_eq!(check(other, "secret").await, Ok(()));
-        assert_eq!(logins.check(other, None, "secret").await, Err(LoginError::Wrong));
+        assert_eq!(logins.check(other, None, b"secret").await, Err(LoginError::Wrong));
     }
 }

@@ -8,31 +8,34 @@
 mod accepted;
 mod ending;
 mod handshake;
+mod reading;
 mod room;
 mod timing;
 mod translation;
+mod writing;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 
 use bytes::BytesMut;
 use foreign_text::foreign;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadHalf, WriteHalf};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadHalf, WriteHalf};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use crate::access::{Gate, Login, Refusals, Rights};
+use crate::access::{Gate, Login, Rights};
 use crate::account::{Owner, Transit};
 use crate::admission::{NoSlot, Slot};
 pub(crate) use crate::connection::accepted::Accepted;
 pub(crate) use crate::connection::ending::Ending;
-use crate::connection::handshake::{LAST_WRITE_WITHIN, admit, log_in, shake_hands};
+use crate::connection::handshake::{admit, log_in, shake_hands};
 use crate::connection::room::Room;
 use crate::connection::timing::Timing;
-use crate::connection::translation::{ConnectRequest, FromClient, Version, Written};
-use crate::exchange::{Control, Incoming, Request};
+use crate::connection::translation::{ConnectRequest, Version, Written};
+use crate::connection::writing::emit;
+use crate::exchange::{Incoming, Request};
 use crate::outgoing::{self, Answer, Outgoing, OutgoingReceiver};
-use crate::packets::{self, ProtocolError};
+use crate::packets;
 use crate::session::{Ack, ConnectionId};
 use crate::settings::MqttSettings;
 use crate::topics::TopicLimits;
@@ -195,20 +198,6 @@ async fn sleep_until(deadline: Option<tokio::time::Instant>) {
     }
 }
 
-/// Writes, or flushes what was written: TLS and WebSocket hold some back. Returns the bytes
-/// written, 0 after a flush. Cancelling it loses nothing.
-async fn emit<W: AsyncWrite + Unpin>(
-    writer: &mut W,
-    unwritten: &mut BytesMut,
-    unflushed: usize,
-) -> std::io::Result<usize> {
-    if unwritten.is_empty() || unflushed >= UNWRITTEN_BYTES {
-        writer.flush().await?;
-        return Ok(0);
-    }
-    writer.write_buf(unwritten).await
-}
-
 struct Connection<S> {
     id: ConnectionId,
     peer: SocketAddr,
@@ -335,7 +324,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
 
     /// Looks for room for all of the packet that is being read, so that who has begun can go on.
     fn promise_rest_of_packet(&mut self) {
-        let missing = packets::missing(&self.read);
+        let missing = packets::missing(&self.read, self.surroundings.settings.max_packet_bytes);
         self.promised = 0;
         self.may_go_on_reading = self.room.for_reading(self.bytes_on_the_way() + missing);
         if self.may_go_on_reading {
@@ -350,16 +339,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         }
         let Some(bytes) = self.from_exchange.next_bytes() else { return false };
         self.room.for_writing(bytes, self.unwritten.len(), self.unflushed, self.bytes_on_the_way())
-    }
-
-    fn wrote(&mut self, written: usize) {
-        self.unflushed = if written == 0 { 0 } else { self.unflushed + written };
-        self.surroundings.traffic.bytes_sent.add(written);
-        self.timing.wrote();
-        if self.unwritten.is_empty() && self.unflushed > READ_BYTES {
-            // What once was much gives its room back.
-            self.unwritten = BytesMut::new();
-        }
     }
 
     async fn hand_over(&mut self) -> Result<(), Ending> {
@@ -377,55 +356,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             self.handed_over = true;
         }
         Ok(())
-    }
-
-    fn take_packets(&mut self) -> Result<(), Ending> {
-        let mut is_large = false;
-        loop {
-            let before = self.read.len();
-            let Some(packet) = self.version.read(&mut self.read)? else {
-                if is_large {
-                    // What was read into is kept by whatever is left in it.
-                    self.read = BytesMut::from(&self.read[..]);
-                }
-                return Ok(());
-            };
-            is_large |= before - self.read.len() > READ_BYTES;
-            self.timing.heard();
-            self.surroundings.traffic.packets_received.add(1);
-            match packet {
-                FromClient::Ordered(incoming) => {
-                    let incoming = self.permitted(incoming)?;
-                    self.pending_bytes += before - self.read.len();
-                    self.pending.push(incoming);
-                }
-                FromClient::Ack(ack) => self.acks.push(ack),
-                FromClient::Ping => self.answer_ping()?,
-            }
-        }
-    }
-
-    fn answer_ping(&mut self) -> Result<(), ProtocolError> {
-        self.begin_writing();
-        self.version.write_ping_response(&mut self.unwritten)
-    }
-
-    /// What becomes of a packet: a message that the client may not publish goes nowhere. Subscriptions are looked at
-    /// by the exchange, filter by filter.
-    fn permitted(&self, incoming: Incoming) -> Result<Incoming, Ending> {
-        let Incoming::Publish(publication) = &incoming else { return Ok(incoming) };
-        let topic = &publication.message.topic;
-        if !self.topic_limits.allow(topic) {
-            return Err(Ending::TopicTooLong(foreign(topic).to_string()));
-        }
-        if self.rights.may_publish(topic) {
-            return Ok(incoming);
-        }
-        Refusals::count(&self.surroundings.gate.refusals.publishes);
-        let (peer, client_id) = (self.peer, foreign(&self.client_id));
-        tracing::warn!(%peer, ?client_id, "message dropped: the user may not publish to \"{}\"", foreign(topic));
-        let (packet_id, qos) = (publication.packet_id, publication.qos);
-        Ok(Incoming::Control(Control::Forbidden { packet_id, qos }))
     }
 
     fn carry_out(&mut self, outgoing: Outgoing) -> Result<(), Ending> {
@@ -451,36 +381,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             Outgoing::Rights(rights) => {
                 self.rights = rights;
                 let pending = std::mem::take(&mut self.pending);
-                self.pending =
-                    pending.into_iter().map(|incoming| self.permitted(incoming)).collect::<Result<_, _>>()?;
+                let permitted = pending.into_iter().map(|incoming| self.permitted(incoming));
+                self.pending = permitted.filter_map(Result::transpose).collect::<Result<_, _>>()?;
             }
             Outgoing::Next => (self.handed_over, self.handed_over_bytes) = (false, 0),
             Outgoing::Close(reason) => return Err(Ending::Closed(reason)),
         }
         Ok(())
-    }
-
-    /// The packet that is written next is new for the client.
-    fn begin_writing(&mut self) {
-        if self.unwritten.is_empty() {
-            self.timing.wrote();
-        }
-        self.surroundings.traffic.packets_sent.add(1);
-    }
-
-    /// Sends what is still to be sent, if the client reads, and closes.
-    async fn write_last_packet(&mut self, ending: &Ending) {
-        if matches!(ending, Ending::Io(_) | Ending::NotReading) {
-            return;
-        }
-        if self.connected {
-            self.version.write_ending(ending, &mut self.unwritten);
-        }
-        let reasons = async {
-            self.writer.write_all_buf(&mut self.unwritten).await?;
-            self.writer.shutdown().await
-        };
-        // It is over in any case.
-        let _ = tokio::time::timeout(LAST_WRITE_WITHIN, reasons).await;
     }
 }

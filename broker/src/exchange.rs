@@ -371,14 +371,14 @@ impl Exchange {
                 let is_subscribe = matches!(control, Control::Subscribe(_));
                 put_off || unfinished.is_some() || is_subscribe && client.outgoing.is_congested()
             }
-            Control::Forbidden { .. } | Control::Release(_) | Control::Disconnect { .. } => false,
+            Control::Dropped { .. } | Control::Release(_) | Control::Disconnect { .. } => false,
         };
         if must_wait || !client.held.is_empty() {
             client.held.push_back(Incoming::Control(control));
             return Ok(());
         }
         match control {
-            Control::Forbidden { packet_id, qos } => {
+            Control::Dropped { packet_id, qos } => {
                 self.acknowledge_publish(connection, qos, packet_id, Reached::Forbidden);
             }
             Control::Release(packet_id) => self.release(connection, packet_id),

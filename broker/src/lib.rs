@@ -161,7 +161,10 @@ impl Broker {
     /// If the router does not start, or the settings have no room for the subscriptions kept.
     pub async fn run(self, shutdown: CancellationToken) -> anyhow::Result<()> {
         let mqtt = &self.settings.mqtt;
-        daemon_runtime::allow_open_files(mqtt.max_connections + mqtt.max_half_open, "[mqtt] max_connections");
+        daemon_runtime::allow_open_files(
+            mqtt.max_connections + 2 * mqtt.max_half_open,
+            "[mqtt] max_connections",
+        );
         let (exchange, requests) = exchange::requests();
         let access = (Arc::clone(&self.current.gate.refusals), self.current.gate.access());
         let transit = self.kept.0.transit();

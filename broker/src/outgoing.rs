@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 use crate::access::{self, Rights};
 use crate::account::Lease;
 use crate::message::Message;
-use crate::session::Delivery;
+use crate::session::{Delivery, Identifiers};
 
 /// What a message waiting for its client costs besides topic and payload, in bytes.
 const OVERHEAD_BYTES: usize = 64;
@@ -57,7 +57,7 @@ pub(crate) enum Reached {
     Somebody,
     /// Nobody has subscribed to it.
     Nobody,
-    /// Its client may not publish it: it went nowhere.
+    /// It was dropped: its client may not publish it. (Or it is too large, which no client of MQTT 5 is told so.)
     Forbidden,
 }
 
@@ -169,10 +169,10 @@ impl OutgoingSender {
     }
 
     /// Sends a QoS 0 message unless too much waits already, or its owner has no room for it; whether it is sent.
-    pub(crate) fn offer(&mut self, message: &Arc<Message>, retain: bool) -> bool {
-        let fits = !self.is_congested() && self.may_hold(message_bytes(message));
+    pub(crate) fn offer(&mut self, message: &Arc<Message>, retain: bool, identifiers: Identifiers) -> bool {
+        let fits = !self.is_congested() && self.may_hold(message_bytes(message, &identifiers));
         if fits {
-            self.push_qos0(message, retain);
+            self.push_qos0(message, retain, identifiers);
         }
         fits
     }
@@ -204,20 +204,21 @@ impl OutgoingSender {
     }
 
     /// Sends a QoS 0 message, as a retained one or not, however much waits.
-    pub(crate) fn push_qos0(&mut self, message: &Arc<Message>, retain: bool) {
+    pub(crate) fn push_qos0(&mut self, message: &Arc<Message>, retain: bool, identifiers: Identifiers) {
         self.push(Outgoing::Deliver(Delivery::Publish {
             message: Arc::clone(message),
             qos: QoS::AtMostOnce,
             packet_id: 0,
             dup: false,
             retain,
+            identifiers,
         }));
     }
 
     /// Sends a QoS 0 message before all that was gathered, whether it fits or not.
-    pub(crate) fn send_ahead(&mut self, message: &Arc<Message>) {
+    pub(crate) fn send_ahead(&mut self, message: &Arc<Message>, identifiers: Identifiers) {
         let gathered = std::mem::take(&mut self.gathered);
-        self.push_qos0(message, false);
+        self.push_qos0(message, false, identifiers);
         self.flush();
         self.gathered = gathered;
     }
@@ -278,15 +279,15 @@ impl OutgoingReceiver {
 /// Bytes of a message, and of a message that is owed to nobody.
 fn weights(outgoing: &Outgoing) -> (usize, usize) {
     match outgoing {
-        Outgoing::Deliver(Delivery::Publish { message, qos: QoS::AtMostOnce, .. }) => {
-            (message_bytes(message), message_bytes(message))
+        Outgoing::Deliver(Delivery::Publish { message, qos, identifiers, .. }) => {
+            let bytes = message_bytes(message, identifiers);
+            (bytes, if *qos == QoS::AtMostOnce { bytes } else { 0 })
         }
-        Outgoing::Deliver(Delivery::Publish { message, .. }) => (message_bytes(message), 0),
         _ => (0, 0),
     }
 }
 
 /// What a message that waits for its client takes.
-pub(crate) fn message_bytes(message: &Message) -> usize {
-    message.size() + OVERHEAD_BYTES
+pub(crate) fn message_bytes(message: &Message, identifiers: &Identifiers) -> usize {
+    message.size() + identifiers.size() + OVERHEAD_BYTES
 }

@@ -8,6 +8,7 @@ use rumqttc::mqttbytes::QoS;
 
 use crate::account::owed_cost;
 use crate::message::Message;
+use crate::session::Identifiers;
 
 /// The number under which the store holds a message, once for all sessions that it is owed to.
 /// Each of them holds one reference; whoever lets go of the last one has it removed.
@@ -30,12 +31,14 @@ pub(crate) struct Owed {
     /// Whether it is sent as a retained message: it was one already when the session subscribed,
     /// or the session wants to be told that it was published as one.
     pub(crate) retain: bool,
+    /// Of the session's subscriptions that have brought it.
+    pub(crate) identifiers: Identifiers,
 }
 
 impl Owed {
     /// What it costs to keep, in bytes of memory: also if others are owed the same message.
     pub(crate) fn cost(&self) -> usize {
-        owed_cost(self.message.size())
+        owed_cost(self.message.size() + self.identifiers.size())
     }
 }
 
@@ -162,11 +165,13 @@ impl OwedQueue {
 mod tests {
     use super::*;
     use crate::message::Message;
+    use crate::session::Identifier;
 
     fn owed(publisher: &str, payload: &str) -> Owed {
         let message = Arc::new(Message::plain("a", payload.to_owned()));
         let publisher = (!publisher.is_empty()).then(|| publisher.into());
-        Owed { message, publisher, stored: None, qos: QoS::AtLeastOnce, retain: false }
+        let identifiers = Identifiers::default();
+        Owed { message, publisher, stored: None, qos: QoS::AtLeastOnce, retain: false, identifiers }
     }
 
     fn positions(queue: &mut OwedQueue) -> Vec<u64> {
@@ -190,6 +195,16 @@ mod tests {
             (1..=1_000).filter(|position| position % 100 == 0 || *position > 989).collect();
         assert_eq!(positions(&mut queue), expected);
         assert!(queue.by_publisher.is_empty() && queue.messages.is_empty());
+    }
+
+    /// Somebody may have a thousand subscriptions that a message of one byte matches.
+    #[test]
+    fn numbers_of_subscriptions_cost_what_they_take() {
+        let (plain, mut numbered) = (owed("one", "x"), owed("one", "x"));
+        for number in 1..=1_000 {
+            numbered.identifiers.append(&mut Identifier::new(number).into());
+        }
+        assert_eq!(numbered.cost() - plain.cost(), 4_000);
     }
 
     #[test]

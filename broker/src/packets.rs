@@ -5,6 +5,7 @@
 //! in MQTT 3.1.1 each filter gets its own answer (`invalid_filters_are_refused_one_by_one`). It copies
 //! each payload, where rumqttc hands on a slice of what was read; and it takes a password without a
 //! user name, left-over bytes and NUL in names, so that our own checks would stay (a test below shows it).
+//! Only a CONNECT of MQTT 3.1.1 is mqtt-proto's: to rumqttc a password is text, and an empty one is none.
 
 mod frame;
 pub(crate) mod v4;
@@ -13,7 +14,7 @@ pub(crate) mod v5;
 use bytes::BytesMut;
 
 pub(crate) use crate::packets::frame::ProtocolError;
-use crate::packets::frame::frame;
+use crate::packets::frame::{frame, header_bytes};
 
 /// The level bytes of MQTT 3.1.1 and MQTT 5.
 const LEVEL_4: u8 = 4;
@@ -28,11 +29,11 @@ const FLAGS_AT: usize = 7;
 #[derive(Debug)]
 pub(crate) enum Connect {
     V4 {
-        connect: rumqttc::Connect,
+        connect: mqtt_proto::v3::Connect,
         /// Whether a bridge says that it is one.
         is_bridge: bool,
     },
-    V5(mqtt_proto::v5::Connect),
+    V5(Box<mqtt_proto::v5::Connect>),
 }
 
 /// A first packet that is no CONNECT we understand.
@@ -43,10 +44,10 @@ pub(crate) struct BadConnect {
     pub(crate) error: ProtocolError,
 }
 
-/// How many bytes of the next packet are still missing, as far as its first bytes tell; 0 if it is complete,
-/// or none.
-pub(crate) fn missing(bytes: &BytesMut) -> usize {
-    match rumqttc::mqttbytes::check(bytes.iter(), usize::MAX) {
+/// How many bytes of the next packet are still missing, as far as its first bytes tell; 0 if it is complete, or none, or
+/// too large to be taken.
+pub(crate) fn missing(bytes: &BytesMut, max_packet_bytes: usize) -> usize {
+    match rumqttc::mqttbytes::check(bytes.iter(), max_packet_bytes) {
         Err(rumqttc::mqttbytes::Error::InsufficientBytes(missing)) if !bytes.is_empty() => missing,
         _ => 0,
     }
@@ -68,9 +69,9 @@ pub(crate) fn read_connect(
     let is_bridge = clear_bridge(&mut frame);
     let (level, flags) = level_and_flags(&frame).map_err(of_unknown)?;
     let connect = if level == LEVEL_4 {
-        v4::read_connect(frame, flags, max_packet_bytes).map(|connect| Connect::V4 { connect, is_bridge })
+        v4::read_connect(&frame).map(|connect| Connect::V4 { connect, is_bridge })
     } else {
-        v5::read_connect(&frame, flags).map(Connect::V5)
+        v5::read_connect(&frame, flags).map(|connect| Connect::V5(Box::new(connect)))
     };
     connect.map(Some).map_err(|error| BadConnect { is_v5: level == LEVEL_5, error })
 }
@@ -82,13 +83,7 @@ fn clear_bridge(frame: &mut [u8]) -> bool {
     level.map(|level| *level = LEVEL_4).is_some()
 }
 
-/// How long the fixed header is: a byte, and those of the length, of which all but the last have the highest bit.
-fn header_bytes(frame: &[u8]) -> usize {
-    2 + frame.iter().skip(1).take_while(|byte| **byte >= 0x80).count()
-}
-
-/// Level and flags of a CONNECT. Looks at its name first; rumqttc's codec would take a CONNECT of
-/// MQTT 5, which is laid out otherwise, for one of MQTT 3.1.1.
+/// Level and flags of a CONNECT. Looks at its name first, which says how the rest is laid out.
 fn level_and_flags(frame: &[u8]) -> Result<(u8, u8), ProtocolError> {
     let rest = frame.get(header_bytes(frame)..).unwrap_or_default();
     let level = match (rest.get(..LEVEL_AT), rest.get(LEVEL_AT)) {

@@ -5,7 +5,9 @@
 //! id. So ids need not be stored: after a restart, each message goes out under the id that the
 //! client may know it by.
 
+mod steps;
 mod stored;
+mod subscription;
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
@@ -14,10 +16,10 @@ use std::time::{Duration, Instant};
 use rumqttc::mqttbytes::QoS;
 
 use crate::account::{Owner, RECEIVED, session_cost};
-use crate::message::Message;
 use crate::owed::{Owed, OwedLimits, OwedQueue};
-use crate::router::FilterId;
+pub(crate) use crate::session::steps::{Ack, Delivery, Next, Outcome, Owing};
 pub(crate) use crate::session::stored::StoredSession;
+pub(crate) use crate::session::subscription::{Identifier, Identifiers, Subscription, SubscriptionOptions};
 
 /// How far ahead of what is sent the store's note of it goes.
 const SENDING_AHEAD: u64 = 1_000;
@@ -26,108 +28,8 @@ const SENDING_AHEAD: u64 = 1_000;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct ConnectionId(pub(crate) u64);
 
-/// What a session has subscribed to under one filter.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Subscription {
-    pub(crate) filter: FilterId,
-    pub(crate) options: SubscriptionOptions,
-}
-
-/// How messages are to be delivered to a subscription.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct SubscriptionOptions {
-    /// The QoS granted.
-    pub(crate) qos: QoS,
-    /// Whether what the client has published itself is left out.
-    pub(crate) no_local: bool,
-    /// Whether the client is told which messages were published to be retained.
-    pub(crate) retain_as_published: bool,
-}
-
 /// How long a session outlives its connection: `None` for ever, no time at all if it ends with it.
 pub(crate) type Expiry = Option<Duration>;
-
-/// A step towards the client.
-#[derive(Debug, Clone)]
-pub(crate) enum Delivery {
-    /// A PUBLISH.
-    Publish {
-        message: Arc<Message>,
-        qos: QoS,
-        /// 0 with QoS 0.
-        packet_id: u16,
-        /// Whether it may have been sent before.
-        dup: bool,
-        retain: bool,
-    },
-    /// A PUBREL with this packet id.
-    Release(u16),
-}
-
-/// An answer of the client to a [`Delivery`], with its packet id.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Ack {
-    /// PUBACK.
-    Received(u16),
-    /// PUBREC.
-    Recorded(u16),
-    /// PUBCOMP.
-    Completed(u16),
-    /// It will never have the message: PUBREC with an error, or too large a message for it.
-    Discarded(u16),
-}
-
-impl Ack {
-    pub(crate) fn packet_id(self) -> u16 {
-        match self {
-            Ack::Received(packet_id)
-            | Ack::Recorded(packet_id)
-            | Ack::Completed(packet_id)
-            | Ack::Discarded(packet_id) => packet_id,
-        }
-    }
-}
-
-/// What an [`Ack`] changed.
-#[derive(Debug)]
-pub(crate) enum Outcome {
-    /// Nothing: nothing of this id is under way.
-    Nothing,
-    /// Nothing: what is under way under this id is to be acknowledged in another way.
-    Unfit,
-    /// The delivery has come to its end.
-    Completed { position: u64, owed: Option<Owed> },
-    /// The client has the message and does not take it again: to be answered with PUBREL.
-    Recorded { position: u64, owed: Owed },
-    /// To be answered with PUBREL, as before.
-    Release,
-    /// To be answered with PUBREL, although nothing of this id is under way: else the client
-    /// would wait for ever.
-    Unknown,
-}
-
-/// What comes next for a client.
-#[derive(Debug)]
-pub(crate) enum Next {
-    Deliver(Delivery),
-    /// A message that has become too old, or is no longer permitted, and is owed no more.
-    Expired(u64, Owed),
-    /// A message of QoS 2 that is no longer permitted and that the client may have seen: only PUBREL is
-    /// sent, as if it had recorded it.
-    Ended {
-        position: u64,
-        packet_id: u16,
-        owed: Owed,
-    },
-}
-
-/// Where a message was put that became owed, and what was dropped for it.
-#[derive(Debug)]
-pub(crate) struct Owing {
-    /// `None` if there is no room for it.
-    pub(crate) position: Option<u64>,
-    pub(crate) dropped: Vec<(u64, Owed)>,
-}
 
 /// A delivery that the client has not acknowledged to the end.
 #[derive(Debug)]
@@ -439,6 +341,7 @@ fn publish(owed: &Owed, packet_id: u16, dup: bool) -> Delivery {
         packet_id,
         dup,
         retain: owed.retain,
+        identifiers: owed.identifiers.clone(),
     }
 }
 

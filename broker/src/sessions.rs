@@ -9,7 +9,7 @@ use rumqttc::mqttbytes::QoS;
 use crate::account::{Account, Kind, Owner, filter_cost};
 use crate::owed::MessageNumber;
 use crate::router::{FilterId, Match};
-use crate::session::{ConnectionId, Expiry, Session, Subscription, SubscriptionOptions};
+use crate::session::{ConnectionId, Expiry, Identifiers, Session, Subscription, SubscriptionOptions};
 
 /// A session's number. Never used twice, except that a restart forgets those of clean sessions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -24,13 +24,15 @@ pub(crate) struct Opened {
 }
 
 /// Who is to receive a message, and how.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Recipient {
     pub(crate) session: SessionId,
     /// The highest QoS of the session's matching subscriptions.
     pub(crate) qos: QoS,
     /// Whether one of them asks which messages were published to be retained.
     pub(crate) retain_as_published: bool,
+    /// Of all of them.
+    pub(crate) identifiers: Identifiers,
 }
 
 /// A filter that nobody subscribes to any more.
@@ -238,6 +240,7 @@ impl Sessions {
                         session: *session,
                         qos: options.qos,
                         retain_as_published: options.retain_as_published,
+                        identifiers: options.identifier.into(),
                     }),
             );
         }
@@ -245,7 +248,10 @@ impl Sessions {
             recipients.sort_unstable_by_key(|recipient| (recipient.session, 2 - recipient.qos as u8));
             recipients.dedup_by(|later, first| {
                 let same = later.session == first.session;
-                first.retain_as_published |= same && later.retain_as_published;
+                if same {
+                    first.retain_as_published |= later.retain_as_published;
+                    first.identifiers.append(&mut later.identifiers);
+                }
                 same
             });
         }

@@ -138,7 +138,8 @@ pub struct MqttSettings {
     /// more of them, those that have waited longest are closed, of the network that has most. As many more
     /// may wait for their login.
     pub max_half_open: usize,
-    /// Largest packet taken from a client, in bytes, without its fixed header.
+    /// Largest packet taken from a client, in bytes, without its fixed header. A larger message of MQTT 3.1.1 is
+    /// acknowledged and dropped; a client of MQTT 5 is told the limit.
     pub max_packet_bytes: usize,
     /// Seconds from the TCP connection to a complete CONNECT.
     pub connect_timeout_s: u64,
@@ -190,7 +191,7 @@ impl Default for MqttSettings {
             listen: SocketAddr::from(([127, 0, 0, 1], 1883)),
             max_connections: 1_000,
             max_connections_per_address: 750,
-            max_half_open: 200,
+            max_half_open: 600,
             max_packet_bytes: 256 * 1024,
             connect_timeout_s: 10,
             write_timeout_s: 30,

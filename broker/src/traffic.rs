@@ -9,6 +9,8 @@ pub(crate) struct Traffic {
     pub(crate) packets_sent: Count,
     pub(crate) bytes_received: Count,
     pub(crate) bytes_sent: Count,
+    /// Messages that were dropped because they are too large.
+    pub(crate) oversize: Count,
     /// CONNECTs that were accepted.
     pub(crate) connections: Count,
 }

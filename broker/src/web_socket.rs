@@ -17,8 +17,9 @@ use tokio_util::io::{CopyToBytes, SinkWriter, StreamReader};
 
 use crate::web_socket::pieces::{PIECE, Pieces};
 
-/// The subprotocol that the standard asks clients to offer.
-const SUBPROTOCOL: &str = "mqtt";
+/// The subprotocol that the standard asks clients to offer, and the name that it had before. What is spoken is said by
+/// the CONNECT.
+const SUBPROTOCOLS: [&str; 2] = ["mqtt", "mqttv3.1"];
 const PROTOCOL_HEADER: &str = "Sec-WebSocket-Protocol";
 /// Bytes that are gathered before they are written.
 const WRITTEN_BYTES: usize = 16 * 1024;
@@ -66,7 +67,7 @@ fn io_error(error: Error) -> io::Error {
     }
 }
 
-/// Agrees to the subprotocol `mqtt`, and to nothing else.
+/// Agrees to a subprotocol of MQTT, and to nothing else.
 struct Answering<'a> {
     origins: &'a [String],
 }
@@ -95,9 +96,10 @@ fn comes_from(request: &Request, origins: &[String]) -> bool {
 #[allow(clippy::result_large_err)] // tungstenite asks for it.
 fn answer(request: &Request, mut response: Response) -> Result<Response, ErrorResponse> {
     let offers = request.headers().get_all(PROTOCOL_HEADER).iter();
-    let mut offered = offers.filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(','));
-    if offered.any(|name| name.trim() == SUBPROTOCOL) {
-        response.headers_mut().insert(PROTOCOL_HEADER, HeaderValue::from_static(SUBPROTOCOL));
+    let offered = offers.filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(','));
+    let offered: Vec<_> = offered.map(str::trim).collect();
+    if let Some(agreed) = SUBPROTOCOLS.into_iter().find(|name| offered.contains(name)) {
+        response.headers_mut().insert(PROTOCOL_HEADER, HeaderValue::from_static(agreed));
         return Ok(response);
     }
     let mut refusal =

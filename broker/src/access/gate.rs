@@ -18,7 +18,7 @@ pub(crate) struct Login<'a> {
     /// How often it had changed which certificates are good when it was verified.
     pub(crate) client_trust: u64,
     /// User name and password.
-    pub(crate) password: Option<(&'a str, &'a str)>,
+    pub(crate) password: Option<(&'a str, &'a [u8])>,
     pub(crate) client_id: &'a str,
 }
 
@@ -96,7 +96,7 @@ impl Gate {
         access: &Access,
         address: IpAddr,
         user: &str,
-        password: &str,
+        password: &[u8],
     ) -> Result<Credential, LoginRefused> {
         let hash = access.user(user).and_then(|(_, user)| user.password.clone());
         self.logins.check(address, hash.clone(), password).await.map_err(|error| match error {

@@ -6,7 +6,7 @@ use crate::message::Message;
 
 /// A session, besides its client id and whatever else is kept for it.
 const SESSION: usize = 1_000;
-/// A subscription, besides its filter, which is kept three times.
+/// A subscription with its options and its identifier, besides its filter, which is kept three times.
 const SUBSCRIPTION: usize = 400;
 /// The packet id of a message of QoS 2 that its publisher has not released.
 pub(crate) const RECEIVED: usize = 8;

@@ -93,7 +93,7 @@ async fn read_connect<S: AsyncRead + Unpin>(
             Err(bad) => return Ok(Err(bad)),
         }
         // All of it, so that who has begun can go on.
-        if !lease.hold_needed(bytes.len() + packets::missing(bytes)) {
+        if !lease.hold_needed(bytes.len() + packets::missing(bytes, settings.max_packet_bytes)) {
             return Err(Ending::NoRoom);
         }
         if stream.read_buf(bytes).await? == 0 {

@@ -10,6 +10,7 @@ use std::time::Instant;
 use bytes::BytesMut;
 use daemon_runtime::random_id;
 use rumqttc::ConnectReturnCode;
+use rumqttc::mqttbytes::QoS;
 
 use crate::connection::Ending;
 pub(super) use crate::connection::translation::from_client::{ConnectRequest, FromClient, Written};
@@ -25,11 +26,7 @@ const MAX_CLIENT_ID_BYTES: usize = 256;
 /// The version of MQTT that a client speaks, and what it has said about how.
 #[derive(Debug)]
 pub(super) enum Version {
-    V4 {
-        max_packet_bytes: usize,
-        /// Whether it is a bridge of another broker.
-        is_bridge: bool,
-    },
+    V4(v4::Terms),
     V5(v5::Terms),
 }
 
@@ -37,11 +34,10 @@ pub(super) enum Version {
 pub(super) fn connect_request(connect: Connect, settings: &MqttSettings) -> (ConnectRequest, Version) {
     match connect {
         Connect::V4 { connect, is_bridge } => {
-            let version = Version::V4 { max_packet_bytes: settings.max_packet_bytes, is_bridge };
-            (v4::connect_request(connect), version)
+            (v4::connect_request(connect), Version::V4(v4::Terms::new(is_bridge, settings)))
         }
         Connect::V5(connect) => {
-            let (request, terms) = v5::connect_request(connect, settings);
+            let (request, terms) = v5::connect_request(*connect, settings);
             (request, Version::V5(terms))
         }
     }
@@ -72,7 +68,7 @@ impl Version {
         let is_nameless = client_id.is_empty() && !request.opening.clean_start;
         if request.wants_other_authentication {
             Some(ConnectRefused::AuthenticationMethod)
-        } else if is_nameless && matches!(self, Version::V4 { .. }) {
+        } else if is_nameless && matches!(self, Version::V4(_)) {
             Some(ConnectRefused::NoClientId)
         } else if client_id.len() > MAX_CLIENT_ID_BYTES {
             Some(ConnectRefused::ClientIdTooLong)
@@ -97,7 +93,7 @@ impl Version {
     /// Bytes that are kept of what the client has sent.
     pub(super) fn kept_bytes(&self) -> usize {
         match self {
-            Version::V4 { .. } => 0,
+            Version::V4(_) => 0,
             Version::V5(terms) => terms.kept_bytes(),
         }
     }
@@ -105,14 +101,14 @@ impl Version {
     /// Takes what the next packet in `bytes` asks for; `None` if it has not arrived completely.
     pub(super) fn read(&mut self, bytes: &mut BytesMut) -> Result<Option<FromClient>, ProtocolError> {
         match self {
-            Version::V4 { max_packet_bytes, is_bridge } => v4::read(bytes, *max_packet_bytes, *is_bridge),
+            Version::V4(terms) => terms.read(bytes),
             Version::V5(terms) => terms.read(bytes),
         }
     }
 
     pub(super) fn write_answer(&mut self, answer: Answer, to: &mut BytesMut) -> Result<(), ProtocolError> {
         match self {
-            Version::V4 { .. } => v4::write(&v4::answer(answer), to),
+            Version::V4(_) => v4::write(&v4::answer(answer), to),
             Version::V5(terms) => terms.write_answer(answer, to),
         }
     }
@@ -124,14 +120,14 @@ impl Version {
         to: &mut BytesMut,
     ) -> Result<Written, ProtocolError> {
         match self {
-            Version::V4 { .. } => v4::write(&v4::delivery(delivery), to).map(|()| Written::Yes),
+            Version::V4(_) => v4::write(&v4::delivery(delivery), to).map(|()| Written::Yes),
             Version::V5(terms) => terms.write_delivery(delivery, now, to),
         }
     }
 
     pub(super) fn write_ping_response(&mut self, to: &mut BytesMut) -> Result<(), ProtocolError> {
         match self {
-            Version::V4 { .. } => v4::write(&rumqttc::Packet::PingResp, to),
+            Version::V4(_) => v4::write(&rumqttc::Packet::PingResp, to),
             Version::V5(terms) => terms.write(&mqtt_proto::v5::Packet::Pingresp, to),
         }
     }
@@ -141,5 +137,13 @@ impl Version {
         if let Version::V5(terms) = self {
             terms.write_ending(ending, to);
         }
+    }
+}
+
+fn qos(qos: mqtt_proto::QoS) -> QoS {
+    match qos {
+        mqtt_proto::QoS::Level0 => QoS::AtMostOnce,
+        mqtt_proto::QoS::Level1 => QoS::AtLeastOnce,
+        mqtt_proto::QoS::Level2 => QoS::ExactlyOnce,
     }
 }

@@ -162,6 +162,7 @@ impl Figures {
             ("publish/messages/received", self.received),
             ("publish/messages/sent", self.sent),
             ("publish/messages/dropped", self.dropped),
+            ("publish/messages/too large", traffic.oversize.get()),
             ("publish/bytes/received", self.received_bytes),
             ("publish/bytes/sent", self.sent_bytes),
             ("bytes/received", traffic.bytes_received.get()),

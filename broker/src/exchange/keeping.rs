@@ -12,6 +12,7 @@ use crate::exchange::{Exchange, Request, StoreState};
 use crate::message::Message;
 use crate::outgoing::OutgoingSender;
 use crate::router::RouterFailure;
+use crate::session::Identifiers;
 
 /// Between two attempts to commit.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
@@ -70,7 +71,9 @@ impl Exchange {
             tracing::info!("the store accepts changes again");
         }
         self.room_made = true;
-        self.announce(state, |outgoing, message| outgoing.push_qos0(message, false))
+        self.announce(state, |outgoing, message, identifiers| {
+            outgoing.push_qos0(message, false, identifiers);
+        })
     }
 
     fn report_refusal(&mut self, error: &rusqlite::Error) -> Result<(), RouterFailure> {
@@ -91,7 +94,7 @@ impl Exchange {
     fn announce(
         &mut self,
         state: StoreState,
-        tell: fn(&mut OutgoingSender, &Arc<Message>),
+        tell: fn(&mut OutgoingSender, &Arc<Message>, Identifiers),
     ) -> Result<(), RouterFailure> {
         self.store_state = state;
         self.overview.send_modify(|overview| overview.store = state);
@@ -103,7 +106,7 @@ impl Exchange {
         for recipient in recipients {
             let connection = self.sessions.get_mut(recipient.session).and_then(|session| session.connection);
             if let Some(client) = connection.and_then(|connection| self.clients.get_mut(&connection)) {
-                tell(&mut client.outgoing, &publication.message);
+                tell(&mut client.outgoing, &publication.message, recipient.identifiers);
             }
         }
         Ok(())

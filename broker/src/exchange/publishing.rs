@@ -11,7 +11,7 @@ use crate::outgoing::{Answer, CloseReason, Outgoing, Reached};
 use crate::owed::{MessageNumber, Owed};
 use crate::publication::Publication;
 use crate::router::{Match, RouterFailure};
-use crate::session::{Ack, ConnectionId, Delivery, Next, Outcome, Owing};
+use crate::session::{Ack, ConnectionId, Delivery, Identifiers, Next, Outcome, Owing};
 use crate::sessions::{Recipient, SessionId};
 use crate::store::Change;
 
@@ -24,6 +24,8 @@ pub(super) struct Copy {
     pub(super) droppable: bool,
     /// The user who has published it.
     pub(super) publisher: Option<Arc<str>>,
+    /// Of the subscriptions that bring it.
+    pub(super) identifiers: Identifiers,
 }
 
 impl Exchange {
@@ -142,12 +144,13 @@ impl Exchange {
             self.retain(publication, owner);
         }
         let mut stored = None;
-        for Recipient { session, qos, retain_as_published } in recipients {
+        for Recipient { session, qos, retain_as_published, identifiers } in recipients {
             let copy = Copy {
                 qos: lower(*qos, publication.qos),
                 retain: publication.retain && *retain_as_published,
                 droppable: true,
                 publisher: owner.and_then(Owner::user),
+                identifiers: identifiers.clone(),
             };
             self.deliver(*session, &publication.message, copy, &mut stored);
         }
@@ -161,7 +164,7 @@ impl Exchange {
         &mut self,
         id: SessionId,
         message: &Arc<Message>,
-        Copy { qos, retain, droppable, publisher }: Copy,
+        Copy { qos, retain, droppable, publisher, identifiers }: Copy,
         stored: &mut Option<Arc<MessageNumber>>,
     ) {
         let Some(session) = self.sessions.get_mut(id) else {
@@ -172,15 +175,15 @@ impl Exchange {
                 *stored = self.journal.keep(message, publisher.clone());
             }
             let stored = if session.clean { None } else { stored.clone() };
-            let owed = Owed { message: Arc::clone(message), publisher, stored, qos, retain };
+            let owed = Owed { message: Arc::clone(message), publisher, stored, qos, retain, identifiers };
             self.owe(id, owed);
             return;
         }
         let client = session.connection.and_then(|connection| self.clients.get_mut(&connection));
         if let Some(client) = client {
             if !droppable {
-                client.outgoing.push_qos0(message, retain);
-            } else if !client.outgoing.offer(message, retain) {
+                client.outgoing.push_qos0(message, retain, identifiers);
+            } else if !client.outgoing.offer(message, retain, identifiers) {
                 self.figures.dropped += 1;
                 return;
             }
@@ -194,13 +197,14 @@ impl Exchange {
         };
         let (qos, retain) = (owed.qos, owed.retain);
         let number = owed.stored.as_ref().map(|stored| stored.0);
+        let identifiers = owed.identifiers.clone();
         let before = session.cost();
         let Owing { position, dropped } = session.owe(owed, self.limits.owed(&self.account, session));
         self.account.adjust(&session.owner, before, session.cost());
         self.figures.dropped += dropped.len() as u64 + u64::from(position.is_none());
         self.sendable.push(id);
         if let (Some(number), Some(position)) = (number, position) {
-            self.journal.record(Change::Owed { session: id, position, number, qos, retain });
+            self.journal.record(Change::Owed { session: id, position, number, qos, retain, identifiers });
         }
         if session.clean {
             return;

@@ -38,9 +38,9 @@ pub(crate) enum Incoming {
 /// A packet that comes after everything its client has published before.
 #[derive(Debug)]
 pub(crate) enum Control {
-    /// A PUBLISH with this packet id that its client may not: it goes nowhere, and is acknowledged all the same,
-    /// since a client that gets no answer sends it again over every connection.
-    Forbidden {
+    /// A message of QoS 1 or 2 with this packet id that was dropped, because its client may not publish it, or because
+    /// it is too large: only an answer is missing.
+    Dropped {
         packet_id: u16,
         qos: QoS,
     },

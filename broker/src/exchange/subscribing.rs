@@ -14,7 +14,7 @@ use crate::exchange::{Exchange, RetainedWanted, Subscribe, Unsubscribe, Wanted};
 use crate::message::Message;
 use crate::outgoing::{Answer, NotSubscribed, message_bytes};
 use crate::retained::RetainedScan;
-use crate::session::{ConnectionId, Subscription};
+use crate::session::{ConnectionId, Identifiers, Subscription};
 use crate::sessions::SessionId;
 use crate::store::Change;
 use crate::topic_tree::Found;
@@ -69,13 +69,22 @@ impl Exchange {
         let Subscribe { packet_id, filters } = subscribe;
         let Granted { grants, retained } = self.grant_all(session, &rights, &filters);
         let scan = RetainedScan::new(retained, &self.retained);
+        // It is one for all filters of a packet.
+        let identifier = filters.first().and_then(|wanted| wanted.options.identifier);
         let mut answer = Some(Answer::Subscribed { packet_id, grants });
         // A lasting session can rely on what it was told even if the broker is killed, so it is told
         // once all of it is owed. Any other is told before a message comes.
         if let Some(answer) = answer.take_if(|_| !self.sessions.is_lasting(session)) {
             self.answer(connection, answer);
         }
-        self.unfinished.push_back(Subscribing { connection, session, answer, scan, waits: false });
+        self.unfinished.push_back(Subscribing {
+            connection,
+            session,
+            answer,
+            scan,
+            identifier,
+            waits: false,
+        });
         self.go_on_subscribing();
     }
 
@@ -89,7 +98,8 @@ impl Exchange {
                 return;
             };
             let session = subscribing.session;
-            let (mut found, stopped) = self.find_retained(&mut subscribing.scan, session);
+            let identifiers = Identifiers::from(subscribing.identifier);
+            let (mut found, stopped) = self.find_retained(&mut subscribing.scan, session, &identifiers);
             let is_whole = stopped == Stopped::AtTheEnd;
             subscribing.waits = stopped == Stopped::ForRoom;
             // What it may read may have changed since it has subscribed.
@@ -108,7 +118,8 @@ impl Exchange {
             }
             for (message, qos) in found {
                 let mut stored = None;
-                let copy = Copy { qos, retain: true, droppable: false, publisher: None };
+                let identifiers = identifiers.clone();
+                let copy = Copy { qos, retain: true, droppable: false, publisher: None, identifiers };
                 self.deliver(session, &message, copy, &mut stored);
                 self.journal.forget(stored);
             }
@@ -120,6 +131,7 @@ impl Exchange {
         &mut self,
         scan: &mut RetainedScan,
         session: SessionId,
+        identifiers: &Identifiers,
     ) -> (Vec<(Arc<Message>, QoS)>, Stopped) {
         let mut found = Vec::new();
         // An absent client makes no room; it loses its oldest messages for what is found.
@@ -139,10 +151,10 @@ impl Exchange {
             match scan.next(&self.retained, self.now, &mut self.work) {
                 Found::One((message, qos)) => {
                     if qos == QoS::AtMostOnce {
-                        unowed += message_bytes(message);
+                        unowed += message_bytes(message, identifiers);
                     } else {
                         messages -= 1;
-                        cost = cost.saturating_sub(owed_cost(message.size()));
+                        cost = cost.saturating_sub(owed_cost(message.size() + identifiers.size()));
                     }
                     found.push((Arc::clone(message), qos));
                 }

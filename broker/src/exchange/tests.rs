@@ -90,7 +90,12 @@ fn publish(topic: String, retain: bool) -> Incoming {
 }
 
 fn subscribe(filters: impl IntoIterator<Item = String>) -> Incoming {
-    let options = SubscriptionOptions { qos: QoS::AtMostOnce, no_local: false, retain_as_published: false };
+    let options = SubscriptionOptions {
+        qos: QoS::AtMostOnce,
+        no_local: false,
+        retain_as_published: false,
+        identifier: None,
+    };
     let wanted = |filter| Wanted { filter, options, retained: RetainedWanted::Always };
     let filters = filters.into_iter().map(wanted).collect();
     Incoming::Control(Control::Subscribe(Subscribe { packet_id: 1, filters }))

@@ -2,7 +2,7 @@
 
 use crate::outgoing::Answer;
 use crate::retained::RetainedScan;
-use crate::session::ConnectionId;
+use crate::session::{ConnectionId, Identifier};
 use crate::sessions::SessionId;
 
 /// A SUBSCRIBE whose retained messages are being looked for.
@@ -13,6 +13,8 @@ pub(super) struct Subscribing {
     /// Its SUBACK, until that is sent.
     pub(super) answer: Option<Answer>,
     pub(super) scan: RetainedScan,
+    /// By which number the client knows what it has subscribed to.
+    pub(super) identifier: Option<Identifier>,
     /// Whether it waits for its client to make room, and not only for the next round.
     pub(super) waits: bool,
 }

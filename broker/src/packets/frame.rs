@@ -14,6 +14,8 @@ pub(crate) enum ProtocolError {
     #[error("malformed packet: {}", foreign(&.0.to_string()))]
     Malformed(mqttbytes::Error),
     #[error("malformed packet: {}", foreign(&.0.to_string()))]
+    MalformedConnect(mqtt_proto::Error),
+    #[error("malformed packet: {}", foreign(&.0.to_string()))]
     MalformedV5(ErrorV5),
     /// Bytes missing or left over.
     #[error("the packet's length is wrong")]
@@ -27,8 +29,6 @@ pub(crate) enum ProtocolError {
     ReceiveMaximum,
     #[error("a topic alias out of range")]
     TopicAlias,
-    #[error("subscription identifiers are not available")]
-    SubscriptionIdentifier,
     /// What the broker has to say is larger than the client takes.
     #[error("an answer is larger than the maximum packet size of the client")]
     TooLargeForClient,
@@ -45,4 +45,9 @@ pub(super) fn frame(
         Err(mqttbytes::Error::PayloadSizeLimitExceeded(size)) => Err(ProtocolError::TooLarge(size)),
         Err(error) => Err(ProtocolError::Malformed(error)),
     }
+}
+
+/// How long the fixed header is: a byte, and those of the length, of which all but the last have the highest bit.
+pub(super) fn header_bytes(frame: &[u8]) -> usize {
+    2 + frame.iter().skip(1).take_while(|byte| **byte >= 0x80).count()
 }

@@ -4,16 +4,16 @@
 //! reserved bits, bytes left over, ids of zero, NUL in strings. Most of that is caught by
 //! writing the packet again and comparing; the rest is checked here.
 
+mod oversize;
+
 use bytes::BytesMut;
+use mqtt_proto::v3::{self, Connect};
 use rumqttc::mqttbytes::{self, QoS};
-use rumqttc::{Connect, Packet, Protocol, Publish};
+use rumqttc::{Packet, Publish};
 
-use crate::packets::frame::{ProtocolError, frame};
+use crate::packets::frame::{ProtocolError, frame, header_bytes};
+pub(crate) use crate::packets::v4::oversize::Oversize;
 use crate::topics::{valid_string, valid_topic};
-
-const FLAG_USER_NAME: u8 = 0x80;
-const FLAG_PASSWORD: u8 = 0x40;
-const FLAG_RESERVED: u8 = 0x01;
 
 /// Takes the next packet from `bytes`; `None` if it has not arrived completely.
 pub(crate) fn read(bytes: &mut BytesMut, max_packet_bytes: usize) -> Result<Option<Packet>, ProtocolError> {
@@ -32,50 +32,39 @@ pub(crate) fn read(bytes: &mut BytesMut, max_packet_bytes: usize) -> Result<Opti
     Ok(Some(packet))
 }
 
-/// Reads the whole CONNECT in `frame`, with these flags.
-pub(super) fn read_connect(
-    frame: BytesMut,
-    flags: u8,
-    max_packet_bytes: usize,
-) -> Result<Connect, ProtocolError> {
-    let length = frame.len();
-    match decode(frame, max_packet_bytes)? {
-        Packet::Connect(connect) if connect.protocol == Protocol::V4 => {
-            check_connect(&connect, flags, length)?;
-            Ok(connect)
-        }
-        _ => violation("the first packet is not a CONNECT"),
+/// Reads the whole CONNECT in `frame`.
+pub(super) fn read_connect(frame: &[u8]) -> Result<Connect, ProtocolError> {
+    let packet = match v3::Packet::decode(frame) {
+        Ok(Some(packet)) => packet,
+        // The frame is complete, but what is in it goes on behind its end.
+        Ok(None) => return Err(ProtocolError::Length),
+        Err(error) => return Err(ProtocolError::MalformedConnect(error)),
+    };
+    let written = packet.encode().map_err(ProtocolError::MalformedConnect)?;
+    let written = written.as_ref();
+    let v3::Packet::Connect(connect) = &packet else {
+        return violation("the first packet is not a CONNECT");
+    };
+    // Its length may be said in more bytes than it takes.
+    if written[header_bytes(written)..] != frame[header_bytes(frame)..] {
+        return violation("reserved flags are set, or there are extra bytes after the CONNECT");
     }
+    check_connect(connect)?;
+    Ok(connect.clone())
 }
 
 fn decode(mut frame: BytesMut, max_packet_bytes: usize) -> Result<Packet, ProtocolError> {
     Packet::read(&mut frame, max_packet_bytes).map_err(ProtocolError::Malformed)
 }
 
-fn check_connect(connect: &Connect, flags: u8, length: usize) -> Result<(), ProtocolError> {
-    if flags & FLAG_RESERVED != 0 {
-        return violation("a reserved flag of CONNECT is set");
-    }
-    if flags & FLAG_PASSWORD != 0 && flags & FLAG_USER_NAME == 0 {
+fn check_connect(connect: &Connect) -> Result<(), ProtocolError> {
+    if connect.password.is_some() && connect.username.is_none() {
         return violation("a password without a user name");
     }
-    let (user_name, password) = match &connect.login {
-        Some(login) => (login.username.as_str(), login.password.as_str()),
-        None => ("", ""),
-    };
-    // The codec forgets that an empty user name or password was there: two bytes each.
-    let forgotten = [(FLAG_USER_NAME, user_name), (FLAG_PASSWORD, password)]
-        .iter()
-        .filter(|(flag, text)| flags & flag != 0 && text.is_empty())
-        .count();
-    if length > connect.size() + 2 * forgotten + 1 || length < connect.size() + 2 * forgotten {
-        return violation("extra bytes after the CONNECT");
-    }
-    if let Some(will) = &connect.last_will
-        && !valid_topic(&will.topic)
-    {
+    if connect.last_will.as_ref().is_some_and(|will| !valid_topic(&will.topic_name)) {
         return violation("the will's topic is invalid");
     }
+    let user_name = connect.username.as_deref().unwrap_or_default();
     if !valid_string(&connect.client_id) || !valid_string(user_name) {
         return violation("NUL in a string");
     }

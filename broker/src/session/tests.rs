@@ -1,12 +1,13 @@
 use std::time::Duration;
 
 use super::*;
+use crate::message::Message;
 
 const LIMITS: OwedLimits = OwedLimits { max_messages: 3, max_bytes: 100, share: usize::MAX };
 
 fn owed(qos: QoS, payload: &'static str) -> Owed {
     let message = Arc::new(Message::plain("a", payload));
-    Owed { message, publisher: None, qos, stored: None, retain: false }
+    Owed { message, publisher: None, qos, stored: None, retain: false, identifiers: Identifiers::default() }
 }
 
 /// A client for which publishers wait.

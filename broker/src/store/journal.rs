@@ -10,7 +10,7 @@ use crate::account::Owner;
 use crate::message::Message;
 use crate::owed::MessageNumber;
 use crate::publication::Will;
-use crate::session::{ConnectionId, Expiry, SubscriptionOptions};
+use crate::session::{ConnectionId, Expiry, Identifiers, SubscriptionOptions};
 use crate::sessions::SessionId;
 use crate::store::{Store, StoreBytes};
 
@@ -60,6 +60,7 @@ pub(crate) enum Change {
         number: u64,
         qos: QoS,
         retain: bool,
+        identifiers: Identifiers,
     },
     /// Messages up to this position may have been sent.
     Sending {

@@ -15,7 +15,7 @@ use crate::account::{Account, Kind, Owner, RECEIVED, owed_cost, retained_charges
 use crate::message::{Message, Properties};
 use crate::owed::{MessageNumber, Owed};
 use crate::publication::{Publication, Will};
-use crate::session::{StoredSession, SubscriptionOptions};
+use crate::session::{Identifier, Identifiers, StoredSession, SubscriptionOptions};
 use crate::sessions::SessionId;
 use crate::store::clock::Clock;
 use crate::store::{
@@ -138,7 +138,8 @@ impl Store {
         account: &Account,
         dropped: &mut Dropped,
     ) -> rusqlite::Result<Option<u64>> {
-        const SIZES: &str = "SELECT position, octet_length(topic) + octet_length(payload) + coalesce(octet_length(properties), 0) \
+        const SIZES: &str = "SELECT position, octet_length(topic) + octet_length(payload) \
+             + coalesce(octet_length(properties), 0) + 4 * coalesce(json_array_length(identifiers), 0) \
              FROM owed JOIN message ON number = message WHERE session = ?1 ORDER BY position DESC";
         let owner = &found.session.owner;
         let mut sizes = self.connection.prepare_cached(SIZES)?;
@@ -163,9 +164,8 @@ impl Store {
         messages: &mut Messages,
         clock: Clock,
     ) -> rusqlite::Result<()> {
-        const SUBSCRIPTIONS: &str =
-            "SELECT filter, qos, no_local, retain_as_published FROM subscription WHERE session = ?1";
-        const OWED: &str = "SELECT position, message, qos, retain FROM owed \
+        const SUBSCRIPTIONS: &str = "SELECT filter, qos, no_local, retain_as_published, identifier FROM subscription WHERE session = ?1";
+        const OWED: &str = "SELECT position, message, qos, retain, identifiers FROM owed \
                             WHERE session = ?1 AND (message IS NULL OR position > ?2) ORDER BY position";
         let id = [found.id.0];
         found.subscriptions = self.all(SUBSCRIPTIONS, id, |row| Ok((row.get(0)?, options(row)?)))?;
@@ -193,6 +193,7 @@ impl Store {
             stored: Some(Arc::clone(stored)),
             qos: qos(row, 2)?,
             retain: row.get(3)?,
+            identifiers: identifiers(row, 4)?,
         }))
     }
 
@@ -249,7 +250,19 @@ fn session(row: &Row<'_>, clock: Clock) -> rusqlite::Result<RestoredSession> {
 }
 
 fn options(row: &Row<'_>) -> rusqlite::Result<SubscriptionOptions> {
-    Ok(SubscriptionOptions { qos: qos(row, 1)?, no_local: row.get(2)?, retain_as_published: row.get(3)? })
+    Ok(SubscriptionOptions {
+        qos: qos(row, 1)?,
+        no_local: row.get(2)?,
+        retain_as_published: row.get(3)?,
+        identifier: row.get::<_, Option<u32>>(4)?.and_then(Identifier::new),
+    })
+}
+
+fn identifiers(row: &Row<'_>, column: usize) -> rusqlite::Result<Identifiers> {
+    let Some(json) = row.get::<_, Option<String>>(column)? else {
+        return Ok(Identifiers::default());
+    };
+    serde_json::from_str(&json).map_err(|_| damaged(column, "unreadable subscription identifiers"))
 }
 
 fn restored_will(row: &Row<'_>) -> rusqlite::Result<RestoredWill> {

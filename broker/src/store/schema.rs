@@ -11,7 +11,13 @@ static STORE: FileKind = FileKind {
     writer: "broker",
     setting: "[store] path",
     application_id: 0x5077_4272, // "PwBr"
-    steps: &[Step::Sql(TABLES), Step::Sql(FORMAT_2), Step::Sql(FORMAT_3), Step::Sql(FORMAT_4)],
+    steps: &[
+        Step::Sql(TABLES),
+        Step::Sql(FORMAT_2),
+        Step::Sql(FORMAT_3),
+        Step::Sql(FORMAT_4),
+        Step::Sql(FORMAT_5),
+    ],
     // For a broker that is just ending.
     patience: Duration::from_secs(2),
     // Two brokers on one file would be the end of it.
@@ -22,7 +28,7 @@ static STORE: FileKind = FileKind {
 /// `session.absent_since` is in seconds since 1970 and NULL while its client is connected;
 /// `sending_until` is the position up to which messages may have been sent.
 ///
-/// What came with later formats is in [`FORMAT_2`] to [`FORMAT_4`].
+/// What came with later formats is in [`FORMAT_2`] to [`FORMAT_5`].
 const TABLES: &str = "
     CREATE TABLE session (
         id            INTEGER PRIMARY KEY,
@@ -106,6 +112,12 @@ const FORMAT_3: &str = "
 /// The user who has published a message; NULL for all clients without one, or if an earlier version wrote it.
 const FORMAT_4: &str = "
     ALTER TABLE message ADD COLUMN publisher TEXT;
+";
+
+/// Subscription identifiers; `identifiers` is a list in JSON, and NULL if there are none.
+const FORMAT_5: &str = "
+    ALTER TABLE subscription ADD COLUMN identifier INTEGER;
+    ALTER TABLE owed ADD COLUMN identifiers TEXT;
 ";
 
 /// Pages in the write-ahead log before they move to the file: 16 MiB.

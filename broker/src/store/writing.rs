@@ -8,6 +8,7 @@ use rusqlite::{Params, Transaction, TransactionBehavior, params};
 use crate::account::Owner;
 use crate::message::Message;
 use crate::publication::Will;
+use crate::session::{Identifier, Identifiers, SubscriptionOptions};
 use crate::sessions::SessionId;
 use crate::store::clock::Clock;
 use crate::store::{Change, Store};
@@ -61,10 +62,11 @@ fn apply(transaction: &Transaction<'_>, change: &Change, clock: Clock) -> rusqli
                 publisher.as_deref(),
             ),
         ),
-        Change::Owed { session, position, number, qos, retain } => write(
+        Change::Owed { session, position, number, qos, retain, identifiers } => write(
             transaction,
-            "INSERT INTO owed (session, position, message, qos, retain) VALUES (?1, ?2, ?3, ?4, ?5)",
-            (session.0, position, number, *qos as u8, retain),
+            "INSERT INTO owed (session, position, message, qos, retain, identifiers) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+            (session.0, position, number, *qos as u8, retain, list(identifiers)),
         ),
         Change::Sending { session, until } => {
             write(transaction, "UPDATE session SET sending_until = ?2 WHERE id = ?1", (session.0, until))
@@ -154,12 +156,9 @@ fn apply_to_session(transaction: &Transaction<'_>, change: &Change, clock: Clock
             "UPDATE session SET absent_since = ?2 WHERE id = ?1",
             (session.0, clock.unix_seconds()),
         ),
-        Change::Subscribed { session, filter, options } => write(
-            transaction,
-            "REPLACE INTO subscription (session, filter, qos, no_local, retain_as_published) \
-             VALUES (?1, ?2, ?3, ?4, ?5)",
-            (session.0, filter, options.qos as u8, options.no_local, options.retain_as_published),
-        ),
+        Change::Subscribed { session, filter, options } => {
+            write_subscription(transaction, session.0, filter, *options)
+        }
         Change::Unsubscribed { session, filter } => write(
             transaction,
             "DELETE FROM subscription WHERE session = ?1 AND filter = ?2",
@@ -193,6 +192,21 @@ fn apply_to_session(transaction: &Transaction<'_>, change: &Change, clock: Clock
         | Change::WillDelayed { .. }
         | Change::DelayedWillGone(_) => Ok(()),
     }
+}
+
+fn write_subscription(
+    transaction: &Transaction<'_>,
+    session: u64,
+    filter: &str,
+    options: SubscriptionOptions,
+) -> rusqlite::Result<()> {
+    let SubscriptionOptions { qos, no_local, retain_as_published, identifier } = options;
+    write(
+        transaction,
+        "REPLACE INTO subscription (session, filter, qos, no_local, retain_as_published, identifier) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        (session, filter, qos as u8, no_local, retain_as_published, identifier.map(Identifier::get)),
+    )
 }
 
 fn end(transaction: &Transaction<'_>, session: SessionId) -> rusqlite::Result<()> {
@@ -263,6 +277,12 @@ fn write_delayed_will(
 fn properties(message: &Message) -> Option<String> {
     // Strings, numbers and lists of them: there is nothing in it that could fail.
     message.properties.as_ref().and_then(|properties| serde_json::to_string(properties).ok())
+}
+
+/// Subscription identifiers as JSON.
+fn list(identifiers: &Identifiers) -> Option<String> {
+    // Nor here.
+    (!identifiers.is_empty()).then(|| serde_json::to_string(identifiers).unwrap_or_default())
 }
 
 fn expires_at(message: &Message, clock: Clock) -> Option<i64> {

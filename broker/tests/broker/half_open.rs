@@ -7,12 +7,14 @@ use std::time::{Duration, Instant};
 
 use broker_users::Role;
 use rumqttc::{ConnAck, Connect, ConnectReturnCode, Packet};
+use tokio_tungstenite::tungstenite::Message;
 
 use crate::access::{access_settings, add_users, connect_as};
 use crate::certificates::{Authority, Certified};
 use crate::common::{Client, bytes_of, dial_from};
 use crate::program::Home;
 use crate::tls::free_address;
+use crate::web_socket;
 
 /// It only keeps a test from hanging.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -121,4 +123,34 @@ fn connections_from_everywhere_displace_nobody_who_has_said_who_it_is() {
         assert_eq!(client.receive(), Packet::ConnAck(accepted));
     }
     wait_until_open(&flood, MAX_HALF_OPEN);
+}
+
+/// After a power cut, say: all of them have connected before one has said who it is.
+#[test]
+fn hundreds_of_clients_of_one_address_come_in_at_once() {
+    daemon_runtime::allow_open_files(4_000, "this test");
+    let home = Home::new();
+    let web_socket = free_address();
+    home.write(&format!(
+        "connect_timeout_s = 3600\n[access]\nanonymous = 'everywhere'\n[store]\npath = '{}'\n[websocket]\nlisten = '{web_socket}'\n",
+        home.store().display()
+    ));
+    let _running = home.start();
+    let connect = |n: usize| bytes_of(&Packet::Connect(Connect::new(format!("client {n}"))));
+    let accepted = || Packet::ConnAck(ConnAck { session_present: false, code: ConnectReturnCode::Success });
+    let mut clients: Vec<_> = (0..400).map(|_| Client::raw(home.address)).collect();
+    for (n, client) in clients.iter_mut().enumerate() {
+        client.send_bytes(&connect(n));
+    }
+    for client in &mut clients {
+        assert_eq!(client.receive(), accepted());
+    }
+    drop(clients);
+    let streams: Vec<_> = (0..300).map(|_| TcpStream::connect(web_socket).unwrap()).collect();
+    for (n, stream) in streams.iter().enumerate() {
+        let mut socket = web_socket::open(stream, Some("mqtt")).unwrap();
+        socket.send(Message::Binary(connect(n).into())).unwrap();
+        let Message::Binary(bytes) = socket.read().unwrap() else { panic!("no packet") };
+        assert_eq!(bytes, bytes_of(&accepted()));
+    }
 }

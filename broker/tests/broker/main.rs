@@ -16,6 +16,8 @@ mod kill_storm;
 mod killed;
 mod lasting;
 mod logging;
+mod logins;
+mod oversize;
 mod program;
 mod publishing;
 mod retaining;

@@ -28,7 +28,7 @@ fn dial(address: SocketAddr) -> TcpStream {
     stream
 }
 
-fn open<S: Read + Write>(stream: S, subprotocol: Option<&str>) -> Option<WebSocket<S>> {
+pub(crate) fn open<S: Read + Write>(stream: S, subprotocol: Option<&str>) -> Option<WebSocket<S>> {
     open_from(stream, subprotocol, None)
 }
 
@@ -92,6 +92,8 @@ fn mqtt_passes_through_web_sockets_with_and_without_tls() {
     publish(&mut open(dial(plain), Some("mqtt")).unwrap(), connect_as("hq", "plain"));
     // A browser's library may offer more than one.
     publish(&mut open(dial(plain), Some("mqttv3.1, mqtt")).unwrap(), connect_as("hq", "two"));
+    // Or know it only by the name that it had before.
+    publish(&mut open(dial(plain), Some("mqttv3.1")).unwrap(), connect_as("hq", "old name"));
 
     let mut roots = RootCertStore::empty();
     roots.add(CertificateDer::from_pem_file(&authority.pem).unwrap()).unwrap();

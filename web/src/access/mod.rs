@@ -197,7 +197,7 @@ impl Access {
         };
         let known = users.user.get_key_value(credentials.name.as_str());
         let hash = known.and_then(|(_, user)| user.password.clone());
-        self.logins.check(address, hash, &credentials.password).await.map_err(|error| {
+        self.logins.check(address, hash, credentials.password.as_bytes()).await.map_err(|error| {
             tracing::debug!(%address, %error, "a login was refused");
             match error {
                 LoginError::Wrong => Denied::WrongLogin,

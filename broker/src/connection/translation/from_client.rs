@@ -2,17 +2,28 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
+
 use crate::exchange::{Incoming, Opening};
+use crate::packets::v4::Oversize;
 use crate::session::Ack;
 
 /// What a client asks for with its CONNECT.
 pub(in crate::connection) struct ConnectRequest {
     pub(in crate::connection) opening: Opening,
     pub(in crate::connection) keep_alive: Duration,
-    /// User name and password.
-    pub(in crate::connection) login: Option<(String, String)>,
+    /// User name and password, which may be any bytes.
+    pub(in crate::connection) login: Option<(String, Bytes)>,
     /// Whether it asks to be authenticated in a way of its own.
     pub(in crate::connection) wants_other_authentication: bool,
+}
+
+/// What a client logs in with. An empty user name without a password says as little as none; one with no password has an
+/// empty one.
+pub(super) fn login(user: Option<&str>, password: Option<&Bytes>) -> Option<(String, Bytes)> {
+    let password = password.cloned().unwrap_or_default();
+    let user = user.filter(|user| !user.is_empty() || !password.is_empty())?;
+    Some((user.to_owned(), password))
 }
 
 /// A packet of a connected client, by who deals with it.
@@ -24,6 +35,8 @@ pub(in crate::connection) enum FromClient {
     Ack(Ack),
     /// The connection itself.
     Ping,
+    /// The same: a message that was too large, and was passed over.
+    Oversize(Oversize),
 }
 
 /// Whether a message was written.

@@ -4,26 +4,29 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
+use mqtt_proto::v3::Connect;
 use rumqttc::{
-    ConnAck, Connect, ConnectReturnCode, Packet, PubAck, PubComp, PubRec, PubRel, Publish, SubAck,
+    ConnAck, ConnectReturnCode, Packet, PubAck, PubComp, PubRec, PubRel, Publish, SubAck,
     SubscribeReasonCode, UnsubAck,
 };
 
 use crate::access;
-use crate::connection::translation::{ConnectRequest, FromClient};
+use crate::connection::translation::from_client::login;
+use crate::connection::translation::{ConnectRequest, FromClient, qos};
 use crate::exchange::{Control, Incoming, Opening, RetainedWanted, Subscribe, Unsubscribe, Wanted};
 use crate::message::Message;
 use crate::outgoing::{Answer, ConnectRefused};
-use crate::packets::{ProtocolError, v4};
+use crate::packets::ProtocolError;
+use crate::packets::v4::{self, Oversize};
 use crate::publication::{Publication, Will};
 use crate::session::{Ack, Delivery, SubscriptionOptions};
+use crate::settings::MqttSettings;
 
 pub(super) fn connect_request(connect: Connect) -> ConnectRequest {
     let will = connect.last_will.map(|will| Will {
         publication: Publication {
-            // A copy, so that the rest of the CONNECT is not kept with it.
-            message: Arc::new(Message::plain(will.topic, Bytes::copy_from_slice(&will.message))),
-            qos: will.qos,
+            message: Arc::new(Message::plain(&*will.topic_name, will.message)),
+            qos: qos(will.qos),
             retain: will.retain,
             packet_id: 0,
         },
@@ -32,9 +35,9 @@ pub(super) fn connect_request(connect: Connect) -> ConnectRequest {
     });
     ConnectRequest {
         keep_alive: Duration::from_secs(connect.keep_alive.into()),
-        login: connect.login.map(|login| (login.username, login.password)),
+        login: login(connect.username.as_deref(), connect.password.as_ref()),
         opening: Opening {
-            client_id: connect.client_id,
+            client_id: connect.client_id.to_string(),
             clean_start: connect.clean_session,
             expiry: connect.clean_session.then_some(Duration::ZERO),
             will,
@@ -51,12 +54,32 @@ pub(super) fn refuse(code: ConnectReturnCode) -> Option<BytesMut> {
     Some(bytes)
 }
 
-pub(super) fn read(
-    bytes: &mut BytesMut,
+/// How one connection is read.
+#[derive(Debug)]
+pub(in crate::connection) struct Terms {
     max_packet_bytes: usize,
+    /// Whether it is a bridge of another broker.
     is_bridge: bool,
-) -> Result<Option<FromClient>, ProtocolError> {
-    v4::read(bytes, max_packet_bytes)?.map(|packet| incoming(packet, is_bridge)).transpose()
+    /// A message that is being passed over.
+    oversize: Option<Oversize>,
+}
+
+impl Terms {
+    pub(super) fn new(is_bridge: bool, settings: &MqttSettings) -> Terms {
+        Terms { max_packet_bytes: settings.max_packet_bytes, is_bridge, oversize: None }
+    }
+
+    pub(super) fn read(&mut self, bytes: &mut BytesMut) -> Result<Option<FromClient>, ProtocolError> {
+        if self.oversize.is_none() {
+            match v4::read(bytes, self.max_packet_bytes) {
+                Err(ProtocolError::TooLarge(packet_bytes)) => {
+                    self.oversize = Oversize::read_front(bytes, packet_bytes, self.max_packet_bytes)?;
+                }
+                read => return read?.map(|packet| incoming(packet, self.is_bridge)).transpose(),
+            }
+        }
+        Ok(self.oversize.take_if(|oversize| oversize.pass_over(bytes)).map(FromClient::Oversize))
+    }
 }
 
 fn incoming(packet: Packet, is_bridge: bool) -> Result<FromClient, ProtocolError> {
@@ -97,7 +120,12 @@ fn publication(publish: Publish) -> Publication {
 fn subscription(subscribe: rumqttc::Subscribe, is_bridge: bool) -> Subscribe {
     let wanted = |filter: rumqttc::SubscribeFilter| Wanted {
         filter: filter.path,
-        options: SubscriptionOptions { qos: filter.qos, no_local: is_bridge, retain_as_published: is_bridge },
+        options: SubscriptionOptions {
+            qos: filter.qos,
+            no_local: is_bridge,
+            retain_as_published: is_bridge,
+            identifier: None,
+        },
         retained: RetainedWanted::Always,
     };
     Subscribe { packet_id: subscribe.pkid, filters: subscribe.filters.into_iter().map(wanted).collect() }
@@ -107,7 +135,7 @@ fn subscription(subscribe: rumqttc::Subscribe, is_bridge: bool) -> Subscribe {
 pub(super) fn delivery(delivery: Delivery) -> Packet {
     match delivery {
         Delivery::Release(packet_id) => Packet::PubRel(PubRel::new(packet_id)),
-        Delivery::Publish { message, qos, packet_id, dup, retain } => Packet::Publish(Publish {
+        Delivery::Publish { message, qos, packet_id, dup, retain, .. } => Packet::Publish(Publish {
             dup,
             qos,
             retain,

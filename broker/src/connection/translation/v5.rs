@@ -1,5 +1,6 @@
 //! MQTT 5.
 
+mod delivery;
 mod reasons;
 mod terms;
 mod values;
@@ -10,9 +11,10 @@ use std::time::Duration;
 use bytes::BytesMut;
 use mqtt_proto::v5::{self, Connack, ConnectReasonCode, Packet, PublishProperties, WillProperties};
 
-use crate::connection::translation::ConnectRequest;
+use crate::connection::translation::from_client::login;
 pub(super) use crate::connection::translation::v5::terms::Terms;
-use crate::connection::translation::v5::values::{properties, qos, seconds};
+use crate::connection::translation::v5::values::{properties, seconds};
+use crate::connection::translation::{ConnectRequest, qos};
 use crate::exchange::Opening;
 use crate::message::Message;
 use crate::packets::ProtocolError;
@@ -25,10 +27,7 @@ pub(super) fn connect_request(connect: v5::Connect, settings: &MqttSettings) -> 
     let request = ConnectRequest {
         wants_other_authentication: properties.auth_method.is_some(),
         keep_alive: Duration::from_secs(connect.keep_alive.into()),
-        login: connect.username.as_ref().map(|user| {
-            let password = connect.password.as_deref().unwrap_or_default();
-            (user.to_string(), String::from_utf8_lossy(password).into_owned())
-        }),
+        login: login(connect.username.as_deref(), connect.password.as_ref()),
         opening: Opening {
             client_id: connect.client_id.to_string(),
             clean_start: connect.clean_start,

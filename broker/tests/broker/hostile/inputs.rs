@@ -154,7 +154,12 @@ fn publishing() -> Vec<Input> {
         input("PUBLISH in overlong UTF-8", "1.5.3-1", b"\x30\x04\x00\x02\xc0\x80", Closed),
         input("PUBLISH with a topic beyond its end", "3.3.2-1", b"\x30\x03\x00\x09a", Closed),
         input("PUBLISH under $SYS", "3.3.5-2", publish("$SYS/a"), Goes(PUBACK_1.into())),
-        input("PUBLISH larger than the limit", "4.8.0-1", packet(0x30, &[b'a'; 262_145]), Closed),
+        input(
+            "PUBLISH larger than the limit",
+            "4.3.2-2",
+            packet(0x32, &[b"\x00\x01a\x00\x01", &[b'x'; 262_140][..]].concat()),
+            Goes(PUBACK_1.into()),
+        ),
         input("PUBLISH, non-ASCII first letter", "4.7.3-4", publish("éa"), Goes(PUBACK_1.into())),
         input("PUBLISH with a byte order mark", "1.5.3-3", publish("\u{feff}a"), Goes(PUBACK_1.into())),
         input(
@@ -253,7 +258,7 @@ fn others() -> Vec<Input> {
         input("DISCONNECT with flags", "3.14.1-1", b"\xe1\x00", Closed),
         input("DISCONNECT with a payload", "4.8.0-1", b"\xe0\x01a", Closed),
         input("a length of five bytes", "section 2.2.3", b"\x30\xff\xff\xff\xff\x7f", Closed),
-        input("a packet of 268 MB", "section 2.2.3", b"\x30\xff\xff\xff\x7f", Closed),
+        input("a packet of 268 MB", "section 2.2.3", b"\x82\xff\xff\xff\x7f", Closed),
         input("what follows DISCONNECT", "3.14.4-2", b"\xe0\x00\x32\x06\x00\x01a\x00\x01x", Closed),
     ]
 }

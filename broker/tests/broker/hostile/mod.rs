@@ -73,6 +73,9 @@ fn a_packet_may_be_as_large_as_the_limit() {
     client.send(&qos0("a", &payload(1_000)));
     client.ping();
     client.send(&qos0("a", &payload(1_001)));
+    client.ping();
+    // One that is no message cannot be passed over.
+    client.send_bytes(b"\x82\xe9\x07");
     client.expect_end();
 }
 

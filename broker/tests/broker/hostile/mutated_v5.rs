@@ -3,7 +3,7 @@
 use bytes::{Bytes, BytesMut};
 use mqtt_proto::v5::{
     Connect, ConnectProperties, LastWill, Packet, Puback, Pubcomp, Publish, PublishProperties, Pubrec,
-    Pubrel, RetainHandling, Subscribe, SubscriptionOptions, Unsubscribe, UserProperty,
+    Pubrel, RetainHandling, Subscribe, SubscriptionOptions, Unsubscribe, UserProperty, VarByteInt,
 };
 use mqtt_proto::{Pid, QoS, QosPid};
 use proptest::collection::vec;
@@ -87,8 +87,11 @@ fn packet() -> impl Strategy<Value = Packet> {
     let filter = text("s/[a-zé/]{0,8}(/\\+)?(/#)?");
     prop_oneof![
         4 => publish(),
-        2 => (pid(), filter, options).prop_map(|(id, filter, options)| {
-            Subscribe::new(id, vec![(filter.as_str().try_into().unwrap(), options)]).into()
+        2 => (pid(), filter, options, 0_u32..4).prop_map(|(id, filter, options, identifier)| {
+            let mut subscribe = Subscribe::new(id, vec![(filter.as_str().try_into().unwrap(), options)]);
+            let identifier = VarByteInt::try_from(identifier).unwrap();
+            subscribe.properties.subscription_id = Some(identifier).filter(|number| number.value() > 0);
+            subscribe.into()
         }),
         1 => (pid(), text("s/[a-z]{0,2}")).prop_map(|(id, filter)| {
             Unsubscribe::new(id, vec![filter.as_str().try_into().unwrap()]).into()
@@ -107,8 +110,13 @@ fn check_packets(answers: &[u8]) {
     while !rest.is_empty() {
         // The fixed header is that of MQTT 3.1.1.
         let header = rumqttc::mqttbytes::check(rest.iter(), usize::MAX).expect("a whole packet");
-        let frame = rest.split_to(header.frame_length());
-        Packet::decode(&frame).unwrap().expect("a whole packet");
+        let mut frame = rest.split_to(header.frame_length());
+        // Messages may have several subscription identifiers, of which mqtt-proto reads one.
+        if frame[0] >> 4 == 3 {
+            rumqttc::v5::mqttbytes::v5::Packet::read(&mut frame, None).expect("a whole message");
+        } else {
+            Packet::decode(&frame).unwrap().expect("a whole packet");
+        }
     }
 }
 

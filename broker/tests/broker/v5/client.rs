@@ -66,6 +66,19 @@ pub(crate) fn options(qos: QoS) -> SubscriptionOptions {
     }
 }
 
+/// Takes a number of variable length.
+fn number(bytes: &mut &[u8]) -> usize {
+    let (all, mut number) = (*bytes, 0);
+    for (index, byte) in all.iter().enumerate() {
+        number |= usize::from(byte & 0x7f) << (7 * index);
+        if *byte < 0x80 {
+            *bytes = &all[index + 1..];
+            return number;
+        }
+    }
+    panic!("no number in {all:?}")
+}
+
 impl V5 {
     pub(crate) fn raw(address: SocketAddr) -> V5 {
         let stream = TcpStream::connect(address).unwrap();
@@ -109,11 +122,15 @@ impl V5 {
 
     /// The next packet; `None` once the connection is closed.
     fn next(&mut self) -> Option<Packet> {
+        let frame = self.next_frame()?;
+        Some(Packet::decode(&frame).unwrap().expect("a whole packet"))
+    }
+
+    fn next_frame(&mut self) -> Option<BytesMut> {
         loop {
             // The fixed header is that of MQTT 3.1.1.
             if let Ok(header) = rumqttc::mqttbytes::check(self.read.iter(), usize::MAX) {
-                let frame = self.read.split_to(header.frame_length());
-                return Some(Packet::decode(&frame).unwrap().expect("a whole packet"));
+                return Some(self.read.split_to(header.frame_length()));
             }
             let mut chunk = [0; 65_536];
             match self.stream.read(&mut chunk) {
@@ -125,6 +142,35 @@ impl V5 {
                 Err(error) => panic!("no packet in time: {error}"),
             }
         }
+    }
+
+    /// The payload of the next packet, which must be a PUBLISH of which no more is said than the identifiers of the
+    /// subscriptions that have brought it; these too, the lowest first. Acknowledges it if it is of QoS 1. mqtt-proto
+    /// reads no more than one of them, and rumqttc takes them for a part of the payload.
+    pub(crate) fn receive_identified(&mut self) -> (String, Vec<usize>) {
+        let frame = self.next_frame().expect("no packet, but the connection is closed");
+        let (first, mut rest) = (frame[0], &frame[1..]);
+        assert_eq!(first >> 4, 3, "expected a message, got {frame:?}");
+        assert_eq!(number(&mut rest), rest.len());
+        let topic_bytes = usize::from(u16::from_be_bytes([rest[0], rest[1]]));
+        rest = &rest[2 + topic_bytes..];
+        if first & 0b0110 != 0 {
+            let packet_id = u16::from_be_bytes([rest[0], rest[1]]);
+            rest = &rest[2..];
+            if first & 0b0110 == 0b0010 {
+                self.send(Puback::new_success(pid(packet_id)));
+            }
+        }
+        let said_bytes = number(&mut rest);
+        let (mut said, payload) = rest.split_at(said_bytes);
+        let mut identifiers = Vec::new();
+        while let Some((0x0b, mut more)) = said.split_first().map(|(property, more)| (*property, more)) {
+            identifiers.push(number(&mut more));
+            said = more;
+        }
+        assert!(said.is_empty(), "more is said: {said:?}");
+        identifiers.sort_unstable();
+        (String::from_utf8(payload.to_vec()).unwrap(), identifiers)
     }
 
     /// Panics if anything comes, or the connection is closed.

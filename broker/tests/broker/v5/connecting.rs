@@ -20,7 +20,7 @@ fn the_connack_tells_what_there_is() {
     assert_eq!((told.max_packet_size, told.receive_max), (Some(12_345), Some(321)));
     assert_eq!(
         (told.subscription_id_available, told.shared_subscription_available),
-        (Some(false), Some(false))
+        (Some(true), Some(false))
     );
     // What is not said is there: retained messages, wildcards, QoS 2.
     assert_eq!(
@@ -64,6 +64,32 @@ fn who_cannot_be_accepted_is_told_why() {
         let mut client = V5::raw(broker.address);
         client.send(connect);
         assert_eq!(client.expect_connack().reason_code, reason);
+        client.expect_end();
+    }
+}
+
+/// [MQTT-3.2.2-19, 3.14.2-3]: words are left out, not the packet.
+#[test]
+fn a_client_that_takes_little_is_told_the_code_alone() {
+    let broker = TestBroker::start();
+    for (most, in_words) in [(1_000, true), (10, false)] {
+        let mut refused = connect("a");
+        refused.properties.auth_method = Some("SCRAM-SHA-1".into());
+        refused.properties.max_packet_size = Some(most);
+        let mut client = V5::raw(broker.address);
+        client.send(refused);
+        let connack = client.expect_connack();
+        assert_eq!(connack.reason_code, ConnectReasonCode::BadAuthMethod);
+        assert_eq!(connack.properties.reason_string.is_some(), in_words, "{most}");
+        client.expect_end();
+    }
+    for (most, in_words) in [(1_000, true), (30, false)] {
+        let mut little = connect("a");
+        little.properties.max_packet_size = Some(most);
+        let (mut client, _) = V5::connect(broker.address, little);
+        client.send_bytes(b"\x10\x00");
+        let Packet::Disconnect(disconnect) = client.receive() else { panic!("expected a DISCONNECT") };
+        assert_eq!(disconnect.properties.reason_string.is_some(), in_words, "{most}");
         client.expect_end();
     }
 }

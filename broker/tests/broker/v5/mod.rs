@@ -3,8 +3,10 @@
 pub(crate) mod client;
 mod connecting;
 mod hostile;
+mod identifiers;
 mod lasting;
 mod messages;
 mod mosquitto;
+mod recovering;
 mod subscribing;
 mod wills;

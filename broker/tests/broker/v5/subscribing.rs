@@ -2,8 +2,8 @@
 
 use mqtt_proto::QoS;
 use mqtt_proto::v5::{
-    DisconnectReasonCode, Packet, Publish, RetainHandling, Subscribe, SubscribeReasonCode,
-    SubscriptionOptions, Unsuback, Unsubscribe, UnsubscribeReasonCode, VarByteInt,
+    Packet, Publish, RetainHandling, Subscribe, SubscribeReasonCode, SubscriptionOptions, Unsuback,
+    Unsubscribe, UnsubscribeReasonCode,
 };
 
 use crate::common::TestBroker;
@@ -87,16 +87,6 @@ fn each_filter_gets_its_reason() {
     client.send(Unsubscribe::new(pid(6), withdrawn.to_vec()));
     let codes = vec![UnsubscribeReasonCode::Success, UnsubscribeReasonCode::NoSubscriptionExisted];
     assert_eq!(client.receive(), Packet::Unsuback(Unsuback::new(pid(6), codes)));
-}
-
-#[test]
-fn subscription_identifiers_are_refused_as_announced() {
-    let broker = TestBroker::start();
-    let (mut client, _) = V5::connect(broker.address, connect("client"));
-    let mut subscribe = Subscribe::new(pid(5), vec![("a".try_into().unwrap(), options(QoS::Level0))]);
-    subscribe.properties.subscription_id = Some(VarByteInt::try_from(1).unwrap());
-    client.send(subscribe);
-    client.expect_disconnect(DisconnectReasonCode::SubscriptionIdentifiersNotSupported);
 }
 
 #[test]

@@ -39,12 +39,13 @@ pub(super) fn connect_reason(error: &ProtocolError) -> ConnectReasonCode {
 fn protocol_reason(error: &ProtocolError) -> Reason {
     match error {
         ProtocolError::TooLarge(_) => Reason::PacketTooLarge,
-        ProtocolError::Malformed(_) | ProtocolError::Length => Reason::MalformedPacket,
+        ProtocolError::Malformed(_) | ProtocolError::MalformedConnect(_) | ProtocolError::Length => {
+            Reason::MalformedPacket
+        }
         ProtocolError::MalformedV5(error) => codec_reason(error),
         ProtocolError::Violation(_) | ProtocolError::Level(_) => Reason::ProtocolError,
         ProtocolError::ReceiveMaximum => Reason::ReceiveMaximumExceeded,
         ProtocolError::TopicAlias => Reason::TopicAliasInvalid,
-        ProtocolError::SubscriptionIdentifier => Reason::SubscriptionIdentifiersNotSupported,
         ProtocolError::TooLargeForClient => Reason::ImplementationSpecificError,
     }
 }

@@ -5,21 +5,22 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
+use mqtt_proto::Pid;
 use mqtt_proto::v5::{
     self, Connack, ConnackProperties, ConnectReasonCode, Disconnect, DisconnectReasonCode, Packet, Puback,
     PubackReasonCode, Pubcomp, PubcompReasonCode, Publish, Pubrec, PubrecReasonCode, Pubrel,
     PubrelReasonCode, Suback, Unsuback,
 };
-use mqtt_proto::{Pid, QosPid};
 use rumqttc::mqttbytes::QoS;
 
+use super::delivery;
 use super::reasons::disconnect_reason;
 use super::values::{
-    expiry, grant_code, interval, message, qos, refusal_code, said_of, subscription, unsubscription,
-    unwritable, withdrawn_code,
+    expiry, grant_code, interval, message, refusal_code, subscription, unsubscription, unwritable,
+    withdrawn_code,
 };
 use crate::connection::Ending;
-use crate::connection::translation::{FromClient, Written};
+use crate::connection::translation::{FromClient, Written, qos};
 use crate::exchange::{Control, Incoming};
 use crate::outgoing::{Answer, Reached};
 use crate::packets::{self, ProtocolError};
@@ -29,6 +30,8 @@ use crate::settings::MqttSettings;
 
 /// Topics that a client may give a number. Each may be 64 KiB long, so not many.
 const TOPIC_ALIASES: u16 = 8;
+/// The largest packet that MQTT knows, in bytes.
+const LARGEST_PACKET: usize = 5 + 268_435_455;
 
 /// One connection's terms.
 #[derive(Debug)]
@@ -58,7 +61,7 @@ impl Terms {
             client_max_packet_bytes: connect
                 .properties
                 .max_packet_size
-                .map_or(usize::MAX, |max| max as usize),
+                .map_or(LARGEST_PACKET, |max| LARGEST_PACKET.min(max as usize)),
             asked_interval: connect.properties.session_expiry_interval.unwrap_or(0),
             assigned_client_id: None,
             aliases: HashMap::new(),
@@ -170,6 +173,14 @@ impl Terms {
         if refuses || matches!(answer, Answer::Received { .. } | Answer::Completed { known: true, .. }) {
             self.unacknowledged = self.unacknowledged.saturating_sub(1);
         }
+        if let Answer::Refused(refusal) = answer {
+            let connack = |words| {
+                let mut connack = Connack::new(false, refusal_code(refusal));
+                connack.properties.reason_string = words;
+                connack.into()
+            };
+            return self.write_with_words(connack, &refusal.to_string(), to);
+        }
         let packet = self.answer(answer)?;
         self.write(&packet, to)
     }
@@ -177,11 +188,7 @@ impl Terms {
     fn answer(&self, answer: Answer) -> Result<Packet, ProtocolError> {
         let packet = match answer {
             Answer::Connected { session_present } => self.welcome(session_present).into(),
-            Answer::Refused(refusal) => {
-                let mut connack = Connack::new(false, refusal_code(refusal));
-                connack.properties.reason_string = Some(refusal.to_string().into());
-                connack.into()
-            }
+            Answer::Refused(refusal) => Connack::new(false, refusal_code(refusal)).into(),
             Answer::Received { packet_id, reached } => {
                 let reason = match reached {
                     Reached::Somebody => PubackReasonCode::Success,
@@ -226,7 +233,7 @@ impl Terms {
             max_packet_size: u32::try_from(self.max_packet_bytes).ok(),
             assigned_client_id: self.assigned_client_id.clone(),
             topic_alias_max: Some(TOPIC_ALIASES),
-            subscription_id_available: Some(false),
+            subscription_id_available: Some(true),
             shared_subscription_available: Some(false),
             ..ConnackProperties::default()
         };
@@ -239,45 +246,54 @@ impl Terms {
         now: Instant,
         to: &mut BytesMut,
     ) -> Result<Written, ProtocolError> {
-        let (message, qos, packet_id, dup, retain) = match delivery {
+        let (message, qos, packet_id, dup, retain, identifiers) = match delivery {
             Delivery::Release(packet_id) => {
                 let release = Pubrel::new_success(pid(packet_id)?).into();
                 return self.write(&release, to).map(|()| Written::Yes);
             }
-            Delivery::Publish { message, qos, packet_id, dup, retain } => {
-                (message, qos, packet_id, dup, retain)
+            Delivery::Publish { message, qos, packet_id, dup, retain, identifiers } => {
+                (message, qos, packet_id, dup, retain, identifiers)
             }
         };
-        let qos_pid = match qos {
-            QoS::AtMostOnce => QosPid::Level0,
-            QoS::AtLeastOnce => QosPid::Level1(pid(packet_id)?),
-            QoS::ExactlyOnce => QosPid::Level2(pid(packet_id)?),
-        };
-        let topic_name = message.topic.as_str().try_into().map_err(unwritable)?;
-        let mut publish = Publish::new(qos_pid, topic_name, message.payload.clone());
-        (publish.dup, publish.retain) = (dup, retain);
-        publish.properties = said_of(&message, now)?;
         let of_qos0 = qos == QoS::AtMostOnce;
         if of_qos0 && message.has_expired(now) {
             return Ok(Written::LeftOut);
         }
-        match self.write(&publish.into(), to) {
-            Err(ProtocolError::TooLargeForClient) if of_qos0 => Ok(Written::LeftOut),
-            Err(ProtocolError::TooLargeForClient) => Ok(Written::TooLarge { packet_id }),
-            written => written.map(|()| Written::Yes),
+        let mut publish = delivery::publish(&message, &identifiers, now);
+        (publish.qos, publish.pkid) = (delivery::qos(qos), packet_id);
+        (publish.dup, publish.retain) = (dup, retain);
+        if publish.size() > self.client_max_packet_bytes {
+            return Ok(if of_qos0 { Written::LeftOut } else { Written::TooLarge { packet_id } });
+        }
+        // It is no longer than a packet can be, and has a packet id.
+        publish.write(to).map_err(|_| ProtocolError::Length)?;
+        Ok(Written::Yes)
+    }
+
+    /// A DISCONNECT that says why.
+    pub(in crate::connection) fn write_ending(&mut self, ending: &Ending, to: &mut BytesMut) {
+        if let Some(reason) = disconnect_reason(ending) {
+            let disconnect = |words| {
+                let mut disconnect = Disconnect::new(reason);
+                disconnect.properties.reason_string = words;
+                disconnect.into()
+            };
+            // It is over in any case.
+            let _ = self.write_with_words(disconnect, &ending.to_string(), to);
         }
     }
 
-    /// A DISCONNECT that says why, in words too if the client takes as much.
-    pub(in crate::connection) fn write_ending(&mut self, ending: &Ending, to: &mut BytesMut) {
-        let Some(reason) = disconnect_reason(ending) else {
-            return;
-        };
-        let mut disconnect = Disconnect::new(reason);
-        disconnect.properties.reason_string = Some(ending.to_string().into());
-        if self.write(&disconnect.into(), to).is_err() {
-            // It is over in any case.
-            let _ = self.write(&Disconnect::new(reason).into(), to);
+    /// Writes a packet that says why in words, or only by its code if the client does not take as much
+    /// [MQTT-3.2.2-19, 3.14.2-3].
+    fn write_with_words(
+        &self,
+        packet: impl Fn(Option<Arc<str>>) -> Packet,
+        words: &str,
+        to: &mut BytesMut,
+    ) -> Result<(), ProtocolError> {
+        match self.write(&packet(Some(words.into())), to) {
+            Err(ProtocolError::TooLargeForClient) => self.write(&packet(None), to),
+            written => written,
         }
     }
 

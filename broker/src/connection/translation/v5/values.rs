@@ -10,11 +10,12 @@ use mqtt_proto::v5::{
 use rumqttc::mqttbytes::QoS;
 
 use crate::access;
+use crate::connection::translation::qos;
 use crate::exchange::{RetainedWanted, Subscribe, Unsubscribe, Wanted};
 use crate::message::{Message, Properties};
 use crate::outgoing::{ConnectRefused, NotSubscribed};
 use crate::packets::ProtocolError;
-use crate::session::Expiry;
+use crate::session::{self, Expiry, Identifier};
 
 /// The session expiry interval that means "never".
 const NEVER: u32 = u32::MAX;
@@ -39,37 +40,9 @@ pub(super) fn properties(said: PublishProperties) -> Properties {
     }
 }
 
-/// What is said of a message that is sent on now.
-pub(super) fn said_of(message: &Message, now: Instant) -> Result<PublishProperties, ProtocolError> {
-    let mut said = PublishProperties {
-        // What is left of a second counts as one, so that nobody is told "none" in time.
-        message_expiry_interval: message.expires.map(|expires| {
-            let left = expires.saturating_duration_since(now);
-            let seconds = left.as_secs() + u64::from(left.subsec_nanos() > 0);
-            u32::try_from(seconds).unwrap_or(u32::MAX)
-        }),
-        ..PublishProperties::default()
-    };
-    let Some(properties) = &message.properties else {
-        return Ok(said);
-    };
-    said.payload_is_utf8 = properties.payload_is_utf8;
-    said.content_type = properties.content_type.as_deref().map(Into::into);
-    said.correlation_data = properties.correlation_data.as_deref().map(Bytes::copy_from_slice);
-    if let Some(topic) = &properties.response_topic {
-        said.response_topic = Some(topic.as_str().try_into().map_err(unwritable)?);
-    }
-    let user = properties.user.iter();
-    said.user_properties = user
-        .map(|(name, value)| UserProperty { name: name.as_str().into(), value: value.as_str().into() })
-        .collect();
-    Ok(said)
-}
-
 pub(super) fn subscription(subscribe: v5::Subscribe) -> Result<Subscribe, ProtocolError> {
-    if subscribe.properties.subscription_id.is_some() {
-        return Err(ProtocolError::SubscriptionIdentifier);
-    }
+    // Never 0, which is looked at when the packet is read.
+    let identifier = subscribe.properties.subscription_id.and_then(|id| Identifier::new(id.value()));
     let filters = subscribe.topics.into_iter().map(|(filter, options)| {
         let SubscriptionOptions { max_qos, no_local, retain_as_published, retain_handling } = options;
         if no_local && filter.is_shared() {
@@ -78,7 +51,7 @@ pub(super) fn subscription(subscribe: v5::Subscribe) -> Result<Subscribe, Protoc
         let qos = qos(max_qos);
         Ok(Wanted {
             filter: filter.to_string(),
-            options: crate::session::SubscriptionOptions { qos, no_local, retain_as_published },
+            options: session::SubscriptionOptions { qos, no_local, retain_as_published, identifier },
             retained: match retain_handling {
                 RetainHandling::SendAtSubscribe => RetainedWanted::Always,
                 RetainHandling::SendAtSubscribeIfNotExist => RetainedWanted::IfNew,
@@ -141,14 +114,6 @@ pub(super) fn interval(expiry: Expiry) -> u32 {
 
 pub(super) fn seconds(seconds: u32) -> Duration {
     Duration::from_secs(seconds.into())
-}
-
-pub(super) fn qos(qos: mqtt_proto::QoS) -> QoS {
-    match qos {
-        mqtt_proto::QoS::Level0 => QoS::AtMostOnce,
-        mqtt_proto::QoS::Level1 => QoS::AtLeastOnce,
-        mqtt_proto::QoS::Level2 => QoS::ExactlyOnce,
-    }
 }
 
 pub(super) fn unwritable(error: mqtt_proto::Error) -> ProtocolError {
