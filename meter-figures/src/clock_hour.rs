@@ -34,6 +34,16 @@ pub(crate) fn hour_around(at: Minute, zone: &TimeZone) -> Range<Minute> {
     Minute::nearest(hour.start)..Minute::nearest(hour.end)
 }
 
+/// Until when all hours after this one have sixty minutes, as the clock is not set meanwhile.
+pub(crate) fn steady_until(hour: &Range<Minute>, zone: &TimeZone) -> Minute {
+    let (start, end) = (hour.start.timestamp(), hour.end.timestamp());
+    if zone.to_offset(start) != zone.to_offset(end) {
+        return hour.end;
+    }
+    let change = zone.following(end).next().map(|change| change.timestamp().as_second());
+    Minute::nearest(change.map_or(i64::MAX, |change| change.div_euclid(Minute::SECONDS)))
+}
+
 /// The hour that the clock shows as `local`, a full hour, by an offset that `fits`; the first, if several do.
 pub(crate) fn hour_by_offset(
     local: DateTime,

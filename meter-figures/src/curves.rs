@@ -10,10 +10,17 @@ use crate::local_time::{local, minute_of};
 /// Minutes between two points.
 pub const CURVE_STEP: i64 = 5;
 
-const POINTS: i64 = 24 * 60 / CURVE_STEP;
+/// Points of a day.
+pub(crate) const POINTS: i64 = 24 * 60 / CURVE_STEP;
 
 /// Power in W or flow in l/h, a value for each step; `None` where nobody watched.
 pub type Curve = Vec<Option<f64>>;
+
+/// The edges of the points of the last 24 hours.
+pub(crate) fn curve_edges(until: Minute) -> Vec<Minute> {
+    let start = until.epoch_minutes() - 24 * 60;
+    (0..=POINTS).map(|point| Minute::nearest(start + point * CURVE_STEP)).collect()
+}
 
 /// The last 24 hours, and what the clock showed a day before.
 pub(crate) fn curves(
@@ -22,8 +29,7 @@ pub(crate) fn curves(
     until: Minute,
     zone: &TimeZone,
 ) -> Result<(Curve, Curve), LedgerError> {
-    let start = until.epoch_minutes() - 24 * 60;
-    let bounds: Vec<Minute> = (0..=POINTS).map(|point| Minute::nearest(start + point * CURVE_STEP)).collect();
+    let bounds = curve_edges(until);
     let rates = |sums: Vec<Sum>| sums.iter().map(Sum::mean_rate).collect();
     let now = rates(ledger.sums(meter, &bounds)?);
     // Where the clock jumped in between, its day before began an hour off.

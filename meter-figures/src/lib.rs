@@ -6,6 +6,7 @@ mod curves;
 mod estimates;
 mod exports;
 mod figures;
+mod glance;
 mod hours;
 mod like_for_like;
 mod local_time;
@@ -23,6 +24,7 @@ pub use exports::{Notation, Pieces, Row, Rows, StatisticId, Statistics, Text};
 #[cfg(feature = "workbook")]
 pub use exports::{WorkbookError, WorkbookWords, workbook};
 pub use figures::{Costs, DAYS, Figures, until};
+pub use glance::{Glance, GlanceEdges};
 pub use hours::{Hour, hours, sums};
 pub use like_for_like::{LikeForLike, SideBySide};
 pub use local_time::{Moment, local, midnight, minute_of, with_offset};

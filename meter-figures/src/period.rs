@@ -13,7 +13,7 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use meter_messages::{Minute, PeriodKind};
 
-use crate::clock_hour::hour_around;
+use crate::clock_hour::{hour_around, steady_until};
 use crate::local_time::{local, midnight, minute_of};
 
 /// One hour, day, week, month or year.
@@ -162,8 +162,14 @@ impl Period {
 pub fn pieces(kind: PeriodKind, span: &Range<Minute>, zone: &TimeZone) -> Vec<Period> {
     let mut parts = Vec::new();
     let mut at = span.start;
+    let mut steady = at;
     while at < span.end {
-        let end = end(kind, at, zone);
+        let an_hour_later = Minute::nearest(at.epoch_minutes() + 60);
+        let is_steady = kind == PeriodKind::Hour && an_hour_later <= steady;
+        let end = if is_steady { an_hour_later } else { end(kind, at, zone) };
+        if kind == PeriodKind::Hour && !is_steady {
+            steady = steady_until(&(at..end), zone);
+        }
         // There are no more minutes.
         if end <= at {
             break;

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use std::ops::Range;
 
 use jiff::tz::TimeZone;
-use meter_ledger::{Ledger, LedgerError, RecordedMeter, RecordedMinute, Sum};
+use meter_ledger::{Ledger, LedgerError, RecordedMeter, Sum, Watched};
 use meter_messages::{Meter, Minute, PeriodKind};
 
 use crate::period::{Period, pieces};
@@ -22,8 +22,8 @@ const STEPS: [i64; 11] = [1, 2, 5, 10, 15, 30, 60, 120, 240, 360, 720];
 /// The longest time that may be asked for, in days.
 const MOST_DAYS: i64 = 100 * 366;
 
-/// Minutes that are read in one go, so that others need not wait long.
-const AT_ONCE: i64 = 31 * 1440;
+/// Minutes that are read in one go, so that others need not wait long: mostly by quarters of an hour.
+const AT_ONCE: i64 = 366 * 1440;
 
 /// Which data.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -116,20 +116,18 @@ struct Point {
 }
 
 impl Point {
-    fn add(&mut self, minute: &RecordedMinute, rate: f64) {
-        // What was counted in a second that nobody watched says nothing about power.
-        if minute.watched_s == 0 {
-            return;
-        }
+    fn add(&mut self, watched: &Watched) {
+        let rate = |pulses| watched.constant.rate(pulses, 60.0);
+        let (least, most) = (rate(watched.least), rate(watched.most));
         let first = self.watched_s == 0;
-        self.least = if first { rate } else { self.least.min(rate) };
-        self.most = if first { rate } else { self.most.max(rate) };
-        self.joule += rate * 60.0;
-        self.watched_s += u32::from(minute.watched_s);
+        self.least = if first { least } else { self.least.min(least) };
+        self.most = if first { most } else { self.most.max(most) };
+        self.joule += rate(watched.pulses) * 60.0;
+        self.watched_s += watched.watched_s as u32;
     }
 }
 
-/// An answer that is worked out a month at a time, so that others need not wait long.
+/// An answer that is worked out a year at a time, so that others need not wait long.
 #[derive(Debug)]
 pub struct Series {
     meter: RecordedMeter,
@@ -163,10 +161,14 @@ impl Series {
         };
         rest.start = first;
         let end = Minute::nearest(rest.start.epoch_minutes() + AT_ONCE).min(rest.end);
-        ledger.for_each_minute(meter, rest.start..end, |minute| {
-            if let Some(point) = known.get_mut(points.of(minute.minute)) {
-                point.add(&minute, meter.constant_at(minute.minute).rate(minute.pulses.into(), 60.0));
+        ledger.for_each_watched(meter, rest.start..end, |watched| {
+            let Range { start, end } = watched.span;
+            let at = points.of(start);
+            let is_of_one = at == points.of(Minute::nearest(end.epoch_minutes() - 1));
+            if let Some(point) = known.get_mut(at).filter(|_| is_of_one) {
+                point.add(watched);
             }
+            is_of_one
         })?;
         rest.start = end;
         Ok(None)
@@ -248,9 +250,16 @@ mod tests {
     #[test]
     fn nothing_is_null_and_not_zero() {
         let mut known = Point::default();
-        let minute = RecordedMinute { minute: Minute::nearest(0), pulses: 3, watched_s: 60, total: 3 };
-        known.add(&minute, 180.0);
-        known.add(&minute, 60.0);
+        let minute = |pulses| Watched {
+            span: Minute::nearest(0)..Minute::nearest(1),
+            constant: 1000u64.try_into().unwrap(),
+            watched_s: 60,
+            pulses,
+            least: pulses,
+            most: pulses,
+        };
+        known.add(&minute(3));
+        known.add(&minute(1));
         let text = json(
             &Points::Even(Minute::nearest(0), 2, 2),
             &[known, Point::default()],

@@ -10,12 +10,40 @@ use std::ops::Range;
 use foreign_text::foreign;
 use jiff::Span;
 use jiff::civil::{Date, date};
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, Row, params};
 
-use crate::days::{self, DaySum, MINUTES_OF_DAY, minutes_of};
+use crate::days::{self, MINUTES_OF_DAY, minutes_of};
 use crate::error::damaged;
-use crate::sum::shared_minutes;
-use crate::{Batch, Ledger, LedgerError, OutboxMinute, rows};
+use crate::quarters::{self, Quarters};
+use crate::sum::{Counted, shared_minutes};
+use crate::{Batch, Ledger, LedgerError, OutboxMinute};
+
+/// The packed days of a span of days, both ends included, with all that is kept of them.
+const DAYS: &str = "
+    SELECT day.day, pulses, minutes, watched_s, most, runs, sums FROM day
+    LEFT JOIN quarters ON quarters.meter = day.meter AND quarters.day = day.day
+    WHERE day.meter = ?1 AND day.day >= ?2 AND day.day <= ?3 ORDER BY day.day";
+
+/// What is kept of a packed day beside its minutes: its pulses, minutes, watched seconds and the most pulses of a minute,
+/// and the sums of its quarters.
+#[derive(PartialEq)]
+struct Sums([u64; 4], Quarters);
+
+impl Sums {
+    /// Of a row of [`DAYS`]; `None` if one is missing or cannot be read.
+    fn of(row: &Row<'_>) -> Option<Self> {
+        let column = |column| row.get(column).ok();
+        let sums = [column(1)?, column(2)?, column(3)?, column(4)?];
+        let quarters = Quarters::unpack(row.get_ref(6).ok()?.as_blob().ok()?).ok()?;
+        Some(Self(sums, quarters))
+    }
+
+    /// As they should be.
+    fn of_minutes(rows: &[OutboxMinute]) -> Self {
+        let Counted { pulses, minutes, watched_s, most, .. } = shared_minutes(rows);
+        Self([pulses, minutes, watched_s, most], Quarters::of(rows))
+    }
+}
 
 /// Something that is wrong in a ledger.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -137,14 +165,14 @@ impl Ledger {
     pub fn check(&self, meter: &MeterToCheck, mut progress: impl FnMut()) -> Result<Vec<Fault>, LedgerError> {
         let _state = self.one_state()?;
         let mut faults = Vec::new();
-        let mut statement = self.connection.prepare_cached(rows::DAYS)?;
+        let mut statement = self.connection.prepare_cached(DAYS)?;
         let mut days = statement.query(params![meter.row, i64::MIN, i64::MAX])?;
         while let Some(row) = days.next()? {
-            let (day, sum) = (row.get(0)?, DaySum::of(row));
+            let (day, sums) = (row.get(0)?, Sums::of(row));
             let runs = row.get_ref(5)?.as_str().map_err(damaged).and_then(days::unpack);
             let kind = match runs {
                 Err(error) => Some(FaultKind::Unreadable { day: date_of(day), reason: error.to_string() }),
-                Ok(minutes) => fault_of_day(day, &minutes, sum.ok()),
+                Ok(minutes) => fault_of_day(day, &minutes, sums.as_ref()),
             };
             let kinds = kind.into_iter().chain(is_twice(&self.connection, meter.row, day)?);
             faults.extend(kinds.map(|kind| Fault { meter: Some(meter.name.clone()), kind }));
@@ -167,17 +195,16 @@ impl Batch<'_> {
         };
         let mut repaired = 0;
         for day in days {
-            let stored = self
-                .transaction()
-                .prepare_cached(rows::DAYS)?
-                .query_row(params![meter.row, day, day], |row| Ok(DaySum::of(row).ok()))?;
+            let mut stored = self.transaction().prepare_cached(DAYS)?;
+            let stored = stored.query_row(params![meter.row, day, day], |row| Ok(Sums::of(row)))?;
             let minutes = match days::read(self.transaction(), days::DAY, meter.row, day) {
                 Ok(minutes) => minutes,
                 Err(error) if error.is_of_rows() => continue,
                 Err(error) => return Err(error),
             };
-            if stored != Some(shared_minutes(&minutes)) {
+            if stored != Some(Sums::of_minutes(&minutes)) {
                 days::replace(self.transaction(), meter.row, day, &minutes)?;
+                quarters::write(self.transaction(), meter.row, day, &minutes)?;
                 repaired += 1;
             }
         }
@@ -195,12 +222,12 @@ fn date_of(day: i64) -> Date {
     date(1970, 1, 1).saturating_add(Span::new().days(day.clamp(-700_000, 700_000)))
 }
 
-fn fault_of_day(day: i64, rows: &[OutboxMinute], stored: Option<DaySum>) -> Option<FaultKind> {
+fn fault_of_day(day: i64, rows: &[OutboxMinute], stored: Option<&Sums>) -> Option<FaultKind> {
     let own = minutes(day);
     if rows.iter().any(|row| !own.contains(&row.minute)) {
         return Some(FaultKind::OtherDays { day: date_of(day) });
     }
-    (stored != Some(shared_minutes(rows))).then(|| FaultKind::Sums { day: date_of(day) })
+    (stored != Some(&Sums::of_minutes(rows))).then(|| FaultKind::Sums { day: date_of(day) })
 }
 
 fn is_twice(connection: &Connection, meter_row: i64, day: i64) -> Result<Option<FaultKind>, LedgerError> {

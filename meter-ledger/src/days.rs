@@ -3,15 +3,15 @@
 //! A row for each minute takes 26 bytes, mostly to say what follows from the minute before. So a day that is
 //! over is packed: runs of minutes that follow one another, of which only the first is written down, and of
 //! the others their pulses. A day is either packed or in rows, never both. The runs are JSON, so that SQL can read
-//! them, too (the view `every_minute`).
+//! them, too (the view `every_minute`). We ourselves add up its `quarters`.
 
 use std::ops::Range;
 
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::{Connection, OptionalExtension, params};
 use serde::{Deserialize, Serialize};
 
 use crate::error::damaged;
-use crate::sum::{Counted, shared_minutes};
+use crate::sum::shared_minutes;
 use crate::{LedgerError, OutboxMinute};
 
 /// Minutes of a day of UTC.
@@ -28,16 +28,6 @@ pub(crate) fn day_of(minute: i64) -> i64 {
 /// The minutes of a day since 1970.
 pub(crate) fn minutes_of(day: i64) -> Range<i64> {
     day * MINUTES_OF_DAY..(day + 1) * MINUTES_OF_DAY
-}
-
-/// The sum of a packed day.
-pub(crate) type DaySum = Counted;
-
-impl DaySum {
-    /// The columns `pulses`, `minutes`, `watched_s` and `most` after the first one of a row.
-    pub(crate) fn of(row: &Row<'_>) -> rusqlite::Result<Self> {
-        Ok(Self { pulses: row.get(1)?, minutes: row.get(2)?, watched_s: row.get(3)?, most: row.get(4)? })
-    }
 }
 
 /// Minutes of an outbox that follow one another, with their numbers; the meter's total grows by their pulses.

@@ -62,3 +62,11 @@ pub(crate) fn if_readable<T>(
 pub(crate) fn damaged(error: impl Display) -> LedgerError {
     LedgerError::Damaged(error.to_string())
 }
+
+/// As an error of a step that upgrades the file.
+pub(crate) fn of_sqlite(error: LedgerError) -> rusqlite::Error {
+    match error {
+        LedgerError::Sqlite(error) => error,
+        other => rusqlite::Error::ToSqlConversionFailure(other.into()),
+    }
+}

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use rusqlite::Connection;
 
 use crate::days::{self, day_of};
-use crate::{LedgerError, OutboxMinute};
+use crate::{LedgerError, OutboxMinute, quarters};
 
 /// So many days are held at a time: 64 with 1,440 minutes of one outbox are 4 MB.
 const MOST_DAYS: usize = 64;
@@ -53,6 +53,7 @@ impl PackedDays {
         for ((meter_row, day), known) in std::mem::take(&mut self.0) {
             if let Some(known) = known.filter(|known| known.has_changed) {
                 days::replace(connection, meter_row, day, &known.rows)?;
+                quarters::write(connection, meter_row, day, &known.rows)?;
             }
         }
         Ok(())

@@ -16,12 +16,14 @@ mod lost;
 mod meter_readings;
 mod outbox_minute;
 mod packing;
+mod quarters;
 mod reading;
 mod rows;
 mod schema;
 mod sum;
 mod trust;
 mod unheard;
+mod watched;
 mod writing;
 
 use std::path::Path;
@@ -41,6 +43,7 @@ use schema::LEDGER;
 pub use sum::Sum;
 pub use trust::{Gap, GapReason, Trust};
 pub use unheard::UnheardMeter;
+pub use watched::Watched;
 pub use writing::{Batch, OutboxMark, Recording};
 
 /// Pages in the write-ahead log before they move to the file: 16 MiB. Each meter's newest minutes have a page of their

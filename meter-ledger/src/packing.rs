@@ -6,8 +6,8 @@ use rusqlite::{Connection, Transaction, params};
 use sqlite_file::Progress;
 
 use crate::days::{self, day_of, minutes_of};
-use crate::error::if_readable;
-use crate::{LedgerError, rows};
+use crate::error::{if_readable, of_sqlite};
+use crate::{LedgerError, OutboxMinute, quarters, rows};
 
 /// A meter's newest day and the one before stay in rows, where minutes are added to them: these are days
 /// whose minutes are all there, or late.
@@ -88,8 +88,8 @@ impl NewestMinutes {
             let Some(meter_row) = self.due.pop_front() else { break };
             let Some(known) = self.of_meters.get_mut(&meter_row) else { continue };
             let row = format_args!("row {meter_row}");
-            match if_readable(row, pack_oldest(connection, meter_row))? {
-                Some(Some(_)) => {
+            match if_readable(row, pack_with_sums(connection, meter_row))? {
+                Some(Some(())) => {
                     self.due.push_back(meter_row);
                     packed += 1;
                 }
@@ -119,9 +119,18 @@ fn newest_or_packed(connection: &Connection, meter_row: i64) -> Result<i64, rusq
     Ok(newest(connection, meter_row)?.max(end).unwrap_or(i64::MIN))
 }
 
-/// Packs the oldest day of a meter that is in rows, if it is long enough ago; returns how many rows it had. A day
-/// that cannot be packed, because a row of it cannot be read or something is packed there already, is left as it is.
-fn pack_oldest(connection: &Connection, meter_row: i64) -> Result<Option<usize>, LedgerError> {
+/// Packs the oldest day of a meter that is in rows, as below, and writes its sums.
+fn pack_with_sums(connection: &Connection, meter_row: i64) -> Result<Option<()>, LedgerError> {
+    let Some((day, rows)) = pack_oldest(connection, meter_row)? else { return Ok(None) };
+    quarters::write(connection, meter_row, day, &rows).map(Some)
+}
+
+/// Packs the oldest day of a meter that is in rows, if it is long enough ago; returns it, and its rows. A day that
+/// cannot be packed, because a row of it cannot be read or something is packed there already, is left as it is.
+fn pack_oldest(
+    connection: &Connection,
+    meter_row: i64,
+) -> Result<Option<(i64, Vec<OutboxMinute>)>, LedgerError> {
     let oldest: Option<i64> = connection
         .prepare_cached("SELECT min(minute) FROM minute WHERE meter = ?1")?
         .query_row([meter_row], |row| row.get(0))?;
@@ -139,7 +148,7 @@ fn pack_oldest(connection: &Connection, meter_row: i64) -> Result<Option<usize>,
     connection
         .prepare_cached("DELETE FROM minute WHERE meter = ?1 AND minute >= ?2 AND minute < ?3")?
         .execute(params![meter_row, minutes.start, minutes.end])?;
-    Ok(Some(rows.len()))
+    Ok(Some((day, rows)))
 }
 
 /// Packs all that may be packed.
@@ -150,18 +159,11 @@ pub(crate) fn pack_all(transaction: &Transaction<'_>, progress: &mut Progress) -
     for meter_row in meters {
         let row = format_args!("row {meter_row}");
         let packed = || if_readable(row, pack_oldest(transaction, meter_row));
-        while let Some(Some(rows)) = packed().map_err(of_sqlite)? {
-            progress.add(rows as u64);
+        while let Some(Some((_, rows))) = packed().map_err(of_sqlite)? {
+            progress.add(rows.len() as u64);
         }
     }
     Ok(())
-}
-
-fn of_sqlite(error: LedgerError) -> rusqlite::Error {
-    match error {
-        LedgerError::Sqlite(error) => error,
-        other => rusqlite::Error::ToSqlConversionFailure(other.into()),
-    }
 }
 
 #[cfg(test)]

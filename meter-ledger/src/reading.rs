@@ -7,7 +7,6 @@ use meter_messages::{Medium, Meter, MeterConstant, Minute};
 use rusqlite::{OptionalExtension, Row, params};
 
 use crate::constants::Constants;
-use crate::days::DaySum;
 use crate::error::{damaged, if_readable};
 use crate::rows::Found;
 use crate::sum::Counted;
@@ -25,7 +24,7 @@ pub struct RecordedMeter {
     pub medium: Medium,
     /// Its meter constant now.
     pub constant: MeterConstant,
-    constants: Constants,
+    pub(crate) constants: Constants,
 }
 
 /// A minute as it was counted. If two outboxes have it, their pulses are added.
@@ -55,7 +54,7 @@ impl RecordedMinute {
 
     fn counted(&self) -> Counted {
         let pulses = self.pulses.into();
-        Counted { pulses, minutes: 1, watched_s: self.watched_s.into(), most: pulses }
+        Counted { pulses, minutes: 1, watched_s: self.watched_s.into(), least: pulses, most: pulses }
     }
 }
 
@@ -126,8 +125,8 @@ impl Ledger {
         })
     }
 
-    /// Calls `take` with whole days and minutes of a span of minutes since 1970, in order. What it returns for a
-    /// day is whether it took its sum; otherwise it is given the day's minutes.
+    /// Calls `take` with whole days, quarters of an hour and minutes of a span of minutes since 1970, in order. What it
+    /// returns for a sum is whether it took it; otherwise it is given smaller pieces.
     pub(crate) fn for_each_stretch(
         &self,
         meter: &RecordedMeter,
@@ -139,9 +138,9 @@ impl Ledger {
         rows::for_each(&self.connection, meter.row, span, |found| {
             let next = match found {
                 Found::Minute(row) => RecordedMinute::of(&row),
-                Found::Day(minutes, sum) => {
+                Found::Sum(minutes, sum) => {
                     held.take().map(Stretch::Minute).map(&mut take);
-                    return take(Stretch::Day(minutes, sum));
+                    return take(Stretch::Sum(minutes, sum));
                 }
             };
             match &mut held {
@@ -180,10 +179,7 @@ impl Ledger {
             step
         };
         self.for_each_stretch(meter, first.epoch_minutes()..last.epoch_minutes(), |stretch| {
-            let (minutes, counted) = match stretch {
-                Stretch::Day(minutes, sum) => (minutes, sum),
-                Stretch::Minute(minute) => (minute.span(), minute.counted()),
-            };
+            let (minutes, counted) = stretch.counted();
             let step = step_of(minutes.start);
             let Some(constant) = meter.constants.throughout(&minutes) else { return false };
             let is_in_step = minutes.end <= bounds[step + 1].epoch_minutes();
@@ -275,13 +271,23 @@ impl Ledger {
 
 /// A piece of a meter's record.
 pub(crate) enum Stretch {
-    /// A day of UTC, by its minutes since 1970, and its sum.
-    Day(Range<i64>, DaySum),
+    /// A day of UTC, or a quarter of an hour, by its minutes since 1970, and its sum.
+    Sum(Range<i64>, Counted),
     /// A minute.
     Minute(RecordedMinute),
 }
 
-fn epoch_minutes(span: &Range<Minute>) -> Range<i64> {
+impl Stretch {
+    /// Its minutes since 1970, and what was counted in them.
+    pub(crate) fn counted(self) -> (Range<i64>, Counted) {
+        match self {
+            Self::Sum(minutes, sum) => (minutes, sum),
+            Self::Minute(minute) => (minute.span(), minute.counted()),
+        }
+    }
+}
+
+pub(crate) fn epoch_minutes(span: &Range<Minute>) -> Range<i64> {
     span.start.epoch_minutes()..span.end.epoch_minutes()
 }
 
@@ -351,7 +357,7 @@ mod tests {
             let span = bounds[0].epoch_minutes()..bounds[bounds.len() - 1].epoch_minutes();
             let count = |stretch| {
                 match stretch {
-                    Stretch::Day(..) => days += 1,
+                    Stretch::Sum(..) => days += 1,
                     Stretch::Minute(_) => minutes += 1,
                 }
                 true
@@ -361,11 +367,11 @@ mod tests {
         };
         let (packed, unpacked, full) = days(&bounds(12, 24 * 60, 0));
         assert_eq!((packed, unpacked), (10, 2 * 24 * 60));
-        assert!(full < 10 * 20, "{full} steps for 10 days");
+        assert!(full < 10 * 40, "{full} steps for 10 days");
         // Decades with nothing in them are not more work than one day.
         let (packed, unpacked, empty) = days(&bounds(20 * 365, 24 * 60, -25 * 365 * 24 * 60));
         assert_eq!((packed, unpacked), (0, 0));
-        assert!(empty < 20, "{empty} steps for what is not there");
+        assert!(empty < 30, "{empty} steps for what is not there");
     }
 
     /// Minute by minute.

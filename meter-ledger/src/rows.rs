@@ -4,8 +4,10 @@ use std::ops::Range;
 
 use rusqlite::{Connection, OptionalExtension, params};
 
-use crate::days::{self, DaySum, day_of, minutes_of};
+use crate::days::{self, day_of, minutes_of};
 use crate::error::damaged;
+use crate::quarters::Quarters;
+use crate::sum::Counted;
 use crate::{LedgerError, OutboxMinute};
 
 /// The minutes of a span that are in no packed day, in order.
@@ -13,10 +15,12 @@ const UNPACKED: &str = "
     SELECT minute, outbox, pulses, watched_s, total, seq FROM minute
     WHERE meter = ?1 AND minute >= ?2 AND minute < ?3 ORDER BY minute, outbox";
 
-/// The packed days of a span of days, both ends included.
+/// The packed days of a span of days, both ends included, and their sums. Which days there are is read from their index:
+/// the minutes of ten years are 15 MB.
 pub(crate) const DAYS: &str = "
-    SELECT day, pulses, minutes, watched_s, most, runs FROM day
-    WHERE meter = ?1 AND day >= ?2 AND day <= ?3 ORDER BY day";
+    SELECT day.day, quarters.sums FROM day
+    LEFT JOIN quarters ON quarters.meter = day.meter AND quarters.day = day.day
+    WHERE day.meter = ?1 AND day.day >= ?2 AND day.day <= ?3 ORDER BY day.day";
 
 /// The rows of a span of minutes since 1970 that are in no packed day, in order.
 pub(crate) fn unpacked(
@@ -42,21 +46,21 @@ pub(crate) fn before(
         "SELECT max(minute) FROM minute WHERE meter = ?1 AND minute < ?2",
         minute,
     )?;
-    let mut packed = days::read(
-        connection,
-        "SELECT runs FROM day WHERE meter = ?1 AND day < ?2 ORDER BY day DESC LIMIT 1",
-        meter_row,
-        day_of(minute),
+    // Days from there on. The day that the minute is in may have none before it.
+    let mut days = connection.prepare_cached(
+        "SELECT runs FROM day WHERE meter = ?1 AND day >= ?2 AND day <= ?3 ORDER BY day DESC",
     )?;
-    // The day that the minute is in has earlier ones, perhaps.
-    let same_day = days::read(connection, days::DAY, meter_row, day_of(minute))?;
-    if same_day.first().is_some_and(|row| row.minute < minute) {
-        packed = same_day;
+    let after = unpacked.first().map_or(i64::MIN, |row| row.minute);
+    let mut days = days.query([meter_row, day_of(after), day_of(minute)])?;
+    while let Some(row) = days.next()? {
+        let mut packed = days::unpack(row.get_ref(0)?.as_str().map_err(damaged)?)?;
+        packed.retain(|row| after < row.minute && row.minute < minute);
+        if let Some(newest) = packed.last().map(|row| row.minute) {
+            packed.retain(|row| row.minute == newest);
+            return Ok(packed);
+        }
     }
-    packed.retain(|row| row.minute < minute);
-    let newest = packed.last().map(|row| row.minute);
-    packed.retain(|row| Some(row.minute) == newest);
-    Ok(if newest > unpacked.first().map(|row| row.minute) { packed } else { unpacked })
+    Ok(unpacked)
 }
 
 /// All rows of the first minute from one on; none if there is no such minute.
@@ -71,23 +75,20 @@ pub(crate) fn from(
         "SELECT min(minute) FROM minute WHERE meter = ?1 AND minute >= ?2",
         minute,
     )?;
-    let mut packed = days::read(connection, days::DAY, meter_row, day_of(minute))?;
-    packed.retain(|row| row.minute >= minute);
-    if packed.is_empty() {
-        packed = days::read(
-            connection,
-            "SELECT runs FROM day WHERE meter = ?1 AND day > ?2 ORDER BY day LIMIT 1",
-            meter_row,
-            day_of(minute),
-        )?;
+    // Days up to there. The day that the minute is in may have none from it on.
+    let mut days = connection
+        .prepare_cached("SELECT runs FROM day WHERE meter = ?1 AND day >= ?2 AND day <= ?3 ORDER BY day")?;
+    let before = unpacked.first().map_or(i64::MAX, |row| row.minute);
+    let mut days = days.query([meter_row, day_of(minute), day_of(before)])?;
+    while let Some(row) = days.next()? {
+        let mut packed = days::unpack(row.get_ref(0)?.as_str().map_err(damaged)?)?;
+        packed.retain(|row| minute <= row.minute && row.minute < before);
+        if let Some(first) = packed.first().map(|row| row.minute) {
+            packed.retain(|row| row.minute == first);
+            return Ok(packed);
+        }
     }
-    let first = packed.first().map(|row| row.minute);
-    packed.retain(|row| Some(row.minute) == first);
-    let is_packed = match (first, unpacked.first()) {
-        (Some(packed), Some(unpacked)) => packed < unpacked.minute,
-        (packed, _) => packed.is_some(),
-    };
-    Ok(if is_packed { packed } else { unpacked })
+    Ok(unpacked)
 }
 
 /// The rows of a minute that a query finds.
@@ -105,15 +106,15 @@ fn at_end(
 
 /// What is found in a span of minutes.
 pub(crate) enum Found {
-    /// A packed day that lies in the span as a whole, by its minutes since 1970. Whoever takes its sum is not
-    /// given its minutes.
-    Day(Range<i64>, DaySum),
+    /// A packed day, or a quarter of an hour of one, that lies in the span as a whole, by its minutes since 1970.
+    /// Whoever takes its sum is not given smaller pieces of it.
+    Sum(Range<i64>, Counted),
     /// A minute of an outbox.
     Minute(OutboxMinute),
 }
 
 /// Calls `take` with all that is in a span of minutes since 1970, in order, without keeping it all in memory.
-/// What it returns for a packed day is whether it took the sum.
+/// What it returns for a sum is whether it took it.
 pub(crate) fn for_each(
     connection: &Connection,
     meter_row: i64,
@@ -129,25 +130,58 @@ pub(crate) fn for_each(
     let mut days = connection.prepare_cached(DAYS)?;
     let mut days = days.query(params![meter_row, day_of(span.start), day_of(span.end - 1)])?;
     while let Some(row) = days.next()? {
-        let minutes = minutes_of(row.get(0)?);
+        let day: i64 = row.get(0)?;
         let is_earlier = |row: &rusqlite::Result<OutboxMinute>| {
-            row.as_ref().map_or(true, |row| row.minute < minutes.start)
+            row.as_ref().map_or(true, |row| row.minute < minutes_of(day).start)
         };
         while let Some(earlier) = unpacked.next_if(is_earlier) {
             take(Found::Minute(earlier?));
         }
-        let is_whole = span.start <= minutes.start && minutes.end <= span.end;
-        if is_whole && take(Found::Day(minutes, DaySum::of(row)?)) {
-            continue;
-        }
-        for row in days::unpack(row.get_ref(5)?.as_str().map_err(damaged)?)? {
-            if span.contains(&row.minute) {
-                take(Found::Minute(row));
-            }
-        }
+        let sums = row.get_ref(1)?.as_blob_or_null().map_err(damaged)?;
+        let quarters = sums.map(Quarters::unpack).transpose()?;
+        let minutes = || days::read(connection, days::DAY, meter_row, day);
+        for_each_of_day(minutes_of(day), quarters, &span, minutes, &mut take)?;
     }
     for row in unpacked {
         take(Found::Minute(row?));
+    }
+    Ok(())
+}
+
+/// The same of a packed day. Its minutes are read only where its sums are not taken.
+fn for_each_of_day(
+    day: Range<i64>,
+    quarters: Option<Quarters>,
+    span: &Range<i64>,
+    minutes: impl Fn() -> Result<Vec<OutboxMinute>, LedgerError>,
+    take: &mut impl FnMut(Found) -> bool,
+) -> Result<(), LedgerError> {
+    let Some(quarters) = quarters else {
+        let minutes = minutes()?;
+        minutes.into_iter().filter(|row| span.contains(&row.minute)).for_each(|row| {
+            take(Found::Minute(row));
+        });
+        return Ok(());
+    };
+    let is_whole = |part: &Range<i64>| span.start <= part.start && part.end <= span.end;
+    if is_whole(&day) && take(Found::Sum(day.clone(), quarters.sum())) {
+        return Ok(());
+    }
+    let mut known: Option<Vec<OutboxMinute>> = None;
+    for (quarter, sum) in quarters.recorded(day.start) {
+        let part = quarter.start.max(span.start)..quarter.end.min(span.end);
+        if part.is_empty() || (part == quarter && take(Found::Sum(quarter, sum))) {
+            continue;
+        }
+        let rows = match &mut known {
+            Some(rows) => rows,
+            None => known.insert(minutes()?),
+        };
+        let first = rows.partition_point(|row| row.minute < part.start);
+        let after = rows.partition_point(|row| row.minute < part.end);
+        for row in &rows[first..after] {
+            take(Found::Minute(*row));
+        }
     }
     Ok(())
 }

@@ -6,6 +6,7 @@ use rusqlite::Transaction;
 use sqlite_file::{FileKind, Progress, Step};
 
 use crate::packing::pack_all;
+use crate::quarters;
 
 pub(crate) static LEDGER: FileKind = FileKind {
     name: "ledger",
@@ -21,6 +22,7 @@ pub(crate) static LEDGER: FileKind = FileKind {
         Step::Code(format_6),
         Step::Sql(FORMAT_7),
         Step::Sql(FORMAT_8),
+        Step::Code(format_9),
     ],
     patience: Duration::from_secs(5),
     exclusive: false,
@@ -187,3 +189,19 @@ const FORMAT_8: &str = "
     ALTER TABLE meter RENAME COLUMN constant TO constant_millionths;
     ALTER TABLE constant RENAME COLUMN constant TO millionths;
 ";
+
+/// What format 9 has beyond format 8: the sums of packed days by quarters of an hour, see `quarters`.
+const FORMAT_9: &str = "
+    CREATE TABLE quarters (
+        meter INTEGER NOT NULL REFERENCES meter (id),
+        day   INTEGER NOT NULL,
+        sums  BLOB NOT NULL,
+        PRIMARY KEY (meter, day)
+    ) STRICT, WITHOUT ROWID;
+";
+
+/// Makes them, of what is packed.
+fn format_9(transaction: &Transaction<'_>, progress: &mut Progress) -> rusqlite::Result<()> {
+    transaction.execute_batch(FORMAT_9)?;
+    quarters::write_all(transaction, progress)
+}

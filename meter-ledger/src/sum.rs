@@ -1,5 +1,7 @@
 //! Sums between two minutes.
 
+use std::ops::Range;
+
 use meter_messages::MeterConstant;
 
 use crate::OutboxMinute;
@@ -24,28 +26,46 @@ pub(crate) struct Counted {
     pub(crate) pulses: u64,
     pub(crate) minutes: u64,
     pub(crate) watched_s: u64,
+    /// The fewest pulses in one minute.
+    pub(crate) least: u64,
     /// The most pulses in one minute.
     pub(crate) most: u64,
 }
 
+impl Counted {
+    /// Whether each second of these minutes was watched.
+    pub(crate) fn is_watched_throughout(&self, minutes: &Range<i64>) -> bool {
+        i64::try_from(self.watched_s) == Ok(60 * (minutes.end - minutes.start))
+    }
+
+    /// Adds two sums.
+    pub(crate) fn and(&self, other: &Self) -> Self {
+        let least = match (self.minutes, other.minutes) {
+            (0, _) => other.least,
+            (_, 0) => self.least,
+            _ => self.least.min(other.least),
+        };
+        Self {
+            pulses: self.pulses + other.pulses,
+            minutes: self.minutes + other.minutes,
+            watched_s: self.watched_s + other.watched_s,
+            least,
+            most: self.most.max(other.most),
+        }
+    }
+}
+
 /// Minutes of outboxes, in order, added up: one that several share is one minute.
 pub(crate) fn shared_minutes(rows: &[OutboxMinute]) -> Counted {
-    rows.chunk_by(|one, next| one.minute == next.minute).map(shared).fold(
-        Counted::default(),
-        |sum, minute| Counted {
-            pulses: sum.pulses + minute.pulses,
-            minutes: sum.minutes + minute.minutes,
-            watched_s: sum.watched_s + minute.watched_s,
-            most: sum.most.max(minute.most),
-        },
-    )
+    let minutes = rows.chunk_by(|one, next| one.minute == next.minute).map(shared);
+    minutes.fold(Counted::default(), |sum, minute| sum.and(&minute))
 }
 
 /// One minute of several outboxes.
 fn shared(rows: &[OutboxMinute]) -> Counted {
     let pulses = rows.iter().map(|row| u64::from(row.pulses)).sum();
     let watched_s = rows.iter().map(|row| u64::from(row.watched_s)).sum::<u64>().min(60);
-    Counted { pulses, minutes: 1, watched_s, most: pulses }
+    Counted { pulses, minutes: 1, watched_s, least: pulses, most: pulses }
 }
 
 impl Sum {

@@ -1,6 +1,6 @@
 //! How far a meter's record can be trusted: what was not watched, and why.
 //!
-//! Calculated from the minutes, or from the sums of days that were watched as a whole.
+//! Calculated from the minutes, or from the sums of days and quarters of an hour that were watched as a whole.
 
 use std::collections::VecDeque;
 
@@ -105,11 +105,11 @@ impl Ledger {
     ) -> Result<u64, LedgerError> {
         let (mut minutes, mut next) = (0, first);
         self.for_each_stretch(meter, first..newest + 1, |stretch| match stretch {
-            Stretch::Day(_, sum) if sum.watched_s != 24 * 3600 => false,
-            Stretch::Day(day, sum) => {
-                gaps.lack(next..day.start);
+            Stretch::Sum(span, sum) if !sum.is_watched_throughout(&span) => false,
+            Stretch::Sum(span, sum) => {
+                gaps.lack(next..span.start);
                 gaps.close();
-                (minutes, next) = (minutes + sum.minutes, day.end);
+                (minutes, next) = (minutes + sum.minutes, span.end);
                 true
             }
             Stretch::Minute(minute) => {

@@ -317,11 +317,13 @@ fn a_ledger_of_the_first_format_is_brought_up_to_date() {
     assert_eq!((trust.gaps, trust.minutes, trust.whole_since), (0, 10_000, minute(0)));
     assert_eq!(ledger.outbox_marks().unwrap()[0].1.mark_seq, 200);
     drop(ledger);
-    let in_rows: i64 = rusqlite::Connection::open(&path)
-        .unwrap()
-        .query_row("SELECT count(*) FROM minute", [], |row| row.get(0))
-        .unwrap();
+    let by_hand = rusqlite::Connection::open(&path).unwrap();
+    let count = |table: &str| -> i64 {
+        by_hand.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get(0)).unwrap()
+    };
+    let in_rows = count("minute");
     assert!(in_rows < 2 * 1440, "{in_rows} minutes are not packed");
+    assert_eq!(count("quarters"), count("day"), "each packed day has its sums");
     assert_eq!(
         by_sql_without_numbers(&path),
         by_sql_without_numbers(&folder.path().join("ledger.sqlite.format-1"))

@@ -56,16 +56,24 @@ fn a_ledger_as_the_recorder_writes_it_is_sound() {
 #[test]
 fn sums_that_were_changed_by_hand_are_found_and_made_anew() {
     let (_folder, path, mut ledger) = ledger();
-    by_hand(&path, "UPDATE day SET pulses = 8 WHERE meter = 1 AND day = 20003;");
+    // Those of a day, and those of its quarters of an hour.
+    by_hand(
+        &path,
+        "UPDATE day SET pulses = 8 WHERE meter = 1 AND day = 20003;
+         DELETE FROM quarters WHERE meter = 1 AND day = 20004;
+         UPDATE quarters SET sums = zeroblob(96) WHERE meter = 1 AND day = 20005;",
+    );
     let (faults, _) = check(&ledger);
     let said: Vec<String> = faults.iter().map(Fault::to_string).collect();
-    assert_eq!(said, ["hq/main: 2024-10-07: the day's sums are not those of its minutes"]);
+    let expected = ["07", "08", "09"]
+        .map(|day| format!("hq/main: 2024-10-{day}: the day's sums are not those of its minutes"));
+    assert_eq!(said, expected);
     assert!(faults[0].is_repairable());
     let meters = ledger.meters_to_check().unwrap();
     let mut batch = ledger.batch().unwrap();
     let repaired: Vec<u64> = meters.iter().map(|meter| batch.repair(meter).unwrap()).collect();
     batch.commit().unwrap();
-    assert_eq!(repaired, [1, 0]);
+    assert_eq!(repaired, [3, 0]);
     assert_eq!(check(&ledger).0, []);
     let meter = ledger.meter(&"hq/main".parse().unwrap()).unwrap().unwrap();
     let sum = ledger.sum(&meter, Minute::nearest(FIRST)..Minute::nearest(FIRST + 12 * 24 * 60)).unwrap();

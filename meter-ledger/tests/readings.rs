@@ -154,6 +154,7 @@ fn a_ledger_of_the_second_format_gets_a_place_for_readings() {
     let old = rusqlite::Connection::open(&path).unwrap();
     old.execute_batch(
         "DROP VIEW every_minute;
+         DROP TABLE quarters;
          DROP TABLE day;
          CREATE TABLE hour (meter INTEGER, hour INTEGER, pulses INTEGER, minutes INTEGER, watched_s INTEGER,
              most INTEGER);

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use meter_figures::Figures;
+use meter_figures::{Figures, Glance};
 use meter_messages::{Meter, Minute};
 use web_http::{Lasts, Prepared, Reply};
 
@@ -44,18 +44,17 @@ impl Site {
 
     /// All meters; or the only one, at once.
     async fn start(&self, asked: &Asked<'_>) -> Result<String, NoAnswer> {
-        let meters = self.everything(asked).await?;
-        if let [(only, _)] = meters.as_slice() {
-            return self.meter(only.meter.meter.clone(), asked).await;
+        let meters = self.known(asked).await?;
+        if let [only] = meters.as_slice() {
+            return self.meter(only.meter.clone(), asked).await;
         }
-        let frame = asked.frame();
-        let meters: Vec<(&Figures, &Presence)> =
-            meters.iter().map(|(figures, it)| (figures.as_ref(), it)).collect();
-        let view = |(figures, presence): &(&Figures, &Presence)| {
-            MeterView::new(figures, presence, frame.texts, &self.ledger)
+        let glances = self.ledger.glances(&meters).await?;
+        let now = |glance: Glance| {
+            let presence = self.live.of(&glance.meter.meter);
+            (glance, presence)
         };
-        let views = meters.iter().map(view).collect();
-        filled(&OverviewPage::new(frame, &meters, views))
+        let meters: Vec<(Glance, Presence)> = glances.into_iter().map(now).collect();
+        filled(&OverviewPage::new(asked.frame(), &meters, &self.ledger))
     }
 
     async fn kiosk(&self, asked: &Asked<'_>) -> Result<String, NoAnswer> {

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use daemon_runtime::{Owner, OwnerEnded};
 use jiff::tz::TimeZone;
-use meter_figures::{Figures, SiteTariffs, Tariffs, until};
+use meter_figures::{Figures, Glance, GlanceEdges, SiteTariffs, Tariffs, until};
 use meter_ledger::{Ledger, LedgerError, RecordedMeter, RecordedMinute};
 use meter_messages::{Medium, Meter, Minute, SiteId};
 use tokio::sync::Semaphore;
@@ -16,6 +16,9 @@ use crate::settings::meters::SiteMeters;
 
 /// For how long the meter of a site that pays base fees is not looked for again: a ledger may be filled anew.
 const FIRST_FOR: Duration = Duration::from_secs(600);
+
+/// Of so many meters the ledger is asked in one go, so that others need not wait long.
+const METERS_AT_ONCE: usize = 50;
 
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]
@@ -119,6 +122,16 @@ impl LedgerReader {
     pub(crate) async fn figures(&self, meter: Meter) -> Result<Option<Arc<Figures>>, ReadError> {
         Ok(self.reader.ask(move |reader| reader.figures(&meter)).await??)
     }
+
+    /// What is shown of each of many meters, in their order.
+    pub(crate) async fn glances(&self, meters: &[RecordedMeter]) -> Result<Vec<Glance>, ReadError> {
+        let mut all = Vec::with_capacity(meters.len());
+        for some in meters.chunks(METERS_AT_ONCE) {
+            let (some, zone) = (some.to_vec(), self.zone.clone());
+            all.extend(self.ask_much(move |ledger| glances(ledger, some, &zone)).await?);
+        }
+        Ok(all)
+    }
 }
 
 /// What the thread owns.
@@ -189,6 +202,21 @@ impl Reader {
         }
         Ok(is_first)
     }
+}
+
+fn glances(ledger: &Ledger, meters: Vec<RecordedMeter>, zone: &TimeZone) -> Result<Vec<Glance>, LedgerError> {
+    let now = minute_in_progress();
+    // Meters reach to the same few minutes.
+    let mut edges: Vec<GlanceEdges> = Vec::new();
+    let glance = |meter: RecordedMeter| {
+        let until = until(ledger.newest_up_to(&meter, tomorrow(now))?.as_ref(), now);
+        let known = edges.iter().position(|edges| edges.reach() == until).unwrap_or_else(|| {
+            edges.push(GlanceEdges::until(until, zone));
+            edges.len() - 1
+        });
+        Glance::read(ledger, meter, &edges[known])
+    };
+    meters.into_iter().map(glance).collect()
 }
 
 /// The minute in which we are.

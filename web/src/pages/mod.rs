@@ -20,7 +20,7 @@ use crate::texts::Texts;
 pub(crate) use frame::{Address, Frame};
 pub(crate) use kiosk::KioskPage;
 pub(crate) use message::MessagePage;
-pub(crate) use meter::{MeterPage, MeterView};
+pub(crate) use meter::{CardView, MeterPage, MeterView};
 pub(crate) use overview::OverviewPage;
 pub(crate) use period::PeriodPage;
 pub(crate) use readings::{Lacking, Outcome, Reader, ReadingsPage};

@@ -1,11 +1,12 @@
 //! All meters: each with its state, those of a site together.
 
 use askama::Template;
-use meter_figures::Figures;
+use meter_figures::Glance;
 use meter_ledger::Sum;
 use meter_messages::Medium;
 
-use super::{Frame, MeterView, exact};
+use super::{CardView, Frame, exact};
+use crate::ledger::reader::LedgerReader;
 use crate::live::values::{Freshness, Presence};
 use crate::texts::Texts;
 
@@ -14,7 +15,7 @@ pub(crate) struct SiteView {
     name: String,
     /// Of its meters of electricity, where there are several.
     sum: Option<SumView>,
-    meters: Vec<MeterView>,
+    meters: Vec<CardView>,
 }
 
 /// Meters added up.
@@ -26,17 +27,23 @@ struct SumView {
 }
 
 impl SiteView {
-    fn new(name: &str, meters: &[(&Figures, &Presence)], views: Vec<MeterView>, texts: &Texts) -> Self {
-        Self { name: name.to_owned(), sum: SumView::new(meters, texts), meters: views }
+    fn new(meters: &[(Glance, Presence)], texts: &Texts, ledger: &LedgerReader) -> Self {
+        let name = meters.first().map(|(glance, _)| glance.meter.meter.site.to_string());
+        let card = |(glance, presence): &(Glance, Presence)| CardView::new(glance, presence, texts, ledger);
+        Self {
+            name: name.unwrap_or_default(),
+            sum: SumView::new(meters, texts),
+            meters: meters.iter().map(card).collect(),
+        }
     }
 }
 
 impl SumView {
-    fn new(meters: &[(&Figures, &Presence)], texts: &Texts) -> Option<Self> {
-        let electricity = meters.iter().filter(|(figures, _)| figures.meter.medium == Medium::Electricity);
+    fn new(meters: &[(Glance, Presence)], texts: &Texts) -> Option<Self> {
+        let electricity = meters.iter().filter(|(glance, _)| glance.meter.medium == Medium::Electricity);
         let meters: Vec<_> = electricity.collect();
-        let kwh = |of: fn(&Figures) -> &Sum| {
-            let known = meters.iter().filter_map(|(figures, _)| of(figures).quantity());
+        let kwh = |of: fn(&Glance) -> &Sum| {
+            let known = meters.iter().filter_map(|(glance, _)| of(glance).quantity());
             exact(known.reduce(|one, other| one + other), texts)
         };
         let live = meters.iter().filter_map(|(_, presence)| {
@@ -46,8 +53,8 @@ impl SumView {
         let watts: Vec<f64> = live.map(f64::from).collect();
         (meters.len() > 1).then(|| Self {
             power: if watts.is_empty() { "–".into() } else { texts.number(watts.iter().sum(), 0) },
-            today: kwh(|figures| &figures.today),
-            month: kwh(|figures| &figures.month),
+            today: kwh(|glance| &glance.today),
+            month: kwh(|glance| &glance.month),
         })
     }
 }
@@ -62,13 +69,11 @@ pub(crate) struct OverviewPage {
 
 impl OverviewPage {
     /// The page of meters that are sorted by their site.
-    pub(crate) fn new(frame: Frame, meters: &[(&Figures, &Presence)], views: Vec<MeterView>) -> Self {
-        let mut views = views.into_iter();
-        let site = |figures: &Figures| figures.meter.meter.site.clone();
-        let sites = meters.chunk_by(|one, other| site(one.0) == site(other.0)).map(|meters| {
-            let name = meters.first().map(|(figures, _)| site(figures).to_string()).unwrap_or_default();
-            SiteView::new(&name, meters, views.by_ref().take(meters.len()).collect(), frame.texts)
-        });
+    pub(crate) fn new(frame: Frame, meters: &[(Glance, Presence)], ledger: &LedgerReader) -> Self {
+        let of_one_site = |one: &(Glance, Presence), other: &(Glance, Presence)| {
+            one.0.meter.meter.site == other.0.meter.meter.site
+        };
+        let sites = meters.chunk_by(of_one_site).map(|meters| SiteView::new(meters, frame.texts, ledger));
         Self { sites: sites.collect(), frame }
     }
 }

@@ -1,11 +1,13 @@
 //! A meter's first screen.
 
+mod card;
 mod curves;
 mod days;
 mod page;
 mod pictures;
 mod view;
 
+pub(crate) use card::CardView;
 pub(super) use curves::day_curve;
 pub(super) use days::is_partly;
 pub(crate) use page::MeterPage;

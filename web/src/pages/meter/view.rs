@@ -5,7 +5,6 @@ use meter_figures::{Costs, Figures};
 use meter_ledger::Sum;
 use meter_messages::{PeriodKind, Unit};
 
-use super::curves::sparkline;
 use crate::ledger::reader::LedgerReader;
 use crate::live::values::{Freshness, Presence};
 use crate::pages::trust::TrustView;
@@ -42,8 +41,6 @@ pub(crate) struct MeterView {
     pub(crate) cost: Option<CostView>,
     /// How far all of it can be trusted.
     pub(crate) trust: Option<TrustView>,
-    /// The last 24 hours, small.
-    pub(crate) spark: String,
 }
 
 /// A month against its budget.
@@ -133,13 +130,12 @@ impl MeterView {
             cost: figures.costs.as_ref().map(|costs| CostView::new(costs, texts, ledger.currency())),
             trust: figures.trust.as_ref().map(|trust| TrustView::new(trust, texts, zone)),
             recorded_until: recorded_until.and_then(Result::ok).map(moment),
-            spark: sparkline(&figures.curve),
         }
     }
 }
 
 /// The class of a value's state.
-fn freshness(presence: &Presence) -> &'static str {
+pub(super) fn freshness(presence: &Presence) -> &'static str {
     match presence.freshness(daemon_runtime::now()) {
         Freshness::Live => "live",
         Freshness::Stale => "stale",
