@@ -19,7 +19,7 @@ use std::sync::Arc;
 
 use bytes::BytesMut;
 use foreign_text::foreign;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadHalf, WriteHalf};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadHalf, WriteHalf};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
@@ -32,7 +32,6 @@ use crate::connection::handshake::{admit, log_in, shake_hands};
 use crate::connection::room::Room;
 use crate::connection::timing::Timing;
 use crate::connection::translation::{ConnectRequest, Version, Written};
-use crate::connection::writing::emit;
 use crate::exchange::{Incoming, Request};
 use crate::outgoing::{self, Answer, Outgoing, OutgoingReceiver};
 use crate::packets;
@@ -389,4 +388,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         }
         Ok(())
     }
+}
+
+/// Writes, or flushes what was written: TLS and WebSocket hold some back. Returns the bytes
+/// written, 0 after a flush. Cancelling it loses nothing.
+async fn emit<W: AsyncWrite + Unpin>(
+    writer: &mut W,
+    unwritten: &mut BytesMut,
+    unflushed: usize,
+) -> std::io::Result<usize> {
+    if unwritten.is_empty() || unflushed >= UNWRITTEN_BYTES {
+        writer.flush().await?;
+        return Ok(0);
+    }
+    writer.write_buf(unwritten).await
 }

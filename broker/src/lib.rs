@@ -21,6 +21,7 @@ mod admission;
 mod connection;
 mod exchange;
 mod health;
+mod identifiers;
 mod listener;
 mod message;
 mod openings;

@@ -9,8 +9,9 @@ use tokio::sync::mpsc;
 
 use crate::access::{self, Rights};
 use crate::account::Lease;
+use crate::identifiers::Identifiers;
 use crate::message::Message;
-use crate::session::{Delivery, Identifiers};
+use crate::session::Delivery;
 
 /// What a message waiting for its client costs besides topic and payload, in bytes.
 const OVERHEAD_BYTES: usize = 64;

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use rumqttc::mqttbytes::QoS;
 
 use crate::account::owed_cost;
+use crate::identifiers::Identifiers;
 use crate::message::Message;
-use crate::session::Identifiers;
 
 /// The number under which the store holds a message, once for all sessions that it is owed to.
 /// Each of them holds one reference; whoever lets go of the last one has it removed.
@@ -164,8 +164,8 @@ impl OwedQueue {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::identifiers::Identifier;
     use crate::message::Message;
-    use crate::session::Identifier;
 
     fn owed(publisher: &str, payload: &str) -> Owed {
         let message = Arc::new(Message::plain("a", payload.to_owned()));

@@ -19,7 +19,7 @@ use crate::account::{Owner, RECEIVED, session_cost};
 use crate::owed::{Owed, OwedLimits, OwedQueue};
 pub(crate) use crate::session::steps::{Ack, Delivery, Next, Outcome, Owing};
 pub(crate) use crate::session::stored::StoredSession;
-pub(crate) use crate::session::subscription::{Identifier, Identifiers, Subscription, SubscriptionOptions};
+pub(crate) use crate::session::subscription::{Subscription, SubscriptionOptions};
 
 /// How far ahead of what is sent the store's note of it goes.
 const SENDING_AHEAD: u64 = 1_000;

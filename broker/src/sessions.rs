@@ -7,9 +7,10 @@ use std::time::Instant;
 use rumqttc::mqttbytes::QoS;
 
 use crate::account::{Account, Kind, Owner, filter_cost};
+use crate::identifiers::Identifiers;
 use crate::owed::MessageNumber;
 use crate::router::{FilterId, Match};
-use crate::session::{ConnectionId, Expiry, Identifiers, Session, Subscription, SubscriptionOptions};
+use crate::session::{ConnectionId, Expiry, Session, Subscription, SubscriptionOptions};
 
 /// A session's number. Never used twice, except that a restart forgets those of clean sessions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -8,7 +8,8 @@ use jiff::tz::TimeZone;
 use meter_ledger::Sum;
 use meter_messages::{Minute, PeriodKind};
 
-use crate::hours::{Hour, nearly_all_watched};
+use crate::hour::Hour;
+use crate::hours::nearly_all_watched;
 use crate::local_time::local;
 use crate::period::Period;
 

@@ -7,7 +7,8 @@ use meter_messages::{Minute, PeriodKind};
 
 use crate::curves::{CURVE_STEP, Curve, curves};
 use crate::estimates::{month_expected, quiet_rate};
-use crate::hours::{Hour, hours, sums, used_before};
+use crate::hour::Hour;
+use crate::hours::{hours, sums, used_before};
 use crate::like_for_like::{LikeForLike, SideBySide};
 use crate::local_time::midnight;
 use crate::period::{Period, pieces};

@@ -6,11 +6,9 @@ use jiff::tz::TimeZone;
 use meter_ledger::{Ledger, LedgerError, RecordedMeter, Sum};
 use meter_messages::{Minute, PeriodKind};
 
+use crate::hour::Hour;
 use crate::period::{Period, pieces};
 use crate::tariff::Tariffs;
-
-/// An hour, or a piece of one, and what was recorded in it.
-pub type Hour = (Range<Minute>, Sum);
 
 /// The hours of a span that begins and ends with one; one in which the tariffs' price may change is in pieces.
 pub fn hours(

@@ -10,7 +10,6 @@ use std::time::Instant;
 use bytes::BytesMut;
 use daemon_runtime::random_id;
 use rumqttc::ConnectReturnCode;
-use rumqttc::mqttbytes::QoS;
 
 use crate::connection::Ending;
 pub(super) use crate::connection::translation::from_client::{ConnectRequest, FromClient, Written};
@@ -137,13 +136,5 @@ impl Version {
         if let Version::V5(terms) = self {
             terms.write_ending(ending, to);
         }
-    }
-}
-
-fn qos(qos: mqtt_proto::QoS) -> QoS {
-    match qos {
-        mqtt_proto::QoS::Level0 => QoS::AtMostOnce,
-        mqtt_proto::QoS::Level1 => QoS::AtLeastOnce,
-        mqtt_proto::QoS::Level2 => QoS::ExactlyOnce,
     }
 }

@@ -4,21 +4,7 @@ use bytes::BytesMut;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 
 use crate::connection::handshake::LAST_WRITE_WITHIN;
-use crate::connection::{Connection, Ending, READ_BYTES, UNWRITTEN_BYTES};
-
-/// Writes, or flushes what was written: TLS and WebSocket hold some back. Returns the bytes
-/// written, 0 after a flush. Cancelling it loses nothing.
-pub(super) async fn emit<W: AsyncWrite + Unpin>(
-    writer: &mut W,
-    unwritten: &mut BytesMut,
-    unflushed: usize,
-) -> std::io::Result<usize> {
-    if unwritten.is_empty() || unflushed >= UNWRITTEN_BYTES {
-        writer.flush().await?;
-        return Ok(0);
-    }
-    writer.write_buf(unwritten).await
-}
+use crate::connection::{Connection, Ending, READ_BYTES};
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     /// So much was written; with 0, what was written before is on its way to the client.

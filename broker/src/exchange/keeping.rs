@@ -9,10 +9,10 @@ use tokio::sync::mpsc;
 
 use crate::exchange::figures::{STORE_STATE, figure};
 use crate::exchange::{Exchange, Request, StoreState};
+use crate::identifiers::Identifiers;
 use crate::message::Message;
 use crate::outgoing::OutgoingSender;
 use crate::router::RouterFailure;
-use crate::session::Identifiers;
 
 /// Between two attempts to commit.
 const RETRY_AFTER: Duration = Duration::from_secs(1);

@@ -6,12 +6,13 @@ use rumqttc::mqttbytes::QoS;
 
 use crate::account::{Kind, Owner, RECEIVED};
 use crate::exchange::{Exchange, Incoming, USUAL_MATCHES, Unrouted};
+use crate::identifiers::Identifiers;
 use crate::message::{Message, lower};
 use crate::outgoing::{Answer, CloseReason, Outgoing, Reached};
 use crate::owed::{MessageNumber, Owed};
 use crate::publication::Publication;
 use crate::router::{Match, RouterFailure};
-use crate::session::{Ack, ConnectionId, Delivery, Identifiers, Next, Outcome, Owing};
+use crate::session::{Ack, ConnectionId, Delivery, Next, Outcome, Owing};
 use crate::sessions::{Recipient, SessionId};
 use crate::store::Change;
 

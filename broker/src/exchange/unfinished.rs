@@ -1,8 +1,9 @@
 //! What is too much for one round.
 
+use crate::identifiers::Identifier;
 use crate::outgoing::Answer;
 use crate::retained::RetainedScan;
-use crate::session::{ConnectionId, Identifier};
+use crate::session::ConnectionId;
 use crate::sessions::SessionId;
 
 /// A SUBSCRIBE whose retained messages are being looked for.

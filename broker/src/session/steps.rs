@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use rumqttc::mqttbytes::QoS;
 
+use crate::identifiers::Identifiers;
 use crate::message::Message;
 use crate::owed::Owed;
-use crate::session::Identifiers;
 
 /// A step towards the client.
 #[derive(Debug, Clone)]

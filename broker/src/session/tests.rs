@@ -1,6 +1,7 @@
 use std::time::Duration;
 
 use super::*;
+use crate::identifiers::Identifiers;
 use crate::message::Message;
 
 const LIMITS: OwedLimits = OwedLimits { max_messages: 3, max_bytes: 100, share: usize::MAX };

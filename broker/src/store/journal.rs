@@ -7,10 +7,11 @@ use std::time::Instant;
 use rumqttc::mqttbytes::QoS;
 
 use crate::account::Owner;
+use crate::identifiers::Identifiers;
 use crate::message::Message;
 use crate::owed::MessageNumber;
 use crate::publication::Will;
-use crate::session::{ConnectionId, Expiry, Identifiers, SubscriptionOptions};
+use crate::session::{ConnectionId, Expiry, SubscriptionOptions};
 use crate::sessions::SessionId;
 use crate::store::{Store, StoreBytes};
 

@@ -12,10 +12,11 @@ use rusqlite::types::Type;
 use rusqlite::{Params, Row};
 
 use crate::account::{Account, Kind, Owner, RECEIVED, owed_cost, retained_charges};
+use crate::identifiers::{Identifier, Identifiers};
 use crate::message::{Message, Properties};
 use crate::owed::{MessageNumber, Owed};
 use crate::publication::{Publication, Will};
-use crate::session::{Identifier, Identifiers, StoredSession, SubscriptionOptions};
+use crate::session::{StoredSession, SubscriptionOptions};
 use crate::sessions::SessionId;
 use crate::store::clock::Clock;
 use crate::store::{

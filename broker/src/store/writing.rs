@@ -6,9 +6,10 @@ use std::time::Duration;
 use rusqlite::{Params, Transaction, TransactionBehavior, params};
 
 use crate::account::Owner;
+use crate::identifiers::{Identifier, Identifiers};
 use crate::message::Message;
 use crate::publication::Will;
-use crate::session::{Identifier, Identifiers, SubscriptionOptions};
+use crate::session::SubscriptionOptions;
 use crate::sessions::SessionId;
 use crate::store::clock::Clock;
 use crate::store::{Change, Store};

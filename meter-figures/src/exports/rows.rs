@@ -7,7 +7,8 @@ use jiff::tz::TimeZone;
 use meter_ledger::{Ledger, LedgerError, RecordedMeter, Sum};
 use meter_messages::{Minute, PeriodKind};
 
-use crate::hours::{Hour, hours, used_before};
+use crate::hour::Hour;
+use crate::hours::{hours, used_before};
 use crate::local_time::local;
 use crate::step::Step;
 use crate::tariff::{Cost, Prices, Tariffs};

@@ -2,6 +2,7 @@
 
 use jiff::ToSpan;
 use jiff::civil::{Date, DateTime};
+use meter_ledger::Sum;
 use meter_messages::{Medium, Meter};
 
 use super::times::PricedDay;

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use rumqttc::mqttbytes::QoS;
 
 use crate::exchange::{Incoming, Opening};
 use crate::packets::v4::Oversize;
@@ -49,4 +50,13 @@ pub(in crate::connection) enum Written {
     },
     /// It was of QoS 0, and is too old or too large.
     LeftOut,
+}
+
+/// The QoS in a packet that mqtt-proto has read.
+pub(super) fn qos(qos: mqtt_proto::QoS) -> QoS {
+    match qos {
+        mqtt_proto::QoS::Level0 => QoS::AtMostOnce,
+        mqtt_proto::QoS::Level1 => QoS::AtLeastOnce,
+        mqtt_proto::QoS::Level2 => QoS::ExactlyOnce,
+    }
 }

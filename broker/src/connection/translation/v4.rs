@@ -11,8 +11,8 @@ use rumqttc::{
 };
 
 use crate::access;
-use crate::connection::translation::from_client::login;
-use crate::connection::translation::{ConnectRequest, FromClient, qos};
+use crate::connection::translation::from_client::{login, qos};
+use crate::connection::translation::{ConnectRequest, FromClient};
 use crate::exchange::{Control, Incoming, Opening, RetainedWanted, Subscribe, Unsubscribe, Wanted};
 use crate::message::Message;
 use crate::outgoing::{Answer, ConnectRefused};

@@ -11,10 +11,10 @@ use std::time::Duration;
 use bytes::BytesMut;
 use mqtt_proto::v5::{self, Connack, ConnectReasonCode, Packet, PublishProperties, WillProperties};
 
-use crate::connection::translation::from_client::login;
+use crate::connection::translation::ConnectRequest;
+use crate::connection::translation::from_client::{login, qos};
 pub(super) use crate::connection::translation::v5::terms::Terms;
 use crate::connection::translation::v5::values::{properties, seconds};
-use crate::connection::translation::{ConnectRequest, qos};
 use crate::exchange::Opening;
 use crate::message::Message;
 use crate::packets::ProtocolError;

@@ -9,8 +9,8 @@ use rumqttc::mqttbytes;
 use rumqttc::v5::mqttbytes::QoS;
 use rumqttc::v5::mqttbytes::v5::{Publish, PublishProperties};
 
+use crate::identifiers::Identifiers;
 use crate::message::Message;
-use crate::session::Identifiers;
 
 /// The message as it is sent on now, of QoS 0.
 pub(super) fn publish(message: &Message, identifiers: &Identifiers, now: Instant) -> Publish {

@@ -20,7 +20,8 @@ use super::values::{
     withdrawn_code,
 };
 use crate::connection::Ending;
-use crate::connection::translation::{FromClient, Written, qos};
+use crate::connection::translation::from_client::qos;
+use crate::connection::translation::{FromClient, Written};
 use crate::exchange::{Control, Incoming};
 use crate::outgoing::{Answer, Reached};
 use crate::packets::{self, ProtocolError};

@@ -10,12 +10,13 @@ use mqtt_proto::v5::{
 use rumqttc::mqttbytes::QoS;
 
 use crate::access;
-use crate::connection::translation::qos;
+use crate::connection::translation::from_client::qos;
 use crate::exchange::{RetainedWanted, Subscribe, Unsubscribe, Wanted};
+use crate::identifiers::Identifier;
 use crate::message::{Message, Properties};
 use crate::outgoing::{ConnectRefused, NotSubscribed};
 use crate::packets::ProtocolError;
-use crate::session::{self, Expiry, Identifier};
+use crate::session::{self, Expiry};
 
 /// The session expiry interval that means "never".
 const NEVER: u32 = u32::MAX;
