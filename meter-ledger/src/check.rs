@@ -48,7 +48,7 @@ impl Sums {
 /// Something that is wrong in a ledger.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fault {
-    /// The meter as `site/meter`; `None` if it is none of a single meter.
+    /// The meter as `site/meter`; `None` if it concerns the file, or rows that belong to no meter.
     pub meter: Option<String>,
     /// What is wrong.
     pub kind: FaultKind,
@@ -212,7 +212,7 @@ impl Batch<'_> {
     }
 }
 
-/// Of any number that may stand in a row.
+/// The minutes of a day since 1970, whatever number stands in its row.
 fn minutes(day: i64) -> Range<i64> {
     minutes_of(day.clamp(i64::MIN / MINUTES_OF_DAY, i64::MAX / MINUTES_OF_DAY - 1))
 }
