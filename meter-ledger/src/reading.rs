@@ -1,9 +1,10 @@
 //! The readers' side: meters, minutes and sums.
 
 use std::ops::Range;
+use std::str::FromStr;
 
 use foreign_text::foreign;
-use meter_messages::{Medium, Meter, MeterConstant, Minute};
+use meter_messages::{Medium, Meter, MeterConstant, Minute, Relation};
 use rusqlite::{OptionalExtension, Row, params};
 
 use crate::constants::Constants;
@@ -24,6 +25,8 @@ pub struct RecordedMeter {
     pub medium: Medium,
     /// Its meter constant now.
     pub constant: MeterConstant,
+    /// What it measures and whose part it is, as far as its publisher says so.
+    pub relation: Relation,
     pub(crate) constants: Constants,
 }
 
@@ -74,7 +77,8 @@ impl Ledger {
     /// All meters, by site and id; without those whose `info` has not come yet, and those whose rows cannot be read.
     pub fn meters(&self) -> Result<Vec<RecordedMeter>, LedgerError> {
         let mut statement = self.connection.prepare_cached(
-            "SELECT id, site, meter, name, constant_millionths, medium FROM meter WHERE constant_millionths > 0 ORDER BY site, meter",
+            "SELECT id, site, meter, name, constant_millionths, medium, measures, part_of FROM meter
+             WHERE constant_millionths > 0 ORDER BY site, meter",
         )?;
         let rows = statement.query_map([], |row| Ok(self.meter_of(row)))?;
         let meters = rows.map(|row| row?);
@@ -84,7 +88,7 @@ impl Ledger {
     /// One meter; `None` also before its `info` has come.
     pub fn meter(&self, meter: &Meter) -> Result<Option<RecordedMeter>, LedgerError> {
         let mut statement = self.connection.prepare_cached(
-            "SELECT id, site, meter, name, constant_millionths, medium FROM meter
+            "SELECT id, site, meter, name, constant_millionths, medium, measures, part_of FROM meter
              WHERE site = ?1 AND meter = ?2 AND constant_millionths > 0",
         )?;
         statement
@@ -264,9 +268,15 @@ impl Ledger {
             name: foreign(&text(3)?).to_string(),
             medium: text(5)?.parse().map_err(damaged)?,
             constant: MeterConstant::from_millionths(constant).map_err(damaged)?,
+            relation: Relation { measures: said(row, 6)?, part_of: said(row, 7)? },
             constants: Constants::read(&self.connection, id)?,
         })
     }
+}
+
+/// A part of a relation; a word of a later version says nothing.
+fn said<T: FromStr>(row: &Row<'_>, column: usize) -> Result<Option<T>, LedgerError> {
+    Ok(row.get::<_, Option<String>>(column)?.and_then(|said| said.parse().ok()))
 }
 
 /// A piece of a meter's record.

@@ -23,6 +23,7 @@ pub(crate) static LEDGER: FileKind = FileKind {
         Step::Sql(FORMAT_7),
         Step::Sql(FORMAT_8),
         Step::Code(format_9),
+        Step::Sql(FORMAT_10),
     ],
     patience: Duration::from_secs(5),
     exclusive: false,
@@ -205,3 +206,10 @@ fn format_9(transaction: &Transaction<'_>, progress: &mut Progress) -> rusqlite:
     transaction.execute_batch(FORMAT_9)?;
     quarters::write_all(transaction, progress)
 }
+
+/// What format 10 has beyond format 9: what a meter measures and whose part it is, as its publisher says (NULL where
+/// it does not). Nothing that is counted depends on it.
+const FORMAT_10: &str = "
+    ALTER TABLE meter ADD COLUMN measures TEXT;
+    ALTER TABLE meter ADD COLUMN part_of TEXT;
+";

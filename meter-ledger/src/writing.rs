@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use meter_messages::{Info, Mark, Meter, Minute, OutboxId, PulseCount};
+use meter_messages::{Info, Mark, Measures, Meter, Minute, OutboxId, PulseCount};
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
 
 use crate::error::{damaged, if_readable};
@@ -109,8 +109,10 @@ impl Batch<'_> {
         let meter_row: i64 = self
             .transaction
             .prepare_cached(
-                "INSERT INTO meter (site, meter, name, constant_millionths, outbox, medium) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
-                 ON CONFLICT (site, meter) DO UPDATE SET name = ?3, constant_millionths = ?4, outbox = ?5, medium = ?6
+                "INSERT INTO meter (site, meter, name, constant_millionths, outbox, medium, measures, part_of)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
+                 ON CONFLICT (site, meter) DO UPDATE SET name = ?3, constant_millionths = ?4, outbox = ?5, medium = ?6,
+                     measures = ?7, part_of = ?8
                  RETURNING id",
             )?
             .query_row(
@@ -121,6 +123,8 @@ impl Batch<'_> {
                     info.constant.millionths(),
                     info.outbox.as_str(),
                     info.medium.as_str(),
+                    info.relation.measures.map(Measures::as_str),
+                    info.relation.part_of.as_ref().map(Meter::to_string),
                 ],
                 |row| row.get(0),
             )?;

@@ -36,6 +36,8 @@ fn info(outbox: &str, history: &[(i64, u64)]) -> Info {
         outbox: outbox.parse().unwrap(),
         oldest_seq: 1,
         history: history.iter().map(from).collect(),
+        relation: Default::default(),
+        unclear: None,
     }
 }
 

@@ -19,6 +19,8 @@ fn info(outbox: &str) -> Info {
         outbox: outbox.parse().unwrap(),
         oldest_seq: 1,
         history: Vec::new(),
+        relation: Default::default(),
+        unclear: None,
     }
 }
 

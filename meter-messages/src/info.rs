@@ -1,10 +1,12 @@
 //! `info`: what a meter is.
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
-use crate::id::OutboxId;
+use crate::id::{Meter, OutboxId};
 use crate::minute::Minute;
 use crate::payload::{PayloadError, json_payload, name, remark, within};
+use crate::relation::{Measures, Relation};
 use crate::units::{MAX_COUNT, Medium, MeterConstant, Unit};
 
 /// What a meter is, retained.
@@ -29,6 +31,10 @@ pub struct Info {
     /// Which constant applies since when, if it has changed because the meter was
     /// replaced. Ascending; the first one is the one before the change.
     pub history: Vec<ConstantFrom>,
+    /// What it measures and whose part it is, as far as its publisher says so.
+    pub relation: Relation,
+    /// What is said of that and cannot be read, for the log: it is left out, and the rest of the message holds.
+    pub unclear: Option<String>,
 }
 
 /// A meter constant, and since when it applies.
@@ -83,6 +89,23 @@ struct OnWire {
     oldest_seq: u64,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     history: Vec<FromOnWire>,
+    /// Whatever stands there: a relation that cannot be must not keep anything from being recorded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    measures: Option<Value>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    part_of: Option<Value>,
+}
+
+/// What is said of a relation, and what of it cannot be read.
+fn relation(measures: Option<&Value>, part_of: Option<&Value>) -> (Relation, Option<String>) {
+    let text = |said: &Value| said.as_str().map_or_else(|| said.to_string(), str::to_owned);
+    let measures = measures.map(|said| text(said).parse::<Measures>().map_err(|error| error.to_string()));
+    let part_of =
+        part_of.map(|said| text(said).parse::<Meter>().map_err(|error| format!("part_of: {error}")));
+    let mut unclear = Vec::new();
+    let measures = measures.and_then(|said| said.map_err(|why| unclear.push(why)).ok());
+    let part_of = part_of.and_then(|said| said.map_err(|why| unclear.push(why)).ok());
+    (Relation { measures, part_of }, (!unclear.is_empty()).then(|| unclear.join("; ")))
 }
 
 #[derive(Serialize, Deserialize)]
@@ -127,7 +150,10 @@ impl TryFrom<OnWire> for Info {
         let from = |from: FromOnWire| {
             Ok::<_, String>(ConstantFrom { minute: from.minute, constant: from.constant.of(medium)? })
         };
+        let (relation, unclear) = relation(wire.measures.as_ref(), wire.part_of.as_ref());
         Ok(Self {
+            relation,
+            unclear,
             constant: wire.constant.of(medium)?,
             history: wire.history.into_iter().map(from).collect::<Result<_, _>>()?,
             name: wire.name,
@@ -148,6 +174,8 @@ impl From<Info> for OnWire {
             constant: ConstantOnWire::new(from.constant, unit),
         };
         Self {
+            measures: info.relation.measures.map(|measures| measures.as_str().into()),
+            part_of: info.relation.part_of.as_ref().map(|whole| whole.to_string().into()),
             constant: ConstantOnWire::new(info.constant, unit),
             history: info.history.iter().map(from).collect(),
             name: info.name,

@@ -3,8 +3,8 @@
 
 use jiff::Timestamp;
 use meter_messages::{
-    ConstantFrom, Diag, Info, Live, MAX_COUNT, Mark, Medium, MeterConstant, MeterReading, Minute,
-    OutboxMinute, PayloadError, PulseCount, ReadingMessage, State, Status,
+    ConstantFrom, Diag, Info, Live, MAX_COUNT, Mark, Measures, Medium, MeterConstant, MeterReading, Minute,
+    OutboxMinute, PayloadError, PulseCount, ReadingMessage, Relation, State, Status,
 };
 use proptest::prelude::*;
 use proptest::sample;
@@ -47,6 +47,7 @@ proptest! {
     fn infos_round_trip(
         name in "\\PC{1,40}".prop_filter("a name", |name| Info::is_name(name)), medium in sample::select(&Medium::ALL), constant in 1u64..=1_000_000,
         oldest_seq in 1..=MAX_COUNT, minute in minutes(), changed: bool,
+        measures in proptest::option::of(sample::select(&Measures::ALL)), is_part: bool,
     ) {
         let constant = MeterConstant::try_from(constant).unwrap();
         let info = Info {
@@ -58,6 +59,8 @@ proptest! {
             outbox: "9f3a".parse().unwrap(),
             oldest_seq,
             history: if changed { vec![ConstantFrom { minute, constant }] } else { Vec::new() },
+            relation: Relation { measures, part_of: is_part.then(|| "hq/main".parse().unwrap()) },
+            unclear: None,
         };
         prop_assert_eq!(Info::from_json(&info.to_json()).unwrap(), info);
     }
@@ -297,4 +300,35 @@ fn what_is_wrong_is_said_in_one_short_line() {
             }
         }
     }
+}
+
+#[test]
+fn a_relation_that_cannot_be_read_is_left_out_and_the_rest_holds() {
+    let info = |said: &str| {
+        let rest =
+            r#""name":"x","pulses_per_kwh":1000,"source":"x","version":"1","outbox":"a","oldest_seq":1"#;
+        Info::from_json(format!("{{{rest}{said}}}").as_bytes()).unwrap()
+    };
+    let whole = Some("hq/main".parse().unwrap());
+    // Publishers of before say nothing, and a recorder of before passes it over.
+    let before = info("");
+    assert_eq!((before.relation, before.unclear), (Relation::default(), None));
+    let both = info(r#","measures":"consumption","part_of":"hq/main""#);
+    let relation = Relation { measures: Some(Measures::Consumption), part_of: whole.clone() };
+    assert_eq!((both.relation, both.unclear), (relation, None));
+    let null = info(r#","measures":null,"part_of":null"#);
+    assert_eq!((null.relation, null.unclear), (Relation::default(), None));
+    for (said, left, unclear) in [
+        (r#","measures":"export","part_of":"main""#, (Some(Measures::Export), None), "part_of: meter"),
+        (r#","measures":"heat","part_of":"hq/main""#, (None, whole), "cannot measure \"heat\""),
+        (r#","measures":7,"part_of":["hq/main"]"#, (None, None), "cannot measure \"7\""),
+        (r#","measures":"\u001b[31m\n""#, (None, None), "write import"),
+    ] {
+        let said = info(said);
+        assert_eq!((said.relation.measures, said.relation.part_of), left);
+        let why = said.unclear.unwrap();
+        assert!(why.contains(unclear) && !why.contains(char::is_control), "{why}");
+    }
+    let long = info(&format!(r#","part_of":"{}""#, "x".repeat(7_000)));
+    assert!(long.unclear.is_some_and(|why| why.len() < 500));
 }

@@ -209,6 +209,7 @@ impl<'a> Beginning<'a> {
             medium: meter.medium,
             constant: meter.constant,
             constants,
+            relation: meter.relation(&settings.site),
             source: described,
             // Before the first minute there is nothing that could be another's.
             confirmed: tokio::sync::watch::Sender::new(account.last_seq == 0 && account.mark == 0),

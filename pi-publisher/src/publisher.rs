@@ -3,7 +3,7 @@
 use std::sync::Mutex;
 
 use daemon_runtime::MqttSettings;
-use meter_messages::{Info, Medium, Meter, MeterConstant, MeterId, OutboxId, SiteId};
+use meter_messages::{Info, Medium, Meter, MeterConstant, MeterId, OutboxId, Relation, SiteId};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
@@ -26,6 +26,8 @@ pub struct Published {
     pub constant: MeterConstant,
     /// That and those before it.
     pub constants: Constants,
+    /// What it measures and whose part it is.
+    pub relation: Relation,
     /// Where its pulses come from.
     pub source: String,
     /// The outbox of its minutes.
@@ -53,6 +55,8 @@ impl Published {
             outbox: self.outbox.clone(),
             oldest_seq: self.extent.borrow().oldest_seq,
             history: self.constants.history(),
+            relation: self.relation.clone(),
+            unclear: None,
         }
     }
 }

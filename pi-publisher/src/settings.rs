@@ -3,7 +3,10 @@
 use std::path::PathBuf;
 
 use daemon_runtime::{MqttSettings, SettingsError};
-use meter_messages::{Info, MAX_COUNT, Medium, MeterConstant, MeterId, SiteId, Unit};
+use meter_messages::{
+    Info, MAX_COUNT, Measures, Medium, Meter, MeterConstant, MeterId, PartOf, Related, Relation, SiteId,
+    Tree, Unfit, Unit,
+};
 use serde::Deserialize;
 
 use crate::bounce_filter::BounceSettings;
@@ -68,7 +71,20 @@ impl Settings {
             }
             seen.push(&meter.id);
         }
-        Ok(())
+        self.check_relations()
+    }
+
+    /// What is said of meters of this publisher only: another site's are not known here.
+    fn check_relations(&self) -> Result<(), SettingsError> {
+        let related = |meter: &MeterSettings| Related {
+            meter: Meter { site: self.site.clone(), meter: meter.id.clone() },
+            medium: meter.medium,
+            relation: meter.relation(&self.site),
+        };
+        let tree = Tree::new(&self.meter.iter().map(related).collect::<Vec<_>>());
+        let is_elsewhere = |why: &Unfit| matches!(why, Unfit::Unknown(whole) if whole.site != self.site);
+        let refused = tree.refused().iter().find(|refused| !is_elsewhere(&refused.why));
+        refused.map_or(Ok(()), |refused| Err(SettingsError::new(refused.to_string())))
     }
 }
 
@@ -91,10 +107,21 @@ pub struct MeterSettings {
     /// rate](meter_messages::Unit::of_rate). `check` reports more than that as interference
     /// or a wrong meter constant; it is counted anyway.
     pub max_rate: u32,
+    /// What it measures, if that is said.
+    pub measures: Option<Measures>,
+    /// The meter whose part it is, if it is one's.
+    pub part_of: Option<PartOf>,
     /// What a pulse must look like.
     pub bounce: BounceSettings,
     /// Where its pulses come from.
     pub source: SourceSettings,
+}
+
+impl MeterSettings {
+    /// What it measures and whose part it is.
+    pub fn relation(&self, site: &SiteId) -> Relation {
+        Relation { measures: self.measures, part_of: self.part_of.as_ref().map(|whole| whole.within(site)) }
+    }
 }
 
 /// One `[[meter]]` as it is written, not checked.
@@ -114,6 +141,8 @@ struct MeterOnPaper {
     initial_total: u64,
     max_power_w: Option<u32>,
     max_flow_l_h: Option<u32>,
+    measures: Option<Measures>,
+    part_of: Option<PartOf>,
     #[serde(default)]
     bounce: BounceSettings,
     source: SourceSettings,
@@ -161,8 +190,8 @@ impl TryFrom<MeterOnPaper> for MeterSettings {
             Unit::CubicMetre => max_flow_l_h.unwrap_or(MAX_FLOW_L_H),
         };
         let constant = paper.constant()?;
-        let MeterOnPaper { id, name, medium, initial_total, bounce, source, .. } = paper;
-        Ok(Self { id, name, medium, constant, initial_total, max_rate, bounce, source })
+        let MeterOnPaper { id, name, medium, initial_total, measures, part_of, bounce, source, .. } = paper;
+        Ok(Self { id, name, medium, constant, initial_total, max_rate, measures, part_of, bounce, source })
     }
 }
 
@@ -258,6 +287,37 @@ mod tests {
         ] {
             let error = meter(said).unwrap_err();
             assert!(error.contains(refused), "{error}");
+        }
+    }
+
+    /// Meters `a` and `b` of which this is said.
+    fn relations(a: &str, b: &str) -> Result<Vec<Relation>, String> {
+        let source = "pulses_per_kwh = 1000\nsource = { kind = \"cdev\", line = 17 }";
+        let meters = format!("[[meter]]\nid = \"a\"\n{a}\n{source}\n[[meter]]\nid = \"b\"\n{b}\n{source}");
+        let settings: Settings =
+            daemon_runtime::parse(&format!("site = \"hq\"\n{meters}")).map_err(|error| error.to_string())?;
+        settings.check().map_err(|error| error.to_string())?;
+        Ok(settings.meter.iter().map(|meter| meter.relation(&settings.site)).collect())
+    }
+
+    #[test]
+    fn a_meter_may_be_a_part_of_another_and_not_of_itself() {
+        let part = relations("", "part_of = \"a\"").unwrap();
+        assert_eq!(part[0], Relation::default());
+        assert_eq!(part[1].part_of.as_ref().unwrap().to_string(), "hq/a");
+        let elsewhere = relations("measures = \"export\"", "part_of = \"home/main\"").unwrap();
+        assert_eq!(elsewhere[0].measures, Some(Measures::Export));
+        assert_eq!(elsewhere[1].part_of.as_ref().unwrap().to_string(), "home/main");
+        for (a, b, said) in [
+            ("part_of = \"a\"", "", "hq/a cannot be part of itself"),
+            ("part_of = \"b\"", "part_of = \"hq/a\"", "hq/a is said to be part of itself, by way of hq/b"),
+            ("", "part_of = \"mian\"", "hq/b is said to be part of hq/mian, but there is no such meter"),
+            ("measures = \"export\"", "part_of = \"a\"", "cannot be part of hq/a, which measures export"),
+            ("measures = \"heat\"", "", "unknown choice \"heat\"; expected one of: import"),
+            ("part_of = \"a/b/c\"", "", "may only have the characters"),
+        ] {
+            let refused = relations(a, b).unwrap_err();
+            assert!(refused.contains(said), "{refused}");
         }
     }
 }

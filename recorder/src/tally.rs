@@ -234,6 +234,7 @@ impl<'known> Tally<'known> {
         info: &Info,
         retained: bool,
     ) -> Result<Result<(), Ignored>, LedgerError> {
+        warn_of_what_is_unclear(meter, info);
         let before = state(self.known, &mut self.changed, meter);
         match &before {
             None if !takes_place(&mut self.shares, meter) => return Ok(Err(Ignored::TooManyMeters)),
@@ -536,4 +537,16 @@ fn enter(
         Entering::OtherUnit => Err(Ignored::OtherUnit),
         Entering::TooMany => Err(Ignored::TooManyReadings),
     })
+}
+/// A relation that cannot be read keeps nothing from being recorded.
+fn warn_of_what_is_unclear(meter: &Meter, info: &Info) {
+    static PACE: LogPace = LogPace::new();
+    if let Some(unclear) = &info.unclear
+        && let Some(left_out) = PACE.due()
+    {
+        tracing::warn!(
+            %meter, unclear, left_out,
+            "what this meter measures cannot be read from its info and is left out; its minutes are recorded"
+        );
+    }
 }

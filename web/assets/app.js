@@ -69,11 +69,11 @@ function age(seconds) {
   return ago.format(-Math.floor(seconds / 86400), "day");
 }
 
-/** Adds the values of a site's meters up. */
+/** Adds the values of a site's meters up that are no others' part, and are used. */
 function showSums(meters) {
   for (const site of document.querySelectorAll("[data-site]")) {
     const field = site.querySelector("[data-sum]");
-    const shown = [...meters.values()].filter((it) => site.contains(it.element) && it.fresh && it.power !== null);
+    const shown = [...meters.values()].filter((it) => site.contains(it.element) && "counts" in it.element.dataset && it.fresh && it.power !== null);
     if (field && shown.length) field.textContent = whole.format(shown.reduce((sum, it) => sum + it.power, 0));
   }
 }

@@ -104,6 +104,8 @@ impl Web {
         let meters = settings::meters::SiteMeters::new(&settings.meter)?;
         let ledger = ledger::reader::LedgerReader::start(settings.ledger, zone, tariffs, meters)
             .context("starting the ledger's thread")?;
+        // Says at once what does not fit, if there is a ledger already.
+        let _not_yet = ledger.house().await;
         let pictures = pictures::Pictures::start(settings.rrd_dir, ledger.clone())
             .context("starting the thread that draws")?;
         let live = live::values::LiveValues::new(settings.max_meters);

@@ -67,6 +67,8 @@ fn replaced_at_noon() -> (TempDir, Site) {
         outbox: "box".parse().unwrap(),
         oldest_seq: 1,
         history: vec![from(0, 1000), from(noon, 500)],
+        relation: Default::default(),
+        unclear: None,
     };
     let mut ledger = Ledger::open(&dir.path().join("ledger.sqlite")).unwrap();
     let mut batch = ledger.batch().unwrap();

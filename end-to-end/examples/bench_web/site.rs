@@ -37,6 +37,8 @@ pub(crate) fn record(folder: &Path) {
         outbox: "box".parse().unwrap(),
         oldest_seq: 1,
         history: Vec::new(),
+        relation: Default::default(),
+        unclear: None,
     };
     let mut ledger = Ledger::open(&folder.join("ledger.sqlite")).unwrap();
     let mut batch = ledger.batch().unwrap();

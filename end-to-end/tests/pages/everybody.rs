@@ -37,6 +37,8 @@ pub(crate) fn pages() -> Vec<Page> {
         page("/m/hq/main/day/2026-01-01", ".advice"),
         page("/m/hq/main/readings", "form[method=post]"),
         Page { stranger: true, ..page("/m/hq/main/readings", ".panel") },
+        page("/site", ".tree"),
+        page(&format!("/site/month/{year}-{month:02}"), ".house .card"),
         page("/kiosk", ".wall .curve"),
         page("/status", ".machine"),
         page("/m/hq/nobody", ".message"),

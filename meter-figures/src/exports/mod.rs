@@ -4,6 +4,8 @@
 mod pieces;
 mod rows;
 mod statistics;
+#[cfg(feature = "workbook")]
+mod table;
 mod text;
 #[cfg(feature = "workbook")]
 mod workbook;
@@ -11,6 +13,8 @@ mod workbook;
 pub use pieces::Pieces;
 pub use rows::{Row, Rows};
 pub use statistics::{StatisticId, Statistics};
+#[cfg(feature = "workbook")]
+pub use table::{Table, table};
 pub use text::{Notation, Text};
 #[cfg(feature = "workbook")]
 pub use workbook::{WorkbookError, WorkbookWords, workbook};

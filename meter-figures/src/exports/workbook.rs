@@ -43,11 +43,11 @@ pub struct WorkbookWords<'a> {
 }
 
 /// A column: its heading, its width in digits and how its numbers are shown.
-type Column = (String, u16, Format);
+pub(super) type Column = (String, u16, Format);
 
 /// How hard it is packed, of 9. A year of minutes takes a third less time than at the usual 6, for a
 /// quarter more bytes: nobody gets the first of them before the last row is written.
-const PACKED: u8 = 3;
+pub(super) const PACKED: u8 = 3;
 
 /// The first day of 1970, as workbooks count days.
 const EPOCH: f64 = 25_569.0;
@@ -78,7 +78,7 @@ pub fn workbook<E: From<WorkbookError>>(
     Ok(saved(workbook)?)
 }
 
-fn saved(mut workbook: Workbook) -> Result<File, WorkbookError> {
+pub(super) fn saved(mut workbook: Workbook) -> Result<File, WorkbookError> {
     let mut file = tempfile::tempfile()?;
     workbook.save_to_writer(BufWriter::new(&file))?;
     file.rewind()?;
@@ -123,7 +123,7 @@ fn columns(rows: &Rows, words: &WorkbookWords<'_>) -> Vec<Column> {
     columns
 }
 
-fn head(sheet: &mut Worksheet, columns: &[Column], name: &str) -> Result<(), XlsxError> {
+pub(super) fn head(sheet: &mut Worksheet, columns: &[Column], name: &str) -> Result<(), XlsxError> {
     sheet.set_name(name)?.set_freeze_panes(1, 0)?;
     let bold = Format::new().set_bold().set_text_wrap().set_align(FormatAlign::Top);
     for (column, (heading, width, _)) in (0..).zip(columns) {
@@ -153,6 +153,6 @@ fn figures(row: &Row, zone: &TimeZone) -> [Option<f64>; 10] {
 }
 
 /// What a clock of that offset shows, as workbooks count time: in days.
-fn workbook_days(at: Timestamp, offset: Offset) -> f64 {
+pub(super) fn workbook_days(at: Timestamp, offset: Offset) -> f64 {
     (at.as_second() + i64::from(offset.seconds())) as f64 / 86_400.0 + EPOCH
 }

@@ -93,7 +93,10 @@ impl SiteTariffs {
     ) -> Result<Option<Meter>, LedgerError> {
         let mut first: Option<(Minute, Meter)> = None;
         let may_be_first = |known: &RecordedMeter| {
-            known.meter.site == *site && known.medium == medium && !self.is_single(&known.meter, medium)
+            // Nobody pays a fee for a meter behind another, or for what is made here or fed in.
+            let is_paid = known.relation.part_of.is_none() && known.relation.measures().is_use();
+            let is_one = known.meter.site == *site && known.medium == medium && is_paid;
+            is_one && !self.is_single(&known.meter, medium)
         };
         for known in ledger.meters()?.into_iter().filter(may_be_first) {
             let began = match ledger.first(&known) {

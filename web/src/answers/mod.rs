@@ -3,6 +3,7 @@
 mod api;
 mod asked;
 mod exports;
+mod house;
 mod pages;
 mod periods;
 mod readings;

@@ -28,6 +28,7 @@ impl Site {
             Route::Status => self.status(asked).await,
             Route::Meter(meter) => self.meter(meter, asked).await,
             Route::Period(request) => self.period(request, asked).await,
+            Route::House(request) => self.house(request, asked).await,
             _ => self.start(asked).await,
         }
     }
@@ -81,7 +82,18 @@ impl Site {
         let holdings = if asked.visitor.may_administer() { self.live.broker().holdings } else { Vec::new() };
         let holdings = holdings.iter().map(|holding| HoldingView::new(holding, texts)).collect();
         let unheard = self.unheard(asked).await?;
-        filled(&StatusPage { frame, machines, unheard, server, holdings })
+        let refused = if asked.visitor.may_see_all() { self.refused(texts).await? } else { Vec::new() };
+        filled(&StatusPage { frame, machines, unheard, refused, server, holdings })
+    }
+
+    /// What is said of meters and does not fit.
+    async fn refused(&self, texts: &'static Texts) -> Result<Vec<String>, NoAnswer> {
+        let house = self.ledger.house().await?;
+        let unclear = house.meters().iter().filter_map(|known| {
+            let info = self.live.publisher(&known.meter).info?;
+            Some(format!("{}: {}", known.meter, info.unclear?))
+        });
+        Ok(house.tree().refused().iter().map(texts.house.refused).chain(unclear).collect())
     }
 
     /// The meters without details that the visitor may see, and their last minutes.

@@ -73,15 +73,21 @@ impl Site {
         match route {
             Route::Login if !asked.visitor.may_see_all() => Err(NoAnswer::LoginNeeded),
             Route::Login => Ok(reply::see_other(&asked.frame().link("/"))),
-            Route::Start | Route::Kiosk | Route::Status | Route::Meter(_) | Route::Period(_) => {
-                self.page(route, asked).await
-            }
+            Route::Start
+            | Route::Kiosk
+            | Route::Status
+            | Route::Meter(_)
+            | Route::Period(_)
+            | Route::House(_) => self.page(route, asked).await,
             Route::Manifest => {
                 let mut reply = reply::json(StatusCode::OK, &manifest::manifest(&asked.frame()));
                 reply::set(&mut reply, header::CONTENT_TYPE, "application/manifest+json");
                 Ok(reply)
             }
             Route::Go(request) => self.go(request, asked).await,
+            Route::GoHouse(request) => Ok(self.go_house(&request, asked)),
+            Route::HouseData(request) => self.house_data(request, asked).await,
+            Route::HouseRows(request) => self.house_rows(request, asked).await,
             Route::Picture(picture) => self.picture(picture, asked).await,
             Route::Meters => self.meters(asked).await,
             Route::Figures(meter) => self.state(meter, asked).await,

@@ -66,7 +66,7 @@ impl Site {
     pub(super) async fn known(&self, asked: &Asked<'_>) -> Result<Vec<RecordedMeter>, NoAnswer> {
         let mut meters = self.ledger.ask(|ledger| ledger.meters()).await?;
         meters.retain(|known| asked.visitor.may_see(&known.meter));
-        Ok(meters.into_iter().map(|known| self.ledger.meters().named(known)).collect())
+        Ok(meters.into_iter().map(|known| self.ledger.meters().as_set(known)).collect())
     }
 
     /// What the ledger says of a meter.
@@ -84,7 +84,7 @@ impl Site {
         });
         let (known, first, newest) = known.await?.ok_or(NoAnswer::UnknownMeter)?;
         let until = until(newest.as_ref(), now);
-        Ok((self.ledger.meters().named(known), first.map_or(until, |first| first.min(until)), until))
+        Ok((self.ledger.meters().as_set(known), first.map_or(until, |first| first.min(until)), until))
     }
 }
 

@@ -4,10 +4,14 @@ mod bodies;
 mod by_unit;
 mod errors;
 pub(crate) mod events;
+mod house;
+mod house_rows;
 mod records;
 mod states;
 
 pub(crate) use bodies::{csv, form, rows, workbook};
 pub(crate) use errors::error;
+pub(crate) use house::house_state;
+pub(crate) use house_rows::HouseRows;
 pub(crate) use records::{ReadingState, TrustState};
 pub(crate) use states::{MeterEntry, meter_state};

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use meter_figures::{Figures, LikeForLike, with_offset};
 use meter_ledger::{RecordedMeter, RecordedMinute, Sum};
-use meter_messages::{Medium, MeterConstant, Status, Unit};
+use meter_messages::{Measures, Medium, MeterConstant, Status, Unit};
 use serde::Serialize;
 use web_http::BasePath;
 
@@ -19,6 +19,7 @@ pub(crate) struct MeterEntry {
     name: String,
     medium: Medium,
     unit: Unit,
+    measures: Measures,
     pulses_per_kwh: MeterConstant,
     href: String,
 }
@@ -35,6 +36,7 @@ impl MeterEntry {
             name: known.name.clone(),
             medium: known.medium,
             unit: known.medium.unit(),
+            measures: known.relation.measures(),
             pulses_per_kwh: known.constant,
             href: format!("{}/api/v1/meters/{}", base_path.as_str(), known.meter),
         }
@@ -130,7 +132,7 @@ struct CostState {
 }
 
 /// An amount to the cent, as pages show it.
-fn cents(amount: f64) -> f64 {
+pub(super) fn cents(amount: f64) -> f64 {
     // A small negative one is not rounded to -0.
     (amount * 100.0).round() / 100.0 + 0.0
 }

@@ -129,7 +129,8 @@ impl Hours {
         self.ledger.ask(move |ledger| ledger.sums(&meter, &bounds)).await
     }
 
-    async fn month(
+    /// The hours of a month of the site's clock.
+    pub(crate) async fn month(
         &self,
         meter: &RecordedMeter,
         month: &Period,

@@ -2,14 +2,14 @@
 
 use std::collections::HashMap;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use daemon_runtime::{Owner, OwnerEnded};
 use jiff::tz::TimeZone;
-use meter_figures::{Figures, Glance, GlanceEdges, SiteTariffs, Tariffs, until};
+use meter_figures::{Figures, Glance, GlanceEdges, House, SiteTariffs, Tariffs, until};
 use meter_ledger::{Ledger, LedgerError, RecordedMeter, RecordedMinute};
-use meter_messages::{Medium, Meter, Minute, SiteId};
+use meter_messages::{Medium, Meter, Minute, Refused, SiteId};
 use tokio::sync::Semaphore;
 
 use crate::settings::meters::SiteMeters;
@@ -19,6 +19,9 @@ const FIRST_FOR: Duration = Duration::from_secs(600);
 
 /// Of so many meters the ledger is asked in one go, so that others need not wait long.
 const METERS_AT_ONCE: usize = 50;
+
+/// Relations that are told in the log at once.
+const MOST_TOLD: usize = 20;
 
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]
@@ -40,6 +43,8 @@ pub(crate) struct LedgerReader {
     zone: TimeZone,
     tariffs: Arc<SiteTariffs>,
     meters: Arc<SiteMeters>,
+    /// Relations that do not fit, as they stand in the log.
+    told: Arc<Mutex<Vec<Refused>>>,
 }
 
 impl LedgerReader {
@@ -61,7 +66,7 @@ impl LedgerReader {
             firsts: HashMap::new(),
         };
         let (reader, _ends_by_itself) = Owner::spawn("ledger", reader)?;
-        Ok(Self { reader, much: Arc::new(Semaphore::new(1)), zone, tariffs, meters })
+        Ok(Self { reader, much: Arc::new(Semaphore::new(1)), zone, tariffs, meters, told: Arc::default() })
     }
 
     /// The zone of days and months.
@@ -74,10 +79,10 @@ impl LedgerReader {
         self.tariffs.currency()
     }
 
-    /// What a meter costs.
+    /// What a meter costs; nothing if it measures what is made here or fed in.
     pub(crate) async fn tariffs(&self, meter: &RecordedMeter) -> Result<Tariffs, ReadError> {
-        let (meter, medium) = (meter.meter.clone(), meter.medium);
-        Ok(self.reader.ask(move |reader| reader.tariffs(&meter, medium)).await??)
+        let meter = meter.clone();
+        Ok(self.reader.ask(move |reader| reader.tariffs(&meter)).await??)
     }
 
     /// The same without base fees, which says when its prices change.
@@ -88,6 +93,22 @@ impl LedgerReader {
     /// What the site says of its meters.
     pub(crate) fn meters(&self) -> &SiteMeters {
         &self.meters
+    }
+
+    /// All meters as they are set, and which is part of which. What does not fit is told in the log, once.
+    pub(crate) async fn house(&self) -> Result<House, ReadError> {
+        let meters = self.ask(|ledger| ledger.meters()).await?;
+        let house = House::new(meters.into_iter().map(|known| self.meters.as_set(known)).collect());
+        let refused = house.tree().refused();
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        for new in refused.iter().filter(|refused| !told.contains(refused)).take(MOST_TOLD) {
+            tracing::warn!("{new}; until then it is shown as if it were no part");
+        }
+        if *told != refused {
+            *told = refused.to_vec();
+        }
+        drop(told);
+        Ok(house)
     }
 
     /// Asks the ledger and waits for its answer.
@@ -170,21 +191,26 @@ impl Reader {
             Ok(Some((known, newest)))
         })?;
         let Some((known, newest)) = found else { return Ok(None) };
-        let known = self.meters.named(known);
+        let known = self.meters.as_set(known);
         let until = until(newest.as_ref(), minute_in_progress());
         if let Some((cached_newest, figures)) = self.figures.get(meter)
             && (*cached_newest, figures.until, &figures.meter) == (newest, until, &known)
         {
             return Ok(Some(figures.clone()));
         }
-        let (zone, tariffs) = (self.zone.clone(), self.tariffs(&known.meter, known.medium)?);
+        let (zone, tariffs) = (self.zone.clone(), self.tariffs(&known)?);
         let figures = self.read(|ledger| Figures::read(ledger, known, newest, until, (&zone, &tariffs)))?;
         let figures = Arc::new(figures);
         self.figures.insert(meter.clone(), (newest, figures.clone()));
         Ok(Some(figures))
     }
 
-    fn tariffs(&mut self, meter: &Meter, medium: Medium) -> Result<Tariffs, LedgerError> {
+    /// Payment for what is fed in would be its own kind of tariff; until there is one, it is shown without an amount.
+    fn tariffs(&mut self, known: &RecordedMeter) -> Result<Tariffs, LedgerError> {
+        let (meter, medium) = (&known.meter, known.medium);
+        if !known.relation.measures().is_use() {
+            return Ok(Tariffs::default());
+        }
         let is_first = self.tariffs.depend_on_first(meter, medium) && self.is_first(meter, medium)?;
         Ok(self.tariffs.of(meter, medium, is_first))
     }

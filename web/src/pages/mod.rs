@@ -3,6 +3,7 @@
 mod chart;
 mod downloads;
 mod frame;
+mod house;
 mod kiosk;
 pub(crate) mod manifest;
 mod message;
@@ -18,6 +19,7 @@ use meter_messages::Unit;
 
 use crate::texts::Texts;
 pub(crate) use frame::{Address, Frame};
+pub(crate) use house::{HousePage, here as house_path};
 pub(crate) use kiosk::KioskPage;
 pub(crate) use message::MessagePage;
 pub(crate) use meter::{CardView, MeterPage, MeterView};

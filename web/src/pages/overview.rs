@@ -1,9 +1,9 @@
 //! All meters: each with its state, those of a site together.
 
 use askama::Template;
-use meter_figures::Glance;
+use meter_figures::{Glance, House};
 use meter_ledger::Sum;
-use meter_messages::Medium;
+use meter_messages::{Measures, Medium};
 
 use super::{CardView, Frame, exact};
 use crate::ledger::reader::LedgerReader;
@@ -15,47 +15,82 @@ pub(crate) struct SiteView {
     name: String,
     /// Of its meters of electricity, where there are several.
     sum: Option<SumView>,
-    meters: Vec<CardView>,
+    /// Each, and whether it is in the sum.
+    meters: Vec<(CardView, bool)>,
 }
 
-/// Meters added up.
+/// Meters added up that are no others' part.
 struct SumView {
-    /// Their power that is up to date.
+    /// The power that is used and up to date.
     power: String,
+    /// What is used; what is made and what is fed in, where that is measured.
+    quantities: Vec<QuantityView>,
+}
+
+/// What of one kind there was today and in the month.
+struct QuantityView {
+    /// `None` of what is used.
+    name: Option<&'static str>,
     today: String,
     month: String,
 }
 
+/// A meter with its value of now, and its place in the house.
+type Placed<'a> = (usize, &'a (Glance, Presence));
+
 impl SiteView {
-    fn new(meters: &[(Glance, Presence)], texts: &Texts, ledger: &LedgerReader) -> Self {
-        let name = meters.first().map(|(glance, _)| glance.meter.meter.site.to_string());
-        let card = |(glance, presence): &(Glance, Presence)| CardView::new(glance, presence, texts, ledger);
-        Self {
-            name: name.unwrap_or_default(),
-            sum: SumView::new(meters, texts),
-            meters: meters.iter().map(card).collect(),
-        }
+    fn new(meters: &[Placed<'_>], house: &House, texts: &Texts, ledger: &LedgerReader) -> Self {
+        let name = meters.first().map(|(_, (glance, _))| glance.meter.meter.site.to_string());
+        let roots: Vec<Placed<'_>> =
+            meters.iter().copied().filter(|(place, _)| is_summed(*place, house)).collect();
+        let card = |(place, (glance, presence)): &Placed<'_>| {
+            let counts = is_summed(*place, house) && house.measures(*place).is_some_and(Measures::is_use);
+            (CardView::new(glance, presence, texts, ledger), counts)
+        };
+        let several = meters.iter().filter(|(_, (glance, _))| glance.meter.medium == Medium::Electricity);
+        let sum = (several.count() > 1 && !roots.is_empty()).then(|| SumView::new(&roots, house, texts));
+        Self { name: name.unwrap_or_default(), sum, meters: meters.iter().map(card).collect() }
     }
 }
 
+/// Whether a meter is one of electricity and no other's part: that one has its quantity already.
+fn is_summed(place: usize, house: &House) -> bool {
+    let is_electricity = house.meters().get(place).is_some_and(|known| known.medium == Medium::Electricity);
+    is_electricity && house.tree().is_root(place)
+}
+
 impl SumView {
-    fn new(meters: &[(Glance, Presence)], texts: &Texts) -> Option<Self> {
-        let electricity = meters.iter().filter(|(glance, _)| glance.meter.medium == Medium::Electricity);
-        let meters: Vec<_> = electricity.collect();
-        let kwh = |of: fn(&Glance) -> &Sum| {
-            let known = meters.iter().filter_map(|(glance, _)| of(glance).quantity());
-            exact(known.reduce(|one, other| one + other), texts)
+    fn new(roots: &[Placed<'_>], house: &House, texts: &Texts) -> Self {
+        let of = |wanted: fn(Measures) -> bool| -> Vec<&(Glance, Presence)> {
+            let fits = |place: usize| house.measures(place).is_some_and(wanted);
+            roots.iter().filter(|(place, _)| fits(*place)).map(|(_, meter)| *meter).collect()
         };
-        let live = meters.iter().filter_map(|(_, presence)| {
+        let used = of(Measures::is_use);
+        let live = used.iter().filter_map(|(_, presence)| {
             let is_live = presence.freshness(daemon_runtime::now()) == Freshness::Live;
             presence.value.as_ref().filter(|_| is_live)?.power_w
         });
         let watts: Vec<f64> = live.map(f64::from).collect();
-        (meters.len() > 1).then(|| Self {
+        let kinds = [
+            (None, used),
+            (Some(texts.house.made), of(|measures| measures == Measures::Production)),
+            (Some(texts.house.goes_out(Medium::Electricity)), of(|measures| measures == Measures::Export)),
+        ];
+        let kinds = kinds.into_iter().filter(|(_, meters)| !meters.is_empty());
+        Self {
             power: if watts.is_empty() { "–".into() } else { texts.number(watts.iter().sum(), 0) },
-            today: kwh(|glance| &glance.today),
-            month: kwh(|glance| &glance.month),
-        })
+            quantities: kinds.map(|(name, meters)| QuantityView::new(name, &meters, texts)).collect(),
+        }
+    }
+}
+
+impl QuantityView {
+    fn new(name: Option<&'static str>, meters: &[&(Glance, Presence)], texts: &Texts) -> Self {
+        let kwh = |of: fn(&Glance) -> &Sum| {
+            let known = meters.iter().filter_map(|(glance, _)| of(glance).quantity());
+            exact(known.reduce(|one, other| one + other), texts)
+        };
+        Self { name, today: kwh(|glance| &glance.today), month: kwh(|glance| &glance.month) }
     }
 }
 
@@ -70,10 +105,13 @@ pub(crate) struct OverviewPage {
 impl OverviewPage {
     /// The page of meters that are sorted by their site.
     pub(crate) fn new(frame: Frame, meters: &[(Glance, Presence)], ledger: &LedgerReader) -> Self {
-        let of_one_site = |one: &(Glance, Presence), other: &(Glance, Presence)| {
+        // A part may be at another site than its whole.
+        let house = House::new(meters.iter().map(|(glance, _)| glance.meter.clone()).collect());
+        let placed: Vec<Placed<'_>> = meters.iter().enumerate().collect();
+        let of_one_site = |(_, one): &Placed<'_>, (_, other): &Placed<'_>| {
             one.0.meter.meter.site == other.0.meter.meter.site
         };
-        let sites = meters.chunk_by(of_one_site).map(|meters| SiteView::new(meters, frame.texts, ledger));
+        let sites = placed.chunk_by(of_one_site).map(|meters| SiteView::new(meters, &house, frame.texts, ledger));
         Self { sites: sites.collect(), frame }
     }
 }

@@ -115,6 +115,8 @@ pub(crate) struct StatusPage {
     pub(crate) machines: Vec<PublisherView>,
     /// Meters without details, and the last minute that is recorded of each.
     pub(crate) unheard: Vec<(String, String)>,
+    /// What is said of meters and does not fit.
+    pub(crate) refused: Vec<String>,
     /// What is known of the server: names and values.
     pub(crate) server: Vec<(&'static str, String)>,
     /// Who has how much of what the broker keeps.

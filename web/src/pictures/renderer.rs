@@ -39,7 +39,7 @@ impl Renderer {
     fn draw(&self, key: &PictureKey) -> Result<Vec<u8>, PictureError> {
         let now = minute_in_progress();
         let (meter, total) = self.sum(key, now)?.ok_or(PictureError::NotFound)?;
-        let meter = self.ledger.meters().named(meter);
+        let meter = self.ledger.meters().as_set(meter);
         let database = MeterDatabase::open(&self.rrd_dir, &key.meter)?.ok_or(PictureError::NotFound)?;
         let texts = key.language.texts();
         // On pages the heading is the page's own.

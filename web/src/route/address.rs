@@ -4,6 +4,7 @@ use meter_figures::SeriesRequest;
 use meter_messages::Meter;
 
 use super::energy::{EnergyRequest, StatisticsRequest};
+use super::house::{HouseRequest, HouseRowsRequest};
 use super::periods::PeriodRequest;
 use super::pictures::PictureRequest;
 
@@ -26,6 +27,14 @@ pub(crate) enum Route {
     Period(PeriodRequest),
     /// `/m/<site>/<meter>/go?kind=…&date=…`: what a date picker asks for.
     Go(PeriodRequest),
+    /// `/site/day/2026-11-24` and the like: all meters together.
+    House(HouseRequest),
+    /// `/site/go?kind=…&date=…`: what a date picker there asks for.
+    GoHouse(HouseRequest),
+    /// `/api/v1/site/day/2026-11-24` and the like: the same for programs.
+    HouseData(HouseRequest),
+    /// `/api/v1/site/energy.csv`, `.json` or `.xlsx`
+    HouseRows(HouseRowsRequest),
     /// `/m/<site>/<meter>/<span>.svg` or `.png`, or the same of a period.
     Picture(PictureRequest),
     /// `/m/<site>/<meter>/readings`: what people read off the meter, and the form for it.
@@ -75,6 +84,10 @@ impl Route {
             | Self::Status
             | Self::Login
             | Self::Manifest
+            | Self::House(_)
+            | Self::GoHouse(_)
+            | Self::HouseData(_)
+            | Self::HouseRows(_)
             | Self::Meters
             | Self::Health
             | Self::Asset(_) => None,

@@ -6,7 +6,8 @@ use meter_figures::SeriesRequest;
 use meter_messages::Meter;
 
 use super::address::Route;
-use super::energy::{EnergyRequest, StatisticsRequest};
+use super::energy::{EnergyRequest, Form, StatisticsRequest};
+use super::house::{HouseRequest, HouseRowsRequest};
 use super::query::{Query, RouteError, meter};
 
 impl Route {
@@ -15,6 +16,10 @@ impl Route {
         match parts {
             ["live"] => lives(query).map(Self::Lives),
             ["meters"] => Ok(Self::Meters),
+            ["site", "energy.csv"] => HouseRowsRequest::parse(Form::Csv, query).map(Self::HouseRows),
+            ["site", "energy.json"] => HouseRowsRequest::parse(Form::Json, query).map(Self::HouseRows),
+            ["site", "energy.xlsx"] => HouseRowsRequest::parse(Form::Xlsx, query).map(Self::HouseRows),
+            ["site", rest @ ..] => HouseRequest::parse(rest).map(Self::HouseData),
             ["meters", site, id, rest @ ..] => Self::of_meters_data(meter(site, id)?, rest, query),
             _ => Err(RouteError::NotFound),
         }

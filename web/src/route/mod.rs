@@ -3,6 +3,7 @@
 mod address;
 mod api;
 mod energy;
+mod house;
 mod parsing;
 mod periods;
 mod pictures;
@@ -10,6 +11,7 @@ mod query;
 
 pub(crate) use address::Route;
 pub(crate) use energy::{EnergyRequest, Form, StatisticsRequest};
+pub(crate) use house::{HouseRequest, HouseRowsRequest, MOST_DAYS_OF_HOURS};
 pub(crate) use periods::PeriodRequest;
 pub(crate) use pictures::PictureRequest;
 pub(crate) use query::{Query, RouteError};

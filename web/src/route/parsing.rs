@@ -3,6 +3,7 @@
 use meter_messages::{Meter, PeriodKind};
 
 use super::address::Route;
+use super::house::HouseRequest;
 use super::periods::PeriodRequest;
 use super::pictures::PictureRequest;
 use super::query::{Query, RouteError, meter};
@@ -19,6 +20,8 @@ impl Route {
             ["status"] => Ok(Self::Status),
             ["login"] => Ok(Self::Login),
             ["manifest.webmanifest"] => Ok(Self::Manifest),
+            ["site", "go"] => HouseRequest::picked(query).map(Self::GoHouse),
+            ["site", rest @ ..] => HouseRequest::parse(rest).map(Self::House),
             ["m", site, id, rest @ ..] => Self::of_meter(meter(site, id)?, rest, query),
             ["api", "v1", rest @ ..] => Self::of_api(rest, query),
             _ => Err(RouteError::NotFound),

@@ -37,14 +37,20 @@ impl PeriodRequest {
 
     /// What a date picker says.
     pub(super) fn picked(meter: Meter, query: Query<'_>) -> Result<Self, RouteError> {
-        let kinds = PeriodKind::ALL.map(|kind| (kind.name(), Some(kind)));
-        let kind = match query.get("kind").as_deref() {
-            Some("all") => None,
-            _ => query.word("kind", &kinds)?.unwrap_or(Some(PeriodKind::Day)),
-        };
-        let day = query.day("date")?.ok_or_else(|| RouteError::parameter("date", A_DAY))?;
-        Ok(Self { meter, kind, name: Some(day.to_string()), with: None })
+        let (kind, day) = picked(query)?;
+        Ok(Self { meter, kind, name: Some(day), with: None })
     }
+}
+
+/// The kind of period and the day that a date picker says; no kind for everything.
+pub(super) fn picked(query: Query<'_>) -> Result<(Option<PeriodKind>, String), RouteError> {
+    let kinds = PeriodKind::ALL.map(|kind| (kind.name(), Some(kind)));
+    let kind = match query.get("kind").as_deref() {
+        Some("all") => None,
+        _ => query.word("kind", &kinds)?.unwrap_or(Some(PeriodKind::Day)),
+    };
+    let day = query.day("date")?.ok_or_else(|| RouteError::parameter("date", A_DAY))?;
+    Ok((kind, day.to_string()))
 }
 
 #[cfg(test)]

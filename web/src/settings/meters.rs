@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use daemon_runtime::SettingsError;
 use meter_ledger::RecordedMeter;
-use meter_messages::{Info, Meter, Unit};
+use meter_messages::{Info, Measures, Medium, Meter, PartOf, Related, Relation, Tree, Unfit, Unit};
 use meter_rrd::Colour;
 use serde::Deserialize;
 
@@ -22,6 +22,11 @@ pub struct MeterSettings {
     pub budget_kwh_per_month: Option<f64>,
     /// The volume that it may take, in m³.
     pub budget_m3_per_month: Option<f64>,
+    /// What it measures, instead of what its publisher says.
+    pub measures: Option<Measures>,
+    /// The meter whose part it is, instead of the one that its publisher says: `site/meter`, or `meter` within its
+    /// site; empty for none.
+    pub part_of: Option<String>,
 }
 
 /// What is said of one meter.
@@ -30,6 +35,9 @@ struct Said {
     name: Option<String>,
     colour: Colour,
     budget: Option<(Unit, f64)>,
+    measures: Option<Measures>,
+    /// Inside: `None` where it is no other's part, whatever its publisher says.
+    part_of: Option<Option<Meter>>,
 }
 
 /// What is said of all of them.
@@ -47,13 +55,19 @@ impl SiteMeters {
                 return Err(SettingsError::new(format!("meter {} is set twice", meter.id)));
             }
         }
+        check_parts(settings, &meters)?;
         Ok(Self(meters))
     }
 
-    /// The meter by the name that it has here.
-    pub(crate) fn named(&self, mut known: RecordedMeter) -> RecordedMeter {
-        if let Some(name) = self.0.get(&known.meter).and_then(|said| said.name.as_ref()) {
+    /// The meter as it is called and used here: what the settings say goes before what its publisher says.
+    pub(crate) fn as_set(&self, mut known: RecordedMeter) -> RecordedMeter {
+        let Some(said) = self.0.get(&known.meter) else { return known };
+        if let Some(name) = &said.name {
             known.name.clone_from(name);
+        }
+        known.relation.measures = said.measures.or(known.relation.measures);
+        if let Some(part_of) = &said.part_of {
+            known.relation.part_of.clone_from(part_of);
         }
         known
     }
@@ -86,7 +100,33 @@ fn said(meter: &MeterSettings) -> Result<Said, String> {
     if let Some((unit, budget)) = budget.filter(|(_, budget)| !(budget.is_finite() && *budget > 0.0)) {
         return Err(format!("{budget} is not a possible budget in {}", unit.symbol()));
     }
-    Ok(Said { name: name.map(str::to_owned), colour: colour.transpose()?.unwrap_or_default(), budget })
+    let part_of = match meter.part_of.as_deref() {
+        Some("") => Some(None),
+        Some(whole) => {
+            let whole: PartOf = whole.parse().map_err(|wrong| format!("part_of: {wrong}"))?;
+            Some(Some(whole.within(&meter.id.site)))
+        }
+        None => None,
+    };
+    let (name, colour) = (name.map(str::to_owned), colour.transpose()?.unwrap_or_default());
+    Ok(Said { name, colour, budget, measures: meter.measures, part_of })
+}
+
+/// Refuses what cannot be, whatever else is recorded: a part of itself. What the settings do not say of a meter its
+/// publisher may, so that the rest is only known later.
+fn check_parts(settings: &[MeterSettings], said: &HashMap<Meter, Said>) -> Result<(), SettingsError> {
+    let related = |meter: &MeterSettings| {
+        let part_of = said.get(&meter.id).and_then(|said| said.part_of.clone()).flatten();
+        Related {
+            meter: meter.id.clone(),
+            medium: Medium::default(),
+            relation: Relation { measures: meter.measures, part_of },
+        }
+    };
+    let tree = Tree::new(&settings.iter().map(related).collect::<Vec<_>>());
+    let is_never_possible = |why: &Unfit| matches!(why, Unfit::Itself | Unfit::Circle(_));
+    let refused = tree.refused().iter().find(|refused| is_never_possible(&refused.why));
+    refused.map_or(Ok(()), |refused| Err(SettingsError::new(format!("meter {refused}"))))
 }
 
 #[cfg(test)]
@@ -111,10 +151,30 @@ mod tests {
             ("name = \"a\\nb\"", "no control characters"),
             ("colour = 'purple'", "meter hq/main: unknown colour \"purple\"; the colours are blue, teal,"),
             ("[[meter]]\nid = 'hq/main'", "meter hq/main is set twice"),
+            ("part_of = 'main'", "meter hq/main cannot be part of itself; take out its part_of"),
+            ("part_of = 'a/b/c'", "meter hq/main: part_of: meter \"b/c\" may only have the characters"),
+            (
+                "part_of = 'oven'\n[[meter]]\nid = 'hq/oven'\npart_of = 'main'",
+                "meter hq/main is said to be part of itself, by way of hq/oven",
+            ),
         ] {
             assert!(refused(said).contains(because), "{}", refused(said));
         }
         assert!(refused(&format!("name = '{}'", "ä".repeat(101))).contains("200 bytes"));
+    }
+
+    #[test]
+    fn what_a_meter_measures_is_one_of_four_words() {
+        let said = "[[meter]]\nid = 'hq/main'\nmeasures = 'heat'";
+        let error = daemon_runtime::parse::<crate::Settings>(said).unwrap_err().to_string();
+        assert!(error.contains("heat") && error.contains("production"), "{error}");
+        // The rest may be right, by what publishers say.
+        assert!(
+            site(
+                "[[meter]]\nid = 'hq/heat'\npart_of = 'main'\n[[meter]]\nid = 'hq/main'\nmeasures = 'export'"
+            )
+            .is_ok()
+        );
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use meter_rrd::Words;
 
-use super::{Measure, Patterns, Texts};
+use super::{HouseWords, Measure, Patterns, Texts};
 
 pub(super) static TEXTS: Texts = Texts {
     code: "en",
@@ -74,6 +74,34 @@ pub(super) static TEXTS: Texts = Texts {
         quantity_of_days: "Volume per day",
         quiet_rate: "Night flow",
         mean_of_hours: "Mean flow in l/h by month and time of day",
+    },
+    house: HouseWords {
+        title: "Balance",
+        media: ["Electricity", "Gas", "Water"],
+        comes_in: ("From the grid", "Supplied"),
+        goes_out: ("Fed in", "Passed on"),
+        made: "Produced",
+        used: "Used",
+        consumption: "Use",
+        own_use: "Self-consumption",
+        of_made: "of what was produced",
+        of_used: "of what was used",
+        self_sufficiency: "Self-sufficiency",
+        not_measured: "Not measured",
+        share: "Share",
+        meters: "Meters",
+        measures: "Measures",
+        hours: "Watched by all",
+        in_time: "Over time",
+        watched_by_all: "{p} of {a} {u}: those that all of these meters watched",
+        pieces: ["minutes", "hours"],
+        contradicts: "The parts measure more than the whole: check which meter is part of which, and the meter constants.",
+        at_least: "What is produced here is not measured, so more than this may have been used.",
+        needs_both: "What is used here is known once both what is produced and what is fed in are measured, and what comes from the grid.",
+        some_only: "You can see some of the meters only, so there is no balance.",
+        refused_title: "Meters that do not fit together",
+        refused_how: "These settings are ignored; everything is recorded all the same.",
+        refused: |refused| format!("{refused}."),
     },
     spans: ["Last hour", "24 hours", "7 days", "30 days", "One year"],
     all_meters: "Meters",

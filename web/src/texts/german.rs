@@ -1,8 +1,9 @@
 //! Deutsch.
 
+use meter_messages::{Measures, Medium, Refused, Unfit};
 use meter_rrd::Words;
 
-use super::{Measure, Patterns, Texts};
+use super::{HouseWords, Measure, Patterns, Texts};
 
 pub(super) static TEXTS: Texts = Texts {
     code: "de",
@@ -74,6 +75,34 @@ pub(super) static TEXTS: Texts = Texts {
         quantity_of_days: "Volumen je Tag",
         quiet_rate: "Nachtdurchfluss",
         mean_of_hours: "Mittlerer Durchfluss in l/h nach Monat und Tageszeit",
+    },
+    house: HouseWords {
+        title: "Bilanz",
+        media: ["Strom", "Gas", "Wasser"],
+        comes_in: ("Netzbezug", "Bezug"),
+        goes_out: ("Einspeisung", "Abgabe"),
+        made: "Erzeugung",
+        used: "Verbrauch",
+        consumption: "Verbrauch",
+        own_use: "Eigenverbrauch",
+        of_made: "der Erzeugung",
+        of_used: "des Verbrauchs",
+        self_sufficiency: "Autarkie",
+        not_measured: "Nicht gemessen",
+        share: "Anteil",
+        meters: "Zähler",
+        measures: "Misst",
+        hours: "Von allen beobachtet",
+        in_time: "Im Verlauf",
+        watched_by_all: "{p} von {a} {u}: die, in denen alle diese Zähler beobachtet wurden",
+        pieces: ["Minuten", "Stunden"],
+        contradicts: "Die Unterzähler messen mehr als der Zähler davor: Bitte prüfe, welcher Zähler hinter welchem sitzt, und die Zählerkonstanten.",
+        at_least: "Die Erzeugung wird nicht gemessen: Es kann mehr verbraucht worden sein.",
+        needs_both: "Der Verbrauch ist bekannt, sobald Erzeugung, Einspeisung und Netzbezug gemessen werden.",
+        some_only: "Du siehst nur einen Teil der Zähler, deshalb gibt es keine Bilanz.",
+        refused_title: "Zähler, die nicht zusammenpassen",
+        refused_how: "Diese Angaben werden nicht beachtet; aufgezeichnet wird trotzdem alles.",
+        refused,
     },
     spans: ["Letzte Stunde", "24 Stunden", "7 Tage", "30 Tage", "Ein Jahr"],
     all_meters: "Zähler",
@@ -244,3 +273,41 @@ pub(super) static TEXTS: Texts = Texts {
     to_start: "Zur Startseite",
     no_meters: "Noch wurde kein Zähler aufgezeichnet. Die erste Minute erscheint hier von selbst.",
 };
+
+/// A relation that is left out, and why.
+fn refused(Refused { meter, why }: &Refused) -> String {
+    let measures = |measures: &Measures| match measures {
+        Measures::Import => "Bezug",
+        Measures::Export => "Einspeisung",
+        Measures::Production => "Erzeugung",
+        Measures::Consumption => "Verbrauch",
+    };
+    let medium = |medium: Medium| TEXTS.house.medium(medium);
+    match why {
+        Unfit::Itself => format!("{meter} kann kein Teil von sich selbst sein. Entferne sein part_of."),
+        Unfit::Unknown(whole) => {
+            format!(
+                "{meter} soll ein Teil von {whole} sein, aber diesen Zähler gibt es nicht. Berichtige sein part_of."
+            )
+        }
+        Unfit::Medium { whole, media: (part, of) } => format!(
+            "{meter} misst {} und kann kein Teil von {whole} sein, denn der misst {}. Berichtige sein part_of.",
+            medium(*part),
+            medium(*of)
+        ),
+        Unfit::Measures { whole, measures: (part, of) } => format!(
+            "{meter} misst {} und kann kein Teil von {whole} sein, denn der misst {}. Entferne sein part_of, oder \
+             berichtige, was sie messen.",
+            measures(part),
+            measures(of)
+        ),
+        Unfit::Circle(circle) => {
+            let by: Vec<String> = circle.iter().take(5).map(ToString::to_string).collect();
+            let more = if circle.len() > 5 { " …" } else { "" };
+            format!(
+                "{meter} soll ein Teil von sich selbst sein, über {}{more}. Entferne eines ihrer part_of.",
+                by.join(", ")
+            )
+        }
+    }
+}

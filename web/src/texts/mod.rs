@@ -4,6 +4,7 @@
 
 mod english;
 mod german;
+mod house;
 mod language;
 mod measure;
 
@@ -14,6 +15,7 @@ use meter_ledger::GapReason;
 use meter_messages::{PeriodKind, Unit};
 use meter_rrd::Words;
 
+pub(crate) use house::HouseWords;
 pub(crate) use language::Language;
 pub(crate) use measure::Measure;
 
@@ -39,6 +41,8 @@ pub(crate) struct Texts {
     energy: Measure,
     /// Words of meters that count a volume.
     volume: Measure,
+    /// Words of all meters together.
+    pub(crate) house: HouseWords,
     /// Names of the spans of pictures, from hour to year.
     spans: [&'static str; 5],
     /// All meters, as a heading and a link.

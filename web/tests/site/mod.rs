@@ -64,6 +64,8 @@ pub(crate) fn info(name: &str) -> Info {
         outbox: "box".parse().unwrap(),
         oldest_seq: 1,
         history: Vec::new(),
+        relation: Default::default(),
+        unclear: None,
     }
 }
 

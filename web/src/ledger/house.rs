@@ -1,0 +1,286 @@
+//! What all meters together show, read from the ledger a month at a time.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use jiff::tz::TimeZone;
+use meter_figures::{Cost, Hour, House, HouseSums, Period, Tariffs, pieces, sums, until};
+use meter_ledger::{LedgerError, RecordedMeter, Sum};
+use meter_messages::{Measures, Medium, Minute, PeriodKind};
+
+use crate::ledger::hours::Hours;
+use crate::ledger::reader::{LedgerReader, ReadError, minute_in_progress, tomorrow};
+
+/// Minutes in which an hour is reckoned; everything longer is by hours.
+const PIECE_OF_HOUR: usize = 15;
+
+/// Everything is shown in years if there are more than so many, else in months.
+const MOST_YEARS_IN_MONTHS: usize = 3;
+
+/// The meters that somebody may see, and how far each is recorded.
+#[derive(Debug)]
+pub(crate) struct RecordedHouse {
+    /// Which is part of which.
+    pub(crate) house: House,
+    /// Whether these are all meters: otherwise nothing can be reckoned of them together.
+    pub(crate) is_whole: bool,
+    /// From the first minute of each to the first that is not recorded yet, by their places.
+    recorded: Vec<Range<Minute>>,
+    /// What each of them costs.
+    tariffs: Vec<Tariffs>,
+    /// The first minute of any of them.
+    pub(crate) first: Minute,
+    /// The first minute that none of them has recorded yet.
+    pub(crate) until: Minute,
+}
+
+/// What all meters come to in a time, and what that costs.
+#[derive(Debug)]
+pub(crate) struct HouseFigures {
+    /// Its minutes.
+    pub(crate) span: Range<Minute>,
+    /// The period that it is, if that has a page.
+    pub(crate) period: Option<Period>,
+    /// What was measured.
+    pub(crate) sums: HouseSums,
+    /// What each meter's quantity costs, by its place, where tariffs are known.
+    costs: Vec<Option<Cost>>,
+}
+
+/// The hours of a month, and what each meter measured in them.
+#[derive(Debug)]
+struct Month {
+    month: Period,
+    hours: Vec<Period>,
+    sums_of_all: Vec<Vec<Sum>>,
+    /// The same in the pieces in which each meter has one price.
+    of_all: Vec<Arc<[Hour]>>,
+}
+
+/// A period of a house.
+#[derive(Debug)]
+pub(crate) struct HouseHistory {
+    /// `None` for everything there is.
+    pub(crate) period: Option<Period>,
+    /// All of it.
+    pub(crate) whole: HouseFigures,
+    /// Its pieces.
+    pub(crate) parts: Vec<HouseFigures>,
+}
+
+impl RecordedHouse {
+    /// Finds out how far the meters of a house are recorded.
+    pub(crate) async fn read(house: House, is_whole: bool, site: &LedgerReader) -> Result<Self, ReadError> {
+        let now = minute_in_progress();
+        let meters = house.meters().to_vec();
+        let recorded = site.ask(move |ledger| {
+            let of_meter = |known: &RecordedMeter| -> Result<Range<Minute>, LedgerError> {
+                let (first, newest) = (ledger.first(known)?, ledger.newest_up_to(known, tomorrow(now))?);
+                let until = until(newest.as_ref(), now);
+                Ok(first.map_or(until, |first| first.min(until))..until)
+            };
+            meters.iter().map(of_meter).collect::<Result<Vec<_>, _>>()
+        });
+        let recorded = recorded.await?;
+        let first = recorded.iter().map(|span| span.start).min().unwrap_or(now);
+        let until = recorded.iter().map(|span| span.end).max().unwrap_or(now);
+        let mut tariffs = Vec::new();
+        for known in house.meters() {
+            tariffs.push(site.tariffs(known).await?);
+        }
+        Ok(Self { house, is_whole, recorded, tariffs, first, until })
+    }
+
+    /// Whether anything that is used of a medium has a price.
+    pub(crate) fn is_priced(&self, medium: Medium) -> bool {
+        let meters = self.house.meters().iter().zip(&self.tariffs);
+        meters.into_iter().any(|(known, tariffs)| known.medium == medium && !tariffs.is_empty())
+    }
+
+    /// All hours of a month of each meter.
+    async fn month(&self, month: Period, hours: &Hours, zone: &TimeZone) -> Result<Month, ReadError> {
+        let whole = pieces(PeriodKind::Hour, &month.span, zone);
+        let (mut of_all, mut sums_of_all) = (Vec::new(), Vec::new());
+        for (known, recorded) in self.house.meters().iter().zip(&self.recorded) {
+            let read = hours.month(known, &month, recorded.end).await?;
+            // The prices of one meter may change within an hour, and those of another not.
+            sums_of_all.push(sums(&whole, &read));
+            of_all.push(read);
+        }
+        Ok(Month { month, hours: whole, sums_of_all, of_all })
+    }
+
+    /// Reads spans of whole hours that follow each other, and hands over each. Never more than one month of hours is
+    /// held for who asks.
+    pub(crate) async fn each_span(
+        &self,
+        spans: impl IntoIterator<Item = (Range<Minute>, Option<Period>)>,
+        hours: &Hours,
+        site: &LedgerReader,
+        mut take: impl FnMut(HouseFigures),
+    ) -> Result<(), ReadError> {
+        let zone = site.zone();
+        let mut read: Option<Month> = None;
+        for (span, period) in spans {
+            let recorded = span.start.max(self.first)..span.end.min(self.until);
+            let mut figures = HouseFigures::new(span, period, &self.house);
+            let mut at = recorded.start;
+            while at < recorded.end {
+                let month = Period::containing(PeriodKind::Month, at, zone);
+                at = month.span.end;
+                let known = match read.take() {
+                    Some(known) if known.month == month => known,
+                    _ => self.month(month, hours, zone).await?,
+                };
+                figures.add(&known, &recorded);
+                self.add_costs(&mut figures, &known, &recorded, (hours, zone)).await?;
+                read = Some(known);
+            }
+            take(figures);
+        }
+        Ok(())
+    }
+
+    /// Adds what the hours of a month that lie in a span cost.
+    async fn add_costs(
+        &self,
+        figures: &mut HouseFigures,
+        month: &Month,
+        span: &Range<Minute>,
+        (hours, zone): (&Hours, &TimeZone),
+    ) -> Result<(), ReadError> {
+        let meters = self.house.meters().iter().zip(&self.recorded).zip(&self.tariffs).zip(&month.of_all);
+        for (cost, (((known, reach), tariffs), read)) in figures.costs.iter_mut().zip(meters) {
+            if tariffs.is_empty() {
+                *cost = None;
+                continue;
+            }
+            let read = within(read, span);
+            // Before its first month a meter has cost no fee.
+            let first = Period::containing(PeriodKind::Month, reach.start, zone).span.start;
+            let Some((begin, _)) = read.first().filter(|(hour, _)| hour.start >= first) else { continue };
+            let from = tariffs.counted_from(begin.start, zone);
+            let before = match from < begin.start {
+                true => {
+                    hours.between(known, &[from, begin.start], reach.end).await?.pop().unwrap_or_default()
+                }
+                false => Sum::default(),
+            };
+            let of_month = tariffs.cost(&before, read, reach.end, zone);
+            *cost = [*cost, of_month].into_iter().sum::<Option<Cost>>();
+        }
+        Ok(())
+    }
+
+    /// The quarters of an hour.
+    async fn quarters(&self, hour: &Period, hours: &Hours) -> Result<Vec<HouseFigures>, ReadError> {
+        let edges = hour.span.start.epoch_minutes()..hour.span.end.epoch_minutes();
+        let mut bounds: Vec<Minute> = edges.step_by(PIECE_OF_HOUR).map(Minute::nearest).collect();
+        bounds.push(hour.span.end);
+        let mut of_all = Vec::new();
+        for known in self.house.meters() {
+            of_all.push(hours.exact(known, bounds.clone()).await?);
+        }
+        let quarter = |(index, edges): (usize, &[Minute])| {
+            let span = edges[0]..edges[1];
+            let mut figures = HouseFigures::new(span.clone(), None, &self.house);
+            figures.costs = vec![None; of_all.len()];
+            let sums: Vec<&Sum> = of_all.iter().filter_map(|sums| sums.get(index)).collect();
+            if span.start < self.until && sums.len() == of_all.len() {
+                figures.sums.add(&span, &sums);
+            }
+            figures
+        };
+        Ok(bounds.windows(2).enumerate().map(quarter).collect())
+    }
+}
+
+impl HouseHistory {
+    /// Reads a period; everything there is without one.
+    pub(crate) async fn read(
+        recorded: &RecordedHouse,
+        period: Option<Period>,
+        hours: &Hours,
+        site: &LedgerReader,
+    ) -> Result<Self, ReadError> {
+        let zone = site.zone();
+        let span = period.as_ref().map_or_else(|| everything(recorded, zone), |period| period.span.clone());
+        let mut whole = Vec::new();
+        let of_whole = [(span.clone(), period.clone())];
+        recorded.each_span(of_whole, hours, site, |figures| whole.push(figures)).await?;
+        let mut whole =
+            whole.pop().unwrap_or_else(|| HouseFigures::new(span.clone(), period.clone(), &recorded.house));
+        let mut parts = Vec::new();
+        match &period {
+            Some(hour) if hour.kind == PeriodKind::Hour => {
+                parts = recorded.quarters(hour, hours).await?;
+                // An hour in progress is reckoned by its quarters.
+                let mut sums = HouseSums::new(&recorded.house);
+                for part in parts.iter().filter(|part| part.sums.minutes > 0) {
+                    sums.add(&part.span, &part.sums.of_meters.iter().collect::<Vec<_>>());
+                }
+                whole.sums = sums;
+            }
+            _ => {
+                let pieces = parts_of(period.as_ref(), &span, zone);
+                let pieces = pieces.into_iter().map(|part| (part.span.clone(), Some(part)));
+                recorded.each_span(pieces, hours, site, |figures| parts.push(figures)).await?;
+            }
+        }
+        Ok(Self { period, whole, parts })
+    }
+}
+
+impl HouseFigures {
+    fn new(span: Range<Minute>, period: Option<Period>, house: &House) -> Self {
+        let costs = vec![Some(Cost::default()); house.meters().len()];
+        Self { span, period, sums: HouseSums::new(house), costs }
+    }
+
+    /// Adds the hours of a month that lie in a span.
+    fn add(&mut self, month: &Month, span: &Range<Minute>) {
+        for (index, hour) in month.hours.iter().enumerate() {
+            let hour = &hour.span;
+            let sums: Vec<&Sum> = month.sums_of_all.iter().filter_map(|sums| sums.get(index)).collect();
+            if hour.end > span.start && hour.start < span.end && sums.len() == month.sums_of_all.len() {
+                self.sums.add(hour, &sums);
+            }
+        }
+    }
+
+    /// What a meter's quantity costs.
+    pub(crate) fn cost_of(&self, place: usize) -> Option<f64> {
+        let known = self.sums.of_meters.get(place)?.is_known();
+        Some(self.costs.get(place).copied().flatten().filter(|_| known)?.total())
+    }
+
+    /// What all that is used of a medium costs: of meters that are no others' part.
+    pub(crate) fn cost(&self, medium: Medium, house: &House) -> Option<f64> {
+        let roots = [Measures::Import, Measures::Consumption].map(|measures| house.roots(medium, measures));
+        let is_known = |place: &usize| self.sums.of_meters.get(*place).is_some_and(Sum::is_known);
+        let mut roots = roots.concat().into_iter().filter(is_known).peekable();
+        roots.peek()?;
+        roots.map(|place| self.cost_of(place)).sum()
+    }
+}
+
+/// The hours, or pieces of them, that lie in a span.
+fn within<'read>(read: &'read [Hour], span: &Range<Minute>) -> &'read [Hour] {
+    let from = read.partition_point(|(hour, _)| hour.end <= span.start);
+    let to = read.partition_point(|(hour, _)| hour.start < span.end);
+    read.get(from..to).unwrap_or_default()
+}
+
+fn everything(recorded: &RecordedHouse, zone: &TimeZone) -> Range<Minute> {
+    let year = |at: Minute| Period::containing(PeriodKind::Year, at, zone).span;
+    year(recorded.first).start..year(recorded.until).end
+}
+
+fn parts_of(period: Option<&Period>, span: &Range<Minute>, zone: &TimeZone) -> Vec<Period> {
+    let Some(period) = period else {
+        let years = pieces(PeriodKind::Year, span, zone);
+        let many = years.len() > MOST_YEARS_IN_MONTHS;
+        return if many { years } else { pieces(PeriodKind::Month, span, zone) };
+    };
+    period.parts(zone)
+}

@@ -1,0 +1,93 @@
+//! From a period of all meters to others, and to files.
+
+use jiff::tz::TimeZone;
+use meter_figures::{Period, Step};
+use meter_messages::{Medium, Minute, PeriodKind};
+
+use super::date;
+use crate::ledger::house::{HouseHistory, RecordedHouse};
+use crate::pages::Frame;
+use crate::pages::downloads::Download;
+use crate::route::MOST_DAYS_OF_HOURS;
+
+/// Links from a period to others.
+pub(super) struct Links {
+    pub(super) kinds: Vec<(&'static str, String, bool)>,
+    pub(super) earlier: Option<String>,
+    pub(super) later: Option<String>,
+}
+
+/// The path of a period's page; of everything without one.
+pub(crate) fn here(period: Option<&Period>, zone: &TimeZone) -> String {
+    match period {
+        Some(period) => format!("/site/{}/{}", period.kind.name(), period.name(zone)),
+        None => "/site/all".to_owned(),
+    }
+}
+
+/// All that a period leads to.
+pub(super) fn links(frame: &Frame, house: &RecordedHouse, history: &HouseHistory, zone: &TimeZone) -> Links {
+    let link = |period: &Period| frame.link(&here(Some(period), zone));
+    let newest = Minute::nearest(house.until.epoch_minutes() - 1).max(house.first);
+    let current = history.period.as_ref().map(|period| period.kind);
+    // From a year to its last month, not to its first.
+    let anchor = |kind: PeriodKind| match current {
+        Some(current) if current as u8 <= kind as u8 => history.whole.span.start,
+        _ => Minute::nearest(history.whole.span.end.epoch_minutes() - 1),
+    };
+    let mut kinds: Vec<_> = PeriodKind::ALL
+        .map(|kind| {
+            let period = Period::containing(kind, anchor(kind).clamp(house.first, newest), zone);
+            (frame.texts.kind(kind), link(&period), current == Some(kind))
+        })
+        .into();
+    kinds.push((frame.texts.everything, frame.link(&here(None, zone)), current.is_none()));
+    let neighbour = |period: Period| {
+        let is_recorded = period.span.end > house.first && period.span.start < house.until;
+        is_recorded.then(|| link(&period))
+    };
+    let period = history.period.as_ref();
+    Links {
+        kinds,
+        earlier: period.and_then(|period| neighbour(period.previous(zone))),
+        later: period.and_then(|period| neighbour(period.next(zone))),
+    }
+}
+
+/// The files of a medium that fit a page, the longest steps first.
+pub(super) fn downloads(
+    frame: &Frame,
+    house: &RecordedHouse,
+    history: &HouseHistory,
+    medium: Medium,
+    zone: &TimeZone,
+) -> Vec<Download> {
+    let span = &history.whole.span;
+    let (from, to) = (date(span.start.max(house.first).min(span.end), zone), date(span.end, zone));
+    let download = |(step, rows): (Step, &'static str)| {
+        let file = |ending: &str| {
+            let address = format!(
+                "/api/v1/site/energy.{ending}?from={from}&to={to}&step={}&medium={}",
+                step.name(),
+                medium.as_str()
+            );
+            // A workbook speaks the page's language; the others speak none.
+            frame.plain(&if ending == "xlsx" {
+                format!("{address}&lang={}", frame.texts.code)
+            } else {
+                address
+            })
+        };
+        Download { rows, files: [("CSV", file("csv")), ("Excel", file("xlsx")), ("JSON", file("json"))] }
+    };
+    let minutes = span.end.epoch_minutes() - span.start.max(house.first).epoch_minutes();
+    let fits = |(step, _): &(Step, &str)| {
+        let is_part = match step {
+            Step::Minute => false,
+            Step::Period(kind) => history.period.as_ref().is_none_or(|period| *kind < period.kind),
+        };
+        let most_days = if *step == Step::HOUR { MOST_DAYS_OF_HOURS } else { step.most_days() };
+        is_part && minutes <= most_days * 1440
+    };
+    Step::ALL.into_iter().zip(frame.texts.steps).rev().filter(fits).map(download).collect()
+}

@@ -1,0 +1,62 @@
+//! All meters together: what comes in, is made, goes out, and what takes it.
+
+mod branches;
+mod links;
+mod rows;
+mod view;
+
+use askama::Template;
+use jiff::tz::TimeZone;
+use meter_messages::Minute;
+
+use self::links::Links;
+pub(crate) use self::links::here;
+use self::view::MediumView;
+use super::Frame;
+use crate::ledger::house::{HouseHistory, RecordedHouse};
+use crate::ledger::reader::LedgerReader;
+
+/// The page.
+#[derive(Template)]
+#[template(path = "house.html")]
+pub(crate) struct HousePage {
+    frame: Frame,
+    title: String,
+    in_progress: bool,
+    /// Whether the visitor sees all meters.
+    is_whole: bool,
+    media: Vec<MediumView>,
+    links: Links,
+    kind: &'static str,
+    /// The first day of the period, and the first and last that are recorded.
+    dates: (String, String, String),
+}
+
+impl HousePage {
+    /// The page of what was read.
+    pub(crate) fn new(
+        frame: Frame,
+        house: &RecordedHouse,
+        history: &HouseHistory,
+        site: &LedgerReader,
+    ) -> Self {
+        let (texts, zone) = (frame.texts, site.zone());
+        let span = &history.whole.span;
+        let shown = span.start.min(house.until).max(house.first);
+        let title = history.period.as_ref().map(|period| texts.title(period, zone));
+        Self {
+            title: title.unwrap_or_else(|| texts.everything.to_owned()),
+            in_progress: house.until < span.end && span.start < house.until,
+            is_whole: house.is_whole,
+            media: view::media(&frame, house, history, site),
+            links: links::links(&frame, house, history, zone),
+            kind: history.period.as_ref().map_or("all", |period| period.kind.name()),
+            dates: (date(shown, zone), date(house.first, zone), date(house.until, zone)),
+            frame,
+        }
+    }
+}
+
+fn date(at: Minute, zone: &TimeZone) -> String {
+    at.timestamp().to_zoned_datetime(zone.clone()).date().to_string()
+}

@@ -1,0 +1,95 @@
+//! The words of all meters together.
+
+use meter_messages::{Measures, Medium, Refused};
+
+/// What comes in, is made, goes out and is used. Of pairs, the first is of electricity, the other of gas and water.
+#[derive(Debug)]
+pub(crate) struct HouseWords {
+    /// Title of the page, and the link to it.
+    pub(crate) title: &'static str,
+    /// Headings: electricity, gas, water.
+    pub(super) media: [&'static str; 3],
+    pub(super) comes_in: (&'static str, &'static str),
+    pub(super) goes_out: (&'static str, &'static str),
+    /// Figure and column.
+    pub(crate) made: &'static str,
+    /// Figure and column: what is used here, wherever it comes from.
+    pub(crate) used: &'static str,
+    /// What a meter measures that something takes.
+    pub(super) consumption: &'static str,
+    /// Figure: what is made and not fed in.
+    pub(crate) own_use: &'static str,
+    /// Behind a share of what is made.
+    pub(crate) of_made: &'static str,
+    /// Behind a share of what is used.
+    pub(crate) of_used: &'static str,
+    /// Figure: how much of what is used is made here.
+    pub(crate) self_sufficiency: &'static str,
+    /// Figure, column and row: what no part measures.
+    pub(crate) not_measured: &'static str,
+    /// Column: how much of the whole a part is.
+    pub(crate) share: &'static str,
+    /// Column of files: of how many hours something is reckoned.
+    pub(crate) hours: &'static str,
+    /// Heading of the tree.
+    pub(crate) meters: &'static str,
+    /// Column: what a meter measures.
+    pub(crate) measures: &'static str,
+    /// Heading of the table.
+    pub(crate) in_time: &'static str,
+    /// Where not all of the time was watched by all meters that are reckoned with. In braces: `p` is how many minutes
+    /// or hours were, `a` of how many, `u` what they are.
+    pub(super) watched_by_all: &'static str,
+    /// What these are: minutes, hours.
+    pub(super) pieces: [&'static str; 2],
+    /// Where the parts measure more than the whole.
+    pub(crate) contradicts: &'static str,
+    /// Where what is fed in is measured, and what is made is not.
+    pub(crate) at_least: &'static str,
+    /// Where own use cannot be known.
+    pub(crate) needs_both: &'static str,
+    /// To a visitor who may see some meters.
+    pub(crate) some_only: &'static str,
+    /// Heading of relations that are left out.
+    pub(crate) refused_title: &'static str,
+    /// Below it.
+    pub(crate) refused_how: &'static str,
+    /// One of them.
+    pub(crate) refused: fn(&Refused) -> String,
+}
+
+impl HouseWords {
+    /// What a medium is called.
+    pub(crate) fn medium(&self, medium: Medium) -> &'static str {
+        self.media[medium as usize]
+    }
+
+    /// What comes in of a medium.
+    pub(crate) fn comes_in(&self, medium: Medium) -> &'static str {
+        if medium == Medium::Electricity { self.comes_in.0 } else { self.comes_in.1 }
+    }
+
+    /// What goes out of a medium.
+    pub(crate) fn goes_out(&self, medium: Medium) -> &'static str {
+        if medium == Medium::Electricity { self.goes_out.0 } else { self.goes_out.1 }
+    }
+
+    /// What a meter of a medium measures.
+    pub(crate) fn measured(&self, measures: Measures, medium: Medium) -> &'static str {
+        match measures {
+            Measures::Import => self.comes_in(medium),
+            Measures::Export => self.goes_out(medium),
+            Measures::Production => self.made,
+            Measures::Consumption => self.consumption,
+        }
+    }
+
+    /// How much of a time could be reckoned with, in minutes; `None` if all of it.
+    pub(crate) fn watched_by_all(&self, minutes: i64, of: i64) -> Option<String> {
+        let is_short = of < 120;
+        let count = |minutes: i64| (if is_short { minutes } else { minutes / 60 }).to_string();
+        let unit = self.pieces[usize::from(!is_short)];
+        let text = || self.watched_by_all.replace("{p}", &count(minutes)).replace("{a}", &count(of));
+        (minutes < of).then(|| text().replace("{u}", unit))
+    }
+}

@@ -1,0 +1,205 @@
+//! All meters together: their page, the same for programs, and files.
+#![allow(clippy::unwrap_used)]
+
+mod site;
+
+use broker_users::{PasswordHash, Role, UsersFile};
+use meter_ledger::Ledger;
+use meter_messages::{Info, Meter, Minute, PulseCount, Relation};
+use serde_json::Value;
+use site::{Site, info, minute};
+use tempfile::TempDir;
+
+/// A day in Berlin.
+const DAY: &str = "2025-11-20";
+
+fn meter(name: &str) -> Meter {
+    format!("hq/{name}").parse().unwrap()
+}
+
+fn said(measures: Option<&str>, part_of: Option<&str>) -> Relation {
+    Relation { measures: measures.map(|word| word.parse().unwrap()), part_of: part_of.map(meter) }
+}
+
+/// Records so many pulses in each minute of the day that `is_there`.
+fn record(dir: &TempDir, name: &str, relation: Relation, pulses: u32, is_there: impl Fn(i64) -> bool) {
+    let mut ledger = Ledger::open(&dir.path().join("ledger.sqlite")).unwrap();
+    let mut batch = ledger.batch().unwrap();
+    let mark = batch.register(&meter(name), &Info { relation, ..info(name) }).unwrap();
+    let first = minute("2025-11-19T23:00:00Z").epoch_minutes();
+    let (mut seq, mut total) = (0, 0);
+    for at in (0..24 * 60).filter(|at| is_there(*at)) {
+        (seq, total) = (seq + 1, total + u64::from(pulses));
+        let minute = Minute::nearest(first + at);
+        batch.record(&mark, &PulseCount { minute, watched_s: 60, seq, pulses, total }).unwrap();
+    }
+    batch.commit().unwrap();
+}
+
+/// A main meter of 2.4 kW, a heat pump of 1.2 kW behind it that nobody watched for an hour, and a feed-in of 3 kW.
+fn three_meters() -> TempDir {
+    let dir = TempDir::new().unwrap();
+    record(&dir, "main", said(None, None), 40, |_| true);
+    record(&dir, "heat", said(None, Some("main")), 20, |at| !(120..180).contains(&at));
+    record(&dir, "feed", said(Some("export"), None), 50, |_| true);
+    dir
+}
+
+const TARIFF: &str = "[[tariff]]\nprice_per_kwh = 0.50\n";
+
+fn number(value: &Value) -> f64 {
+    value.as_f64().unwrap_or_else(|| panic!("{value} is no number"))
+}
+
+fn near(value: &Value, expected: f64) {
+    assert!((number(value) - expected).abs() < 1e-6, "{value}, not {expected}");
+}
+
+fn state(site: &Site, path: &str) -> Value {
+    let mut state = site.json(&format!("/api/v1/site{path}"));
+    let mut electricity = state["media"][0].take();
+    electricity["hours_of_all"] = state["hours"].take();
+    electricity
+}
+
+#[test]
+fn programs_see_what_comes_in_goes_out_and_is_left() {
+    let site = Site::set_up(three_meters(), 1, TARIFF);
+    let of = state(&site, &format!("/day/{DAY}"));
+    near(&of["comes_in"]["kwh"], 57.6);
+    near(&of["goes_out"]["kwh"], 72.0);
+    near(&of["cost"], 28.8);
+    assert!(of["made"].is_null() && of["used"].is_null() && of["own_use"].is_null(), "{of}");
+    // 23 hours that both watched; what is made is not measured.
+    near(&of["not_measured"]["kwh"], 23.0 * 1.2);
+    near(&of["not_measured"]["hours"], 23.0);
+    near(&of["hours_of_all"], 24.0);
+    assert_eq!(of["at_least"], true);
+    let meters: Vec<(&str, &Value)> =
+        of["meters"].as_array().unwrap().iter().map(|it| (it["meter"].as_str().unwrap(), it)).collect();
+    assert_eq!(meters.iter().map(|(name, _)| *name).collect::<Vec<_>>(), ["hq/feed", "hq/main", "hq/heat"]);
+    assert_eq!((&meters[2].1["part_of"], &meters[0].1["cost"]), (&Value::from("hq/main"), &Value::Null));
+    near(&meters[2].1["kwh"], 23.0 * 1.2);
+    near(&meters[1].1["not_measured"]["kwh"], 23.0 * 1.2);
+
+    // Every kind of period is of the same minutes.
+    for path in ["/week/2025-W47", "/month/2025-11", "/year/2025", "/all"] {
+        let of = state(&site, path);
+        near(&of["comes_in"]["kwh"], 57.6);
+        near(&of["not_measured"]["kwh"], 23.0 * 1.2);
+    }
+    let hour = state(&site, &format!("/hour/{DAY}T12"));
+    near(&hour["comes_in"]["kwh"], 2.4);
+    near(&hour["not_measured"]["kwh"], 1.2);
+    assert!(
+        state(&site, &format!("/hour/{DAY}T02"))["not_measured"].is_null(),
+        "nobody watched the heat pump"
+    );
+    let before = state(&site, "/day/2025-11-18");
+    assert!(before["comes_in"]["kwh"].is_null() && before["cost"].is_null(), "{before}");
+    assert_eq!(site.get("/api/v1/site/day/2025-13-01").status, 404);
+}
+
+#[test]
+fn with_what_is_made_the_house_knows_what_it_uses() {
+    let dir = three_meters();
+    record(&dir, "sun", said(Some("production"), None), 80, |at| at < 23 * 60);
+    let site = Site::set_up(dir, 1, "");
+    let of = state(&site, &format!("/day/{DAY}"));
+    near(&of["own_use"]["kwh"], 23.0 * 1.8);
+    near(&of["used"]["kwh"], 23.0 * 4.2);
+    near(&of["not_measured"]["kwh"], 22.0 * 3.0);
+    near(&of["not_measured"]["hours"], 22.0);
+    near(&of["own_use_percent"], 37.5);
+    near(&of["self_sufficiency_percent"], 42.9);
+    let german = site.get(&format!("/site/day/{DAY}?lang=de")).text();
+    for said in ["Eigenverbrauch", "Autarkie 43\u{a0}%", "23 von 24 Stunden", "38\u{a0}% der Erzeugung"] {
+        assert!(german.contains(said), "{said}\n{german}");
+    }
+}
+
+#[test]
+fn the_page_shows_a_tree_and_a_table_in_both_languages() {
+    let site = Site::set_up(three_meters(), 1, TARIFF);
+    let english = site.get(&format!("/site/day/{DAY}?lang=en")).text();
+    for said in [
+        "Balance · Thursday, 20 November 2025",
+        "From the grid",
+        "57.600",
+        "Fed in",
+        "72.000",
+        "Not measured",
+        "27.600",
+        "23 of 24 hours: those that all of these meters watched",
+        "What is produced here is not measured",
+        "href=\"/m/hq/heat?lang=en\"",
+        "28.80\u{a0}€",
+    ] {
+        assert!(english.contains(said), "{said}\n{english}");
+    }
+    assert!(
+        english.contains("<tr class=\"depth-1 colour-teal\"><th scope=\"row\"><a href=\"/m/hq/heat"),
+        "{english}"
+    );
+    let rows = english.matches("<th scope=\"row\"><a href=\"/site/hour/2025-11-20T").count();
+    assert_eq!(rows, 24, "a row for each hour");
+    let german = site.get("/site/month/2025-11?lang=de").text();
+    for said in ["Bilanz · November 2025", "Netzbezug", "Einspeisung", "Nicht gemessen", "Do 20.11."] {
+        assert!(german.contains(said), "{said}\n{german}");
+    }
+    assert!(site.get("/?lang=de").text().contains("href=\"/site?lang=de\""));
+    assert_eq!(site.get("/site").status, 200);
+    let picked = site.get(&format!("/site/go?kind=month&date={DAY}"));
+    assert_eq!((picked.status, picked.header("location")), (303, "/site/month/2025-11"));
+}
+
+#[test]
+fn files_have_the_same_rows() {
+    let site = Site::set_up(three_meters(), 1, TARIFF);
+    let query = "from=2025-11-20&to=2025-11-21";
+    let csv = site.get(&format!("/api/v1/site/energy.csv?{query}"));
+    assert_eq!(csv.header("content-type"), "text/csv; charset=utf-8");
+    assert!(csv.header("content-disposition").contains("site-electricity-hour-2025-11-20.csv"));
+    let text = csv.text();
+    let lines: Vec<&str> = text.lines().collect();
+    assert_eq!(
+        lines[0],
+        "start,local,comes_in_kwh,made_kwh,goes_out_kwh,own_use_kwh,used_kwh,not_measured_kwh,hours,cost,hq/feed,\
+         hq/heat,hq/main"
+    );
+    assert_eq!(lines.len(), 25);
+    assert_eq!(lines[1], "2025-11-19T23:00:00Z,2025-11-20T00:00:00+01:00,2.4,,3,,,1.2,1,1.2,3,1.2,2.4");
+    assert_eq!(lines[3], "2025-11-20T01:00:00Z,2025-11-20T02:00:00+01:00,2.4,,3,,,,,1.2,3,,2.4");
+    let json = site.json(&format!("/api/v1/site/energy.json?{query}&step=day"));
+    let day = &json["rows"][0];
+    near(&day["comes_in_kwh"], 57.6);
+    near(&day["not_measured_kwh"], 27.6);
+    near(&day["hq/heat"], 27.6);
+    let excel = site.get(&format!("/api/v1/site/energy.xlsx?{query}&lang=de"));
+    assert!(excel.status == 200 && excel.body.starts_with(b"PK"), "{}", excel.status);
+    assert_eq!(site.get("/api/v1/site/energy.csv?from=2020-01-01&to=2026-01-01").status, 400);
+    assert_eq!(site.get("/api/v1/site/energy.csv?medium=steam").status, 400);
+    // No gas: only the line of names.
+    assert_eq!(site.get(&format!("/api/v1/site/energy.csv?{query}&medium=gas")).text().lines().count(), 1);
+}
+
+#[test]
+fn who_may_see_some_meters_sees_no_balance_and_no_hidden_meter() {
+    let dir = three_meters();
+    let users = dir.path().join("users.toml");
+    let mut file = UsersFile::open(&users).unwrap();
+    let hash = PasswordHash::of(b"of anna").unwrap();
+    file.set(&"anna".parse().unwrap(), Some(&hash), Some(Role::Look));
+    file.save().unwrap();
+    let access = format!("[access]\nusers = '{}'\npublic_meters = ['hq/heat', 'hq/feed']", users.display());
+    let site = Site::set_up(dir, 1, &access);
+    let page = site.get(&format!("/site/day/{DAY}?lang=en")).text();
+    assert!(page.contains("/m/hq/heat") && page.contains("You can see some of the meters only"), "{page}");
+    assert!(!page.contains("hq/main"), "{page}");
+    assert!(!page.contains("Not measured"), "{page}");
+    let state = site.json(&format!("/api/v1/site/day/{DAY}"));
+    assert!(state["all_meters"] == false && !state.to_string().contains("hq/main"), "{state}");
+    assert_eq!(state["refused"], Value::Array(Vec::new()));
+    let csv = site.get("/api/v1/site/energy.csv?from=2025-11-20&to=2025-11-21&step=day").text();
+    assert!(csv.starts_with("start,local,comes_in_kwh,made_kwh,goes_out_kwh,hq/feed,hq/heat\r\n"), "{csv}");
+}
