@@ -63,7 +63,8 @@ pub async fn run(settings: Settings, shutdown: CancellationToken) -> anyhow::Res
     };
     let watch = Watch::new(setting, record, daemon_runtime::now());
     let session = session::session(&settings.mqtt, &watch);
-    let months = Months { ledger: settings.ledger, zone, watch: watch.clone() };
+    let unknown = Vec::new();
+    let months = Months { ledger: settings.ledger, zone, watch: watch.clone(), unknown };
     let (months, _ends_by_itself) = Owner::spawn("ledger", months).context("starting the ledger's thread")?;
     daemon_runtime::ready();
     tokio::join!(

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::Context;
-use daemon_runtime::Owner;
+use daemon_runtime::{Owner, UnknownName, unknown_names};
 use jiff::tz::TimeZone;
 use meter_figures::RecentSpans;
 use meter_ledger::Ledger;
@@ -23,6 +23,8 @@ pub struct Months {
     pub zone: TimeZone,
     /// Who is told.
     pub watch: Watch,
+    /// Names of alarms' meters that nobody has, as they stand in the log.
+    pub unknown: Vec<UnknownName>,
 }
 
 /// Reads until `shutdown`. A ledger that does not exist yet is tried again.
@@ -48,8 +50,9 @@ pub async fn run(months: Owner<Months>, shutdown: CancellationToken) {
 }
 
 impl Months {
-    fn read(&self) -> anyhow::Result<()> {
+    fn read(&mut self) -> anyhow::Result<()> {
         let ledger = Ledger::open_read_only(&self.ledger)?;
+        self.compare_names(&ledger)?;
         let until = Minute::containing(daemon_runtime::now().as_second())?;
         let span = RecentSpans::until(until, &self.zone).month;
         for meter in self.watch.meters() {
@@ -57,6 +60,23 @@ impl Months {
                 self.watch.month(&meter, name, unit, quantity);
             }
         }
+        Ok(())
+    }
+
+    /// An alarm of a meter that is mistyped would be quiet for ever.
+    fn compare_names(&mut self, ledger: &Ledger) -> anyhow::Result<()> {
+        let known = ledger.names()?;
+        // Before the first meter every name is unknown.
+        if known.is_empty() {
+            return Ok(());
+        }
+        let meters: Vec<String> = self.watch.meters().iter().map(Meter::to_string).collect();
+        let said = meters.iter().map(|meter| ("[[alarm]] meter", meter.as_str()));
+        let unknown = unknown_names(said, &known);
+        for new in unknown.iter().filter(|unknown| !self.unknown.contains(unknown)) {
+            tracing::warn!("settings: {new}");
+        }
+        self.unknown = unknown;
         Ok(())
     }
 }

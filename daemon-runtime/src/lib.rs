@@ -37,7 +37,7 @@ pub use places::{NoPlace, Occupant, Places, customer_of, most_of_network, networ
 pub use random::random_id;
 pub use reloads::Reloads;
 pub use secrets::{Files, Secret, warn_if_others_can_read};
-pub use settings::{SettingsError, load, parse};
+pub use settings::{SettingsError, UnknownName, load, parse, unknown_names};
 pub use shares::Shares;
 pub use shutdown::on_signal;
 pub use trusted_clock::TrustedClock;

@@ -79,7 +79,8 @@ fn settings(site: &Site, mail: u16, hook: u16) {
          [[alarm]]\nname = 'oven'\nmeter = 'hq/main'\nabove_w = 5000\nfor = '2s'\n\
          [[alarm]]\nname = 'standstill'\nmeter = 'hq/main'\nno_pulse_for = '3s'\n\
          [[alarm]]\nname = 'budget'\nmeter = 'hq/main'\nbudget_kwh_per_month = 0.5\n\
-         [[alarm]]\nname = 'gone'\nmeter = 'hq/main'\noffline_for = '2s'\n",
+         [[alarm]]\nname = 'gone'\nmeter = 'hq/main'\noffline_for = '2s'\n\
+         [[alarm]]\nname = 'mistyped'\nmeter = 'hq/mian'\nno_pulse_for = '9h'\n",
         site.mqtt
     );
     std::fs::write(site.path().join("powerpi-alarms.toml"), settings).unwrap();
@@ -157,6 +158,8 @@ fn an_alarm_is_told_once_in_three_ways_and_over_once() {
     let log = std::fs::read_to_string(site.path().join("powerpi-alarms.log")).unwrap();
     assert!(log.contains("powerpi-alarms starting") && !log.contains("/hook"), "{log}");
     assert!(log.contains("every user of this machine can read"), "{log}");
+    let mistyped = "[[alarm]] meter = \"hq/mian\": nothing of this name has been recorded; did you mean \"hq/main\"?";
+    assert_eq!(log.matches(mistyped).count(), 1, "once there is a meter: {log}");
     files_are_private(&site);
 }
 

@@ -1,5 +1,6 @@
 //! The readers' side: meters, minutes and sums.
 
+use std::collections::HashSet;
 use std::ops::Range;
 use std::str::FromStr;
 
@@ -83,6 +84,19 @@ impl Ledger {
         let rows = statement.query_map([], |row| Ok(self.meter_of(row)))?;
         let meters = rows.map(|row| row?);
         meters.filter_map(|meter| if_readable("unknown", meter).transpose()).collect()
+    }
+
+    /// The names that there are: of sites, and of meters as `site/meter`, whatever is known of them.
+    pub fn names(&self) -> Result<HashSet<String>, LedgerError> {
+        let mut statement = self.connection.prepare_cached("SELECT site, meter FROM meter")?;
+        let rows = statement.query_map([], |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?)))?;
+        let mut names = HashSet::new();
+        for row in rows {
+            let (site, meter) = row?;
+            names.insert(format!("{site}/{meter}"));
+            names.insert(site);
+        }
+        Ok(names)
     }
 
     /// One meter; `None` also before its `info` has come.

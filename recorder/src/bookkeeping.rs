@@ -244,8 +244,9 @@ impl Bookkeeping {
             self.marks.not_said(due, now);
             return Err(error);
         }
-        let Tally { changed, shares, outboxes, connection, needed, recorded, nonsense, strangers, .. } =
-            tally;
+        let Tally {
+            changed, shares, outboxes, crowded, connection, needed, recorded, nonsense, strangers, ..
+        } = tally;
         let (shares, outboxes) = (changed_shares(shares), changed_shares(outboxes));
         if let Some(shares) = shares {
             self.shares = shares;
@@ -264,11 +265,29 @@ impl Bookkeeping {
         }
         let mut marks: HashMap<_, _> = due.into_iter().map(|mark| (mark, false)).collect();
         marks.extend(needed.into_iter().map(|mark| (mark, true)));
+        let marks = self.marks(marks, now);
+        self.make_room(&crowded);
         Ok(Output {
             acknowledge: Vec::new(),
-            marks: self.marks(marks, now),
+            marks,
             strangers: self.strangers.introduce(strangers),
         })
+    }
+
+    /// Sites that have no place for another outbox forget theirs, as a start does: but the current ones, and those of
+    /// which the mark is still to be said. What was refused is sent again, because no mark covers it.
+    fn make_room(&mut self, crowded: &HashSet<SiteId>) {
+        if crowded.is_empty() {
+            return;
+        }
+        let mut outboxes = Shares::new(OUTBOXES_A_METER.saturating_mul(self.limits.max_meters));
+        for (meter, state) in &mut self.meters {
+            if crowded.contains(&meter.site) {
+                state.forget_outboxes(|outbox| self.marks.is_waiting(&(meter.clone(), outbox.clone())));
+            }
+            state.outboxes.keys().for_each(|_| outboxes.hold(&meter.site));
+        }
+        self.outboxes = outboxes;
     }
 
     /// How many outboxes are in memory, and how many runs of numbers beyond their marks.

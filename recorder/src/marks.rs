@@ -60,6 +60,11 @@ impl Marks {
         }
     }
 
+    /// Whether a mark has moved and is still to be said.
+    pub(crate) fn is_waiting(&self, mark: &MarkOf) -> bool {
+        self.waiting.contains(mark)
+    }
+
     /// Those that are to be said now; in a `pause` nothing more is on its way.
     pub(crate) fn due(&mut self, pause: bool, now: Instant) -> Vec<MarkOf> {
         let mut due = std::mem::take(&mut self.far);

@@ -74,6 +74,13 @@ impl MeterState {
         self.outboxes.values().map(Progress::runs).sum()
     }
 
+    /// Forgets its outboxes but the current one and those that `keeps` names: the ledger knows how far they are recorded.
+    pub(crate) fn forget_outboxes(&mut self, keeps: impl Fn(&OutboxId) -> bool) {
+        let current = &self.current;
+        self.outboxes.retain(|outbox, _| outbox == current || keeps(outbox));
+        self.outboxes.shrink_to_fit();
+    }
+
     /// However many outboxes there are, together they remember no more than one may: those that remember most
     /// forget what comes last.
     fn forget_beyond(&mut self, most: usize) {
@@ -98,6 +105,8 @@ pub(crate) struct Tally<'known> {
     pub(crate) shares: Cow<'known, Shares<SiteId>>,
     /// How many outboxes of each site are in memory.
     pub(crate) outboxes: Cow<'known, Shares<SiteId>>,
+    /// Sites for whose outboxes there was no place.
+    pub(crate) crowded: HashSet<SiteId>,
     /// The latest minute that can be true; `None` if nobody knows.
     latest: Option<Minute>,
     /// Counts connections.
@@ -141,6 +150,7 @@ impl<'known> Tally<'known> {
             changed: HashMap::new(),
             shares: Cow::Borrowed(shares),
             outboxes: Cow::Borrowed(outboxes),
+            crowded: HashSet::new(),
             latest,
             connection,
             needed: HashSet::new(),
@@ -242,7 +252,8 @@ impl<'known> Tally<'known> {
                 return Ok(Err(Ignored::Outdated));
             }
             Some(before) if !before.outboxes.contains_key(&info.outbox) => {
-                if batch.outbox(meter, &info.outbox)?.is_none() || !has_place(&mut self.outboxes, meter) {
+                let is_one = batch.outbox(meter, &info.outbox)?.is_some();
+                if !is_one || !has_place(&mut self.outboxes, &mut self.crowded, meter) {
                     return Ok(Err(Ignored::TooManyOutboxes));
                 }
             }
@@ -340,7 +351,8 @@ impl<'known> Tally<'known> {
             Entry::Occupied(progress) => progress.into_mut(),
             Entry::Vacant(place) => {
                 let mark = batch.outbox(&meter, &outbox)?;
-                let Some(mark) = mark.filter(|_| has_place(&mut self.outboxes, &meter)) else {
+                let has_place = |_: &OutboxMark| has_place(&mut self.outboxes, &mut self.crowded, &meter);
+                let Some(mark) = mark.filter(has_place) else {
                     return Ok(Err(Ignored::TooManyOutboxes));
                 };
                 place.insert(progress_from(batch, mark)?)
@@ -452,14 +464,15 @@ fn takes_place(shares: &mut Cow<'_, Shares<SiteId>>, meter: &Meter) -> bool {
 }
 
 /// Whether another outbox of a meter may be in memory.
-fn has_place(outboxes: &mut Cow<'_, Shares<SiteId>>, meter: &Meter) -> bool {
+fn has_place(outboxes: &mut Cow<'_, Shares<SiteId>>, crowded: &mut HashSet<SiteId>, meter: &Meter) -> bool {
     if outboxes.to_mut().take(&meter.site) {
         return true;
     }
+    crowded.insert(meter.site.clone());
     static PACE: LogPace = LogPace::new();
     if let Some(left_out) = PACE.due() {
         let has = outboxes.of(&meter.site);
-        tracing::warn!(%meter, has, left_out, "a new outbox is not recorded: its site has too many");
+        tracing::warn!(%meter, has, left_out, "a new outbox has to wait: its site has too many at once");
     }
     false
 }

@@ -251,18 +251,32 @@ fn minute_of(meter: &str, outbox: &str, after: i64, seq: u64) -> Input {
 }
 
 /// Of 2,000 outboxes in memory, 20 for each meter that there may be, one site gets half and its part, which is 40;
-/// and the outboxes of a meter remember together what one may.
+/// and the outboxes of a meter remember together what one may. Once there is no place, those that are not in use are
+/// read from the ledger when they are needed again.
 #[test]
 fn outboxes_with_gaps_take_little_memory_and_leave_other_sites_theirs() {
     let folder = TempDir::new().unwrap();
     let mut books = bookkeeping(&folder);
     let meters = ["greedy/m0", "greedy/m1"];
     books.record_up_to(None, &meters.map(info)).unwrap();
+    let mut most = (0, 0);
     for (number, outbox) in (0..700).map(|number| (number, format!("o{number}"))) {
         let even = |meter| [2, 4, 6].map(|seq| minute_of(meter, &outbox, 10 * number + seq as i64, seq));
         books.record_up_to(None, &meters.into_iter().flat_map(even).collect::<Vec<_>>()).unwrap();
+        let (outboxes, runs) = books.0.in_memory();
+        most = (most.0.max(outboxes), most.1.max(runs));
     }
-    assert_eq!(books.0.in_memory(), (1_040, 2 * MOST_RUNS));
+    assert_eq!(most, (1_040, 2 * MOST_RUNS));
+    // The first for which there was no place has one when it comes again, and so had those after it.
+    for (number, had) in [(519, 0), (520, 3)] {
+        let outbox = &format!("o{number}");
+        let before = recorded(&folder, "greedy/m1").unwrap().0;
+        let one = |seq| minute_of("greedy/m1", outbox, 10 * number + seq as i64, seq);
+        let all: Vec<_> = (1..=6).map(one).collect();
+        let said = books.record_up_to(None, &all).unwrap();
+        assert_eq!(said.marks.iter().map(|(_, mark)| mark.seq).collect::<Vec<_>>(), [6], "{outbox}");
+        assert_eq!(recorded(&folder, "greedy/m1").unwrap().0, before + (6 - had) * 5, "{outbox}");
+    }
     // Another site's new outboxes are recorded.
     let said = books.record_up_to(None, &[info("hq/main"), minute_of("hq/main", "b", 0, 1)]).unwrap();
     assert!(said.marks.iter().any(|(_, mark)| mark.outbox.to_string() == "b" && mark.seq == 1));

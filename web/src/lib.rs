@@ -102,10 +102,10 @@ impl Web {
         let tariffs = SiteTariffs::new(&settings.currency, &settings.tariff, &settings.holidays)
             .map_err(|error| SettingsError::new(error.to_string()))?;
         let meters = settings::meters::SiteMeters::new(&settings.meter)?;
+        let names = settings::names::SettingNames::new(&settings);
         let ledger = ledger::reader::LedgerReader::start(settings.ledger, zone, tariffs, meters)
             .context("starting the ledger's thread")?;
-        // Says at once what does not fit, if there is a ledger already.
-        let _not_yet = ledger.house().await;
+        let comparing = ledger::names::compare(names.clone(), ledger.clone(), shutdown.clone());
         let pictures = pictures::Pictures::start(settings.rrd_dir, ledger.clone())
             .context("starting the thread that draws")?;
         let live = live::values::LiveValues::new(settings.max_meters);
@@ -113,6 +113,7 @@ impl Web {
         let listening = live::values::listen(live::values::session(&mqtt), live.clone(), shutdown.clone());
         access.stop_with(shutdown.clone());
         let site = answers::Site {
+            names,
             hours: ledger::hours::Hours::new(ledger.clone()),
             series: ledger::series::SeriesStore::new(ledger.clone()),
             kept: AnswerCache::default(),
@@ -126,7 +127,7 @@ impl Web {
         };
         let proxies = Proxies { base_path: settings.base_path, trusted: settings.trusted_proxies };
         let serving = web_http::serve(listener, site, proxies, settings.max_connections, shutdown);
-        tokio::join!(listening, serving);
+        tokio::join!(listening, serving, comparing);
         Ok(())
     }
 }

@@ -87,7 +87,7 @@ fn what_the_settings_say_goes_before_what_the_publisher_says() {
     let page = site.get("/?lang=en").text();
     let names: Vec<String> = sums(&page).into_iter().map(|(name, _)| name).collect();
     assert_eq!(names, ["Total", "Today", "This month", "Produced · Today", "Produced · This month"]);
-    assert!(!site.get("/status?lang=en").text().contains("do not fit together"));
+    assert!(!site.get("/status?lang=en").text().contains("Settings that do not fit"));
 }
 
 #[test]
@@ -100,7 +100,7 @@ fn a_relation_that_cannot_be_is_told_and_keeps_nothing_from_being_shown() {
     let site = Site::set_up(dir, 1, "");
     let english = site.get("/status?lang=en").text();
     for sentence in [
-        "Meters that do not fit together",
+        "Settings that do not fit",
         "hq/main is said to be part of itself, by way of hq/heat; take out one of their part_of.",
         "hq/feed is said to be part of hq/nobody, but there is no such meter; correct its part_of.",
     ] {
@@ -114,4 +114,22 @@ fn a_relation_that_cannot_be_is_told_and_keeps_nothing_from_being_shown() {
     // All three are shown, and none of them as another's part.
     assert_eq!(site.get("/").text().matches("data-counts").count(), 3);
     assert_eq!(site.get("/m/hq/feed").status, 200);
+}
+
+#[test]
+fn names_in_the_settings_that_nobody_has_are_told_with_what_may_be_meant() {
+    let dir = house([("main", said(None, None)), ("heat", said(None, None)), ("feed", said(None, None))]);
+    let settings = "[[meter]]\nid = 'hq/haet'\nname = 'Heat pump'\n[[meter]]\nid = 'hq/main'\ncolour = 'red'\n\
+                    [[tariff]]\nfor = 'barn'\nprice_per_kwh = 0.3\n";
+    let site = Site::set_up(dir, 1, settings);
+    let english = site.get("/status?lang=en").text();
+    for sentence in [
+        "[[meter]] id = &#34;hq/haet&#34;: nothing of this name has been recorded (did you mean &#34;hq/heat&#34;?)",
+        "[[tariff]] for = &#34;barn&#34;: nothing of this name has been recorded<",
+    ] {
+        assert!(english.contains(sentence), "{sentence}\n{english}");
+    }
+    assert!(!english.contains("&#34;hq/main&#34;"), "{english}");
+    let german = site.get("/status?lang=de").text();
+    assert!(german.contains("wurde nichts aufgezeichnet (gemeint ist vielleicht &#34;hq/heat&#34;?)"), "{german}");
 }

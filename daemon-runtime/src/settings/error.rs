@@ -51,11 +51,15 @@ impl fmt::Display for SettingsError {
 
 impl std::error::Error for SettingsError {}
 
+/// The one of some names that may be meant by another.
+pub(super) fn nearest<'known>(given: &str, known: &[&'known str]) -> Option<&'known str> {
+    let similarity = |known: &&str| (strsim::jaro_winkler(given, known) * 1000.0) as u32;
+    known.iter().copied().max_by_key(similarity).filter(|known| similarity(known) > 700)
+}
+
 /// "unknown … "x"; did you mean "y"?", or the list where nothing is near.
 fn unknown(what: &str, given: &str, expected: &[&str]) -> SettingsError {
-    let similarity = |known: &&&str| (strsim::jaro_winkler(given, known) * 1000.0) as u32;
-    let nearest = expected.iter().max_by_key(similarity).filter(|known| similarity(known) > 700);
-    SettingsError::new(match nearest {
+    SettingsError::new(match nearest(given, expected) {
         Some(nearest) => format!("unknown {what} \"{given}\"; did you mean \"{nearest}\"?"),
         None if expected.is_empty() => format!("unknown {what} \"{given}\""),
         None => format!("unknown {what} \"{given}\"; expected one of: {}", expected.join(", ")),

@@ -5,6 +5,7 @@
 //! path, where it stands, and the nearest key there is.
 
 mod error;
+mod names;
 mod node;
 
 use std::path::{Path, PathBuf};
@@ -13,6 +14,7 @@ use config::{Config, Environment, File, FileFormat};
 use serde::de::DeserializeOwned;
 
 pub use error::SettingsError;
+pub use names::{UnknownName, unknown_names};
 
 /// Settings from `file`, or from `/etc/powerpi/<name>.toml` if that exists,
 /// overridden by the environment.

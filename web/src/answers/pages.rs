@@ -93,7 +93,11 @@ impl Site {
             let info = self.live.publisher(&known.meter).info?;
             Some(format!("{}: {}", known.meter, info.unclear?))
         });
-        Ok(house.tree().refused().iter().map(texts.house.refused).chain(unclear).collect())
+        let known = self.ledger.ask(|ledger| ledger.names()).await?;
+        // Before the first meter every name is unknown.
+        let unknown = if known.is_empty() { Vec::new() } else { self.names.unknown(&known) };
+        let unknown = unknown.iter().map(|unknown| texts.house.unknown_name(unknown));
+        Ok(house.tree().refused().iter().map(texts.house.refused).chain(unclear).chain(unknown).collect())
     }
 
     /// The meters without details that the visitor may see, and their last minutes.

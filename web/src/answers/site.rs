@@ -21,6 +21,7 @@ use crate::ledger::series::SeriesStore;
 use crate::live::values::LiveValues;
 use crate::pages;
 use crate::pictures::Pictures;
+use crate::settings::names::SettingNames;
 
 /// Everything answers are made from.
 #[derive(Debug)]
@@ -29,6 +30,8 @@ pub(crate) struct Site {
     pub(crate) access: Arc<Access>,
     /// Where readings go that somebody types in.
     pub(crate) mqtt: MqttSettings,
+    /// The names that stand in the settings.
+    pub(crate) names: SettingNames,
     /// What was recorded.
     pub(crate) ledger: LedgerReader,
     /// Sums of it that are asked for often.

@@ -1,6 +1,7 @@
 //! The settings of the web server.
 
 pub(crate) mod meters;
+pub(crate) mod names;
 pub(crate) mod time_zone;
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};

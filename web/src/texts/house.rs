@@ -1,5 +1,6 @@
 //! The words of all meters together.
 
+use daemon_runtime::UnknownName;
 use meter_messages::{Measures, Medium, Refused};
 
 /// What comes in, is made, goes out and is used. Of pairs, the first is of electricity, the other of gas and water.
@@ -56,6 +57,10 @@ pub(crate) struct HouseWords {
     pub(crate) refused_how: &'static str,
     /// One of them.
     pub(crate) refused: fn(&Refused) -> String,
+    /// Of a name in the settings that nobody has.
+    pub(super) unknown_name: &'static str,
+    /// Before the name that may be meant.
+    pub(super) did_you_mean: &'static str,
 }
 
 impl HouseWords {
@@ -82,6 +87,12 @@ impl HouseWords {
             Measures::Production => self.made,
             Measures::Consumption => self.consumption,
         }
+    }
+
+    /// A name in the settings that nobody has.
+    pub(crate) fn unknown_name(&self, UnknownName { setting, name, nearest }: &UnknownName) -> String {
+        let meant = nearest.as_ref().map(|nearest| format!(" ({} \"{nearest}\"?)", self.did_you_mean));
+        format!("{setting} = \"{name}\": {}{}", self.unknown_name, meant.unwrap_or_default())
     }
 
     /// How much of a time could be reckoned with, in minutes; `None` if all of it.
