@@ -24,7 +24,7 @@ async fn main() {
         format!("--mqtt=127.0.0.1:{mqtt}"),
     ];
     let mut demo = Program::spawn("powerpi", folder.path(), &arguments, &[]);
-    while !demo.log().contains("now it is live") {
+    while !demo.log().contains("Now it is live") {
         assert!(!demo.log().contains("ended"), "{}", demo.log());
         tokio::time::sleep(Duration::from_millis(200)).await;
     }

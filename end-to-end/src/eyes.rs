@@ -10,16 +10,22 @@ use meter_messages::Minute;
 
 /// Status and body of a GET, as `curl -s` shows them.
 pub fn http_get(port: u16, path: &str) -> (u16, String) {
+    let (status, body) = http_get_bytes(port, path);
+    (status, String::from_utf8_lossy(&body).into_owned())
+}
+
+/// The same, of whatever is no text.
+pub fn http_get_bytes(port: u16, path: &str) -> (u16, Vec<u8>) {
     let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
     stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
     // HTTP/1.0: the body ends with the connection and has no chunks.
     write!(stream, "GET {path} HTTP/1.0\r\nHost: localhost\r\n\r\n").unwrap();
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer).unwrap();
-    let answer = String::from_utf8_lossy(&answer);
-    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    let end = answer.windows(4).position(|four| four == b"\r\n\r\n").unwrap();
+    let head = String::from_utf8_lossy(&answer[..end]);
     let status = head.split(' ').nth(1).unwrap().parse().unwrap();
-    (status, body.to_owned())
+    (status, answer.split_off(end + 4))
 }
 
 /// What Debian's `mosquitto_sub -v` prints for `topic` within some seconds, at

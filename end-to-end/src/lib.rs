@@ -17,7 +17,7 @@ pub mod torture;
 
 pub use browser::{Browser, Theme};
 pub use burden::Burden;
-pub use eyes::{http_get, mosquitto_pub, mosquitto_sub, rrd_minutes};
+pub use eyes::{http_get, http_get_bytes, mosquitto_pub, mosquitto_sub, rrd_minutes};
 pub use program::{Program, binary, run_to_end};
 pub use silent_broker::{Silent, SilentBroker};
-pub use site::{Site, free_port, wait_until};
+pub use site::{Site, free_port, wait_for, wait_until};

@@ -152,10 +152,15 @@ pub fn free_port() -> u16 {
 }
 
 /// Waits until a condition holds, and fails after a minute.
-pub fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
+pub fn wait_until(what: &str, holds: impl FnMut() -> bool) {
+    wait_for(what, Duration::from_secs(60), holds);
+}
+
+/// The same, for as long as is said.
+pub fn wait_for(what: &str, longest: Duration, mut holds: impl FnMut() -> bool) {
     let began = Instant::now();
     while !holds() {
-        assert!(began.elapsed() < Duration::from_secs(60), "waited a minute until {what}");
+        assert!(began.elapsed() < longest, "waited {longest:?} until {what}");
         std::thread::sleep(Duration::from_millis(50));
     }
 }

@@ -158,7 +158,8 @@ fn an_alarm_is_told_once_in_three_ways_and_over_once() {
     let log = std::fs::read_to_string(site.path().join("powerpi-alarms.log")).unwrap();
     assert!(log.contains("powerpi-alarms starting") && !log.contains("/hook"), "{log}");
     assert!(log.contains("every user of this machine can read"), "{log}");
-    let mistyped = "[[alarm]] meter = \"hq/mian\": nothing of this name has been recorded; did you mean \"hq/main\"?";
+    let mistyped =
+        "[[alarm]] meter = \"hq/mian\": nothing of this name has been recorded; did you mean \"hq/main\"?";
     assert_eq!(log.matches(mistyped).count(), 1, "once there is a meter: {log}");
     files_are_private(&site);
 }

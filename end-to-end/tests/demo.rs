@@ -27,7 +27,7 @@ fn it_starts_shows_three_days_stops_and_goes_on() {
     let folder = TempDir::new().unwrap();
     let (web, mqtt) = (free_port(), free_port());
     let mut first = demo(&folder, web, mqtt);
-    wait_until("the history is through", || first.log().contains("now it is live"));
+    wait_until("the history is through", || first.log().contains("Now it is live"));
     assert!(first.log().contains(&format!("http://127.0.0.1:{web}/")), "{}", first.log());
     assert!(first.log().contains(&format!("mosquitto_sub -h 127.0.0.1 -p {mqtt} -v -t 'powerpi/#'")));
     let recorded = minutes(&folder);
@@ -37,7 +37,7 @@ fn it_starts_shows_three_days_stops_and_goes_on() {
     assert!(first.wait(Duration::from_secs(60)).success(), "{}", first.log());
 
     let mut second = demo(&folder, web, mqtt);
-    wait_until("it is live again", || second.log().matches("now it is live").count() == 2);
+    wait_until("it is live again", || second.log().matches("Now it is live").count() == 2);
     let again = minutes(&folder);
     assert!((recorded..recorded + 5).contains(&again), "{recorded} minutes, then {again}");
     second.signal(Signal::TERM);

@@ -23,6 +23,7 @@ const LAST_LINES: usize = 5;
 /// A running program.
 struct Running {
     name: &'static str,
+    settings: PathBuf,
     child: Child,
     log: PathBuf,
 }
@@ -49,10 +50,11 @@ impl Daemons {
         if !program.is_file() {
             bail!("{} does not exist; it must be in the same folder as this program", program.display());
         }
-        let log = self.dir.join(format!("{name}.log"));
+        let run = settings.file_stem().map_or(name.into(), |stem| stem.to_string_lossy());
+        let log = self.dir.join(format!("{run}.log"));
         let written = std::fs::File::create(&log).with_context(|| format!("writing {}", log.display()))?;
         // systemd's readiness protocol, which all daemons use.
-        let socket = self.dir.join(format!("{name}.ready"));
+        let socket = self.dir.join(format!("{run}.ready"));
         let _ = std::fs::remove_file(&socket);
         let ready = UnixDatagram::bind(&socket).with_context(|| format!("making {}", socket.display()))?;
         let child = Command::new(&program)
@@ -67,7 +69,7 @@ impl Daemons {
             .kill_on_drop(true)
             .spawn()
             .with_context(|| format!("starting {}", program.display()))?;
-        let mut running = Running { name, child, log };
+        let mut running = Running { name, settings: settings.to_owned(), child, log };
         let outcome = wait_until_ready(&ready, &mut running).await;
         let _ = std::fs::remove_file(&socket);
         self.running.push(running);
@@ -86,6 +88,14 @@ impl Daemons {
             }
             tokio::time::sleep(Duration::from_millis(500)).await;
         }
+    }
+
+    /// Stops the one that runs with these settings.
+    pub(crate) async fn stop_one(&mut self, settings: &Path) -> anyhow::Result<()> {
+        let Some(place) = self.running.iter().position(|running| running.settings == settings) else {
+            return Ok(());
+        };
+        self.running.remove(place).stop().await
     }
 
     /// Stops them in reverse order.

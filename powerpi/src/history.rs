@@ -1,6 +1,7 @@
-//! Shows the progress of the history: the recorder's mark tells how much of it
+//! Shows the progress of the history: the recorder's marks tell how much of it
 //! is on disk.
 
+use std::collections::HashMap;
 use std::io::IsTerminal;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -19,11 +20,59 @@ const MINUTES_BEHIND: i64 = 2;
 /// Without a mark for this long, something is wrong.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Waits until everything from `from` until now is recorded; returns how many
-/// minutes came while it watched, and how long that took.
+/// Meters whose history comes in.
+struct Histories<'asked> {
+    /// Each with the last minute of its history; `None` for now.
+    meters: &'asked [(Meter, Option<Minute>)],
+    /// The first minute, since 1970.
+    first: i64,
+    recorded: HashMap<Meter, Recorded>,
+}
+
+/// How far a meter's history has come.
+#[derive(Debug, Clone, Copy, Default)]
+struct Recorded {
+    /// Its number when it was first heard of.
+    before: Option<u64>,
+    now: u64,
+    minute: Option<Minute>,
+}
+
+impl Histories<'_> {
+    fn take(&mut self, meter: Meter, mark: &Mark, was_said_before: bool) {
+        let recorded = self.recorded.entry(meter).or_default();
+        recorded.before.get_or_insert(if was_said_before { mark.seq } else { 0 });
+        recorded.now = recorded.now.max(mark.seq);
+        recorded.minute = recorded.minute.max(mark.minute);
+    }
+
+    /// How many minutes of each meter have come, and how many there will be.
+    fn progress(&self) -> impl Iterator<Item = (i64, i64)> {
+        let now = daemon_runtime::now().as_second() / Minute::SECONDS - MINUTES_BEHIND;
+        self.meters.iter().map(move |(meter, until)| {
+            let minutes = |last: i64| (last + 1 - self.first).max(0);
+            let come = self.recorded.get(meter).and_then(|recorded| recorded.minute);
+            let come = come.map_or(0, |minute| minutes(minute.epoch_minutes()));
+            (come, minutes(until.map_or(now, Minute::epoch_minutes)))
+        })
+    }
+
+    fn is_complete(&self) -> bool {
+        let mut meters = self.meters.iter().zip(self.progress());
+        meters.all(|((meter, _), (come, all))| come >= all && self.recorded.contains_key(meter))
+    }
+
+    /// How many minutes came.
+    fn minutes(&self) -> u64 {
+        self.recorded.values().map(|it| it.now - it.before.unwrap_or(0).min(it.now)).sum()
+    }
+}
+
+/// Waits until everything of some meters is recorded from `from` on; returns how many minutes came while it watched,
+/// and how long that took.
 pub(crate) async fn watch(
     broker: SocketAddr,
-    meter: &Meter,
+    meters: &[(Meter, Option<Minute>)],
     from: Timestamp,
 ) -> anyhow::Result<(u64, Duration)> {
     let settings = MqttSettings {
@@ -31,35 +80,35 @@ pub(crate) async fn watch(
         port: Some(broker.port()),
         ..MqttSettings::default()
     };
+    let topic = |(meter, _): &(Meter, _)| (Topic::Recorded(meter.clone()).to_string(), QoS::AtMostOnce);
     let session = MqttSession {
-        subscriptions: vec![(Topic::Recorded(meter.clone()).to_string(), QoS::AtMostOnce)],
+        subscriptions: meters.iter().map(topic).collect(),
         ..MqttSession::new(&settings, "powerpi-demo")
     };
     let mut connection = session.connect().await?;
     let first = Minute::containing(from.as_second())?.epoch_minutes();
+    let mut histories = Histories { meters, first, recorded: HashMap::new() };
     let bar = progress_bar();
-    let (mut recorded_before, mut recorded) = (None, 0);
     let began = Instant::now();
     let mut deadline = began + PATIENCE;
-    loop {
+    while !histories.is_complete() {
         let Ok(message) = tokio::time::timeout_at(deadline, connection.message()).await else {
             bail!("nothing was recorded for {PATIENCE:?}; see powerpi-recorder.log and pi-publisher.log");
         };
         let message = message?;
-        let Ok(mark) = Mark::from_json(&message.payload) else { continue };
+        let topic = message.topic.parse();
+        let (Ok(Topic::Recorded(meter)), Ok(mark)) = (topic, Mark::from_json(&message.payload)) else {
+            continue;
+        };
         deadline = Instant::now() + PATIENCE;
-        recorded_before.get_or_insert(if message.retain { mark.seq } else { 0 });
-        recorded = recorded.max(mark.seq);
-        let Some(minute) = mark.minute else { continue };
-        let now = daemon_runtime::now().as_second() / Minute::SECONDS;
-        bar.set_length((now - first).unsigned_abs());
-        bar.set_position((minute.epoch_minutes() + 1 - first).unsigned_abs());
-        if minute.epoch_minutes() >= now - MINUTES_BEHIND {
-            bar.finish_and_clear();
-            connection.close(None).await;
-            return Ok((recorded - recorded_before.unwrap_or(0), began.elapsed()));
-        }
+        histories.take(meter, &mark, message.retain);
+        let (come, all) = histories.progress().fold((0, 0), |sum, of| (sum.0 + of.0.min(of.1), sum.1 + of.1));
+        bar.set_length(all.unsigned_abs());
+        bar.set_position(come.unsigned_abs());
     }
+    bar.finish_and_clear();
+    connection.close(None).await;
+    Ok((histories.minutes(), began.elapsed()))
 }
 
 fn progress_bar() -> ProgressBar {

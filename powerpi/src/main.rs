@@ -3,6 +3,7 @@
 mod daemons;
 mod demo;
 mod history;
+mod house;
 mod ledger;
 mod passwd;
 mod span;

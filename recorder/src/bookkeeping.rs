@@ -245,7 +245,16 @@ impl Bookkeeping {
             return Err(error);
         }
         let Tally {
-            changed, shares, outboxes, crowded, connection, needed, recorded, nonsense, strangers, ..
+            changed,
+            shares,
+            outboxes,
+            crowded,
+            connection,
+            needed,
+            recorded,
+            nonsense,
+            strangers,
+            ..
         } = tally;
         let (shares, outboxes) = (changed_shares(shares), changed_shares(outboxes));
         if let Some(shares) = shares {
@@ -267,11 +276,7 @@ impl Bookkeeping {
         marks.extend(needed.into_iter().map(|mark| (mark, true)));
         let marks = self.marks(marks, now);
         self.make_room(&crowded);
-        Ok(Output {
-            acknowledge: Vec::new(),
-            marks,
-            strangers: self.strangers.introduce(strangers),
-        })
+        Ok(Output { acknowledge: Vec::new(), marks, strangers: self.strangers.introduce(strangers) })
     }
 
     /// Sites that have no place for another outbox forget theirs, as a start does: but the current ones, and those of

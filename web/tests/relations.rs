@@ -131,5 +131,8 @@ fn names_in_the_settings_that_nobody_has_are_told_with_what_may_be_meant() {
     }
     assert!(!english.contains("&#34;hq/main&#34;"), "{english}");
     let german = site.get("/status?lang=de").text();
-    assert!(german.contains("wurde nichts aufgezeichnet (gemeint ist vielleicht &#34;hq/heat&#34;?)"), "{german}");
+    assert!(
+        german.contains("wurde nichts aufgezeichnet (gemeint ist vielleicht &#34;hq/heat&#34;?)"),
+        "{german}"
+    );
 }

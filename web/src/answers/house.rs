@@ -2,7 +2,8 @@
 
 use hyper::StatusCode;
 use meter_figures::{House, Period, SpanError, Step, local};
-use meter_messages::Minute;
+use meter_ledger::RecordedMeter;
+use meter_messages::{Minute, SiteId};
 use web_http::reply::{self, Reply};
 
 use super::asked::Asked;
@@ -15,12 +16,20 @@ use crate::pages::{HousePage, house_path};
 use crate::route::{Form, HouseRequest, HouseRowsRequest, MOST_DAYS_OF_HOURS, RouteError};
 
 impl Site {
-    /// The meters that the visitor may see, and how far they are recorded.
-    async fn recorded_house(&self, asked: &Asked<'_>) -> Result<RecordedHouse, NoAnswer> {
+    /// The meters that the visitor may see, of a site or all, and how far they are recorded.
+    async fn recorded_house(
+        &self,
+        site: Option<SiteId>,
+        asked: &Asked<'_>,
+    ) -> Result<RecordedHouse, NoAnswer> {
         let is_whole = asked.visitor.may_see_all();
         // Who may not see a meter need not know whose part it is, or that it is there.
         let house = if is_whole { self.ledger.house().await? } else { House::new(self.known(asked).await?) };
-        Ok(RecordedHouse::read(house, is_whole, &self.ledger).await?)
+        let house = match &site {
+            Some(site) => of_site(&house, site).ok_or(NoAnswer::UnknownMeter)?,
+            None => house,
+        };
+        Ok(RecordedHouse::read((site, house), is_whole, &self.ledger).await?)
     }
 
     /// The period that is asked for; `None` for everything.
@@ -39,7 +48,7 @@ impl Site {
         request: &HouseRequest,
         asked: &Asked<'_>,
     ) -> Result<(RecordedHouse, HouseHistory), NoAnswer> {
-        let house = self.recorded_house(asked).await?;
+        let house = self.recorded_house(request.site.clone(), asked).await?;
         let period = self.period_of(request, house.until)?;
         let history = HouseHistory::read(&house, period, &self.hours, &self.ledger).await?;
         Ok((house, history))
@@ -55,7 +64,7 @@ impl Site {
         let zone = self.ledger.zone();
         let day = request.name.as_deref().and_then(|day| day.parse().ok());
         let period = request.kind.zip(day).map(|(kind, day)| Period::with_day(kind, day, zone));
-        reply::see_other(&asked.frame().link(&house_path(period.as_ref(), zone)))
+        reply::see_other(&asked.frame().link(&house_path(request.site.as_ref(), period.as_ref(), zone)))
     }
 
     pub(super) async fn house_data(
@@ -73,7 +82,7 @@ impl Site {
         request: HouseRowsRequest,
         asked: &Asked<'_>,
     ) -> Result<Reply, NoAnswer> {
-        let HouseRowsRequest { from, to, step, medium, form } = request;
+        let HouseRowsRequest { site, from, to, step, medium, form } = request;
         let zone = self.ledger.zone();
         let span = step.span((from, to), minute_in_progress(), zone)?;
         if step == Step::HOUR
@@ -81,8 +90,9 @@ impl Site {
         {
             return Err(SpanError::TooLongForStep(MOST_DAYS_OF_HOURS).into());
         }
-        let file = format!("site-{}-{}-{}", medium.as_str(), step.name(), local(span.start, zone).date());
-        let house = self.recorded_house(asked).await?;
+        let whose = site.as_ref().map_or("site", SiteId::as_str);
+        let file = format!("{whose}-{}-{}-{}", medium.as_str(), step.name(), local(span.start, zone).date());
+        let house = self.recorded_house(site, asked).await?;
         let mut rows = HouseRows::new(&house, medium, &self.ledger);
         let end = span.end.min(step.next(step.beginning(house.until, zone), zone));
         let mut at = span.start.max(step.beginning(house.first, zone));
@@ -111,4 +121,15 @@ impl Site {
             }
         }
     }
+}
+
+/// The meters of a site; `None` if it has none. One that is a part of another site's is none here.
+fn of_site(house: &House, site: &SiteId) -> Option<House> {
+    let meters = house.meters().iter().filter(|known| known.meter.site == *site).cloned();
+    let of_itself = |mut known: RecordedMeter| {
+        known.relation.part_of.take_if(|whole| whole.site != *site);
+        known
+    };
+    let meters: Vec<_> = meters.map(of_itself).collect();
+    (!meters.is_empty()).then(|| House::new(meters))
 }

@@ -13,6 +13,8 @@ use crate::ledger::reader::LedgerReader;
 /// `/api/v1/site/day/2026-11-24` and the like.
 #[derive(Debug, Serialize)]
 pub(crate) struct HouseState {
+    /// Whose meters; `null` for all.
+    site: Option<String>,
     period: &'static str,
     name: Option<String>,
     from: Timestamp,
@@ -78,6 +80,7 @@ pub(crate) fn house_state(house: &RecordedHouse, history: &HouseHistory, site: &
     let (whole, zone) = (&history.whole, site.zone());
     let state = |of: &MediumSums| ByUnit(of.medium.unit(), medium_state(of, house, history, site));
     HouseState {
+        site: house.site.as_ref().map(ToString::to_string),
         period: history.period.as_ref().map_or("all", |period| period.kind.name()),
         name: history.period.as_ref().map(|period| period.name(zone)),
         from: whole.span.start.timestamp(),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use jiff::tz::TimeZone;
 use meter_figures::{Cost, Hour, House, HouseSums, Period, Tariffs, pieces, sums, until};
 use meter_ledger::{LedgerError, RecordedMeter, Sum};
-use meter_messages::{Measures, Medium, Minute, PeriodKind};
+use meter_messages::{Measures, Medium, Minute, PeriodKind, SiteId};
 
 use crate::ledger::hours::Hours;
 use crate::ledger::reader::{LedgerReader, ReadError, minute_in_progress, tomorrow};
@@ -20,6 +20,8 @@ const MOST_YEARS_IN_MONTHS: usize = 3;
 /// The meters that somebody may see, and how far each is recorded.
 #[derive(Debug)]
 pub(crate) struct RecordedHouse {
+    /// Whose meters these are; `None` of all.
+    pub(crate) site: Option<SiteId>,
     /// Which is part of which.
     pub(crate) house: House,
     /// Whether these are all meters: otherwise nothing can be reckoned of them together.
@@ -70,7 +72,11 @@ pub(crate) struct HouseHistory {
 
 impl RecordedHouse {
     /// Finds out how far the meters of a house are recorded.
-    pub(crate) async fn read(house: House, is_whole: bool, site: &LedgerReader) -> Result<Self, ReadError> {
+    pub(crate) async fn read(
+        (of, house): (Option<SiteId>, House),
+        is_whole: bool,
+        site: &LedgerReader,
+    ) -> Result<Self, ReadError> {
         let now = minute_in_progress();
         let meters = house.meters().to_vec();
         let recorded = site.ask(move |ledger| {
@@ -88,7 +94,7 @@ impl RecordedHouse {
         for known in house.meters() {
             tariffs.push(site.tariffs(known).await?);
         }
-        Ok(Self { house, is_whole, recorded, tariffs, first, until })
+        Ok(Self { site: of, house, is_whole, recorded, tariffs, first, until })
     }
 
     /// Whether anything that is used of a medium has a price.

@@ -19,7 +19,7 @@ use meter_messages::Unit;
 
 use crate::texts::Texts;
 pub(crate) use frame::{Address, Frame};
-pub(crate) use house::{HousePage, here as house_path};
+pub(crate) use house::{HousePage, base as site_path, here as house_path};
 pub(crate) use kiosk::KioskPage;
 pub(crate) use message::MessagePage;
 pub(crate) use meter::{CardView, MeterPage, MeterView};

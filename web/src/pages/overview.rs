@@ -5,7 +5,7 @@ use meter_figures::{Glance, House};
 use meter_ledger::Sum;
 use meter_messages::{Measures, Medium};
 
-use super::{CardView, Frame, exact};
+use super::{CardView, Frame, exact, site_path};
 use crate::ledger::reader::LedgerReader;
 use crate::live::values::{Freshness, Presence};
 use crate::texts::Texts;
@@ -13,6 +13,8 @@ use crate::texts::Texts;
 /// A site's meters.
 pub(crate) struct SiteView {
     name: String,
+    /// The page of its meters as a whole.
+    path: String,
     /// Of its meters of electricity, where there are several.
     sum: Option<SumView>,
     /// Each, and whether it is in the sum.
@@ -40,7 +42,7 @@ type Placed<'a> = (usize, &'a (Glance, Presence));
 
 impl SiteView {
     fn new(meters: &[Placed<'_>], house: &House, texts: &Texts, ledger: &LedgerReader) -> Self {
-        let name = meters.first().map(|(_, (glance, _))| glance.meter.meter.site.to_string());
+        let site = meters.first().map(|(_, (glance, _))| &glance.meter.meter.site);
         let roots: Vec<Placed<'_>> =
             meters.iter().copied().filter(|(place, _)| is_summed(*place, house)).collect();
         let card = |(place, (glance, presence)): &Placed<'_>| {
@@ -49,7 +51,7 @@ impl SiteView {
         };
         let several = meters.iter().filter(|(_, (glance, _))| glance.meter.medium == Medium::Electricity);
         let sum = (several.count() > 1 && !roots.is_empty()).then(|| SumView::new(&roots, house, texts));
-        Self { name: name.unwrap_or_default(), sum, meters: meters.iter().map(card).collect() }
+        Self { name: site.map(ToString::to_string).unwrap_or_default(), path: site_path(site), sum, meters: meters.iter().map(card).collect() }
     }
 }
 
@@ -111,7 +113,8 @@ impl OverviewPage {
         let of_one_site = |(_, one): &Placed<'_>, (_, other): &Placed<'_>| {
             one.0.meter.meter.site == other.0.meter.meter.site
         };
-        let sites = placed.chunk_by(of_one_site).map(|meters| SiteView::new(meters, &house, frame.texts, ledger));
+        let sites =
+            placed.chunk_by(of_one_site).map(|meters| SiteView::new(meters, &house, frame.texts, ledger));
         Self { sites: sites.collect(), frame }
     }
 }

@@ -31,9 +31,9 @@ pub(crate) enum Route {
     House(HouseRequest),
     /// `/site/go?kind=…&date=…`: what a date picker there asks for.
     GoHouse(HouseRequest),
-    /// `/api/v1/site/day/2026-11-24` and the like: the same for programs.
+    /// `/api/v1/site/day/2026-11-24`, `/api/v1/sites/home/day/2026-11-24` and the like: the same for programs.
     HouseData(HouseRequest),
-    /// `/api/v1/site/energy.csv`, `.json` or `.xlsx`
+    /// `/api/v1/site/energy.csv` or of one site, also `.json` and `.xlsx`
     HouseRows(HouseRowsRequest),
     /// `/m/<site>/<meter>/<span>.svg` or `.png`, or the same of a period.
     Picture(PictureRequest),

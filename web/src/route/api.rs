@@ -3,12 +3,12 @@
 use std::borrow::Cow;
 
 use meter_figures::SeriesRequest;
-use meter_messages::Meter;
+use meter_messages::{Meter, SiteId};
 
 use super::address::Route;
 use super::energy::{EnergyRequest, Form, StatisticsRequest};
 use super::house::{HouseRequest, HouseRowsRequest};
-use super::query::{Query, RouteError, meter};
+use super::query::{Query, RouteError, meter, site};
 
 impl Route {
     /// Reads what stands after `/api/v1/`.
@@ -16,12 +16,21 @@ impl Route {
         match parts {
             ["live"] => lives(query).map(Self::Lives),
             ["meters"] => Ok(Self::Meters),
-            ["site", "energy.csv"] => HouseRowsRequest::parse(Form::Csv, query).map(Self::HouseRows),
-            ["site", "energy.json"] => HouseRowsRequest::parse(Form::Json, query).map(Self::HouseRows),
-            ["site", "energy.xlsx"] => HouseRowsRequest::parse(Form::Xlsx, query).map(Self::HouseRows),
-            ["site", rest @ ..] => HouseRequest::parse(rest).map(Self::HouseData),
+            ["site", rest @ ..] => Self::of_house_data(None, rest, query),
+            ["sites", of, rest @ ..] => Self::of_house_data(Some(site(of)?), rest, query),
             ["meters", site, id, rest @ ..] => Self::of_meters_data(meter(site, id)?, rest, query),
             _ => Err(RouteError::NotFound),
+        }
+    }
+
+    /// Reads what stands after `site` or `sites/<site>`.
+    fn of_house_data(site: Option<SiteId>, rest: &[&str], query: Query<'_>) -> Result<Self, RouteError> {
+        let rows = |form| HouseRowsRequest::parse(site.clone(), form, query).map(Self::HouseRows);
+        match rest {
+            ["energy.csv"] => rows(Form::Csv),
+            ["energy.json"] => rows(Form::Json),
+            ["energy.xlsx"] => rows(Form::Xlsx),
+            _ => HouseRequest::parse(site, rest).map(Self::HouseData),
         }
     }
 

@@ -1,7 +1,8 @@
-//! All meters together: `/site/day/2026-11-24` and the like, and the same for programs.
+//! All meters together, `/site/day/2026-11-24` and the like, or those of a site, `/s/home/day/2026-11-24`; and the same
+//! for programs.
 
 use meter_figures::{Moment, Step};
-use meter_messages::{Medium, PeriodKind};
+use meter_messages::{Medium, PeriodKind, SiteId};
 
 use super::energy::Form;
 use super::periods::picked;
@@ -13,6 +14,8 @@ pub(crate) const MOST_DAYS_OF_HOURS: i64 = 400;
 /// A period of all meters; its name is read where the time zone is known.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct HouseRequest {
+    /// Whose meters; `None` for all.
+    pub(crate) site: Option<SiteId>,
     /// How long; `None` for everything.
     pub(crate) kind: Option<PeriodKind>,
     /// Its name; of a date picker any day in it. The one of now without.
@@ -20,27 +23,30 @@ pub(crate) struct HouseRequest {
 }
 
 impl HouseRequest {
-    /// What stands after `/site`; without anything it is today.
-    pub(super) fn parse(parts: &[&str]) -> Result<Self, RouteError> {
+    /// What stands after `/site` or a site's name; without anything it is today.
+    pub(super) fn parse(site: Option<SiteId>, parts: &[&str]) -> Result<Self, RouteError> {
         let kind = |name: &str| PeriodKind::of_name(name).ok_or(RouteError::NotFound);
-        match parts {
-            [] => Ok(Self { kind: Some(PeriodKind::Day), name: None }),
-            ["all"] => Ok(Self { kind: None, name: None }),
-            [name] => Ok(Self { kind: Some(kind(name)?), name: None }),
-            [of, name] => Ok(Self { kind: Some(kind(of)?), name: Some((*name).to_owned()) }),
-            _ => Err(RouteError::NotFound),
-        }
+        let (kind, name) = match parts {
+            [] => (Some(PeriodKind::Day), None),
+            ["all"] => (None, None),
+            [name] => (Some(kind(name)?), None),
+            [of, name] => (Some(kind(of)?), Some((*name).to_owned())),
+            _ => return Err(RouteError::NotFound),
+        };
+        Ok(Self { site, kind, name })
     }
 
     /// What a date picker says.
-    pub(super) fn picked(query: Query<'_>) -> Result<Self, RouteError> {
-        picked(query).map(|(kind, name)| Self { kind, name: Some(name) })
+    pub(super) fn picked(site: Option<SiteId>, query: Query<'_>) -> Result<Self, RouteError> {
+        picked(query).map(|(kind, name)| Self { site, kind, name: Some(name) })
     }
 }
 
 /// Rows of all meters of a medium, as a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct HouseRowsRequest {
+    /// Whose meters; `None` for all.
+    pub(crate) site: Option<SiteId>,
     /// From then on; from today's beginning where it is not said.
     pub(crate) from: Option<Moment>,
     /// Up to then; up to now where it is not said.
@@ -55,11 +61,12 @@ pub(crate) struct HouseRowsRequest {
 
 impl HouseRowsRequest {
     /// What stands after `/api/v1/site/energy`.
-    pub(super) fn parse(form: Form, query: Query<'_>) -> Result<Self, RouteError> {
+    pub(super) fn parse(site: Option<SiteId>, form: Form, query: Query<'_>) -> Result<Self, RouteError> {
         // What is reckoned of several meters is reckoned by the hour.
         let steps = [Step::HOUR, Step::DAY, Step::MONTH].map(|step| (step.name(), step));
         let media = Medium::ALL.map(|medium| (medium.as_str(), medium));
         Ok(Self {
+            site,
             from: query.moment("from")?,
             to: query.moment("to")?,
             step: query.word("step", &steps)?.unwrap_or(Step::HOUR),
@@ -78,7 +85,7 @@ mod tests {
     #[test]
     fn all_meters_have_periods_like_one() {
         let route = |path: &str| Route::parse(path, Query(""));
-        let house = |kind, name: Option<&str>| HouseRequest { kind, name: name.map(str::to_owned) };
+        let house = |kind, name: Option<&str>| HouseRequest { site: None, kind, name: name.map(str::to_owned) };
         let day = Some(PeriodKind::Day);
         for (path, request) in [
             ("", house(day, None)),
@@ -87,10 +94,13 @@ mod tests {
             ("/all", house(None, None)),
         ] {
             assert_eq!(route(&format!("/site{path}")), Ok(Route::House(request.clone())), "{path}");
-            assert_eq!(route(&format!("/api/v1/site{path}")), Ok(Route::HouseData(request)), "{path}");
+            assert_eq!(route(&format!("/api/v1/site{path}")), Ok(Route::HouseData(request.clone())), "{path}");
+            let of_site = HouseRequest { site: Some("hq".parse().unwrap()), ..request };
+            assert_eq!(route(&format!("/s/hq{path}")), Ok(Route::House(of_site.clone())), "{path}");
+            assert_eq!(route(&format!("/api/v1/sites/hq{path}")), Ok(Route::HouseData(of_site)), "{path}");
         }
         for bad in
-            ["/site/", "/site/decade", "/site/day/2026-11-24/x", "/api/v1/site/energy", "/site/energy.csv"]
+            ["/site/", "/site/decade", "/site/day/2026-11-24/x", "/api/v1/site/energy", "/s/hq/energy.csv", "/s/"]
         {
             assert_eq!(route(bad), Err(RouteError::NotFound), "{bad}");
         }

@@ -6,7 +6,7 @@ use super::address::Route;
 use super::house::HouseRequest;
 use super::periods::PeriodRequest;
 use super::pictures::PictureRequest;
-use super::query::{Query, RouteError, meter};
+use super::query::{Query, RouteError, meter, site};
 
 impl Route {
     /// Reads a path and its query.
@@ -20,8 +20,10 @@ impl Route {
             ["status"] => Ok(Self::Status),
             ["login"] => Ok(Self::Login),
             ["manifest.webmanifest"] => Ok(Self::Manifest),
-            ["site", "go"] => HouseRequest::picked(query).map(Self::GoHouse),
-            ["site", rest @ ..] => HouseRequest::parse(rest).map(Self::House),
+            ["site", "go"] => HouseRequest::picked(None, query).map(Self::GoHouse),
+            ["site", rest @ ..] => HouseRequest::parse(None, rest).map(Self::House),
+            ["s", of, "go"] => HouseRequest::picked(Some(site(of)?), query).map(Self::GoHouse),
+            ["s", of, rest @ ..] => HouseRequest::parse(Some(site(of)?), rest).map(Self::House),
             ["m", site, id, rest @ ..] => Self::of_meter(meter(site, id)?, rest, query),
             ["api", "v1", rest @ ..] => Self::of_api(rest, query),
             _ => Err(RouteError::NotFound),

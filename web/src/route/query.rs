@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use jiff::civil::Date;
 use meter_figures::{Moment, SpanError};
-use meter_messages::Meter;
+use meter_messages::{Meter, SiteId};
 
 use crate::texts::Language;
 
@@ -92,6 +92,11 @@ impl<'a> Query<'a> {
 pub(super) fn meter(site: &str, id: &str) -> Result<Meter, RouteError> {
     let meter = |site: &str, id: &str| Some(Meter { site: site.parse().ok()?, meter: id.parse().ok()? });
     meter(site, id).ok_or(RouteError::NotFound)
+}
+
+/// The site of a part of a path.
+pub(super) fn site(site: &str) -> Result<SiteId, RouteError> {
+    site.parse().map_err(|_| RouteError::NotFound)
 }
 
 /// What a day must be.

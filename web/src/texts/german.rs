@@ -78,6 +78,7 @@ pub(super) static TEXTS: Texts = Texts {
     },
     house: HouseWords {
         title: "Bilanz",
+        of_all: "Bilanz aller Standorte",
         media: ["Strom", "Gas", "Wasser"],
         comes_in: ("Netzbezug", "Bezug"),
         goes_out: ("Einspeisung", "Abgabe"),

@@ -8,6 +8,8 @@ use meter_messages::{Measures, Medium, Refused};
 pub(crate) struct HouseWords {
     /// Title of the page, and the link to it.
     pub(crate) title: &'static str,
+    /// Link to that of all sites.
+    pub(crate) of_all: &'static str,
     /// Headings: electricity, gas, water.
     pub(super) media: [&'static str; 3],
     pub(super) comes_in: (&'static str, &'static str),

@@ -1,7 +1,7 @@
 //! What is switched on, for how long, how often: a home of 3500 kWh a year.
 
 use super::load_profile::ProfileDay;
-use super::random::SeededRandom;
+use super::random::{Occasion, SeededRandom};
 
 /// A piece of a programme: heating, turning, drying.
 #[derive(Debug, Clone, Copy)]
@@ -24,6 +24,8 @@ pub(super) struct Habit {
     /// How much more in the middle of winter: 0.5 is half as much again, and
     /// in summer about as much less.
     winter: f64,
+    /// Of which machine of the house it is a habit, apart from the household's.
+    machine: Option<usize>,
 }
 
 /// An appliance drawing power for a while.
@@ -114,6 +116,33 @@ pub(super) const HABITS: &[Habit] = &[
     habit(MORNING_LIGHT, (5.9, 7.2), [0.5, 0.1, 0.05], 1.0),
 ];
 
+/// People in the workshop, who switch the light on.
+pub(super) const WORKSHOP_LIGHT: &[Habit] = &[
+    of(0, habit(&[steady(190.0, 60.0, 240.0)], (16.5, 20.5), [0.8, 0.9, 0.5], 0.2)),
+    of(0, habit(&[steady(150.0, 60.0, 180.0)], (10.0, 15.0), [0.1, 0.8, 0.4], 0.2)),
+];
+
+/// A laser cutter with its exhaust.
+pub(super) const LASER: &[Habit] =
+    &[of(1, habit(&[steady(250.0, 3.0, 8.0), cycling(1250.0, 25.0, 90.0, 6.0, 3.0)], (17.0, 21.0), [0.6, 0.9, 0.3], 0.0))];
+
+/// A kiln: it heats up for hours, and holds its temperature.
+pub(super) const KILN: &[Habit] =
+    &[of(2, habit(&[steady(3400.0, 130.0, 200.0), cycling(3300.0, 180.0, 320.0, 4.0, 4.0)], (9.0, 13.0), [0.12, 0.35, 0.05], 0.0))];
+
+/// Gas for cooking, in litres an hour.
+pub(super) const COOKER: &[Habit] = &[
+    of(3, habit(&[steady(180.0, 3.0, 8.0)], (6.5, 8.5), [0.7, 0.8, 0.8], 0.2)),
+    of(3, habit(&[steady(420.0, 8.0, 15.0), steady(160.0, 10.0, 35.0)], (17.5, 20.0), [0.8, 0.8, 0.8], 0.2)),
+];
+
+/// Water, in litres an hour.
+pub(super) const TAPS: &[Habit] = &[
+    of(4, habit(&[steady(540.0, 4.0, 9.0)], (6.0, 8.5), [1.6, 1.2, 1.0], 0.0)),
+    of(4, habit(&[steady(400.0, 0.4, 2.0)], (6.0, 23.0), [14.0, 16.0, 16.0], 0.0)),
+    of(4, habit(&[steady(700.0, 4.0, 7.0)], (9.0, 20.0), [0.3, 0.6, 0.2], 0.0)),
+];
+
 const fn steady(watts: f64, shortest: f64, longest: f64) -> Phase {
     Phase { watts, minutes: (shortest, longest), thermostat: None }
 }
@@ -123,10 +152,19 @@ const fn cycling(watts: f64, shortest: f64, longest: f64, on: f64, off: f64) -> 
 }
 
 const fn habit(programme: &'static [Phase], hours: (f64, f64), per_day: [f64; 3], winter: f64) -> Habit {
-    Habit { programme, hours, per_day, winter }
+    Habit { programme, hours, per_day, winter, machine: None }
+}
+
+const fn of(machine: usize, habit: Habit) -> Habit {
+    Habit { machine: Some(machine), ..habit }
 }
 
 impl Habit {
+    /// What its random numbers are for, by its place among those of its machine.
+    pub(super) fn occasion(&self, place: usize) -> Occasion {
+        self.machine.map_or(Occasion::Habit(place), |machine| Occasion::Machine(100 * machine + place))
+    }
+
     /// What this habit draws on a day, in a home `size` times as large as the
     /// table's: there it happens as much more often.
     pub(super) fn draws(&self, day: &ProfileDay, size: f64, mut random: SeededRandom) -> Vec<Draw> {
@@ -168,7 +206,6 @@ impl Phase {
 mod tests {
     use jiff::civil::date;
 
-    use super::super::random::Occasion;
     use super::*;
 
     fn random(day: i64) -> SeededRandom {
@@ -203,7 +240,7 @@ mod tests {
 
     #[test]
     fn no_run_lasts_into_the_day_after_the_next() {
-        for habit in HABITS {
+        for habit in [HABITS, WORKSHOP_LIGHT, LASER, KILN, COOKER, TAPS].concat() {
             let longest: f64 = habit.programme.iter().map(|phase| phase.minutes.1).sum();
             assert!(habit.hours.0 < habit.hours.1 && habit.hours.1 * 60.0 + longest < 2.0 * 1440.0);
         }

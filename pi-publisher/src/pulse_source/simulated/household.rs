@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use meter_messages::{MeterConstant, Minute};
 
-use super::loads::Loads;
+use super::house::{House, MeterOf};
 use super::random::{Occasion, SeededRandom};
 use super::settings::{SimulatedSettings, refused};
 use crate::pulse_source::{Contact, Edge, SourceError, SourceTime};
@@ -36,7 +36,8 @@ const MOST_PULSES_PER_KWH: f64 = 10_000.0;
 /// full that differs from day to day.
 #[derive(Debug)]
 pub struct Household {
-    loads: Loads,
+    house: House,
+    meter: MeterOf,
     seed: u64,
     zone: TimeZone,
     pulses_per_kwh: MeterConstant,
@@ -72,7 +73,8 @@ impl Household {
             remedy: "give a name from the IANA database, like Europe/Berlin".into(),
         })?;
         Ok(Self {
-            loads: Loads::new(settings.seed, settings.kwh_per_year),
+            house: House::new(settings.seed, settings.kwh_per_year),
+            meter: settings.meter,
             seed: settings.seed,
             zone,
             pulses_per_kwh,
@@ -146,11 +148,13 @@ impl Household {
         let walls = self.wall_minutes(number * MINUTES_OF_DAY as i64);
         let first = walls.iter().copied().min().unwrap_or_default();
         let last = walls.iter().copied().max().unwrap_or_default();
-        let watts = self.loads.power_w(first..last + 1);
+        let watts = self.house.rate(self.meter, first..last + 1);
 
         let millionths = u128::from(self.pulses_per_kwh.millionths());
+        // Its own of each meter.
+        let seed = self.seed.wrapping_add(self.meter as u64);
         let mut level =
-            (SeededRandom::new(self.seed, Occasion::MeterPhase, number).fraction() * PULSE as f64) as u64;
+            (SeededRandom::new(seed, Occasion::MeterPhase, number).fraction() * PULSE as f64) as u64;
         let mut levels = Vec::with_capacity(MINUTES_OF_DAY + 1);
         levels.push(level);
         for wall in walls {

@@ -5,18 +5,19 @@
 //! left out, on the 25-hour day an hour is lived twice, and nothing else has
 //! to know about either.
 
-use std::ops::Range;
+use std::ops::{Range, RangeInclusive};
 
 use jiff::civil::Date;
 use jiff::{ToSpan, civil};
 
-use super::appliances::{Draw, HABITS};
+pub(super) use super::appliances::Draw;
+use super::appliances::HABITS;
 use super::load_profile::{PROFILE_KWH, ProfileDay};
 use super::random::{Occasion, SeededRandom};
 
 /// The home for which the appliances are laid out, in kWh a year.
 const TABLE_KWH: f64 = 3500.0;
-const MINUTES_OF_DAY: i64 = 1440;
+pub(super) const MINUTES_OF_DAY: i64 = 1440;
 /// Router, clocks and everything that says it is off, in W.
 const STANDBY_W: f64 = 40.0;
 const FRIDGE: Compressor =
@@ -58,15 +59,29 @@ impl Compressor {
 }
 
 /// Power by wall minute, in W.
-struct Power {
+pub(super) struct Power {
     range: Range<i64>,
     watts: Vec<f64>,
 }
 
 impl Power {
+    /// The same in each minute.
+    pub(super) fn new(range: Range<i64>, watts: f64) -> Self {
+        Self { watts: vec![watts; (range.end - range.start) as usize], range }
+    }
+
+    /// The days that it lies in, and the one before: what begins there may run past midnight.
+    pub(super) fn days(&self) -> RangeInclusive<i64> {
+        self.range.start.div_euclid(MINUTES_OF_DAY) - 1..=(self.range.end - 1).div_euclid(MINUTES_OF_DAY)
+    }
+
+    pub(super) fn into_watts(self) -> Vec<f64> {
+        self.watts
+    }
+
     /// Adds what is drawn, counted in minutes from `origin`, as far as it lies
     /// in the range; a minute that it covers in part gets that part.
-    fn add(&mut self, origin: i64, draw: Draw) {
+    pub(super) fn add(&mut self, origin: i64, draw: Draw) {
         let (first, last) = (origin + draw.from as i64, origin + draw.to as i64);
         for minute in first.max(self.range.start)..=last.min(self.range.end - 1) {
             let start = (minute - origin) as f64;
@@ -92,13 +107,10 @@ impl Loads {
     /// The mean power in each of these wall minutes, in W.
     pub(super) fn power_w(&self, range: Range<i64>) -> Vec<f64> {
         let standby = STANDBY_W * self.size;
-        let mut power = Power { watts: vec![standby; (range.end - range.start) as usize], range };
+        let mut power = Power::new(range, standby);
         FRIDGE.add_to(&mut power, self.seed, self.size);
         FREEZER.add_to(&mut power, self.seed, self.size);
-        let days =
-            power.range.start.div_euclid(MINUTES_OF_DAY)..=(power.range.end - 1).div_euclid(MINUTES_OF_DAY);
-        // The day before, too: a dishwasher may run past midnight.
-        for day in days.start() - 1..=*days.end() {
+        for day in power.days() {
             let date = date_of(day);
             if !self.away(date) {
                 self.add_day(&mut power, day, &ProfileDay::of(date));
@@ -163,7 +175,7 @@ impl Loads {
     }
 }
 
-fn date_of(day: i64) -> Date {
+pub(super) fn date_of(day: i64) -> Date {
     // Days come from minutes of 2000 to 2099, which a date holds.
     civil::date(1970, 1, 1).saturating_add(day.days())
 }

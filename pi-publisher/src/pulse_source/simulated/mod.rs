@@ -7,10 +7,11 @@
 //!
 //! Layers, from below: `random` (random numbers that repeat), `load_profile` (the shape
 //! of the standard load profile H0), `appliances` (what is switched on),
-//! `loads` (power by the clock on the wall), [`Household`] (pulses by UTC),
+//! `loads` (power by the clock on the wall), `house` (what its meters share), [`Household`] (pulses by UTC),
 //! `pace` (when), [`Simulated`] (the source).
 
 mod appliances;
+mod house;
 mod household;
 mod load_profile;
 mod loads;
@@ -26,6 +27,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use meter_messages::MeterConstant;
 
+pub use self::house::MeterOf;
 pub use self::household::Household;
 use self::pace::Pace;
 pub use self::settings::SimulatedSettings;
@@ -63,8 +65,11 @@ pub fn open(
     let position = not_before.map_or(begin, |not_before| begin.max(not_before));
     Ok(Simulated {
         description: format!(
-            "simulated household of {} kWh a year in {}, seed {}",
-            settings.kwh_per_year, settings.time_zone, settings.seed
+            "simulated {} of {} kWh a year in {}, seed {}",
+            settings.described(),
+            settings.kwh_per_year,
+            settings.time_zone,
+            settings.seed
         ),
         began: (position, household.contact(position)),
         household,

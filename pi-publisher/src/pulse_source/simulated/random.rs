@@ -11,6 +11,10 @@ pub(super) enum Occasion {
     SmallLoads,
     Travel,
     MeterPhase,
+    HeatPump,
+    Clouds,
+    /// One of the workshop's habits, by the machine and its place there.
+    Machine(usize),
     /// One of [`super::appliances::HABITS`], by its place there.
     Habit(usize),
 }
@@ -23,6 +27,9 @@ impl Occasion {
             Self::SmallLoads => 3,
             Self::Travel => 4,
             Self::MeterPhase => 5,
+            Self::HeatPump => 6,
+            Self::Clouds => 7,
+            Self::Machine(number) => 10_000 + number as u64,
             Self::Habit(place) => 100 + place as u64,
         }
     }

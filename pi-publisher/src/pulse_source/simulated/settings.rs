@@ -6,12 +6,15 @@ use jiff::Timestamp;
 use meter_messages::Minute;
 use serde::Deserialize;
 
+use super::house::MeterOf;
 use crate::pulse_source::SourceError;
 
 /// A household, and how its time goes by.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct SimulatedSettings {
+    /// What of the house the meter measures. Meters with the same seed, size and zone are of the same house.
+    pub meter: MeterOf,
     /// Another number is another household.
     pub seed: u64,
     /// What it uses in a year, in kWh, to within a few percent: 100 to 50,000.
@@ -34,6 +37,7 @@ pub struct SimulatedSettings {
 impl Default for SimulatedSettings {
     fn default() -> Self {
         Self {
+            meter: MeterOf::default(),
             seed: 1,
             kwh_per_year: 3500.0,
             time_zone: "Europe/Berlin".into(),
@@ -46,6 +50,14 @@ impl Default for SimulatedSettings {
 }
 
 impl SimulatedSettings {
+    /// What is simulated.
+    pub(super) fn described(&self) -> String {
+        match self.meter {
+            MeterOf::Household => "household".to_owned(),
+            part => format!("{} of a house with a household", part.as_str()),
+        }
+    }
+
     pub(super) fn check(&self) -> Result<(), SourceError> {
         if !(100.0..=50_000.0).contains(&self.kwh_per_year) {
             return Err(refused(format!("kwh_per_year is {}, not 100 to 50000", self.kwh_per_year)));

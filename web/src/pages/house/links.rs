@@ -2,7 +2,7 @@
 
 use jiff::tz::TimeZone;
 use meter_figures::{Period, Step};
-use meter_messages::{Medium, Minute, PeriodKind};
+use meter_messages::{Medium, Minute, PeriodKind, SiteId};
 
 use super::date;
 use crate::ledger::house::{HouseHistory, RecordedHouse};
@@ -17,17 +17,23 @@ pub(super) struct Links {
     pub(super) later: Option<String>,
 }
 
+/// The path of a site's pages; without one, of those of all meters.
+pub(crate) fn base(site: Option<&SiteId>) -> String {
+    site.map_or_else(|| "/site".to_owned(), |site| format!("/s/{site}"))
+}
+
 /// The path of a period's page; of everything without one.
-pub(crate) fn here(period: Option<&Period>, zone: &TimeZone) -> String {
+pub(crate) fn here(site: Option<&SiteId>, period: Option<&Period>, zone: &TimeZone) -> String {
+    let base = base(site);
     match period {
-        Some(period) => format!("/site/{}/{}", period.kind.name(), period.name(zone)),
-        None => "/site/all".to_owned(),
+        Some(period) => format!("{base}/{}/{}", period.kind.name(), period.name(zone)),
+        None => format!("{base}/all"),
     }
 }
 
 /// All that a period leads to.
 pub(super) fn links(frame: &Frame, house: &RecordedHouse, history: &HouseHistory, zone: &TimeZone) -> Links {
-    let link = |period: &Period| frame.link(&here(Some(period), zone));
+    let link = |period: &Period| frame.link(&here(house.site.as_ref(), Some(period), zone));
     let newest = Minute::nearest(house.until.epoch_minutes() - 1).max(house.first);
     let current = history.period.as_ref().map(|period| period.kind);
     // From a year to its last month, not to its first.
@@ -41,7 +47,7 @@ pub(super) fn links(frame: &Frame, house: &RecordedHouse, history: &HouseHistory
             (frame.texts.kind(kind), link(&period), current == Some(kind))
         })
         .into();
-    kinds.push((frame.texts.everything, frame.link(&here(None, zone)), current.is_none()));
+    kinds.push((frame.texts.everything, frame.link(&here(house.site.as_ref(), None, zone)), current.is_none()));
     let neighbour = |period: Period| {
         let is_recorded = period.span.end > house.first && period.span.start < house.until;
         is_recorded.then(|| link(&period))
@@ -64,10 +70,14 @@ pub(super) fn downloads(
 ) -> Vec<Download> {
     let span = &history.whole.span;
     let (from, to) = (date(span.start.max(house.first).min(span.end), zone), date(span.end, zone));
+    let base = match &house.site {
+        Some(site) => format!("/api/v1/sites/{site}"),
+        None => "/api/v1/site".to_owned(),
+    };
     let download = |(step, rows): (Step, &'static str)| {
         let file = |ending: &str| {
             let address = format!(
-                "/api/v1/site/energy.{ending}?from={from}&to={to}&step={}&medium={}",
+                "{base}/energy.{ending}?from={from}&to={to}&step={}&medium={}",
                 step.name(),
                 medium.as_str()
             );

@@ -10,7 +10,7 @@ use jiff::tz::TimeZone;
 use meter_messages::Minute;
 
 use self::links::Links;
-pub(crate) use self::links::here;
+pub(crate) use self::links::{base, here};
 use self::view::MediumView;
 use super::Frame;
 use crate::ledger::house::{HouseHistory, RecordedHouse};
@@ -21,6 +21,10 @@ use crate::ledger::reader::LedgerReader;
 #[template(path = "house.html")]
 pub(crate) struct HousePage {
     frame: Frame,
+    /// The site's name; `None` of all meters.
+    site: Option<String>,
+    /// Where its date picker leads to.
+    go: String,
     title: String,
     in_progress: bool,
     /// Whether the visitor sees all meters.
@@ -45,6 +49,8 @@ impl HousePage {
         let shown = span.start.min(house.until).max(house.first);
         let title = history.period.as_ref().map(|period| texts.title(period, zone));
         Self {
+            site: house.site.as_ref().map(ToString::to_string),
+            go: format!("{}/go", base(house.site.as_ref())),
             title: title.unwrap_or_else(|| texts.everything.to_owned()),
             in_progress: house.until < span.end && span.start < house.until,
             is_whole: house.is_whole,

@@ -1,0 +1,189 @@
+//! The demo's house: many meters that belong together, and what happens to meters in some months.
+//!
+//! Its past comes from two runs of its publisher. Between them the main meter was replaced by one with another
+//! constant, and nobody counted. A publisher next door was switched off later.
+
+use std::path::Path;
+
+use anyhow::Context;
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
+use meter_messages::{Meter, Minute};
+use serde_json::{Value, json};
+
+use crate::demo::toml_text;
+
+const DAY_S: i64 = 86_400;
+
+/// Which zone the house lives in.
+const ZONE: &str = "Europe/Berlin";
+
+/// The house's site, and the one next door.
+const SITES: [&str; 2] = ["home", "next-door"];
+
+/// When things happened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Past {
+    /// Its first minute.
+    pub(crate) from: Timestamp,
+    /// The first publisher's end.
+    pub(crate) replaced: Timestamp,
+    /// From here on the second one counts.
+    pub(crate) goes_on: Timestamp,
+    /// The end of the one next door.
+    pub(crate) next_door_ends: Timestamp,
+}
+
+/// A meter of the house: id, name, what is simulated, its medium's constant, and more.
+const METERS: [(&str, &str, &str, &str, &str); 10] = [
+    ("main", "Main meter", "import", "pulses_per_kwh", "measures = \"import\""),
+    ("feed-in", "Feed-in", "export", "pulses_per_kwh", "measures = \"export\""),
+    ("panels", "Panels", "production", "pulses_per_kwh", "measures = \"production\""),
+    ("heat-pump", "Heat pump", "heat-pump", "pulses_per_kwh", "part_of = \"main\""),
+    ("workshop", "Workshop", "workshop", "pulses_per_kwh", "part_of = \"main\""),
+    ("laser", "Laser cutter", "laser", "pulses_per_kwh", "part_of = \"workshop\""),
+    ("kiln", "Kiln", "kiln", "pulses_per_kwh", "part_of = \"workshop\""),
+    ("spare", "Spare", "nothing", "pulses_per_kwh", "part_of = \"main\""),
+    ("gas", "Gas", "gas", "pulses_per_m3", "medium = \"gas\""),
+    ("water", "Water", "water", "pulses_per_m3", "medium = \"water\""),
+];
+
+impl Past {
+    /// What happened between `from` and `now`.
+    pub(crate) fn new(from: Timestamp, now: Timestamp) -> anyhow::Result<Self> {
+        let (first, last) = (from.as_second(), now.as_second());
+        let at = |share: f64| first + ((last - first) as f64 * share) as i64 / 60 * Minute::SECONDS;
+        // In the evening, so that nobody counted over midnight; of a short past whenever it is.
+        let replaced = match last - first > 4 * DAY_S {
+            true => at(0.6) / DAY_S * DAY_S + 21 * 3600,
+            false => at(0.6),
+        };
+        let gap = (6 * 3600).min((last - first) / 20) / 60 * Minute::SECONDS;
+        let second = |second| Timestamp::from_second(second).context("the history's times");
+        Ok(Self {
+            from,
+            replaced: second(replaced)?,
+            goes_on: second(replaced + gap)?,
+            next_door_ends: second(at(0.9))?,
+        })
+    }
+
+    /// The one that was written down, so that a later start goes on with it; or this one, from now on.
+    pub(crate) fn keep(self, dir: &Path) -> anyhow::Result<Self> {
+        let path = dir.join("house.json");
+        if let Ok(written) = std::fs::read_to_string(&path) {
+            return Self::read(&written).with_context(|| format!("reading {}", path.display()));
+        }
+        let Self { from, replaced, goes_on, next_door_ends } = self;
+        let kept = json!({"from": from, "replaced": replaced, "goes_on": goes_on, "next_door_ends": next_door_ends});
+        std::fs::write(&path, format!("{kept:#}\n")).with_context(|| format!("writing {}", path.display()))?;
+        Ok(self)
+    }
+
+    fn read(written: &str) -> anyhow::Result<Self> {
+        let written: Value = serde_json::from_str(written)?;
+        let at = |name: &str| -> anyhow::Result<Timestamp> {
+            Ok(written[name].as_str().context("a time is missing")?.parse()?)
+        };
+        Ok(Self {
+            from: at("from")?,
+            replaced: at("replaced")?,
+            goes_on: at("goes_on")?,
+            next_door_ends: at("next_door_ends")?,
+        })
+    }
+
+    /// The house's tariffs: prices of the night and a fee for the main meter, which rise; gas and water.
+    pub(crate) fn tariffs(&self) -> String {
+        let zone = TimeZone::get(ZONE).unwrap_or(TimeZone::UTC);
+        let rise = self.goes_on + SignedDuration::from_secs((self.next_door_ends - self.goes_on).get_seconds() / 2);
+        let rises = zone.to_datetime(rise).date();
+        format!(
+            "time_zone = \"{ZONE}\"\n\
+             [[tariff]]\nmain_meter = \"home/main\"\nprice_per_kwh = 0.27\nbase_fee_per_month = 9.90\n\
+             vat_percent = 19\nco2_g_per_kwh = 363\n[[tariff.time]]\nhours = \"22-6\"\nprice_per_kwh = 0.21\n\
+             [[tariff]]\nmain_meter = \"home/main\"\nfrom = \"{rises}\"\nprice_per_kwh = 0.29\n\
+             base_fee_per_month = 11.90\nvat_percent = 19\nco2_g_per_kwh = 340\n\
+             [[tariff.time]]\nhours = \"22-6\"\nprice_per_kwh = 0.22\n\
+             [[tariff]]\nmedium = \"gas\"\nprice_per_m3 = 1.12\nvat_percent = 7\n\
+             [[tariff]]\nmedium = \"water\"\nprice_per_m3 = 4.60\n"
+        )
+    }
+
+    /// The meters that are counted, each with the minute up to which its past reaches; `None` for now.
+    pub(crate) fn before(&self) -> Vec<(Meter, Option<Minute>)> {
+        let until = |at: Timestamp| Some(Minute::nearest(at.as_second() / Minute::SECONDS - 1));
+        let next_door = format!("{}/main", SITES[1]).parse().ok().map(|meter| (meter, until(self.next_door_ends)));
+        meters().map(|meter| (meter, until(self.replaced))).chain(next_door).collect()
+    }
+
+    /// The settings of the publisher before the main meter was replaced.
+    pub(crate) fn first_publisher(&self) -> String {
+        publisher(SITES[0], 1000, &format!("from = \"{}\", until = \"{}\"", self.from, self.replaced))
+    }
+
+    /// The settings of the one that counts now.
+    pub(crate) fn publisher(&self) -> String {
+        publisher(SITES[0], 800, &format!("from = \"{}\"", self.goes_on))
+    }
+
+    /// The settings of the one next door.
+    pub(crate) fn next_door(&self) -> String {
+        let (from, until) = (self.from, self.next_door_ends);
+        format!(
+            "site = \"{}\"\n[[meter]]\nid = \"main\"\nname = \"Next door\"\npulses_per_kwh = 500\n\
+             source = {{ kind = \"simulated\", seed = 2, kwh_per_year = 2200.0, from = \"{from}\", until = \"{until}\" }}\n",
+            SITES[1]
+        )
+    }
+}
+
+/// The house's meters.
+pub(crate) fn meters() -> impl Iterator<Item = Meter> {
+    METERS.iter().filter_map(|(id, ..)| format!("{}/{id}", SITES[0]).parse().ok())
+}
+
+fn publisher(site: &str, main_constant: u32, time: &str) -> String {
+    let meter = |(id, name, simulated, constant, more): &(&str, &str, &str, &str, &str)| {
+        let pulses = if *id == "main" { main_constant } else { 1000 };
+        format!(
+            "[[meter]]\nid = \"{id}\"\nname = {}\n{constant} = {pulses}\n{more}\n\
+             source = {{ kind = \"simulated\", meter = \"{simulated}\", {time} }}\n",
+            toml_text(name)
+        )
+    };
+    let meters: String = METERS.iter().map(meter).collect();
+    format!("site = \"{site}\"\n{meters}")
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn at(text: &str) -> Timestamp {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn what_happened_lies_in_order_whether_the_past_is_long_or_short() {
+        let now = at("2026-11-29T10:17:00Z");
+        for hours in [0, 1, 24, 72, 400 * 24] {
+            let past = Past::new(now - SignedDuration::from_hours(hours), now).unwrap();
+            let order = [past.from, past.replaced, past.goes_on, past.next_door_ends, now];
+            assert!(order.is_sorted(), "{past:?}");
+        }
+        let year = Past::new(at("2025-11-29T10:17:00Z"), now).unwrap();
+        assert_eq!((year.replaced, year.goes_on), (at("2026-07-06T21:00:00Z"), at("2026-07-07T03:00:00Z")));
+        assert!(year.tariffs().contains("from = \"2026-08-31\""), "{}", year.tariffs());
+    }
+
+    #[test]
+    fn a_later_start_goes_on_with_the_same_past() {
+        let folder = tempfile::TempDir::new().unwrap();
+        let past = Past::new(at("2026-11-28T10:17:00Z"), at("2026-11-29T10:17:00Z")).unwrap();
+        assert_eq!(past.keep(folder.path()).unwrap(), past);
+        let later = Past::new(at("2026-12-01T00:00:00Z"), at("2026-12-02T00:00:00Z")).unwrap();
+        assert_eq!(later.keep(folder.path()).unwrap(), past);
+    }
+}
