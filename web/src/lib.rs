@@ -9,6 +9,8 @@ mod access;
 mod answers;
 mod api;
 mod assets;
+mod comparing;
+mod current;
 mod drawing;
 mod ledger;
 mod live;
@@ -24,12 +26,12 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use anyhow::Context;
-use daemon_runtime::{Reloads, SettingsError, warn_if_others_can_read};
-use meter_figures::SiteTariffs;
+use daemon_runtime::{Reloads, warn_if_others_can_read};
 use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
-use web_http::{AnswerCache, Proxies};
+use web_http::Proxies;
+
+use crate::current::{CurrentSite, Lasting};
 
 pub use access::AccessSettings;
 pub use meter_figures::{TariffSettings, TimeSettings};
@@ -38,7 +40,7 @@ pub use settings::time_zone::adopt_time_zone;
 pub use settings::{Settings, Zone};
 pub use web_http::{BasePath, Network};
 
-/// Serves until `shutdown`; users are read again at each reload.
+/// Serves until `shutdown`; the settings are read again at each reload.
 pub async fn run(
     settings: Settings,
     reloads: Reloads<Settings>,
@@ -56,10 +58,11 @@ pub async fn run(
             );
         }
     }
+    let started = settings.at_start_only();
     let web = Web::bind(settings).await?;
     tracing::info!("open http://{}/", web.address());
     daemon_runtime::ready();
-    let reloading = reloading::reload(reloads, web.access.clone());
+    let reloading = reloading::reload(reloads, &started, web.current.clone(), web.lasting.clone());
     tokio::select! {
         served = web.serve(shutdown) => served,
         never = reloading => never,
@@ -72,13 +75,22 @@ pub struct Web {
     settings: Settings,
     listener: TcpListener,
     address: SocketAddr,
-    access: Arc<access::Access>,
+    current: CurrentSite,
+    lasting: Lasting,
 }
 
 impl Web {
     /// Takes the address of the settings; port 0 is any free one.
+    ///
+    /// # Errors
+    /// Settings that are wrong, or an address that is taken.
     pub async fn bind(settings: Settings) -> anyhow::Result<Self> {
-        let access = Arc::new(access::Access::read(&settings.access)?);
+        let lasting = Lasting {
+            access: Arc::new(access::Access::read(&settings.access)?),
+            live: live::values::LiveValues::new(settings.max_meters),
+            mqtt: settings.mqtt.clone(),
+        };
+        let current = CurrentSite::new(&settings, &lasting)?;
         let listen = settings.listen;
         // Some more: who was displaced may take a moment to go.
         let connections = settings.max_connections + settings.max_connections / 4;
@@ -86,7 +98,7 @@ impl Web {
         let listener = web_http::listen(listen)
             .with_context(|| format!("listening on {listen}; is another program using it?"))?;
         let address = listener.local_addr().context("reading the address listened on")?;
-        Ok(Self { settings, listener, address, access })
+        Ok(Self { settings, listener, address, current, lasting })
     }
 
     /// Where it listens.
@@ -96,37 +108,14 @@ impl Web {
 
     /// Answers until `shutdown`.
     pub async fn serve(self, shutdown: CancellationToken) -> anyhow::Result<()> {
-        let Self { settings, listener, access, .. } = self;
-        let zone = settings.zone();
-        let disk = settings.ledger.clone();
-        let tariffs = SiteTariffs::new(&settings.currency, &settings.tariff, &settings.holidays)
-            .map_err(|error| SettingsError::new(error.to_string()))?;
-        let meters = settings::meters::SiteMeters::new(&settings.meter)?;
-        let names = settings::names::SettingNames::new(&settings);
-        let ledger = ledger::reader::LedgerReader::start(settings.ledger, zone, tariffs, meters)
-            .context("starting the ledger's thread")?;
-        let comparing = ledger::names::compare(names.clone(), ledger.clone(), shutdown.clone());
-        let pictures = pictures::Pictures::start(settings.rrd_dir, ledger.clone())
-            .context("starting the thread that draws")?;
-        let live = live::values::LiveValues::new(settings.max_meters);
-        let mqtt = settings.mqtt;
-        let listening = live::values::listen(live::values::session(&mqtt), live.clone(), shutdown.clone());
+        let Self { settings, listener, current, lasting, .. } = self;
+        let Lasting { access, live, mqtt } = lasting;
+        let listening = live::values::listen(live::values::session(&mqtt), live, shutdown.clone());
         access.stop_with(shutdown.clone());
-        let site = answers::Site {
-            names,
-            hours: ledger::hours::Hours::new(ledger.clone()),
-            series: ledger::series::SeriesStore::new(ledger.clone()),
-            kept: AnswerCache::default(),
-            workbooks: Arc::new(Semaphore::new(1)),
-            disk,
-            access,
-            mqtt,
-            ledger,
-            pictures,
-            live,
-        };
+        let comparing = comparing::compare(&current, &shutdown);
         let proxies = Proxies { base_path: settings.base_path, trusted: settings.trusted_proxies };
-        let serving = web_http::serve(listener, site, proxies, settings.max_connections, shutdown);
+        let site = current.clone();
+        let serving = web_http::serve(listener, site, proxies, settings.max_connections, shutdown.clone());
         tokio::join!(listening, serving, comparing);
         Ok(())
     }

@@ -5,7 +5,7 @@ mod site;
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -304,13 +304,41 @@ fn many_requests_at_once_are_one_login() {
     });
 }
 
-/// The program itself, ended when dropped.
-struct Program(Child);
+/// The program itself with the settings in a folder, ended when dropped.
+struct Program {
+    process: Child,
+    log: PathBuf,
+}
+
+impl Program {
+    fn start(dir: &Path) -> Self {
+        let log = dir.join("log");
+        let process = Command::new(env!("CARGO_BIN_EXE_powerpi-web"))
+            .args(["--config", "web.toml"])
+            .current_dir(dir)
+            .stderr(std::fs::File::create(&log).unwrap())
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap();
+        Self { process, log }
+    }
+
+    fn said(&self, what: &str) -> usize {
+        std::fs::read_to_string(&self.log).unwrap_or_default().matches(what).count()
+    }
+
+    fn reload(&self) {
+        let pid = rustix::process::Pid::from_raw(self.process.id().try_into().unwrap()).unwrap();
+        let before = self.said("reloaded");
+        rustix::process::kill_process(pid, rustix::process::Signal::HUP).unwrap();
+        until("it says that it reloaded", || self.said("reloaded") > before);
+    }
+}
 
 impl Drop for Program {
     fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
+        let _ = self.process.kill();
+        let _ = self.process.wait();
     }
 }
 
@@ -322,12 +350,18 @@ fn until(what: &str, mut done: impl FnMut() -> bool) {
     }
 }
 
-fn status(address: SocketAddr, path: &str, header: &Header) -> u16 {
-    let Ok(mut stream) = TcpStream::connect(address) else { return 0 };
-    let (name, value) = header;
-    write!(stream, "GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{name}: {value}\r\n\r\n").unwrap();
+fn answer(address: SocketAddr, path: &str, header: &Header) -> String {
     let mut answer = String::new();
-    let _ = stream.read_to_string(&mut answer);
+    if let Ok(mut stream) = TcpStream::connect(address) {
+        let (name, value) = header;
+        write!(stream, "GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{name}: {value}\r\n\r\n").unwrap();
+        let _ = stream.read_to_string(&mut answer);
+    }
+    answer
+}
+
+fn status(address: SocketAddr, path: &str, header: &Header) -> u16 {
+    let answer = answer(address, path, header);
     answer.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or_default()
 }
 
@@ -343,22 +377,8 @@ fn sighup_reads_users_again_and_ends_what_they_watch() {
         std::fs::write(dir.path().join("web.toml"), text).unwrap();
     };
     settings("");
-    let log = dir.path().join("log");
-    let child = Command::new(env!("CARGO_BIN_EXE_powerpi-web"))
-        .args(["--config", "web.toml"])
-        .current_dir(dir.path())
-        .stderr(std::fs::File::create(&log).unwrap())
-        .stdout(Stdio::null())
-        .spawn()
-        .unwrap();
-    let program = Program(child);
-    let said = |what: &str| std::fs::read_to_string(&log).unwrap_or_default().matches(what).count();
-    let reload = || {
-        let pid = rustix::process::Pid::from_raw(program.0.id().try_into().unwrap()).unwrap();
-        let before = said("reloaded");
-        rustix::process::kill_process(pid, rustix::process::Signal::HUP).unwrap();
-        until("it says that it reloaded", || said("reloaded") > before);
-    };
+    let program = Program::start(dir.path());
+    let reload = || program.reload();
     until("it is there", || status(address, "/", &anna()) == 200);
     let mut watching = TcpStream::connect(address).unwrap();
     let (name, value) = anna();
@@ -382,7 +402,7 @@ fn sighup_reads_users_again_and_ends_what_they_watch() {
 
     std::fs::write(dir.path().join("users.toml"), "[user.bertha]\nrole = 'empress'\n").unwrap();
     reload();
-    assert_eq!(said("not reloaded, nothing was changed"), 1);
+    assert_eq!(program.said("not reloaded, nothing was changed"), 1);
     assert_eq!(status(address, "/", &bertha), 200);
 
     write_users_anew(dir.path());
@@ -391,6 +411,39 @@ fn sighup_reads_users_again_and_ends_what_they_watch() {
     let nobody = ("Accept", "*/*".to_owned());
     assert_eq!(status(address, "/m/hq/main", &nobody), 200);
     assert_eq!(status(address, "/m/flat/cellar", &nobody), 401);
+}
+
+#[test]
+fn sighup_reads_all_settings_again_and_a_wrong_one_changes_nothing() {
+    let dir = two_meters();
+    let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let settings = |more: &str| {
+        let text = format!("listen = '{address}'\nledger = 'ledger.sqlite'\nrrd_dir = 'rrd'\n{more}\n[mqtt]\nport = 1\n");
+        std::fs::write(dir.path().join("web.toml"), text).unwrap();
+    };
+    let state = || -> serde_json::Value {
+        let answer = answer(address, "/api/v1/meters/hq/main", &("Accept", "*/*".to_owned()));
+        serde_json::from_str(answer.split_once("\r\n\r\n").unwrap().1).unwrap()
+    };
+    settings("");
+    let program = Program::start(dir.path());
+    until("it is there", || status(address, "/", &("Accept", "*/*".to_owned())) == 200);
+    assert!(state()["cost"].is_null() && state()["name"] != "Renamed", "{}", state());
+
+    let priced = "[[tariff]]\nprice_per_kwh = 0.4\n[[meter]]\nid = 'hq/main'\nname = 'Renamed'\n[[meter]]\nid = 'hq/mian'\n";
+    settings(priced);
+    program.reload();
+    assert!(state()["cost"].is_object() && state()["name"] == "Renamed", "{}", state());
+
+    settings("[[tariff]]\nprice_per_kwh = 0.4\n[[tariff]]\nprice_per_kwh = 0.5\n");
+    program.reload();
+    assert_eq!(program.said("not reloaded, nothing was changed"), 1);
+    assert_eq!(state()["name"], "Renamed");
+
+    settings("time_zone = 'Asia/Kathmandu'\nmax_connections = 77\n");
+    program.reload();
+    assert_eq!(program.said("but for time_zone, max_connections"), 1);
+    assert!(state()["cost"].is_null() && state()["name"] != "Renamed", "{}", state());
 }
 
 fn write_users_anew(dir: &Path) {

@@ -4,6 +4,5 @@ pub(crate) mod disk;
 pub(crate) mod history;
 pub(crate) mod hours;
 pub(crate) mod house;
-pub(crate) mod names;
 pub(crate) mod reader;
 pub(crate) mod series;

@@ -76,6 +76,19 @@ impl Default for Settings {
 }
 
 impl Settings {
+    /// What is read at the start only, in words to compare it by; secrets are not among them.
+    pub(crate) fn at_start_only(&self) -> Vec<(&'static str, String)> {
+        vec![
+            ("listen", self.listen.to_string()),
+            ("base_path", format!("{:?}", self.base_path)),
+            ("trusted_proxies", format!("{:?}", self.trusted_proxies)),
+            ("time_zone", format!("{:?}", self.zone().iana_name())),
+            ("max_connections", self.max_connections.to_string()),
+            ("max_meters", self.max_meters.to_string()),
+            ("[mqtt]", format!("{:?}", self.mqtt)),
+        ]
+    }
+
     /// The zone of days, months and pictures.
     pub fn zone(&self) -> TimeZone {
         self.time_zone.as_ref().map_or_else(TimeZone::system, |zone| zone.0.clone())

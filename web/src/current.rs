@@ -1,0 +1,93 @@
+//! The site as its settings are now. A reload puts another one in its place; what is being answered ends with the one
+//! before.
+
+use std::sync::{Arc, PoisonError, RwLock};
+
+use anyhow::Context;
+use daemon_runtime::{MqttSettings, SettingsError};
+use hyper::Request;
+use hyper::body::Incoming;
+use meter_figures::SiteTariffs;
+use tokio::sync::Semaphore;
+use web_http::reply::Reply;
+use web_http::{AnswerCache, Answers, RequestQuota, Visit};
+
+use crate::access::Access;
+use crate::answers::Site;
+use crate::ledger::hours::Hours;
+use crate::ledger::reader::LedgerReader;
+use crate::ledger::series::SeriesStore;
+use crate::live::values::LiveValues;
+use crate::pictures::Pictures;
+use crate::settings::Settings;
+use crate::settings::meters::SiteMeters;
+use crate::settings::names::SettingNames;
+
+/// What no reload replaces.
+#[derive(Debug, Clone)]
+pub(crate) struct Lasting {
+    /// Who may see what; it is replaced in its place.
+    pub(crate) access: Arc<Access>,
+    /// What the meters say of now.
+    pub(crate) live: LiveValues,
+    /// The broker.
+    pub(crate) mqtt: MqttSettings,
+}
+
+/// The site that answers now.
+#[derive(Debug, Clone)]
+pub(crate) struct CurrentSite(Arc<RwLock<Arc<Site>>>);
+
+impl CurrentSite {
+    /// The site of the settings of the start.
+    pub(crate) fn new(settings: &Settings, lasting: &Lasting) -> anyhow::Result<Self> {
+        Ok(Self(Arc::new(RwLock::new(Arc::new(site(settings, lasting)?)))))
+    }
+
+    /// The site that answers now.
+    pub(crate) fn get(&self) -> Arc<Site> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Puts the site of other settings in its place.
+    ///
+    /// # Errors
+    /// If they are wrong; then nothing has changed.
+    pub(crate) fn replace(&self, settings: &Settings, lasting: &Lasting) -> anyhow::Result<()> {
+        let site = Arc::new(site(settings, lasting)?);
+        lasting.access.replace(&settings.access)?;
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = site;
+        Ok(())
+    }
+}
+
+impl Answers for CurrentSite {
+    async fn answer(&self, request: Request<Incoming>, visit: Visit, quota: &RequestQuota) -> Reply {
+        self.get().answer(request, visit, quota).await
+    }
+}
+
+/// Everything answers are made from. The ledger need not be there yet.
+fn site(settings: &Settings, lasting: &Lasting) -> anyhow::Result<Site> {
+    let tariffs = SiteTariffs::new(&settings.currency, &settings.tariff, &settings.holidays)
+        .map_err(|error| SettingsError::new(error.to_string()))?;
+    let meters = SiteMeters::new(&settings.meter)?;
+    let ledger = LedgerReader::start(settings.ledger.clone(), settings.zone(), tariffs, meters)
+        .context("starting the ledger's thread")?;
+    let pictures = Pictures::start(settings.rrd_dir.clone(), ledger.clone())
+        .context("starting the thread that draws")?;
+    let Lasting { access, live, mqtt } = lasting.clone();
+    Ok(Site {
+        names: SettingNames::new(settings),
+        hours: Hours::new(ledger.clone()),
+        series: SeriesStore::new(ledger.clone()),
+        kept: AnswerCache::default(),
+        workbooks: Arc::new(Semaphore::new(1)),
+        disk: settings.ledger.clone(),
+        access,
+        mqtt,
+        ledger,
+        pictures,
+        live,
+    })
+}
