@@ -5,7 +5,7 @@
 use std::fs;
 use std::path::Path;
 
-use end_to_end::{Program, Site, run_to_end, wait_until};
+use end_to_end::{Program, Site, http_get, run_to_end, wait_until};
 use jiff::{Timestamp, ToSpan};
 use meter_messages::{MeterConstant, Minute};
 use pi_publisher::pulse_source::simulated::{Household, SimulatedSettings};
@@ -168,4 +168,53 @@ fn a_meter_replaced_while_the_server_is_away_has_both_constants() {
 fn known_total(site: &Site) -> u64 {
     let known = site.meter("hq/main").unwrap();
     site.ledger().newest(&known).unwrap().unwrap().total
+}
+
+/// Two publishers with the settings of the sample: both are recorded, and everybody is told.
+#[test]
+fn two_publishers_under_one_name_are_told_to_all_and_lose_nothing() {
+    let began = beginning();
+    let (site, _card, _daemons) = site_with_card();
+    let web = site.start("powerpi-web");
+    site.set_publisher("card", &meter(began, 0..900, 1000));
+    let settings = fs::read_to_string(site.path().join("pi-publisher.toml")).unwrap();
+    let second = settings.replace("'card'", "'.'");
+    // Another meter: it has counted before.
+    let second = second.replace("[meter.source]", "initial_total = 70000\n[meter.source]").replace("seed = 7", "seed = 8");
+    let folder = site.path().join("other");
+    fs::create_dir(&folder).unwrap();
+    fs::write(folder.join("pi-publisher.toml"), second).unwrap();
+
+    let first = site.start("pi-publisher");
+    let other = Program::start("pi-publisher", &folder);
+    let is_told = |publisher: &Program| publisher.log().contains("another publisher counts under the name");
+    wait_until("the first one is told", || is_told(&first));
+    wait_until("and the other one", || is_told(&other));
+
+    let of = |seed| {
+        let settings = SimulatedSettings { seed, ..SimulatedSettings::default() };
+        Household::new(&settings, MeterConstant::try_from(1000).unwrap()).unwrap()
+    };
+    let households = [of(7), of(8)];
+    let first_minute = began.as_second() / 60;
+    let both = |number| {
+        let minute = Minute::nearest(first_minute + number);
+        (minute, households.iter().map(|household| household.pulses_in(minute)).sum())
+    };
+    let expected: Vec<(Minute, u32)> = (0..900).map(both).collect();
+    wait_until("both are recorded", || site.recorded("hq/main") == expected);
+    let (_, trust) = http_get(site.web, "/api/v1/meters/hq/main/trust");
+    let trust: serde_json::Value = serde_json::from_str(&trust).unwrap();
+    let twice = trust["counted_twice"].as_u64().unwrap();
+    assert!((890..=900).contains(&twice), "{trust}");
+    for (path, said) in [
+        ("/m/hq/main?lang=en", "Two publishers count under the name of this meter"),
+        ("/status?lang=de", "Unter dem Namen dieses Zählers zählen zwei Geräte"),
+    ] {
+        let page = http_get(site.web, path).1;
+        assert!(page.contains(said), "{page}");
+    }
+    for program in [first, other, web] {
+        program.stop();
+    }
 }

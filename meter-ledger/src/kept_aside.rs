@@ -105,7 +105,7 @@ impl Batch<'_> {
             self.transaction()
                 .prepare_cached("UPDATE aside_of_site SET minutes = minutes - 1 WHERE site = ?1")?
                 .execute([meter.site.as_str()])?;
-            if recording == Recording::Recorded {
+            if matches!(recording, Recording::Recorded | Recording::CountedTwice) {
                 recorded.push((meter, count));
             }
         }

@@ -9,7 +9,10 @@ use rusqlite::params;
 
 use crate::error::damaged;
 use crate::reading::Stretch;
+use crate::writing::WATCHED_TWICE_S;
 use crate::{Ledger, LedgerError, RecordedMeter, rows};
+
+const MINUTES_OF_DAY: i64 = 1440;
 
 /// What was recorded and missed between a meter's first and newest minute.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,6 +38,8 @@ pub struct Trust {
     pub contradicted: u64,
     /// Minutes that their outbox no longer held when they were needed.
     pub given_up: u64,
+    /// Minutes of the newest day that two outboxes have counted, both as a whole: two publishers go by one name.
+    pub counted_twice: u64,
 }
 
 /// A time during which the line was not watched, or not all of it.
@@ -93,7 +98,19 @@ impl Ledger {
             repeated,
             contradicted,
             given_up: count("SELECT coalesce(sum(numbers), 0) FROM given_up WHERE meter = ?1")?,
+            counted_twice: self.counted_twice(meter, newest.minute)?,
         }))
+    }
+
+    /// Of the newest days all minutes are in rows.
+    fn counted_twice(&self, meter: &RecordedMeter, newest: Minute) -> Result<u64, LedgerError> {
+        let sql = "SELECT count(*) FROM (
+                       SELECT 1 FROM minute WHERE meter = ?1 AND minute > ?2
+                       GROUP BY minute HAVING count(*) > 1 AND sum(watched_s) > ?3)
+                   WHERE (SELECT count(*) FROM outbox WHERE meter = ?1) > 1";
+        let since = newest.epoch_minutes() - MINUTES_OF_DAY;
+        let mut statement = self.connection.prepare_cached(sql)?;
+        Ok(statement.query_row(params![meter.row, since, WATCHED_TWICE_S], |row| row.get(0))?)
     }
 
     /// Returns how many minutes there are.

@@ -38,6 +38,9 @@ impl OutboxMark {
     }
 }
 
+/// A minute of which outboxes have watched more than so many seconds together was counted twice.
+pub(crate) const WATCHED_TWICE_S: u64 = 90;
+
 /// How many outboxes a meter may have had: each is a row that stays.
 const MOST_OUTBOXES: u32 = 1000;
 
@@ -46,6 +49,9 @@ const MOST_OUTBOXES: u32 = 1000;
 pub enum Recording {
     /// It is in the ledger with this batch.
     Recorded,
+    /// It is, too; but another outbox has counted the same minute, both more than half of it. One meter's line is
+    /// watched by one publisher: two of them go by the same name.
+    CountedTwice,
     /// The same was already there.
     AlreadyRecorded,
     /// The same was already there, from an outbox that the meter used before: its
@@ -224,6 +230,7 @@ impl Batch<'_> {
             Some(known) => known.to_vec(),
             None => rows::unpacked(&self.transaction, meter_row, minute..minute + 1)?,
         };
+        let is_counted_twice = known.iter().any(|known| is_counted_twice(known, &row));
         let same = known.iter().filter_map(|known| same(known, &row));
         if let Some(same) = same.min_by_key(|same| matches!(same, Recording::Contradiction { .. })) {
             let again = self.again.entry(meter_row).or_default();
@@ -236,7 +243,7 @@ impl Batch<'_> {
         if !self.late.insert(&self.transaction, meter_row, row)? {
             outbox_minute::insert(&self.transaction, meter_row, &row)?;
         }
-        Ok(Recording::Recorded)
+        Ok(if is_counted_twice { Recording::CountedTwice } else { Recording::Recorded })
     }
 
     /// The minutes of an outbox that are recorded beyond its mark, with their numbers, in order.
@@ -351,6 +358,12 @@ fn same(known: &OutboxMinute, row: &OutboxMinute) -> Option<Recording> {
     let is_counted_on = known.total_before() == row.total_before();
     let overlap = known.watched_s.saturating_add(row.watched_s) > 60;
     (is_counted_on && overlap).then_some(Recording::Contradiction { kept: known.pulses })
+}
+
+/// Whether two outboxes have watched more of a minute than it has, beyond what a change of publishers explains.
+fn is_counted_twice(known: &OutboxMinute, row: &OutboxMinute) -> bool {
+    known.outbox != row.outbox
+        && u64::from(known.watched_s) + u64::from(row.watched_s) > WATCHED_TWICE_S
 }
 
 /// Minutes ascend with their numbers, so those beyond the mark lie after its minute. What other outboxes of the meter

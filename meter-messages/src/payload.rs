@@ -254,6 +254,10 @@ pub struct Mark {
     /// fills it, the copy or what it was copied from, has to start a new one. Older recorders do not say it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub set_back: bool,
+    /// Whether another outbox counts the same minutes as this one: two publishers go by the name of one meter. Both are
+    /// recorded, and added up. Older recorders do not say it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub rival: bool,
     /// Which recorder says it: a number that it draws when it starts. A mark that is repeated asks for what comes
     /// after it; that of another recorder does not. Older recorders do not say it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -263,7 +267,8 @@ pub struct Mark {
 impl Mark {
     /// One that asks for nothing.
     pub fn new(outbox: OutboxId, seq: u64, minute: Option<Minute>) -> Self {
-        Self { outbox, seq, minute, missing: Vec::new(), lost: Vec::new(), set_back: false, recorder: None }
+        let (missing, lost) = (Vec::new(), Vec::new());
+        Self { outbox, seq, minute, missing, lost, set_back: false, rival: false, recorder: None }
     }
 }
 

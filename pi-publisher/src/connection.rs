@@ -55,9 +55,16 @@ pub(crate) async fn run(publisher: &Publisher, shutdown: &CancellationToken) {
             (home_assistant::STATUS_TOPIC.to_owned(), QoS::AtMostOnce),
         ],
         last_words: Some(offline),
-        ..MqttSession::new(&publisher.mqtt, &format!("powerpi-{}", publisher.site))
+        ..MqttSession::new(&publisher.mqtt, &client_id(publisher))
     };
     session.run(shutdown, async |connection| serve(publisher, connection).await).await;
+}
+
+/// The same after a restart, so that the broker ends what is left of the connection before; another one for another
+/// publisher of the site, so that they do not end each other's.
+fn client_id(publisher: &Publisher) -> String {
+    let outbox = publisher.meters.first().map(|meter| format!("-{}", meter.outbox));
+    format!("powerpi-{}{}", publisher.site, outbox.unwrap_or_default())
 }
 
 /// One connection, up to its end.
@@ -140,7 +147,12 @@ async fn listen(
             Ok(mark) if mark.outbox != meter.outbox => {
                 tracing::debug!(outbox = %mark.outbox, "a mark for another outbox");
             }
-            Ok(mark) => hear(publisher, meter, mark, &marks[meter.place]).await?,
+            Ok(mark) => {
+                if mark.rival {
+                    warn_of_rival(&meter.meter);
+                }
+                hear(publisher, meter, mark, &marks[meter.place]).await?;
+            }
             Err(error) => {
                 static PACE: LogPace = LogPace::new();
                 if let Some(left_out) = PACE.due() {
@@ -148,6 +160,14 @@ async fn listen(
                 }
             }
         }
+    }
+}
+
+/// Both are recorded: the reading and all sums are those of two meters.
+fn warn_of_rival(meter: &Meter) {
+    static PACE: LogPace = LogPace::new();
+    if let Some(left_out) = PACE.due() {
+        tracing::error!(%meter, left_out, "another publisher counts under the name of this meter; both are added up: give one of them another site or id");
     }
 }
 

@@ -318,7 +318,8 @@ impl Bookkeeping {
             let Some(progress) = state.outboxes.get(&outbox) else { continue };
             let missing = if names_missing { progress.missing() } else { Vec::new() };
             let (lost, recorder) = (progress.lost().to_vec(), Some(self.id));
-            let message = Mark { missing, lost, recorder, ..progress.mark.to_message() };
+            let rival = state.has_rival(&progress.mark);
+            let message = Mark { missing, lost, rival, recorder, ..progress.mark.to_message() };
             let said = if state.current == outbox { &mut current } else { &mut others };
             said.push((meter.clone(), message));
             self.marks.said((meter, outbox), progress.mark.mark_seq, now);

@@ -59,14 +59,25 @@ pub(crate) struct MeterState {
     info_received: Option<u64>,
     /// Whether its `info` has not come yet, over any connection.
     pub(crate) is_unheard: bool,
+    /// The newest minute that two outboxes have counted.
+    counted_twice: Option<Minute>,
 }
+
+/// For so long after a minute that was counted twice marks say so.
+const RIVALS_FOR_MINUTES: i64 = 10;
 
 impl MeterState {
     /// With its current outbox.
     pub(crate) fn new(progress: Progress) -> Self {
         let current = progress.mark.outbox.clone();
         let outboxes = HashMap::from([(current.clone(), progress)]);
-        Self { outboxes, current, info_received: None, is_unheard: false }
+        Self { outboxes, current, info_received: None, is_unheard: false, counted_twice: None }
+    }
+
+    /// Whether another outbox counts what the one of a mark does.
+    pub(crate) fn has_rival(&self, mark: &OutboxMark) -> bool {
+        let since = |twice: Minute| Some(mark.mark_minute?.epoch_minutes() - twice.epoch_minutes());
+        self.counted_twice.and_then(since).is_some_and(|minutes| minutes.abs() <= RIVALS_FOR_MINUTES)
     }
 
     /// How many runs of numbers beyond the marks of its outboxes are remembered.
@@ -383,6 +394,11 @@ impl<'known> Tally<'known> {
         } else {
             match batch.record(&progress.mark, &count)? {
                 Recording::Recorded => pictures::add(&mut self.recorded, &meter, &count),
+                Recording::CountedTwice => {
+                    pictures::add(&mut self.recorded, &meter, &count);
+                    state.counted_twice = state.counted_twice.max(Some(count.minute));
+                    warn_of_rivals(&meter, &count);
+                }
                 // Its number may be one of the other outbox.
                 Recording::OfAnotherOutbox if !says_outbox => return Ok(Ok(())),
                 Recording::OfAnotherOutbox => _ = self.untold.insert((meter.clone(), outbox.clone())),
@@ -491,6 +507,14 @@ fn warn_of_the_future(meter: &Meter, count: &PulseCount) {
     if let Some(left_out) = PACE.due() {
         let minute = count.minute;
         tracing::warn!(%meter, %minute, left_out, "more than a day ahead of this clock; kept aside until its time has come");
+    }
+}
+
+fn warn_of_rivals(meter: &Meter, count: &PulseCount) {
+    static PACE: LogPace = LogPace::new();
+    if let Some(left_out) = PACE.due() {
+        let minute = count.minute;
+        tracing::error!(%meter, %minute, left_out, "two publishers count under the name of this meter; both are recorded and added up: give one of them another site or id");
     }
 }
 

@@ -20,6 +20,8 @@ pub(crate) struct TrustState {
     repeated: u64,
     contradicted: u64,
     given_up: u64,
+    /// Of the newest day: minutes that two publishers have counted.
+    counted_twice: u64,
 }
 
 /// A time that was not watched.
@@ -59,6 +61,7 @@ impl From<&Trust> for TrustState {
             repeated: trust.repeated,
             contradicted: trust.contradicted,
             given_up: trust.given_up,
+            counted_twice: trust.counted_twice,
         }
     }
 }

@@ -8,6 +8,7 @@ use meter_ledger::KeptAside;
 use meter_messages::{Diag, Info, Status};
 
 use super::Frame;
+use super::trust::counted_twice;
 use crate::live::holdings::Holding;
 use crate::texts::Texts;
 
@@ -17,6 +18,8 @@ pub(crate) struct PublisherView {
     path: String,
     state: &'static str,
     class: &'static str,
+    /// What is said if another one counts under its meter's name.
+    counted_twice: Option<String>,
     last_minute: String,
     /// Minutes that are not recorded yet, if there are any.
     kept_aside: Option<String>,
@@ -39,7 +42,9 @@ impl PublisherView {
         zone: &TimeZone,
     ) -> Self {
         let unknown = || "–".to_owned();
+        let counted_twice = figures.trust.as_ref().and_then(|trust| counted_twice(trust, texts));
         let (state, class) = match status {
+            Some(Status::Online) if counted_twice.is_some() => (texts.online, "bad"),
             Some(Status::Online) => (texts.online, "good"),
             Some(Status::Offline) => (texts.gone, "bad"),
             None => (texts.unknown, ""),
@@ -57,6 +62,7 @@ impl PublisherView {
             other => other.to_owned(),
         };
         Self {
+            counted_twice,
             name: figures.meter.name.clone(),
             path: figures.meter.meter.to_string(),
             state,

@@ -14,6 +14,8 @@ pub(crate) struct TrustView {
     pub(crate) before: Option<String>,
     /// The newest gaps.
     pub(crate) gaps: Vec<GapView>,
+    /// What is said if two publishers count under its name.
+    pub(crate) counted_twice: Option<String>,
 }
 
 /// One gap.
@@ -46,6 +48,17 @@ impl TrustView {
                 texts.gap_reason(newest.reason)
             )
         });
-        Self { since: moment(trust.whole_since), before, gaps: trust.newest_gaps.iter().map(gap).collect() }
+        Self {
+            since: moment(trust.whole_since),
+            before,
+            gaps: trust.newest_gaps.iter().map(gap).collect(),
+            counted_twice: counted_twice(trust, texts),
+        }
     }
+}
+
+/// What is said if two publishers count under a meter's name.
+pub(super) fn counted_twice(trust: &Trust, texts: &Texts) -> Option<String> {
+    let minutes = texts.number(trust.counted_twice as f64, 0);
+    (trust.counted_twice > 0).then(|| texts.counted_twice.replace("{n}", &minutes))
 }

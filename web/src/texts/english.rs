@@ -131,6 +131,7 @@ pub(super) static TEXTS: Texts = Texts {
     recorded: "Recorded",
     pulses: "Pulses",
     whole_since: "Every pulse recorded since",
+    counted_twice: "Two publishers count under the name of this meter, and both are added up: {n} minutes of the last 24 hours. Give one of them another site or id in its settings.",
     gaps: ("gap", "gaps"),
     gaps_since: "since",
     newest_gap: "the last one",

@@ -132,6 +132,7 @@ pub(super) static TEXTS: Texts = Texts {
     recorded: "Erfasst",
     pulses: "Impulse",
     whole_since: "Lückenlos seit",
+    counted_twice: "Unter dem Namen dieses Zählers zählen zwei Geräte, und beide werden zusammengezählt: {n} Minuten der letzten 24 Stunden. Eines von beiden braucht in seinen Einstellungen einen anderen Standort oder eine andere id.",
     gaps: ("Lücke", "Lücken"),
     gaps_since: "seit",
     newest_gap: "die letzte",

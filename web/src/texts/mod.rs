@@ -93,6 +93,8 @@ pub(crate) struct Texts {
     pub(crate) pulses: &'static str,
     /// Before the time since which nothing is missing.
     pub(crate) whole_since: &'static str,
+    /// Where two publishers count under the name of one meter; `{n}` is how many minutes of the newest day.
+    pub(crate) counted_twice: &'static str,
     /// Counted: one gap, and more.
     pub(crate) gaps: (&'static str, &'static str),
     /// Between the number of gaps and the first day.
