@@ -30,6 +30,11 @@ for binary in $binaries; do
     [ "$binary" = powerpi ] || install -D -m 644 "$settings" "$root/etc/powerpi/$binary.toml"
     [ "$binary" = powerpi ] || install -D -m 644 "deploy/systemd/$binary.service" "$root/lib/systemd/system/$binary.service"
 done
+if [ "$package" = powerpi-server ]; then
+    for unit in powerpi-backup.service powerpi-backup.timer; do
+        install -D -m 644 "deploy/systemd/$unit" "$root/lib/systemd/system/$unit"
+    done
+fi
 install -D -m 644 "deploy/systemd/$package.sysusers" "$root/usr/lib/sysusers.d/$package.conf"
 install -D -m 644 "deploy/systemd/$package.tmpfiles" "$root/usr/lib/tmpfiles.d/$package.conf"
 if [ "$package" = powerpi-pi ]; then

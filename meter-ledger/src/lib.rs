@@ -6,6 +6,7 @@
 //! disk. Minutes are kept as they were counted, in whole pulses: the newest in a row each, those of days that
 //! are over in one row a day.
 
+mod backup;
 mod check;
 mod constants;
 mod days;
@@ -31,6 +32,7 @@ use std::path::Path;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, Transaction};
 
+pub use backup::{CopyError, Unsound, check_copy, is_unused};
 pub use check::{Fault, FaultKind, MeterToCheck};
 pub use error::LedgerError;
 pub use kept_aside::{KeepingAside, KeptAside};

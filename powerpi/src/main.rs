@@ -1,5 +1,6 @@
 //! `powerpi`: the operator's command.
 
+mod backup;
 mod daemons;
 mod demo;
 mod history;
@@ -29,6 +30,12 @@ enum Command {
     Passwd(passwd::Options),
     /// Lists what the ledger holds, or checks whether it is sound, while everything runs
     Ledger(ledger::Options),
+    /// Takes a backup of everything that makes a server, while it runs
+    Backup(backup::BackupOptions),
+    /// Puts a backup back, on this server or a new one
+    Restore(backup::RestoreOptions),
+    /// Reads a backup and compares it with its checksums
+    Verify(backup::VerifyOptions),
 }
 
 fn main() -> ExitCode {
@@ -39,6 +46,9 @@ fn main() -> ExitCode {
         }
         Command::Passwd(options) => passwd::run(&options),
         Command::Ledger(options) => ledger::run(&options),
+        Command::Backup(options) => backup::backup(&options),
+        Command::Restore(options) => backup::restore(&options),
+        Command::Verify(options) => backup::verify(&options),
     };
     if let Err(error) = &outcome {
         eprintln!("powerpi: {error:#}");

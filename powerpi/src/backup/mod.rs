@@ -1,0 +1,53 @@
+//! `powerpi backup`, `restore` and `verify`: everything that makes a server, in one file, while it runs.
+//!
+//! That is the ledger, the alarms' state, all settings with users, certificates and secrets. RRD files are made anew
+//! from the ledger, and the broker's store heals with the next connections.
+
+mod archive;
+mod contents;
+mod owners;
+mod restoring;
+mod server;
+mod taking;
+
+use std::path::PathBuf;
+
+use anyhow::Context;
+use indicatif::{HumanBytes, ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+pub(crate) use self::restoring::{RestoreOptions, restore};
+pub(crate) use self::taking::{BackupOptions, backup};
+
+/// The command line of `verify`.
+#[derive(clap::Args)]
+pub(crate) struct VerifyOptions {
+    /// The backup
+    file: PathBuf,
+}
+
+/// Reads a whole backup and compares all of it with its checksums.
+///
+/// # Errors
+/// What is wrong with it.
+pub(crate) fn verify(options: &VerifyOptions) -> anyhow::Result<()> {
+    let contents = archive::verify(&options.file)
+        .with_context(|| format!("{} is no sound backup", options.file.display()))?;
+    println!("Taken {} by powerpi {}.", contents.taken, contents.powerpi);
+    for file in &contents.files {
+        println!("{:>12}  {}", HumanBytes(file.bytes).to_string(), file.path);
+    }
+    println!("All files agree with their checksums.");
+    Ok(())
+}
+
+/// A bar of bytes; none in a file or pipe.
+fn bar(bytes: u64, doing: &'static str) -> ProgressBar {
+    let bar = ProgressBar::new(bytes).with_message(doing);
+    if !std::io::IsTerminal::is_terminal(&std::io::stderr()) {
+        bar.set_draw_target(ProgressDrawTarget::hidden());
+    }
+    if let Ok(style) = ProgressStyle::with_template("{msg} {wide_bar:.green/dim} {bytes} of {total_bytes}") {
+        bar.set_style(style);
+    }
+    bar
+}

@@ -1,0 +1,115 @@
+//! Where a server keeps what: its settings say so.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use toml_edit::{DocumentMut, Item, Value};
+
+/// A file that settings name belongs to the server if it is no larger: a certificate, a list of users.
+const LARGEST_NAMED: u64 = 1 << 20;
+
+/// A server below a folder: `/`, or the root of another machine's disk.
+#[derive(Debug, Clone)]
+pub(super) struct Server {
+    root: PathBuf,
+    settings: Vec<(PathBuf, DocumentMut)>,
+}
+
+impl Server {
+    /// Reads its settings.
+    ///
+    /// # Errors
+    /// If one of them is no TOML.
+    pub(super) fn read(root: &Path) -> anyhow::Result<Self> {
+        let mut settings = Vec::new();
+        for file in files_in(&root.join("etc/powerpi")) {
+            if file.extension().is_some_and(|ending| ending == "toml") {
+                let text = std::fs::read_to_string(&file).with_context(|| format!("reading {}", file.display()))?;
+                let parsed = text.parse().with_context(|| format!("reading {}", file.display()))?;
+                settings.push((file, parsed));
+            }
+        }
+        Ok(Self { root: root.to_owned(), settings })
+    }
+
+    /// A path of the server as it is here.
+    pub(super) fn here(&self, path: &str) -> PathBuf {
+        self.root.join(path.trim_start_matches('/'))
+    }
+
+    /// The ledger, without the slash at its beginning.
+    pub(super) fn ledger(&self) -> String {
+        self.path("powerpi-recorder.toml", "ledger", "/var/lib/powerpi/recorder/ledger.sqlite")
+    }
+
+    /// The folder of RRD files.
+    pub(super) fn rrd_dir(&self) -> String {
+        self.path("powerpi-recorder.toml", "rrd_dir", "/var/lib/powerpi/recorder/rrd")
+    }
+
+    fn path(&self, file: &str, key: &str, usual: &str) -> String {
+        let settings = self.settings.iter().find(|(path, _)| path.ends_with(file));
+        let set = settings.and_then(|(_, settings)| settings.get(key)?.as_str());
+        set.unwrap_or(usual).trim_start_matches('/').to_owned()
+    }
+
+    /// All files but the ledger, without the slash at their beginning: settings, secrets, what settings name, and the
+    /// alarms' state.
+    pub(super) fn small_files(&self) -> BTreeSet<String> {
+        let mut found: Vec<PathBuf> = files_in(&self.root.join("etc/powerpi"));
+        let is_ours = |file: &PathBuf| {
+            let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            name.starts_with("powerpi-") || name.starts_with("pi-publisher")
+        };
+        found.extend(files_in(&self.root.join("etc/credstore")).into_iter().filter(is_ours));
+        let state = self.path("powerpi-alarms.toml", "state_file", "/var/lib/powerpi/alarms/alarms.json");
+        found.push(self.here(&state));
+        let mut named = Vec::new();
+        self.settings.iter().for_each(|(_, settings)| absolute_paths(settings.as_item(), &mut named));
+        found.extend(named.iter().map(|path| self.here(path)).filter(|path| is_small_file(path)));
+        let below = |path: &PathBuf| Some(path.strip_prefix(&self.root).ok()?.to_str()?.to_owned());
+        let ledger = self.ledger();
+        found.iter().filter(|path| path.is_file()).filter_map(below).filter(|path| *path != ledger).collect()
+    }
+}
+
+fn is_small_file(path: &Path) -> bool {
+    let is_database = path.extension().is_some_and(|ending| ending == "sqlite");
+    !is_database && path.metadata().is_ok_and(|data| data.is_file() && data.len() <= LARGEST_NAMED)
+}
+
+/// Everything in settings that is an absolute path.
+fn absolute_paths(item: &Item, found: &mut Vec<String>) {
+    match item {
+        Item::Value(value) => value_paths(value, found),
+        Item::Table(table) => table.iter().for_each(|(_, item)| absolute_paths(item, found)),
+        Item::ArrayOfTables(tables) => {
+            tables.iter().flat_map(|table| table.iter()).for_each(|(_, item)| absolute_paths(item, found));
+        }
+        Item::None => {}
+    }
+}
+
+fn value_paths(value: &Value, found: &mut Vec<String>) {
+    match value {
+        Value::String(text) if text.value().starts_with('/') => found.push(text.value().clone()),
+        Value::Array(values) => values.iter().for_each(|value| value_paths(value, found)),
+        Value::InlineTable(table) => table.iter().for_each(|(_, value)| value_paths(value, found)),
+        _ => {}
+    }
+}
+
+/// The files in a folder and those below it, in order; none if it is not there.
+fn files_in(folder: &Path) -> Vec<PathBuf> {
+    let Ok(entries) = std::fs::read_dir(folder) else { return Vec::new() };
+    let mut found = Vec::new();
+    for path in entries.flatten().map(|entry| entry.path()) {
+        match path.is_dir() {
+            true => found.extend(files_in(&path)),
+            false => found.push(path),
+        }
+    }
+    found.sort();
+    found
+}

@@ -1,0 +1,112 @@
+//! `powerpi backup`.
+
+use std::fs::{DirBuilder, File, OpenOptions};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+use indicatif::HumanBytes;
+use meter_ledger::Ledger;
+
+use super::contents::{BackedUp, Contents};
+use super::owners::Names;
+use super::server::Server;
+use super::{archive, bar};
+
+/// How backups are called, around the moment they were taken.
+const NAME: (&str, &str) = ("powerpi-", ".tar.gz");
+
+/// The command line.
+#[derive(clap::Args)]
+pub(crate) struct BackupOptions {
+    /// The folder for backups
+    #[arg(long, value_name = "DIR", default_value = "/var/backups/powerpi")]
+    to: PathBuf,
+    /// How many backups stay in the folder; older ones are deleted
+    #[arg(long, value_name = "NUMBER", default_value = "14", value_parser = clap::value_parser!(u32).range(1..))]
+    keep: u32,
+    /// The root of the server's files
+    #[arg(long, value_name = "DIR", default_value = "/")]
+    root: PathBuf,
+}
+
+/// Takes a backup while everything runs.
+///
+/// # Errors
+/// If there is no ledger, or something cannot be read or written.
+pub(crate) fn backup(options: &BackupOptions) -> anyhow::Result<()> {
+    let server = Server::read(&options.root)?;
+    std::fs::create_dir_all(&options.to).with_context(|| format!("creating {}", options.to.display()))?;
+    // A copy of the ledger needs as much room as the ledger, and better there than where it may fill up.
+    let (work, _alone) = work_in(&options.to).with_context(|| format!("writing into {}", options.to.display()))?;
+    let copy = work.join("ledger.sqlite");
+    let ledger = server.ledger();
+    Ledger::open_read_only(&server.here(&ledger))?.copy_to(&copy).context("copying the ledger")?;
+
+    let open = |path: &str| {
+        let path = if path == ledger { copy.clone() } else { server.here(path) };
+        File::open(&path).with_context(|| format!("reading {}", path.display()))
+    };
+    let names = ["etc/passwd", "etc/group"].map(|file| Names::read(&options.root.join(file)));
+    let paths = std::iter::once(ledger.clone()).chain(server.small_files());
+    let files = paths.map(|path| backed_up(path, &server, &names, &open)).collect::<anyhow::Result<Vec<_>>>()?;
+    let taken = daemon_runtime::now();
+    let contents = Contents { taken, powerpi: env!("CARGO_PKG_VERSION").into(), files };
+
+    let part = work.join("backup");
+    let to = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&part)?;
+    let bar = bar(contents.files.iter().map(|file| file.bytes).sum(), "packing");
+    archive::write(to, &contents, &bar, |file| open(&file.path))?;
+    bar.finish_and_clear();
+    let name = options.to.join(format!("{}{}{}", NAME.0, taken.strftime("%Y%m%dT%H%M%SZ"), NAME.1));
+    std::fs::rename(&part, &name).with_context(|| format!("writing {}", name.display()))?;
+    File::open(&options.to)?.sync_all()?;
+    std::fs::remove_dir_all(&work).with_context(|| format!("deleting {}", work.display()))?;
+    let bytes = HumanBytes(name.metadata()?.len());
+    println!("{}: {} files, {bytes}", name.display(), contents.files.len());
+    forget_old(&options.to, options.keep as usize)
+}
+
+/// A folder for what is not finished, emptied of what a try that was killed has left; and what keeps others out of it.
+fn work_in(folder: &Path) -> anyhow::Result<(PathBuf, File)> {
+    let alone = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(folder.join(".lock"))?;
+    if alone.try_lock().is_err() {
+        bail!("another backup is being taken");
+    }
+    let work = folder.join(".taking");
+    if work.exists() {
+        std::fs::remove_dir_all(&work)?;
+    }
+    DirBuilder::new().mode(0o700).create(&work)?;
+    Ok((work, alone))
+}
+
+fn backed_up(
+    path: String,
+    server: &Server,
+    [users, groups]: &[Names; 2],
+    open: impl Fn(&str) -> anyhow::Result<File>,
+) -> anyhow::Result<BackedUp> {
+    let (sha256, bytes) = archive::sha256(open(&path)?).with_context(|| format!("reading {path}"))?;
+    // Of the ledger, too, and not of its copy.
+    let data = server.here(&path).metadata()?;
+    let (owner, group) = (users.name(data.uid()), groups.name(data.gid()));
+    Ok(BackedUp { path, bytes, sha256, mode: data.mode() & 0o777, owner, group })
+}
+
+/// Deletes the oldest backups beyond so many; nothing else that lies in the folder.
+fn forget_old(folder: &Path, keep: usize) -> anyhow::Result<()> {
+    let is_one = |name: &str| {
+        let taken = name.strip_prefix(NAME.0).and_then(|name| name.strip_suffix(NAME.1));
+        taken.is_some_and(|taken| taken.len() == "20261129T030000Z".len() && taken.ends_with('Z'))
+    };
+    let names = std::fs::read_dir(folder)?.flatten().filter_map(|entry| entry.file_name().into_string().ok());
+    let mut backups: Vec<String> = names.filter(|name| is_one(name)).collect();
+    // Their names sort by time.
+    backups.sort();
+    for old in &backups[..backups.len().saturating_sub(keep)] {
+        std::fs::remove_file(folder.join(old)).with_context(|| format!("deleting {old}"))?;
+        println!("deleted {old}");
+    }
+    Ok(())
+}
