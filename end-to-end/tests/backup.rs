@@ -100,7 +100,10 @@ fn what_is_backed_up_while_it_runs_comes_back() {
     let file = backed_up(&said);
     assert_eq!(fs::metadata(server.site.path().join(&file)).unwrap().permissions().mode() & 0o777, 0o600);
     let (sound, said) = server.powerpi(&["verify", &file]);
-    assert!(sound && said.contains("All files agree") && said.contains("etc/ssl/powerpi/broker.crt"), "{said}");
+    assert!(
+        sound && said.contains("All files agree") && said.contains("etc/ssl/powerpi/broker.crt"),
+        "{said}"
+    );
     assert!(!said.contains("other.key"), "{said}");
 
     // On an empty server, what was recorded then is there.
@@ -161,7 +164,9 @@ fn a_damaged_backup_is_refused_and_old_ones_are_deleted() {
     for damaged in [cut, turned, b"no backup at all".to_vec(), Vec::new()] {
         let path = server.site.path().join("damaged.tar.gz");
         fs::write(&path, damaged).unwrap();
-        for arguments in [vec!["verify", "damaged.tar.gz"], vec!["restore", "damaged.tar.gz", "--root", "root"]] {
+        for arguments in
+            [vec!["verify", "damaged.tar.gz"], vec!["restore", "damaged.tar.gz", "--root", "root"]]
+        {
             let (done, said) = server.powerpi(&arguments);
             assert!(!done && said.contains("is no sound backup"), "{said}");
         }

@@ -180,7 +180,9 @@ fn two_publishers_under_one_name_are_told_to_all_and_lose_nothing() {
     let settings = fs::read_to_string(site.path().join("pi-publisher.toml")).unwrap();
     let second = settings.replace("'card'", "'.'");
     // Another meter: it has counted before.
-    let second = second.replace("[meter.source]", "initial_total = 70000\n[meter.source]").replace("seed = 7", "seed = 8");
+    let second = second
+        .replace("[meter.source]", "initial_total = 70000\n[meter.source]")
+        .replace("seed = 7", "seed = 8");
     let folder = site.path().join("other");
     fs::create_dir(&folder).unwrap();
     fs::write(folder.join("pi-publisher.toml"), second).unwrap();

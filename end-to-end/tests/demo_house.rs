@@ -34,8 +34,7 @@ const METERS: [(&str, MeterOf); 10] = [
 ];
 
 /// What of them flows where electricity does.
-const ELECTRIC: [&str; 8] =
-    ["feed-in", "heat-pump", "kiln", "laser", "main", "panels", "spare", "workshop"];
+const ELECTRIC: [&str; 8] = ["feed-in", "heat-pump", "kiln", "laser", "main", "panels", "spare", "workshop"];
 
 /// When things happened, as the demo wrote it down.
 struct Past {
@@ -108,7 +107,11 @@ impl Demo {
             demo.recorded.insert(name.to_owned(), minutes);
         }
         let next_door = pulses(&ledger, "next-door/main");
-        assert_eq!(*next_door.last_key_value().unwrap().0, demo.past.next_door_ends - 1, "it was switched off");
+        assert_eq!(
+            *next_door.last_key_value().unwrap().0,
+            demo.past.next_door_ends - 1,
+            "it was switched off"
+        );
         demo
     }
 
@@ -198,7 +201,8 @@ impl Demo {
     fn check_period(&self, kind: &str, days: Range<Date>, name: &str) {
         let span = self.minutes(days);
         let state = self.json(&format!("/api/v1/sites/home/{kind}/{name}"));
-        let medium = |name: &str| state["media"].as_array().unwrap().iter().find(|it| it["medium"] == name).unwrap();
+        let medium =
+            |name: &str| state["media"].as_array().unwrap().iter().find(|it| it["medium"] == name).unwrap();
         let of = medium("electricity");
         let near = |what: &str, found: &Value, expected: f64| {
             let value = found.as_f64().unwrap_or_else(|| panic!("{kind} {name}: {what} is {found}"));
@@ -230,8 +234,11 @@ impl Demo {
         let cost = of["cost"].as_f64().unwrap();
         let expected = self.cost(&span);
         assert!((cost - expected).abs() < 0.0051, "{kind} {name} costs {cost}, not {expected}");
-        let main = self.json(&format!("/api/v1/meters/home/main/energy?step={kind}&from={}&to={}",
-            self.local(span.start).date(), self.local(span.end).date()));
+        let main = self.json(&format!(
+            "/api/v1/meters/home/main/energy?step={kind}&from={}&to={}",
+            self.local(span.start).date(),
+            self.local(span.end).date()
+        ));
         near("the main meter's row", &main["rows"][0]["kwh"], sum("main").unwrap());
     }
 

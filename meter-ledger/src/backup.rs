@@ -39,7 +39,7 @@ impl Ledger {
 /// Whether a file that nobody uses is a sound ledger, of this version's format or an older one.
 pub fn check_copy(path: &Path) -> Result<(), Unsound> {
     let copy = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
-    let says = |what| copy.pragma_query_value(None, what, |row| row.get::<_, i64>(0));
+    let says = |what: &str| copy.pragma_query_value(None, what, |row| row.get::<_, i64>(0));
     if says("application_id")? != i64::from(LEDGER.application_id) {
         return Err(Unsound::NoLedger);
     }

@@ -362,8 +362,7 @@ fn same(known: &OutboxMinute, row: &OutboxMinute) -> Option<Recording> {
 
 /// Whether two outboxes have watched more of a minute than it has, beyond what a change of publishers explains.
 fn is_counted_twice(known: &OutboxMinute, row: &OutboxMinute) -> bool {
-    known.outbox != row.outbox
-        && u64::from(known.watched_s) + u64::from(row.watched_s) > WATCHED_TWICE_S
+    known.outbox != row.outbox && u64::from(known.watched_s) + u64::from(row.watched_s) > WATCHED_TWICE_S
 }
 
 /// Minutes ascend with their numbers, so those beyond the mark lie after its minute. What other outboxes of the meter

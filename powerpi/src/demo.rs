@@ -96,7 +96,7 @@ impl Demo<'_> {
             let before = self.publisher("pi-publisher-before", "", &past.first_publisher())?;
             let next_door = self.publisher("pi-publisher-next-door", "next-door", &past.next_door())?;
             for (program, settings) in [&before, &next_door] {
-                daemons.start(program, settings).await?;
+                daemons.start(*program, settings).await?;
             }
             self.watch(&past.before(), past.from, daemons).await?;
             for (_, settings) in [&before, &next_door] {
@@ -171,7 +171,8 @@ impl Demo<'_> {
     /// Writes a publisher's settings; its state lies in a folder of the demo's, or in that itself.
     fn publisher(&self, file: &str, folder: &str, meters: &str) -> anyhow::Result<Settings> {
         let state = self.dir.join(folder);
-        std::fs::create_dir_all(&state).with_context(|| format!("creating the folder {}", state.display()))?;
+        std::fs::create_dir_all(&state)
+            .with_context(|| format!("creating the folder {}", state.display()))?;
         let text = |path: PathBuf| toml_text(&path.display().to_string());
         let (run, state, mqtt) = (text(state.join("run")), text(state), self.mqtt());
         let settings = format!("state_dir = {state}\nruntime_dir = {run}\n{meters}{mqtt}");

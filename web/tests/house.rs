@@ -151,8 +151,13 @@ fn the_page_shows_a_tree_and_a_table_in_both_languages() {
     // A site's are all there are here.
     let of_site = site.get(&format!("/s/hq/day/{DAY}?lang=en")).text();
     assert!(of_site.contains("Balance hq · Thursday, 20 November 2025") && of_site.contains("27.600"));
-    assert!(of_site.contains("href=\"/s/hq/hour/2025-11-20T") && of_site.contains("/api/v1/sites/hq/energy.csv"));
-    assert_eq!((site.get("/s/hq").status, site.get("/s/barn").status, site.get("/s/hq/").status), (200, 404, 404));
+    assert!(
+        of_site.contains("href=\"/s/hq/hour/2025-11-20T") && of_site.contains("/api/v1/sites/hq/energy.csv")
+    );
+    assert_eq!(
+        (site.get("/s/hq").status, site.get("/s/barn").status, site.get("/s/hq/").status),
+        (200, 404, 404)
+    );
     assert_eq!(site.get("/site").status, 200);
     let picked = site.get(&format!("/site/go?kind=month&date={DAY}"));
     assert_eq!((picked.status, picked.header("location")), (303, "/site/month/2025-11"));

@@ -133,7 +133,14 @@ fn each_of_two_hours_alike_has_its_page() {
 
 /// The days around which clocks are set in some zone in 2026, and the one with which the bill's month begins.
 const AWKWARD_DAYS: [&str; 8] = [
-    "2026-03-08", "2026-03-29", "2026-04-05", "2026-05-17", "2026-09-27", "2026-10-04", "2026-10-25", "2026-11-01",
+    "2026-03-08",
+    "2026-03-29",
+    "2026-04-05",
+    "2026-05-17",
+    "2026-09-27",
+    "2026-10-04",
+    "2026-10-25",
+    "2026-11-01",
 ];
 
 /// Another price since a day, and another one from each noon on; what is paid for a month begins with the 17th.
@@ -175,7 +182,8 @@ fn reckoned(minutes: &[Minute], zone: &TimeZone, whole: impl Fn(Date) -> Date) -
         (sum.0, sum.1, sum.2) = (sum.0 + u64::from(pulses), sum.1 + kwh, sum.2 + kwh * price);
     }
     // A fee is paid whether anybody watched or not.
-    let month_of = |day: Date| if day.day() < 17 { day.first_of_month() - 1.month() } else { day.first_of_month() };
+    let month_of =
+        |day: Date| if day.day() < 17 { day.first_of_month() - 1.month() } else { day.first_of_month() };
     let bill = |month: Date| begins(month.with().day(17).build().unwrap());
     for (begin, sum) in &mut all {
         let end = if whole(*begin + 1.day()) == *begin { *begin + 1.month() } else { *begin + 1.day() };
@@ -248,7 +256,8 @@ fn a_year_with_every_awkward_day_is_the_same_in_all_forms() {
                 near(&format!("{what}: cost"), row.2, one.2, 1e-5);
                 near(&format!("{what}: fee"), row.3, one.3, 1e-5);
                 let path = if step == "day" { day.to_string() } else { day.to_string()[..7].to_owned() };
-                let on_page: f64 = shown(&page(&site, &format!("{step}/{path}"))).replace(',', "").parse().unwrap();
+                let on_page: f64 =
+                    shown(&page(&site, &format!("{step}/{path}"))).replace(',', "").parse().unwrap();
                 near(&format!("{what}: the page"), on_page, one.1, 0.000_51);
             }
         }

@@ -91,7 +91,7 @@ pub(super) fn read(
     let mut archive = Archive::new(GzDecoder::new(BufReader::new(file)));
     let mut entries = archive.entries()?;
     let first = entries.next().context("it is empty")??;
-    if first.path()?.as_ref() != Path::new(NAME) {
+    if first.path()? != Path::new(NAME) {
         bail!("its first entry is not {NAME}");
     }
     let mut head = Vec::new();
@@ -100,7 +100,7 @@ pub(super) fn read(
     for file in &contents.files {
         let entry = entries.next().with_context(|| format!("{} is missing: it is cut off", file.path))?;
         let mut entry = entry.context("it is cut off or damaged")?;
-        if entry.path()?.as_ref() != Path::new(&file.path) {
+        if entry.path()? != Path::new(&file.path) {
             bail!("{} is not where it should be", file.path);
         }
         let mut hashing = HashingReader { from: &mut entry, hash: Hashing::new(io::sink()) };

@@ -103,7 +103,11 @@ mod tests {
             owner: Some("powerpi-web".into()),
             group: None,
         };
-        Contents { taken: "2026-11-29T03:00:00Z".parse().unwrap(), powerpi: "0.1.0".into(), files: vec![file] }
+        Contents {
+            taken: "2026-11-29T03:00:00Z".parse().unwrap(),
+            powerpi: "0.1.0".into(),
+            files: vec![file],
+        }
     }
 
     #[test]

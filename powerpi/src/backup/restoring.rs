@@ -40,10 +40,12 @@ pub(crate) fn restore(options: &RestoreOptions) -> anyhow::Result<()> {
     let contents = archive::read(&options.file, |file, from| {
         let path = here(file);
         let to = write_new(&path, file, &names).with_context(|| format!("writing {}", path.display()))?;
-        io::copy(&mut bar.wrap_read(from), &mut &to).with_context(|| format!("writing {}", path.display()))?;
+        io::copy(&mut bar.wrap_read(from), &mut &to)
+            .with_context(|| format!("writing {}", path.display()))?;
         to.sync_all().with_context(|| format!("writing {}", path.display()))
     });
-    let contents = contents.with_context(named)?;
+    let contents =
+        contents.with_context(|| format!("restoring {}; nothing was replaced", options.file.display()))?;
     bar.finish_and_clear();
     // Its settings come with the backup, and say where it belongs.
     let ledgers = contents.files.iter().filter(|file| file.path.ends_with(".sqlite"));

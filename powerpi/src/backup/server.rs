@@ -25,7 +25,8 @@ impl Server {
         let mut settings = Vec::new();
         for file in files_in(&root.join("etc/powerpi")) {
             if file.extension().is_some_and(|ending| ending == "toml") {
-                let text = std::fs::read_to_string(&file).with_context(|| format!("reading {}", file.display()))?;
+                let text =
+                    std::fs::read_to_string(&file).with_context(|| format!("reading {}", file.display()))?;
                 let parsed = text.parse().with_context(|| format!("reading {}", file.display()))?;
                 settings.push((file, parsed));
             }

@@ -38,7 +38,8 @@ pub(crate) fn backup(options: &BackupOptions) -> anyhow::Result<()> {
     let server = Server::read(&options.root)?;
     std::fs::create_dir_all(&options.to).with_context(|| format!("creating {}", options.to.display()))?;
     // A copy of the ledger needs as much room as the ledger, and better there than where it may fill up.
-    let (work, _alone) = work_in(&options.to).with_context(|| format!("writing into {}", options.to.display()))?;
+    let (work, _alone) =
+        work_in(&options.to).with_context(|| format!("writing into {}", options.to.display()))?;
     let copy = work.join("ledger.sqlite");
     let ledger = server.ledger();
     Ledger::open_read_only(&server.here(&ledger))?.copy_to(&copy).context("copying the ledger")?;
@@ -49,7 +50,8 @@ pub(crate) fn backup(options: &BackupOptions) -> anyhow::Result<()> {
     };
     let names = ["etc/passwd", "etc/group"].map(|file| Names::read(&options.root.join(file)));
     let paths = std::iter::once(ledger.clone()).chain(server.small_files());
-    let files = paths.map(|path| backed_up(path, &server, &names, &open)).collect::<anyhow::Result<Vec<_>>>()?;
+    let files =
+        paths.map(|path| backed_up(path, &server, &names, &open)).collect::<anyhow::Result<Vec<_>>>()?;
     let taken = daemon_runtime::now();
     let contents = Contents { taken, powerpi: env!("CARGO_PKG_VERSION").into(), files };
 
@@ -69,7 +71,8 @@ pub(crate) fn backup(options: &BackupOptions) -> anyhow::Result<()> {
 
 /// A folder for what is not finished, emptied of what a try that was killed has left; and what keeps others out of it.
 fn work_in(folder: &Path) -> anyhow::Result<(PathBuf, File)> {
-    let alone = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(folder.join(".lock"))?;
+    let alone =
+        OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(folder.join(".lock"))?;
     if alone.try_lock().is_err() {
         bail!("another backup is being taken");
     }

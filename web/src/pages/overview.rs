@@ -51,7 +51,12 @@ impl SiteView {
         };
         let several = meters.iter().filter(|(_, (glance, _))| glance.meter.medium == Medium::Electricity);
         let sum = (several.count() > 1 && !roots.is_empty()).then(|| SumView::new(&roots, house, texts));
-        Self { name: site.map(ToString::to_string).unwrap_or_default(), path: site_path(site), sum, meters: meters.iter().map(card).collect() }
+        Self {
+            name: site.map(ToString::to_string).unwrap_or_default(),
+            path: site_path(site),
+            sum,
+            meters: meters.iter().map(card).collect(),
+        }
     }
 }
 

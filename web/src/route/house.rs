@@ -85,7 +85,8 @@ mod tests {
     #[test]
     fn all_meters_have_periods_like_one() {
         let route = |path: &str| Route::parse(path, Query(""));
-        let house = |kind, name: Option<&str>| HouseRequest { site: None, kind, name: name.map(str::to_owned) };
+        let house =
+            |kind, name: Option<&str>| HouseRequest { site: None, kind, name: name.map(str::to_owned) };
         let day = Some(PeriodKind::Day);
         for (path, request) in [
             ("", house(day, None)),
@@ -94,14 +95,23 @@ mod tests {
             ("/all", house(None, None)),
         ] {
             assert_eq!(route(&format!("/site{path}")), Ok(Route::House(request.clone())), "{path}");
-            assert_eq!(route(&format!("/api/v1/site{path}")), Ok(Route::HouseData(request.clone())), "{path}");
+            assert_eq!(
+                route(&format!("/api/v1/site{path}")),
+                Ok(Route::HouseData(request.clone())),
+                "{path}"
+            );
             let of_site = HouseRequest { site: Some("hq".parse().unwrap()), ..request };
             assert_eq!(route(&format!("/s/hq{path}")), Ok(Route::House(of_site.clone())), "{path}");
             assert_eq!(route(&format!("/api/v1/sites/hq{path}")), Ok(Route::HouseData(of_site)), "{path}");
         }
-        for bad in
-            ["/site/", "/site/decade", "/site/day/2026-11-24/x", "/api/v1/site/energy", "/s/hq/energy.csv", "/s/"]
-        {
+        for bad in [
+            "/site/",
+            "/site/decade",
+            "/site/day/2026-11-24/x",
+            "/api/v1/site/energy",
+            "/s/hq/energy.csv",
+            "/s/",
+        ] {
             assert_eq!(route(bad), Err(RouteError::NotFound), "{bad}");
         }
         let picked = Route::parse("/site/go", Query("kind=month&date=2026-11-24"));

@@ -123,12 +123,26 @@ pub(super) const WORKSHOP_LIGHT: &[Habit] = &[
 ];
 
 /// A laser cutter with its exhaust.
-pub(super) const LASER: &[Habit] =
-    &[of(1, habit(&[steady(250.0, 3.0, 8.0), cycling(1250.0, 25.0, 90.0, 6.0, 3.0)], (17.0, 21.0), [0.6, 0.9, 0.3], 0.0))];
+pub(super) const LASER: &[Habit] = &[of(
+    1,
+    habit(
+        &[steady(250.0, 3.0, 8.0), cycling(1250.0, 25.0, 90.0, 6.0, 3.0)],
+        (17.0, 21.0),
+        [0.6, 0.9, 0.3],
+        0.0,
+    ),
+)];
 
 /// A kiln: it heats up for hours, and holds its temperature.
-pub(super) const KILN: &[Habit] =
-    &[of(2, habit(&[steady(3400.0, 130.0, 200.0), cycling(3300.0, 180.0, 320.0, 4.0, 4.0)], (9.0, 13.0), [0.12, 0.35, 0.05], 0.0))];
+pub(super) const KILN: &[Habit] = &[of(
+    2,
+    habit(
+        &[steady(3400.0, 130.0, 200.0), cycling(3300.0, 180.0, 320.0, 4.0, 4.0)],
+        (9.0, 13.0),
+        [0.12, 0.35, 0.05],
+        0.0,
+    ),
+)];
 
 /// Gas for cooking, in litres an hour.
 pub(super) const COOKER: &[Habit] = &[

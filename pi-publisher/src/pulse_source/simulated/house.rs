@@ -92,7 +92,8 @@ impl House {
             MeterOf::Production => self.production(range),
             MeterOf::HeatPump => self.heat_pump(range),
             MeterOf::Workshop => {
-                let parts = [habits(WORKSHOP_LIGHT, WORKSHOP_STANDBY_W), habits(LASER, 0.0), habits(KILN, 0.0)];
+                let parts =
+                    [habits(WORKSHOP_LIGHT, WORKSHOP_STANDBY_W), habits(LASER, 0.0), habits(KILN, 0.0)];
                 sums(&parts).collect()
             }
             MeterOf::Laser => habits(LASER, 0.0),

@@ -47,7 +47,11 @@ pub(super) fn links(frame: &Frame, house: &RecordedHouse, history: &HouseHistory
             (frame.texts.kind(kind), link(&period), current == Some(kind))
         })
         .into();
-    kinds.push((frame.texts.everything, frame.link(&here(house.site.as_ref(), None, zone)), current.is_none()));
+    kinds.push((
+        frame.texts.everything,
+        frame.link(&here(house.site.as_ref(), None, zone)),
+        current.is_none(),
+    ));
     let neighbour = |period: Period| {
         let is_recorded = period.span.end > house.first && period.span.start < house.until;
         is_recorded.then(|| link(&period))

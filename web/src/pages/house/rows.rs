@@ -70,7 +70,10 @@ pub(super) fn rows(
             let cost = part.cost(medium, &house.house);
             cells.push(cost.map_or("–".to_owned(), |cost| texts.amount(cost, currency)));
         }
-        let href = part.period.as_ref().map(|period| frame.link(&here(house.site.as_ref(), Some(period), site.zone())));
+        let href = part
+            .period
+            .as_ref()
+            .map(|period| frame.link(&here(house.site.as_ref(), Some(period), site.zone())));
         Row { label: label(part, texts, site), href, cells }
     };
     let is_there = |part: &&HouseFigures| part.span.end > house.first && part.span.start < house.until;
