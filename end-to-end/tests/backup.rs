@@ -178,3 +178,50 @@ fn a_damaged_backup_is_refused_and_old_ones_are_deleted() {
     let replaced = server.root.join("etc/powerpi/users.toml.before-restore");
     assert_eq!(fs::read(replaced).unwrap(), b"changed since");
 }
+
+#[test]
+fn the_doctor_says_what_is_wrong_and_bundles_it_without_passwords() {
+    let server =
+        Server::new("[[meter]]\nid = 'main'\npulses_per_kwh = 1000\nsource = { kind = 'simulated' }\n");
+    let doctor = |more: &[&str]| server.powerpi(&[&["doctor", "--root", "root"], more].concat());
+    let web = format!(
+        "listen = \"127.0.0.1:{}\"\n[mqtt]\nport = {}\npassword_file = \"/etc/powerpi/secret\"\n[webhook]\nurl = \"https://x.example/token\"\n",
+        server.site.web, server.site.mqtt
+    );
+    let web = web.replace("password_file = \"/etc/powerpi/secret\"\n", "");
+    fs::write(server.root.join("etc/powerpi/powerpi-web.toml"), web).unwrap();
+    let (fine, said) = doctor(&[]);
+    assert!(!fine, "{said}");
+    for wrong in ["the broker on 127.0.0.1", "the pages do not answer", "ledger.sqlite"] {
+        assert!(
+            said.lines().any(|line| line.starts_with("WRONG") && line.contains(wrong)),
+            "{wrong}: {said}"
+        );
+    }
+    assert!(said.contains("wrong: 3; what to do stands behind each"), "{said}");
+
+    let _programs =
+        ["powerpi-broker", "powerpi-recorder", "pi-publisher"].map(|name| server.site.start(name));
+    let _pages = server.site.start("powerpi-web");
+    wait_until("a meter is known", || !recorded(&server.root).is_empty());
+    let (_, said) = doctor(&["--thorough"]);
+    for good in
+        ["the broker on 127.0.0.1", "the pages answer", "hq/main: recorded up to now", "the ledger is sound"]
+    {
+        assert!(said.lines().any(|line| line.starts_with("good") && line.contains(good)), "{good}: {said}");
+    }
+    let key = server.root.join("etc/powerpi/broker.key");
+    fs::write(&key, "-----BEGIN PRIVATE KEY-----\n").unwrap();
+    fs::set_permissions(&key, fs::Permissions::from_mode(0o644)).unwrap();
+    let (fine, said) = doctor(&["--json", "--bundle", "bundle.tar.gz"]);
+    assert!(!fine, "{said}");
+    let found: Vec<serde_json::Value> =
+        said.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
+    assert!(found.iter().any(|it| it["code"] == "secret" && it["level"] == "wrong"), "{said}");
+    let bundle = server.site.path().join("bundle.tar.gz");
+    assert_eq!(fs::metadata(&bundle).unwrap().permissions().mode() & 0o777, 0o600);
+    let listed = std::process::Command::new("tar").args(["-xzOf"]).arg(&bundle).output().unwrap();
+    let text = String::from_utf8_lossy(&listed.stdout).into_owned();
+    assert!(text.contains("the pages answer") && text.contains("(not shown)"), "{text}");
+    assert!(!text.contains("x.example"), "{text}");
+}

@@ -3,10 +3,12 @@
 mod backup;
 mod daemons;
 mod demo;
+mod doctor;
 mod history;
 mod house;
 mod ledger;
 mod passwd;
+mod server;
 mod span;
 
 use std::process::ExitCode;
@@ -30,6 +32,8 @@ enum Command {
     Passwd(passwd::Options),
     /// Lists what the ledger holds, or checks whether it is sound, while everything runs
     Ledger(ledger::Options),
+    /// Looks at everything on this server and says what is wrong and what to do
+    Doctor(doctor::Options),
     /// Takes a backup of everything that makes a server, while it runs
     Backup(backup::BackupOptions),
     /// Puts a backup back, on this server or a new one
@@ -40,10 +44,8 @@ enum Command {
 
 fn main() -> ExitCode {
     let outcome = match Arguments::parse().command {
-        Command::Demo(options) => {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-            runtime.map_err(Into::into).and_then(|runtime| runtime.block_on(demo::run(&options)))
-        }
+        Command::Demo(options) => block_on(demo::run(&options)),
+        Command::Doctor(options) => block_on(doctor::run(&options)),
         Command::Passwd(options) => passwd::run(&options),
         Command::Ledger(options) => ledger::run(&options),
         Command::Backup(options) => backup::backup(&options),
@@ -54,4 +56,8 @@ fn main() -> ExitCode {
         eprintln!("powerpi: {error:#}");
     }
     exit_code(&outcome)
+}
+
+fn block_on(work: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(work)
 }

@@ -7,7 +7,6 @@ mod archive;
 mod contents;
 mod owners;
 mod restoring;
-mod server;
 mod taking;
 
 use std::path::PathBuf;

@@ -9,8 +9,8 @@ use anyhow::{Context, bail};
 
 use super::contents::BackedUp;
 use super::owners::Names;
-use super::server::Server;
 use super::{archive, bar};
+use crate::server::Server;
 
 /// Behind a file's name while it is written.
 const NEW: &str = ".restored";

@@ -10,8 +10,8 @@ use meter_ledger::Ledger;
 
 use super::contents::{BackedUp, Contents};
 use super::owners::Names;
-use super::server::Server;
 use super::{archive, bar};
+use crate::server::Server;
 
 /// How backups are called, around the moment they were taken.
 const NAME: (&str, &str) = ("powerpi-", ".tar.gz");

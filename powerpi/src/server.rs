@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
+use serde::de::DeserializeOwned;
 use toml_edit::{DocumentMut, Item, Value};
 
 /// A file that settings name belongs to the server if it is no larger: a certificate, a list of users.
@@ -11,7 +12,7 @@ const LARGEST_NAMED: u64 = 1 << 20;
 
 /// A server below a folder: `/`, or the root of another machine's disk.
 #[derive(Debug, Clone)]
-pub(super) struct Server {
+pub(crate) struct Server {
     root: PathBuf,
     settings: Vec<(PathBuf, DocumentMut)>,
 }
@@ -21,7 +22,7 @@ impl Server {
     ///
     /// # Errors
     /// If one of them is no TOML.
-    pub(super) fn read(root: &Path) -> anyhow::Result<Self> {
+    pub(crate) fn read(root: &Path) -> anyhow::Result<Self> {
         let mut settings = Vec::new();
         for file in files_in(&root.join("etc/powerpi")) {
             if file.extension().is_some_and(|ending| ending == "toml") {
@@ -35,29 +36,55 @@ impl Server {
     }
 
     /// A path of the server as it is here.
-    pub(super) fn here(&self, path: &str) -> PathBuf {
+    pub(crate) fn here(&self, path: &str) -> PathBuf {
         self.root.join(path.trim_start_matches('/'))
     }
 
     /// The ledger, without the slash at its beginning.
-    pub(super) fn ledger(&self) -> String {
+    pub(crate) fn ledger(&self) -> String {
         self.path("powerpi-recorder.toml", "ledger", "/var/lib/powerpi/recorder/ledger.sqlite")
     }
 
     /// The folder of RRD files.
-    pub(super) fn rrd_dir(&self) -> String {
+    pub(crate) fn rrd_dir(&self) -> String {
         self.path("powerpi-recorder.toml", "rrd_dir", "/var/lib/powerpi/recorder/rrd")
     }
 
+    /// A text that the settings of a program say.
+    pub(crate) fn setting(&self, file: &str, key: &str) -> Option<&str> {
+        self.of_file(file)?.get(key)?.as_str()
+    }
+
+    /// A table of the settings of a program; `None` where it is not there.
+    ///
+    /// # Errors
+    /// If it is not what it should be.
+    pub(crate) fn table<T: DeserializeOwned>(
+        &self,
+        file: &str,
+        key: &str,
+    ) -> Result<Option<T>, toml_edit::de::Error> {
+        let table = self.of_file(file).and_then(|settings| settings.get(key)?.as_table());
+        table.map(|table| toml_edit::de::from_document(DocumentMut::from(table.clone()))).transpose()
+    }
+
+    /// Each program's settings as they stand there, with their names.
+    pub(crate) fn settings_texts(&self) -> impl Iterator<Item = (String, String)> {
+        let name = |path: &Path| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        self.settings.iter().map(move |(path, settings)| (name(path), settings.to_string()))
+    }
+
+    fn of_file(&self, file: &str) -> Option<&DocumentMut> {
+        self.settings.iter().find(|(path, _)| path.ends_with(file)).map(|(_, settings)| settings)
+    }
+
     fn path(&self, file: &str, key: &str, usual: &str) -> String {
-        let settings = self.settings.iter().find(|(path, _)| path.ends_with(file));
-        let set = settings.and_then(|(_, settings)| settings.get(key)?.as_str());
-        set.unwrap_or(usual).trim_start_matches('/').to_owned()
+        self.setting(file, key).unwrap_or(usual).trim_start_matches('/').to_owned()
     }
 
     /// All files but the ledger, without the slash at their beginning: settings, secrets, what settings name, and the
     /// alarms' state.
-    pub(super) fn small_files(&self) -> BTreeSet<String> {
+    pub(crate) fn small_files(&self) -> BTreeSet<String> {
         let mut found: Vec<PathBuf> = files_in(&self.root.join("etc/powerpi"));
         let is_ours = |file: &PathBuf| {
             let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
