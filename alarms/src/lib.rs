@@ -23,29 +23,79 @@ pub mod webhook;
 use std::time::Duration;
 
 use anyhow::Context;
-use daemon_runtime::Owner;
+use daemon_runtime::{Owner, Reloads};
+use jiff::tz::TimeZone;
 use tokio_util::sync::CancellationToken;
 
 use crate::email::Email;
 use crate::months::Months;
 use crate::record::{Record, Way};
-use crate::settings::Settings;
+use crate::settings::{Alarm, Settings};
 use crate::watching::{Setting, Watch};
 use crate::webhook::Webhook;
 
 /// How often the alarms are checked: as often as values come.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
-/// Watches until `shutdown`.
+/// Watches until `shutdown`, by the settings of the start and of each reload: what each alarm has told goes on with
+/// the record.
 ///
 /// # Errors
-/// Invalid settings; a record that cannot be read.
-pub async fn run(settings: Settings, shutdown: CancellationToken) -> anyhow::Result<()> {
-    settings.mqtt.check()?;
+/// Invalid settings at the start; a record that cannot be read.
+pub async fn run(
+    mut settings: Settings,
+    mut reloads: Reloads<Settings>,
+    shutdown: CancellationToken,
+) -> anyhow::Result<()> {
+    while !shutdown.is_cancelled() {
+        let stop = shutdown.child_token();
+        let mut watching = std::pin::pin!(watch(settings, stop.clone()));
+        let new = loop {
+            tokio::select! {
+                ended = &mut watching => return ended,
+                new = reloads.next() => match new.map_err(Into::into).and_then(checked) {
+                    Ok(new) => break new,
+                    Err(error) => tracing::error!("not reloaded, nothing was changed: {error:#}"),
+                },
+            }
+        };
+        stop.cancel();
+        watching.await?;
+        tracing::info!("reloaded");
+        settings = new;
+    }
+    Ok(())
+}
+
+fn checked(settings: Settings) -> anyhow::Result<Settings> {
+    Checked::new(&settings)?;
+    Ok(settings)
+}
+
+/// What the settings come to.
+struct Checked {
+    alarms: Vec<Alarm>,
+    zone: TimeZone,
+    email: Option<Email>,
+    webhook: Option<Webhook>,
+}
+
+impl Checked {
+    fn new(settings: &Settings) -> anyhow::Result<Self> {
+        settings.mqtt.check()?;
+        Ok(Self {
+            alarms: settings.alarms()?,
+            zone: settings.zone()?,
+            email: settings.email.as_ref().map(Email::new).transpose()?,
+            webhook: settings.webhook.as_ref().map(Webhook::new).transpose()?,
+        })
+    }
+}
+
+/// Watches until `shutdown`, by the same settings.
+async fn watch(settings: Settings, shutdown: CancellationToken) -> anyhow::Result<()> {
+    let Checked { alarms, zone, email, webhook } = Checked::new(&settings)?;
     settings.mqtt.warn_of_openings();
-    let (alarms, zone) = (settings.alarms()?, settings.zone()?);
-    let email = settings.email.as_ref().map(Email::new).transpose()?;
-    let webhook = settings.webhook.as_ref().map(Webhook::new).transpose()?;
     let record = Record::read(&settings.state_file)?;
     // If it cannot be written, better fail now than at the first alarm.
     record.write(&settings.state_file)?;

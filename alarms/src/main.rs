@@ -15,10 +15,11 @@ fn main() -> ExitCode {
     let arguments = Arguments::read(NAME, VERSION, ABOUT);
     let config = arguments.config();
     let daemon = Daemon { name: NAME, version: VERSION, config, worker_threads: 1, files: Files::OfUser };
-    daemon.run(|settings: Settings, shutdown| {
+    daemon.run(|settings: Settings, shutdown| async {
         if settings.has_secrets() {
             warn_if_others_can_read(&daemon.settings_file());
         }
-        alarms::run(settings, shutdown)
+        let reloads = daemon.reloads()?;
+        alarms::run(settings, reloads, shutdown).await
     })
 }

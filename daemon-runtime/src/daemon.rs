@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 use tokio_util::sync::CancellationToken;
 
 use crate::owner::failure;
-use crate::reloads::Reloads;
+use crate::reloads::{self, Reloads};
 use crate::secrets::Files;
 use crate::settings::{self, SettingsError};
 use crate::{logging, shutdown, watchdog};
@@ -57,7 +57,14 @@ impl Daemon<'_> {
         failure::end_on_panic();
         let outcome = settings::load::<S>(self.name, self.config).map_err(Into::into).and_then(|settings| {
             tracing::info!(version = self.version, ?settings, "{} starting", self.name);
-            block_on(self.worker_threads, |shutdown| run(settings, shutdown))
+            let started = format!("{settings:?}");
+            block_on(self.worker_threads, |shutdown| async {
+                let running = run(settings, shutdown);
+                tokio::select! {
+                    outcome = running => outcome,
+                    never = reloads::compare_only::<S>(self.name, self.config, &started) => never,
+                }
+            })
         });
         logging::say_left_out_now();
         if failure::has_failed() {

@@ -1,12 +1,18 @@
 //! Reading the settings again on SIGHUP.
 
+use std::fmt::Debug;
 use std::marker::PhantomData;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 
+use anyhow::Context;
 use serde::de::DeserializeOwned;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::settings::{self, SettingsError};
+
+/// Whether this program takes settings over while it runs.
+static TAKEN_OVER: AtomicBool = AtomicBool::new(false);
 
 /// The settings as they are at each SIGHUP (`systemctl reload`).
 #[derive(Debug)]
@@ -19,6 +25,7 @@ pub struct Reloads<S> {
 
 impl<S: DeserializeOwned> Reloads<S> {
     pub(crate) fn new(name: &'static str, config: Option<PathBuf>) -> std::io::Result<Self> {
+        TAKEN_OVER.store(true, Ordering::Relaxed);
         Ok(Self { signals: signal(SignalKind::hangup())?, name, config, settings: PhantomData })
     }
 
@@ -33,4 +40,30 @@ impl<S: DeserializeOwned> Reloads<S> {
         tracing::info!("reloading on SIGHUP");
         settings::load(self.name, self.config.as_deref())
     }
+}
+
+/// In a program that takes over nothing: SIGHUP does not end it, and the log says whether a restart would change
+/// anything, or fail.
+///
+/// # Errors
+/// If the signal cannot be waited for.
+pub(crate) async fn compare_only<S: DeserializeOwned + Debug>(
+    name: &str,
+    config: Option<&Path>,
+    started: &str,
+) -> anyhow::Result<()> {
+    let mut signals = signal(SignalKind::hangup()).context("installing the SIGHUP handler")?;
+    while signals.recv().await.is_some() {
+        if TAKEN_OVER.load(Ordering::Relaxed) {
+            continue;
+        }
+        match settings::load::<S>(name, config) {
+            Ok(new) if format!("{new:?}") == started => {
+                tracing::info!("SIGHUP: the settings are as they were")
+            }
+            Ok(_) => tracing::warn!("SIGHUP: the settings have changed; they take effect after a restart"),
+            Err(error) => tracing::error!("SIGHUP: nothing was changed, and a restart would fail: {error}"),
+        }
+    }
+    std::future::pending().await
 }

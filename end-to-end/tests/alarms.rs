@@ -11,6 +11,7 @@ use std::thread;
 
 use end_to_end::{Program, Site, free_port, mosquitto_pub, mosquitto_sub, wait_until};
 use jiff::Timestamp;
+use rustix::process::Signal;
 use serde_json::Value;
 
 /// A web server that keeps what is posted to it; the first post is refused.
@@ -115,7 +116,7 @@ fn an_alarm_is_told_once_in_three_ways_and_over_once() {
     settings(&site, mail_port, hooks.start());
     std::fs::set_permissions(site.path().join("powerpi-alarms.toml"), Permissions::from_mode(0o644)).unwrap();
     let _broker = site.start("powerpi-broker");
-    let _recorder = site.start("powerpi-recorder");
+    let recorder = site.start("powerpi-recorder");
     let alarms = site.start("powerpi-alarms");
     mosquitto_pub(site.mqtt, "powerpi/hq/status", "online", &["-r"]);
     let retained = |alarm: &str| -> Value {
@@ -147,7 +148,8 @@ fn an_alarm_is_told_once_in_three_ways_and_over_once() {
     assert_eq!((told("oven", "raised"), told("oven", "over")), (1, 1), "{:?}", hooks.told());
     assert_eq!(told("budget", "raised"), 0, "nothing is recorded yet");
     alarms.stop();
-    let _alarms = budget(&site, &told);
+    let alarms = budget(&site, &told);
+    reloaded(&site, &alarms, &recorder);
 
     // One mail for each notice, in German, with the meter's page.
     wait_until("all is told by e-mail", || mail.log().matches("Subject:").count() == hooks.told().len());
@@ -162,6 +164,23 @@ fn an_alarm_is_told_once_in_three_ways_and_over_once() {
         "[[alarm]] meter = \"hq/mian\": nothing of this name has been recorded; did you mean \"hq/main\"?";
     assert_eq!(log.matches(mistyped).count(), 1, "once there is a meter: {log}");
     files_are_private(&site);
+}
+
+/// Another alarm is watched after a reload, and a wrong one changes nothing. The recorder stands the signal as well.
+fn reloaded(site: &Site, alarms: &Program, recorder: &Program) {
+    let settings = site.path().join("powerpi-alarms.toml");
+    let before = std::fs::read_to_string(&settings).unwrap();
+    let more = "[[alarm]]\nname = 'second'\nmeter = 'hq/main'\nabove_w = 9000\n";
+    std::fs::write(&settings, format!("{before}{more}")).unwrap();
+    alarms.signal(Signal::HUP);
+    wait_until("the new alarm is told", || {
+        !mosquitto_sub(site.mqtt, "powerpi/hq/alarm/second/state", 1, 5).is_empty()
+    });
+    std::fs::write(&settings, format!("{before}{more}{more}")).unwrap();
+    alarms.signal(Signal::HUP);
+    wait_until("it is refused", || alarms.log().contains("not reloaded, nothing was changed"));
+    recorder.signal(Signal::HUP);
+    wait_until("it says so", || recorder.log().contains("SIGHUP: the settings are as they were"));
 }
 
 /// Whatever the umask is that a program is started with.
