@@ -41,12 +41,13 @@ KILLS ?= 1000
 SOAK_MINUTES ?= 60
 FUZZ_PACKETS ?= 1000000
 LIVE ?= 10000x10
-torture: ## Breaks things for an hour: kills, power cuts, a soak test, attacks, 10,000 meters, damaged packets (KILLS=1000 SOAK_MINUTES=60)
+torture: ## Breaks things for an hour: kills, power cuts, a soak test, attacks, 10,000 meters, damaged packets, 15 months of a house (KILLS=1000 SOAK_MINUTES=60)
 	deploy/install-packages.sh build test
 	cargo build --release --workspace --locked
 	cargo run --release --locked --package end-to-end --example torture -- --kills $(KILLS) --soak-minutes $(SOAK_MINUTES)
 	cargo run --release --locked --package end-to-end --example ingest -- --live $(LIVE)
 	FUZZ_PACKETS=$(FUZZ_PACKETS) cargo test --release --workspace --locked --test broker -- fuzz_damaged --nocapture --test-threads 1
+	HOUSE_HISTORY=456d cargo test --release --workspace --locked --test demo_house
 	$(PLAY_HISTORIES)
 
 PLAY_HISTORIES = HISTORIES=$(HISTORIES) cargo test --release --workspace --locked --test histories -- --nocapture every_history

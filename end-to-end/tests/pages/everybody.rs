@@ -38,6 +38,7 @@ pub(crate) fn pages() -> Vec<Page> {
         page("/m/hq/main/readings", "form[method=post]"),
         Page { stranger: true, ..page("/m/hq/main/readings", ".panel") },
         page("/site", ".tree"),
+        page("/s/hq", ".tree"),
         page(&format!("/site/month/{year}-{month:02}"), ".house .card"),
         page("/kiosk", ".wall .curve"),
         page("/status", ".machine"),
