@@ -234,6 +234,9 @@ impl Demo {
         let cost = of["cost"].as_f64().unwrap();
         let expected = self.cost(&span);
         assert!((cost - expected).abs() < 0.0051, "{kind} {name} costs {cost}, not {expected}");
+        let earned = of["earned"].as_f64().unwrap();
+        let expected = sum("feed-in").unwrap() * 0.0786;
+        assert!((earned - expected).abs() < 0.0051, "{kind} {name} earns {earned}, not {expected}");
         let main = self.json(&format!(
             "/api/v1/meters/home/main/energy?step={kind}&from={}&to={}",
             self.local(span.start).date(),

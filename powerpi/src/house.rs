@@ -108,6 +108,7 @@ impl Past {
              [[tariff]]\nmain_meter = \"home/main\"\nfrom = \"{rises}\"\nprice_per_kwh = 0.29\n\
              base_fee_per_month = 11.90\nvat_percent = 19\nco2_g_per_kwh = 340\n\
              [[tariff.time]]\nhours = \"22-6\"\nprice_per_kwh = 0.22\n\
+             [[tariff]]\nfor = \"home/feed-in\"\nprice_per_kwh = 0.0786\n\
              [[tariff]]\nmedium = \"gas\"\nprice_per_m3 = 1.12\nvat_percent = 7\n\
              [[tariff]]\nmedium = \"water\"\nprice_per_m3 = 4.60\n"
         )

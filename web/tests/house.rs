@@ -213,3 +213,23 @@ fn who_may_see_some_meters_sees_no_balance_and_no_hidden_meter() {
     let csv = site.get("/api/v1/site/energy.csv?from=2025-11-20&to=2025-11-21&step=day").text();
     assert!(csv.starts_with("start,local,comes_in_kwh,made_kwh,goes_out_kwh,hq/feed,hq/heat\r\n"), "{csv}");
 }
+
+#[test]
+fn what_is_fed_in_is_paid_by_a_tariff_that_names_its_meter() {
+    let tariffs = format!("{TARIFF}[[tariff]]\nfor = 'hq/feed'\nprice_per_kwh = 0.08\n");
+    let site = Site::set_up(three_meters(), 1, &tariffs);
+    let of = state(&site, &format!("/day/{DAY}"));
+    near(&of["earned"], 5.76);
+    near(&of["cost"], 28.8);
+    let query = "from=2025-11-20&to=2025-11-21&step=day";
+    let csv = site.get(&format!("/api/v1/sites/hq/energy.csv?{query}")).text();
+    assert!(csv.contains(",cost,earned,") && csv.contains(",28.8,5.76,"), "{csv}");
+    let page = site.get(&format!("/s/hq/day/{DAY}?lang=de")).text();
+    assert!(
+        page.contains("Vergütung") && page.contains("5,76\u{a0}€") && page.contains("-5,76\u{a0}€"),
+        "{page}"
+    );
+    // A tariff for all meters pays for nothing.
+    let site = Site::set_up(three_meters(), 1, TARIFF);
+    assert!(state(&site, &format!("/day/{DAY}"))["earned"].is_null());
+}

@@ -76,6 +76,14 @@ impl SiteTariffs {
         Tariffs::new(&self.currency, all, self.holidays.clone())
     }
 
+    /// What is paid for what a meter feeds in: by tariffs that name it alone.
+    pub fn of_feed_in(&self, meter: &Meter, medium: Medium) -> Tariffs {
+        let names_it = |scope: &Scope| matches!(scope, Scope::Meter(one) if one == meter);
+        let its = self.tariffs.iter().filter(|tariff| tariff.medium == medium && names_it(&tariff.scope));
+        let its = its.map(|tariff| (tariff.clone(), true)).collect();
+        Tariffs::new(&self.currency, its, self.holidays.clone())
+    }
+
     /// Whether a base fee depends on which meter of its site is the first.
     pub fn depend_on_first(&self, meter: &Meter, medium: Medium) -> bool {
         let tariffs = self.tariffs.iter().filter(|tariff| tariff.medium == medium);

@@ -45,6 +45,8 @@ struct MediumState {
     self_sufficiency_percent: Option<f64>,
     currency: Option<String>,
     cost: Option<f64>,
+    /// What is paid for what is fed in.
+    earned: Option<f64>,
     meters: Vec<PartState>,
 }
 
@@ -103,7 +105,7 @@ fn medium_state(
     site: &LedgerReader,
 ) -> MediumState {
     let whole = &history.whole;
-    let cost = whole.cost(of.medium, &house.house);
+    let (cost, earned) = (whole.cost(of.medium, &house.house), whole.earned(of.medium, &house.house));
     let sums = &whole.sums;
     let flow = |flow: Flow| {
         let Flow { quantity: kwh, watched_s, meters } = flow;
@@ -123,8 +125,9 @@ fn medium_state(
         at_least: of.balances.at_least,
         own_use_percent: percent(of.own_use_percent()),
         self_sufficiency_percent: percent(of.self_sufficiency_percent()),
-        currency: cost.map(|_| site.currency().to_owned()),
+        currency: cost.or(earned).map(|_| site.currency().to_owned()),
         cost: cost.map(cents),
+        earned: earned.map(cents),
         meters: parts(of, house, history),
     }
 }

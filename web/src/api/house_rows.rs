@@ -30,6 +30,7 @@ enum Column {
     /// The hours of which these three are reckoned.
     Hours,
     Cost,
+    Earned,
     /// Of one meter, by its place.
     Meter(usize),
 }
@@ -66,6 +67,9 @@ impl HouseRows {
         if house.is_priced(medium) {
             columns.push((Column::Cost, "cost".to_owned()));
         }
+        if house.is_paid(medium) {
+            columns.push((Column::Earned, "earned".to_owned()));
+        }
         let meters = house.house.meters().iter().enumerate().filter(|(_, known)| known.medium == medium);
         let meters = meters.take(MOST_METERS);
         columns.extend(meters.map(|(place, known)| (Column::Meter(place), known.meter.to_string())));
@@ -95,6 +99,7 @@ impl HouseRows {
             Column::NotMeasured => of.not_measured().map(|it| it.quantity),
             Column::Hours => reckoned.into_iter().flatten().map(|it| it.minutes as f64 / 60.0).next(),
             Column::Cost => figures.cost(self.medium, &house.house),
+            Column::Earned => figures.earned(self.medium, &house.house),
             Column::Meter(place) => sums.of_meters.get(place)?.quantity(),
         }
     }
@@ -166,6 +171,7 @@ impl HouseRows {
                 Column::NotMeasured => of_unit(words.not_measured),
                 Column::Hours => (format!("{} (h)", words.hours), "0"),
                 Column::Cost => (format!("{} ({})", texts.cost, self.currency), "0.00"),
+                Column::Earned => (format!("{} ({})", words.earned, self.currency), "0.00"),
                 Column::Meter(place) => {
                     of_unit(house.house.meters().get(*place).map_or("", |known| known.name.as_str()))
                 }

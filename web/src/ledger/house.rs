@@ -99,8 +99,19 @@ impl RecordedHouse {
 
     /// Whether anything that is used of a medium has a price.
     pub(crate) fn is_priced(&self, medium: Medium) -> bool {
-        let meters = self.house.meters().iter().zip(&self.tariffs);
-        meters.into_iter().any(|(known, tariffs)| known.medium == medium && !tariffs.is_empty())
+        self.has_tariff(medium, Measures::is_use)
+    }
+
+    /// Whether anything is paid for what is fed in.
+    pub(crate) fn is_paid(&self, medium: Medium) -> bool {
+        self.has_tariff(medium, |measures| measures == Measures::Export)
+    }
+
+    fn has_tariff(&self, medium: Medium, measures: impl Fn(Measures) -> bool) -> bool {
+        let mut meters = self.house.meters().iter().zip(&self.tariffs);
+        meters.any(|(known, tariffs)| {
+            known.medium == medium && measures(known.relation.measures()) && !tariffs.is_empty()
+        })
     }
 
     /// All hours of a month of each meter.
@@ -262,7 +273,16 @@ impl HouseFigures {
 
     /// What all that is used of a medium costs: of meters that are no others' part.
     pub(crate) fn cost(&self, medium: Medium, house: &House) -> Option<f64> {
-        let roots = [Measures::Import, Measures::Consumption].map(|measures| house.roots(medium, measures));
+        self.amount(medium, &[Measures::Import, Measures::Consumption], house)
+    }
+
+    /// What is paid for all that is fed in.
+    pub(crate) fn earned(&self, medium: Medium, house: &House) -> Option<f64> {
+        self.amount(medium, &[Measures::Export], house)
+    }
+
+    fn amount(&self, medium: Medium, measures: &[Measures], house: &House) -> Option<f64> {
+        let roots: Vec<_> = measures.iter().map(|measures| house.roots(medium, *measures)).collect();
         let is_known = |place: &usize| self.sums.of_meters.get(*place).is_some_and(Sum::is_known);
         let mut roots = roots.concat().into_iter().filter(is_known).peekable();
         roots.peek()?;

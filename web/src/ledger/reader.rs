@@ -9,7 +9,7 @@ use daemon_runtime::{Owner, OwnerEnded};
 use jiff::tz::TimeZone;
 use meter_figures::{Figures, Glance, GlanceEdges, House, SiteTariffs, Tariffs, until};
 use meter_ledger::{Ledger, LedgerError, RecordedMeter, RecordedMinute};
-use meter_messages::{Medium, Meter, Minute, Refused, SiteId};
+use meter_messages::{Measures, Medium, Meter, Minute, Refused, SiteId};
 use tokio::sync::Semaphore;
 
 use crate::settings::meters::SiteMeters;
@@ -79,7 +79,7 @@ impl LedgerReader {
         self.tariffs.currency()
     }
 
-    /// What a meter costs; nothing if it measures what is made here or fed in.
+    /// What a meter costs, or what is paid for what it feeds in; nothing if it measures what is made here.
     pub(crate) async fn tariffs(&self, meter: &RecordedMeter) -> Result<Tariffs, ReadError> {
         let meter = meter.clone();
         Ok(self.reader.ask(move |reader| reader.tariffs(&meter)).await??)
@@ -87,7 +87,10 @@ impl LedgerReader {
 
     /// The same without base fees, which says when its prices change.
     pub(crate) fn tariffs_without_fee(&self, meter: &RecordedMeter) -> Tariffs {
-        self.tariffs.of(&meter.meter, meter.medium, false)
+        match meter.relation.measures() {
+            Measures::Export => self.tariffs.of_feed_in(&meter.meter, meter.medium),
+            _ => self.tariffs.of(&meter.meter, meter.medium, false),
+        }
     }
 
     /// What the site says of its meters.
@@ -205,11 +208,13 @@ impl Reader {
         Ok(Some(figures))
     }
 
-    /// Payment for what is fed in would be its own kind of tariff; until there is one, it is shown without an amount.
     fn tariffs(&mut self, known: &RecordedMeter) -> Result<Tariffs, LedgerError> {
         let (meter, medium) = (&known.meter, known.medium);
-        if !known.relation.measures().is_use() {
-            return Ok(Tariffs::default());
+        match known.relation.measures() {
+            Measures::Export => return Ok(self.tariffs.of_feed_in(meter, medium)),
+            // Nobody pays for what is made here, nor for what is made of it.
+            Measures::Production => return Ok(Tariffs::default()),
+            Measures::Import | Measures::Consumption => {}
         }
         let is_first = self.tariffs.depend_on_first(meter, medium) && self.is_first(meter, medium)?;
         Ok(self.tariffs.of(meter, medium, is_first))

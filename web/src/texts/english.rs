@@ -77,6 +77,7 @@ pub(super) static TEXTS: Texts = Texts {
     },
     house: HouseWords {
         title: "Balance",
+        earned: "Earned",
         of_all: "Balance of all sites",
         media: ["Electricity", "Gas", "Water"],
         comes_in: ("From the grid", "Supplied"),

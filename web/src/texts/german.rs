@@ -78,6 +78,7 @@ pub(super) static TEXTS: Texts = Texts {
     },
     house: HouseWords {
         title: "Bilanz",
+        earned: "Vergütung",
         of_all: "Bilanz aller Standorte",
         media: ["Strom", "Gas", "Wasser"],
         comes_in: ("Netzbezug", "Bezug"),

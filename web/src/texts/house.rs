@@ -32,6 +32,8 @@ pub(crate) struct HouseWords {
     pub(crate) not_measured: &'static str,
     /// Column: how much of the whole a part is.
     pub(crate) share: &'static str,
+    /// Figure and column: what is paid for what is fed in.
+    pub(crate) earned: &'static str,
     /// Column of files: of how many hours something is reckoned.
     pub(crate) hours: &'static str,
     /// Heading of the tree.

@@ -52,6 +52,7 @@ pub(super) fn branches(
         let Some(known) = meters.get(place).filter(|known| known.medium == of.medium) else { continue };
         close(&mut open, depth, &mut lines);
         let sum = whole.sums.of_meters.get(place);
+        let is_paid = known.relation.measures() == Measures::Export;
         lines.push(Branch {
             depth: depth.min(DEEPEST),
             name: known.name.clone(),
@@ -60,7 +61,8 @@ pub(super) fn branches(
             measures: texts.house.measured(known.relation.measures(), of.medium),
             quantity: exact(sum.and_then(|sum| sum.quantity()), texts),
             percent: whole_of(place).and_then(|all| share(counted(place), all)),
-            cost: whole.cost_of(place).map(|cost| texts.amount(cost, currency)),
+            // What is paid for what is fed in costs less than nothing.
+            cost: whole.cost_of(place).map(|cost| texts.amount(if is_paid { -cost } else { cost }, currency)),
         });
         if let Some(rest) = of.rest(place).filter(|_| house.is_whole) {
             let all = counted(place);

@@ -113,6 +113,13 @@ fn figures(
         unit: "",
         asides: Vec::new(),
     }));
+    let earned = history.whole.earned(of.medium, &house.house);
+    figures.extend(earned.map(|earned| FigureView {
+        name: words.earned,
+        value: amount(earned),
+        unit: "",
+        asides: Vec::new(),
+    }));
     figures
 }
 
