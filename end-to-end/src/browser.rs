@@ -174,12 +174,11 @@ impl Browser {
     }
 
     /// Turns a wheel over an element, at its middle.
-    pub async fn wheel(&self, css: &str, delta: i32) {
+    pub async fn wheel(&self, css: &str, delta: i32, ctrl: bool) {
         let script = "const box = document.querySelector(arguments[0]).getBoundingClientRect(); \
              return [box.left + box.width / 2, box.top + box.height / 2]";
         let middle = self.page.execute(script, vec![css.into()]).await.unwrap();
-        let event =
-            json!({ "type": "mouseWheel", "x": middle[0], "y": middle[1], "deltaX": 0, "deltaY": delta });
+        let event = json!({ "type": "mouseWheel", "x": middle[0], "y": middle[1], "deltaX": 0, "deltaY": delta, "modifiers": if ctrl { 2 } else { 0 } });
         self.devtools("Input.dispatchMouseEvent", event).await;
     }
 

@@ -234,9 +234,11 @@
     let drag = null;
 
     over.addEventListener("wheel", (event) => {
-      // A page must stay scrollable: sideways pans, and only a deliberate wheel zooms.
+      const sideways = Math.abs(event.deltaX) > Math.abs(event.deltaY);
+      // A page must stay scrollable: sideways pans, and with Ctrl, or two fingers on a touchpad, a wheel zooms.
+      if (!sideways && !event.ctrlKey && !event.metaKey) return;
       event.preventDefault();
-      if (Math.abs(event.deltaX) > Math.abs(event.deltaY)) {
+      if (sideways) {
         const shift = (event.deltaX / over.clientWidth) * (view.max - view.min);
         show(view.min + shift, view.max + shift);
       } else {

@@ -131,9 +131,17 @@ async fn the_chart_answers(site: &Site, browser: &Browser) {
     browser.page.goto(&site.url("/m/hq/main?lang=en")).await.unwrap();
     browser.wait_for("document.querySelector('.plot').dataset.ready === ''").await;
     assert_eq!(browser.evaluate("document.querySelector('.plot').dataset.step").await, "300", "a week");
-    // In by the wheel, until single minutes are seen.
+    // Over the chart the page scrolls as anywhere else.
+    browser.resize(1280, 500).await;
+    browser.evaluate("(document.querySelector('.u-over').scrollIntoView({ block: 'center' }), true)").await;
+    let scrolled = browser.evaluate("window.scrollY").await;
+    browser.wheel(".u-over", 200, false).await;
+    browser.wait_for(&format!("window.scrollY > {scrolled}")).await;
+    assert_eq!(browser.evaluate("document.querySelector('.plot').dataset.step").await, "300", "not zoomed");
+    browser.resize(1280, 1400).await;
+    // In by the wheel with Ctrl, until single minutes are seen.
     for _ in 0..14 {
-        browser.wheel(".u-over", -250).await;
+        browser.wheel(".u-over", -250, true).await;
     }
     browser.wait_for("document.querySelector('.plot').dataset.step === '60'").await;
     // Out again by the keyboard, and to the end of the recording.

@@ -7,7 +7,9 @@ use meter_rrd::{Colour, Shades, Theme};
 /// Properties for each colour and theme. Without a class, everything is in the default one.
 pub(crate) fn style() -> String {
     let mut style = String::new();
-    for colour in Colour::ALL {
+    // The default first: rules of the same weight hold in their order.
+    let others = Colour::ALL.into_iter().filter(|colour| *colour != Colour::default());
+    for colour in std::iter::once(Colour::default()).chain(others) {
         let (here, on_a_wall) = match colour == Colour::default() {
             true => (":root".to_owned(), ".kiosk".to_owned()),
             false => (format!(".colour-{}", colour.name()), format!(".kiosk .colour-{}", colour.name())),
@@ -101,7 +103,7 @@ mod tests {
     #[test]
     fn each_colour_has_its_rules_and_the_default_needs_no_class() {
         let style = style();
-        assert!(style.contains("\n:root{--line:#0b7a70;--wash:"), "{style}");
+        assert!(style.starts_with(":root{--line:#0b7a70;--wash:"), "before all others: {style}");
         assert!(style.contains("\n.colour-violet{--line:#6a3fc0;"), "{style}");
         assert!(style.contains(".kiosk .colour-violet{--line:#bba0ff;"), "{style}");
     }

@@ -150,7 +150,7 @@ pub(super) static TEXTS: Texts = Texts {
     unwatched: "not watched",
     last_days: "Last 30 days",
     explore: "Explore",
-    explore_hint: "Scroll or pinch to zoom, drag to move, hold Shift and drag to measure. Keyboard: arrow keys, + and −.",
+    explore_hint: "Hold Ctrl and scroll, or pinch, to zoom; drag to move, hold Shift and drag to measure. Keyboard: arrow keys, + and −.",
     pictures: "Pictures",
     table: "As a table",
     time: "Time",

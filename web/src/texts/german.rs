@@ -151,7 +151,7 @@ pub(super) static TEXTS: Texts = Texts {
     unwatched: "nicht beobachtet",
     last_days: "Letzte 30 Tage",
     explore: "Erkunden",
-    explore_hint: "Zoomen mit Mausrad oder zwei Fingern, Verschieben durch Ziehen, Messen durch Ziehen mit Umschalttaste. Tastatur: Pfeiltasten, + und −.",
+    explore_hint: "Zoomen mit Strg und Mausrad oder zwei Fingern, Verschieben durch Ziehen, Messen durch Ziehen mit Umschalttaste. Tastatur: Pfeiltasten, + und −.",
     pictures: "Bilder",
     table: "Als Tabelle",
     time: "Zeit",
