@@ -125,6 +125,11 @@ impl Browser {
         self.page.issue_cmd(Extra { path: "goog/cdp/execute", body }).await.unwrap()
     }
 
+    /// Runs a script at the beginning of each page loaded from now on.
+    pub async fn run_first(&self, script: &str) {
+        self.devtools("Page.addScriptToEvaluateOnNewDocument", json!({ "source": script })).await;
+    }
+
     /// Switches JavaScript off (or on) for pages loaded from now on.
     pub async fn set_javascript(&self, on: bool) {
         self.devtools("Emulation.setScriptExecutionDisabled", json!({ "value": !on })).await;

@@ -12,6 +12,16 @@ const ago = new Intl.RelativeTimeFormat(locale, { style: "short" });
 // As in live.rs: publishers send a value a second.
 const STALE_AFTER_S = 90;
 const TRY_AGAIN_MS = 10_000;
+// This much a clock may be off before anybody minds.
+const CLOCK_OFF_MS = 3_000;
+
+/** How far the server's clock is ahead of the browser's: ages are measured by the server's. */
+let aheadMs = 0;
+
+function setClock(answer) {
+  const ahead = Date.parse(answer.headers.get("date")) - Date.now();
+  if (!Number.isNaN(ahead)) aheadMs = Math.abs(ahead) > CLOCK_OFF_MS ? ahead : 0;
+}
 
 /** Shows one meter's value of now. */
 class Now {
@@ -48,7 +58,7 @@ class Now {
   }
 
   showAge() {
-    const seconds = this.at === null ? null : Math.max(0, Math.round((Date.now() - this.at) / 1000));
+    const seconds = this.at === null ? null : Math.max(0, Math.round((Date.now() + aheadMs - this.at) / 1000));
     const freshness = !this.online ? "offline" : seconds === null ? "unknown" : seconds > STALE_AFTER_S ? "stale" : "live";
     this.now.dataset.freshness = freshness;
     if (seconds !== null) this.find("[data-age]").textContent = age(seconds);
@@ -106,16 +116,27 @@ function listen(address, meters) {
   begin();
 }
 
+/** Which meters a page shows. */
+function metersOf(page) {
+  return [...page.querySelectorAll("[data-meter]")].map((element) => element.dataset.meter).join(" ");
+}
+
 /** Takes the parts of this page that the server draws from a new copy of it. */
 async function renew() {
   if (document.hidden) return;
   let page;
   try {
     const answer = await fetch(location.href, { headers: { accept: "text/html" } });
+    setClock(answer);
     if (!answer.ok) return;
     page = new DOMParser().parseFromString(await answer.text(), "text/html");
   } catch {
     return; // The server is away: what is there stays.
+  }
+  // A meter has come, or was taken out: nothing stays where it was.
+  if (metersOf(page) !== metersOf(document)) {
+    location.reload();
+    return;
   }
   for (const part of document.querySelectorAll("[data-part]")) {
     const renewed = page.getElementById(part.id);
@@ -162,6 +183,8 @@ for (const source of document.querySelectorAll("[data-live]")) {
   if (source.dataset.unattended) watchOver(source.dataset.unattended);
 }
 document.addEventListener("visibilitychange", renew);
+// What this script came with is kept by browsers, and says nothing of now.
+fetch(document.currentScript.src, { method: "HEAD", cache: "no-store" }).then(setClock, () => {});
 
 const plot = document.querySelector("[data-series]");
 if (plot) {

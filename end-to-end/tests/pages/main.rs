@@ -9,7 +9,7 @@ mod paint;
 
 use std::path::Path;
 
-use end_to_end::{Browser, Program, Site, Theme, run_to_end, wait_until};
+use end_to_end::{Browser, Program, Site, Theme, mosquitto_pub, run_to_end, wait_until};
 use serde_json::Value;
 
 use crate::everybody::FITS;
@@ -61,6 +61,8 @@ async fn every_page_is_for_everybody() {
     without_javascript(&site, &browser).await;
     values_move(&site, &browser).await;
     the_chart_answers(&site, &browser).await;
+    a_new_meter_appears(&site, &browser).await;
+    a_clock_that_is_ahead_makes_nothing_old(&site, &browser).await;
     browser.close().await;
 }
 
@@ -160,4 +162,35 @@ async fn the_chart_answers(site: &Site, browser: &Browser) {
         Value::from(0),
         "pictures are links now"
     );
+}
+
+async fn a_new_meter_appears(site: &Site, browser: &Browser) {
+    for (page, css) in [("/?lang=en", "second"), ("/kiosk?lang=en", "third")] {
+        browser.page.goto(&site.url(page)).await.unwrap();
+        browser.wait_for("document.querySelectorAll('[data-meter]').length >= 2").await;
+        let info =
+            r#"{"name":"New","pulses_per_kwh":1000,"source":"x","version":"1","outbox":"a","oldest_seq":1}"#;
+        mosquitto_pub(site.mqtt, &format!("powerpi/hq/{css}/info"), info, &["-r", "-q", "1"]);
+        let minute = jiff::Timestamp::from_second(daemon_runtime::now().as_second() / 60 * 60 - 60).unwrap();
+        let minute = format!(r#"{{"t":"{minute}","s":60,"seq":1,"pulses":7,"total":7,"outbox":"a"}}"#);
+        mosquitto_pub(site.mqtt, &format!("powerpi/hq/{css}/minute"), &minute, &["-q", "1"]);
+        wait_until("it is recorded", || !site.recorded(&format!("hq/{css}")).is_empty());
+        // As it does each minute; what was asked for before may be kept for a moment.
+        let renews = format!(
+            "(document.dispatchEvent(new Event('visibilitychange')), \
+             document.querySelector('[data-meter=\"hq/{css}\"]') !== null)"
+        );
+        browser.wait_for(&renews).await;
+    }
+}
+
+async fn a_clock_that_is_ahead_makes_nothing_old(site: &Site, browser: &Browser) {
+    let ahead = "const now = Date.now; Date.now = () => now() + 300000;";
+    browser.run_first(ahead).await;
+    browser.page.goto(&site.url("/m/hq/main?lang=en")).await.unwrap();
+    browser.wait_for("Date.now() > Date.parse(document.querySelector('[data-age]').dateTime) + 250000").await;
+    browser.wait_for("document.querySelector('.now').dataset.freshness === 'live'").await;
+    let before = browser.evaluate("document.querySelector('[data-age]').dateTime").await;
+    browser.wait_for(&format!("document.querySelector('[data-age]').dateTime > {before}")).await;
+    assert_eq!(browser.evaluate("document.querySelector('.now').dataset.freshness").await, "live");
 }
