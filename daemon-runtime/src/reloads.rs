@@ -59,10 +59,12 @@ pub(crate) async fn compare_only<S: DeserializeOwned + Debug>(
         }
         match settings::load::<S>(name, config) {
             Ok(new) if format!("{new:?}") == started => {
-                tracing::info!("SIGHUP: the settings are as they were")
+                tracing::info!("SIGHUP: the settings are as they were");
             }
             Ok(_) => tracing::warn!("SIGHUP: the settings have changed; they take effect after a restart"),
-            Err(error) => tracing::error!("SIGHUP: nothing was changed, and a restart would fail: {error}"),
+            Err(error) => {
+                tracing::error!("SIGHUP: nothing was changed, and a restart would fail: {error}");
+            }
         }
     }
     std::future::pending().await

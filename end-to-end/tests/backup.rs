@@ -158,7 +158,7 @@ fn a_damaged_backup_is_refused_and_old_ones_are_deleted() {
     let before = fs::read(server.root.join("etc/powerpi/users.toml")).unwrap();
     fs::write(server.root.join("etc/powerpi/users.toml"), "changed since").unwrap();
     let cut = sound[..sound.len() / 2].to_vec();
-    let mut turned = sound.clone();
+    let mut turned = sound;
     let middle = turned.len() / 2;
     turned[middle] ^= 0x55;
     for damaged in [cut, turned, b"no backup at all".to_vec(), Vec::new()] {

@@ -136,7 +136,7 @@ impl Demo {
     }
 
     fn minutes(&self, days: Range<Date>) -> Range<i64> {
-        let at = |day: Date| day.to_zoned(self.zone.clone()).unwrap().timestamp().as_second() / 60;
+        let at = |day: Date| self.zone.to_timestamp(day.at(0, 0, 0, 0)).unwrap().as_second() / 60;
         at(days.start)..at(days.end)
     }
 
@@ -254,7 +254,7 @@ impl Demo {
         let workbook = http_get_bytes(self.web, &format!("/api/v1/sites/home/energy.xlsx?{query}&lang=en")).1;
         let mut workbook: Xlsx<_> = calamine::open_workbook_from_rs(Cursor::new(workbook)).unwrap();
         let sheet = workbook.worksheet_range_at(0).unwrap().unwrap();
-        let hours: Vec<i64> = span.clone().step_by(60).filter(|hour| self.is_recorded(*hour)).collect();
+        let hours: Vec<i64> = span.step_by(60).filter(|hour| self.is_recorded(*hour)).collect();
         assert_eq!(csv.lines().count(), hours.len() + 1, "{csv}");
         assert_eq!(sheet.height(), hours.len() + 1);
         for (hour, (line, row)) in hours.iter().zip(csv.lines().skip(1).zip(sheet.rows().skip(1))) {

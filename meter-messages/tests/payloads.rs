@@ -76,10 +76,10 @@ proptest! {
     }
 
     #[test]
-    fn marks_round_trip(seq in 0..=MAX_COUNT, minute in proptest::option::of(minutes()), set_back: bool, recorder: Option<u32>) {
+    fn marks_round_trip(seq in 0..=MAX_COUNT, minute in proptest::option::of(minutes()), set_back: bool, rival: bool, recorder: Option<u32>) {
         let missing = if seq < MAX_COUNT / 2 { vec![[seq + 2, seq + 2], [seq + 4, seq + 9]] } else { Vec::new() };
         let lost = if seq > 9 { vec![[1, 2], [4, seq]] } else { Vec::new() };
-        let mark = Mark { outbox: "9f3a".parse().unwrap(), seq, minute, missing, lost, set_back, recorder };
+        let mark = Mark { outbox: "9f3a".parse().unwrap(), seq, minute, missing, lost, set_back, rival, recorder };
         prop_assert_eq!(Mark::from_json(&mark.to_json()).unwrap(), mark);
     }
 

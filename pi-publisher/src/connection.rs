@@ -9,7 +9,7 @@ use std::time::Duration;
 use anyhow::{Context, anyhow};
 use daemon_runtime::{Connection, LogPace, MqttSession};
 use jiff::Timestamp;
-use meter_messages::{Diag, Live, Mark, State, Status, Topic};
+use meter_messages::{Diag, Live, Mark, Meter, State, Status, Topic};
 use rumqttc::{AsyncClient, LastWill, QoS};
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 use tokio::sync::{Notify, oneshot};

@@ -96,7 +96,7 @@ impl Demo<'_> {
             let before = self.publisher("pi-publisher-before", "", &past.first_publisher())?;
             let next_door = self.publisher("pi-publisher-next-door", "next-door", &past.next_door())?;
             for (program, settings) in [&before, &next_door] {
-                daemons.start(*program, settings).await?;
+                daemons.start(program, settings).await?;
             }
             self.watch(&past.before(), past.from, daemons).await?;
             for (_, settings) in [&before, &next_door] {

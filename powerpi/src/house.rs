@@ -6,8 +6,8 @@
 use std::path::Path;
 
 use anyhow::Context;
+use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use jiff::{SignedDuration, Timestamp};
 use meter_messages::{Meter, Minute};
 use serde_json::{Value, json};
 
@@ -98,8 +98,7 @@ impl Past {
     /// The house's tariffs: prices of the night and a fee for the main meter, which rise; gas and water.
     pub(crate) fn tariffs(&self) -> String {
         let zone = TimeZone::get(ZONE).unwrap_or(TimeZone::UTC);
-        let rise =
-            self.goes_on + SignedDuration::from_secs((self.next_door_ends - self.goes_on).get_seconds() / 2);
+        let rise = self.goes_on + (self.next_door_ends - self.goes_on) / 2;
         let rises = zone.to_datetime(rise).date();
         format!(
             "time_zone = \"{ZONE}\"\n\
@@ -164,6 +163,8 @@ fn publisher(site: &str, main_constant: u32, time: &str) -> String {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
+    use jiff::SignedDuration;
+
     use super::*;
 
     fn at(text: &str) -> Timestamp {

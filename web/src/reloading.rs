@@ -15,7 +15,7 @@ pub(crate) async fn reload(
 ) -> ! {
     loop {
         let settings = reloads.next().await;
-        let replaced = settings.map_err(Into::into).and_then(|settings: Settings| {
+        let replaced = settings.map_err(anyhow::Error::from).and_then(|settings: Settings| {
             current.replace(&settings, &lasting)?;
             Ok(settings.at_start_only())
         });

@@ -167,7 +167,7 @@ fn awkward_minutes() -> Vec<Minute> {
 /// Minute by minute, by the clock of a zone; `whole` is what a day or month begins with, from its first day on.
 fn reckoned(minutes: &[Minute], zone: &TimeZone, whole: impl Fn(Date) -> Date) -> BTreeMap<Date, Reckoned> {
     let local = |at: i64| zone.to_datetime(Minute::nearest(at).timestamp());
-    let begins = |day: Date| day.to_zoned(zone.clone()).unwrap().timestamp().as_second() / 60;
+    let begins = |day: Date| zone.to_timestamp(day.at(0, 0, 0, 0)).unwrap().as_second() / 60;
     let mut all: BTreeMap<Date, Reckoned> = BTreeMap::new();
     for at in minutes {
         let (pulses, clock) = (pulses(*at), local(at.epoch_minutes()));

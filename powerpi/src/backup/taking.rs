@@ -51,7 +51,7 @@ pub(crate) fn backup(options: &BackupOptions) -> anyhow::Result<()> {
     let names = ["etc/passwd", "etc/group"].map(|file| Names::read(&options.root.join(file)));
     let paths = std::iter::once(ledger.clone()).chain(server.small_files());
     let files =
-        paths.map(|path| backed_up(path, &server, &names, &open)).collect::<anyhow::Result<Vec<_>>>()?;
+        paths.map(|path| backed_up(path, &server, &names, open)).collect::<anyhow::Result<Vec<_>>>()?;
     let taken = daemon_runtime::now();
     let contents = Contents { taken, powerpi: env!("CARGO_PKG_VERSION").into(), files };
 

@@ -65,7 +65,7 @@ async fn listen(settings: &MqttSettings) -> anyhow::Result<Said> {
                 said.versions.extend(info.ok().map(|info| (meter, info.version)));
             }
             Ok(Topic::Diag(meter)) => {
-                said.diags.extend(Diag::from_json(&message.payload).ok().map(|it| (meter, it)))
+                said.diags.extend(Diag::from_json(&message.payload).ok().map(|it| (meter, it)));
             }
             Ok(Topic::Status(site)) if message.payload.as_ref() == Status::Offline.as_str().as_bytes() => {
                 said.offline.push(site.to_string());
