@@ -144,7 +144,7 @@ impl Figures {
             curve_before,
             days,
             first,
-            reading: ledger.reading(&meter)?,
+            reading: ledger.shows(&meter)?,
             trust: ledger.trust(&meter, GAPS)?,
             kept_aside: ledger.kept_aside(&meter)?,
             until,

@@ -12,6 +12,7 @@ use jiff::Span;
 use jiff::civil::{Date, date};
 use rusqlite::{Connection, Row, params};
 
+use crate::corrections::Corrections;
 use crate::days::{self, MINUTES_OF_DAY, minutes_of};
 use crate::error::damaged;
 use crate::quarters::{self, Quarters};
@@ -90,6 +91,11 @@ pub enum FaultKind {
     },
     /// The outbox that a meter fills is not there: nothing of it would be recorded.
     NoOutbox,
+    /// The corrections of a meter cannot be read, or contradict each other: it is in no list.
+    Corrections {
+        /// Why.
+        reason: String,
+    },
 }
 
 impl Fault {
@@ -119,6 +125,7 @@ impl fmt::Display for Fault {
                 write!(to, "{day}: the day is there twice, packed and minute by minute")
             }
             FaultKind::NoOutbox => write!(to, "the outbox that it fills is not in the ledger"),
+            FaultKind::Corrections { reason } => write!(to, "its corrections cannot be read: {reason}"),
         }
     }
 }
@@ -161,7 +168,7 @@ impl Ledger {
         Ok(meters.collect::<Result<_, _>>()?)
     }
 
-    /// What is wrong with a meter's packed days and its outbox. Calls `progress` after each packed day.
+    /// What is wrong with a meter's packed days, its outbox and its corrections. Calls `progress` after each packed day.
     pub fn check(&self, meter: &MeterToCheck, mut progress: impl FnMut()) -> Result<Vec<Fault>, LedgerError> {
         let _state = self.one_state()?;
         let mut faults = Vec::new();
@@ -180,6 +187,13 @@ impl Ledger {
         }
         if !has_outbox(&self.connection, meter.row)? {
             faults.push(Fault { meter: Some(meter.name.clone()), kind: FaultKind::NoOutbox });
+        }
+        match Corrections::read(&self.connection, meter.row) {
+            Err(error) if error.is_of_rows() => {
+                let kind = FaultKind::Corrections { reason: error.to_string() };
+                faults.push(Fault { meter: Some(meter.name.clone()), kind });
+            }
+            read => _ = read?,
         }
         Ok(faults)
     }

@@ -4,13 +4,17 @@
 //! It is the truth; RRD files and pages are derived from it. One SQLite file in
 //! WAL mode with `synchronous=FULL`: what [`Batch::commit`] has answered is on
 //! disk. Minutes are kept as they were counted, in whole pulses: the newest in a row each, those of days that
-//! are over in one row a day.
+//! are over in one row a day. What people say of them stands beside them, as corrections.
 
 mod backup;
 mod check;
 mod constants;
+mod corrected;
+mod correcting;
+mod corrections;
 mod days;
 mod error;
+mod forgetting;
 mod kept_aside;
 mod late_minutes;
 mod lost;
@@ -34,7 +38,10 @@ use rusqlite::{Connection, Transaction};
 
 pub use backup::{CopyError, Unsound, check_copy, is_unused};
 pub use check::{Fault, FaultKind, MeterToCheck};
+pub use correcting::{CorrectingError, NewCorrection};
+pub use corrections::{Correction, CorrectionKind, Factor, FactorError, Undone};
 pub use error::LedgerError;
+pub use forgetting::Forgotten;
 pub use kept_aside::{KeepingAside, KeptAside};
 pub use lost::Lost;
 pub use meter_readings::{EnteredReading, Entering, TakingBack};

@@ -2,7 +2,7 @@
 
 use foreign_text::foreign;
 use jiff::Timestamp;
-use meter_messages::{Medium, Meter, MeterReading, TakenBack};
+use meter_messages::{Medium, Meter, MeterReading, Minute, TakenBack};
 use rusqlite::{OptionalExtension, params};
 
 use crate::error::damaged;
@@ -111,6 +111,17 @@ impl Batch<'_> {
 }
 
 impl Ledger {
+    /// What a meter shows after its newest minute, in its unit: what somebody has read off it last, and what was counted
+    /// since. As long as nobody has, its [total](Ledger::reading). So a total that was set wrongly, or that of a meter
+    /// that was replaced, can be put right by reading the meter again; it goes on counting as before.
+    pub fn shows(&self, meter: &RecordedMeter) -> Result<Option<f64>, LedgerError> {
+        let _state = self.one_state()?;
+        let Some(last) = self.readings(meter, 1)?.pop() else { return self.reading(meter) };
+        let since = Minute::nearest(last.reading.at.as_second().div_euclid(Minute::SECONDS));
+        let counted = self.sum(meter, since..Minute::nearest(i64::MAX))?.counted();
+        Ok(Some(last.reading.shown + counted))
+    }
+
     /// The newest readings of a meter, at most so many, in the order in which they were read.
     pub fn readings(&self, meter: &RecordedMeter, most: usize) -> Result<Vec<EnteredReading>, LedgerError> {
         let mut statement = self.connection.prepare_cached(

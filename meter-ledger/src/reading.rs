@@ -9,6 +9,7 @@ use meter_messages::{Medium, Meter, MeterConstant, Minute, Relation};
 use rusqlite::{OptionalExtension, Row, params};
 
 use crate::constants::Constants;
+use crate::corrections::Corrections;
 use crate::error::{damaged, if_readable};
 use crate::rows::Found;
 use crate::sum::Counted;
@@ -29,9 +30,10 @@ pub struct RecordedMeter {
     /// What it measures and whose part it is, as far as its publisher says so.
     pub relation: Relation,
     pub(crate) constants: Constants,
+    pub(crate) corrections: Corrections,
 }
 
-/// A minute as it was counted. If two outboxes have it, their pulses are added.
+/// A minute. If two outboxes have it, their pulses are added; if it is corrected, they are what the correction says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RecordedMinute {
     /// The minute.
@@ -40,11 +42,17 @@ pub struct RecordedMinute {
     pub pulses: u32,
     /// How many of its seconds the line was watched, at most 60.
     pub watched_s: u8,
-    /// The meter's total at its end.
+    /// The meter's total at its end, as it was counted; of a minute that a correction has replaced, the total before
+    /// the correction.
     pub total: u64,
 }
 
 impl RecordedMinute {
+    /// What several outboxes say of the same minute; `None` if there are none.
+    pub(crate) fn of_all(rows: &[OutboxMinute]) -> Option<Self> {
+        rows.iter().map(Self::of).reduce(merged)
+    }
+
     fn of(row: &OutboxMinute) -> Self {
         let OutboxMinute { minute, pulses, watched_s, total, .. } = *row;
         Self { minute: Minute::nearest(minute), pulses, watched_s, total }
@@ -143,28 +151,27 @@ impl Ledger {
         })
     }
 
-    /// Calls `take` with whole days, quarters of an hour and minutes of a span of minutes since 1970, in order. What it
-    /// returns for a sum is whether it took it; otherwise it is given smaller pieces.
-    pub(crate) fn for_each_stretch(
+    /// Calls `take` with whole days, quarters of an hour and minutes of a span of minutes since 1970, in order, as they
+    /// were counted. What it returns for a sum is whether it took it; otherwise it is given smaller pieces.
+    pub(crate) fn for_each_counted(
         &self,
-        meter: &RecordedMeter,
+        meter_row: i64,
         span: Range<i64>,
-        mut take: impl FnMut(Stretch) -> bool,
+        take: &mut impl FnMut(Stretch) -> bool,
     ) -> Result<(), LedgerError> {
-        let _state = self.one_state()?;
         let mut held: Option<RecordedMinute> = None;
-        rows::for_each(&self.connection, meter.row, span, |found| {
+        rows::for_each(&self.connection, meter_row, span, |found| {
             let next = match found {
                 Found::Minute(row) => RecordedMinute::of(&row),
                 Found::Sum(minutes, sum) => {
-                    held.take().map(Stretch::Minute).map(&mut take);
+                    held.take().map(Stretch::Minute).map(&mut *take);
                     return take(Stretch::Sum(minutes, sum));
                 }
             };
             match &mut held {
                 Some(shared) if shared.minute == next.minute => *shared = merged(*shared, next),
                 _ => {
-                    held.replace(next).map(Stretch::Minute).map(&mut take);
+                    held.replace(next).map(Stretch::Minute).map(&mut *take);
                 }
             }
             false
@@ -214,13 +221,12 @@ impl Ledger {
         Ok(self.sums(meter, &[span.start, span.end])?.pop().unwrap_or_default())
     }
 
-    /// What the meter shows after its newest minute, in its unit.
+    /// Its total after its newest minute, in its unit. What the meter itself [shows](Ledger::shows) may be something else.
     pub fn reading(&self, meter: &RecordedMeter) -> Result<Option<f64>, LedgerError> {
         self.reading_at(meter, Minute::nearest(i64::MAX))
     }
 
-    /// What the meter showed at the beginning of a minute, in its unit: its
-    /// total, each part of it by the constant that applied then.
+    /// Its total at the beginning of a minute, in its unit, each part of it by the constant that applied then.
     pub fn reading_at(&self, meter: &RecordedMeter, at: Minute) -> Result<Option<f64>, LedgerError> {
         let _state = self.one_state()?;
         let Some(shown) = self.total_at(meter, at)? else { return Ok(None) };
@@ -236,9 +242,7 @@ impl Ledger {
 
     /// The total at the beginning of a minute, in pulses.
     fn total_at(&self, meter: &RecordedMeter, at: Minute) -> Result<Option<u64>, LedgerError> {
-        let _state = self.one_state()?;
-        let rows = rows::before(&self.connection, meter.row, at.epoch_minutes())?;
-        Ok(rows.iter().map(|row| row.total).max())
+        Ok(self.last_before(meter, at.epoch_minutes())?.map(|minute| minute.total))
     }
 
     /// The first recorded minute.
@@ -248,9 +252,7 @@ impl Ledger {
 
     /// The first recorded minute from one on.
     pub fn first_from(&self, meter: &RecordedMeter, from: Minute) -> Result<Option<Minute>, LedgerError> {
-        let _state = self.one_state()?;
-        let rows = rows::from(&self.connection, meter.row, from.epoch_minutes())?;
-        Ok(rows.first().map(|row| Minute::nearest(row.minute)))
+        Ok(self.next_from(meter, from.epoch_minutes())?.map(Minute::nearest))
     }
 
     /// The newest recorded minute.
@@ -265,8 +267,22 @@ impl Ledger {
         latest: Minute,
     ) -> Result<Option<RecordedMinute>, LedgerError> {
         let _state = self.one_state()?;
-        let rows = rows::before(&self.connection, meter.row, latest.epoch_minutes() + 1)?;
-        Ok(rows.iter().map(RecordedMinute::of).reduce(merged))
+        let end = latest.epoch_minutes() + 1;
+        let counted = self.last_before(meter, end)?;
+        let of_counted = counted.map(|newest| newest.minute.epoch_minutes());
+        let Some(newest) = of_counted.max(meter.corrections.last_replaced(end)) else { return Ok(None) };
+        if meter.corrections.at(newest).is_none() {
+            return Ok(counted);
+        }
+        let mut found = None;
+        self.for_each_stretch(meter, newest..newest + 1, |stretch| {
+            if let Stretch::Minute(corrected) = stretch {
+                let total = counted.map_or(corrected.total, |counted| counted.total);
+                found = Some(RecordedMinute { total, ..corrected });
+            }
+            false
+        })?;
+        Ok(found)
     }
 
     fn meter_of(&self, row: &Row<'_>) -> Result<RecordedMeter, LedgerError> {
@@ -284,6 +300,7 @@ impl Ledger {
             constant: MeterConstant::from_millionths(constant).map_err(damaged)?,
             relation: Relation { measures: said(row, 6)?, part_of: said(row, 7)? },
             constants: Constants::read(&self.connection, id)?,
+            corrections: Corrections::read(&self.connection, id)?,
         })
     }
 }
@@ -295,7 +312,7 @@ fn said<T: FromStr>(row: &Row<'_>, column: usize) -> Result<Option<T>, LedgerErr
 
 /// A piece of a meter's record.
 pub(crate) enum Stretch {
-    /// A day of UTC, or a quarter of an hour, by its minutes since 1970, and its sum.
+    /// A day of UTC, or a quarter of an hour, of which nothing is corrected: its minutes since 1970, and its sum.
     Sum(Range<i64>, Counted),
     /// A minute.
     Minute(RecordedMinute),

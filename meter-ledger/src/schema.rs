@@ -24,6 +24,7 @@ pub(crate) static LEDGER: FileKind = FileKind {
         Step::Sql(FORMAT_8),
         Step::Code(format_9),
         Step::Sql(FORMAT_10),
+        Step::Sql(FORMAT_11),
     ],
     patience: Duration::from_secs(5),
     exclusive: false,
@@ -212,4 +213,37 @@ fn format_9(transaction: &Transaction<'_>, progress: &mut Progress) -> rusqlite:
 const FORMAT_10: &str = "
     ALTER TABLE meter ADD COLUMN measures TEXT;
     ALTER TABLE meter ADD COLUMN part_of TEXT;
+";
+
+/// What format 11 has beyond format 10: what people say of times in which a meter was counted wrongly, see
+/// `corrections` (`to_minute` is the first minute after it; of a kind's numbers the others are NULL); and which meters
+/// were forgotten, see `forgetting`. `said`, `undone` and `at` are seconds since 1970.
+const FORMAT_11: &str = "
+    CREATE TABLE correction (
+        id            INTEGER PRIMARY KEY,
+        meter         INTEGER NOT NULL REFERENCES meter (id),
+        from_minute   INTEGER NOT NULL,
+        to_minute     INTEGER NOT NULL,
+        kind          TEXT NOT NULL,
+        pulses        INTEGER,
+        numerator     INTEGER,
+        denominator   INTEGER,
+        reason        TEXT NOT NULL,
+        said          INTEGER NOT NULL,
+        by            TEXT NOT NULL,
+        undone        INTEGER,
+        undone_by     TEXT,
+        undone_reason TEXT
+    ) STRICT;
+    CREATE INDEX correction_of_meter ON correction (meter, from_minute);
+    CREATE TABLE forgotten (
+        id     INTEGER PRIMARY KEY AUTOINCREMENT,
+        site   TEXT NOT NULL,
+        meter  TEXT NOT NULL,
+        name   TEXT NOT NULL,
+        newest INTEGER,
+        at     INTEGER NOT NULL,
+        by     TEXT NOT NULL
+    ) STRICT;
+    CREATE INDEX forgotten_meter ON forgotten (site, meter);
 ";

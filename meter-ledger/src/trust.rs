@@ -7,6 +7,7 @@ use std::collections::VecDeque;
 use meter_messages::{Minute, OutboxId};
 use rusqlite::params;
 
+use crate::corrections::CorrectionKind;
 use crate::error::damaged;
 use crate::reading::Stretch;
 use crate::writing::WATCHED_TWICE_S;
@@ -66,6 +67,8 @@ pub enum GapReason {
     Lost,
     /// Numbers are missing: the minutes were counted and may still come.
     Awaited,
+    /// Something was counted, but a correction says that it means nothing.
+    Void,
     /// Nothing is known.
     Unknown,
 }
@@ -145,6 +148,9 @@ impl Ledger {
 
     fn explained(&self, meter: &RecordedMeter, gap: Gap) -> Result<Gap, LedgerError> {
         let (from, until) = (gap.from.epoch_minutes(), gap.until.epoch_minutes());
+        if meter.corrections.within(&(from..until)).iter().any(|known| known.kind == CorrectionKind::Void) {
+            return Ok(Gap { reason: GapReason::Void, ..gap });
+        }
         let before = rows::before(&self.connection, meter.row, from)?.pop();
         let after = rows::from(&self.connection, meter.row, until)?.into_iter().next();
         let given_up: bool = self

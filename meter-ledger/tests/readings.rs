@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use jiff::Timestamp;
-use meter_ledger::{Entering, Ledger, TakingBack};
+use meter_ledger::{CorrectionKind, Entering, Ledger, NewCorrection, TakingBack};
 use meter_messages::{Info, Meter, MeterReading, Minute, PulseCount, TakenBack, Unit};
 use tempfile::TempDir;
 
@@ -74,6 +74,37 @@ fn a_reading_is_kept_and_the_same_time_corrects_it() {
     let said: Vec<_> = kept.iter().map(|it| (it.reading.clone(), it.entered)).collect();
     assert_eq!(said, [(reading(0, 12340.0, "anna"), time(100)), (reading(60, 12346.0, "ernst"), time(300))]);
     assert_eq!(ledger.readings(&known, 1).unwrap(), kept[1..]);
+}
+
+/// A total that was set to 123,456 instead of 12,345.6 never goes down; what is read off the meter may.
+#[test]
+fn what_a_meter_shows_is_what_was_read_last_and_what_was_counted_since() {
+    let folder = TempDir::new().unwrap();
+    let mut ledger = recorded(&folder.path().join("ledger.sqlite"));
+    let shows = |ledger: &Ledger| {
+        let known = ledger.meter(&meter()).unwrap().unwrap();
+        let (shows, total) = (ledger.shows(&known).unwrap().unwrap(), ledger.reading(&known).unwrap());
+        assert_eq!(total, Some(0.6), "the total only counts");
+        (shows * 1000.0).round() / 1000.0
+    };
+    assert_eq!(shows(&ledger), 0.6);
+    enter(&mut ledger, &[(reading(0, 123_456.0, "anna"), 100)]);
+    assert_eq!(shows(&ledger), 123_456.6);
+    // Half an hour later, when 29 minutes had been counted; and after all of them.
+    enter(&mut ledger, &[(reading(30 * 60, 12_345.6, "anna"), 200)]);
+    assert_eq!(shows(&ledger), 12_346.113);
+    enter(&mut ledger, &[(reading(500 * 60, 7.0, "anna"), 300)]);
+    assert_eq!(shows(&ledger), 7.0);
+    let mut batch = ledger.batch().unwrap();
+    let taken_back = TakenBack { at: time(500 * 60), by: "anna".into() };
+    batch.take_back(&meter(), &taken_back).unwrap();
+    let minute = |number: i64| Minute::nearest(29_000_000 + number);
+    let void = CorrectionKind::Void;
+    let new =
+        NewCorrection { span: minute(100)..minute(110), kind: void, reason: "x".into(), by: "x".into() };
+    batch.correct(&meter(), &new, time(300)).unwrap();
+    batch.commit().unwrap();
+    assert_eq!(shows(&ledger), 12_346.083);
 }
 
 #[test]
@@ -163,6 +194,8 @@ fn a_ledger_of_the_second_format_gets_a_place_for_readings() {
              STRICT;
          DROP TABLE aside;
          DROP TABLE aside_of_site;
+         DROP TABLE correction;
+         DROP TABLE forgotten;
          DROP TABLE reading;
          ALTER TABLE meter DROP COLUMN medium;
          UPDATE meter SET constant_millionths = constant_millionths / 1000000;

@@ -37,7 +37,8 @@ pub fn set_reading(
     let before = constants.reading(resumed.total);
     let total = constants.total_at(reading).filter(|total| (resumed.total..=MAX_COUNT).contains(total));
     let total = total.with_context(|| {
-        format!("{meter} is already at {before:.3} {unit}, and a total never goes down; is {reading} {unit} right?")
+        format!("{meter} is already at {before:.3} {unit}, and a total never goes down; is {reading} {unit} right? If the total \
+                 is too high, enter what the meter shows on its page: pages go on from there")
     })?;
     outbox.set_total(&account, account.total + (total - resumed.total))?;
     writeln!(said, "{meter}: {before:.3} {unit} before, {:.3} {unit} now", constants.reading(total))?;

@@ -1,12 +1,23 @@
-//! `powerpi ledger`: what is in the ledger, and whether it is sound. All of it while the recorder runs.
+//! `powerpi ledger`: what is in the ledger, whether it is sound, and what people say of it. All of it while the recorder
+//! runs.
+
+mod forgetting;
+mod moments;
+mod person;
+mod saying;
+mod show;
 
 use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use meter_ledger::{Fault, Ledger, MeterToCheck, RecordedMeter};
+use meter_ledger::{Factor, Fault, Ledger, MeterToCheck, RecordedMeter};
+use meter_messages::Meter;
 use serde_json::json;
+
+use self::moments::Clock;
+use self::saying::{Amount, How, Saying};
 
 /// What to do about a fault that nothing in the ledger can mend.
 const BACKUP: &str =
@@ -40,25 +51,75 @@ enum Command {
         #[arg(long)]
         repair: bool,
     },
+    /// Shows what was counted in a time, and what corrections make of it
+    Show(show::Options),
+    /// Says that a time was not watched: what was counted in it means nothing
+    Void(Saying),
+    /// Says how much there was in a time; it is spread evenly over its minutes
+    Replace {
+        #[command(flatten)]
+        saying: Saying,
+        #[command(flatten)]
+        amount: Amount,
+    },
+    /// Says that what was counted in a time is to be multiplied
+    Scale {
+        #[command(flatten)]
+        saying: Saying,
+        /// By what: 0.5, 2 or 1/3
+        #[arg(long, value_name = "NUMBER")]
+        factor: Factor,
+    },
+    /// Lists what was said of a meter, or of all, also what was taken back
+    Corrections {
+        /// Only of this meter
+        #[arg(value_name = "SITE/METER")]
+        meter: Option<Meter>,
+        #[command(flatten)]
+        clock: Clock,
+    },
+    /// Takes a correction back
+    Undo {
+        /// Its number, as in `powerpi ledger corrections`
+        #[arg(value_name = "NUMBER")]
+        number: i64,
+        /// Why, in one line
+        #[arg(long, value_name = "TEXT")]
+        reason: Option<String>,
+        #[command(flatten)]
+        how: How,
+    },
+    /// Deletes all that the ledger holds of a meter that is no more
+    Forget(forgetting::Options),
 }
 
 /// Does what is asked for.
 pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
-    // Opening it for writing would make an empty one.
-    let ledger = Ledger::open_read_only(&options.ledger)?;
-    match options.command {
-        Command::Meters => meters(&ledger, options.json),
-        Command::Check { repair } => {
-            let found = check(&ledger, options.json)?;
-            drop(ledger);
-            match found {
-                Found { faults: 0, .. } => Ok(()),
-                Found { repairable: 1.., .. } if repair => mend(&options.ledger, &found),
-                Found { faults, repairable: 0, .. } => bail!("faults: {faults}; {BACKUP}"),
-                Found { faults, repairable, .. } => {
-                    bail!("faults: {faults}; `powerpi ledger check --repair` mends {repairable} of them")
-                }
-            }
+    let (path, json) = (options.ledger.as_path(), options.json);
+    match &options.command {
+        // Opening it for writing would make an empty one.
+        Command::Meters => meters(&Ledger::open_read_only(path)?, json),
+        Command::Check { repair } => run_check(path, json, *repair),
+        Command::Show(options) => show::run(path, json, options),
+        Command::Void(saying) => saying::void(path, json, saying),
+        Command::Replace { saying, amount } => saying::replace(path, json, saying, amount),
+        Command::Scale { saying, factor } => saying::scale(path, json, saying, *factor),
+        Command::Corrections { meter, clock } => saying::list(path, json, meter.as_ref(), clock),
+        Command::Forget(options) => forgetting::run(path, json, options),
+        Command::Undo { number, reason, how } => saying::undo(path, json, *number, reason.as_deref(), how),
+    }
+}
+
+fn run_check(path: &Path, json: bool, repair: bool) -> anyhow::Result<()> {
+    let ledger = Ledger::open_read_only(path)?;
+    let found = check(&ledger, json)?;
+    drop(ledger);
+    match found {
+        Found { faults: 0, .. } => Ok(()),
+        Found { repairable: 1.., .. } if repair => mend(path, &found),
+        Found { faults, repairable: 0, .. } => bail!("faults: {faults}; {BACKUP}"),
+        Found { faults, repairable, .. } => {
+            bail!("faults: {faults}; `powerpi ledger check --repair` mends {repairable} of them")
         }
     }
 }
@@ -87,7 +148,7 @@ fn as_json(ledger: &Ledger, meter: &RecordedMeter) -> anyhow::Result<String> {
         "medium": meter.medium.as_str(),
         "first": ledger.first(meter)?.map(|first| first.to_string()),
         "newest": ledger.newest(meter)?.map(|newest| newest.minute.to_string()),
-        "shows": ledger.reading(meter)?,
+        "shows": ledger.shows(meter)?,
         "unit": meter.medium.unit().symbol(),
     });
     Ok(said.to_string())
@@ -95,7 +156,7 @@ fn as_json(ledger: &Ledger, meter: &RecordedMeter) -> anyhow::Result<String> {
 
 fn as_text(ledger: &Ledger, meter: &RecordedMeter) -> anyhow::Result<String> {
     let (RecordedMeter { meter: id, name, medium, .. }, unit) = (meter, meter.medium.unit().symbol());
-    let recorded = match (ledger.first(meter)?, ledger.newest(meter)?, ledger.reading(meter)?) {
+    let recorded = match (ledger.first(meter)?, ledger.newest(meter)?, ledger.shows(meter)?) {
         (Some(first), Some(newest), Some(shows)) => {
             format!("{first} to {}\t{shows:.3} {unit}", newest.minute)
         }

@@ -30,7 +30,7 @@ enum Command {
     Demo(demo::Options),
     /// Adds, changes, deletes or lists users of the broker or of the pages
     Passwd(passwd::Options),
-    /// Lists what the ledger holds, or checks whether it is sound, while everything runs
+    /// Lists, checks and corrects what the ledger holds, while everything runs
     Ledger(ledger::Options),
     /// Looks at everything on this server and says what is wrong and what to do
     Doctor(doctor::Options),

@@ -81,6 +81,8 @@ pub struct Bookkeeping {
     nonsense: u64,
     strangers: Strangers,
     marks: Marks,
+    /// The last meter that was forgotten, by its number.
+    forgotten: i64,
     /// What its marks say who it is.
     id: u32,
     pictures: Sender<Recorded>,
@@ -123,6 +125,8 @@ impl Bookkeeping {
         limits: Limits,
         time: PlausibleTime,
     ) -> Result<Self, LedgerError> {
+        // Read first: what is forgotten meanwhile is found by the first batch.
+        let forgotten = ledger.forgotten_after(0)?.last().map_or(0, |last| last.id);
         let (mut meters, mut shares) = (HashMap::new(), Shares::new(limits.max_meters));
         let mut outboxes = Shares::new(OUTBOXES_A_METER.saturating_mul(limits.max_meters));
         let unheard: HashSet<Meter> = ledger.unheard_meters()?.into_iter().map(|it| it.meter).collect();
@@ -154,6 +158,7 @@ impl Bookkeeping {
             nonsense: 0,
             strangers,
             marks,
+            forgotten,
             id: u32::from_str_radix(&daemon_runtime::random_id()[..8], 16).unwrap_or_default(),
             pictures,
         })
@@ -223,9 +228,15 @@ impl Bookkeeping {
         if inputs.is_empty() && time_has_come != Some(true) && self.marks.patience(now).is_none() {
             return Ok(Output::default());
         }
+        let mut batch = self.ledger.batch()?;
+        // Rows of theirs may be those of others by now.
+        for forgotten in batch.forgotten_after(self.forgotten)? {
+            tracing::info!(meter = %forgotten.meter, "forgotten");
+            self.meters.remove(&forgotten.meter);
+            self.forgotten = forgotten.id;
+        }
         let shares = (&self.shares, &self.outboxes);
         let mut tally = Tally::new(&self.meters, shares, latest, self.connection, now);
-        let mut batch = self.ledger.batch()?;
         if let Some(latest) = latest.filter(|_| time_has_come == Some(true)) {
             let due = batch.record_kept_aside(latest, LARGEST_BATCH)?;
             due.iter().for_each(|(meter, count)| pictures::add(&mut tally.recorded, meter, count));

@@ -24,6 +24,9 @@ use crate::pictures::files::{Files, RETRY};
 /// is in the ledger, but would push a year of others out of the archive.
 const AHEAD: i64 = 5;
 
+/// How often it is looked for corrections that somebody has said: they are written by others.
+const LOOK_EVERY: Duration = Duration::from_secs(2);
+
 /// Files are rebuilt for so long before what has come meanwhile is looked at.
 const AT_A_TIME: Duration = Duration::from_millis(500);
 
@@ -46,6 +49,11 @@ pub struct Pictures {
     /// Meters with minutes from the future, and the last of them: what they lack
     /// is made good when its time has come.
     ahead: HashMap<Meter, Minute>,
+    /// Of each meter that has corrections, how often one was said or undone when it was last looked for.
+    corrected: HashMap<Meter, u64>,
+    /// The last meter that was forgotten, by its number.
+    forgotten: i64,
+    looked: Instant,
     shutdown: CancellationToken,
 }
 
@@ -53,7 +61,9 @@ impl Pictures {
     /// Draws on `ledger` (a reader of its own), for at most so many meters. On `shutdown` long work is left:
     /// the next start checks everything.
     pub fn new(ledger: Ledger, rrd_dir: PathBuf, max_files: usize, shutdown: CancellationToken) -> Self {
-        Self { ledger, rrd_dir, files: Files::new(max_files), ahead: HashMap::new(), shutdown }
+        let (files, looked) = (Files::new(max_files), Instant::now());
+        let (ahead, corrected, forgotten) = (HashMap::new(), HashMap::new(), 0);
+        Self { ledger, rrd_dir, files, ahead, corrected, forgotten, looked, shutdown }
     }
 
     /// Checks every file against the ledger, then follows it until every sender
@@ -71,6 +81,9 @@ impl Pictures {
     }
 
     fn check_all(&mut self, alive: &Alive) -> anyhow::Result<()> {
+        // Looked at first: what is said meanwhile is found by the next look.
+        self.corrected = self.ledger.correction_editions()?.into_iter().collect();
+        self.forget()?;
         let (with_file, without): (Vec<_>, Vec<_>) = (self.ledger.meters()?.into_iter())
             .partition(|known| MeterDatabase::path(&self.rrd_dir, &known.meter).exists());
         for known in with_file {
@@ -116,7 +129,8 @@ impl Pictures {
     fn follow(&mut self, alive: &Alive, recorded: &Receiver<Recorded>) {
         loop {
             // On a shutdown nothing is rebuilt any more.
-            let patience = self.files.patience(Instant::now()).filter(|_| !self.shutdown.is_cancelled());
+            let patience = self.files.patience(Instant::now()).map_or(LOOK_EVERY, |due| due.min(LOOK_EVERY));
+            let patience = (!self.shutdown.is_cancelled()).then_some(patience);
             let first = alive.wait(|| match patience {
                 Some(patience) => recorded.recv_timeout(patience),
                 None => recorded.recv().map_err(|_| RecvTimeoutError::Disconnected),
@@ -136,8 +150,48 @@ impl Pictures {
             if ends {
                 return;
             }
+            if now.duration_since(self.looked) >= LOOK_EVERY {
+                self.looked = now;
+                if let Err(error) = self.look() {
+                    static PACE: LogPace = LogPace::new();
+                    if PACE.due().is_some() {
+                        tracing::warn!("looking for corrections: {error:#}");
+                    }
+                }
+            }
             self.rebuild_outdated(alive);
         }
+    }
+
+    /// Has the files of meters made anew of which a correction was said or undone, and deletes those of meters that
+    /// were forgotten.
+    fn look(&mut self) -> anyhow::Result<()> {
+        for (meter, edition) in self.ledger.correction_editions()? {
+            if self.corrected.insert(meter.clone(), edition) != Some(edition) {
+                self.files.doubt(&meter);
+            }
+        }
+        self.forget()
+    }
+
+    fn forget(&mut self) -> anyhow::Result<()> {
+        for forgotten in self.ledger.forgotten_after(self.forgotten)? {
+            self.forgotten = forgotten.id;
+            // It may have come again.
+            if self.ledger.meter(&forgotten.meter)?.is_some() {
+                self.files.doubt(&forgotten.meter);
+                continue;
+            }
+            self.files.remove(&forgotten.meter);
+            let file = MeterDatabase::path(&self.rrd_dir, &forgotten.meter);
+            match std::fs::remove_file(&file) {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                    tracing::warn!(file = %file.display(), %error, "the file of a meter that was forgotten stays");
+                }
+                _ => {}
+            }
+        }
+        Ok(())
     }
 
     fn append(&mut self, meter: &Meter, mut minutes: Vec<(Minute, u32)>) {

@@ -33,6 +33,8 @@ enum Ignored {
     TooManyOutboxes,
     #[error("a retained info that is older than one received since")]
     Outdated,
+    #[error("a retained info of a meter that was forgotten since")]
+    Forgotten,
     #[error("its site has as many meters as it may have")]
     TooManyMeters,
     #[error("a minute far in the future of a site of which too many are kept aside")]
@@ -258,6 +260,7 @@ impl<'known> Tally<'known> {
         warn_of_what_is_unclear(meter, info);
         let before = state(self.known, &mut self.changed, meter);
         match &before {
+            None if retained && batch.is_forgotten(meter)? => return Ok(Err(Ignored::Forgotten)),
             None if !takes_place(&mut self.shares, meter) => return Ok(Err(Ignored::TooManyMeters)),
             Some(before) if retained && before.is_newer(info, self.connection) => {
                 return Ok(Err(Ignored::Outdated));

@@ -4,7 +4,8 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use meter_ledger::Ledger;
+use jiff::Timestamp;
+use meter_ledger::{CorrectionKind, Ledger, NewCorrection, Undone};
 use meter_messages::{Info, Meter, Minute, PulseCount};
 use meter_rrd::MeterDatabase;
 use recorder::pictures::{Pictures, Recorded};
@@ -93,4 +94,81 @@ fn only_so_many_meters_have_files_and_no_site_takes_them_all() {
     drop(recorded);
     thread.join_blocking().unwrap();
     assert_eq!(greedy.iter().filter(|meter| has_file(meter)).count(), 6);
+}
+
+/// Whether a meter's file says what the ledger says.
+fn is_as_in_ledger(folder: &Path, ledger: &Ledger, meter: &Meter) -> bool {
+    let known = ledger.meter(meter).unwrap().unwrap();
+    let minutes = ledger.minutes(&known, Minute::nearest(0)..Minute::nearest(i64::MAX)).unwrap();
+    let minutes = minutes.iter().map(|minute| (minute.minute, minute.pulses));
+    let database = MeterDatabase::open(&folder.join("rrd"), meter).unwrap();
+    database.is_some_and(|database| database.matches(minutes).unwrap())
+}
+
+#[test]
+fn what_is_said_of_minutes_meanwhile_is_drawn() {
+    let (folder, first, meter) = (TempDir::new().unwrap(), first(), "hq/main".parse().unwrap());
+    let (folder, now) = (folder.path(), Timestamp::UNIX_EPOCH);
+    let mut ledger = ledger(folder);
+    let (recorded, thread) = pictures(folder, 10).spawn().unwrap();
+    let wait = |ledger: &Ledger| {
+        let began = Instant::now();
+        while !is_as_in_ledger(folder, ledger, &meter) {
+            assert!(began.elapsed() < Duration::from_secs(60), "the file is another one");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    };
+    recorded.send(record(&mut ledger, &meter, first, 0..20)).unwrap();
+    wait(&ledger);
+    let mut batch = ledger.batch().unwrap();
+    for (from, to, kind) in [(3, 5, CorrectionKind::Void), (7, 10, CorrectionKind::Replace { pulses: 500 })] {
+        let span = Minute::nearest(first + from)..Minute::nearest(first + to);
+        let new = NewCorrection { span, kind, reason: "bounces".into(), by: "anna".into() };
+        batch.correct(&meter, &new, now).unwrap();
+    }
+    batch.commit().unwrap();
+    assert!(!is_as_in_ledger(folder, &ledger, &meter));
+    wait(&ledger);
+    // What comes then is added to that.
+    recorded.send(record(&mut ledger, &meter, first, 20..30)).unwrap();
+    drop(recorded);
+    thread.join_blocking().unwrap();
+    assert!(is_as_in_ledger(folder, &ledger, &meter));
+    // What is taken back while nobody draws is found at the next start.
+    let mut batch = ledger.batch().unwrap();
+    batch.undo(1, &Undone { at: now, by: "anna".into(), reason: None }).unwrap();
+    batch.commit().unwrap();
+    let (recorded, thread) = pictures(folder, 10).spawn().unwrap();
+    drop(recorded);
+    thread.join_blocking().unwrap();
+    assert!(is_as_in_ledger(folder, &ledger, &meter));
+}
+
+#[test]
+fn the_file_of_a_meter_that_is_forgotten_is_deleted() {
+    let (folder, first) = (TempDir::new().unwrap(), first());
+    let folder = folder.path();
+    let mut ledger = ledger(folder);
+    let (recorded, thread) = pictures(folder, 10).spawn().unwrap();
+    let meters: [Meter; 2] = ["hq/main", "hq/old"].map(|meter| meter.parse().unwrap());
+    let file = |meter: &Meter| MeterDatabase::path(&folder.join("rrd"), meter);
+    let wait = |what: &str, holds: &dyn Fn() -> bool| {
+        let began = Instant::now();
+        while !holds() {
+            assert!(began.elapsed() < Duration::from_secs(60), "{what}");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    };
+    for meter in &meters {
+        recorded.send(record(&mut ledger, meter, first, 0..20)).unwrap();
+        wait("no file", &|| file(meter).exists());
+    }
+    let mut batch = ledger.batch().unwrap();
+    batch.forget(&meters[1], "anna", Timestamp::UNIX_EPOCH).unwrap();
+    batch.commit().unwrap();
+    wait("the file is still there", &|| !file(&meters[1]).exists());
+    recorded.send(record(&mut ledger, &meters[0], first, 20..30)).unwrap();
+    drop(recorded);
+    thread.join_blocking().unwrap();
+    assert!(is_as_in_ledger(folder, &ledger, &meters[0]) && !file(&meters[1]).exists());
 }

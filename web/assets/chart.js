@@ -8,6 +8,7 @@
   const readout = figure.querySelector(".readout");
   const { series, label, unit, rateUnit } = figure.dataset;
   const zone = figure.dataset.zone || undefined;
+  const edition = figure.dataset.edition ? `&edition=${figure.dataset.edition}` : "";
   const first = Number(figure.dataset.first);
   const growing = "growing" in figure.dataset;
   const lang = document.documentElement.lang;
@@ -52,7 +53,7 @@
   }
 
   async function fetchSeries(from, to, points) {
-    const answer = await fetch(`${series}?from=${Math.floor(from)}&to=${Math.ceil(to)}&points=${points}`);
+    const answer = await fetch(`${series}?from=${Math.floor(from)}&to=${Math.ceil(to)}&points=${points}${edition}`);
     if (!answer.ok) throw new Error(answer.statusText);
     return answer.json();
   }

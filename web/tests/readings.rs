@@ -272,7 +272,13 @@ fn the_page_says_how_far_the_pulses_are_off() {
     enter(&site, "2025-11-01T00:00:00Z", 7.0, "ernst");
     let readings = data(Some("anna"))["readings"].clone();
     close(&readings[1]["since_previous"]["drift_percent"], 0.0);
-    assert!(readings[0]["since_previous"]["drift_percent"].is_null());
+    let another = &readings[0]["since_previous"];
+    assert!(another["drift_percent"].is_null() && another["drift_kwh"].is_null());
+    assert_eq!(
+        (&another["backwards"], &readings[1]["since_previous"]["backwards"]),
+        (&"replaced".into(), &serde_json::Value::Null)
+    );
+    assert!(get(&site, Some("anna"), &format!("{PAGE}?lang=de&x")).contains("anderer Zähler oder verlesen"));
     enter(&site, "2025-11-03T00:00:00Z", 27.0, "ernst");
     assert_eq!(data(Some("anna"))["readings"][0]["since_previous"]["unwatched_s"], 86_400);
     assert_eq!(data(Some("anna"))["readings"].as_array().unwrap().len(), 4);

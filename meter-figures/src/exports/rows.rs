@@ -22,6 +22,8 @@ pub struct Row {
     pub sum: Sum,
     /// Where a tariff is known for all of it.
     pub cost: Option<Cost>,
+    /// How many of its minutes are corrected.
+    pub corrected_minutes: u64,
 }
 
 /// Reads the rows of a span. Between two pieces nothing of the ledger is held: who
@@ -84,7 +86,7 @@ impl Rows {
         let rows = bounds.windows(2).map(|step| {
             let (of_step, later) = parts.split_at(parts.partition_point(|(part, _)| part.start < step[1]));
             parts = later;
-            self.row(step[0], of_step, &mut prices)
+            self.row(&(step[0]..step[1]), of_step, &mut prices)
         });
         Ok(rows.filter(|row| row.sum.minutes > 0).collect())
     }
@@ -106,12 +108,12 @@ impl Rows {
         Ok(self.tariffs.prices(&self.zone).after(&before, from))
     }
 
-    fn row(&self, start: Minute, parts: &[Hour], prices: &mut Prices<'_>) -> Row {
+    fn row(&self, step: &Range<Minute>, parts: &[Hour], prices: &mut Prices<'_>) -> Row {
         let sum = parts.iter().fold(Sum::default(), |all, (_, sum)| all.and(sum));
         let has_begun = |part: &&Hour| part.0.start < self.until || part.1.minutes > 0;
         let costs = parts.iter().filter(has_begun).map(|(part, sum)| prices.cost(part, sum));
         let cost = if self.tariffs.is_empty() { None } else { costs.sum() };
-        Row { start, sum, cost }
+        Row { start: step.start, sum, cost, corrected_minutes: self.meter.corrected_minutes(step) }
     }
 
     /// Goes on where something is recorded: however long nothing was, it costs one question.

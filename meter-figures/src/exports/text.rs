@@ -53,7 +53,9 @@ impl Text {
                 let (quantity, rate) = self.names();
                 push(
                     piece,
-                    format_args!("start,local,minutes,watched_s,pulses,{quantity},{rate}{costs}\r\n"),
+                    format_args!(
+                        "start,local,minutes,watched_s,pulses,{quantity},{rate}{costs},corrected_minutes\r\n"
+                    ),
                 );
             }
             Notation::Json => {
@@ -106,7 +108,11 @@ impl Text {
         if self.is_priced() {
             self.cost(row, piece);
         }
-        piece.push_str(if self.notation == Notation::Csv { "\r\n" } else { "}" });
+        match (self.notation, row.corrected_minutes) {
+            (Notation::Csv, minutes) => push(piece, format_args!(",{minutes}\r\n")),
+            (Notation::Json, 0) => piece.push('}'),
+            (Notation::Json, minutes) => push(piece, format_args!(",\"corrected_minutes\":{minutes}}}")),
+        }
     }
 
     /// A minute costs much less than a cent, and a year of them shall add up.

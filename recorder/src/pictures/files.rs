@@ -112,8 +112,16 @@ impl Files {
     pub(super) fn doubt(&mut self, meter: &Meter) {
         let Some(file) = self.files.get_mut(meter) else { return };
         let now = Instant::now();
+        self.doubtful.remove(&(file.rebuild_at, meter.clone()));
         (file.database, file.rebuild_at) = (None, now);
         self.doubtful.insert((now, meter.clone()));
+    }
+
+    /// There is none any more.
+    pub(super) fn remove(&mut self, meter: &Meter) {
+        let Some(file) = self.files.remove(meter) else { return };
+        self.doubtful.remove(&(file.rebuild_at, meter.clone()));
+        self.queue.retain(|(_, waiting)| waiting != meter);
     }
 
     /// One that is to be rebuilt now.

@@ -32,10 +32,20 @@ impl Site {
         Ok(reply::json(StatusCode::OK, &trust))
     }
 
+    pub(super) async fn corrections(&self, meter: Meter, asked: &Asked<'_>) -> Result<Reply, NoAnswer> {
+        let (known, ..) = self.reach(meter).await?;
+        let corrections = self.ledger.ask(move |ledger| ledger.corrections(&known)).await?;
+        let names = asked.visitor.may_see_all();
+        let corrections: Vec<_> =
+            corrections.iter().map(|said| api::CorrectionState::new(said, names)).collect();
+        Ok(reply::json(StatusCode::OK, &serde_json::json!({ "corrections": corrections })))
+    }
+
     pub(super) async fn series(&self, request: SeriesRequest, asked: &Asked<'_>) -> Result<Reply, NoAnswer> {
         let (meter, _, until) = self.reach(request.meter.clone()).await?;
         let points = request.points(until, self.ledger.zone())?;
-        let over = request.to <= until.start();
+        // Where somebody corrects, it may be done again.
+        let over = request.to <= until.start() && meter.edition() == 0;
         let file = self.series.answer(request, meter, points, until).await?;
         let lasts = if over { Lasts::closed() } else { Lasts::a_moment() };
         Ok(self.keep(file, lasts, asked))

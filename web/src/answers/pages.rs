@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use meter_figures::{Figures, Glance};
+use meter_figures::{Figures, Glance, implausible};
 use meter_messages::{Meter, Minute};
 use web_http::{Lasts, Prepared, Reply};
 
@@ -11,7 +11,9 @@ use super::refusals::NoAnswer;
 use super::site::{Site, filled};
 use crate::ledger::disk;
 use crate::live::values::Presence;
-use crate::pages::{HoldingView, KioskPage, MeterPage, MeterView, OverviewPage, PublisherView, StatusPage};
+use crate::pages::{
+    HoldingView, ImplausibleView, KioskPage, MeterPage, MeterView, OverviewPage, PublisherView, StatusPage,
+};
 use crate::route::Route;
 use crate::texts::Texts;
 
@@ -127,11 +129,26 @@ impl Site {
         server
     }
 
+    /// Minutes of the last days that cannot be.
+    async fn implausible(
+        &self,
+        figures: &Figures,
+        texts: &'static Texts,
+    ) -> Result<Option<ImplausibleView>, NoAnswer> {
+        let (meter, zone) = (figures.meter.clone(), self.ledger.zone());
+        let most = self.ledger.meters().highest_plausible(&meter);
+        let Some((first, _)) = figures.days.first() else { return Ok(None) };
+        let (span, asked) = (first.span.start..figures.until, meter.clone());
+        let found = self.ledger.ask(move |ledger| implausible(ledger, &asked, span, most)).await?;
+        Ok(ImplausibleView::new(&meter, &found, most, texts, zone))
+    }
+
     async fn meter(&self, meter: Meter, asked: &Asked<'_>) -> Result<String, NoAnswer> {
         let figures = self.figures(meter.clone()).await?;
         let others = self.known(asked).await?.len() > 1;
         let (frame, zone) = (asked.frame(), self.ledger.zone());
         let view = MeterView::new(&figures, &self.live.of(&meter), frame.texts, &self.ledger);
-        filled(&MeterPage::new(frame, view, &figures, zone, others))
+        let implausible = self.implausible(&figures, frame.texts).await?;
+        filled(&MeterPage::new(frame, view, &figures, zone, others, implausible))
     }
 }

@@ -29,7 +29,11 @@ impl Site {
         let with = period.as_ref().zip(request.with).map(|(period, day)| period.on_day(day, zone));
         let compared = with.is_some();
         let question = Question { meter, period, with, first, until };
-        let history = History::read(&self.hours, question, &self.ledger).await?;
+        let mut history = History::read(&self.hours, question, &self.ledger).await?;
+        if !asked.visitor.may_see_all() {
+            // What people say to each other is not for everybody.
+            history.corrections.iter_mut().for_each(|said| said.reason.clear());
+        }
         let drawable = history.span.start.epoch_minutes() > until.epoch_minutes() - DRAWN_MINUTES;
         let drawable = drawable && history.period.is_some() && history.whole.is_known();
         filled(&PeriodPage::new(asked.frame(), &history, compared, drawable, &self.ledger))

@@ -2,6 +2,7 @@
 
 mod bodies;
 mod by_unit;
+mod corrections;
 mod errors;
 pub(crate) mod events;
 mod house;
@@ -10,6 +11,7 @@ mod records;
 mod states;
 
 pub(crate) use bodies::{csv, form, rows, workbook};
+pub(crate) use corrections::CorrectionState;
 pub(crate) use errors::error;
 pub(crate) use house::house_state;
 pub(crate) use house_rows::HouseRows;

@@ -1,7 +1,7 @@
 //! How far a record can be trusted, and what people read off the meter.
 
 use jiff::Timestamp;
-use meter_figures::CheckedReading;
+use meter_figures::{Backwards, CheckedReading};
 use meter_ledger::{Gap, GapReason, Trust};
 use serde::Serialize;
 
@@ -40,6 +40,7 @@ impl From<&Gap> for GapState {
             GapReason::NewOutbox => "new outbox",
             GapReason::Lost => "given up",
             GapReason::Awaited => "awaited",
+            GapReason::Void => "void",
             GapReason::Unknown => "unknown",
         };
         let (from, until) = (gap.from.timestamp(), gap.until.timestamp());
@@ -84,6 +85,8 @@ struct ComparisonState {
     drift_kwh: Option<f64>,
     drift_percent: Option<f64>,
     unwatched_s: u64,
+    /// Why the meter shows less than before, if it does.
+    backwards: Option<&'static str>,
 }
 
 impl ReadingState {
@@ -107,6 +110,10 @@ impl ReadingState {
                 drift_kwh: since.drift().map(thousandths),
                 drift_percent: since.drift_percent().map(thousandths),
                 unwatched_s: since.unwatched_s,
+                backwards: since.backwards.map(|backwards| match backwards {
+                    Backwards::RolledOver => "rolled over",
+                    Backwards::Replaced => "replaced",
+                }),
             }),
         }
     }

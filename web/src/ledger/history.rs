@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use jiff::tz::TimeZone;
 use meter_figures::{Cost, Hour, LikeForLike, Period, SideBySide, Tariffs, pieces};
-use meter_ledger::{RecordedMeter, Sum};
+use meter_ledger::{Correction, RecordedMeter, Sum};
 use meter_messages::{Minute, PeriodKind};
 
 use crate::ledger::hours::Hours;
@@ -12,6 +12,9 @@ use crate::ledger::reader::{LedgerReader, ReadError};
 
 /// Days on the list of the strongest.
 const TOP: usize = 10;
+
+/// Corrections that are told one by one.
+const MOST_TOLD: usize = 20;
 
 /// Everything is shown in years if there are more than so many, else in months.
 const MOST_YEARS_IN_MONTHS: usize = 3;
@@ -53,6 +56,8 @@ pub(crate) struct History {
     pub(crate) top: Vec<(Period, Sum)>,
     /// The hours of a year.
     pub(crate) hours: Vec<Hour>,
+    /// What people say of times in it that were counted wrongly, the newest first.
+    pub(crate) corrections: Vec<Correction>,
     /// The meter's first minute.
     pub(crate) first: Minute,
     /// The first minute that is not recorded yet.
@@ -118,7 +123,8 @@ impl History {
             Some(PeriodKind::Year) => hours.hours(&meter, span.clone(), until).await?,
             _ => Vec::new(),
         };
-        Ok(Self { meter, period, span, whole, parts, other, costs, top, hours: by_hour, first, until })
+        let (corrections, hours) = (corrections(site, &meter, &span).await?, by_hour);
+        Ok(Self { meter, period, span, whole, parts, other, costs, top, hours, corrections, first, until })
     }
 
     /// Whether nothing of it can change any more, as far as anybody knows: the
@@ -126,6 +132,23 @@ impl History {
     pub(crate) fn is_over(&self) -> bool {
         self.until >= self.span.end
     }
+}
+
+/// What holds of a span.
+async fn corrections(
+    site: &LedgerReader,
+    meter: &RecordedMeter,
+    span: &Range<Minute>,
+) -> Result<Vec<Correction>, ReadError> {
+    if meter.corrected_minutes(span) == 0 {
+        return Ok(Vec::new());
+    }
+    let meter = meter.clone();
+    let mut all = site.ask(move |ledger| ledger.corrections(&meter)).await?;
+    all.retain(|said| said.undone.is_none() && said.span.start < span.end && span.start < said.span.end);
+    all.reverse();
+    all.truncate(MOST_TOLD);
+    Ok(all)
 }
 
 async fn compared(

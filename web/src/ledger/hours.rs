@@ -27,6 +27,8 @@ struct Month {
     read: Instant,
     /// The newest minute that the ledger had then.
     until: Minute,
+    /// How often a correction of the meter had been said or undone.
+    edition: u64,
     hours: Arc<[Hour]>,
 }
 
@@ -137,21 +139,23 @@ impl Hours {
         until: Minute,
     ) -> Result<Arc<[Hour]>, ReadError> {
         let key = (meter.meter.clone(), month.span.start);
-        if let Some(kept) = self.months.get(&key).filter(|kept| kept.is_true(month, until)) {
+        if let Some(kept) = self.months.get(&key).filter(|kept| kept.is_true(meter, month, until)) {
             return Ok(kept.hours);
         }
         let (asked, span, zone) = (meter.clone(), month.span.clone(), self.ledger.zone().clone());
         let tariffs = self.ledger.tariffs_without_fee(meter);
         let hours: Arc<[Hour]> =
             self.ledger.ask(move |ledger| hours(ledger, &asked, &span, (&zone, &tariffs))).await?.into();
-        self.months.insert(key, Month { read: Instant::now(), until, hours: hours.clone() });
+        let edition = meter.edition();
+        self.months.insert(key, Month { read: Instant::now(), until, edition, hours: hours.clone() });
         Ok(hours)
     }
 }
 
 impl Month {
-    fn is_true(&self, month: &Period, until: Minute) -> bool {
+    fn is_true(&self, meter: &RecordedMeter, month: &Period, until: Minute) -> bool {
         let closed = self.until >= month.span.end;
-        self.read.elapsed() < CLOSED_FOR && (closed || self.until == until)
+        let is_same = self.edition == meter.edition() && (closed || self.until == until);
+        is_same && self.read.elapsed() < CLOSED_FOR
     }
 }

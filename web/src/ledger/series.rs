@@ -17,8 +17,8 @@ const MOST_KEPT: usize = 200;
 /// For how many minutes.
 const KEPT_MINUTES: i64 = 10;
 
-/// A request, up to which minute it was answered, and when.
-type Key = (SeriesRequest, Minute, i64);
+/// A request, up to which minute it was answered, when, and how often a correction of the meter had been said or undone.
+type Key = (SeriesRequest, Minute, i64, u64);
 
 /// The answers that were given lately.
 #[derive(Debug)]
@@ -46,7 +46,7 @@ impl SeriesStore {
         // Now and then anew: a lost ledger may be filled again.
         let round = until.epoch_minutes() / KEPT_MINUTES;
         let end = request.asked(until).end;
-        let key = (request, end, round);
+        let key = (request, end, round, meter.edition());
         if let Some(kept) = self.kept.get(&key) {
             return Ok(kept);
         }

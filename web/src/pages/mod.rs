@@ -22,7 +22,7 @@ pub(crate) use frame::{Address, Frame};
 pub(crate) use house::{HousePage, base as site_path, here as house_path};
 pub(crate) use kiosk::KioskPage;
 pub(crate) use message::MessagePage;
-pub(crate) use meter::{CardView, MeterPage, MeterView};
+pub(crate) use meter::{CardView, ImplausibleView, MeterPage, MeterView};
 pub(crate) use overview::OverviewPage;
 pub(crate) use period::PeriodPage;
 pub(crate) use readings::{Lacking, Outcome, Reader, ReadingsPage};

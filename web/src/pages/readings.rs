@@ -3,7 +3,7 @@
 use askama::Template;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use meter_figures::{CheckedReading, Comparison};
+use meter_figures::{Backwards, CheckedReading, Comparison};
 use meter_ledger::RecordedMeter;
 use meter_messages::Unit;
 
@@ -50,8 +50,13 @@ impl ComparisonView {
             if value > 0.0 { format!("+{text}") } else { text }
         };
         let drift_percent = since.drift_percent();
+        let by_meter = texts.number(since.by_meter, 3);
         Self {
-            by_meter: texts.number(since.by_meter, 3),
+            by_meter: match since.backwards {
+                None => by_meter,
+                Some(Backwards::RolledOver) => format!("{by_meter} ({})", texts.rolled_over),
+                Some(Backwards::Replaced) => texts.meter_replaced.to_owned(),
+            },
             by_pulses: exact(since.by_pulses, texts),
             drift: since.drift().map_or("–".to_owned(), |drift| signed(drift, 3)),
             drift_percent: drift_percent.map(|percent| format!("{}\u{a0}%", signed(percent, 2))),

@@ -26,17 +26,20 @@ impl Renderer {
     /// Draws a picture of this minute.
     pub(super) fn picture(&self, key: &PictureKey) -> Result<Drawn, PictureError> {
         let (round, started) = (round(), Instant::now());
-        let image = self.draw(key)?;
+        let (image, edition) = self.draw(key)?;
         tracing::debug!(?key, bytes = image.len(), elapsed = ?started.elapsed(), "drew a picture");
         let file = Arc::new(match key.picture {
             Picture::Svg => Prepared::text("image/svg+xml", image, Effort::Quick),
             Picture::Png => Prepared::binary("image/png", image),
         });
+        // Where somebody corrects, it may be done again.
         let over = key.period.as_ref().is_some_and(|period| period.span.end <= minute_in_progress());
+        let over = over && edition == 0;
         Ok(Drawn { file, round, over })
     }
 
-    fn draw(&self, key: &PictureKey) -> Result<Vec<u8>, PictureError> {
+    /// The picture, and how often a correction of its meter was said or undone.
+    fn draw(&self, key: &PictureKey) -> Result<(Vec<u8>, u64), PictureError> {
         let now = minute_in_progress();
         let (meter, total) = self.sum(key, now)?.ok_or(PictureError::NotFound)?;
         let meter = self.ledger.meters().as_set(meter);
@@ -69,7 +72,7 @@ impl Renderer {
             now,
             range: key.period.as_ref().map(|period| (period.span.start, period.span.end)),
         };
-        Ok(self.graphs.render(&database, &graph)?)
+        Ok((self.graphs.render(&database, &graph)?, meter.edition()))
     }
 
     fn title(&self, key: &PictureKey, texts: &Texts) -> String {

@@ -41,6 +41,8 @@ pub(crate) enum Route {
     Readings(Meter),
     /// `/api/v1/meters/<site>/<meter>/readings`: the same for programs.
     ReadingsData(Meter),
+    /// `/api/v1/meters/<site>/<meter>/corrections`: what people say of times that were counted wrongly.
+    Corrections(Meter),
     /// `/api/v1/meters`
     Meters,
     /// `/api/v1/meters/<site>/<meter>`
@@ -70,6 +72,7 @@ impl Route {
             Self::Meter(meter)
             | Self::Readings(meter)
             | Self::ReadingsData(meter)
+            | Self::Corrections(meter)
             | Self::Figures(meter)
             | Self::Trust(meter)
             | Self::Live(meter) => Some(meter),

@@ -38,6 +38,7 @@ impl Route {
         match rest {
             [] => Ok(Self::Figures(meter)),
             ["readings"] => Ok(Self::ReadingsData(meter)),
+            ["corrections"] => Ok(Self::Corrections(meter)),
             ["trust"] => Ok(Self::Trust(meter)),
             ["statistics.csv"] => StatisticsRequest::parse(meter, query).map(Self::Statistics),
             ["series"] => series(meter, query).map(Self::Series),

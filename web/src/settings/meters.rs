@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use daemon_runtime::SettingsError;
+use meter_figures::highest_plausible;
 use meter_ledger::RecordedMeter;
 use meter_messages::{Info, Measures, Medium, Meter, PartOf, Related, Relation, Tree, Unfit, Unit};
 use meter_rrd::Colour;
@@ -27,6 +28,10 @@ pub struct MeterSettings {
     /// The meter whose part it is, instead of the one that its publisher says: `site/meter`, or `meter` within its
     /// site; empty for none.
     pub part_of: Option<String>,
+    /// The power that its connection lets through, in W: minutes with more are flagged.
+    pub max_power_w: Option<u32>,
+    /// The flow, in l/h.
+    pub max_flow_l_h: Option<u32>,
 }
 
 /// What is said of one meter.
@@ -38,6 +43,7 @@ struct Said {
     measures: Option<Measures>,
     /// Inside: `None` where it is no other's part, whatever its publisher says.
     part_of: Option<Option<Meter>>,
+    highest: Option<(Unit, f64)>,
 }
 
 /// What is said of all of them.
@@ -82,6 +88,13 @@ impl SiteMeters {
         let (unit, budget) = self.0.get(&meter.meter)?.budget?;
         (unit == meter.medium.unit()).then_some(budget)
     }
+
+    /// The highest power of a meter that can be, in W, or flow in l/h.
+    pub(crate) fn highest_plausible(&self, meter: &RecordedMeter) -> f64 {
+        let unit = meter.medium.unit();
+        let said = self.0.get(&meter.meter).and_then(|said| said.highest).filter(|(of, _)| *of == unit);
+        said.map_or_else(|| highest_plausible(unit), |(_, highest)| highest)
+    }
 }
 
 fn said(meter: &MeterSettings) -> Result<Said, String> {
@@ -108,8 +121,15 @@ fn said(meter: &MeterSettings) -> Result<Said, String> {
         }
         None => None,
     };
+    let highest = match (meter.max_power_w, meter.max_flow_l_h) {
+        (Some(_), Some(_)) => return Err("a meter has either a power or a flow".into()),
+        (Some(0), _) | (_, Some(0)) => return Err("max_power_w and max_flow_l_h must be more than 0".into()),
+        (w, l_h) => {
+            w.map(|w| (Unit::KilowattHour, w.into())).or(l_h.map(|l_h| (Unit::CubicMetre, l_h.into())))
+        }
+    };
     let (name, colour) = (name.map(str::to_owned), colour.transpose()?.unwrap_or_default());
-    Ok(Said { name, colour, budget, measures: meter.measures, part_of })
+    Ok(Said { name, colour, budget, highest, measures: meter.measures, part_of })
 }
 
 /// Refuses what cannot be, whatever else is recorded: a part of itself. What the settings do not say of a meter its
@@ -150,6 +170,8 @@ mod tests {
             ("name = ' '", "meter hq/main: a name must have 1 to 200 bytes"),
             ("name = \"a\\nb\"", "no control characters"),
             ("colour = 'purple'", "meter hq/main: unknown colour \"purple\"; the colours are blue, teal,"),
+            ("max_power_w = 0", "meter hq/main: max_power_w and max_flow_l_h must be more than 0"),
+            ("max_power_w = 1\nmax_flow_l_h = 1", "either a power or a flow"),
             ("[[meter]]\nid = 'hq/main'", "meter hq/main is set twice"),
             ("part_of = 'main'", "meter hq/main cannot be part of itself; take out its part_of"),
             ("part_of = 'a/b/c'", "meter hq/main: part_of: meter \"b/c\" may only have the characters"),

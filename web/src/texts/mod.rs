@@ -102,11 +102,27 @@ pub(crate) struct Texts {
     /// Before the length of the newest gap.
     pub(crate) newest_gap: &'static str,
     /// Why the line was not watched, in [`reason`](Texts::reason)'s order.
-    pub(crate) reasons: [&'static str; 5],
+    pub(crate) reasons: [&'static str; 6],
     /// Column.
     pub(crate) reason: &'static str,
     /// Column, and heading of the table of gaps.
     pub(crate) not_watched: &'static str,
+    /// Beside what a meter has counted that went from nines to zeros.
+    pub(crate) rolled_over: &'static str,
+    /// Where a meter shows less than before, and nothing explains it.
+    pub(crate) meter_replaced: &'static str,
+    /// Heading of the list of corrections.
+    pub(crate) corrections: &'static str,
+    /// What they are.
+    pub(crate) corrections_mean: &'static str,
+    /// Heading of minutes that cannot be.
+    pub(crate) implausible: &'static str,
+    /// Why, after what the meter can have.
+    pub(crate) implausible_means: &'static str,
+    /// Before the command that corrects them.
+    pub(crate) implausible_then: &'static str,
+    /// The reason in that command.
+    pub(crate) bounces: &'static str,
     /// Heading of the curve.
     pub(crate) last_day: &'static str,
     /// Legend of the curve behind it.
@@ -429,6 +445,7 @@ impl Texts {
             GapReason::Lost => 2,
             GapReason::Awaited => 3,
             GapReason::Unknown => 4,
+            GapReason::Void => 5,
         }]
     }
 

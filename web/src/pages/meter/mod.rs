@@ -3,6 +3,7 @@
 mod card;
 mod curves;
 mod days;
+mod implausible;
 mod page;
 mod pictures;
 mod view;
@@ -10,5 +11,6 @@ mod view;
 pub(crate) use card::CardView;
 pub(super) use curves::day_curve;
 pub(super) use days::is_partly;
+pub(crate) use implausible::ImplausibleView;
 pub(crate) use page::MeterPage;
 pub(crate) use view::MeterView;

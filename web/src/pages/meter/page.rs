@@ -8,6 +8,7 @@ use meter_rrd::Size;
 
 use super::curves::{curve_rows, day_curve};
 use super::days::days;
+use super::implausible::ImplausibleView;
 use super::pictures::PictureView;
 use super::view::MeterView;
 use crate::pages::chart::Chart;
@@ -37,6 +38,8 @@ pub(crate) struct MeterPage {
     dates: (String, String),
     /// Unix times of what the interactive chart shows first and of all there is.
     chart: Chart,
+    /// Minutes that cannot be.
+    implausible: Option<ImplausibleView>,
 }
 
 impl MeterPage {
@@ -47,6 +50,7 @@ impl MeterPage {
         figures: &Figures,
         zone: &TimeZone,
         others: bool,
+        implausible: Option<ImplausibleView>,
     ) -> Self {
         let texts = frame.texts;
         let until = figures.until;
@@ -76,11 +80,13 @@ impl MeterPage {
                 to: until.start(),
                 first,
                 live: true,
+                edition: figures.meter.edition(),
                 zone: zone.iana_name().unwrap_or_default().to_owned(),
             },
             unit: meter.unit,
             meter,
             frame,
+            implausible,
         }
     }
 }

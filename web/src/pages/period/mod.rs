@@ -1,5 +1,6 @@
 //! The page of an hour, a day, a week, a month, a year, or of everything.
 
+mod corrections;
 mod heat;
 mod links;
 mod parts;
@@ -10,6 +11,7 @@ use meter_figures::{LikeForLike, Period};
 use meter_messages::{Minute, Unit};
 use meter_rrd::Size;
 
+use self::corrections::CorrectionView;
 use self::heat::{HeatView, heat};
 use self::links::{Links, here, links};
 use self::parts::{bars_of, top};
@@ -40,6 +42,7 @@ pub(crate) struct PeriodView {
     compared: Option<String>,
     top: Vec<Row>,
     heat: Option<HeatView>,
+    corrections: Vec<CorrectionView>,
 }
 
 /// What a period is compared with.
@@ -132,6 +135,7 @@ impl PeriodPage {
                 to: if history.is_over() { history.span.end.start() } else { end.start() },
                 first: history.first.start(),
                 live: !history.is_over(),
+                edition: meter.edition(),
                 zone: zone.iana_name().unwrap_or_default().to_owned(),
             },
             name: meter.name.clone(),
@@ -172,6 +176,7 @@ impl PeriodView {
             compared: history.other.as_ref().filter(|_| compared).map(|(period, _)| title(period)),
             top: top(frame, history, zone),
             heat: (!history.hours.is_empty()).then(|| heat(history, texts, zone)),
+            corrections: CorrectionView::all(history, texts, zone),
         }
     }
 }

@@ -1,0 +1,71 @@
+//! `powerpi ledger forget`: deletes all that the ledger holds of a meter that is no more.
+
+use std::path::Path;
+
+use anyhow::{Context, bail};
+use meter_ledger::{CorrectingError, Ledger};
+use meter_messages::{Meter, Topic};
+use serde_json::json;
+
+use super::person;
+
+/// A meter of which a minute came within so many minutes is still counted.
+const STILL_COUNTED: i64 = 30;
+
+/// The command line.
+#[derive(clap::Args)]
+pub(crate) struct Options {
+    /// The meter, as in `powerpi ledger meters`
+    #[arg(value_name = "SITE/METER")]
+    meter: Meter,
+    /// Who says it
+    #[arg(long, value_name = "NAME", default_value_t = person::of_this_machine())]
+    by: String,
+    /// Tells what would be deleted, and deletes nothing
+    #[arg(long)]
+    dry_run: bool,
+}
+
+/// Forgets a meter, in one transaction; the recorder waits for it.
+pub(super) fn run(path: &Path, json: bool, options: &Options) -> anyhow::Result<()> {
+    Ledger::open_read_only(path)?;
+    let (Options { meter, by, dry_run }, now) = (options, daemon_runtime::now());
+    let mut ledger = Ledger::open(path)?;
+    let mut batch = ledger.batch()?;
+    let forgotten = batch.forget(meter, by, now)?;
+    let forgotten = forgotten.ok_or_else(|| CorrectingError::UnknownMeter(meter.clone()))?;
+    let newest = forgotten.newest.map(|newest| newest.to_string());
+    let age = forgotten.newest.map(|newest| now.as_second() / 60 - newest.epoch_minutes());
+    if let (Some(newest), true) = (&newest, age.is_some_and(|age| age.abs() <= STILL_COUNTED)) {
+        bail!(
+            "{meter} is still counted: a minute of {newest} has come. Take it out of its publisher's settings first, \
+             or it is recorded again"
+        );
+    }
+    if !dry_run {
+        batch.commit().context("writing the ledger")?;
+    }
+    let retained = [Topic::Info(meter.clone()), Topic::State(meter.clone()), Topic::Recorded(meter.clone())];
+    if json {
+        let retained: Vec<String> = retained.iter().map(Topic::to_string).collect();
+        println!(
+            "{}",
+            json!({ "forgotten": meter.to_string(), "newest": newest, "retained": retained, "dry_run": dry_run })
+        );
+        return Ok(());
+    }
+    let until =
+        newest.map_or("nothing was recorded of it".to_owned(), |newest| format!("recorded until {newest}"));
+    match dry_run {
+        true => println!(
+            "{meter} ({}) would be forgotten: {until}. Nothing was changed (--dry-run).",
+            forgotten.name
+        ),
+        false => {
+            println!("{meter} ({}) is forgotten: {until}.", forgotten.name);
+            println!("What the broker still retains of it is harmless; an admin deletes it by");
+            retained.iter().for_each(|topic| println!("  mosquitto_pub -r -n -t {topic}"));
+        }
+    }
+    Ok(())
+}
