@@ -61,6 +61,9 @@ pub struct Figures {
     pub quiet_rate: Option<f64>,
     /// What the pictures of hour, day, week and month show.
     pub pictures: [Sum; 4],
+    /// The power in W, or flow in l/h, of the strongest minute in the pictures of hour, day and week; `None` where
+    /// nobody watched.
+    pub highest: [Option<f64>; 3],
     /// The power or flow of the last 24 hours; `None` where nobody watched.
     pub curve: Curve,
     /// The same of the day before, by the clock.
@@ -112,6 +115,18 @@ impl Figures {
         let spans = RecentSpans::until(until, zone);
         let sum = |span| ledger.sum(&meter, span);
         let shown = |kind| sum(shown_until(kind, until, zone));
+        let pictures = [
+            shown(PeriodKind::Hour)?,
+            shown(PeriodKind::Day)?,
+            shown(PeriodKind::Week)?,
+            shown(PeriodKind::Month)?,
+        ];
+        let highest = |kind, sum| ledger.highest_rate(&meter, shown_until(kind, until, zone), sum);
+        let highest = [
+            highest(PeriodKind::Hour, &pictures[0])?,
+            highest(PeriodKind::Day, &pictures[1])?,
+            highest(PeriodKind::Week, &pictures[2])?,
+        ];
         let hours = last_hours(ledger, &meter, until, zone)?;
         let days = days(&hours, until, zone);
         let (curve, curve_before) = curves(ledger, &meter, until, zone)?;
@@ -134,12 +149,8 @@ impl Figures {
             costs,
             month: month_so_far,
             quiet_rate: quiet_rate(&hours, until, zone),
-            pictures: [
-                shown(PeriodKind::Hour)?,
-                shown(PeriodKind::Day)?,
-                shown(PeriodKind::Week)?,
-                shown(PeriodKind::Month)?,
-            ],
+            pictures,
+            highest,
             curve,
             curve_before,
             days,

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use std::ops::Range;
 
 use jiff::tz::TimeZone;
-use meter_ledger::{Ledger, LedgerError, RecordedMeter, Sum, Watched};
+use meter_ledger::{Ledger, LedgerError, RecordedMeter, Sum};
 use meter_messages::{Meter, Minute, PeriodKind};
 
 use crate::period::{Period, pieces};
@@ -86,13 +86,11 @@ impl Points {
         }
     }
 
-    fn span(&self) -> Range<Minute> {
+    /// Where a point begins, or where the last one ends.
+    fn edge(&self, point: usize) -> Minute {
         match self {
-            Self::Even(first, step, count) => *first..Minute::nearest(first.epoch_minutes() + step * count),
-            Self::Calendar(edges) => match (edges.first(), edges.last()) {
-                (Some(first), Some(last)) => *first..*last,
-                _ => Minute::nearest(0)..Minute::nearest(0),
-            },
+            Self::Even(first, step, _) => Minute::nearest(first.epoch_minutes() + step * point as i64),
+            Self::Calendar(edges) => edges[point],
         }
     }
 
@@ -105,28 +103,6 @@ impl Points {
     }
 }
 
-/// What is known of a point.
-#[derive(Debug, Clone, Copy, Default)]
-struct Point {
-    /// Sum of the minutes' power or flow, each by its watched seconds.
-    joule: f64,
-    watched_s: u32,
-    least: f64,
-    most: f64,
-}
-
-impl Point {
-    fn add(&mut self, watched: &Watched) {
-        let rate = |pulses| watched.constant.rate(pulses, 60.0);
-        let (least, most) = (rate(watched.least), rate(watched.most));
-        let first = self.watched_s == 0;
-        self.least = if first { least } else { self.least.min(least) };
-        self.most = if first { most } else { self.most.max(most) };
-        self.joule += rate(watched.pulses) * 60.0;
-        self.watched_s += watched.watched_s as u32;
-    }
-}
-
 /// An answer that is worked out a year at a time, so that others need not wait long.
 #[derive(Debug)]
 pub struct Series {
@@ -134,49 +110,45 @@ pub struct Series {
     /// The time that is asked for, whatever the points are.
     asked: Range<Minute>,
     points: Points,
-    known: Vec<Point>,
-    /// What is still to be read.
-    rest: Range<Minute>,
+    /// The points that were read.
+    known: Vec<Sum>,
 }
 
 impl Series {
     /// The answer to a request with these of its points; `until` is the first minute that is not
     /// recorded yet.
     pub fn new(request: &SeriesRequest, meter: RecordedMeter, points: Points, until: Minute) -> Self {
-        let (known, rest) = (vec![Point::default(); points.len()], points.span());
-        Self { meter, asked: request.asked(until), points, known, rest }
+        let known = Vec::with_capacity(points.len());
+        Self { meter, asked: request.asked(until), points, known }
     }
 
     /// Reads on; the answer as JSON, once all is read.
     pub fn read_on(&mut self, ledger: &Ledger) -> Result<Option<String>, LedgerError> {
-        let Self { meter, points, known, rest, .. } = self;
-        if rest.is_empty() {
-            let sum = ledger.sum(meter, self.asked.clone())?;
+        let Self { meter, asked, points, known } = self;
+        let all = points.len();
+        if known.len() == all {
+            let sum = ledger.sum(meter, asked.clone())?;
             return Ok(Some(json(points, known, (name_in(meter.medium.unit(), "kwh"), &sum))));
         }
         // However long nothing was recorded, that costs one question.
-        let Some(first) = ledger.first_from(meter, rest.start)?.filter(|first| *first < rest.end) else {
-            rest.start = rest.end;
+        let first = ledger.first_from(meter, points.edge(known.len()))?;
+        let Some(first) = first.filter(|first| *first < points.edge(all)) else {
+            known.resize(all, Sum::default());
             return Ok(None);
         };
-        rest.start = first;
-        let end = Minute::nearest(rest.start.epoch_minutes() + AT_ONCE).min(rest.end);
-        ledger.for_each_watched(meter, rest.start..end, |watched| {
-            let Range { start, end } = watched.span;
-            let at = points.of(start);
-            let is_of_one = at == points.of(Minute::nearest(end.epoch_minutes() - 1));
-            if let Some(point) = known.get_mut(at).filter(|_| is_of_one) {
-                point.add(watched);
-            }
-            is_of_one
-        })?;
-        rest.start = end;
+        known.resize(points.of(first), Sum::default());
+        let start = points.edge(known.len());
+        let is_too_much = |edge: &Minute| edge.epoch_minutes() - start.epoch_minutes() > AT_ONCE;
+        let mut edges = (known.len() + 1..=all).map(|point| points.edge(point));
+        let mut bounds: Vec<Minute> = [start].into_iter().chain(edges.next()).collect();
+        bounds.extend(edges.take_while(|edge| !is_too_much(edge)));
+        known.extend(ledger.sums_with_extremes(meter, &bounds)?);
         Ok(None)
     }
 }
 
 /// Compact: whole watts, or litres an hour, in three rows, `null` where nobody watched.
-fn json(points: &Points, all: &[Point], (name, sum): (&str, &Sum)) -> String {
+fn json(points: &Points, all: &[Sum], (name, sum): (&str, &Sum)) -> String {
     let mut text = match points {
         Points::Even(first, step, _) => format!("{{\"start\":{},\"step\":{}", first.start(), step * 60),
         Points::Calendar(edges) => {
@@ -184,22 +156,22 @@ fn json(points: &Points, all: &[Point], (name, sum): (&str, &Sum)) -> String {
             format!("{{\"edges\":[{}]", starts.join(","))
         }
     };
-    let mut row = |name: &str, of: fn(&Point) -> f64| {
+    let mut row = |name: &str, of: fn(&Sum) -> Option<f64>| {
         // Writing into memory does not fail.
         let _ = write!(text, ",\"{name}\":[");
         for (index, point) in all.iter().enumerate() {
             let comma = if index > 0 { "," } else { "" };
-            let _ = match point.watched_s {
-                0 => write!(text, "{comma}null"),
-                _ => write!(text, "{comma}{:.0}", of(point)),
+            let _ = match point.mean_rate() {
+                None => write!(text, "{comma}null"),
+                Some(mean) => write!(text, "{comma}{:.0}", of(point).unwrap_or(mean)),
             };
         }
         text.push(']');
     };
-    row("mean", |point| point.joule / f64::from(point.watched_s));
+    row("mean", Sum::mean_rate);
     if !matches!(points, Points::Even(_, 1, _)) {
-        row("min", |point| point.least);
-        row("max", |point| point.most);
+        row("min", Sum::lowest_rate);
+        row("max", Sum::highest_rate);
     }
     // The energy or volume of exactly the time that was asked for, whatever the points are.
     let quantity = sum.quantity().map_or("null".to_owned(), |quantity| quantity.to_string());
@@ -210,6 +182,8 @@ fn json(points: &Points, all: &[Point], (name, sum): (&str, &Sum)) -> String {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
+    use meter_messages::PulseCount;
+
     use super::*;
 
     fn points(days: i64, points: i64) -> Points {
@@ -249,27 +223,31 @@ mod tests {
 
     #[test]
     fn nothing_is_null_and_not_zero() {
-        let mut known = Point::default();
-        let minute = |pulses| Watched {
-            span: Minute::nearest(0)..Minute::nearest(1),
-            constant: 1000u64.try_into().unwrap(),
-            watched_s: 60,
-            pulses,
-            least: pulses,
-            most: pulses,
+        let folder = tempfile::TempDir::new().unwrap();
+        let mut ledger = Ledger::open(&folder.path().join("ledger.sqlite")).unwrap();
+        let first: Minute = "2026-11-24T17:20:00Z".parse().unwrap();
+        let info =
+            br#"{"name":"x","pulses_per_kwh":1000,"source":"x","version":"1","outbox":"a","oldest_seq":1}"#;
+        let mut batch = ledger.batch().unwrap();
+        let meter: Meter = "hq/main".parse().unwrap();
+        let mark = batch.register(&meter, &meter_messages::Info::from_json(info).unwrap()).unwrap();
+        for (seq, pulses) in [(1, 300), (2, 100)] {
+            let minute = Minute::nearest(first.epoch_minutes() + seq as i64 - 1);
+            let count = PulseCount { minute, watched_s: 60, seq, pulses, total: 1000 * seq };
+            batch.record(&mark, &count).unwrap();
+        }
+        batch.commit().unwrap();
+        let (from, to) = (first.start(), first.start() + 240);
+        let request = SeriesRequest { meter: meter.clone(), from, to, points: 2 };
+        let until = Minute::nearest(first.epoch_minutes() + 10);
+        let points = request.points(until, &TimeZone::UTC).unwrap();
+        let mut series = Series::new(&request, ledger.meter(&meter).unwrap().unwrap(), points, until);
+        let text = loop {
+            if let Some(text) = series.read_on(&ledger).unwrap() {
+                break text;
+            }
         };
-        known.add(&minute(3));
-        known.add(&minute(1));
-        let text = json(
-            &Points::Even(Minute::nearest(0), 2, 2),
-            &[known, Point::default()],
-            ("kwh", &Sum::default()),
-        );
-        assert!(
-            text.ends_with(
-                "\"step\":120,\"mean\":[120,null],\"min\":[60,null],\"max\":[180,null],\"watched_s\":0,\"kwh\":null}\n"
-            ),
-            "{text}"
-        );
+        let expected = "\"step\":120,\"mean\":[12000,null],\"min\":[6000,null],\"max\":[18000,null],\"watched_s\":120,\"kwh\":0.4}\n";
+        assert!(text.ends_with(expected), "{text}");
     }
 }

@@ -28,9 +28,10 @@ fn recorded() -> (TempDir, Ledger, RecordedMeter) {
     let mut batch = ledger.batch().unwrap();
     let mark = batch.register(&meter, &Info::from_json(info).unwrap()).unwrap();
     for at in (0..DAYS * 1440 - 7).filter(|at| !(3000..3060).contains(at)) {
-        let pulses = (at * 7919 % 61) as u32;
+        // Never so few that power follows from the time between them.
+        let pulses = 5 + (at * 7919 % 61) as u32;
         total += u64::from(pulses);
-        let watched_s = if at % 997 == 0 { (at % 60) as u8 } else { 60 };
+        let watched_s = if at % 997 == 0 { (at % 60).max(1) as u8 } else { 60 };
         let minute = Minute::nearest(first + at);
         batch.record(&mark, &PulseCount { minute, watched_s, seq: at as u64 + 1, pulses, total }).unwrap();
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use rusqlite::Connection;
 
 use crate::days::{self, day_of};
-use crate::{LedgerError, OutboxMinute, quarters};
+use crate::{LedgerError, OutboxMinute, pulse_times, quarters};
 
 /// So many days are held at a time: 64 with 1,440 minutes of one outbox are 4 MB.
 const MOST_DAYS: usize = 64;
@@ -54,6 +54,7 @@ impl PackedDays {
             if let Some(known) = known.filter(|known| known.has_changed) {
                 days::replace(connection, meter_row, day, &known.rows)?;
                 quarters::write(connection, meter_row, day, &known.rows)?;
+                pulse_times::pack(connection, meter_row, day)?;
             }
         }
         Ok(())

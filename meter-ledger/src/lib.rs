@@ -7,6 +7,7 @@
 //! are over in one row a day. What people say of them stands beside them, as corrections.
 
 mod backup;
+mod between_pulses;
 mod check;
 mod constants;
 mod corrected;
@@ -19,16 +20,19 @@ mod kept_aside;
 mod late_minutes;
 mod lost;
 mod meter_readings;
+mod numbers;
 mod outbox_minute;
 mod packing;
+mod pulse_times;
 mod quarters;
+mod rates;
 mod reading;
 mod rows;
 mod schema;
+mod steps;
 mod sum;
 mod trust;
 mod unheard;
-mod watched;
 mod writing;
 
 use std::path::Path;
@@ -52,7 +56,6 @@ use schema::LEDGER;
 pub use sum::Sum;
 pub use trust::{Gap, GapReason, Trust};
 pub use unheard::UnheardMeter;
-pub use watched::Watched;
 pub use writing::{Batch, OutboxMark, Recording};
 
 /// Pages in the write-ahead log before they move to the file: 16 MiB. Each meter's newest minutes have a page of their

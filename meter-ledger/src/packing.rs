@@ -7,7 +7,7 @@ use sqlite_file::Progress;
 
 use crate::days::{self, day_of, minutes_of};
 use crate::error::{if_readable, of_sqlite};
-use crate::{LedgerError, OutboxMinute, quarters, rows};
+use crate::{LedgerError, OutboxMinute, pulse_times, quarters, rows};
 
 /// A meter's newest day and the one before stay in rows, where minutes are added to them: these are days
 /// whose minutes are all there, or late.
@@ -119,9 +119,10 @@ fn newest_or_packed(connection: &Connection, meter_row: i64) -> Result<i64, rusq
     Ok(newest(connection, meter_row)?.max(end).unwrap_or(i64::MIN))
 }
 
-/// Packs the oldest day of a meter that is in rows, as below, and writes its sums.
+/// Packs the oldest day of a meter that is in rows, as below, with its pulses' times, and writes its sums.
 fn pack_with_sums(connection: &Connection, meter_row: i64) -> Result<Option<()>, LedgerError> {
     let Some((day, rows)) = pack_oldest(connection, meter_row)? else { return Ok(None) };
+    pulse_times::pack(connection, meter_row, day)?;
     quarters::write(connection, meter_row, day, &rows).map(Some)
 }
 

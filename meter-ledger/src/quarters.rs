@@ -12,6 +12,7 @@ use sqlite_file::Progress;
 
 use crate::days::{self, MINUTES_OF_DAY};
 use crate::error::{damaged, if_readable, of_sqlite};
+use crate::numbers::{put, take};
 use crate::sum::{Counted, shared_minutes};
 use crate::{LedgerError, OutboxMinute};
 
@@ -19,9 +20,6 @@ use crate::{LedgerError, OutboxMinute};
 const MINUTES: i64 = 15;
 
 const OF_DAY: usize = (MINUTES_OF_DAY / MINUTES) as usize;
-
-/// Bytes of a number, of seven bits each: sums of what fits in them are no overflow.
-const MOST_BYTES: u32 = 7;
 
 /// The sums of a day's quarters, in order.
 #[derive(Debug, PartialEq)]
@@ -80,28 +78,6 @@ impl Quarters {
         }
         if bytes.is_empty() { Ok(Self(sums)) } else { Err(damaged("more than the quarters of a day")) }
     }
-}
-
-/// Seven bits a byte, the lowest first; the eighth says that there is another byte.
-fn put(bytes: &mut Vec<u8>, mut number: u64) {
-    while number >= 0x80 {
-        bytes.push((number & 0x7f) as u8 | 0x80);
-        number >>= 7;
-    }
-    bytes.push(number as u8);
-}
-
-fn take(bytes: &mut &[u8]) -> Result<u64, LedgerError> {
-    let mut number = 0;
-    for at in 0..MOST_BYTES {
-        let Some((byte, rest)) = bytes.split_first() else { break };
-        *bytes = rest;
-        number |= u64::from(byte & 0x7f) << (7 * at);
-        if byte & 0x80 == 0 {
-            return Ok(number);
-        }
-    }
-    Err(damaged("a number without an end"))
 }
 
 /// Writes those of a packed day, anew if they are there.

@@ -1,4 +1,4 @@
-//! The readers' side: meters, minutes and sums.
+//! The readers' side: meters and minutes.
 
 use std::collections::HashSet;
 use std::ops::Range;
@@ -13,7 +13,7 @@ use crate::corrections::Corrections;
 use crate::error::{damaged, if_readable};
 use crate::rows::Found;
 use crate::sum::Counted;
-use crate::{Ledger, LedgerError, OutboxMinute, Sum, rows};
+use crate::{Ledger, LedgerError, OutboxMinute, rows};
 
 /// A meter that the ledger knows.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -191,36 +191,6 @@ impl Ledger {
         Ok(minutes)
     }
 
-    /// The sums between neighbouring bounds (ascending): one fewer than bounds.
-    /// Local hours, days and months are such bounds, whatever their length and their zone.
-    pub fn sums(&self, meter: &RecordedMeter, bounds: &[Minute]) -> Result<Vec<Sum>, LedgerError> {
-        let (Some(first), Some(last)) = (bounds.first(), bounds.last()) else { return Ok(Vec::new()) };
-        let mut sums = vec![Sum::default(); bounds.len() - 1];
-        let mut step = 0;
-        let mut step_of = |minute: i64| {
-            while minute >= bounds[step + 1].epoch_minutes() {
-                step += 1;
-            }
-            step
-        };
-        self.for_each_stretch(meter, first.epoch_minutes()..last.epoch_minutes(), |stretch| {
-            let (minutes, counted) = stretch.counted();
-            let step = step_of(minutes.start);
-            let Some(constant) = meter.constants.throughout(&minutes) else { return false };
-            let is_in_step = minutes.end <= bounds[step + 1].epoch_minutes();
-            if is_in_step {
-                sums[step].add(constant, counted);
-            }
-            is_in_step
-        })?;
-        Ok(sums)
-    }
-
-    /// The sum of a span.
-    pub fn sum(&self, meter: &RecordedMeter, span: Range<Minute>) -> Result<Sum, LedgerError> {
-        Ok(self.sums(meter, &[span.start, span.end])?.pop().unwrap_or_default())
-    }
-
     /// Its total after its newest minute, in its unit. What the meter itself [shows](Ledger::shows) may be something else.
     pub fn reading(&self, meter: &RecordedMeter) -> Result<Option<f64>, LedgerError> {
         self.reading_at(meter, Minute::nearest(i64::MAX))
@@ -348,6 +318,7 @@ mod tests {
     use rusqlite::StatementStatus;
 
     use super::*;
+    use crate::Sum;
 
     /// A meter with a minute of one pulse at each of these, in minutes since 1970.
     fn ledger(folder: &tempfile::TempDir, minutes: &[i64]) -> (Ledger, RecordedMeter) {

@@ -25,6 +25,7 @@ pub(crate) static LEDGER: FileKind = FileKind {
         Step::Code(format_9),
         Step::Sql(FORMAT_10),
         Step::Sql(FORMAT_11),
+        Step::Sql(PULSE_TIMES),
     ],
     patience: Duration::from_secs(5),
     exclusive: false,
@@ -246,4 +247,21 @@ const FORMAT_11: &str = "
         by     TEXT NOT NULL
     ) STRICT;
     CREATE INDEX forgotten_meter ON forgotten (site, meter);
+";
+
+/// When the first and the last pulse of minutes with few of them came, see `pulse_times`.
+const PULSE_TIMES: &str = "
+    CREATE TABLE pulse_times (
+        meter    INTEGER NOT NULL REFERENCES meter (id),
+        minute   INTEGER NOT NULL,
+        first_ms INTEGER NOT NULL,
+        last_ms  INTEGER NOT NULL,
+        PRIMARY KEY (meter, minute)
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE day_pulse_times (
+        meter INTEGER NOT NULL REFERENCES meter (id),
+        day   INTEGER NOT NULL,
+        times BLOB NOT NULL,
+        PRIMARY KEY (meter, day)
+    ) STRICT, WITHOUT ROWID;
 ";

@@ -1,10 +1,14 @@
 //! Sums between two minutes.
 
+use std::cmp::Ordering;
 use std::ops::Range;
 
-use meter_messages::MeterConstant;
+use meter_messages::{FEW_PULSES, MeterConstant};
 
 use crate::OutboxMinute;
+
+/// So many pulses are few. What power follows from the time between them is told by `between_pulses`.
+const FEW: u64 = FEW_PULSES as u64;
 
 /// The sum between two minutes. Pulses are kept apart by meter constant: a
 /// meter that was replaced has more than one.
@@ -17,7 +21,46 @@ pub struct Sum {
     /// Seconds during which the line was watched.
     pub watched_s: u64,
     shares: Vec<(MeterConstant, u64)>,
-    highest_rate: f64,
+    /// What has flowed by the time between pulses, in kWh or m³, where that was asked for because these are few.
+    between_pulses: Option<f64>,
+    extremes: Option<Extremes>,
+}
+
+/// The lowest and the highest power of a minute in W, or flow in l/h.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Extremes {
+    least: f64,
+    most: f64,
+    /// Whether the strongest minute has few pulses, so that they tell nothing by their number.
+    is_of_few: bool,
+}
+
+impl Extremes {
+    fn and(self, other: Self) -> Self {
+        let is_of_few = match self.most.total_cmp(&other.most) {
+            Ordering::Less => other.is_of_few,
+            Ordering::Equal => self.is_of_few && other.is_of_few,
+            Ordering::Greater => self.is_of_few,
+        };
+        Self { least: self.least.min(other.least), most: self.most.max(other.most), is_of_few }
+    }
+}
+
+/// What is known of a step by the time between pulses.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Spread {
+    /// In kWh or m³.
+    quantity: f64,
+    extremes: Option<Extremes>,
+}
+
+impl Spread {
+    /// Adds a minute: its power in W, or flow in l/h, and how much of it was watched.
+    pub(crate) fn add(&mut self, rate: f64, watched_ms: i64) {
+        self.quantity += rate * watched_ms as f64 / 3.6e9;
+        let of_minute = Extremes { least: rate, most: rate, is_of_few: false };
+        self.extremes = Some(self.extremes.map_or(of_minute, |known| known.and(of_minute)));
+    }
 }
 
 /// Minutes under one constant, added up.
@@ -86,14 +129,31 @@ impl Sum {
         self.watched_s > 0 || self.pulses > 0
     }
 
-    /// The mean power of the watched time in W, or flow in l/h; `None` where nobody watched.
+    /// The mean power of the watched time in W, or flow in l/h; `None` where nobody watched. Where pulses are few it
+    /// follows from the time between them, not from their number.
     pub fn mean_rate(&self) -> Option<f64> {
-        (self.watched_s > 0).then(|| self.counted() * 3_600_000.0 / self.watched_s as f64)
+        let quantity = self.between_pulses.unwrap_or_else(|| self.counted());
+        (self.watched_s > 0).then(|| quantity * 3_600_000.0 / self.watched_s as f64)
     }
 
-    /// The mean power of the peak minute in W, or flow in l/h; `None` where nobody watched.
+    /// The mean power of the strongest minute in W, or flow in l/h; `None` where nobody watched, and where that minute
+    /// has few pulses: then [`crate::Ledger::highest_rate`] tells it.
     pub fn highest_rate(&self) -> Option<f64> {
-        self.is_known().then_some(self.highest_rate)
+        self.known_extremes().map(|known| known.most)
+    }
+
+    /// The same of the weakest minute.
+    pub fn lowest_rate(&self) -> Option<f64> {
+        self.known_extremes().map(|known| known.least)
+    }
+
+    /// Whether pulses are so few that their power follows from the time between them.
+    pub fn is_between_pulses(&self) -> bool {
+        self.between_pulses.is_some()
+    }
+
+    fn known_extremes(&self) -> Option<Extremes> {
+        self.extremes.filter(|known| !known.is_of_few)
     }
 
     /// The pulses under each meter constant.
@@ -107,16 +167,50 @@ impl Sum {
         let mut both = self.clone();
         both.minutes += other.minutes;
         both.watched_s += other.watched_s;
-        both.highest_rate = both.highest_rate.max(other.highest_rate);
+        both.extremes = match (self.extremes, other.extremes) {
+            (Some(one), Some(other)) => Some(one.and(other)),
+            (one, other) => one.or(other),
+        };
         other.shares.iter().for_each(|(constant, pulses)| both.count(*constant, *pulses));
+        let is_known = self.between_pulses.is_some() || other.between_pulses.is_some();
+        let spread = |sum: &Self| sum.between_pulses.unwrap_or_else(|| sum.counted());
+        both.between_pulses = (is_known && both.pulses <= FEW).then(|| spread(self) + spread(other));
         both
     }
 
     pub(crate) fn add(&mut self, constant: MeterConstant, counted: Counted) {
         self.minutes += counted.minutes;
         self.watched_s += counted.watched_s;
-        self.highest_rate = self.highest_rate.max(constant.rate(counted.most, 60.0));
         self.count(constant, counted.pulses);
+        let rate = |pulses| constant.rate(pulses, 60.0);
+        let (least, most) = (rate(counted.least), rate(counted.most));
+        let counted = Extremes { least, most, is_of_few: counted.most <= FEW };
+        self.extremes = Some(self.extremes.map_or(counted, |known| known.and(counted)));
+    }
+
+    /// Whether it was watched and has few pulses.
+    pub(crate) fn has_few_pulses(&self) -> bool {
+        self.watched_s > 0 && self.pulses <= FEW
+    }
+
+    /// Whether its strongest minute has few pulses, but some.
+    pub(crate) fn has_few_pulses_a_minute(&self) -> bool {
+        self.watched_s > 0 && self.pulses > 0 && self.extremes.is_some_and(|known| known.is_of_few)
+    }
+
+    /// Takes what is known of it by the time between pulses.
+    pub(crate) fn know_between_pulses(&mut self, spread: Spread) {
+        if let Some(extremes) = spread.extremes {
+            self.between_pulses = Some(spread.quantity);
+            self.extremes = Some(extremes);
+        }
+    }
+
+    /// A time without a pulse has the same power in all its minutes.
+    pub(crate) fn be_even_without_pulses(&mut self) {
+        if let Some(rate) = self.mean_rate().filter(|_| self.pulses == 0) {
+            self.extremes = Some(Extremes { least: rate, most: rate, is_of_few: false });
+        }
     }
 
     fn count(&mut self, constant: MeterConstant, pulses: u64) {

@@ -2,13 +2,13 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use meter_messages::{Info, Mark, Measures, Meter, Minute, OutboxId, PulseCount};
+use meter_messages::{Info, Mark, Measures, Meter, Minute, OutboxId, PulseCount, PulseTimes};
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
 
 use crate::error::{damaged, if_readable};
 use crate::late_minutes::PackedDays;
 use crate::packing::NewestMinutes;
-use crate::{Ledger, LedgerError, OutboxMinute, constants, days, outbox_minute, packing, rows};
+use crate::{Ledger, LedgerError, OutboxMinute, constants, days, outbox_minute, packing, pulse_times, rows};
 
 /// The meter and outbox of a minute, and how far that outbox is recorded without
 /// a gap.
@@ -205,6 +205,20 @@ impl Batch<'_> {
     /// that was copied within it: the first one stays.
     pub fn record(&mut self, mark: &OutboxMark, count: &PulseCount) -> Result<Recording, LedgerError> {
         self.record_of((mark.meter_row, mark.outbox_row), count)
+    }
+
+    /// The same, with the times of its pulses if these are few.
+    pub fn record_timed(
+        &mut self,
+        mark: &OutboxMark,
+        count: &PulseCount,
+        times: Option<PulseTimes>,
+    ) -> Result<Recording, LedgerError> {
+        let recording = self.record(mark, count)?;
+        if let (Recording::Recorded, Some(times)) = (recording, times) {
+            pulse_times::insert(&self.transaction, mark.meter_row, count.minute.epoch_minutes(), times)?;
+        }
+        Ok(recording)
     }
 
     /// The same of a meter and an outbox by their rows.

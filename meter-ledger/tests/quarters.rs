@@ -81,16 +81,13 @@ fn record(path: &Path, case: &Case) {
     write("b", &mut case.shared.iter().copied());
 }
 
-/// By point, for each constant in it: pulses and seconds, the constant, the fewest and the most pulses of a minute.
-type Watched = BTreeMap<i64, Vec<[u64; 5]>>;
-
-/// All that is made of sums: those of hours and days of some zone, of three months and of odd spans; trust; and
-/// what was watched, in points of half an hour and of a day.
+/// All that is made of sums: those of hours and days of some zone, of three months and of odd spans; trust; and the
+/// lowest and highest power, in points of half an hour and of a day.
 #[derive(Debug, PartialEq)]
 struct Read {
     sums: Vec<Vec<Sum>>,
     trust: Option<Trust>,
-    watched: Vec<Watched>,
+    points: Vec<Vec<Sum>>,
 }
 
 fn read(path: &Path, offset: i64, odd: &[i64]) -> Read {
@@ -102,29 +99,9 @@ fn read(path: &Path, offset: i64, odd: &[i64]) -> Read {
     let odd: Vec<Minute> = odd.iter().copied().map(minute).collect();
     let bounds = [steps(60), steps(DAY), steps(90 * DAY), odd];
     let sums = bounds.iter().map(|bounds| ledger.sums(&known, bounds).unwrap()).collect();
-    let watched = |step: i64| {
-        let mut points = Watched::new();
-        let take = |found: &meter_ledger::Watched| {
-            let point = |at: Minute| (at.epoch_minutes() - offset).div_euclid(step);
-            let (first, last) = (found.span.start, Minute::nearest(found.span.end.epoch_minutes() - 1));
-            if point(first) != point(last) {
-                return false;
-            }
-            let of_point = points.entry(point(first)).or_default();
-            let constant = found.constant.millionths();
-            if of_point.last().is_none_or(|known| known[2] != constant) {
-                of_point.push([0, 0, constant, u64::MAX, 0]);
-            }
-            let [pulses, watched_s, _, least, most] = of_point.last_mut().unwrap();
-            (*pulses, *watched_s) = (*pulses + found.pulses, *watched_s + found.watched_s);
-            (*least, *most) = (found.least.min(*least), found.most.max(*most));
-            true
-        };
-        ledger.for_each_watched(&known, minute(-DAY)..minute((DAYS + 1) * DAY), take).unwrap();
-        points
-    };
+    let points = |step: i64| ledger.sums_with_extremes(&known, &steps(step)).unwrap();
     let trust = ledger.trust(&known, 100).unwrap();
-    Read { sums, trust, watched: vec![watched(30), watched(DAY)] }
+    Read { sums, trust, points: vec![points(30), points(DAY)] }
 }
 
 /// The same, and whether it is, when there are no sums of quarters to follow from.

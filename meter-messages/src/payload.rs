@@ -10,6 +10,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::id::OutboxId;
 use crate::minute::Minute;
+use crate::pulse_times::PulseTimes;
 use crate::units::MAX_COUNT;
 
 /// The longest payload that is read, in bytes.
@@ -138,6 +139,9 @@ pub struct OutboxMinute {
     /// Minutes since the one of the number before, 1 if it follows that. Older publishers do not say it, nor is it
     /// said where the outbox no longer holds that number.
     pub gap: Option<u32>,
+    /// When its pulses came, if they are few. Older publishers do not say it; times that cannot be those of its pulses
+    /// are not taken for any.
+    pub times: Option<PulseTimes>,
 }
 
 /// Its fields as they stand on the wire.
@@ -154,6 +158,11 @@ struct MinuteFields {
     outbox: Option<OutboxId>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     gap: Option<u32>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    first_ms: Option<u32>,
+    /// Where there is more than one pulse.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    last_ms: Option<u32>,
 }
 
 impl OutboxMinute {
@@ -161,7 +170,7 @@ impl OutboxMinute {
     pub fn after(last: Option<&PulseCount>, count: PulseCount, outbox: OutboxId) -> Self {
         let last = last.filter(|last| last.seq + 1 == count.seq).map(|last| last.minute.epoch_minutes());
         let gap = last.and_then(|last| u32::try_from(count.minute.epoch_minutes() - last).ok());
-        Self { count, outbox: Some(outbox), gap }
+        Self { count, outbox: Some(outbox), gap, times: None }
     }
 
     /// The minute of the number before, if it is said.
@@ -172,15 +181,19 @@ impl OutboxMinute {
 
 impl From<MinuteFields> for OutboxMinute {
     fn from(fields: MinuteFields) -> Self {
-        let MinuteFields { minute, watched_s, seq, pulses, total, outbox, gap } = fields;
-        Self { count: PulseCount { minute, watched_s, seq, pulses, total }, outbox, gap }
+        let MinuteFields { minute, watched_s, seq, pulses, total, outbox, gap, first_ms, last_ms } = fields;
+        let times =
+            first_ms.and_then(|first_ms| PulseTimes::new(pulses, first_ms, last_ms.unwrap_or(first_ms)));
+        Self { count: PulseCount { minute, watched_s, seq, pulses, total }, outbox, gap, times }
     }
 }
 
 impl From<OutboxMinute> for MinuteFields {
-    fn from(OutboxMinute { count, outbox, gap }: OutboxMinute) -> Self {
+    fn from(OutboxMinute { count, outbox, gap, times }: OutboxMinute) -> Self {
         let PulseCount { minute, watched_s, seq, pulses, total } = count;
-        Self { minute, watched_s, seq, pulses, total, outbox, gap }
+        let first_ms = times.map(PulseTimes::first_ms);
+        let last_ms = times.map(PulseTimes::last_ms).filter(|_| pulses > 1);
+        Self { minute, watched_s, seq, pulses, total, outbox, gap, first_ms, last_ms }
     }
 }
 

@@ -4,7 +4,7 @@
 use jiff::Timestamp;
 use meter_messages::{
     ConstantFrom, Diag, Info, Live, MAX_COUNT, Mark, Measures, Medium, MeterConstant, MeterReading, Minute,
-    OutboxMinute, PayloadError, PulseCount, ReadingMessage, Relation, State, Status,
+    OutboxMinute, PayloadError, PulseCount, PulseTimes, ReadingMessage, Relation, State, Status,
 };
 use proptest::prelude::*;
 use proptest::sample;
@@ -26,9 +26,18 @@ prop_compose! {
 
 proptest! {
     #[test]
-    fn minutes_round_trip(count in counts(), says_its_outbox: bool, gap: Option<u32>) {
+    fn minutes_round_trip(
+        count in counts(), says_its_outbox: bool, gap: Option<u32>,
+        few in proptest::option::of((1u32..=4, 0u32..60_000, 0u32..60_000)),
+    ) {
         let outbox = says_its_outbox.then(|| "9f3a".parse().unwrap());
-        let minute = OutboxMinute { count, outbox, gap };
+        let few = few.and_then(|(pulses, one, other)| {
+            let last_ms = if pulses == 1 { one } else { other };
+            Some((pulses, PulseTimes::new(pulses, one, last_ms)?))
+        });
+        let pulses = few.map_or(count.pulses, |(pulses, _)| pulses);
+        let count = PulseCount { pulses, total: count.total + u64::from(pulses), ..count };
+        let minute = OutboxMinute { count, outbox, gap, times: few.map(|(_, times)| times) };
         prop_assert_eq!(OutboxMinute::from_json(&minute.to_json()).unwrap(), minute);
     }
 
@@ -99,6 +108,32 @@ fn a_count_looks_as_documented() {
         let minute = OutboxMinute::from_json(json.as_bytes()).unwrap();
         assert_eq!(String::from_utf8(minute.to_json()).unwrap(), json);
         assert_eq!((minute.count.pulses, minute.count.total, minute.outbox), (17, 12_345_678, outbox));
+    }
+}
+
+/// They say nothing of what was counted, so a minute with times that cannot be is a minute all the same.
+#[test]
+fn a_minute_with_few_pulses_says_when_they_came() {
+    let minute = |times: &str, pulses: u32| {
+        let json = format!(
+            r#"{{"t":"2026-10-03T12:34:00Z","s":60,"seq":904321,"pulses":{pulses},"total":12345678,"outbox":"9f3a"{times}}}"#
+        );
+        let minute = OutboxMinute::from_json(json.as_bytes()).unwrap();
+        let times = minute.times.map(|times| (times.first_ms(), times.last_ms()));
+        (times, json == String::from_utf8(minute.to_json()).unwrap())
+    };
+    assert_eq!(minute(r#","first_ms":12345"#, 1), (Some((12_345, 12_345)), true));
+    assert_eq!(minute(r#","first_ms":0,"last_ms":59999"#, 3), (Some((0, 59_999)), true));
+    for (times, pulses) in [
+        (r#","first_ms":60000"#, 1),
+        (r#","first_ms":4294967295"#, 1),
+        (r#","last_ms":5"#, 1),
+        (r#","first_ms":9,"last_ms":5"#, 2),
+        (r#","first_ms":5,"last_ms":5"#, 2),
+        (r#","first_ms":5"#, 0),
+        (r#","first_ms":5,"last_ms":9"#, 17),
+    ] {
+        assert_eq!(minute(times, pulses).0, None, "{times}");
     }
 }
 

@@ -91,6 +91,10 @@ pub struct Graph<'a> {
     /// Constants that the meter had before, each with the first minute in which it
     /// no longer applied, ascending.
     pub earlier: &'a [(Minute, MeterConstant)],
+    /// The power in W, or flow in l/h, of each minute that was watched of an hour, day or week, ascending; for a meter
+    /// with few pulses, of which the time between them tells more than how many there were in a minute. The meter's own
+    /// file is not drawn then.
+    pub rates: Option<&'a [(Minute, f64)]>,
     /// The span's total in the unit, from the ledger: librrd's own sums are up to
     /// 0.4 % off. `None` if there is nothing to sum up.
     pub total: Option<f64>,
@@ -166,6 +170,7 @@ mod tests {
             rate: "",
             constant: constant(500),
             earlier: &earlier,
+            rates: None,
             total: None,
             now: minute(60),
             range: None,

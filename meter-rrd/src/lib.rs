@@ -16,6 +16,7 @@ mod layout;
 mod lock;
 mod palette;
 mod quantity_graph;
+mod rate_file;
 mod rate_graph;
 mod renderer;
 

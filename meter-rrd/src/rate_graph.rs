@@ -1,5 +1,7 @@
 //! Power or flow over an hour, a day or a week.
 
+use std::path::Path;
+
 use meter_messages::{Minute, PeriodKind};
 use rrd::ConsolidationFn;
 use rrd::ops::graph::props::{AxisGridTimeUnit as Each, XAxisGrid};
@@ -10,6 +12,7 @@ use crate::error::DatabaseError;
 use crate::graph::{Graph, Size};
 use crate::layout::DATA_SOURCE;
 use crate::palette::Palette;
+use crate::rate_file;
 
 /// A recording at most this old counts as up to date: the minute in progress and
 /// the one on its way are not a gap.
@@ -21,14 +24,18 @@ const MARGIN: u32 = 80;
 /// Possible seconds between points; the shortest that is at least a pixel is used.
 const STEPS_S: [u32; 7] = [60, 120, 300, 600, 900, 1800, 3600];
 
-/// Power in W, for display, from pulses per minute.
+/// Power in W, or flow in l/h, for display.
 struct Figures {
     latest: Option<f64>,
     mean: Option<f64>,
     highest: Option<f64>,
 }
 
-pub(crate) fn drawing(database: &MeterDatabase, graph: &Graph<'_>) -> Result<Drawing, DatabaseError> {
+pub(crate) fn drawing(
+    database: &MeterDatabase,
+    graph: &Graph<'_>,
+    scratch: &Path,
+) -> Result<Drawing, DatabaseError> {
     let newest = end(database.last()?, graph.now);
     let span = match graph.range {
         Some((start, end)) => start..end.min(newest).max(Minute::nearest(start.epoch_minutes() + 1)),
@@ -36,7 +43,19 @@ pub(crate) fn drawing(database: &MeterDatabase, graph: &Graph<'_>) -> Result<Dra
     };
     let end = span.end;
     let step = step(graph);
-    let figures = figures(&database.fetch(span.clone())?, end, graph);
+    let between_pulses = graph.rates.filter(|rates| !rates.is_empty());
+    let source = match between_pulses {
+        Some(rates) => {
+            rate_file::write(scratch, rates)?;
+            Source { file: scratch, rate: "1,*".to_owned() }
+        }
+        None => Source { file: database.file(), rate: rate_of_pulses(graph) },
+    };
+    let rates = match between_pulses {
+        Some(rates) => rates.iter().copied().filter(|(minute, _)| span.contains(minute)).collect(),
+        None => rates(&database.fetch(span.clone())?, graph),
+    };
+    let figures = figures(&rates, end, graph);
     let mut drawing = Drawing {
         size: graph.size,
         edges: (span.start.start(), span.end.start()),
@@ -47,7 +66,7 @@ pub(crate) fn drawing(database: &MeterDatabase, graph: &Graph<'_>) -> Result<Dra
         slopes: graph.kind != PeriodKind::Hour,
         elements: Vec::new(),
     };
-    draw(&mut drawing, database, graph).map_err(DatabaseError::librrd(database.file()))?;
+    draw(&mut drawing, &source, graph).map_err(DatabaseError::librrd(source.file))?;
     say(&mut drawing, graph, &figures);
     Ok(drawing)
 }
@@ -77,27 +96,36 @@ fn axis(graph: &Graph<'_>) -> XAxisGrid {
     }
 }
 
-fn figures(minutes: &[(Minute, f64)], end: Minute, graph: &Graph<'_>) -> Figures {
-    let rate = |pulses: f64| pulses * 60_000.0 / graph.constant.per_unit();
-    let minutes: Vec<_> =
-        minutes.iter().map(|(minute, pulses)| (*minute, pulses * graph.worth(*minute))).collect();
-    let sum: f64 = minutes.iter().map(|(_, pulses)| pulses).sum();
-    let newest = minutes.last().filter(|(minute, _)| end.epoch_minutes() - minute.epoch_minutes() == 1);
+/// The power or flow of minutes of which the pulses are known.
+fn rates(minutes: &[(Minute, f64)], graph: &Graph<'_>) -> Vec<(Minute, f64)> {
+    let rate =
+        |minute: Minute, pulses: f64| pulses * graph.worth(minute) * 60_000.0 / graph.constant.per_unit();
+    minutes.iter().map(|(minute, pulses)| (*minute, rate(*minute, *pulses))).collect()
+}
+
+fn figures(rates: &[(Minute, f64)], end: Minute, graph: &Graph<'_>) -> Figures {
+    let sum: f64 = rates.iter().map(|(_, rate)| rate).sum();
+    let newest = rates.last().filter(|(minute, _)| end.epoch_minutes() - minute.epoch_minutes() == 1);
     Figures {
-        latest: newest.filter(|_| graph.range.is_none()).map(|(_, pulses)| rate(*pulses)),
-        mean: (!minutes.is_empty()).then(|| rate(sum / minutes.len() as f64)),
-        highest: minutes.iter().map(|(_, pulses)| rate(*pulses)).reduce(f64::max),
+        latest: newest.filter(|_| graph.range.is_none()).map(|(_, rate)| *rate),
+        mean: (!rates.is_empty()).then(|| sum / rates.len() as f64),
+        highest: rates.iter().map(|(_, rate)| *rate).reduce(f64::max),
     }
 }
 
-fn draw(
-    drawing: &mut Drawing,
-    database: &MeterDatabase,
-    graph: &Graph<'_>,
-) -> Result<(), rrd::error::RrdError> {
+/// Where the minutes are that are drawn, and what makes power or flow of their values, in RPN.
+struct Source<'a> {
+    file: &'a Path,
+    rate: String,
+}
+
+fn rate_of_pulses(graph: &Graph<'_>) -> String {
+    format!("{},*,{},*", 60_000.0 / graph.constant.per_unit(), graph.worth_rpn())
+}
+
+fn draw(drawing: &mut Drawing, source: &Source<'_>, graph: &Graph<'_>) -> Result<(), rrd::error::RrdError> {
     let palette = Palette::of(graph.theme, graph.colour);
-    let source = (database.file(), DATA_SOURCE);
-    let rate = format!("{},*,{},*", 60_000.0 / graph.constant.per_unit(), graph.worth_rpn());
+    let (rate, source) = (&source.rate, (source.file, DATA_SOURCE));
     drawing.read("pulses", source, ConsolidationFn::Avg)?;
     drawing.work_out("power", format!("pulses,{rate}"))?;
     drawing.hatch("pulses", &palette)?;

@@ -34,7 +34,7 @@ const FONT: &str = "Inter, DejaVu Sans";
 #[derive(Debug)]
 pub struct GraphRenderer {
     zone: TimeZone,
-    /// Holds the day bars of the graph being drawn.
+    /// Holds the day bars of the graph being drawn, or its power between pulses.
     scratch: TempDir,
 }
 
@@ -51,7 +51,7 @@ impl GraphRenderer {
     pub fn render(&self, database: &MeterDatabase, graph: &Graph<'_>) -> Result<Vec<u8>, DatabaseError> {
         let _alone = LIBRRD.lock().unwrap_or_else(PoisonError::into_inner);
         let drawing = match graph.kind.days_up_to_now() {
-            None => rate_graph::drawing(database, graph)?,
+            None => rate_graph::drawing(database, graph, &self.scratch.path().join("rates.rrd"))?,
             Some(days) => {
                 let scratch = self.scratch.path().join("days.rrd");
                 quantity_graph::drawing(database, graph, days, &self.zone, &scratch)?

@@ -53,6 +53,7 @@ fn graph(kind: PeriodKind, picture: Picture) -> Graph<'static> {
         rate: "Leistung",
         constant: MeterConstant::try_from(1000).unwrap(),
         earlier: &[],
+        rates: None,
         total: Some(15.648),
         now: now(),
         range: None,
@@ -225,5 +226,30 @@ fn the_time_before_another_meter_is_drawn_with_its_constant() {
         assert!(drawn(plain) == drawn(plain), "{span:?}");
         assert!(drawn(plain) != drawn(Graph { earlier: &half, ..plain }), "{span:?}");
         assert!(drawn(plain) == drawn(Graph { earlier: &long_ago, ..plain }), "{span:?}");
+    }
+}
+
+#[test]
+fn the_power_between_few_pulses_is_drawn_instead_of_them() {
+    let folder = TempDir::new().unwrap();
+    let meter: Meter = "hq/main".parse().unwrap();
+    let first = now().epoch_minutes() - 8 * 1440;
+    let constant = MeterConstant::try_from(75).unwrap();
+    let minutes = || (first..now().epoch_minutes()).filter(move |at| !(9000..9060).contains(&(at - first)));
+    let counted = |every: i64| minutes().map(move |at| (Minute::nearest(at), u32::from(at % every == 0)));
+    let few = MeterDatabase::rebuild(folder.path(), &meter, Minute::nearest(first), counted(4)).unwrap();
+    let steady: Meter = "hq/steady".parse().unwrap();
+    let steady = MeterDatabase::rebuild(folder.path(), &steady, Minute::nearest(first), counted(1)).unwrap();
+    // A pulse in four minutes are 200 W, and so would be one a minute of a meter with 300 per kWh.
+    let rates: Vec<_> = minutes().map(|at| (Minute::nearest(at), 200.0)).collect();
+    let drawn = |database: &MeterDatabase, graph: Graph<'_>| renderer().render(database, &graph).unwrap();
+    for kind in [PeriodKind::Hour, PeriodKind::Day, PeriodKind::Week] {
+        for size in [Size::Wide, Size::Narrow] {
+            let of_few = Graph { constant, size, ..graph(kind, Picture::Png) };
+            let between = drawn(&few, Graph { rates: Some(&rates), ..of_few });
+            let constant = MeterConstant::try_from(300).unwrap();
+            assert!(between == drawn(&steady, Graph { constant, ..of_few }), "{kind:?} {size:?}");
+            assert!(between != drawn(&few, of_few), "{kind:?} {size:?}");
+        }
     }
 }

@@ -210,7 +210,7 @@ async fn compare(publisher: &Publisher, meter: &Published, mark: &Mark) -> anyho
     let read = Command::Read { meter: meter.place, after, limit: 1, reply };
     publisher.keeper.send(read).map_err(|_| gone())?;
     let counts = answer.await.map_err(|_| gone())??;
-    let row = counts.first().filter(|row| row.seq == mark.seq);
+    let row = counts.first().map(|kept| &kept.count).filter(|row| row.seq == mark.seq);
     Ok(judge(mark, row, last_seq, meter.extent.borrow().writable))
 }
 
@@ -285,17 +285,18 @@ async fn send(
     };
     keeper.send(from_before).map_err(|_| anyhow!("the outbox's thread has stopped"))?;
     let mut counts = answer.await.context("the outbox's thread has stopped")??;
-    let before = counts.first().copied().filter(|first| first.seq <= after);
-    counts.retain(|found| found.seq > after);
+    let before = counts.first().copied().filter(|first| first.count.seq <= after);
+    counts.retain(|found| found.count.seq > after);
     counts.truncate(limit as usize);
-    if counts.first().is_some_and(|first| first.seq > after + 1) {
+    if counts.first().is_some_and(|first| first.count.seq > after + 1) {
         // What lies before was dropped since the info was said; nobody
         // shall wait for it.
         say_info(meter, client).await?;
     }
-    counts.retain(|found| found.seq <= after + count);
+    counts.retain(|found| found.count.seq <= after + count);
     // Fewer than asked for: the others are no longer there.
-    let is_short = (counts.len() as u64) < limit && counts.last().is_none_or(|last| last.seq < after + count);
+    let is_short =
+        (counts.len() as u64) < limit && counts.last().is_none_or(|last| last.count.seq < after + count);
     for minute in numbered(&meter.outbox, before, &counts) {
         client.publish(&topic, QoS::AtLeastOnce, false, minute.to_json()).await?;
         delivery.sent(minute.count.seq);

@@ -156,12 +156,12 @@ mod tests {
     }
 
     fn finished(number: i64, pulses: u32) -> FinishedMinute {
-        FinishedMinute { minute: minute(number), watched_s: 60, pulses }
+        FinishedMinute { minute: minute(number), watched_s: 60, pulses, times: None }
     }
 
     fn in_progress(number: i64, pulses: u32) -> Option<MinuteInProgress> {
         let until_utc_ns = (minute(number).start() + i64::from(pulses)) * 1_000_000_000;
-        Some(MinuteInProgress { minute: minute(number), watched_ns: 0, pulses, until_utc_ns })
+        Some(MinuteInProgress { minute: minute(number), watched_ns: 0, pulses, until_utc_ns, times_ms: None })
     }
 
     /// An outbox that ends with these minutes and has that one in progress.

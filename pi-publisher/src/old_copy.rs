@@ -153,14 +153,18 @@ mod tests {
         let mut outbox = Outbox::open(folder.path()).unwrap();
         let mut account = outbox.account(&meter, 100).unwrap();
         let old = account.outbox.clone();
-        let finished =
-            [1, 2, 3, 50, 51].map(|n| FinishedMinute { minute: minute(n), watched_s: 60, pulses: 10 });
+        let finished = [1, 2, 3, 50, 51].map(|n| FinishedMinute {
+            minute: minute(n),
+            watched_s: 60,
+            pulses: 10,
+            times: None,
+        });
         outbox
             .append(&mut [Entry { account: account.clone(), finished: finished.into(), in_progress: None }])
             .unwrap();
         let in_order = |outbox: &Outbox, account: &Account| -> Vec<_> {
             let counts = outbox.after(account, 0, 10).unwrap();
-            counts.iter().map(|count| (count.seq, count.minute, count.total)).collect()
+            counts.iter().map(|kept| (kept.count.seq, kept.count.minute, kept.count.total)).collect()
         };
         let all = [1, 2, 3, 50, 51].map(minute).into_iter().zip(1..);
         let all: Vec<_> = all.map(|(minute, seq)| (seq, minute, 100 + 10 * seq)).collect();

@@ -8,7 +8,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use meter_messages::{MeterId, Minute, OutboxId, OutboxMinute, PulseCount};
+use meter_messages::{MeterId, Minute, OutboxId, OutboxMinute, PulseCount, PulseTimes};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use sqlite_file::{FileKind, Step};
 
@@ -19,7 +19,7 @@ static OUTBOX: FileKind = FileKind {
     writer: "pi-publisher",
     setting: "`state_dir`",
     application_id: 0x5077_4f62, // "PwOb"
-    steps: &[Step::Sql(TABLES), Step::Sql(FORMAT_2), Step::Sql(FORMAT_3)],
+    steps: &[Step::Sql(TABLES), Step::Sql(FORMAT_2), Step::Sql(FORMAT_3), Step::Sql(FORMAT_4)],
     patience: Duration::from_secs(5),
     exclusive: false,
 };
@@ -68,6 +68,13 @@ const FORMAT_2: &str = "
 const FORMAT_3: &str = "
     UPDATE constant SET pulses_per_kwh = pulses_per_kwh * 1000000;
     ALTER TABLE constant RENAME COLUMN pulses_per_kwh TO millionths;
+";
+
+/// What format 4 has beyond format 3: when the first and the last pulse of a minute with few of them came, in ms after
+/// its beginning.
+const FORMAT_4: &str = "
+    ALTER TABLE minute ADD COLUMN first_ms INTEGER;
+    ALTER TABLE minute ADD COLUMN last_ms INTEGER;
 ";
 
 /// Why the outbox could not do what it was asked.
@@ -171,6 +178,8 @@ impl Outbox {
                     watched_ns: row.get(1)?,
                     pulses: row.get(2)?,
                     until_utc_ns: row.get(3)?,
+                    // The tmpfs file has them; the minute of a boot or power cut says none.
+                    times_ms: None,
                 })
             },
         );
@@ -197,12 +206,12 @@ impl Outbox {
     }
 
     /// Up to `limit` minutes after `seq`, in order.
-    pub fn after(&self, account: &Account, seq: u64, limit: usize) -> Result<Vec<PulseCount>, OutboxError> {
+    pub fn after(&self, account: &Account, seq: u64, limit: usize) -> Result<Vec<KeptMinute>, OutboxError> {
         let mut statement = self.connection.prepare_cached(
-            "SELECT minute, watched_s, seq, pulses, total FROM minute
+            "SELECT minute, watched_s, seq, pulses, total, first_ms, last_ms FROM minute
              WHERE account = ?1 AND seq > ?2 ORDER BY seq LIMIT ?3",
         )?;
-        let counts = statement.query_map(params![account.row, seq, limit], pulse_count)?;
+        let counts = statement.query_map(params![account.row, seq, limit], KeptMinute::of)?;
         Ok(counts.collect::<Result<_, _>>()?)
     }
 
@@ -224,6 +233,25 @@ impl Outbox {
     }
 }
 
+/// A minute in the outbox.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct KeptMinute {
+    /// What was counted.
+    pub count: PulseCount,
+    /// When its pulses came, if they are few and it is known.
+    pub times: Option<PulseTimes>,
+}
+
+impl KeptMinute {
+    fn of(row: &Row<'_>) -> Result<Self, rusqlite::Error> {
+        let count = pulse_count(row)?;
+        let (first_ms, last_ms): (Option<u32>, Option<u32>) = (row.get(5)?, row.get(6)?);
+        let times =
+            first_ms.zip(last_ms).and_then(|(first, last)| PulseTimes::new(count.pulses, first, last));
+        Ok(Self { count, times })
+    }
+}
+
 /// What one meter puts into the outbox.
 #[derive(Debug)]
 pub struct Entry {
@@ -239,14 +267,18 @@ pub struct Entry {
 fn enter(transaction: &Connection, entry: &Entry) -> Result<(u64, u64), rusqlite::Error> {
     let account = &entry.account;
     let mut insert = transaction.prepare_cached(
-        "INSERT INTO minute (account, seq, minute, watched_s, pulses, total) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        "INSERT INTO minute (account, seq, minute, watched_s, pulses, total, first_ms, last_ms)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
     )?;
     let (mut seq, mut total) = (account.last_seq, account.total);
     for finished in &entry.finished {
         seq += 1;
         total += u64::from(finished.pulses);
         let (minute, watched_s) = (finished.minute.epoch_minutes(), finished.watched_s);
-        insert.execute(params![account.row, seq, minute, watched_s, finished.pulses, total])?;
+        let (first_ms, last_ms) =
+            (finished.times.map(PulseTimes::first_ms), finished.times.map(PulseTimes::last_ms));
+        let pulses = finished.pulses;
+        insert.execute(params![account.row, seq, minute, watched_s, pulses, total, first_ms, last_ms])?;
     }
     match &entry.in_progress {
         Some(now) => transaction
@@ -274,11 +306,14 @@ fn enter(transaction: &Connection, entry: &Entry) -> Result<(u64, u64), rusqlite
 /// Minutes of an outbox as they are sent, in order; `last` is the one before them, if it is known.
 pub(crate) fn numbered(
     outbox: &OutboxId,
-    last: Option<PulseCount>,
-    counts: &[PulseCount],
+    last: Option<KeptMinute>,
+    minutes: &[KeptMinute],
 ) -> impl Iterator<Item = OutboxMinute> {
-    let before = std::iter::once(last).chain(counts.iter().copied().map(Some));
-    before.zip(counts).map(|(last, count)| OutboxMinute::after(last.as_ref(), *count, outbox.clone()))
+    let before = std::iter::once(last).chain(minutes.iter().copied().map(Some));
+    before.zip(minutes).map(|(last, minute)| OutboxMinute {
+        times: minute.times,
+        ..OutboxMinute::after(last.map(|last| last.count).as_ref(), minute.count, outbox.clone())
+    })
 }
 
 fn pulse_count(row: &Row<'_>) -> Result<PulseCount, rusqlite::Error> {

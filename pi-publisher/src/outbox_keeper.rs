@@ -5,10 +5,10 @@ use std::time::{Duration, Instant};
 
 use daemon_runtime::{Alive, OwnerThread};
 use flume::{Receiver, RecvTimeoutError, Sender};
-use meter_messages::{Minute, PulseCount};
+use meter_messages::Minute;
 use tokio::sync::{oneshot, watch};
 
-use crate::outbox::{Account, Entry, Outbox, OutboxError};
+use crate::outbox::{Account, Entry, KeptMinute, Outbox, OutboxError};
 use crate::pulse_counter::{FinishedMinute, MinuteInProgress};
 
 /// How long a refused write (a full disk) waits for its next try. Meanwhile
@@ -50,7 +50,7 @@ pub enum Command {
         /// At most so many.
         limit: usize,
         /// Where they go.
-        reply: oneshot::Sender<Result<Vec<PulseCount>, OutboxError>>,
+        reply: oneshot::Sender<Result<Vec<KeptMinute>, OutboxError>>,
     },
 }
 

@@ -3,7 +3,7 @@
 
 use std::ops::Range;
 
-use meter_messages::Minute;
+use meter_messages::{Minute, PulseTimes};
 use serde::{Deserialize, Serialize};
 
 use crate::pulse_source::SourceTime;
@@ -19,6 +19,9 @@ pub struct FinishedMinute {
     pub watched_s: u8,
     /// Pulses that fell in it.
     pub pulses: u32,
+    /// When they came, if they are few and it is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub times: Option<PulseTimes>,
 }
 
 /// The minute in progress. Kept over a restart, so that both halves become one
@@ -33,11 +36,14 @@ pub struct MinuteInProgress {
     pub pulses: u32,
     /// Everything up to here is counted, in nanoseconds of UTC since 1970.
     pub until_utc_ns: i64,
+    /// When its first and its newest pulse came, in milliseconds after its beginning, if it is known of all its pulses.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub times_ms: Option<[u32; 2]>,
 }
 
 impl MinuteInProgress {
     fn begin(minute: Minute, at_utc_ns: i64) -> Self {
-        Self { minute, watched_ns: 0, pulses: 0, until_utc_ns: at_utc_ns }
+        Self { minute, watched_ns: 0, pulses: 0, until_utc_ns: at_utc_ns, times_ms: None }
     }
 
     /// The minute to send; `None` if the line was not watched.
@@ -47,7 +53,19 @@ impl MinuteInProgress {
         }
         let seconds = (self.watched_ns + 500_000_000) / 1_000_000_000;
         let watched_s = seconds.clamp(1, Minute::SECONDS) as u8;
-        Some(FinishedMinute { minute: self.minute, watched_s, pulses: self.pulses })
+        let times = self.times_ms.and_then(|[first, last]| PulseTimes::new(self.pulses, first, last));
+        Some(FinishedMinute { minute: self.minute, watched_s, pulses: self.pulses, times })
+    }
+
+    fn pulse(&mut self, at_utc_ns: i64) {
+        let ms = (at_utc_ns - self.minute.start() * 1_000_000_000).clamp(0, NS_PER_MINUTE - 1) / 1_000_000;
+        let ms = ms as u32;
+        self.times_ms = match self.times_ms {
+            _ if self.pulses == 0 => Some([ms, ms]),
+            Some([first, _]) => Some([first, ms]),
+            None => None,
+        };
+        self.pulses += 1;
     }
 }
 
@@ -169,7 +187,7 @@ impl PulseCounter {
             let fell = utc_ns(*pulse, offset).clamp(at, span.1.max(at));
             self.watch(at, fell, finished);
             at = fell;
-            self.enter(at, finished).pulses += 1;
+            self.enter(at, finished).pulse(at);
         }
         self.watch(at, span.1, finished);
         if let Some(over) = self.current.take_if(|current| current.minute.end() * 1_000_000_000 <= span.1) {
@@ -256,6 +274,31 @@ mod tests {
         let mut counter = PulseCounter::new(at(40.0), None, None);
         assert_eq!(brief(&counter.count(&[at(41.0)], at(59.9), Some(START))), []);
         assert_eq!(brief(&counter.count(&[], at(60.0), Some(START))), [(0, 20, 1)]);
+    }
+
+    #[test]
+    fn a_minute_with_few_pulses_says_when_they_came() {
+        let mut counter = PulseCounter::new(at(0.0), None, None);
+        let pulses = [at(7.25), at(60.0), at(90.0), at(119.9996)];
+        let mut finished = counter.count(&pulses, at(181.0), Some(START));
+        let many: Vec<_> = (0..5).map(|pulse| at(200.0 + f64::from(pulse))).collect();
+        finished.extend(counter.count(&many, at(241.0), Some(START)));
+        let times = |minute: &FinishedMinute| minute.times.map(|times| (times.first_ms(), times.last_ms()));
+        let times: Vec<_> = finished.iter().map(times).collect();
+        assert_eq!(times, [Some((7_250, 7_250)), Some((0, 59_999)), None, None]);
+    }
+
+    /// A version that did not keep them has counted the first ones.
+    #[test]
+    fn times_that_are_not_known_of_all_pulses_are_not_said() {
+        let kept = format!(
+            r#"{{"minute":"{}","watched_ns":5,"pulses":1,"until_utc_ns":{START}}}"#,
+            minute_at(START)
+        );
+        let kept: MinuteInProgress = serde_json::from_str(&kept).unwrap();
+        let mut counter = PulseCounter::new(at(0.0), None, Some(kept));
+        let finished = counter.count(&[at(30.0), at(70.0)], at(121.0), Some(START));
+        assert_eq!(finished.iter().map(|minute| minute.times.is_some()).collect::<Vec<_>>(), [false, true]);
     }
 
     #[test]

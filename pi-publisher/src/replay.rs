@@ -90,7 +90,7 @@ async fn replay_meter(
         let minutes = numbered(&account.outbox, last, &counts);
         let minutes = minutes.filter(|minute| span.contains(&minute.count.minute.timestamp())).collect();
         sent += send(connection, &topic, minutes).await?;
-        (after, last) = (newest.seq, Some(newest));
+        (after, last) = (newest.count.seq, Some(newest));
     }
     writeln!(progress, "{}: {sent} minutes sent", meter.meter)?;
     Ok(sent)

@@ -144,6 +144,8 @@ impl Checkpoint {
         // After a power cut nobody knows when that was.
         newest.waiting = None;
         (newest.line, newest.clock) = (None, None);
+        // A slot has room for an hour of minutes without them, and they count nothing.
+        newest.finished.iter_mut().for_each(|minute| minute.times = None);
         let same = |written: &Interim| {
             let counted = |interim: &Interim| {
                 (interim.finished.clone(), interim.in_progress.map(|now| (now.minute, now.pulses)))
@@ -224,8 +226,13 @@ mod tests {
 
     fn interim(account: &Account, pulses: u32) -> Interim {
         let minute = Minute::from_epoch_minutes(29_000_000).unwrap();
-        let now =
-            MinuteInProgress { minute, watched_ns: 1, pulses, until_utc_ns: minute.start() * 1_000_000_000 };
+        let now = MinuteInProgress {
+            minute,
+            watched_ns: 1,
+            pulses,
+            until_utc_ns: minute.start() * 1_000_000_000,
+            times_ms: None,
+        };
         Interim {
             outbox: account.outbox.clone(),
             finished: Vec::new(),

@@ -1,7 +1,7 @@
 //! The outbox holds what it was given, numbered without holes.
 #![allow(clippy::unwrap_used)]
 
-use meter_messages::{MeterId, Minute};
+use meter_messages::{MeterId, Minute, PulseTimes};
 use pi_publisher::outbox::{Account, Entry, Outbox, OutboxError};
 use pi_publisher::pulse_counter::{FinishedMinute, MinuteInProgress};
 use tempfile::TempDir;
@@ -15,7 +15,9 @@ fn minute(number: i64) -> Minute {
 }
 
 fn finished(numbers: std::ops::Range<i64>) -> Vec<FinishedMinute> {
-    numbers.map(|n| FinishedMinute { minute: minute(n), watched_s: 60, pulses: n as u32 }).collect()
+    numbers
+        .map(|n| FinishedMinute { minute: minute(n), watched_s: 60, pulses: n as u32, times: None })
+        .collect()
 }
 
 fn append(outbox: &mut Outbox, account: Account, finished: Vec<FinishedMinute>) -> Account {
@@ -40,9 +42,23 @@ fn minutes_are_numbered_from_one_and_totals_go_on_after_a_restart() {
     assert_eq!((again.last_seq, again.total, again.last_minute), (3, 5006, Some(minute(3))));
     append(&mut outbox, again.clone(), finished(4..5));
     let sent = outbox.after(&again, 1, 10).unwrap();
-    let brief: Vec<_> = sent.iter().map(|c| (c.seq, c.pulses, c.total)).collect();
+    let brief: Vec<_> =
+        sent.iter().map(|sent| (sent.count.seq, sent.count.pulses, sent.count.total)).collect();
     assert_eq!(brief, [(2, 2, 5003), (3, 3, 5006), (4, 4, 5010)]);
     assert_eq!(outbox.after(&again, 1, 2).unwrap().len(), 2);
+}
+
+#[test]
+fn minutes_with_few_pulses_keep_when_these_came() {
+    let folder = TempDir::new().unwrap();
+    let mut outbox = Outbox::open(folder.path()).unwrap();
+    let account = outbox.account(&meter("main"), 0).unwrap();
+    let mut minutes = finished(1..5);
+    minutes[0].times = PulseTimes::new(1, 59_999, 59_999);
+    minutes[2].times = PulseTimes::new(3, 0, 2_000);
+    let account = append(&mut outbox, account, minutes.clone());
+    let kept = Outbox::open(folder.path()).unwrap().after(&account, 0, 10).unwrap();
+    assert!(kept.iter().map(|kept| kept.times).eq(minutes.iter().map(|minute| minute.times)));
 }
 
 #[test]
@@ -58,7 +74,7 @@ fn meters_have_accounts_of_their_own() {
     };
     outbox.append(&mut [entry(&one, 1..3), entry(&two, 7..8)]).unwrap();
     assert_eq!(outbox.after(&one, 0, 10).unwrap().len(), 2);
-    assert_eq!(outbox.after(&two, 0, 10).unwrap()[0].seq, 1);
+    assert_eq!(outbox.after(&two, 0, 10).unwrap()[0].count.seq, 1);
 }
 
 #[test]
@@ -66,7 +82,8 @@ fn the_minute_in_progress_is_kept_with_the_finished_ones() {
     let folder = TempDir::new().unwrap();
     let mut outbox = Outbox::open(folder.path()).unwrap();
     let account = outbox.account(&meter("main"), 0).unwrap();
-    let now = MinuteInProgress { minute: minute(3), watched_ns: 12, pulses: 4, until_utc_ns: 99 };
+    let now =
+        MinuteInProgress { minute: minute(3), watched_ns: 12, pulses: 4, until_utc_ns: 99, times_ms: None };
     outbox.append(&mut [Entry { account, finished: finished(1..3), in_progress: Some(now) }]).unwrap();
     let account = outbox.account(&meter("main"), 0).unwrap();
     assert_eq!(account.in_progress, Some(now));

@@ -352,7 +352,7 @@ impl<'known> Tally<'known> {
         minute: OutboxMinute,
     ) -> Result<Result<(), Ignored>, LedgerError> {
         let minute_before = minute.minute_before();
-        let OutboxMinute { count, outbox, .. } = minute;
+        let OutboxMinute { count, outbox, times, .. } = minute;
         if let Err(ignored) = self.begin_unheard(batch, &meter, outbox.as_ref())? {
             return Ok(Err(ignored));
         }
@@ -395,7 +395,7 @@ impl<'known> Tally<'known> {
             progress.note(&count, minute_before, self.now);
             self.untold.insert((meter.clone(), outbox.clone()));
         } else {
-            match batch.record(&progress.mark, &count)? {
+            match batch.record_timed(&progress.mark, &count, times)? {
                 Recording::Recorded => pictures::add(&mut self.recorded, &meter, &count),
                 Recording::CountedTwice => {
                     pictures::add(&mut self.recorded, &meter, &count);

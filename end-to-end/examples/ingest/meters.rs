@@ -171,5 +171,5 @@ pub(crate) fn ours(counted: &Counted) -> (String, Vec<u8>) {
     let count = PulseCount { minute, watched_s: 60, seq, pulses, total: seq * 1000 };
     let outbox = Some(format!("{meter:032x}").parse().unwrap());
     let topic = Topic::Minute(Meters::meter(meter)).to_string();
-    (topic, OutboxMinute { count, outbox, gap: None }.to_json())
+    (topic, OutboxMinute { count, outbox, gap: None, times: None }.to_json())
 }

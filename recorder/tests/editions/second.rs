@@ -42,7 +42,7 @@ impl Publisher for SecondPublisher {
     }
 
     fn minute(&self, outbox: &str, count: PulseCount) -> Vec<u8> {
-        OutboxMinute { count, outbox: Some(outbox.parse().unwrap()), gap: None }.to_json()
+        OutboxMinute { count, outbox: Some(outbox.parse().unwrap()), gap: None, times: None }.to_json()
     }
 }
 

@@ -45,6 +45,8 @@ pub(crate) struct History {
     pub(crate) span: Range<Minute>,
     /// All of it.
     pub(crate) whole: Sum,
+    /// The power in W, or flow in l/h, of its strongest minute; `None` where nobody watched.
+    pub(crate) highest_rate: Option<f64>,
     /// Its pieces.
     pub(crate) parts: Vec<Part>,
     /// What it is compared with, up to the same time where it is not over, as far as both were watched.
@@ -110,6 +112,8 @@ impl History {
         };
         let kind = period.as_ref().map(|period| period.kind);
         let whole = parts.iter().fold(Sum::default(), |sum, part| sum.and(&part.sum));
+        let highest_rate =
+            hours.highest_rate(&meter, span.start.max(first)..span.end.min(until), &whole).await?;
         let cost = match kind {
             Some(PeriodKind::Hour) => paid.cost(span.clone()).await?,
             _ => parts.iter().map(|part| part.cost).sum::<Option<Cost>>().filter(|_| whole.is_known()),
@@ -124,7 +128,9 @@ impl History {
             _ => Vec::new(),
         };
         let (corrections, hours) = (corrections(site, &meter, &span).await?, by_hour);
-        Ok(Self { meter, period, span, whole, parts, other, costs, top, hours, corrections, first, until })
+        Ok(Self {
+            meter, period, span, whole, highest_rate, parts, other, costs, top, hours, corrections, first, until,
+        })
     }
 
     /// Whether nothing of it can change any more, as far as anybody knows: the

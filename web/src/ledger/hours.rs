@@ -19,6 +19,9 @@ const CLOSED_FOR: Duration = Duration::from_secs(600);
 /// Up to so many minutes the ledger is asked itself: the bounds between need not be those of hours.
 const SHORT_MINUTES: i64 = 120;
 
+/// So many minutes are read in one go where hours do not suffice.
+const MONTH_MINUTES: i64 = 31 * 1440;
+
 /// Months kept in memory, 24 KB each.
 const MOST: usize = 600;
 
@@ -129,6 +132,31 @@ impl Hours {
     ) -> Result<Vec<Sum>, ReadError> {
         let meter = meter.clone();
         self.ledger.ask(move |ledger| ledger.sums(&meter, &bounds)).await
+    }
+
+    /// The power in W, or flow in l/h, of the strongest minute of a span, of which `sum` is the sum. Where pulses are few,
+    /// its minutes are read, a month at a time.
+    pub(crate) async fn highest_rate(
+        &self,
+        meter: &RecordedMeter,
+        mut span: Range<Minute>,
+        sum: &Sum,
+    ) -> Result<Option<f64>, ReadError> {
+        if sum.highest_rate().is_some() || !sum.is_known() {
+            return Ok(sum.highest_rate());
+        }
+        let mut highest: Option<f64> = None;
+        while span.start < span.end {
+            let end = Minute::nearest(span.start.epoch_minutes() + MONTH_MINUTES).min(span.end);
+            let (meter, part) = (meter.clone(), span.start..end);
+            let of_part = self.ledger.ask_much(move |ledger| {
+                let sum = ledger.sum(&meter, part.clone())?;
+                ledger.highest_rate(&meter, part, &sum)
+            });
+            highest = of_part.await?.into_iter().chain(highest).reduce(f64::max);
+            span.start = end;
+        }
+        Ok(highest)
     }
 
     /// The hours of a month of the site's clock.

@@ -1,11 +1,12 @@
 //! Draws pictures, from the recorder's files and with what the ledger says of them.
 
+use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
 use meter_figures::{shown_until, until};
-use meter_ledger::RecordedMeter;
+use meter_ledger::{Ledger, LedgerError, RecordedMeter, Sum};
 use meter_messages::Minute;
 use meter_rrd::{Graph, GraphRenderer, MeterDatabase, Picture};
 use web_http::{Effort, Prepared};
@@ -13,6 +14,9 @@ use web_http::{Effort, Prepared};
 use super::picture::{Drawn, PictureError, PictureKey, round};
 use crate::ledger::reader::{LedgerReader, ReadError, minute_in_progress};
 use crate::texts::Texts;
+
+/// The part of a picture's height from which on it can be seen.
+const SEEN: f64 = 0.02;
 
 /// What the drawing thread owns.
 #[derive(Debug)]
@@ -41,7 +45,7 @@ impl Renderer {
     /// The picture, and how often a correction of its meter was said or undone.
     fn draw(&self, key: &PictureKey) -> Result<(Vec<u8>, u64), PictureError> {
         let now = minute_in_progress();
-        let (meter, total) = self.sum(key, now)?.ok_or(PictureError::NotFound)?;
+        let Shown { meter, total, rates } = self.shown(key, now)?.ok_or(PictureError::NotFound)?;
         let meter = self.ledger.meters().as_set(meter);
         let database = MeterDatabase::open(&self.rrd_dir, &key.meter)?.ok_or(PictureError::NotFound)?;
         let texts = key.language.texts();
@@ -68,6 +72,7 @@ impl Renderer {
             unit,
             rate: texts.measure(unit).rate,
             constant: meter.constant,
+            rates: rates.as_deref(),
             total,
             now,
             range: key.period.as_ref().map(|period| (period.span.start, period.span.end)),
@@ -82,16 +87,47 @@ impl Renderer {
         }
     }
 
-    /// The meter and the energy of what the picture shows.
-    fn sum(&self, key: &PictureKey, now: Minute) -> Result<Option<(RecordedMeter, Option<f64>)>, ReadError> {
+    /// What the ledger knows of it.
+    fn shown(&self, key: &PictureKey, now: Minute) -> Result<Option<Shown>, ReadError> {
         let (meter, kind, zone) = (key.meter.clone(), key.kind, self.ledger.zone().clone());
         let period = key.period.as_ref().map(|period| period.span.clone());
         self.ledger.ask_blocking(move |ledger| {
             let Some(meter) = ledger.meter(&meter)? else { return Ok(None) };
             let until = until(ledger.newest(&meter)?.as_ref(), now);
-            let shown = period.unwrap_or_else(|| shown_until(kind, until, &zone));
-            let sum = ledger.sum(&meter, shown)?;
-            Ok(Some((meter, sum.quantity())))
+            let span = period.unwrap_or_else(|| shown_until(kind, until, &zone));
+            let sum = ledger.sum(&meter, span.clone())?;
+            let rates = match kind.days_up_to_now() {
+                None => rates_between_pulses(ledger, &meter, span.start..span.end.min(until), &sum)?,
+                Some(_) => None,
+            };
+            Ok(Some(Shown { total: sum.quantity(), rates, meter }))
         })
     }
+}
+
+/// A meter, and of what the picture shows its energy or volume, and its power where pulses are few.
+struct Shown {
+    meter: RecordedMeter,
+    total: Option<f64>,
+    rates: Option<Vec<(Minute, f64)>>,
+}
+
+/// The power of a span minute by minute, if it has minutes with few pulses, and a pulse more or less in a minute can be
+/// seen at all beside the strongest one.
+fn rates_between_pulses(
+    ledger: &Ledger,
+    meter: &RecordedMeter,
+    span: Range<Minute>,
+    sum: &Sum,
+) -> Result<Option<Vec<(Minute, f64)>>, LedgerError> {
+    let one_pulse = meter.constant.rate(1, Minute::SECONDS as f64);
+    if sum.highest_rate().is_some_and(|highest| one_pulse < highest * SEEN) {
+        return Ok(None);
+    }
+    let minutes = span.start.epoch_minutes()..=span.end.epoch_minutes();
+    let bounds: Vec<Minute> = minutes.map(Minute::nearest).collect();
+    let sums = ledger.sums(meter, &bounds)?;
+    let has_few = sums.iter().any(Sum::is_between_pulses);
+    let rates = bounds.into_iter().zip(&sums).filter_map(|(minute, sum)| Some((minute, sum.mean_rate()?)));
+    Ok(has_few.then(|| rates.collect()))
 }

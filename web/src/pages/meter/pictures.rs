@@ -45,6 +45,7 @@ fn alt(span: PeriodKind, figures: &Figures, texts: &Texts) -> String {
         return format!("{subject}: {} {mean} {}{}, {total}", words.mean, unit.symbol(), words.per_day);
     }
     let mean = texts.number(mean, 0);
-    let highest = texts.number(sum.highest_rate().unwrap_or_default(), 0);
+    let highest = figures.highest.get(span as usize).copied().flatten();
+    let highest = texts.number(highest.unwrap_or_default(), 0);
     format!("{subject}: {} {mean} {rate_unit}, {} {highest} {rate_unit}, {total}", words.mean, words.highest)
 }

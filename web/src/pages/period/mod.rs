@@ -167,7 +167,7 @@ impl PeriodView {
             cost: CostView::new(history, texts, site.currency()),
             versus,
             mean_rate: history.whole.mean_rate().map(rate),
-            highest_rate: history.whole.highest_rate().map(rate),
+            highest_rate: history.highest_rate.map(rate),
             watched: history.whole.is_known().then(|| share(watched, texts)),
             in_progress: !history.is_over() && history.whole.is_known(),
             bars,
