@@ -41,6 +41,7 @@ impl Server {
         fs::set_permissions(secret, fs::Permissions::from_mode(0o640)).unwrap();
         fs::create_dir_all(root.join(LEDGER).parent().unwrap()).unwrap();
         site.replace("powerpi-recorder", "'ledger.sqlite'", &format!("'root/{LEDGER}'"));
+        site.replace("powerpi-web", "'ledger.sqlite'", &format!("'root/{LEDGER}'"));
         Self { site, root }
     }
 

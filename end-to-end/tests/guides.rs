@@ -30,7 +30,8 @@ fn both_languages_give_the_same_commands() {
     assert_eq!(commands(&english), commands(&german));
     // Every block of commands says where it runs.
     assert_eq!(english.matches("```sh").count(), commands(&english).len());
-    for (english, german) in [("GUIDE.md", "ANLEITUNG.md"), ("WIRING.md", "VERDRAHTUNG.md")] {
+    let counters = ("COUNTERS.md", "FREMDE-ZAEHLER.md");
+    for (english, german) in [("GUIDE.md", "ANLEITUNG.md"), ("WIRING.md", "VERDRAHTUNG.md"), counters] {
         let headings = |name| read(name).lines().filter(|line| line.starts_with("## ")).count();
         assert_eq!(headings(english), headings(german), "{english}");
     }
@@ -38,12 +39,30 @@ fn both_languages_give_the_same_commands() {
 
 #[test]
 fn links_lead_somewhere() {
-    for guide in ["GUIDE.md", "ANLEITUNG.md", "WIRING.md", "VERDRAHTUNG.md", "ACCESS.md"] {
+    let guides = ["GUIDE.md", "ANLEITUNG.md", "WIRING.md", "VERDRAHTUNG.md", "ACCESS.md"];
+    for guide in guides.into_iter().chain(["COUNTERS.md", "FREMDE-ZAEHLER.md"]) {
         let text = read(guide);
         for link in links(&text).filter(|link| !link.contains("://")) {
             assert!(docs().join(link).exists(), "{guide}: {link}");
         }
     }
+}
+
+/// What the guides write of counters is what the publisher understands, in both languages the same.
+#[test]
+fn counters_are_set_up_as_the_guides_say() {
+    let settings = |guide| {
+        let text = read(guide);
+        let blocks = text.split("```toml\n").skip(1).map(|rest| rest.split("```").next().unwrap());
+        let (tables, meters): (Vec<_>, Vec<_>) = blocks.partition(|block| block.starts_with("[counters]"));
+        let written = tables.concat() + &meters.concat();
+        let settings: pi_publisher::settings::Settings = daemon_runtime::parse(&written).unwrap();
+        settings.check().unwrap();
+        let sources = settings.meter.iter().map(|meter| format!("{:?}", meter.source)).collect::<Vec<_>>();
+        assert_eq!(sources.len(), 4, "{guide}");
+        sources
+    };
+    assert_eq!(settings("COUNTERS.md"), settings("FREMDE-ZAEHLER.md"));
 }
 
 /// The pins that the wiring guide recommends are lines that the settings know.

@@ -2,8 +2,11 @@
 //! throws in harms nobody.
 #![allow(clippy::unwrap_used)]
 
-use end_to_end::{Site, mosquitto_pub, mosquitto_sub, wait_until};
+use end_to_end::{Site, mosquitto_pub, mosquitto_sub, run_to_end, wait_until};
 use meter_messages::{Diag, Info, Live, Mark, OutboxMinute, State, Topic};
+use pi_publisher::interim::resume;
+use pi_publisher::outbox::Outbox;
+use pi_publisher::safekeeping::{boot_id, kept};
 
 const METER: &str = "[[meter]]\nid = 'main'\npulses_per_kwh = 1000\n[meter.source]\nkind = 'simulated'\n";
 
@@ -67,6 +70,137 @@ fn a_publisher_that_dies_is_told_offline_by_its_will() {
     wait_until("it is online again", || status().as_deref() == Some("online"));
     publisher.stop();
     wait_until("it says so itself at a clean stop", || status().as_deref() == Some("offline"));
+}
+
+/// Home Assistant forgets the device, and nobody takes its last state for one of now.
+#[test]
+fn a_meter_that_is_removed_is_taken_back() {
+    const OTHER: &str =
+        "[[meter]]\nid = 'attic'\npulses_per_kwh = 1000\n[meter.source]\nkind = 'simulated'\n";
+    let site = Site::new(&format!("{METER}{OTHER}"));
+    let _broker = site.start("powerpi-broker");
+    let publisher = site.start("pi-publisher");
+    let topics = |filter: &str| {
+        let found = mosquitto_sub(site.mqtt, filter, 9, 1);
+        found.into_iter().map(|(topic, _)| topic).collect::<Vec<_>>()
+    };
+    let retained = |of: &str| !topics(&format!("powerpi/hq/attic/{of}")).is_empty();
+    wait_until("both are announced", || topics("homeassistant/device/+/config").len() == 2);
+    wait_until("it says how it is", || retained("state") && retained("diag") && retained("info"));
+    publisher.stop();
+    site.set_meters(METER);
+    let _publisher = site.start("pi-publisher");
+    wait_until("one is announced", || {
+        topics("homeassistant/device/+/config") == ["homeassistant/device/powerpi_hq_main/config"]
+    });
+    wait_until("it says nothing any more", || !retained("state") && !retained("diag"));
+    assert!(retained("info"), "what its minutes mean is still to be known");
+}
+
+#[test]
+fn home_assistant_forgets_the_meters_once_it_is_switched_off() {
+    let site = site(0);
+    let _broker = site.start("powerpi-broker");
+    let publisher = site.start("pi-publisher");
+    let is_announced = || !mosquitto_sub(site.mqtt, "homeassistant/device/+/config", 1, 1).is_empty();
+    wait_until("it is announced", is_announced);
+    publisher.stop();
+    site.prepend("pi-publisher", "home_assistant = false\n");
+    let publisher = site.start("pi-publisher");
+    wait_until("it is not announced any more", || !is_announced());
+    assert!(!mosquitto_sub(site.mqtt, "powerpi/hq/main/info", 1, 60).is_empty(), "the meter goes on");
+    publisher.stop();
+    site.replace("pi-publisher", "home_assistant = false", "home_assistant = true");
+    let _publisher = site.start("pi-publisher");
+    wait_until("it is announced again", is_announced);
+}
+
+/// Up to which total, in Wh, a counter of others is turned into pulses, and whether they are booked.
+fn counted_up_to(site: &Site) -> Option<(f64, bool)> {
+    let meter = "plug".parse().unwrap();
+    let account = Outbox::open_read_only(site.path()).ok()?.existing_account(&meter).ok()??;
+    let kept = kept(&site.path().join("run"), site.path(), &meter, &account);
+    let counter = resume(&account, &kept, &boot_id()).counter?;
+    Some((counter.total as f64 / 1e6, counter.due == 0))
+}
+
+/// A plug that somebody else counts, with its restarts and faults, and ours: in the end the ledger has what was used.
+#[test]
+fn a_counter_of_others_is_counted_exactly() {
+    let site = Site::new(
+        "[[meter]]\nid = 'plug'\nsource = { kind = 'mqtt', profile = 'tasmota', topic = 'tele/plug/SENSOR' }\n",
+    );
+    site.prepend("pi-publisher", "wait_for_clock = false\n");
+    let _broker = site.start("powerpi-broker");
+    let _recorder = site.start("powerpi-recorder");
+    let send = |total: &str| {
+        let said =
+            format!("{{\"Time\":\"2026-11-29T12:00:00\",\"ENERGY\":{{\"Total\":{total},\"Power\":56}}}}");
+        mosquitto_pub(site.mqtt, "tele/plug/SENSOR", &said, &["-r"]);
+    };
+    let say = |wh: f64| send(&format!("{}", wh / 1000.0));
+    let counted = |wh: f64| {
+        wait_until("it is counted", || counted_up_to(&site).is_some_and(|(total, _)| total == wh));
+    };
+    // What is said again changes nothing, and shows what was kept before to be of now.
+    let booked = |wh: f64| {
+        wait_until("it is booked", || {
+            say(wh);
+            counted_up_to(&site) == Some((wh, true))
+        });
+    };
+
+    let publisher = site.start("pi-publisher");
+    wait_until("counting begins", || {
+        say(100_000.0);
+        counted_up_to(&site).is_some()
+    });
+    booked(100_010.0);
+    // What the broker has kept meanwhile counts once, however often it is heard.
+    publisher.kill();
+    say(100_020.0);
+    say(100_025.0);
+    for _ in 0..2 {
+        let publisher = site.start("pi-publisher");
+        counted(100_025.0);
+        publisher.kill();
+    }
+    let publisher = site.start("pi-publisher");
+    counted(100_025.0);
+    booked(100_030.0);
+    // Faults between good totals.
+    for bad in ["9000.0", "\"nan\"", "null", "-1", "1e300", "[]"] {
+        send(bad);
+    }
+    booked(100_035.0);
+    // It begins at 0 again; so do we.
+    say(0.0);
+    say(2.0);
+    counted(2.0);
+    publisher.kill();
+    let _publisher = site.start("pi-publisher");
+    counted(2.0);
+    booked(7.0);
+    // The minute of the last pulse is over once a total of a later one has come.
+    let minute = || daemon_runtime::now().as_second() / 60;
+    let last = minute();
+    wait_for_the_next_minute();
+    wait_until("the next minute has begun", || minute() > last);
+    booked(7.1);
+    let recorded = || site.recorded("hq/plug").iter().map(|(_, pulses)| u64::from(*pulses)).sum::<u64>();
+    wait_until("all is recorded", || recorded() == 42);
+
+    let check = ["--config", "pi-publisher.toml", "check", "--seconds", "1", "--json"];
+    let report = run_to_end("pi-publisher", site.path(), &check);
+    let report: serde_json::Value = serde_json::from_slice(&report.stdout).unwrap();
+    assert_eq!(report["kept"], 0.0071, "{report}");
+    assert_eq!(report["findings"][0]["code"], "only_kept", "{report}");
+    assert!(report["counted"].is_string(), "{report}");
+}
+
+fn wait_for_the_next_minute() {
+    let seconds = 60 - daemon_runtime::now().as_second().rem_euclid(60);
+    std::thread::sleep(std::time::Duration::from_secs(seconds.unsigned_abs()));
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! `pi-publisher check`: opens the lines, looks for some seconds, and says in
+//! `pi-publisher check`: opens the lines and listens to counters for some seconds, and says in
 //! plain words what it saw and what is likely wrong.
 
 use std::fmt::Write as _;
@@ -9,12 +9,14 @@ use std::time::{Duration, Instant};
 use meter_messages::Unit;
 use serde_json::json;
 
+use self::counter::CounterSeen;
 use self::findings::findings;
 use self::seen::Seen;
 use crate::bounce_filter::BounceFilter;
-use crate::pulse_source::{self, Contact, EarlierRun, SourceError, SourceTime};
-use crate::settings::{MeterSettings, Settings};
+use crate::pulse_source::{self, Contact, EarlierRun, SourceTime};
+use crate::settings::{MeterSettings, MeterSource, Settings, SourceSettings};
 
+mod counter;
 mod findings;
 mod seen;
 
@@ -38,7 +40,7 @@ pub fn check(settings: &Settings, seconds: u64, form: Form, out: &mut dyn Write)
         writeln!(out, "Watching for {seconds} s: {} …", listed(&settings.meter))?;
     }
     let looks: Vec<_> = thread::scope(|scope| {
-        let look = |meter| scope.spawn(move || look(meter, Duration::from_secs(seconds)));
+        let look = |meter| scope.spawn(move || look(settings, meter, Duration::from_secs(seconds)));
         let threads: Vec<_> = settings.meter.iter().map(look).collect();
         threads.into_iter().map(thread::ScopedJoinHandle::join).collect()
     });
@@ -47,11 +49,11 @@ pub fn check(settings: &Settings, seconds: u64, form: Form, out: &mut dyn Write)
         let seen = seen.map_err(|_| anyhow::anyhow!("the thread looking at {} panicked", meter.id))?;
         unreadable += usize::from(seen.is_err());
         match (form, &seen) {
-            (Form::Text, Ok(seen)) => write!(out, "\n{}", report(meter, seen))?,
-            (Form::Text, Err(error)) => writeln!(out, "\n{}: {error}", meter.id)?,
-            (Form::Json, Ok(seen)) => writeln!(out, "{}", as_json(meter, seen))?,
+            (Form::Text, Ok(seen)) => write!(out, "\n{}", seen.report(meter))?,
+            (Form::Text, Err(error)) => writeln!(out, "\n{}: {error:#}", meter.id)?,
+            (Form::Json, Ok(seen)) => writeln!(out, "{}", seen.as_json(meter))?,
             (Form::Json, Err(error)) => {
-                writeln!(out, "{}", json!({"meter": meter.id, "error": error.to_string()}))?;
+                writeln!(out, "{}", json!({"meter": meter.id, "error": format!("{error:#}")}))?;
             }
         }
     }
@@ -59,12 +61,45 @@ pub fn check(settings: &Settings, seconds: u64, form: Form, out: &mut dyn Write)
     Ok(())
 }
 
+/// What was seen of a meter.
+enum Look {
+    Contact(Seen),
+    Counter(CounterSeen),
+}
+
+impl Look {
+    fn report(&self, meter: &MeterSettings) -> String {
+        match self {
+            Self::Contact(seen) => report(meter, seen),
+            Self::Counter(seen) => seen.report(meter),
+        }
+    }
+
+    fn as_json(&self, meter: &MeterSettings) -> serde_json::Value {
+        match self {
+            Self::Contact(seen) => as_json(meter, seen),
+            Self::Counter(seen) => seen.as_json(meter),
+        }
+    }
+}
+
+fn look(settings: &Settings, meter: &MeterSettings, at_least: Duration) -> anyhow::Result<Look> {
+    Ok(match &meter.source {
+        MeterSource::Contact(source) => Look::Contact(look_at_contact(source, meter, at_least)?),
+        MeterSource::Counter(counter) => Look::Counter(counter::look(settings, meter, counter, at_least)?),
+    })
+}
+
 fn listed(meters: &[MeterSettings]) -> String {
     meters.iter().map(|meter| meter.id.as_str()).collect::<Vec<_>>().join(", ")
 }
 
-fn look(meter: &MeterSettings, at_least: Duration) -> Result<Seen, SourceError> {
-    let mut source = pulse_source::open(&meter.source, meter.constant, EarlierRun::default())?;
+fn look_at_contact(
+    source: &SourceSettings,
+    meter: &MeterSettings,
+    at_least: Duration,
+) -> anyhow::Result<Seen> {
+    let mut source = pulse_source::open(source, meter.constant, EarlierRun::default())?;
     let (began, contact) = source.began();
     let mut filter = BounceFilter::new(meter.bounce, began, contact);
     let mut seen = Seen::begin(source.describe(), (began, contact));

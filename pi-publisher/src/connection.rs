@@ -92,7 +92,25 @@ async fn greet(publisher: &Publisher, client: &AsyncClient) -> anyhow::Result<()
         say_info(meter, client).await?;
     }
     clear_former(publisher, client).await?;
+    clear_removed(publisher, client).await?;
     announce(publisher, client).await
+}
+
+/// Takes back what looks as if a meter that is no longer in the settings were still counted (its `info` stays: it says
+/// what its minutes mean), and announcements that do not hold any more.
+async fn clear_removed(publisher: &Publisher, client: &AsyncClient) -> anyhow::Result<()> {
+    let of_removed = publisher
+        .removed
+        .iter()
+        .flat_map(|meter| [Topic::State(meter.clone()).to_string(), Topic::Diag(meter.clone()).to_string()]);
+    let announcements = publisher.withdrawn.iter().flat_map(|meter| {
+        let former = home_assistant::former_config_topic(meter);
+        former.into_iter().chain([home_assistant::config_topic(meter)])
+    });
+    for topic in of_removed.chain(announcements) {
+        client.publish(topic, QoS::AtLeastOnce, true, Vec::new()).await?;
+    }
+    Ok(())
 }
 
 /// Takes back what was announced under a name that is not used any more.

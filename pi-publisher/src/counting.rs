@@ -5,17 +5,17 @@ use std::os::fd::BorrowedFd;
 
 use daemon_runtime::{Alive, Clocks, OwnerThread, TrustedClock};
 use flume::Sender;
-use meter_messages::{MeterConstant, MeterId, OutboxId};
+use meter_messages::{MeterConstant, MeterId};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::bounce_filter::{BounceFilter, BounceSettings, Filtered};
-use crate::interim::{Interim, KnownClock, LineProgress, MOST_FINISHED, Resumed, Waiting};
-use crate::outbox_keeper::{Command, Counted, Extent};
+use crate::interim::{LineProgress, Resumed, Waiting};
+use crate::outbox_keeper::{Command, Counted};
 use crate::power::PulseSpacing;
 use crate::pulse_counter::{FinishedMinute, PulseCounter};
 use crate::pulse_source::{LineRequest, PulseSource, SourceClock, SourceTime, Watched};
-use crate::safekeeping::Safekeeping;
+use crate::unkept::{Keeping, Unkept};
 
 /// A source that is further behind than this runs through its past, and has no
 /// live value.
@@ -76,12 +76,7 @@ pub struct Counting {
     clock: TrustedClock,
     /// Widths of the minute in progress.
     widths: Option<Widths>,
-    interim: Interim,
-    boot: String,
-    safekeeping: Safekeeping,
-    extent: watch::Receiver<Extent>,
-    /// The `seq` of the first finished minute in the interim count.
-    first_unkept: u64,
+    unkept: Unkept,
     reading: CurrentValues,
     readings: watch::Sender<CurrentValues>,
 }
@@ -99,19 +94,6 @@ pub struct Constants {
     pub wait_for_sync: bool,
 }
 
-/// Where [`Counting`] keeps what is not in the outbox yet.
-#[derive(Debug)]
-pub struct Keeping {
-    /// The outbox.
-    pub outbox: OutboxId,
-    /// How far it reaches.
-    pub extent: watch::Receiver<Extent>,
-    /// The kernel's id of this boot.
-    pub boot: String,
-    /// Where the rest goes.
-    pub safekeeping: Safekeeping,
-}
-
 impl Counting {
     /// Prepares to count where an earlier run stopped.
     pub fn new(
@@ -121,6 +103,7 @@ impl Counting {
         constants: Constants,
     ) -> (Self, watch::Receiver<CurrentValues>) {
         let (began, contact) = source.began();
+        let unkept = Unkept::new(keeping, &resumed);
         let kept =
             resumed.line.filter(|line| source.request().is_some_and(|request| request.id == line.request.id));
         let watched_from = kept.as_ref().map_or(began, |line| line.counted_until);
@@ -134,15 +117,6 @@ impl Counting {
         if let Some(waiting) = resumed.waiting {
             counter = counter.after(waiting.stretches);
         }
-        let first_unkept = keeping.extent.borrow().last_seq + 1;
-        let interim = Interim {
-            outbox: keeping.outbox,
-            finished: resumed.finished,
-            in_progress: resumed.in_progress,
-            waiting: None,
-            line: None,
-            clock: None,
-        };
         let mut counting = Self {
             meter: constants.meter,
             source,
@@ -152,11 +126,7 @@ impl Counting {
             constant: constants.constant,
             clock: TrustedClock::new(constants.wait_for_sync, resumed.utc_of_boot_ns),
             widths: None,
-            interim,
-            boot: keeping.boot,
-            safekeeping: keeping.safekeeping,
-            first_unkept,
-            extent: keeping.extent,
+            unkept,
             reading,
             readings,
         };
@@ -180,8 +150,8 @@ impl Counting {
         shutdown: CancellationToken,
     ) -> std::io::Result<OwnerThread> {
         OwnerThread::spawn(format!("meter {id}"), move |alive| {
-            if !self.interim.finished.is_empty() {
-                self.hand_over(self.interim.finished.clone(), &keeper);
+            if !self.unkept.interim.finished.is_empty() {
+                self.hand_over(self.unkept.interim.finished.clone(), &keeper);
             }
             let outcome = self.run(alive, &keeper, &shutdown);
             self.hand_over(Vec::new(), &keeper);
@@ -215,7 +185,8 @@ impl Counting {
     }
 
     fn hand_over(&self, finished: Vec<FinishedMinute>, keeper: &Sender<Command>) {
-        let counted = Counted { meter: self.meter, finished, in_progress: self.counter.in_progress() };
+        let in_progress = self.counter.in_progress();
+        let counted = Counted { meter: self.meter, finished, in_progress, counter: None };
         // The keeper outlives all who count; where it is gone, this process is about to end, and the
         // next one finds these minutes where `keep` has put them.
         let _ = keeper.send(Command::Counted(counted));
@@ -248,29 +219,18 @@ impl Counting {
     /// Stores what is not in the outbox yet, before it is reported: from here on a kill
     /// loses none of it.
     fn keep(&mut self, finished: &[FinishedMinute]) {
-        let on_disk = (self.extent.borrow().last_seq + 1).saturating_sub(self.first_unkept);
-        let on_disk = usize::try_from(on_disk).unwrap_or(usize::MAX).min(self.interim.finished.len());
-        self.interim.finished.drain(..on_disk);
-        self.first_unkept += on_disk as u64;
-        self.interim.finished.extend_from_slice(finished);
-        self.interim.in_progress = self.counter.in_progress();
+        self.unkept.add(finished);
+        let (boot, interim) = (&self.unkept.boot, &mut self.unkept.interim);
+        interim.in_progress = self.counter.in_progress();
         let stretches = self.counter.waiting();
-        self.interim.waiting =
-            (!stretches.is_empty()).then(|| Waiting { boot: self.boot.clone(), stretches });
-        self.interim.line = self.source.request().map(|request| LineProgress {
-            boot: self.boot.clone(),
+        interim.waiting = (!stretches.is_empty()).then(|| Waiting { boot: boot.clone(), stretches });
+        interim.line = self.source.request().map(|request| LineProgress {
+            boot: boot.clone(),
             request,
             filter: self.filter.state(),
             counted_until: self.counter.watched_until(),
         });
-        let utc_of_boot_ns = self.clock.utc_of_boot_ns();
-        self.interim.clock =
-            utc_of_boot_ns.map(|utc_of_boot_ns| KnownClock { boot: self.boot.clone(), utc_of_boot_ns });
-        // While a simulated past runs by quickly, or the disk is full for an hour, an
-        // older version stays: it has all but the newest minutes.
-        if self.interim.finished.len() <= MOST_FINISHED {
-            self.safekeeping.keep(&self.interim);
-        }
+        self.unkept.store(&self.clock);
     }
 
     fn note(&mut self, filtered: &Filtered, minute_is_over: bool) {

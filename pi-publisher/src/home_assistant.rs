@@ -30,7 +30,9 @@ fn name(meter: &Meter) -> String {
     format!("powerpi_{}_{}", plain(meter.site.as_str()), plain(meter.meter.as_str()))
 }
 
-/// Home Assistant expects flows in m³ an hour; a state has none before two pulses.
+/// A state has no power before two pulses: then Home Assistant shows that it is unknown, and not what it was before.
+const POWER: &str = "{{ value_json.power_w if value_json.power_w is defined else None }}";
+/// Home Assistant expects flows in m³ an hour.
 const FLOW: &str = "{{ value_json.flow_l_h / 1000 if value_json.flow_l_h is defined else None }}";
 
 /// What is announced: two sensors of one device, energy and power, or volume and flow.
@@ -48,7 +50,7 @@ pub fn config(meter: &Meter, info: &Info) -> Vec<u8> {
     let mut components = match info.medium.unit() {
         Unit::KilowattHour => json!({
             "energy": sensor("energy", "energy", "total_increasing", "kWh", "{{ value_json.energy_kwh }}"),
-            "power": sensor("power", "power", "measurement", "W", "{{ value_json.power_w }}"),
+            "power": sensor("power", "power", "measurement", "W", POWER),
         }),
         Unit::CubicMetre => json!({
             "volume": sensor("volume", info.medium.as_str(), "total_increasing", "m³", "{{ value_json.volume_m3 }}"),
@@ -90,6 +92,8 @@ mod tests {
             (&json!("energy"), &json!("kWh"))
         );
         assert_eq!(config["cmps"]["power"]["expire_after"], 120);
+        let power = config["cmps"]["power"]["value_template"].as_str().unwrap();
+        assert!(power.contains("if value_json.power_w is defined else None"), "{power}");
         assert_eq!(config_topic(&meter), "homeassistant/device/powerpi_hq_main/config");
     }
 

@@ -9,6 +9,7 @@ use crate::bounce_filter::FilterState;
 use crate::outbox::Account;
 use crate::pulse_counter::{FinishedMinute, MinuteInProgress, Stretch};
 use crate::pulse_source::{LineRequest, SourceTime};
+use crate::totals::counter_state::CounterState;
 
 /// How many minutes may wait for the outbox's disk and be kept here meanwhile: an
 /// hour. Beyond that the last version stays.
@@ -31,6 +32,9 @@ pub struct Interim {
     /// The UTC that was trusted.
     #[serde(default)]
     pub clock: Option<KnownClock>,
+    /// Where the counter stands that its pulses are made of, if they are.
+    #[serde(default)]
+    pub counter: Option<CounterState>,
 }
 
 /// How far a line's request is counted: the next run continues there with its descriptor.
@@ -81,6 +85,8 @@ pub struct Resumed {
     pub line: Option<LineProgress>,
     /// The UTC that was trusted in this boot: UTC minus `CLOCK_BOOTTIME`.
     pub utc_of_boot_ns: Option<i64>,
+    /// Where the counter stands that its pulses are made of, if they are.
+    pub counter: Option<CounterState>,
 }
 
 impl Resumed {
@@ -88,6 +94,11 @@ impl Resumed {
     pub fn counted_until_utc_ns(&self) -> Option<i64> {
         let over = self.last_minute.map(|minute| minute.end() * 1_000_000_000);
         over.max(self.in_progress.map(|minute| minute.until_utc_ns))
+    }
+
+    /// How far it reaches: by minutes, and by what was heard of a counter since, which need not make one longer.
+    fn reaches(&self) -> (Option<i64>, Option<i64>) {
+        (self.counted_until_utc_ns(), self.counter.as_ref().map(|counter| counter.heard_ns))
     }
 }
 
@@ -102,11 +113,12 @@ pub fn resume(account: &Account, kept: &[Interim], boot: &str) -> Resumed {
         finished: Vec::new(),
         last_minute: account.last_minute,
         in_progress: account.in_progress,
+        counter: account.counter.clone(),
         ..Resumed::default()
     };
     let ours = kept.iter().filter(|interim| interim.outbox == account.outbox);
     let mut resumed = ours.map(|interim| interim.beyond(account)).fold(of_outbox, |reached, candidate| {
-        if candidate.counted_until_utc_ns() > reached.counted_until_utc_ns() { candidate } else { reached }
+        if candidate.reaches() > reached.reaches() { candidate } else { reached }
     });
     let reached = resumed.counted_until_utc_ns();
     let newest = kept.iter().find(|interim| interim.outbox == account.outbox);
@@ -141,7 +153,7 @@ impl Interim {
         let finished: Vec<_> = self.finished.iter().copied().filter(|minute| is_new(minute.minute)).collect();
         let last_minute = finished.last().map(|minute| minute.minute).max(account.last_minute);
         let in_progress = self.in_progress.filter(|minute| is_new(minute.minute));
-        Resumed { finished, last_minute, in_progress, ..Resumed::default() }
+        Resumed { finished, last_minute, in_progress, counter: self.counter.clone(), ..Resumed::default() }
     }
 }
 
@@ -182,6 +194,7 @@ mod tests {
             waiting: None,
             line: None,
             clock: None,
+            counter: None,
         }
     }
 
@@ -220,6 +233,26 @@ mod tests {
         let mut strange = interim(&account, &[], in_progress(2, 9));
         strange.outbox = "other".parse().unwrap();
         assert_eq!(resume(&account, &[strange], "b").in_progress, None);
+    }
+
+    #[test]
+    fn a_counter_goes_on_from_where_its_minutes_do() {
+        let mut account = account(&[finished(1, 10)], in_progress(2, 3));
+        let heard = |heard_ns| {
+            Some(CounterState { heard_ns, ..CounterState::begin("plug", 1_000_000_000, heard_ns, 0) })
+        };
+        account.counter = heard(100);
+        let kept = |now, heard_ns| Interim { counter: heard(heard_ns), ..interim(&account, &[], now) };
+        let resumed = |kept| {
+            let resumed = resume(&account, &[kept], "boot");
+            (resumed.in_progress.unwrap().pulses, resumed.counter.unwrap().total)
+        };
+        // Also where nothing of it was booked since.
+        assert_eq!(resumed(kept(in_progress(2, 3), 120)), (3, 120));
+        assert_eq!(resumed(kept(in_progress(2, 3), 90)), (3, 100));
+        assert_eq!(resumed(kept(in_progress(2, 5), 130)), (5, 130));
+        assert_eq!(resumed(kept(in_progress(2, 1), 80)), (3, 100));
+        assert_eq!(resumed(kept(None, 80)), (3, 100), "from before the newest minute");
     }
 
     #[test]

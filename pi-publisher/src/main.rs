@@ -25,7 +25,7 @@ struct Arguments {
 
 #[derive(clap::Subcommand)]
 enum Command {
-    /// Watches the lines and says what it sees and what is probably wrong
+    /// Watches the lines, listens to counters, and says what it sees and what is probably wrong
     Check {
         /// How many seconds to watch
         #[arg(long, default_value_t = 10, value_name = "N")]
@@ -34,9 +34,9 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// Prints each pulse with its width and the power it means, until Ctrl-C
+    /// Prints each pulse with its width and the power it means, and each total of a counter, until Ctrl-C
     Watch {
-        /// One JSON object for each pulse
+        /// One JSON object for each pulse or total
         #[arg(long)]
         json: bool,
     },

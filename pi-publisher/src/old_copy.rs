@@ -55,6 +55,7 @@ pub(crate) fn begin_anew(settings: &Settings, meter: &MeterId) -> Result<Option<
     let resumed = resume(&account, &kept, &boot_id());
     // What the previous run could not write any more.
     let in_progress = resumed.in_progress;
+    let account = Account { counter: resumed.counter.clone(), ..account };
     outbox.append(&mut [Entry { account: account.clone(), finished: resumed.finished, in_progress }])?;
     let new = outbox.new_id()?;
     // Pulses that wait for the clock are nowhere else.
@@ -65,6 +66,7 @@ pub(crate) fn begin_anew(settings: &Settings, meter: &MeterId) -> Result<Option<
         waiting: resumed.waiting,
         line: resumed.line,
         clock: None,
+        counter: resumed.counter,
     };
     let renamed = Account { outbox: new.clone(), ..account };
     Safekeeping::new(&settings.runtime_dir, meter, &renamed, Newest::default()).keep(&interim);

@@ -13,13 +13,21 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use sqlite_file::{FileKind, Step};
 
 use crate::pulse_counter::{FinishedMinute, MinuteInProgress};
+use crate::totals::counter_state::CounterState;
 
 static OUTBOX: FileKind = FileKind {
     name: "outbox",
     writer: "pi-publisher",
     setting: "`state_dir`",
     application_id: 0x5077_4f62, // "PwOb"
-    steps: &[Step::Sql(TABLES), Step::Sql(FORMAT_2), Step::Sql(FORMAT_3), Step::Sql(FORMAT_4)],
+    steps: &[
+        Step::Sql(TABLES),
+        Step::Sql(FORMAT_2),
+        Step::Sql(FORMAT_3),
+        Step::Sql(FORMAT_4),
+        Step::Sql(FORMAT_5),
+        Step::Sql(FORMAT_6),
+    ],
     patience: Duration::from_secs(5),
     exclusive: false,
 };
@@ -77,6 +85,19 @@ const FORMAT_4: &str = "
     ALTER TABLE minute ADD COLUMN last_ms INTEGER;
 ";
 
+/// What format 5 has beyond format 4: which meters were announced to Home Assistant, so that it can be taken back.
+const FORMAT_5: &str = "
+    ALTER TABLE account ADD COLUMN announced INTEGER NOT NULL DEFAULT 0;
+";
+
+/// What format 6 has beyond format 5: what of a counter's total has been turned into pulses, in JSON.
+const FORMAT_6: &str = "
+    CREATE TABLE counter (
+        account INTEGER PRIMARY KEY REFERENCES account (id),
+        state   TEXT NOT NULL
+    ) STRICT;
+";
+
 /// Why the outbox could not do what it was asked.
 #[derive(Debug, thiserror::Error)]
 pub enum OutboxError {
@@ -106,6 +127,8 @@ pub struct Account {
     pub mark: u64,
     /// The minute that was not over when the publisher stopped.
     pub in_progress: Option<MinuteInProgress>,
+    /// Where the counter stands that its pulses are made of, if they are.
+    pub counter: Option<CounterState>,
 }
 
 /// An open outbox, for one thread.
@@ -165,7 +188,39 @@ impl Outbox {
             oldest_seq: oldest.unwrap_or(1),
             mark,
             in_progress: self.in_progress(row)?,
+            counter: self.counter(row)?,
         }))
+    }
+
+    fn counter(&self, account: i64) -> Result<Option<CounterState>, OutboxError> {
+        let state =
+            self.connection.query_row("SELECT state FROM counter WHERE account = ?1", [account], |row| {
+                row.get::<_, String>(0)
+            });
+        let state = state.optional()?.map(|state| serde_json::from_str(&state));
+        Ok(state.transpose().map_err(|_| rusqlite::Error::InvalidQuery)?)
+    }
+
+    /// All meters that have an account, also those that are no longer in the settings.
+    pub fn meters(&self) -> Result<Vec<MeterId>, OutboxError> {
+        self.ids("SELECT meter FROM account ORDER BY id")
+    }
+
+    /// Those that were announced to Home Assistant.
+    pub fn announced(&self) -> Result<Vec<MeterId>, OutboxError> {
+        self.ids("SELECT meter FROM account WHERE announced ORDER BY id")
+    }
+
+    /// Notes that all meters are announced to Home Assistant, before they are.
+    pub fn note_announced(&mut self) -> Result<(), OutboxError> {
+        self.connection.execute("UPDATE account SET announced = 1 WHERE NOT announced", [])?;
+        Ok(())
+    }
+
+    fn ids(&self, query: &str) -> Result<Vec<MeterId>, OutboxError> {
+        let mut meters = self.connection.prepare(query)?;
+        let ids = meters.query_map([], |row| row.get::<_, String>(0))?.collect::<Result<Vec<_>, _>>()?;
+        Ok(ids.iter().filter_map(|id| id.parse().ok()).collect())
     }
 
     fn in_progress(&self, account: i64) -> Result<Option<MinuteInProgress>, OutboxError> {
@@ -294,6 +349,13 @@ fn enter(transaction: &Connection, entry: &Entry) -> Result<(u64, u64), rusqlite
             .prepare_cached("DELETE FROM in_progress WHERE account = ?1")?
             .execute([account.row])?,
     };
+    if let Some(counter) = &account.counter {
+        // Plain numbers and text: this does not fail.
+        let state = serde_json::to_string(counter).unwrap_or_default();
+        transaction
+            .prepare_cached("INSERT OR REPLACE INTO counter VALUES (?1, ?2)")?
+            .execute(params![account.row, state])?;
+    }
     // A total that was set goes on in the minutes from now on.
     transaction
         .prepare_cached(

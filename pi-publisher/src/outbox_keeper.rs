@@ -10,6 +10,7 @@ use tokio::sync::{oneshot, watch};
 
 use crate::outbox::{Account, Entry, KeptMinute, Outbox, OutboxError};
 use crate::pulse_counter::{FinishedMinute, MinuteInProgress};
+use crate::totals::counter_state::CounterState;
 
 /// How long a refused write (a full disk) waits for its next try. Meanwhile
 /// what was counted stays in memory.
@@ -27,6 +28,8 @@ pub struct Counted {
     pub finished: Vec<FinishedMinute>,
     /// The minute that is not.
     pub in_progress: Option<MinuteInProgress>,
+    /// Where the counter stands that they are made of, if they are.
+    pub counter: Option<CounterState>,
 }
 
 /// What the thread is asked to do.
@@ -133,6 +136,7 @@ impl OutboxKeeper {
                 let entry = &mut self.entries[counted.meter];
                 entry.finished.extend(counted.finished);
                 entry.in_progress = counted.in_progress;
+                entry.account.counter = counted.counter.or(entry.account.counter.take());
             }
             Command::Mark { meter, seq } => self.entries[meter].account.mark = seq,
             Command::Read { meter, after, limit, reply } => {

@@ -72,6 +72,10 @@ pub struct Publisher {
     pub site: SiteId,
     /// The meters, by place.
     pub meters: Vec<Published>,
+    /// Those that were counted once and are no longer in the settings.
+    pub removed: Vec<Meter>,
+    /// Those whose announcement to Home Assistant is taken back.
+    pub withdrawn: Vec<Meter>,
     /// The outbox's thread.
     pub keeper: flume::Sender<Command>,
     /// Meters whose outboxes turned out to be older copies of ones that went on.

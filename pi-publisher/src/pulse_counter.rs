@@ -85,7 +85,7 @@ pub struct Stretch {
 ///
 /// Minutes only ever go forward: a clock that is set back makes the current
 /// minute longer (its `s` stays at most 60), never a second one of its name.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct PulseCounter {
     /// Booked up to here on the source's clock.
     watched_from: SourceTime,
@@ -179,6 +179,38 @@ impl PulseCounter {
         self.watched_until = self.watched_from;
     }
 
+    /// Counts pulses of which only the time is known in which they fell, from and to some nanosecond of UTC: evenly, so
+    /// that no minute gets more than it must. One `part` of the time, as in a half, counts as watched, or nothing of it.
+    pub fn spread(&mut self, span: &Range<i64>, pulses: u64, part: Option<i64>) -> Vec<FinishedMinute> {
+        let mut finished = Vec::new();
+        let from = self.not_before(within_range(span.start));
+        let to = within_range(span.end).max(from);
+        if let Some(part) = part {
+            self.spread_over(from..to, pulses, part, &mut finished);
+        }
+        self.finish_before(to, &mut finished);
+        finished
+    }
+
+    fn spread_over(&mut self, span: Range<i64>, pulses: u64, part: i64, finished: &mut Vec<FinishedMinute>) {
+        let length = i128::from(span.end - span.start);
+        let before = |at: i64| match length {
+            0 => pulses,
+            _ => (i128::from(pulses) * i128::from(at - span.start) / length) as u64,
+        };
+        let (mut at, mut booked) = (span.start, 0);
+        while at < span.end || booked < pulses {
+            let current = self.enter(at, finished);
+            let end = (current.minute.end() * 1_000_000_000).min(span.end);
+            let here = before(end) - booked;
+            current.watched_ns += (end - at) / part;
+            // More than a minute can hold is more than any meter can count.
+            current.pulses = current.pulses.saturating_add(u32::try_from(here).unwrap_or(u32::MAX));
+            current.until_utc_ns = end;
+            (at, booked) = (end, booked + here);
+        }
+    }
+
     /// Counts a stretch whose UTC is known.
     fn book(&mut self, stretch: &Stretch, offset: i64, finished: &mut Vec<FinishedMinute>) {
         let span = (utc_ns(stretch.from, offset), utc_ns(stretch.until, offset));
@@ -190,7 +222,12 @@ impl PulseCounter {
             self.enter(at, finished).pulse(at);
         }
         self.watch(at, span.1, finished);
-        if let Some(over) = self.current.take_if(|current| current.minute.end() * 1_000_000_000 <= span.1) {
+        self.finish_before(span.1, finished);
+    }
+
+    /// Finishes the minute in progress if it is over by then.
+    fn finish_before(&mut self, utc_ns: i64, finished: &mut Vec<FinishedMinute>) {
+        if let Some(over) = self.current.take_if(|current| current.minute.end() * 1_000_000_000 <= utc_ns) {
             self.finish(over, finished);
         }
     }
@@ -232,8 +269,12 @@ impl PulseCounter {
 /// A clock beyond the years of [`Minute`] is wrong; the pulse is counted at the
 /// nearest time that has a minute.
 fn utc_ns(at: SourceTime, offset_ns: i64) -> i64 {
+    within_range(at.0.saturating_add(offset_ns))
+}
+
+fn within_range(utc_ns: i64) -> i64 {
     let (first, last) = (Minute::nearest(i64::MIN), Minute::nearest(i64::MAX));
-    at.0.saturating_add(offset_ns).clamp(first.start() * 1_000_000_000, last.end() * 1_000_000_000 - 1)
+    utc_ns.clamp(first.start() * 1_000_000_000, last.end() * 1_000_000_000 - 1)
 }
 
 fn minute_at(utc_ns: i64) -> Minute {
@@ -356,6 +397,42 @@ mod tests {
             let finished = counter.count(&[at(1.0), at(2.0)], at(130.0), Some(offset));
             let counted: u32 = finished.iter().map(|minute| minute.pulses).sum();
             assert_eq!(counted + counter.in_progress().unwrap().pulses, 2);
+        }
+    }
+
+    #[test]
+    fn what_has_no_moment_is_spread_over_its_time() {
+        let mut counter = PulseCounter::new(SourceTime(START), None, None);
+        let span = |from: i64, to: i64| START + from * SECOND..START + to * SECOND;
+        // 2 a minute from the middle of the first one on.
+        assert_eq!(brief(&counter.spread(&span(30, 210), 6, Some(1))), [(0, 30, 1), (1, 60, 2), (2, 60, 2)]);
+        assert_eq!(counter.in_progress().unwrap().pulses, 1);
+        // Half of the time is watched, and then nothing.
+        assert_eq!(brief(&counter.spread(&span(210, 300), 3, Some(2))), [(3, 45, 2), (4, 30, 2)]);
+        assert_eq!(brief(&counter.spread(&span(300, 460), 0, None)), []);
+        assert_eq!(brief(&counter.spread(&span(460, 480), 0, Some(1))), [(7, 20, 0)]);
+        // What comes for a time that is over is not lost.
+        assert_eq!(brief(&counter.spread(&span(60, 120), 5, Some(1))), []);
+        assert_eq!(brief(&counter.spread(&span(480, 540), 1, Some(1))), [(8, 60, 6)]);
+    }
+
+    proptest! {
+        #[test]
+        fn however_it_is_spread_no_pulse_is_lost(
+            spans in proptest::collection::vec((-50i64..400, 0i64..400, 0u64..1000, 0i64..3), 1..30)
+        ) {
+            let mut counter = PulseCounter::new(SourceTime(START), None, None);
+            let (mut at, mut sent, mut finished) = (START, 0, Vec::new());
+            for (pause, length, pulses, part) in spans {
+                let span = at + pause * SECOND..at + (pause + length) * SECOND;
+                at = at.max(span.end);
+                sent += if part > 0 { pulses } else { 0 };
+                finished.extend(counter.spread(&span, pulses, (part > 0).then_some(part)));
+            }
+            let counted: u64 = finished.iter().map(|minute| u64::from(minute.pulses)).sum();
+            prop_assert_eq!(counted + counter.in_progress().map_or(0, |m| u64::from(m.pulses)), sent);
+            prop_assert!(finished.windows(2).all(|pair| pair[0].minute < pair[1].minute));
+            prop_assert!(finished.iter().all(|minute| (1..=60).contains(&minute.watched_s)));
         }
     }
 

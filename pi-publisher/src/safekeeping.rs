@@ -240,6 +240,7 @@ mod tests {
             waiting: None,
             line: None,
             clock: None,
+            counter: None,
         }
     }
 

@@ -11,6 +11,7 @@ use serde::Deserialize;
 
 use crate::bounce_filter::BounceSettings;
 use crate::pulse_source::{cdev, simulated, sysfs};
+use crate::totals::settings::{CounterOnPaper, CounterSettings};
 
 /// `/etc/powerpi/pi-publisher.toml`.
 #[derive(Debug, Deserialize)]
@@ -33,6 +34,8 @@ pub struct Settings {
     pub home_assistant: bool,
     /// The broker.
     pub mqtt: MqttSettings,
+    /// The broker on which other people's counters publish their totals; the same by default.
+    pub counters: Option<MqttSettings>,
     /// The meters; at least one.
     pub meter: Vec<MeterSettings>,
 }
@@ -47,6 +50,7 @@ impl Default for Settings {
             wait_for_clock: true,
             home_assistant: true,
             mqtt: MqttSettings::default(),
+            counters: None,
             meter: Vec::new(),
         }
     }
@@ -59,6 +63,9 @@ impl Settings {
     /// A [`SettingsError`] that says what to write.
     pub fn check(&self) -> Result<(), SettingsError> {
         self.mqtt.check()?;
+        if let Some(counters) = &self.counters {
+            counters.check()?;
+        }
         let Some(first) = self.meter.first() else {
             return Err(SettingsError::new(
                 "no meter is set up; add a [[meter]] with id, pulses_per_kwh and source",
@@ -114,7 +121,16 @@ pub struct MeterSettings {
     /// What a pulse must look like.
     pub bounce: BounceSettings,
     /// Where its pulses come from.
-    pub source: SourceSettings,
+    pub source: MeterSource,
+}
+
+/// Where a meter's pulses come from.
+#[derive(Debug)]
+pub enum MeterSource {
+    /// From a contact, each by itself.
+    Contact(SourceSettings),
+    /// From a total that somebody else counts.
+    Counter(CounterSettings),
 }
 
 impl MeterSettings {
@@ -145,7 +161,17 @@ struct MeterOnPaper {
     part_of: Option<PartOf>,
     #[serde(default)]
     bounce: BounceSettings,
-    source: SourceSettings,
+    source: SourceOnPaper,
+}
+
+/// The same choice as it is written, by `kind`.
+#[derive(Deserialize)]
+#[serde(tag = "kind", rename_all = "lowercase", deny_unknown_fields)]
+enum SourceOnPaper {
+    Cdev(cdev::CdevSettings),
+    Sysfs(sysfs::SysfsSettings),
+    Simulated(simulated::SimulatedSettings),
+    Mqtt(CounterOnPaper),
 }
 
 /// A house connection in Europe: 3 × 63 A at 230 V.
@@ -191,7 +217,32 @@ impl TryFrom<MeterOnPaper> for MeterSettings {
         };
         let constant = paper.constant()?;
         let MeterOnPaper { id, name, medium, initial_total, measures, part_of, bounce, source, .. } = paper;
+        let source =
+            source.checked(medium, constant, max_rate).map_err(|why| format!("meter \"{id}\": {why}"))?;
         Ok(Self { id, name, medium, constant, initial_total, max_rate, measures, part_of, bounce, source })
+    }
+}
+
+impl SourceOnPaper {
+    /// What fits its meter.
+    fn checked(self, medium: Medium, constant: MeterConstant, max_rate: u32) -> Result<MeterSource, String> {
+        let counter = match self {
+            Self::Cdev(settings) => return Ok(MeterSource::Contact(SourceSettings::Cdev(settings))),
+            Self::Sysfs(settings) => return Ok(MeterSource::Contact(SourceSettings::Sysfs(settings))),
+            Self::Simulated(settings) => {
+                return Ok(MeterSource::Contact(SourceSettings::Simulated(settings)));
+            }
+            Self::Mqtt(counter) => CounterSettings::try_from(counter)?,
+        };
+        if counter.unit.is_volume() != (medium.unit() == Unit::CubicMetre) {
+            return Err(format!("counts {}, and its total is in {}", medium.as_str(), counter.unit.symbol()));
+        }
+        // In an hour, of which a minute may get all.
+        let most = constant.per_unit() * f64::from(max_rate) / 1000.0;
+        if !(1.0..f64::from(u32::MAX)).contains(&most) {
+            return Err(format!("{max_rate} {} are {most} pulses an hour", medium.unit().of_rate()));
+        }
+        Ok(MeterSource::Counter(counter))
     }
 }
 
@@ -212,6 +263,10 @@ impl MeterOnPaper {
             (Some(constant), None) => Ok(constant),
             (None, Some(of_a_pulse)) => MeterConstant::from_unit_thousandths(of_a_pulse)
                 .map_err(|error| format!("{of_a_pulse_key} of meter \"{id}\" is {of_a_pulse}: {error}")),
+            // A Wh or litre: a counter's total is a number, and any constant will do.
+            (None, None) if matches!(self.source, SourceOnPaper::Mqtt(_)) => {
+                MeterConstant::try_from(1000_u64).map_err(|error| error.to_string())
+            }
             (None, None) => {
                 Err(format!("meter \"{id}\" lacks its meter constant, {per_unit_key} or {of_a_pulse_key}"))
             }
@@ -222,7 +277,7 @@ impl MeterOnPaper {
     }
 }
 
-/// A choice of source, by `kind`.
+/// A contact, by `kind`.
 #[derive(Debug, Deserialize)]
 #[serde(tag = "kind", rename_all = "lowercase", deny_unknown_fields)]
 pub enum SourceSettings {
@@ -249,6 +304,29 @@ mod tests {
     fn meter(said: &str) -> Result<MeterSettings, String> {
         let source = "source = { kind = \"cdev\", line = 17 }";
         daemon_runtime::parse(&format!("id = \"m\"\n{said}\n{source}")).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_counter_of_others_has_pulses_of_a_wh_or_litre() {
+        let meter = |said: &str| -> Result<MeterSettings, String> {
+            daemon_runtime::parse(&format!("id = \"plug\"\n{said}")).map_err(|error| error.to_string())
+        };
+        let tasmota = "source = { kind = \"mqtt\", profile = \"tasmota\", topic = \"tele/plug/SENSOR\" }";
+        let plug = meter(tasmota).unwrap();
+        assert_eq!(plug.constant.per_unit(), 1000.0);
+        assert!(matches!(plug.source, MeterSource::Counter(_)));
+        assert_eq!(meter(&format!("wh_per_pulse = 0.1\n{tasmota}")).unwrap().constant.per_unit(), 10_000.0);
+        let water =
+            "medium = \"water\"\nsource = { kind = \"mqtt\", topic = \"water/total\", unit = \"m3\" }";
+        assert_eq!(meter(water).unwrap().constant.per_unit(), 1000.0);
+        for (said, refused) in [
+            (format!("medium = \"gas\"\n{tasmota}"), "counts gas, and its total is in kWh"),
+            (format!("max_power_w = 0\n{tasmota}"), "pulses an hour"),
+            (tasmota.replace("topic", "tpic"), "tpic"),
+        ] {
+            let error = meter(&said).unwrap_err();
+            assert!(error.contains(refused), "{error}");
+        }
     }
 
     #[test]

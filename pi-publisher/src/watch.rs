@@ -1,4 +1,4 @@
-//! `pi-publisher watch`: a line for each pulse as it happens.
+//! `pi-publisher watch`: a line for each pulse as it happens, and for each total of a counter as it comes.
 
 use std::io::Write;
 use std::sync::mpsc::{self, Sender};
@@ -14,8 +14,10 @@ use tokio_util::sync::CancellationToken;
 use crate::bounce_filter::{BounceFilter, Filtered, Pulse};
 use crate::check::Form;
 use crate::power::PulseSpacing;
-use crate::pulse_source::{self, EarlierRun, SourceClock, SourceError, SourceTime};
-use crate::settings::{MeterSettings, Settings};
+use crate::pulse_source::{self, EarlierRun, SourceClock, SourceTime};
+use crate::settings::{MeterSettings, MeterSource, Settings};
+
+mod counter;
 
 /// A pulse that lasts longer is shown before it ends.
 const LONG_NS: i64 = 1_000 * SourceTime::MS;
@@ -23,7 +25,8 @@ const LONG_NS: i64 = 1_000 * SourceTime::MS;
 /// Writes a line for each pulse of every meter to `out` until SIGINT or
 /// SIGTERM: as JSON an object with `t`, `meter`, `width_ms` (null of a pulse that
 /// lasts, or whose edges were lost: `stamped` is false then) and `power_w`, or `flow_l_h` of
-/// gas and water.
+/// gas and water. Of a counter: `t`, `meter`, `total` in `unit`, whether it was `kept` by the broker, the power or flow
+/// that it said, and `error` where there is no total.
 ///
 /// # Errors
 /// A line that cannot be opened or read.
@@ -41,7 +44,8 @@ pub fn watch(settings: &Settings, form: Form, out: &mut dyn Write) -> anyhow::Re
                 scope.spawn(move || {
                     // One line that fails ends them all: its error must be seen.
                     let _stop = stop.clone().drop_guard();
-                    follow(meter, form, &lines, &stop).with_context(|| format!("meter {}", meter.id))
+                    follow(settings, meter, form, &lines, &stop)
+                        .with_context(|| format!("meter {}", meter.id))
                 })
             })
             .collect();
@@ -57,12 +61,19 @@ pub fn watch(settings: &Settings, form: Form, out: &mut dyn Write) -> anyhow::Re
 
 /// Follows one meter until `stop`.
 fn follow(
+    settings: &Settings,
     meter: &MeterSettings,
     form: Form,
     lines: &Sender<String>,
     stop: &CancellationToken,
-) -> Result<(), SourceError> {
-    let mut source = pulse_source::open(&meter.source, meter.constant, EarlierRun::default())?;
+) -> anyhow::Result<()> {
+    let source = match &meter.source {
+        MeterSource::Contact(source) => source,
+        MeterSource::Counter(counter) => {
+            return counter::follow(settings, (meter, counter), form, lines, stop);
+        }
+    };
+    let mut source = pulse_source::open(source, meter.constant, EarlierRun::default())?;
     let (began, contact) = source.began();
     let mut filter = BounceFilter::new(meter.bounce, began, contact);
     let mut shown = Shown::new(meter.constant);

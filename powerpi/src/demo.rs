@@ -10,7 +10,7 @@ use meter_messages::{Meter, Minute};
 
 use crate::daemons::Daemons;
 use crate::history;
-use crate::house::{self, Past};
+use crate::house::{self, Past, toml_text};
 use crate::span::History;
 
 /// The household's tariff: cheaper at night, and a base fee.
@@ -196,9 +196,4 @@ fn usual_dir(house: bool) -> anyhow::Result<PathBuf> {
     let home = || std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".local/share"));
     let data = data.or_else(home).context("HOME is not set; give --dir")?;
     Ok(data.join(if house { "powerpi-demo-house" } else { "powerpi-demo" }))
-}
-
-/// A TOML basic string; JSON's quoting is a part of TOML's.
-pub(crate) fn toml_text(text: &str) -> String {
-    serde_json::Value::from(text).to_string()
 }

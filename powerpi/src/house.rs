@@ -11,8 +11,6 @@ use jiff::tz::TimeZone;
 use meter_messages::{Meter, Minute};
 use serde_json::{Value, json};
 
-use crate::demo::toml_text;
-
 const DAY_S: i64 = 86_400;
 
 /// Which zone the house lives in.
@@ -158,6 +156,11 @@ fn publisher(site: &str, main_constant: u32, time: &str) -> String {
     };
     let meters: String = METERS.iter().map(meter).collect();
     format!("site = \"{site}\"\n{meters}")
+}
+
+/// A TOML basic string; JSON's quoting is a part of TOML's.
+pub(crate) fn toml_text(text: &str) -> String {
+    serde_json::Value::from(text).to_string()
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use serde::Serialize;
 use super::seen::Seen;
 use crate::pulse_source::SourceTime;
 use crate::pulse_source::cdev::Bias;
-use crate::settings::{MeterSettings, SourceSettings};
+use crate::settings::{MeterSettings, MeterSource, SourceSettings};
 
 /// S0 (EN 62053-31) promises pulses of 30 ms, give or take what stamps are off.
 const S0_WIDTH_NS: i64 = 29 * SourceTime::MS;
@@ -24,7 +24,7 @@ pub(super) struct Finding {
     pub(super) text: String,
 }
 
-fn finding(code: &'static str, text: impl Into<String>) -> Finding {
+pub(super) fn finding(code: &'static str, text: impl Into<String>) -> Finding {
     Finding { code, text: text.into() }
 }
 
@@ -63,7 +63,7 @@ pub(super) fn findings(meter: &MeterSettings, seen: &Seen) -> Vec<Finding> {
 fn level(meter: &MeterSettings, seen: &Seen) -> Option<Finding> {
     let mostly_closed = seen.closed_ns > seen.looked_ns / 2;
     match (seen.edges == 0, mostly_closed) {
-        (true, true) if pulled_to_closed(&meter.source) => Some(finding(
+        (true, true) if pulled_to_closed(meter) => Some(finding(
             "wrong_pull",
             "closed all the time, because the resistor pulls the line there: with active_low (the contact is \
              between line and ground) bias must be \"pull-up\", without it \"pull-down\"",
@@ -96,12 +96,12 @@ fn level(meter: &MeterSettings, seen: &Seen) -> Option<Finding> {
 }
 
 /// Whether the chip's own resistor holds the line where a pulse would.
-fn pulled_to_closed(source: &SourceSettings) -> bool {
-    match source {
-        SourceSettings::Cdev(line) => {
+fn pulled_to_closed(meter: &MeterSettings) -> bool {
+    match &meter.source {
+        MeterSource::Contact(SourceSettings::Cdev(line)) => {
             matches!((line.bias, line.active_low), (Bias::PullDown, true) | (Bias::PullUp, false))
         }
-        SourceSettings::Sysfs(_) | SourceSettings::Simulated(_) => false,
+        MeterSource::Contact(_) | MeterSource::Counter(_) => false,
     }
 }
 

@@ -113,6 +113,8 @@ pub(super) fn read(
     if entries.next().is_some() {
         bail!("it holds more than it says");
     }
+    // At its end stands what all of it adds up to.
+    io::copy(&mut archive.into_inner(), &mut io::sink()).context("it is cut off or damaged")?;
     Ok(contents)
 }
 

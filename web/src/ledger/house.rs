@@ -140,9 +140,12 @@ impl RecordedHouse {
         let mut read: Option<Month> = None;
         for (span, period) in spans {
             let recorded = span.start.max(self.first)..span.end.min(self.until);
+            // A fee is paid from the first month on.
+            let first_month = Period::containing(PeriodKind::Month, self.first, zone).span.start;
+            let paid = span.start.max(first_month)..recorded.end;
             let mut figures = HouseFigures::new(span, period, &self.house);
-            let mut at = recorded.start;
-            while at < recorded.end {
+            let mut at = paid.start;
+            while at < paid.end {
                 let month = Period::containing(PeriodKind::Month, at, zone);
                 at = month.span.end;
                 let known = match read.take() {
@@ -150,7 +153,7 @@ impl RecordedHouse {
                     _ => self.month(month, hours, zone).await?,
                 };
                 figures.add(&known, &recorded);
-                self.add_costs(&mut figures, &known, &recorded, (hours, zone)).await?;
+                self.add_costs(&mut figures, &known, &paid, (hours, zone)).await?;
                 read = Some(known);
             }
             take(figures);

@@ -4,7 +4,6 @@ use jiff::tz::TimeZone;
 use meter_figures::{Period, Step};
 use meter_messages::{Medium, Minute, PeriodKind, SiteId};
 
-use super::date;
 use crate::ledger::house::{HouseHistory, RecordedHouse};
 use crate::pages::Frame;
 use crate::pages::downloads::Download;
@@ -104,4 +103,9 @@ pub(super) fn downloads(
         is_part && minutes <= most_days * 1440
     };
     Step::ALL.into_iter().zip(frame.texts.steps).rev().filter(fits).map(download).collect()
+}
+
+/// A minute's day, for a date picker and files.
+pub(super) fn date(at: Minute, zone: &TimeZone) -> String {
+    at.timestamp().to_zoned_datetime(zone.clone()).date().to_string()
 }

@@ -6,10 +6,8 @@ mod rows;
 mod view;
 
 use askama::Template;
-use jiff::tz::TimeZone;
-use meter_messages::Minute;
 
-use self::links::Links;
+use self::links::{Links, date};
 pub(crate) use self::links::{base, here};
 use self::view::MediumView;
 use super::Frame;
@@ -61,8 +59,4 @@ impl HousePage {
             frame,
         }
     }
-}
-
-fn date(at: Minute, zone: &TimeZone) -> String {
-    at.timestamp().to_zoned_datetime(zone.clone()).date().to_string()
 }
