@@ -10,6 +10,9 @@ use crate::observed::{MeterObserved, Presence};
 /// A value this old says nothing about now: publishers send one each second.
 const STALE_AFTER: Duration = Duration::from_secs(90);
 
+/// For how long a new highest quarter of an hour has to be expected: a kettle at its beginning is none yet.
+const EXPECTED_FOR: Duration = Duration::from_secs(120);
+
 /// What an alarm watches.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Condition {
@@ -36,6 +39,11 @@ pub enum Condition {
         unit: Unit,
         /// In that unit.
         per_month: f64,
+    },
+    /// The quarter of an hour in progress is about to become the month's highest. Over when it is not any more.
+    NewPeak {
+        /// Lower ones do not matter, in W.
+        above: u32,
     },
     /// The publisher has been offline for some time.
     Offline {
@@ -66,6 +74,7 @@ impl Condition {
     pub fn raised_after(&self) -> Duration {
         match self {
             Self::Above { lasting, .. } | Self::Offline { lasting } => *lasting,
+            Self::NewPeak { .. } => EXPECTED_FOR,
             Self::NoPulse { .. } | Self::Budget { .. } => Duration::ZERO,
         }
     }
@@ -74,7 +83,9 @@ impl Condition {
     pub fn over_after(&self) -> Duration {
         match self {
             Self::Above { lasting, .. } => (*lasting).min(Duration::from_secs(60)),
-            Self::NoPulse { .. } | Self::Budget { .. } | Self::Offline { .. } => Duration::ZERO,
+            Self::NoPulse { .. } | Self::Budget { .. } | Self::NewPeak { .. } | Self::Offline { .. } => {
+                Duration::ZERO
+            }
         }
     }
 
@@ -82,6 +93,7 @@ impl Condition {
     pub fn unit(&self) -> Option<Unit> {
         match self {
             Self::Above { unit, .. } | Self::Budget { unit, .. } => Some(*unit),
+            Self::NewPeak { .. } => Some(Unit::KilowattHour),
             Self::NoPulse { .. } | Self::Offline { .. } => None,
         }
     }
@@ -112,6 +124,7 @@ impl Condition {
                 Some((of, _)) if of == unit => Verdict::Clear,
                 _ => Verdict::Unknown,
             },
+            Self::NewPeak { above } => new_peak(observed, above.into(), now).unwrap_or(Verdict::Unknown),
             Self::Offline { .. } => match observed.presence {
                 Presence::Online => Verdict::Clear,
                 Presence::Gone { since } => {
@@ -123,8 +136,55 @@ impl Condition {
     }
 }
 
+/// `None` where it is not known what comes.
+fn new_peak(observed: &MeterObserved, above: f64, now: Timestamp) -> Option<Verdict> {
+    let quarter = observed.quarter?;
+    let power = rate_of_now(observed, Unit::KilowattHour, now)?;
+    let (expected, limit) = (quarter.expected_w(power.into(), now)?, quarter.highest_w.max(above));
+    Some(if expected > limit {
+        Verdict::Fulfilled { value: expected, since: None }
+    } else if expected > 0.95 * limit {
+        Verdict::Unknown
+    } else {
+        Verdict::Clear
+    })
+}
+
 fn rate_of_now(observed: &MeterObserved, unit: Unit, now: Timestamp) -> Option<u32> {
     let value = observed.value.as_ref()?;
     let age = now.duration_since(value.at).as_secs_f64();
     if age > STALE_AFTER.as_secs_f64() { None } else { value.rate_in(unit) }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use meter_messages::Live;
+
+    use super::*;
+    use crate::quarter::Quarter;
+
+    #[test]
+    fn a_quarter_that_goes_on_like_that_is_the_months_highest() {
+        let at = |text: &str| -> Timestamp { format!("2026-11-29T{text}Z").parse().unwrap() };
+        let find = |power: u32, energy_wh: f64, now: &str| {
+            let mut observed = MeterObserved::nothing(at("18:00:00"));
+            observed.take(Live { at: at(now), power_w: Some(power), flow_l_h: None, total: 1 }, at(now));
+            observed.quarter = Some(Quarter {
+                start: at("18:15:00"),
+                recorded_until: at("18:20:00"),
+                energy_wh,
+                highest_w: 4000.0,
+            });
+            Condition::NewPeak { above: 3000 }.find(&observed, at(now))
+        };
+        // 500 Wh in 5 minutes, and 10 more minutes: 1,000 Wh in all are 4 kW.
+        assert_eq!(find(3000, 500.0, "18:20:30"), Verdict::Unknown);
+        assert_eq!(find(3600, 500.0, "18:20:30"), Verdict::Fulfilled { value: 4400.0, since: None });
+        assert_eq!(find(1000, 500.0, "18:20:30"), Verdict::Clear);
+        // What is known is of the quarter before, or nothing is.
+        assert_eq!(find(9000, 500.0, "18:30:00"), Verdict::Unknown);
+        let nothing = MeterObserved::nothing(at("18:00:00"));
+        assert_eq!(Condition::NewPeak { above: 1 }.find(&nothing, at("18:00:00")), Verdict::Unknown);
+    }
 }

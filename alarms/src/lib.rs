@@ -12,6 +12,7 @@ pub mod email;
 pub mod months;
 pub mod notice;
 pub mod observed;
+pub mod quarter;
 pub mod record;
 pub mod sending;
 pub mod session;

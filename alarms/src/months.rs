@@ -1,5 +1,6 @@
-//! This month's energy or volume, from the ledger, once a minute.
+//! This month's energy or volume, and its highest quarter of an hour, from the ledger, once a minute.
 
+use std::ops::Range;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -7,10 +8,11 @@ use anyhow::Context;
 use daemon_runtime::{Owner, UnknownName, unknown_names};
 use jiff::tz::TimeZone;
 use meter_figures::RecentSpans;
-use meter_ledger::Ledger;
-use meter_messages::{Meter, Minute, Unit};
+use meter_ledger::{Ledger, RecordedMeter};
+use meter_messages::{Minute, Unit};
 use tokio_util::sync::CancellationToken;
 
+use crate::quarter::Quarter;
 use crate::watching::Watch;
 
 const EVERY: Duration = Duration::from_secs(60);
@@ -56,9 +58,13 @@ impl Months {
         let until = Minute::containing(daemon_runtime::now().as_second())?;
         let span = RecentSpans::until(until, &self.zone).month;
         for meter in self.watch.meters() {
-            if let Some((name, unit, quantity)) = month(&ledger, &meter, span.clone())? {
-                self.watch.month(&meter, name, unit, quantity);
-            }
+            let Some(known) = ledger.meter(&meter)? else { continue };
+            let unit = known.medium.unit();
+            // What was not watched cannot exceed a budget: only what was counted does.
+            let quantity = ledger.sum(&known, span.clone())?.counted();
+            let is_energy = unit == Unit::KilowattHour;
+            let quarter = is_energy.then(|| quarter(&ledger, &known, &span)).transpose()?;
+            self.watch.month(&meter, known.name, (unit, quantity), quarter);
         }
         Ok(())
     }
@@ -81,13 +87,18 @@ impl Months {
     }
 }
 
-fn month(
-    ledger: &Ledger,
-    meter: &Meter,
-    span: std::ops::Range<Minute>,
-) -> anyhow::Result<Option<(String, Unit, f64)>> {
-    let Some(known) = ledger.meter(meter)? else { return Ok(None) };
-    let sum = ledger.sum(&known, span)?;
-    // What was not watched cannot exceed a budget: only what was counted does.
-    Ok(Some((known.name, known.medium.unit(), sum.counted())))
+/// The quarter of an hour in progress at the end of a month so far.
+fn quarter(ledger: &Ledger, known: &RecordedMeter, month: &Range<Minute>) -> anyhow::Result<Quarter> {
+    let until = month.end.epoch_minutes();
+    let start = Minute::nearest(until - until.rem_euclid(15));
+    let newest = ledger.newest_up_to(known, month.end)?;
+    let recorded = newest.map_or(start, |newest| Minute::nearest(newest.minute.epoch_minutes() + 1));
+    let recorded = recorded.clamp(start, month.end);
+    let highest = ledger.highest_quarter(known, month.start..start)?;
+    Ok(Quarter {
+        start: start.timestamp(),
+        recorded_until: recorded.timestamp(),
+        energy_wh: ledger.sum(known, start..recorded)?.counted() * 1_000.0,
+        highest_w: highest.map_or(0.0, |highest| highest.rate()),
+    })
 }

@@ -3,6 +3,8 @@
 use jiff::Timestamp;
 use meter_messages::{Live, Status, Unit};
 
+use crate::quarter::Quarter;
+
 /// How far a value may lie ahead of this machine's clock, in seconds: a day.
 const MOST_AHEAD_S: i64 = 86_400;
 
@@ -27,6 +29,8 @@ pub struct MeterObserved {
     pub last_pulse: Option<Timestamp>,
     /// This month's energy or volume, in that unit.
     pub month: Option<(Unit, f64)>,
+    /// The quarter of an hour in progress, of a meter of electricity.
+    pub quarter: Option<Quarter>,
     /// Whether its publisher is online.
     pub presence: Presence,
 }
@@ -34,7 +38,8 @@ pub struct MeterObserved {
 impl MeterObserved {
     /// Nothing is known yet at `now`.
     pub fn nothing(now: Timestamp) -> Self {
-        Self { value: None, last_pulse: None, month: None, presence: Presence::Gone { since: now } }
+        let presence = Presence::Gone { since: now };
+        Self { value: None, last_pulse: None, month: None, quarter: None, presence }
     }
 
     /// Takes a value at `now`; one that is older than what is known is ignored. What is known of the far

@@ -80,6 +80,9 @@ pub struct AlarmSettings {
     pub budget_kwh_per_month: Option<f64>,
     /// The budget of a month of gas or water, in m³.
     pub budget_m3_per_month: Option<f64>,
+    /// The power in W from which it matters that the quarter of an hour in progress is about to become the month's
+    /// highest.
+    pub new_peak_above_w: Option<u32>,
     /// How long the publisher has to be offline.
     pub offline_for: Option<SignedDuration>,
 }
@@ -136,12 +139,13 @@ impl AlarmSettings {
             self.no_pulse_for.is_some(),
             self.budget_kwh_per_month.is_some(),
             self.budget_m3_per_month.is_some(),
+            self.new_peak_above_w.is_some(),
             self.offline_for.is_some(),
         ];
         if given.into_iter().filter(|given| *given).count() != 1 {
             return Err(self.refused(
                 "write one of above_w, above_l_h, no_pulse_for, budget_kwh_per_month, budget_m3_per_month, \
-                 offline_for",
+                 new_peak_above_w, offline_for",
             ));
         }
         let condition = if let Some(condition) = self.above()? {
@@ -150,6 +154,8 @@ impl AlarmSettings {
             return Err(self.refused("`for` belongs to above_w and above_l_h"));
         } else if let Some(lasting) = self.no_pulse_for {
             Condition::NoPulse { lasting: self.duration(lasting)? }
+        } else if let Some(above) = self.new_peak_above_w {
+            Condition::NewPeak { above }
         } else if let Some(lasting) = self.offline_for {
             Condition::Offline { lasting: self.duration(lasting)? }
         } else {
@@ -217,7 +223,7 @@ mod tests {
             })
             .collect();
         let settings = daemon_runtime::parse::<Settings>(&shown).unwrap();
-        assert_eq!(settings.alarms().unwrap().len(), 5, "{shown}");
+        assert_eq!(settings.alarms().unwrap().len(), 6, "{shown}");
         assert!(settings.email.is_some() && settings.webhook.is_some());
     }
 
@@ -229,6 +235,8 @@ mod tests {
         };
         assert!(of("above_w = 5000\nfor = \"10m\"").is_ok());
         assert!(of("no_pulse_for = \"6h\"").is_ok());
+        let peak = of("new_peak_above_w = 3000").unwrap();
+        assert_eq!(peak[0].condition, Condition::NewPeak { above: 3000 });
         let leak = of("above_l_h = 500\nfor = \"2h\"").unwrap();
         assert!(matches!(
             leak[0].condition,
@@ -244,6 +252,7 @@ mod tests {
             ("above_w = 1\nabove_l_h = 1", "write one of"),
             ("no_pulse_for = \"-1h\"", "negative"),
             ("budget_kwh_per_month = 0", "above 0"),
+            ("new_peak_above_w = 5\nfor = \"1m\"", "belongs to above_w"),
             ("above_kw = 5", "above_kw"),
         ] {
             let error = of(body).unwrap_err().to_string();

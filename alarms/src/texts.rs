@@ -58,6 +58,7 @@ fn english(condition: &Condition) -> String {
         Condition::Budget { unit, per_month } => {
             format!("monthly budget of {per_month} {} exceeded", unit.symbol())
         }
+        Condition::NewPeak { .. } => "about to exceed the month's highest quarter-hour".to_owned(),
         Condition::Offline { .. } => "publisher offline".to_owned(),
     }
 }
@@ -70,6 +71,7 @@ fn german(condition: &Condition) -> String {
             let budget = per_month.to_string().replace('.', ",");
             format!("Monatsbudget von {budget} {} überschritten", unit.symbol())
         }
+        Condition::NewPeak { .. } => "höchste Viertelstunde des Monats wird übertroffen".to_owned(),
         Condition::Offline { .. } => "Zählrechner offline".to_owned(),
     }
 }
@@ -90,6 +92,8 @@ fn highest(language: NoticeLanguage, condition: &Condition, raised: &Raised) -> 
         (NoticeLanguage::German, Condition::Budget { unit, .. }) => {
             format!("; bisher {} {}", format!("{value:.1}").replace('.', ","), unit.symbol())
         }
+        (NoticeLanguage::English, Condition::NewPeak { .. }) => format!("; expected {value:.0} W"),
+        (NoticeLanguage::German, Condition::NewPeak { .. }) => format!("; erwartet {value:.0} W"),
         (_, Condition::NoPulse { .. } | Condition::Offline { .. }) => String::new(),
     }
 }

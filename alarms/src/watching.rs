@@ -13,6 +13,7 @@ use tokio::sync::futures::Notified;
 use crate::alarm::Change;
 use crate::notice::{Notice, State};
 use crate::observed::MeterObserved;
+use crate::quarter::Quarter;
 use crate::record::{Record, Way};
 use crate::settings::Alarm;
 use crate::texts::{NoticeLanguage, sentence};
@@ -86,14 +87,16 @@ impl Watch {
         });
     }
 
-    /// What the ledger knows of a meter: its name, its unit and this month's energy or volume.
-    pub fn month(&self, meter: &Meter, name: String, unit: Unit, quantity: f64) {
+    /// What the ledger knows of a meter: its name, its unit and this month's energy or volume, and the quarter of an hour
+    /// in progress.
+    pub fn month(&self, meter: &Meter, name: String, month: (Unit, f64), quarter: Option<Quarter>) {
         self.with(|inner| {
             if inner.names.insert(meter.clone(), name).is_none() {
-                inner.warn_of_other_units(meter, unit);
+                inner.warn_of_other_units(meter, month.0);
             }
             if let Some(observed) = inner.observed.get_mut(meter) {
-                observed.month = Some((unit, quantity));
+                observed.month = Some(month);
+                observed.quarter = quarter;
             }
         });
     }

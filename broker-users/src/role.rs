@@ -80,6 +80,7 @@ impl Role {
         match self {
             Self::Publisher => &[
                 "powerpi/%u/status",
+                "powerpi/%u/price",
                 "powerpi/%u/+/minute",
                 "powerpi/%u/+/live",
                 "powerpi/%u/+/state",

@@ -50,14 +50,14 @@ pub(crate) fn quiet_rate(hours: &[Hour], until: Minute, zone: &TimeZone) -> Opti
 }
 
 fn quietest_hour(hours: &[Hour], night: Date, zone: &TimeZone) -> Option<f64> {
-    let of_night = hours.iter().filter(|(hour, sum)| {
-        let local = local(hour.start, zone);
+    let of_night = hours.iter().filter(|hour| {
+        let local = local(hour.span.start, zone);
         // Where the clock is set within an hour, one is too short to be compared with others.
-        let is_whole = hour.end.epoch_minutes() - hour.start.epoch_minutes() == 60;
+        let is_whole = hour.span.end.epoch_minutes() - hour.span.start.epoch_minutes() == 60;
         is_whole
             && local.date() == night
             && NIGHT_HOURS.contains(&local.hour())
-            && nearly_all_watched(hour, sum)
+            && nearly_all_watched(&hour.span, &hour.sum)
     });
-    of_night.filter_map(|(_, sum)| sum.mean_rate()).min_by(f64::total_cmp)
+    of_night.filter_map(|hour| hour.sum.mean_rate()).min_by(f64::total_cmp)
 }

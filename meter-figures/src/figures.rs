@@ -2,13 +2,15 @@
 
 use jiff::ToSpan;
 use jiff::tz::TimeZone;
-use meter_ledger::{KeptAside, Ledger, LedgerError, RecordedMeter, RecordedMinute, Sum, Trust};
+use meter_ledger::{
+    HighestQuarter, KeptAside, Ledger, LedgerError, RecordedMeter, RecordedMinute, Sum, Trust,
+};
 use meter_messages::{Minute, PeriodKind};
 
 use crate::curves::{CURVE_STEP, Curve, curves};
 use crate::estimates::{month_expected, quiet_rate};
 use crate::hour::Hour;
-use crate::hours::{hours, sums, used_before};
+use crate::hours::{bill_facts, hours, sums};
 use crate::like_for_like::{LikeForLike, SideBySide};
 use crate::local_time::midnight;
 use crate::period::{Period, pieces};
@@ -52,6 +54,8 @@ pub struct Figures {
     pub compared: Option<LikeForLike>,
     /// Since the beginning of the local month.
     pub month: Sum,
+    /// The month's highest quarter of an hour so far.
+    pub highest_quarter: Option<HighestQuarter>,
     /// The energy or volume of the whole month if it goes on as in the last two
     /// weeks; `None` where these are not known well enough.
     pub month_expected: Option<f64>,
@@ -94,9 +98,9 @@ impl Costs {
         let at = Minute::nearest(until.epoch_minutes() - 1);
         let of = |kind: PeriodKind| -> Result<Option<Cost>, LedgerError> {
             let span = Period::containing(kind, at, zone).span;
-            let before = used_before(ledger, meter, span.start, (zone, tariffs))?;
+            let facts = bill_facts(ledger, meter, &span, (zone, tariffs))?;
             let hours = hours(ledger, meter, &span, (zone, tariffs))?;
-            Ok(tariffs.cost(&before, &hours, until, zone))
+            Ok(tariffs.cost(&facts, &hours, until, zone))
         };
         let (today, month) = (of(PeriodKind::Day)?, of(PeriodKind::Month)?);
         Ok(today.zip(month).map(|(today, month)| Self { today, month, month_expected: None }))
@@ -135,9 +139,11 @@ impl Figures {
         let first = ledger.first(&meter)?;
         // Of a meter that never recorded anything nobody pays a fee.
         let costs = first.map(|_| Costs::read(ledger, &meter, until, (zone, tariffs))).transpose()?.flatten();
+        let facts = bill_facts(ledger, &meter, &spans.month, (zone, tariffs))?;
         let costs = costs.map(|mut costs| {
             let known = month_expected.map(|expected| (expected, month_so_far.counted()));
-            costs.month_expected = known.and_then(|kwh| tariffs.expected(&costs.month, kwh, until, zone));
+            costs.month_expected =
+                known.and_then(|kwh| tariffs.expected(&costs.month, kwh, (until, &facts), zone));
             costs
         });
         Ok(Self {
@@ -147,6 +153,7 @@ impl Figures {
             compared: compared(ledger, &meter, until, zone)?,
             month_expected,
             costs,
+            highest_quarter: ledger.highest_quarter(&meter, spans.month)?,
             month: month_so_far,
             quiet_rate: quiet_rate(&hours, until, zone),
             pictures,
@@ -198,9 +205,9 @@ fn last_hours(
 }
 
 fn days(hours: &[Hour], until: Minute, zone: &TimeZone) -> Vec<(Period, Sum)> {
-    let Some((first, _)) = hours.first() else { return Vec::new() };
+    let Some(first) = hours.first() else { return Vec::new() };
     let today = Period::containing(PeriodKind::Day, until, zone);
-    let days = pieces(PeriodKind::Day, &(first.start..today.span.end), zone);
+    let days = pieces(PeriodKind::Day, &(first.span.start..today.span.end), zone);
     let sums = sums(&days, hours);
     days.into_iter().zip(sums).collect()
 }

@@ -28,8 +28,8 @@ pub use exports::{Notation, Pieces, Row, Rows, StatisticId, Statistics, Text};
 pub use exports::{Table, WorkbookError, WorkbookWords, table, workbook};
 pub use figures::{Costs, DAYS, Figures, until};
 pub use glance::{Glance, GlanceEdges};
-pub use hour::Hour;
-pub use hours::{hours, sums};
+pub use hour::{AtDayPrices, Hour};
+pub use hours::{between, bill_facts, highest_quarters, hours, sums};
 pub use house::{Balances, Flow, House, HouseSums, MediumSums, Reckoned};
 pub use implausible::{Implausible, highest_plausible, implausible};
 pub use like_for_like::{LikeForLike, SideBySide};
@@ -40,7 +40,7 @@ pub use recent_spans::{RecentSpans, shown_until};
 pub use series::{Points, Series, SeriesRequest};
 pub use step::{SpanError, Step};
 pub use tariff::{
-    BillingDay, BlockSettings, Cost, Holiday, Prices, Scope, SiteTariffs, TariffError, TariffSettings,
-    Tariffs, TimeSettings,
+    Bill, BillFacts, BillItem, BillLine, BillingDay, BlockSettings, Cost, Holiday, Prices, Scope,
+    SiteTariffs, TariffError, TariffSettings, Tariffs, TimeSettings,
 };
 pub use unit_names::name_in;

@@ -1,5 +1,5 @@
 //! What some days cost, reckoned minute by minute: whatever the prices, the times, days, holidays and seasons at which
-//! they change, the blocks, the fees, the first day of a bill, the zone, and what was recorded.
+//! they change, the prices of the day, the blocks, the fees, the first day of a bill, the zone, and what was recorded.
 #![allow(clippy::unwrap_used)]
 
 use std::collections::HashMap;
@@ -9,9 +9,11 @@ use std::sync::Arc;
 use jiff::ToSpan;
 use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
-use meter_figures::{Holiday, Period, Rows, SiteTariffs, Step, TariffSettings, Tariffs, hours};
-use meter_ledger::{Ledger, RecordedMeter, Sum};
-use meter_messages::{Info, Medium, Meter, Minute, PeriodKind, PulseCount};
+use meter_figures::{
+    BillItem, Cost, Holiday, Period, Rows, SiteTariffs, Step, TariffSettings, Tariffs, bill_facts, hours,
+};
+use meter_ledger::{Ledger, RecordedMeter};
+use meter_messages::{EnergyPrice, Info, Medium, Meter, Minute, PeriodKind, PulseCount};
 use proptest::prelude::*;
 
 /// A zone, and the day before one on which its clock is set.
@@ -51,6 +53,10 @@ struct Holds {
     times: Vec<Time>,
     /// The end of each, and its price.
     blocks: Vec<(f64, f64)>,
+    /// What the price of the day is multiplied by, if that is paid, too.
+    day_price_factor: Option<f64>,
+    /// Of a kW of the highest quarter of an hour of a month and a year.
+    capacity: [f64; 2],
 }
 
 fn cents(most: u32) -> impl Strategy<Value = f64> {
@@ -84,13 +90,15 @@ fn blocks() -> impl Strategy<Value = Vec<(f64, f64)>> {
 
 fn holds() -> impl Strategy<Value = Holds> {
     let fee = || prop_oneof![Just(0.0), cents(5_000)];
+    let factor = prop::option::weighted(0.6, prop_oneof![Just(1.0), cents(200)]);
     let rules = prop_oneof![
-        prop::collection::vec(time(), 0..4).prop_map(|times| (times, Vec::new())),
-        blocks().prop_map(|blocks| (Vec::new(), blocks)),
+        (prop::collection::vec(time(), 0..4), factor).prop_map(|(times, factor)| (times, Vec::new(), factor)),
+        blocks().prop_map(|blocks| (Vec::new(), blocks, None)),
     ];
     let bills_from = prop_oneof![Just((1, 1)), (1..13i8, 1..29i8), Just((12, 31)), Just((2, 29))];
-    (cents(60), [fee(), fee(), fee()], bills_from, 0..25u32, 0..500u32, rules).prop_map(
-        |(price, fees, bills_from, vat, co2, (times, blocks))| Holds {
+    let all_fees = ([fee(), fee(), fee()], [fee(), fee()]);
+    (cents(60), all_fees, bills_from, 0..25u32, 0..500u32, rules).prop_map(
+        |(price, (fees, capacity), bills_from, vat, co2, (times, blocks, day_price_factor))| Holds {
             price,
             fees,
             bills_from,
@@ -98,6 +106,8 @@ fn holds() -> impl Strategy<Value = Holds> {
             co2_g: co2.into(),
             times,
             blocks,
+            day_price_factor,
+            capacity,
         },
     )
 }
@@ -113,6 +123,11 @@ impl Holds {
              vat_percent = {}\nco2_g_per_kwh = {}\nbills_from = '{of:02}-{on:02}'\n",
             self.price, self.vat_percent, self.co2_g
         );
+        let [of_month, of_year] = self.capacity;
+        toml += &format!("capacity_price_per_month = {of_month}\ncapacity_price_per_year = {of_year}\n");
+        if let Some(factor) = self.day_price_factor {
+            toml += &format!("price_of_the_day = true\nprice_factor = {factor}\n");
+        }
         for time in &self.times {
             let at = |minute: u16| format!("{}:{:02}", minute / 60, minute % 60);
             let days = names.into_iter().zip(&time.days).filter(|(_, is)| **is).map(|(name, _)| name);
@@ -184,8 +199,8 @@ fn local(minute: i64, zone: &TimeZone) -> DateTime {
     zone.to_datetime(Minute::nearest(minute).timestamp())
 }
 
-/// Energy, fee and g of CO₂.
-type Amounts = [f64; 3];
+/// Energy, fee, g of CO₂, kWh of which no price is known, and capacity.
+type Amounts = [f64; 5];
 
 /// What was recorded, and what holds.
 struct Case {
@@ -193,6 +208,8 @@ struct Case {
     tariffs: Vec<(Date, Holds)>,
     holidays: Vec<Date>,
     second: Date,
+    /// The prices of the day by quarters of an hour since 1970, where they are known.
+    day_prices: HashMap<i64, f64>,
 }
 
 impl Case {
@@ -201,7 +218,7 @@ impl Case {
     }
 
     /// The minutes from the last day that is one to the next, around a date.
-    fn length(&self, date: Date, begins: impl Fn(Date) -> bool) -> f64 {
+    fn around(&self, date: Date, begins: impl Fn(Date) -> bool) -> Range<i64> {
         let (mut first, mut next) = (date, date.tomorrow().unwrap());
         while !begins(first) {
             first = first.yesterday().unwrap();
@@ -209,20 +226,32 @@ impl Case {
         while !begins(next) {
             next = next.tomorrow().unwrap();
         }
-        (self.midnight(next) - self.midnight(first)) as f64
+        self.midnight(first)..self.midnight(next)
     }
 
-    fn fee_per_minute(&self, holds: &Holds, date: Date) -> f64 {
-        let lengths = [
-            self.length(date, |_| true),
-            self.length(date, |date| holds.begins_month(date)),
-            self.length(date, |date| holds.begins_year(date)),
+    /// What is paid for a minute of a day: the fee, and the highest quarter of an hour of what was counted from the
+    /// first minute on.
+    fn per_minute(&self, holds: &Holds, date: Date, first: i64, pulses: &[u32]) -> [f64; 2] {
+        let around = [
+            self.around(date, |_| true),
+            self.around(date, |date| holds.begins_month(date)),
+            self.around(date, |date| holds.begins_year(date)),
         ];
-        holds.fees.iter().zip(lengths).map(|(fee, minutes)| fee / minutes).sum()
+        let length = |span: &Range<i64>| (span.end - span.start) as f64;
+        let fee = holds.fees.iter().zip(&around).map(|(fee, span)| fee / length(span)).sum();
+        let capacity = holds.capacity.iter().zip(&around[1..]).map(|(price, span)| {
+            let mut quarters = HashMap::<i64, u32>::new();
+            for (at, pulses) in (first..).zip(pulses).filter(|(at, _)| span.contains(at)) {
+                *quarters.entry(at / 15).or_default() += pulses;
+            }
+            let kw = f64::from(quarters.into_values().max().unwrap_or_default()) / 250.0;
+            price * kw / length(span)
+        });
+        [fee, capacity.sum()]
     }
 
     /// What each minute costs, from the first on.
-    fn naive(&self, first: i64, pulses: &[u32]) -> Vec<Amounts> {
+    fn naive(&self, first: i64, all_pulses: &[u32]) -> Vec<Amounts> {
         let mut fees = HashMap::new();
         // Of the month of a bill, or since a tariff began.
         let (mut used, mut before) = (0.0, None);
@@ -240,22 +269,32 @@ impl Case {
             let fits = |time: &&Time| time.contains(date, minute, is_holiday, self.second);
             let price = holds.times.iter().find(fits).map_or(holds.price, |time| time.price);
             // Each of the pulses has its block.
-            let mut energy = 0.0;
+            let (mut energy, mut unpriced) = (0.0, 0.0);
+            let on_top = holds.day_price_factor.map(|factor| (factor, self.day_prices.get(&(at / 15))));
+            let price = match on_top {
+                Some((factor, Some(of_day))) => price + factor * of_day,
+                Some((_, None)) => {
+                    unpriced = kwh;
+                    0.0
+                }
+                None => price,
+            };
             for _ in 0..*pulses {
                 let block = holds.blocks.iter().find(|(up_to, _)| used + 0.0005 < *up_to);
                 energy += 0.001 * block.map_or(price, |(_, price)| *price);
                 used += 0.001;
             }
-            let fee = *fees.entry(date).or_insert_with(|| self.fee_per_minute(holds, date));
-            [energy * taxed, fee * taxed, kwh * holds.co2_g]
+            let per_minute = || self.per_minute(holds, date, first, all_pulses);
+            let [fee, capacity] = *fees.entry(date).or_insert_with(per_minute);
+            [energy * taxed, fee * taxed, kwh * holds.co2_g, unpriced, capacity * taxed]
         };
-        (first..).zip(pulses).map(each).collect()
+        (first..).zip(all_pulses).map(each).collect()
     }
 }
 
 fn sum(amounts: &[Amounts]) -> Amounts {
-    let add = |all: Amounts, one: &Amounts| [all[0] + one[0], all[1] + one[1], all[2] + one[2]];
-    amounts.iter().fold([0.0; 3], add)
+    let add = |all: Amounts, one: &Amounts| std::array::from_fn(|at| all[at] + one[at]);
+    amounts.iter().fold([0.0; 5], add)
 }
 
 /// A ledger in which each minute from the first on has so many pulses; none where nobody watched.
@@ -278,6 +317,21 @@ fn ledger(folder: &tempfile::TempDir, first: i64, pulses: &[Option<u32>]) -> (Le
     (ledger, known)
 }
 
+fn amounts(cost: &Cost) -> Amounts {
+    [cost.energy, cost.fee, cost.co2_g, cost.unpriced, cost.capacity]
+}
+
+/// Prices of the day of the meter's site.
+fn enter_prices(ledger: &mut Ledger, prices: &HashMap<i64, f64>) {
+    let mut batch = ledger.batch().unwrap();
+    let quarters = prices
+        .iter()
+        .map(|(quarter, price)| (Minute::nearest(quarter * 15), EnergyPrice::try_from(*price).unwrap()));
+    let (site, currency) = ("hq".parse().unwrap(), "EUR".parse().unwrap());
+    batch.enter_prices(&site, currency, jiff::Timestamp::UNIX_EPOCH, quarters).unwrap();
+    batch.commit().unwrap();
+}
+
 fn is_same(one: Amounts, other: Amounts) -> bool {
     one.iter().zip(other).all(|(one, other)| (one - other).abs() < 1e-6)
 }
@@ -296,7 +350,7 @@ fn rows(
     while let Some(piece) = rows.next(ledger).unwrap() {
         all.extend(piece.into_iter().map(|row| {
             let cost = row.cost.unwrap();
-            (row.start.epoch_minutes(), [cost.energy, cost.fee, cost.co2_g])
+            (row.start.epoch_minutes(), amounts(&cost))
         }));
     }
     all
@@ -312,6 +366,7 @@ proptest! {
         changed_after in 0..3i64,
         holidays in prop::collection::vec(0..3i64, 0..3),
         recorded in prop::collection::vec(prop::option::weighted(0.9, 0..200u32), 3 * 24),
+        of_day in prop::collection::vec(prop::option::weighted(0.9, -200..900i64), 3 * 100),
     ) {
         let (zone, from) = DAYS[days];
         let (zone, from): (TimeZone, Date) = (TimeZone::get(zone).unwrap(), from.parse().unwrap());
@@ -328,7 +383,7 @@ proptest! {
         let tariffs: Arc<Tariffs> =
             site.unwrap().of(&"hq/main".parse().unwrap(), Medium::Electricity, true).into();
         let of_all = [(Date::constant(2000, 1, 1), first_holds), (changed, then_holds)];
-        let case = Case { zone: zone.clone(), tariffs: of_all.into(), holidays, second };
+        let mut case = Case { zone: zone.clone(), tariffs: of_all.into(), holidays, second, day_prices: HashMap::new() };
 
         let day = |after: i64| Period::with_day(PeriodKind::Day, from.saturating_add(after.days()), &zone);
         let span = day(0).span.start..day(2).span.end;
@@ -338,15 +393,30 @@ proptest! {
             .map(|at| recorded[(at / 60) as usize % recorded.len()].map(|most| (at as u32 * 7919) % (most + 1)))
             .collect();
         let folder = tempfile::TempDir::new().unwrap();
-        let (ledger, meter) = ledger(&folder, first, &pulses);
+        let (mut ledger, meter) = ledger(&folder, first, &pulses);
+        // Each quarter has its own price, or nobody knows it.
+        let of_quarter = (first / 15..last / 15).zip(&of_day).filter_map(|(at, price)| Some((at, (*price)?)));
+        case.day_prices = of_quarter.map(|(at, thousandths)| (at, thousandths as f64 / 1000.0)).collect();
+        enter_prices(&mut ledger, &case.day_prices);
         let counted: Vec<u32> = pulses.iter().map(|pulses| pulses.unwrap_or_default()).collect();
         let minutes = case.naive(first, &counted);
         let reckon = |span: Range<i64>| sum(&minutes[(span.start - first) as usize..(span.end - first) as usize]);
 
         let read = hours(&ledger, &meter, &span, (&zone, &tariffs)).unwrap();
-        let cost = tariffs.cost(&Sum::default(), &read, span.end, &zone).unwrap();
+        let facts = bill_facts(&ledger, &meter, &span, (&zone, &tariffs)).unwrap();
+        let cost = tariffs.cost(&facts, &read, span.end, &zone).unwrap();
         let expected = reckon(first..last);
-        prop_assert!(is_same([cost.energy, cost.fee, cost.co2_g], expected), "{cost:?} instead of {expected:?}");
+        prop_assert!(is_same(amounts(&cost), expected), "{cost:?} instead of {expected:?}");
+        // The lines of a bill are that, too.
+        let kwh = f64::from(counted.iter().sum::<u32>()) / 1000.0;
+        let bill = tariffs.bill(&facts, &read, span.end, &zone).unwrap();
+        let gross = bill.lines.iter().map(|line| line.net * (1.0 + line.vat_percent / 100.0)).sum::<f64>();
+        prop_assert!((gross - cost.total()).abs() < 1e-6, "{bill:?} instead of {cost:?}");
+        let quantity = |item| bill.lines.iter().filter(move |line| line.item == item).map(|line| line.quantity);
+        let (own, at_day_prices) =
+            (quantity(BillItem::Quantity).sum::<f64>(), quantity(BillItem::AtDayPrices).sum::<f64>());
+        prop_assert!(own + at_day_prices + bill.unpriced > kwh - 1e-6);
+        prop_assert!(own.max(at_day_prices) < kwh + 1e-6);
         for step in [Step::Minute, Step::HOUR, Step::DAY] {
             for (start, said) in rows(&ledger, &meter, step, &span, (&zone, &tariffs)) {
                 let end = step.next(Minute::nearest(start), &zone).epoch_minutes();

@@ -13,9 +13,11 @@ mod constants;
 mod corrected;
 mod correcting;
 mod corrections;
+mod day_prices;
 mod days;
 mod error;
 mod forgetting;
+mod highest_quarter;
 mod kept_aside;
 mod late_minutes;
 mod lost;
@@ -33,6 +35,7 @@ mod steps;
 mod sum;
 mod trust;
 mod unheard;
+mod watched;
 mod writing;
 
 use std::path::Path;
@@ -44,8 +47,10 @@ pub use backup::{CopyError, Unsound, check_copy, is_unused};
 pub use check::{Fault, FaultKind, MeterToCheck};
 pub use correcting::{CorrectingError, NewCorrection};
 pub use corrections::{Correction, CorrectionKind, Factor, FactorError, Undone};
+pub use day_prices::{DayPrice, NewPrices, Pricing};
 pub use error::LedgerError;
 pub use forgetting::Forgotten;
+pub use highest_quarter::HighestQuarter;
 pub use kept_aside::{KeepingAside, KeptAside};
 pub use lost::Lost;
 pub use meter_readings::{EnteredReading, Entering, TakingBack};
@@ -56,6 +61,7 @@ use schema::LEDGER;
 pub use sum::Sum;
 pub use trust::{Gap, GapReason, Trust};
 pub use unheard::UnheardMeter;
+pub use watched::Watched;
 pub use writing::{Batch, OutboxMark, Recording};
 
 /// Pages in the write-ahead log before they move to the file: 16 MiB. Each meter's newest minutes have a page of their

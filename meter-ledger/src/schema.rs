@@ -26,6 +26,7 @@ pub(crate) static LEDGER: FileKind = FileKind {
         Step::Sql(FORMAT_10),
         Step::Sql(FORMAT_11),
         Step::Sql(PULSE_TIMES),
+        Step::Sql(DAY_PRICES),
     ],
     patience: Duration::from_secs(5),
     exclusive: false,
@@ -249,7 +250,7 @@ const FORMAT_11: &str = "
     CREATE INDEX forgotten_meter ON forgotten (site, meter);
 ";
 
-/// When the first and the last pulse of minutes with few of them came, see `pulse_times`.
+/// What format 12 has beyond format 11: when the first and the last pulse of minutes with few of them came, see `pulse_times`.
 const PULSE_TIMES: &str = "
     CREATE TABLE pulse_times (
         meter    INTEGER NOT NULL REFERENCES meter (id),
@@ -263,5 +264,24 @@ const PULSE_TIMES: &str = "
         day   INTEGER NOT NULL,
         times BLOB NOT NULL,
         PRIMARY KEY (meter, day)
+    ) STRICT, WITHOUT ROWID;
+";
+
+/// What format 13 has beyond format 12: prices of the day, see `day_prices`. A price has the first minute of its quarter of
+/// an hour, and the time at which it was said.
+const DAY_PRICES: &str = "
+    CREATE TABLE price_series (
+        id       INTEGER PRIMARY KEY,
+        site     TEXT NOT NULL,
+        currency TEXT NOT NULL,
+        quarters INTEGER NOT NULL,
+        UNIQUE (site, currency)
+    ) STRICT;
+    CREATE TABLE price (
+        series     INTEGER NOT NULL REFERENCES price_series (id),
+        minute     INTEGER NOT NULL,
+        billionths INTEGER NOT NULL,
+        said_ms    INTEGER NOT NULL,
+        PRIMARY KEY (series, minute)
     ) STRICT, WITHOUT ROWID;
 ";

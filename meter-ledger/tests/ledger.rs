@@ -176,7 +176,8 @@ fn what_one_outbox_has_is_found_without_reading_the_days_of_others() {
     let week: Vec<_> = (0..7 * 1440).map(|at| count(at as u64 + 1, at, 1)).collect();
     let (mark_of_a, _) = record(&mut ledger, "a", &week);
     let (mark, recordings) = record(&mut ledger, "b", &[count(3, 1445, 9), count(5, 1447, 9)]);
-    assert_eq!(recordings, [Recording::Recorded; 2]);
+    // Each is recorded, and that two have counted the same minutes is told.
+    assert_eq!(recordings, [Recording::CountedTwice; 2]);
     let beyond = [(3, minute(1445)), (5, minute(1447))];
     assert_eq!(ledger.beyond(&mark).unwrap(), beyond);
     assert_eq!(ledger.beyond(&mark_of_a).unwrap().len(), week.len());

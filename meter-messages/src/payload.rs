@@ -54,6 +54,9 @@ pub enum PayloadError {
     /// Constants whose times do not ascend.
     #[error("history must be in ascending order of t")]
     Order,
+    /// Prices of the day that do not fit; the text says how.
+    #[error("prices: {0}")]
+    Prices(&'static str),
     /// A reading that no meter can show, or that was read before or after PowerPi's time.
     #[error("kwh and m3 must be between 0 and {}, and t in the years 2000 to 2099", MOST_SHOWN)]
     Reading,

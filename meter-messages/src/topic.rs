@@ -1,4 +1,4 @@
-//! The topics: `powerpi/<site>/status` and `powerpi/<site>/<meter>/<what>`.
+//! The topics: `powerpi/<site>/status`, `powerpi/<site>/price` and `powerpi/<site>/<meter>/<what>`.
 
 use std::fmt;
 use std::str::FromStr;
@@ -12,10 +12,13 @@ pub const ALL_METERS: &str = "powerpi/+/+/+";
 /// The filter of every site's `status`.
 pub const ALL_SITES: &str = "powerpi/+/status";
 
+/// The filter of every site's `price`.
+pub const ALL_PRICES: &str = "powerpi/+/price";
+
 /// Why a topic is not one of the contract.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TopicError {
-    /// Not `powerpi/<site>/status` or `powerpi/<site>/<meter>/<what>`.
+    /// Not `powerpi/<site>/status`, `powerpi/<site>/price` or `powerpi/<site>/<meter>/<what>`.
     #[error("not one of PowerPi's topics")]
     Foreign,
     /// Its shape is right, but its site or meter is not a valid name.
@@ -28,6 +31,8 @@ pub enum TopicError {
 pub enum Topic {
     /// [`crate::Status`], retained, and the publisher's will.
     Status(SiteId),
+    /// [`crate::DayPrices`], QoS 1, retained, from whoever knows them.
+    Price(SiteId),
     /// [`crate::PulseCount`], QoS 1, in order, not retained.
     Minute(Meter),
     /// [`crate::Live`], QoS 0, at most once a second.
@@ -48,6 +53,7 @@ impl fmt::Display for Topic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (meter, what) = match self {
             Self::Status(site) => return write!(f, "powerpi/{site}/status"),
+            Self::Price(site) => return write!(f, "powerpi/{site}/price"),
             Self::Minute(meter) => (meter, "minute"),
             Self::Live(meter) => (meter, "live"),
             Self::State(meter) => (meter, "state"),
@@ -71,6 +77,7 @@ impl FromStr for Topic {
         };
         let what = match (levels.next(), levels.next()) {
             (None, _) if second == "status" => return Ok(Self::Status(site.parse()?)),
+            (None, _) if second == "price" => return Ok(Self::Price(site.parse()?)),
             (Some(what), None) => what,
             _ => return Err(TopicError::Foreign),
         };
@@ -108,7 +115,8 @@ mod tests {
             Topic::Recorded,
             Topic::Reading,
         ];
-        for topic in meter_topics.map(|of| of(meter.clone())).into_iter().chain([Topic::Status(site)]) {
+        let of_site = [Topic::Status(site.clone()), Topic::Price(site)];
+        for topic in meter_topics.map(|of| of(meter.clone())).into_iter().chain(of_site) {
             assert_eq!(topic.to_string().parse::<Topic>().unwrap(), topic);
         }
     }

@@ -170,10 +170,14 @@ fn a_day_of(settings: &str, says: Says) -> (u64, u64) {
     let outbox = Outbox::open(folder.path()).unwrap();
     let account = outbox.existing_account(&meter.id).unwrap().unwrap();
     let counts = outbox.after(&account, 0, 10_000).unwrap();
-    let sent: u64 = counts.iter().map(|count| u64::from(count.pulses)).sum();
-    assert!(counts.windows(2).all(|two| two[0].minute < two[1].minute && two[0].seq + 1 == two[1].seq));
+    let sent: u64 = counts.iter().map(|count| u64::from(count.count.pulses)).sum();
+    assert!(
+        counts
+            .windows(2)
+            .all(|two| two[0].count.minute < two[1].count.minute && two[0].count.seq + 1 == two[1].count.seq)
+    );
     // 11 Wh in half a minute are 1320 W.
-    assert!(counts.iter().all(|count| count.pulses <= 24), "a minute that nobody can have used");
+    assert!(counts.iter().all(|count| count.count.pulses <= 24), "a minute that nobody can have used");
     (sent, used)
 }
 

@@ -8,6 +8,7 @@ mod history;
 mod house;
 mod ledger;
 mod passwd;
+mod prices;
 mod server;
 mod span;
 
@@ -40,6 +41,8 @@ enum Command {
     Restore(backup::RestoreOptions),
     /// Reads a backup and compares it with its checksums
     Verify(backup::VerifyOptions),
+    /// Reads prices of the day from a file
+    Prices(prices::Options),
 }
 
 fn main() -> ExitCode {
@@ -51,6 +54,7 @@ fn main() -> ExitCode {
         Command::Backup(options) => backup::backup(&options),
         Command::Restore(options) => backup::restore(&options),
         Command::Verify(options) => backup::verify(&options),
+        Command::Prices(options) => prices::run(&options),
     };
     if let Err(error) = &outcome {
         eprintln!("powerpi: {error:#}");

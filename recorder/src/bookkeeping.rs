@@ -405,6 +405,42 @@ mod tests {
         message("minute", &format!(r#"{{"t":"{t}","s":60,"seq":{seq},"pulses":5,"total":{total}}}"#), false)
     }
 
+    /// A message of the site's prices.
+    fn prices(t: &str, per_kwh: &str) -> Input {
+        let json = format!(
+            r#"{{"t":"{t}","currency":"EUR","spans":[{{"from":"2026-11-26T00:00:00Z","step_min":60,"per_kwh":[{per_kwh}]}}]}}"#
+        );
+        let message = Publish::new("powerpi/hq/price", QoS::AtLeastOnce, json);
+        Input::Message(Delivered { connection: 1, message: Publish { retain: true, ..message } })
+    }
+
+    #[test]
+    fn prices_of_the_day_are_entered_and_bad_ones_are_passed_over() {
+        let folder = TempDir::new().unwrap();
+        let mut bookkeeping = bookkeeping(folder.path());
+        let known = || {
+            let ledger = Ledger::open(&folder.path().join("ledger.sqlite")).unwrap();
+            let day = Minute::nearest(29_927_520)..Minute::nearest(29_927_520 + 120);
+            let prices = ledger.day_prices(&"hq".parse().unwrap(), "EUR".parse().unwrap(), day).unwrap();
+            prices.into_iter().map(|it| it.price.per_kwh()).collect::<Vec<_>>()
+        };
+        let (first, then) = ("2026-11-25T13:00:00Z", "2026-11-25T14:00:00Z");
+        bookkeeping.record(&[prices(first, "0.1,0.2")], None, Instant::now()).unwrap();
+        assert_eq!(known(), [0.1, 0.1, 0.1, 0.1, 0.2, 0.2, 0.2, 0.2]);
+        // A correction, what it corrects once more, and a topic that somebody has cleared.
+        let cleared = Publish::new("powerpi/hq/price", QoS::AtLeastOnce, "");
+        let cleared = Input::Message(Delivered { connection: 1, message: cleared });
+        bookkeeping
+            .record(&[prices(then, "null,0.3"), prices(first, "0.1,0.2"), cleared], None, Instant::now())
+            .unwrap();
+        assert_eq!((known(), bookkeeping.nonsense), (vec![0.1, 0.1, 0.1, 0.1, 0.3, 0.3, 0.3, 0.3], 0));
+        // What is no price, and what is said by a clock that is days ahead.
+        let latest = Some(Minute::nearest(29_927_520));
+        let bad = [prices(then, "\"cheap\""), prices(then, "1e99"), prices("2026-11-27T00:00:00Z", "9")];
+        bookkeeping.record(&bad, latest, Instant::now()).unwrap();
+        assert_eq!((known().len(), known()[7], bookkeeping.nonsense), (8, 0.3, 3));
+    }
+
     fn reading(kwh: &str, by: &str, retain: bool) -> Input {
         message("reading", &format!(r#"{{"t":"2026-11-25T17:30:00Z","kwh":{kwh},"by":"{by}"}}"#), retain)
     }

@@ -7,6 +7,7 @@
 //! thread). Start reading at [`run`].
 
 pub mod bookkeeping;
+mod day_prices;
 mod marks;
 pub mod pictures;
 pub mod plausible_time;

@@ -3,7 +3,7 @@
 
 use anyhow::Context;
 use daemon_runtime::{Connection, MqttSession, MqttSettings};
-use meter_messages::{ALL_METERS, Mark, Topic};
+use meter_messages::{ALL_METERS, ALL_PRICES, Mark, Topic};
 use rumqttc::{AsyncClient, Publish, QoS};
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio_util::sync::CancellationToken;
@@ -64,6 +64,9 @@ async fn say(
     connection: u64,
     outputs: &mut UnboundedReceiver<Output>,
 ) -> anyhow::Result<()> {
+    // Over each connection: a session may be from before there were prices. Where it is not, the retained messages that
+    // this brings are known by the time at which they were said. Without it, minutes are recorded all the same.
+    client.subscribe(ALL_PRICES, QoS::AtLeastOnce).await?;
     loop {
         let output = outputs.recv().await.context("the ledger's thread has stopped")?;
         // What came over another connection was dropped with it, and comes again over this one.

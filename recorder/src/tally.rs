@@ -14,6 +14,7 @@ use meter_messages::{
 };
 use rumqttc::Publish;
 
+use crate::day_prices::{self, NotEntered};
 use crate::marks::MarkOf;
 use crate::pictures::{self, Recorded};
 use crate::progress::{MOST_RUNS, Progress};
@@ -47,6 +48,8 @@ enum Ignored {
     TooManyReadings,
     #[error("a retained reading, which may be older than its correction")]
     RetainedReading,
+    #[error(transparent)]
+    Prices(#[from] NotEntered),
 }
 
 /// One meter's recording state.
@@ -244,6 +247,9 @@ impl<'known> Tally<'known> {
                     }
                 }
                 Ok(entered)
+            }
+            Ok(Topic::Price(site)) => {
+                Ok(day_prices::enter(batch, &site, payload, self.latest)?.map_err(Ignored::from))
             }
             Ok(_) => Ok(Ok(())),
             Err(error) => Ok(Err(error.into())),

@@ -76,7 +76,12 @@ fn a_day_has_as_many_cubic_metres_on_its_page_as_in_every_other_form() {
     assert_eq!(json["rows"][0]["m3"], expected);
     assert!(json["rows"][0]["mean_l_h"].is_f64() && json["rows"][0]["kwh"].is_null());
     let csv = site.get(&rows.replace("energy?", "energy.csv?")).text();
-    assert!(csv.starts_with("start,local,minutes,watched_s,pulses,m3,mean_l_h,cost,fee,co2_g,corrected_minutes\r\n"), "{csv}");
+    assert!(
+        csv.starts_with(
+            "start,local,minutes,watched_s,pulses,m3,mean_l_h,cost,fee,co2_g,corrected_minutes\r\n"
+        ),
+        "{csv}"
+    );
     let cost = json["rows"][0]["cost"].as_f64().unwrap();
     assert!((cost - expected * 1.2).abs() < 1e-5, "{cost}");
     let page = site.get("/m/hq/gas/day/2025-10-26?lang=en").text();

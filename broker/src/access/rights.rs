@@ -227,6 +227,7 @@ mod tests {
         let publisher = rights(Role::Publisher, "home", "powerpi-home");
         for topic in [
             "powerpi/home/status",
+            "powerpi/home/price",
             "powerpi/home/main/minute",
             "homeassistant/device/powerpi_home_main/config",
         ] {
@@ -234,6 +235,7 @@ mod tests {
         }
         for topic in [
             "powerpi/other/status",
+            "powerpi/other/price",
             "powerpi/other/main/minute",
             "powerpi/home/main/recorded",
             "homeassistant/device/powerpi_other_main/config",
@@ -267,7 +269,12 @@ mod tests {
         assert!(!reader.may_publish("powerpi/me/main/minute"));
         let web = rights(Role::Web, "web", "x");
         assert!(web.may_publish("powerpi/home/main/reading") && web.may_subscribe("powerpi/#"));
-        for other in ["powerpi/home/main/minute", "powerpi/home/main/recorded", "powerpi/home/reading"] {
+        for other in [
+            "powerpi/home/main/minute",
+            "powerpi/home/main/recorded",
+            "powerpi/home/reading",
+            "powerpi/home/price",
+        ] {
             assert!(!web.may_publish(other), "{other}");
         }
         assert!(!rights(Role::Publisher, "home", "x").may_publish("powerpi/home/main/reading"));

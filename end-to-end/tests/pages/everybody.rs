@@ -35,6 +35,7 @@ pub(crate) fn pages() -> Vec<Page> {
         page("/m/hq/main/all", ".bars"),
         // Nobody watched then.
         page("/m/hq/main/day/2026-01-01", ".advice"),
+        page("/m/hq/main/bill", "#lines"),
         page("/m/hq/main/readings", "form[method=post]"),
         Page { stranger: true, ..page("/m/hq/main/readings", ".panel") },
         page("/site", ".tree"),

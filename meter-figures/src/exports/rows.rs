@@ -8,7 +8,7 @@ use meter_ledger::{Ledger, LedgerError, RecordedMeter, Sum};
 use meter_messages::{Minute, PeriodKind};
 
 use crate::hour::Hour;
-use crate::hours::{hours, used_before};
+use crate::hours::{between, bill_facts, hours};
 use crate::local_time::local;
 use crate::step::Step;
 use crate::tariff::{Cost, Prices, Tariffs};
@@ -78,13 +78,13 @@ impl Rows {
             bounds.push(self.rest.start);
         }
         let parts = self.parts(ledger, &bounds)?;
-        if parts.iter().all(|(_, sum)| sum.minutes == 0) {
+        if parts.iter().all(|part| part.sum.minutes == 0) {
             self.skip_what_is_not_there(ledger)?;
         }
-        let mut prices = self.prices(ledger, bounds[0])?;
+        let mut prices = self.prices(ledger, bounds[0]..bounds[bounds.len() - 1])?;
         let mut parts = parts.as_slice();
         let rows = bounds.windows(2).map(|step| {
-            let (of_step, later) = parts.split_at(parts.partition_point(|(part, _)| part.start < step[1]));
+            let (of_step, later) = parts.split_at(parts.partition_point(|part| part.span.start < step[1]));
             parts = later;
             self.row(&(step[0]..step[1]), of_step, &mut prices)
         });
@@ -98,20 +98,19 @@ impl Rows {
             let span = bounds[0]..bounds[bounds.len() - 1];
             return hours(ledger, &self.meter, &span, (&self.zone, &self.tariffs));
         }
-        let steps = bounds.windows(2).map(|step| step[0]..step[1]);
-        Ok(steps.zip(ledger.sums(&self.meter, bounds)?).collect())
+        between(ledger, &self.meter, bounds, (&self.zone, &self.tariffs))
     }
 
-    /// Those from a minute on, where it may matter how much was used before.
-    fn prices(&self, ledger: &Ledger, from: Minute) -> Result<Prices<'_>, LedgerError> {
-        let before = used_before(ledger, &self.meter, from, (&self.zone, &self.tariffs))?;
-        Ok(self.tariffs.prices(&self.zone).after(&before, from))
+    /// Those of a span, where it may matter how much was used before, and at most.
+    fn prices(&self, ledger: &Ledger, span: Range<Minute>) -> Result<Prices<'_>, LedgerError> {
+        let facts = bill_facts(ledger, &self.meter, &span, (&self.zone, &self.tariffs))?;
+        Ok(self.tariffs.prices(&self.zone).after(&facts, span.start))
     }
 
     fn row(&self, step: &Range<Minute>, parts: &[Hour], prices: &mut Prices<'_>) -> Row {
-        let sum = parts.iter().fold(Sum::default(), |all, (_, sum)| all.and(sum));
-        let has_begun = |part: &&Hour| part.0.start < self.until || part.1.minutes > 0;
-        let costs = parts.iter().filter(has_begun).map(|(part, sum)| prices.cost(part, sum));
+        let sum = parts.iter().fold(Sum::default(), |all, part| all.and(&part.sum));
+        let has_begun = |part: &&Hour| part.span.start < self.until || part.sum.minutes > 0;
+        let costs = parts.iter().filter(has_begun).map(|part| prices.cost(part));
         let cost = if self.tariffs.is_empty() { None } else { costs.sum() };
         Row { start: step.start, sum, cost, corrected_minutes: self.meter.corrected_minutes(step) }
     }

@@ -48,13 +48,15 @@ impl Text {
 
     fn begin(&self, piece: &mut String) {
         let costs = if self.is_priced() { ",cost,fee,co2_g" } else { "" };
+        let capacity = if self.rows.tariffs.price_capacity() { ",capacity" } else { "" };
+        let day_prices = if self.rows.tariffs.follow_day_prices() { ",price,unpriced_kwh" } else { "" };
         match self.notation {
             Notation::Csv => {
                 let (quantity, rate) = self.names();
                 push(
                     piece,
                     format_args!(
-                        "start,local,minutes,watched_s,pulses,{quantity},{rate}{costs},corrected_minutes\r\n"
+                        "start,local,minutes,watched_s,pulses,{quantity},{rate}{costs}{capacity}{day_prices},corrected_minutes\r\n"
                     ),
                 );
             }
@@ -117,16 +119,27 @@ impl Text {
 
     /// A minute costs much less than a cent, and a year of them shall add up.
     fn cost(&self, row: &Row, piece: &mut String) {
-        match (self.notation, row.cost) {
-            (Notation::Csv, Some(cost)) => {
-                push(piece, format_args!(",{:.6},{:.6},{:.3}", cost.total(), cost.fee, cost.co2_g));
+        let shown =
+            |figure: Option<f64>, decimals: usize| figure.map(|figure| format!("{figure:.decimals$}"));
+        let mut columns = vec![
+            ("cost", shown(row.cost.and_then(|cost| cost.known_total()), 6)),
+            ("fee", shown(row.cost.map(|cost| cost.fee), 6)),
+            ("co2_g", shown(row.cost.map(|cost| cost.co2_g), 3)),
+        ];
+        if self.rows.tariffs.price_capacity() {
+            columns.push(("capacity", shown(row.cost.map(|cost| cost.capacity), 6)));
+        }
+        if self.rows.tariffs.follow_day_prices() {
+            columns.push(("price", shown(row.cost.and_then(|cost| cost.mean_price()), 6)));
+            columns.push(("unpriced_kwh", shown(row.cost.map(|cost| cost.unpriced), 6)));
+        }
+        for (name, figure) in columns {
+            match self.notation {
+                Notation::Csv => push(piece, format_args!(",{}", figure.unwrap_or_default())),
+                Notation::Json => {
+                    push(piece, format_args!(",\"{name}\":{}", figure.as_deref().unwrap_or("null")));
+                }
             }
-            (Notation::Csv, None) => piece.push_str(",,,"),
-            (Notation::Json, Some(cost)) => {
-                let (total, fee, co2_g) = (cost.total(), cost.fee, cost.co2_g);
-                push(piece, format_args!(",\"cost\":{total:.6},\"fee\":{fee:.6},\"co2_g\":{co2_g:.3}"));
-            }
-            (Notation::Json, None) => piece.push_str(",\"cost\":null,\"fee\":null,\"co2_g\":null"),
         }
     }
 

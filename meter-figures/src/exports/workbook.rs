@@ -40,6 +40,10 @@ pub struct WorkbookWords<'a> {
     pub cost: &'a str,
     /// Of that, the base fee.
     pub base_fee: &'a str,
+    /// What a kWh cost in the mean, where prices of the day are paid.
+    pub price: &'a str,
+    /// Energy of which no price is known.
+    pub unpriced: &'a str,
 }
 
 /// A column: its heading, its width in digits and how its numbers are shown.
@@ -88,7 +92,7 @@ pub(super) fn saved(mut workbook: Workbook) -> Result<File, WorkbookError> {
 fn write_row(
     sheet: &mut Worksheet,
     line: u32,
-    figures: [Option<f64>; 10],
+    figures: [Option<f64>; 12],
     columns: &[Column],
 ) -> Result<(), XlsxError> {
     for ((column, figure), (_, _, format)) in (0..).zip(figures).zip(columns) {
@@ -119,6 +123,10 @@ fn columns(rows: &Rows, words: &WorkbookWords<'_>) -> Vec<Column> {
         columns.push(column(words.cost, currency, "0.0000"));
         columns.push(column(words.base_fee, currency, "0.0000"));
         columns.push(column("CO₂", "g", "0"));
+        if rows.tariffs.follow_day_prices() {
+            columns.push(column(words.price, &format!("{currency}/kWh"), "0.0000"));
+            columns.push(column(words.unpriced, "kWh", "0.000"));
+        }
     }
     columns
 }
@@ -134,7 +142,7 @@ pub(super) fn head(sheet: &mut Worksheet, columns: &[Column], name: &str) -> Res
 }
 
 /// A row's numbers; none for a cost that is not known.
-fn figures(row: &Row, zone: &TimeZone) -> [Option<f64>; 10] {
+fn figures(row: &Row, zone: &TimeZone) -> [Option<f64>; 12] {
     let at = row.start.timestamp();
     let days = |offset: Offset| workbook_days(at, offset);
     let sum = &row.sum;
@@ -146,9 +154,11 @@ fn figures(row: &Row, zone: &TimeZone) -> [Option<f64>; 10] {
         Some(sum.pulses as f64),
         sum.quantity(),
         sum.mean_rate(),
-        row.cost.map(|cost| cost.total()),
+        row.cost.and_then(|cost| cost.known_total()),
         row.cost.map(|cost| cost.fee),
         row.cost.map(|cost| cost.co2_g),
+        row.cost.and_then(|cost| cost.mean_price()),
+        row.cost.map(|cost| cost.unpriced),
     ]
 }
 

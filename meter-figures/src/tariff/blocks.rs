@@ -29,15 +29,17 @@ impl Blocks {
 
     /// What a part of a month's quantity costs; the price beyond the last block is `price`.
     pub(super) fn cost(&self, part: Range<f64>, price: f64) -> f64 {
-        let (mut cost, mut at) = (0.0, part.start);
-        for block in &self.0 {
-            let end = part.end.min(block.up_to);
-            if end > at {
-                cost += (end - at) * block.price;
-                at = end;
-            }
-        }
-        cost + (part.end - at) * price
+        self.pieces(part, price).fold(0.0, |cost, (quantity, price)| cost + quantity * price)
+    }
+
+    /// How much of a part of a month's quantity has which price, in that order.
+    pub(super) fn pieces(&self, part: Range<f64>, price: f64) -> impl Iterator<Item = (f64, f64)> {
+        let blocks = self.0.iter().map(|block| (block.up_to, block.price));
+        let mut at = part.start;
+        blocks.chain([(f64::INFINITY, price)]).filter_map(move |(up_to, price)| {
+            let end = part.end.min(up_to);
+            (end > at).then(|| (end - std::mem::replace(&mut at, end), price))
+        })
     }
 }
 

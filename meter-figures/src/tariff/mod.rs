@@ -2,11 +2,14 @@
 //! used before. Pure.
 //!
 //! The cost of a time follows from its hours; one in which a price changes is in pieces. A base fee is spread over
-//! the minutes of its day, month or year, watched or not, and is paid at one meter.
+//! the minutes of its day, month or year, watched or not, and is paid at one meter; so is the price of a month's or
+//! year's highest quarter of an hour.
 
+mod bill;
 mod billing;
 mod blocks;
 mod costs;
+mod facts;
 mod holidays;
 mod prices;
 mod rates;
@@ -21,16 +24,18 @@ use std::sync::Arc;
 
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
-use meter_messages::{Minute, PeriodKind};
+use meter_messages::{Currency, Minute, PeriodKind, SiteId};
 
+pub use self::bill::{Bill, BillItem, BillLine};
 pub use self::billing::BillingDay;
+pub use self::facts::BillFacts;
 pub use self::holidays::Holiday;
 pub use self::prices::{Cost, Prices};
 use self::rates::Tariff;
 pub use self::scope::Scope;
 pub use self::settings::{BlockSettings, TariffError, TariffSettings, TimeSettings};
 pub use self::site::SiteTariffs;
-use crate::local_time::local;
+use crate::local_time::{local, midnight};
 use crate::period::Period;
 
 /// The tariffs of a meter.
@@ -42,15 +47,95 @@ pub struct Tariffs {
     holidays: Arc<[Holiday]>,
     /// The minutes of the day in which a price may change within an hour, ascending.
     changes: Vec<u16>,
+    /// The meter's site, and the currency of its prices of the day.
+    day_prices: Option<(SiteId, Currency)>,
+}
+
+/// A time in which a tariff follows prices of the day.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Following<'tariffs> {
+    /// Its minutes.
+    pub(crate) span: Range<Minute>,
+    /// Whose prices they are.
+    pub(crate) site: &'tariffs SiteId,
+    /// And in which currency.
+    pub(crate) currency: Currency,
 }
 
 impl Tariffs {
-    fn new(currency: &str, tariffs: Vec<(Arc<Tariff>, bool)>, holidays: Arc<[Holiday]>) -> Self {
+    fn new(
+        currency: &str,
+        tariffs: Vec<(Arc<Tariff>, bool)>,
+        holidays: Arc<[Holiday]>,
+        day_prices: Option<(SiteId, Currency)>,
+    ) -> Self {
         let times = tariffs.iter().flat_map(|(tariff, _)| &tariff.times);
         let changes = times.flat_map(|(time, _)| time.bounds()).filter(|minute| minute % 60 > 0);
         let changes: BTreeSet<u16> = changes.collect();
         let changes = changes.into_iter().collect();
-        Self { currency: currency.to_owned(), tariffs, holidays, changes }
+        Self { currency: currency.to_owned(), tariffs, holidays, changes, day_prices }
+    }
+
+    /// The times of a span in which prices of the day are followed, ascending.
+    pub(crate) fn following_day_prices(
+        &self,
+        span: &Range<Minute>,
+        zone: &TimeZone,
+    ) -> impl Iterator<Item = Following<'_>> {
+        let known = self.day_prices.as_ref();
+        let following = move |at: usize| {
+            let (own, currency) = known?;
+            let tariff = &self.tariffs[at].0;
+            let site = tariff.day_price.as_ref()?.of.as_ref().unwrap_or(own);
+            let begin = |at: usize| self.tariffs.get(at).map(|(tariff, _)| midnight(tariff.from, zone));
+            let start = begin(at)?.max(span.start);
+            let end = begin(at + 1).map_or(span.end, |next| next.min(span.end));
+            (start < end).then_some(Following { span: start..end, site, currency: *currency })
+        };
+        (0..self.tariffs.len()).filter_map(following)
+    }
+
+    /// The months and years of bills that lie in a span or reach into it and whose highest quarter of an hour is priced
+    /// here, each once.
+    pub fn capacity_periods(&self, span: &Range<Minute>, zone: &TimeZone) -> Vec<Range<Minute>> {
+        let mut periods: Vec<Range<Minute>> = Vec::new();
+        for (tariff, _) in self.tariffs.iter().filter(|(_, is_paid_here)| *is_paid_here) {
+            for (kind, _) in tariff.priced_capacity() {
+                let mut at = span.start;
+                while at < span.end {
+                    let date = Period::containing(PeriodKind::Day, at, zone).first_day(zone);
+                    let period = tariff.bills_from.period(kind, date, zone);
+                    // There are no more minutes.
+                    let next = if period.end > at { period.end } else { span.end };
+                    if !periods.contains(&period) {
+                        periods.push(period);
+                    }
+                    at = next;
+                }
+            }
+        }
+        periods
+    }
+
+    /// The first and the last day of the year of bills in which a minute lies; the calendar's before the first tariff.
+    pub fn year_of_bills(&self, at: Minute, zone: &TimeZone) -> [Date; 2] {
+        let date = Period::containing(PeriodKind::Day, at, zone).first_day(zone);
+        let bills_from = self.on(date).map_or_else(BillingDay::default, |(tariff, _)| tariff.bills_from);
+        let year = bills_from.period(PeriodKind::Year, date, zone);
+        let last = Minute::nearest(year.end.epoch_minutes() - 1);
+        [local(year.start, zone).date(), local(last, zone).date()]
+    }
+
+    /// Whether any of them prices the highest quarter of an hour here.
+    pub fn price_capacity(&self) -> bool {
+        self.tariffs
+            .iter()
+            .any(|(tariff, is_paid_here)| *is_paid_here && tariff.priced_capacity().next().is_some())
+    }
+
+    /// Whether any of them follows prices of the day.
+    pub fn follow_day_prices(&self) -> bool {
+        self.tariffs.iter().any(|(tariff, _)| tariff.day_price.is_some())
     }
 
     /// The tariff of a day, and whether its base fee is paid here.

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
-use meter_messages::{Medium, Meter, Minute, PeriodKind, Unit};
+use meter_messages::{Medium, Meter, Minute, PeriodKind, SiteId, Unit};
 
 use super::billing::BillingDay;
 use super::blocks::Blocks;
@@ -20,15 +20,28 @@ pub(super) struct Tariff {
     pub(super) scope: Scope,
     main_meter: Option<Meter>,
     pub(super) from: Date,
+    pub(super) vat_percent: f64,
     /// With VAT, as the rest.
     pub(super) price: f64,
     /// The fees of a day, a month and a year.
     pub(super) fees: [(PeriodKind, f64); 3],
+    /// The prices of a kW of the highest quarter of an hour of a month and of a year.
+    pub(super) capacity: [(PeriodKind, f64); 2],
     pub(super) bills_from: BillingDay,
     pub(super) co2_g_per_unit: f64,
     /// Each with its price; the first that fits holds.
     pub(super) times: Vec<(Time, f64)>,
     pub(super) blocks: Blocks,
+    pub(super) day_price: Option<DayPriceRule>,
+}
+
+/// That the price of the day is paid, and the tariff's own on top of it.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct DayPriceRule {
+    /// What it is multiplied by; with VAT.
+    pub(super) factor: f64,
+    /// Whose prices they are; the meter's own site's where it is not said.
+    pub(super) of: Option<SiteId>,
 }
 
 /// At which meter a base fee is paid.
@@ -57,14 +70,27 @@ impl Tariff {
         for (_, fee) in fees {
             amounts.possible(fee).map_err(refuse)?;
         }
+        let capacity = [
+            (PeriodKind::Month, settings.capacity_price_per_month),
+            (PeriodKind::Year, settings.capacity_price_per_year),
+        ];
+        for (_, price) in capacity {
+            amounts.possible(price).map_err(refuse)?;
+            if price != 0.0 && settings.medium != Medium::Electricity {
+                return Err(refuse("only electricity has a price of capacity".into()));
+            }
+        }
         let co2_g = amounts.per_unit(settings.co2_g_per_kwh, settings.co2_g_per_m3).map_err(refuse)?;
         Ok(Self {
             medium: settings.medium,
             scope: settings.scope.clone(),
             main_meter: settings.main_meter.clone(),
             from,
-            price: amounts.price(settings.price_per_kwh, settings.price_per_m3).map_err(refuse)?,
+            vat_percent: settings.vat_percent,
+            price: own_price(settings, amounts).map_err(refuse)?,
+            day_price: day_price(settings, amounts).map_err(refuse)?,
             fees: fees.map(|(kind, fee)| (kind, amounts.taxed(fee))),
+            capacity: capacity.map(|(kind, price)| (kind, amounts.taxed(price))),
             bills_from: settings.bills_from,
             co2_g_per_unit: co2_g.unwrap_or_default(),
             times: times(settings, amounts).map_err(refuse)?,
@@ -83,9 +109,14 @@ impl Tariff {
         self.times.iter().any(|(time, _)| time.names_holidays)
     }
 
-    /// Whether it has a base fee.
+    /// Whether it has a base fee, or a price of capacity, which is paid at the same meter.
     pub(super) fn has_fee(&self) -> bool {
-        self.fees.iter().any(|(_, fee)| *fee != 0.0)
+        self.fees.iter().chain(&self.capacity).any(|(_, fee)| *fee != 0.0)
+    }
+
+    /// The months and years of its bills in which it prices the highest quarter of an hour.
+    pub(super) fn priced_capacity(&self) -> impl Iterator<Item = (PeriodKind, f64)> {
+        self.capacity.into_iter().filter(|(_, price)| *price != 0.0)
     }
 
     /// The minutes whose use counts together for its blocks: those of a day's month.
@@ -110,6 +141,32 @@ fn check_main_meter(settings: &TariffSettings) -> Result<(), String> {
         )),
         _ => Ok(()),
     }
+}
+
+/// The price that the tariff names itself; on top of the price of the day it may be left out.
+fn own_price(settings: &TariffSettings, amounts: Amounts) -> Result<f64, String> {
+    let (per_kwh, per_m3) = (settings.price_per_kwh, settings.price_per_m3);
+    match settings.price_of_the_day && per_kwh.is_none() && per_m3.is_none() {
+        true => Ok(0.0),
+        false => amounts.price(per_kwh, per_m3),
+    }
+}
+
+fn day_price(settings: &TariffSettings, amounts: Amounts) -> Result<Option<DayPriceRule>, String> {
+    if !settings.price_of_the_day {
+        return match settings.price_factor.is_some() || settings.prices_of.is_some() {
+            true => Err("price_factor and prices_of belong to price_of_the_day = true".into()),
+            false => Ok(None),
+        };
+    }
+    if settings.medium != Medium::Electricity {
+        return Err(format!("prices of the day are for electricity, not for {}", settings.medium.as_str()));
+    }
+    if !settings.block.is_empty() {
+        return Err("it has blocks and follows the price of the day; leave one of them out".into());
+    }
+    let factor = amounts.taxed(amounts.possible(settings.price_factor.unwrap_or(1.0))?);
+    Ok(Some(DayPriceRule { factor, of: settings.prices_of.clone() }))
 }
 
 fn times(settings: &TariffSettings, amounts: Amounts) -> Result<Vec<(Time, f64)>, String> {

@@ -1,7 +1,7 @@
 //! Tariffs as they are written down.
 
 use jiff::civil::Date;
-use meter_messages::{Medium, Meter};
+use meter_messages::{Medium, Meter, SiteId};
 use serde::Deserialize;
 
 use super::billing::BillingDay;
@@ -25,6 +25,13 @@ pub struct TariffSettings {
     pub price_per_kwh: Option<f64>,
     /// The price of a m³ of gas or water, without VAT.
     pub price_per_m3: Option<f64>,
+    /// Whether the price of the day is paid, for each quarter of an hour its own. Other prices come on top of it.
+    #[serde(default)]
+    pub price_of_the_day: bool,
+    /// What the price of the day is multiplied by; 1 without it.
+    pub price_factor: Option<f64>,
+    /// The site whose prices of the day they are; without it the meter's own.
+    pub prices_of: Option<SiteId>,
     /// The fee of a day, without VAT. Where there are several, all of them are paid.
     #[serde(default)]
     pub base_fee_per_day: f64,
@@ -34,7 +41,13 @@ pub struct TariffSettings {
     /// The fee of a year, without VAT.
     #[serde(default)]
     pub base_fee_per_year: f64,
-    /// The day with which the months and years of fees and blocks begin, `"17"` or `"05-17"`.
+    /// The price of each kW of the month's highest quarter of an hour, without VAT.
+    #[serde(default)]
+    pub capacity_price_per_month: f64,
+    /// The price of each kW of the year's highest quarter of an hour, without VAT.
+    #[serde(default)]
+    pub capacity_price_per_year: f64,
+    /// The day with which the months and years of fees, capacity and blocks begin, `"17"` or `"05-17"`.
     #[serde(default)]
     pub bills_from: BillingDay,
     /// Value-added tax on all of it.

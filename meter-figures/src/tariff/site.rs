@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use meter_ledger::{Ledger, LedgerError, RecordedMeter};
-use meter_messages::{Medium, Meter, Minute, SiteId};
+use meter_messages::{Currency, Medium, Meter, Minute, SiteId};
 
 use super::Tariffs;
 use super::holidays::Holiday;
@@ -15,6 +15,8 @@ use super::settings::{TariffError, TariffSettings};
 #[derive(Debug, Clone, Default)]
 pub struct SiteTariffs {
     currency: String,
+    /// The same for prices of the day, where it has three letters.
+    letters: Option<Currency>,
     /// Those for a site after those for all, and those for a meter last; of one scope ascending.
     tariffs: Vec<Arc<Tariff>>,
     holidays: Arc<[Holiday]>,
@@ -27,6 +29,7 @@ impl SiteTariffs {
         settings: &[TariffSettings],
         holidays: &[Holiday],
     ) -> Result<Self, TariffError> {
+        let letters = if currency == "€" { "EUR" } else { currency }.parse().ok();
         let currency = if currency == "EUR" { "€" } else { currency };
         let mut tariffs = settings.iter().map(Tariff::new).collect::<Result<Vec<_>, _>>()?;
         if let Some(tariff) = tariffs.iter().find(|tariff| tariff.names_holidays() && holidays.is_empty()) {
@@ -34,6 +37,11 @@ impl SiteTariffs {
             return Err(TariffError(format!(
                 "the tariff from {from} has a price for holidays, but there are none; \
                  write them like holidays = [\"12-25\", \"easter+1\", \"2026-10-30\"]"
+            )));
+        }
+        if letters.is_none() && tariffs.iter().any(|tariff| tariff.day_price.is_some()) {
+            return Err(TariffError(format!(
+                "for prices of the day the currency must be three capital letters like EUR, not \"{currency}\""
             )));
         }
         tariffs.sort_by(|one, other| one.scope.cmp(&other.scope).then(one.from.cmp(&other.from)));
@@ -49,7 +57,7 @@ impl SiteTariffs {
             }
         }
         let tariffs = tariffs.into_iter().map(Arc::new).collect();
-        Ok(Self { currency: currency.to_owned(), tariffs, holidays: holidays.into() })
+        Ok(Self { currency: currency.to_owned(), letters, tariffs, holidays: holidays.into() })
     }
 
     /// What stands behind an amount.
@@ -73,7 +81,8 @@ impl SiteTariffs {
             Payer::First => is_first,
         };
         let all = all.into_iter().map(|tariff| (tariff.clone(), is_paid_here(tariff))).collect();
-        Tariffs::new(&self.currency, all, self.holidays.clone())
+        let day_prices = self.letters.map(|letters| (meter.site.clone(), letters));
+        Tariffs::new(&self.currency, all, self.holidays.clone(), day_prices)
     }
 
     /// What is paid for what a meter feeds in: by tariffs that name it alone.

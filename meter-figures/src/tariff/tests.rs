@@ -7,7 +7,7 @@ use meter_messages::{Medium, Meter};
 
 use super::times::PricedDay;
 use super::*;
-use crate::local_time::midnight;
+use crate::hour::Hour;
 
 fn tariffs(toml: &str) -> Result<Tariffs, String> {
     Ok(site(toml)?.of(&meter("home/main"), Medium::Electricity, true))
@@ -169,9 +169,9 @@ fn a_month_of_any_length_has_the_whole_fee() {
         let end = midnight(first.saturating_add(1.month()), &zone);
         let hours: Vec<_> = (midnight(first, &zone).epoch_minutes()..end.epoch_minutes())
             .step_by(60)
-            .map(|at| (Minute::nearest(at)..Minute::nearest(at + 60), Sum::default()))
+            .map(|at| Hour::new(Minute::nearest(at)..Minute::nearest(at + 60), Sum::default()))
             .collect();
-        let cost = tariffs.cost(&Sum::default(), &hours, end, &zone).unwrap();
+        let cost = tariffs.cost(&BillFacts::default(), &hours, end, &zone).unwrap();
         assert!((cost.total() - 12.0 * 1.19).abs() < 1e-9, "{first}: {cost:?}");
     }
 }
@@ -179,9 +179,10 @@ fn a_month_of_any_length_has_the_whole_fee() {
 #[test]
 fn without_a_tariff_there_is_no_cost() {
     let zone = TimeZone::UTC;
-    let hour = (Minute::nearest(29_000_040)..Minute::nearest(29_000_100), Sum::default());
-    let of =
-        |tariffs: &Tariffs| tariffs.cost(&Sum::default(), std::slice::from_ref(&hour), hour.0.end, &zone);
+    let hour = Hour::new(Minute::nearest(29_000_040)..Minute::nearest(29_000_100), Sum::default());
+    let of = |tariffs: &Tariffs| {
+        tariffs.cost(&BillFacts::default(), std::slice::from_ref(&hour), hour.span.end, &zone)
+    };
     assert_eq!(of(&Tariffs::default()), None);
     let later = tariffs("[[tariff]]\nfrom = '2090-01-01'\nprice_per_kwh = 1").unwrap();
     assert_eq!(of(&later), None, "before the first one");
@@ -215,9 +216,10 @@ fn prices_follow_holidays_and_seasons() {
 fn fee(site: &SiteTariffs, name: &str, day: &str, is_first: bool) -> f64 {
     let tariffs = site.of(&meter(name), Medium::Electricity, is_first);
     let start = midnight(day.parse().unwrap(), &TimeZone::UTC);
-    let hour = (start..Minute::nearest(start.epoch_minutes() + 24 * 60), Sum::default());
-    let cost =
-        tariffs.cost(&Sum::default(), std::slice::from_ref(&hour), hour.0.end, &TimeZone::UTC).unwrap();
+    let hour = Hour::new(start..Minute::nearest(start.epoch_minutes() + 24 * 60), Sum::default());
+    let cost = tariffs
+        .cost(&BillFacts::default(), std::slice::from_ref(&hour), hour.span.end, &TimeZone::UTC)
+        .unwrap();
     (cost.total() * 1000.0).round() / 1000.0
 }
 
@@ -260,9 +262,9 @@ fn a_month_of_a_bill_has_the_whole_fee() {
         let (start, end) = (midnight(first.parse().unwrap(), &zone), midnight(next.parse().unwrap(), &zone));
         let hours: Vec<_> = (start.epoch_minutes()..end.epoch_minutes())
             .step_by(60)
-            .map(|at| (Minute::nearest(at)..Minute::nearest(at + 60), Sum::default()))
+            .map(|at| Hour::new(Minute::nearest(at)..Minute::nearest(at + 60), Sum::default()))
             .collect();
-        let cost = tariffs.cost(&Sum::default(), &hours, end, &zone).unwrap();
+        let cost = tariffs.cost(&BillFacts::default(), &hours, end, &zone).unwrap();
         assert!((cost.total() - 12.0).abs() < 1e-9, "{first}: {cost:?}");
     }
 }
@@ -275,13 +277,15 @@ fn what_a_month_will_cost_has_its_whole_fee() {
     )
     .unwrap();
     let at = midnight("2026-01-11".parse().unwrap(), &TimeZone::UTC);
-    let so_far = Cost { energy: 3.0, fee: 10.0, co2_g: 0.0 };
-    let expected = tariffs.expected(&so_far, (30.0, 10.0), at, &TimeZone::UTC).unwrap();
+    let so_far = Cost { energy: 3.0, fee: 10.0, ..Cost::default() };
+    let expected =
+        tariffs.expected(&so_far, (30.0, 10.0), (at, &BillFacts::default()), &TimeZone::UTC).unwrap();
     assert!((expected - (9.0 + 20.0 + 22.0)).abs() < 1e-9, "{expected}");
     let blocks = self::tariffs(
         "[[tariff]]\nprice_per_kwh = 0.3\n[[tariff.block]]\nup_to_kwh = 20\nprice_per_kwh = 0.1",
     )
     .unwrap();
-    let expected = blocks.expected(&so_far, (30.0, 10.0), at, &TimeZone::UTC).unwrap();
+    let expected =
+        blocks.expected(&so_far, (30.0, 10.0), (at, &BillFacts::default()), &TimeZone::UTC).unwrap();
     assert!((expected - 5.0).abs() < 1e-9, "{expected}");
 }

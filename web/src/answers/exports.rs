@@ -88,5 +88,7 @@ fn words<'a>(texts: &'a Texts, rows: &Rows) -> WorkbookWords<'a> {
         mean_rate: measure.mean_rate,
         cost: texts.cost,
         base_fee: texts.base_fee,
+        price: texts.price,
+        unpriced: texts.unpriced,
     }
 }

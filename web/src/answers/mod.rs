@@ -2,6 +2,7 @@
 
 mod api;
 mod asked;
+mod bill;
 mod exports;
 mod house;
 mod pages;

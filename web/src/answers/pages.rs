@@ -31,6 +31,7 @@ impl Site {
             Route::Meter(meter) => self.meter(meter, asked).await,
             Route::Period(request) => self.period(request, asked).await,
             Route::House(request) => self.house(request, asked).await,
+            Route::Bill(request) => self.bill(request, asked).await,
             _ => self.start(asked).await,
         }
     }

@@ -78,7 +78,8 @@ impl Site {
             | Route::Status
             | Route::Meter(_)
             | Route::Period(_)
-            | Route::House(_) => self.page(route, asked).await,
+            | Route::House(_)
+            | Route::Bill(_) => self.page(route, asked).await,
             Route::Manifest => {
                 let mut reply = reply::json(StatusCode::OK, &manifest::manifest(&asked.frame()));
                 reply::set(&mut reply, header::CONTENT_TYPE, "application/manifest+json");

@@ -66,6 +66,8 @@ struct FigureSet {
     /// What that compares.
     compared: Option<ComparedState>,
     month: Energy,
+    /// The quarter of an hour of the month in which most was used.
+    month_highest_quarter: Option<QuarterState>,
     /// What the whole month may take, where the settings say so.
     month_budget_kwh: Option<f64>,
     /// What they cost, where a tariff is known.
@@ -122,12 +124,23 @@ struct Energy {
     watched_s: u64,
 }
 
+/// A quarter of an hour.
+#[derive(Debug, Serialize)]
+struct QuarterState {
+    start: Timestamp,
+    local: String,
+    mean_w: f64,
+}
+
 #[derive(Debug, Serialize)]
 struct CostState {
     currency: String,
-    today: f64,
-    month: f64,
+    /// `null` where something was used and no price is known for any of it.
+    today: Option<f64>,
+    month: Option<f64>,
     month_expected: Option<f64>,
+    /// Of the month's energy, what no price of the day is known for.
+    month_unpriced_kwh: f64,
     month_co2_kg: f64,
 }
 
@@ -186,11 +199,17 @@ fn figure_set(figures: &Figures, reader: &LedgerReader) -> FigureSet {
             yesterday_kwh: both.other,
         }),
         month: energy(&figures.month),
+        month_highest_quarter: figures.highest_quarter.map(|quarter| QuarterState {
+            start: quarter.start.timestamp(),
+            local: with_offset(quarter.start.timestamp(), reader.zone()).to_string(),
+            mean_w: quarter.rate(),
+        }),
         month_budget_kwh: reader.meters().budget(&figures.meter),
         cost: figures.costs.map(|costs| CostState {
             currency: reader.currency().to_owned(),
-            today: cents(costs.today.total()),
-            month: cents(costs.month.total()),
+            today: costs.today.known_total().map(cents),
+            month: costs.month.known_total().map(cents),
+            month_unpriced_kwh: costs.month.unpriced,
             month_expected: costs.month_expected.map(cents),
             month_co2_kg: costs.month.co2_g.round() / 1000.0,
         }),

@@ -3,8 +3,8 @@
 use std::ops::Range;
 
 use jiff::tz::TimeZone;
-use meter_figures::{Cost, Hour, LikeForLike, Period, SideBySide, Tariffs, pieces};
-use meter_ledger::{Correction, RecordedMeter, Sum};
+use meter_figures::{BillFacts, Cost, Hour, LikeForLike, Period, SideBySide, Tariffs, pieces};
+use meter_ledger::{Correction, HighestQuarter, RecordedMeter, Sum};
 use meter_messages::{Minute, PeriodKind};
 
 use crate::ledger::hours::Hours;
@@ -30,6 +30,8 @@ pub(crate) struct Part {
     pub(crate) sum: Sum,
     /// What it costs so far, where tariffs are known and it has whole hours.
     pub(crate) cost: Option<Cost>,
+    /// What a kWh costs in the mean of its time, where prices of the day are paid and known.
+    pub(crate) price: Option<f64>,
     /// The same piece of the period that is compared.
     pub(crate) other: Option<Sum>,
 }
@@ -60,6 +62,8 @@ pub(crate) struct History {
     pub(crate) hours: Vec<Hour>,
     /// What people say of times in it that were counted wrongly, the newest first.
     pub(crate) corrections: Vec<Correction>,
+    /// The quarter of an hour in which most was used.
+    pub(crate) highest_quarter: Option<HighestQuarter>,
     /// The meter's first minute.
     pub(crate) first: Minute,
     /// The first minute that is not recorded yet.
@@ -128,8 +132,22 @@ impl History {
             _ => Vec::new(),
         };
         let (corrections, hours) = (corrections(site, &meter, &span).await?, by_hour);
+        let highest_quarter = highest_quarter(&meter, &span, site).await?;
         Ok(Self {
-            meter, period, span, whole, highest_rate, parts, other, costs, top, hours, corrections, first, until,
+            meter,
+            period,
+            span,
+            whole,
+            highest_rate,
+            parts,
+            other,
+            costs,
+            top,
+            hours,
+            corrections,
+            highest_quarter,
+            first,
+            until,
         })
     }
 
@@ -155,6 +173,16 @@ async fn corrections(
     all.reverse();
     all.truncate(MOST_TOLD);
     Ok(all)
+}
+
+/// The quarter of an hour of a span in which most was used.
+async fn highest_quarter(
+    meter: &RecordedMeter,
+    span: &Range<Minute>,
+    site: &LedgerReader,
+) -> Result<Option<HighestQuarter>, ReadError> {
+    let (meter, span) = (meter.clone(), span.clone());
+    site.ask_much(move |ledger| ledger.highest_quarter(&meter, span)).await
 }
 
 async fn compared(
@@ -183,11 +211,14 @@ impl Paid<'_> {
         if self.tariffs.is_empty() {
             return Ok(());
         }
+        let (Some(first), Some(last)) = (parts.first(), parts.last()) else { return Ok(()) };
+        let all = self.facts(first.span.start..last.span.end).await?;
         for part in parts.iter_mut().filter(|part| part.period.is_some()) {
             let span = part.span.start.max(from)..part.span.end;
-            let before = self.used_before(span.start).await?;
+            let facts = BillFacts { used: self.used_before(span.start).await?, highest: all.highest.clone() };
             let read = self.hours.hours(self.meter, span, self.until).await?;
-            part.cost = self.tariffs.cost(&before, &read, self.until, self.zone);
+            part.cost = self.tariffs.cost(&facts, &read, self.until, self.zone);
+            part.price = self.tariffs.mean_price(&read, self.zone);
         }
         Ok(())
     }
@@ -198,18 +229,26 @@ impl Paid<'_> {
         if self.tariffs.is_empty() {
             return Ok(None);
         }
-        let before = self.used_before(span.start).await?;
+        let facts = self.facts(span.clone()).await?;
         let last = Period::containing(PeriodKind::Hour, span.end, self.zone).span;
         let mut read = self.hours.hours(self.meter, span.start..last.start, self.until).await?;
         if last.start < span.end {
             let mut begun = self.tariffs.pieces(&last, self.zone);
             begun.retain(|piece| piece.start < span.end);
             let bounds = begun.iter().map(|piece| piece.start).chain([span.end]).collect();
-            read.extend(begun.into_iter().zip(self.hours.exact(self.meter, bounds).await?));
+            let exact = self.hours.exact_hours(self.meter, bounds).await?;
+            read.extend(begun.into_iter().zip(exact).map(|(span, exact)| Hour { span, ..exact }));
         }
-        let recorded = read.iter().any(|(_, sum)| sum.is_known());
-        let cost = self.tariffs.cost(&before, &read, self.until, self.zone);
+        let recorded = read.iter().any(|hour| hour.sum.is_known());
+        let cost = self.tariffs.cost(&facts, &read, self.until, self.zone);
         Ok(cost.filter(|_| recorded))
+    }
+
+    /// What the cost of a span depends on beside its hours.
+    async fn facts(&self, span: Range<Minute>) -> Result<BillFacts, ReadError> {
+        let used = self.used_before(span.start).await?;
+        let highest = self.hours.highest_quarters(self.meter, span, &self.tariffs).await?;
+        Ok(BillFacts { used, highest })
     }
 
     /// What was used of the blocks of the month before a minute.
@@ -234,6 +273,7 @@ fn parts(period: Option<&Period>, span: &Range<Minute>, zone: &TimeZone) -> Vec<
         period: Some(period),
         sum: Sum::default(),
         cost: None,
+        price: None,
         other: None,
     };
     let years = || pieces(PeriodKind::Year, span, zone);
@@ -242,7 +282,14 @@ fn parts(period: Option<&Period>, span: &Range<Minute>, zone: &TimeZone) -> Vec<
             ..span.end.epoch_minutes())
             .step_by(5)
             .map(|at| Minute::nearest(at)..Minute::nearest(at + 5).min(span.end))
-            .map(|span| Part { span, period: None, sum: Sum::default(), cost: None, other: None })
+            .map(|span| Part {
+                span,
+                period: None,
+                sum: Sum::default(),
+                cost: None,
+                price: None,
+                other: None,
+            })
             .collect(),
         Some(period) => period.parts(zone).into_iter().map(part).collect(),
         None if years().len() > MOST_YEARS_IN_MONTHS => years().into_iter().map(part).collect(),

@@ -5,8 +5,8 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use meter_figures::{Hour, Period, hours};
-use meter_ledger::{RecordedMeter, Sum};
+use meter_figures::{Hour, Period, Tariffs, between, highest_quarters, hours};
+use meter_ledger::{Ledger, RecordedMeter, Sum};
 use meter_messages::{Meter, Minute, PeriodKind};
 use quick_cache::sync::Cache;
 
@@ -22,7 +22,7 @@ const SHORT_MINUTES: i64 = 120;
 /// So many minutes are read in one go where hours do not suffice.
 const MONTH_MINUTES: i64 = 31 * 1440;
 
-/// Months kept in memory, 24 KB each.
+/// Months kept in memory, some 80 KB each.
 const MOST: usize = 600;
 
 #[derive(Debug, Clone)]
@@ -58,7 +58,8 @@ impl Hours {
     ) -> Result<Vec<Hour>, ReadError> {
         let mut hours = Vec::new();
         self.each_month(meter, span.clone(), until, |read| {
-            let wanted = read.iter().filter(|(hour, _)| hour.start >= span.start && hour.end <= span.end);
+            let is_within = |hour: &&Hour| hour.span.start >= span.start && hour.span.end <= span.end;
+            let wanted = read.iter().filter(is_within);
             hours.extend(wanted.cloned());
         })
         .await?;
@@ -100,12 +101,12 @@ impl Hours {
         let mut part = 0;
         let span = *first..self.hour(*last).start;
         self.each_month(meter, span.clone(), until, |read| {
-            for (hour, sum) in read.iter().filter(|(hour, _)| span.contains(&hour.start)) {
-                while hour.start >= bounds[part + 1] {
+            for hour in read.iter().filter(|hour| span.contains(&hour.span.start)) {
+                while hour.span.start >= bounds[part + 1] {
                     part += 1;
                 }
-                if sum.minutes > 0 {
-                    sums[part] = sums[part].and(sum);
+                if hour.sum.minutes > 0 {
+                    sums[part] = sums[part].and(&hour.sum);
                 }
             }
         })
@@ -157,6 +158,32 @@ impl Hours {
             span.start = end;
         }
         Ok(highest)
+    }
+
+    /// The months and years of a span whose highest quarter of an hour is paid, and its mean power in kW.
+    pub(crate) async fn highest_quarters(
+        &self,
+        meter: &RecordedMeter,
+        span: Range<Minute>,
+        tariffs: &Tariffs,
+    ) -> Result<Vec<(Range<Minute>, f64)>, ReadError> {
+        if !tariffs.price_capacity() {
+            return Ok(Vec::new());
+        }
+        let (asked, zone, tariffs) = (meter.clone(), self.ledger.zone().clone(), tariffs.clone());
+        let question = move |ledger: &Ledger| highest_quarters(ledger, &asked, &span, (&zone, &tariffs));
+        self.ledger.ask_much(question).await
+    }
+
+    /// The times between such bounds, and what prices of the day make of them.
+    pub(crate) async fn exact_hours(
+        &self,
+        meter: &RecordedMeter,
+        bounds: Vec<Minute>,
+    ) -> Result<Vec<Hour>, ReadError> {
+        let (asked, zone) = (meter.clone(), self.ledger.zone().clone());
+        let tariffs = self.ledger.tariffs_without_fee(meter);
+        self.ledger.ask(move |ledger| between(ledger, &asked, &bounds, (&zone, &tariffs))).await
     }
 
     /// The hours of a month of the site's clock.

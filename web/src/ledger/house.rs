@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use jiff::tz::TimeZone;
-use meter_figures::{Cost, Hour, House, HouseSums, Period, Tariffs, pieces, sums, until};
+use meter_figures::{BillFacts, Cost, Hour, House, HouseSums, Period, Tariffs, pieces, sums, until};
 use meter_ledger::{LedgerError, RecordedMeter, Sum};
 use meter_messages::{Measures, Medium, Minute, PeriodKind, SiteId};
 
@@ -178,15 +178,18 @@ impl RecordedHouse {
             let read = within(read, span);
             // Before its first month a meter has cost no fee.
             let first = Period::containing(PeriodKind::Month, reach.start, zone).span.start;
-            let Some((begin, _)) = read.first().filter(|(hour, _)| hour.start >= first) else { continue };
-            let from = tariffs.counted_from(begin.start, zone);
-            let before = match from < begin.start {
-                true => {
-                    hours.between(known, &[from, begin.start], reach.end).await?.pop().unwrap_or_default()
-                }
+            let (Some(begin), Some(last)) = (read.first().filter(|hour| hour.span.start >= first), read.last())
+            else {
+                continue;
+            };
+            let (begin, end) = (begin.span.start, last.span.end);
+            let from = tariffs.counted_from(begin, zone);
+            let used = match from < begin {
+                true => hours.between(known, &[from, begin], reach.end).await?.pop().unwrap_or_default(),
                 false => Sum::default(),
             };
-            let of_month = tariffs.cost(&before, read, reach.end, zone);
+            let highest = hours.highest_quarters(known, begin..end, tariffs).await?;
+            let of_month = tariffs.cost(&BillFacts { used, highest }, read, reach.end, zone);
             *cost = [*cost, of_month].into_iter().sum::<Option<Cost>>();
         }
         Ok(())
@@ -295,8 +298,8 @@ impl HouseFigures {
 
 /// The hours, or pieces of them, that lie in a span.
 fn within<'read>(read: &'read [Hour], span: &Range<Minute>) -> &'read [Hour] {
-    let from = read.partition_point(|(hour, _)| hour.end <= span.start);
-    let to = read.partition_point(|(hour, _)| hour.start < span.end);
+    let from = read.partition_point(|hour| hour.span.end <= span.start);
+    let to = read.partition_point(|hour| hour.span.start < span.end);
     read.get(from..to).unwrap_or_default()
 }
 

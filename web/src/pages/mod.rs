@@ -1,5 +1,6 @@
 //! The pages: what their templates are filled with.
 
+mod bill;
 mod chart;
 mod downloads;
 mod frame;
@@ -18,6 +19,7 @@ use askama::Template;
 use meter_messages::Unit;
 
 use crate::texts::Texts;
+pub(crate) use bill::{BillPage, Billed};
 pub(crate) use frame::{Address, Frame};
 pub(crate) use house::{HousePage, base as site_path, here as house_path};
 pub(crate) use kiosk::KioskPage;
@@ -64,6 +66,8 @@ pub(crate) struct Row {
     pub(crate) quantity: String,
     /// What that costs, with its currency, where a tariff is known.
     pub(crate) cost: Option<String>,
+    /// What a kWh cost, where prices of the day are paid.
+    pub(crate) price: Option<String>,
     /// What it is compared with.
     pub(crate) other: Option<String>,
     /// Mean power in W, or flow in l/h.

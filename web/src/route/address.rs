@@ -3,6 +3,7 @@
 use meter_figures::SeriesRequest;
 use meter_messages::Meter;
 
+use super::bill::BillRequest;
 use super::energy::{EnergyRequest, StatisticsRequest};
 use super::house::{HouseRequest, HouseRowsRequest};
 use super::periods::PeriodRequest;
@@ -37,6 +38,8 @@ pub(crate) enum Route {
     HouseRows(HouseRowsRequest),
     /// `/m/<site>/<meter>/<span>.svg` or `.png`, or the same of a period.
     Picture(PictureRequest),
+    /// `/m/<site>/<meter>/bill?from=…&to=…`: what a time costs, line by line.
+    Bill(BillRequest),
     /// `/m/<site>/<meter>/readings`: what people read off the meter, and the form for it.
     Readings(Meter),
     /// `/api/v1/meters/<site>/<meter>/readings`: the same for programs.
@@ -77,6 +80,7 @@ impl Route {
             | Self::Trust(meter)
             | Self::Live(meter) => Some(meter),
             Self::Period(request) | Self::Go(request) => Some(&request.meter),
+            Self::Bill(request) => Some(&request.meter),
             Self::Picture(request) => Some(&request.meter),
             Self::Energy(request) => Some(&request.meter),
             Self::Statistics(request) => Some(&request.meter),

@@ -2,6 +2,7 @@
 
 mod address;
 mod api;
+mod bill;
 mod energy;
 mod house;
 mod parsing;
@@ -10,6 +11,7 @@ mod pictures;
 mod query;
 
 pub(crate) use address::Route;
+pub(crate) use bill::BillRequest;
 pub(crate) use energy::{EnergyRequest, Form, StatisticsRequest};
 pub(crate) use house::{HouseRequest, HouseRowsRequest, MOST_DAYS_OF_HOURS};
 pub(crate) use periods::PeriodRequest;

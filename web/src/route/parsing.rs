@@ -3,6 +3,7 @@
 use meter_messages::{Meter, PeriodKind};
 
 use super::address::Route;
+use super::bill::BillRequest;
 use super::house::HouseRequest;
 use super::periods::PeriodRequest;
 use super::pictures::PictureRequest;
@@ -35,6 +36,7 @@ impl Route {
         match rest {
             [] => Ok(Self::Meter(meter)),
             ["go"] => PeriodRequest::picked(meter, query).map(Self::Go),
+            ["bill"] => BillRequest::parse(meter, query).map(Self::Bill),
             ["readings"] => Ok(Self::Readings(meter)),
             ["all"] => Ok(Self::Period(PeriodRequest::all(meter))),
             [last] => match PeriodKind::of_name(last) {

@@ -85,6 +85,14 @@ pub(crate) struct Texts {
     pub(crate) cost: &'static str,
     /// Column: of the cost, the base fee.
     pub(crate) base_fee: &'static str,
+    /// Column: what a kWh cost.
+    pub(crate) price: &'static str,
+    /// Column: energy without a price.
+    pub(crate) unpriced: &'static str,
+    /// What a kWh cost in the mean. In braces: `p` is the price, `c` its currency.
+    mean_price: &'static str,
+    /// For how much energy no price is known. In braces: `q` is how many kWh.
+    no_price_for: &'static str,
     /// Column: when a step begins.
     pub(crate) begin: &'static str,
     /// Column: how much of a step was recorded.
@@ -143,6 +151,8 @@ pub(crate) struct Texts {
     pub(crate) time: &'static str,
     /// Figure: the strongest minute.
     pub(crate) highest_minute: &'static str,
+    /// The strongest quarter of an hour.
+    pub(crate) highest_quarter: &'static str,
     /// Figure: how much of the time was watched.
     pub(crate) watched: &'static str,
     /// Below it.
@@ -292,6 +302,36 @@ pub(crate) struct Texts {
     pub(crate) skip: &'static str,
     /// Link to the same page, where no script renews it.
     pub(crate) reload: &'static str,
+    /// Page of what a time costs, and the link to it.
+    pub(crate) bill: &'static str,
+    /// What it is, and what it is not.
+    pub(crate) bill_why: &'static str,
+    /// Label.
+    pub(crate) first_day: &'static str,
+    /// Label.
+    pub(crate) last_day_of_bill: &'static str,
+    /// Row: what the meter showed when it began.
+    pub(crate) at_beginning: &'static str,
+    /// Row: what the meter showed when it ended, or shows.
+    pub(crate) at_end: &'static str,
+    /// Row: what was counted in between.
+    pub(crate) by_pulses_of_bill: &'static str,
+    /// Column: what a line is for.
+    pub(crate) item: &'static str,
+    /// Line.
+    pub(crate) at_day_prices: &'static str,
+    /// Line.
+    pub(crate) base_fee_line: &'static str,
+    /// Column: without VAT.
+    pub(crate) net: &'static str,
+    /// The sum of these.
+    pub(crate) net_sum: &'static str,
+    /// Where no tariff is known.
+    pub(crate) no_tariff: &'static str,
+    /// A rate of value-added tax. In braces: `p` is its percent.
+    vat: &'static str,
+    /// A line of one of several tariffs. In braces: `i` is what it is for, `d` the tariff's first day.
+    item_since: &'static str,
     /// Page of what people read off the meter, and the link to it.
     pub(crate) readings: &'static str,
     /// Heading of the form for it.
@@ -429,6 +469,27 @@ impl Texts {
     /// An amount of money, to the cent.
     pub(crate) fn amount(&self, amount: f64, currency: &str) -> String {
         format!("{}\u{a0}{currency}", self.number(amount, 2))
+    }
+
+    /// What a kWh cost in the mean.
+    pub(crate) fn mean_price(&self, price: f64, currency: &str) -> String {
+        self.mean_price.replace("{p}", &self.number(price, 4)).replace("{c}", currency)
+    }
+
+    /// A rate of value-added tax.
+    pub(crate) fn vat(&self, percent: f64) -> String {
+        let decimals = if percent.fract() == 0.0 { 0 } else { 1 };
+        self.vat.replace("{p}", &self.number(percent, decimals))
+    }
+
+    /// What a line is for, of one of several tariffs.
+    pub(crate) fn item_since(&self, item: &str, first: Date) -> String {
+        self.item_since.replace("{i}", item).replace("{d}", &self.short_date(first))
+    }
+
+    /// For how many kWh no price is known.
+    pub(crate) fn unpriced(&self, quantity: f64) -> String {
+        self.no_price_for.replace("{q}", &self.number(quantity, 3))
     }
 
     /// Carbon dioxide, given in grams.

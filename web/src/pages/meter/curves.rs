@@ -47,6 +47,7 @@ pub(super) fn curve_rows(figures: &Figures, texts: &Texts, zone: &TimeZone) -> V
             label: format!("{:02}:{:02}", at.hour(), at.minute()),
             quantity: String::new(),
             cost: None,
+            price: None,
             other: Some(mean(before.next().unwrap_or_default())),
             mean_rate: mean(points),
         }

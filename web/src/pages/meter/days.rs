@@ -32,7 +32,15 @@ pub(super) fn days(frame: &Frame, figures: &Figures, path: &str, zone: &TimeZone
             ..Bar::default()
         });
         let mean_rate = sum.mean_rate().map_or("–".to_owned(), |rate| texts.number(rate, 0));
-        rows.push(Row { href: Some(href), label, quantity: shown, cost: None, other: None, mean_rate });
+        rows.push(Row {
+            href: Some(href),
+            label,
+            quantity: shown,
+            cost: None,
+            price: None,
+            other: None,
+            mean_rate,
+        });
     }
     rows.reverse();
     (bars::svg("days", &drawn, &|quantity| on_scale(quantity, unit, texts)), rows)

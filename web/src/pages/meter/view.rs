@@ -1,7 +1,7 @@
 //! A meter's figures and its value of now in words.
 
 use jiff::Timestamp;
-use meter_figures::{Costs, Figures};
+use meter_figures::{Cost, Costs, Figures};
 use meter_ledger::Sum;
 use meter_messages::{PeriodKind, Unit};
 
@@ -73,16 +73,21 @@ pub(crate) struct CostView {
     pub(crate) month_expected: Option<String>,
     /// Carbon dioxide of the month in kg, where it is known.
     pub(crate) co2: Option<String>,
+    /// For how much of the month no price is known, in words.
+    pub(crate) unpriced: Option<String>,
 }
 
 impl CostView {
     fn new(costs: &Costs, texts: &Texts, currency: &str) -> Self {
         let amount = |amount: f64| texts.amount(amount, currency);
+        let known = |cost: &Cost| cost.known_total().map_or("–".to_owned(), amount);
+        let unpriced = costs.month.unpriced;
         let co2 = (costs.month.co2_g > 0.0).then(|| texts.co2(costs.month.co2_g));
         Self {
-            today: amount(costs.today.total()),
-            month: amount(costs.month.total()),
+            today: known(&costs.today),
+            month: known(&costs.month),
             month_expected: costs.month_expected.map(amount),
+            unpriced: (unpriced > 0.0).then(|| texts.unpriced(unpriced)),
             co2,
         }
     }
@@ -92,6 +97,11 @@ impl MeterView {
     /// Where what people read off the meter stands.
     pub(crate) fn readings(&self) -> String {
         format!("/m/{}/readings", self.path)
+    }
+
+    /// Where it stands what a time costs, line by line.
+    pub(crate) fn bill(&self) -> String {
+        format!("/m/{}/bill", self.path)
     }
 
     /// A meter's figures and value as people of a language read them.

@@ -1,7 +1,7 @@
 //! A year's heat map, and the table behind it.
 
 use jiff::tz::TimeZone;
-use meter_figures::local;
+use meter_figures::{Hour, local};
 use meter_messages::Minute;
 
 use crate::drawing::heat::HeatMap;
@@ -25,7 +25,7 @@ pub(super) fn heat(history: &History, texts: &'static Texts, zone: &TimeZone) ->
     let year = local(history.span.start, zone).date();
     let days = usize::try_from(year.days_in_year()).unwrap_or(365);
     let mut watched = vec![[(0.0, 0.0); 24]; days];
-    for (hour, sum) in &history.hours {
+    for Hour { span: hour, sum, .. } in &history.hours {
         let local = local(hour.start, zone);
         let day = usize::try_from(local.date().day_of_year() - 1).unwrap_or_default();
         let cell = watched

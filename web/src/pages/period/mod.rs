@@ -7,7 +7,7 @@ mod parts;
 
 use askama::Template;
 use jiff::tz::TimeZone;
-use meter_figures::{LikeForLike, Period};
+use meter_figures::{LikeForLike, Period, local};
 use meter_messages::{Minute, Unit};
 use meter_rrd::Size;
 
@@ -31,12 +31,16 @@ pub(crate) struct PeriodView {
     versus: Option<Versus>,
     mean_rate: Option<String>,
     highest_rate: Option<String>,
+    /// The highest quarter of an hour, and when it began.
+    highest_quarter: Option<(String, String)>,
     /// How much of the time so far was watched, in percent.
     watched: Option<String>,
     in_progress: bool,
     bars: String,
     /// Whether any row has a cost.
     priced: bool,
+    /// What a kWh costs is in this currency, where any row says it.
+    price_in: Option<String>,
     rows: Vec<Row>,
     /// The title of what it is compared with.
     compared: Option<String>,
@@ -76,6 +80,10 @@ struct CostView {
     versus: Option<(String, Option<Change>)>,
     /// Carbon dioxide, where a tariff has it.
     co2: Option<String>,
+    /// What a kWh cost in the mean of what was used, where prices of the day are paid.
+    price: Option<String>,
+    /// For how much no price is known, in words.
+    unpriced: Option<String>,
 }
 
 /// The page.
@@ -168,10 +176,14 @@ impl PeriodView {
             versus,
             mean_rate: history.whole.mean_rate().map(rate),
             highest_rate: history.highest_rate.map(rate),
+            highest_quarter: history
+                .highest_quarter
+                .map(|quarter| (rate(quarter.rate()), texts.moment(local(quarter.start, zone).datetime()))),
             watched: history.whole.is_known().then(|| share(watched, texts)),
             in_progress: !history.is_over() && history.whole.is_known(),
             bars,
             priced: rows.iter().any(|row| row.cost.is_some()),
+            price_in: rows.iter().any(|row| row.price.is_some()).then(|| site.currency().to_owned()),
             rows,
             compared: history.other.as_ref().filter(|_| compared).map(|(period, _)| title(period)),
             top: top(frame, history, zone),
@@ -186,13 +198,18 @@ impl CostView {
         let cost = history.costs.0?;
         // A fee is paid whether anybody watches or not: costs of a part cannot be compared.
         let both = history.other.as_ref().and_then(|(_, both)| both.as_ref()).filter(|both| both.is_whole());
-        let versus = both.zip(history.costs.1).map(|(_, other)| {
+        let other = history.costs.1.filter(|other| cost.unpriced == 0.0 && other.unpriced == 0.0);
+        let versus = both.zip(other).map(|(_, other)| {
             let (now, before) = (cost.total(), other.total());
             let percent = (before > 0.0).then(|| (now / before - 1.0) * 100.0);
             (texts.amount(before, currency), percent.map(|percent| Change::new(percent, texts)))
         });
         let co2 = (cost.co2_g > 0.0).then(|| texts.co2(cost.co2_g));
-        Some(Self { amount: texts.amount(cost.total(), currency), versus, co2 })
+        let amount = cost.known_total().map_or("–".to_owned(), |total| texts.amount(total, currency));
+        let follows = cost.mean_price().is_some() && cost.priced > 0.0;
+        let price = follows.then(|| texts.mean_price(cost.energy / cost.priced, currency));
+        let unpriced = (cost.unpriced > 0.0).then(|| texts.unpriced(cost.unpriced));
+        Some(Self { amount, versus, co2, price, unpriced })
     }
 }
 

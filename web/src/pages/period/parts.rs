@@ -82,14 +82,15 @@ pub(super) fn bars_of(frame: &Frame, history: &History, site: &LedgerReader) -> 
             tick: (kind != Some(PeriodKind::Month) || index % 2 == 0 || index % every == 0)
                 .then(|| (tick, index % every == 0)),
         });
-        if !there && part.other.is_none() {
+        if !there && part.other.is_none() && part.price.is_none() {
             continue;
         }
         let mean_rate = part.sum.mean_rate().map_or("–".to_owned(), |rate| texts.number(rate, 0));
         let cost = part.cost.filter(|_| part.sum.is_known());
-        let cost = cost.map(|cost| texts.amount(cost.total(), site.currency()));
+        let cost = cost.and_then(|cost| cost.known_total()).map(|cost| texts.amount(cost, site.currency()));
+        let price = part.price.map(|price| texts.number(price, 4));
         let other = part.other.as_ref().map(shown);
-        rows.push(Row { href, label, quantity: shown(&part.sum), cost, other, mean_rate });
+        rows.push(Row { href, label, quantity: shown(&part.sum), cost, price, other, mean_rate });
     }
     (bars::svg("parts", &drawn, &|quantity| on_scale(quantity, unit, texts)), rows)
 }
@@ -102,6 +103,7 @@ pub(super) fn top(frame: &Frame, history: &History, zone: &TimeZone) -> Vec<Row>
         label: frame.texts.title(day, zone),
         quantity: frame.texts.number(sum.counted(), 2),
         cost: None,
+        price: None,
         other: None,
         mean_rate: String::new(),
     };

@@ -1,0 +1,68 @@
+//! The highest quarter of an hour: with its time on pages and for programs, and what it costs.
+#![allow(clippy::unwrap_used)]
+
+mod site;
+
+use std::collections::BTreeMap;
+
+use meter_messages::Minute;
+use site::{Site, berlin, pulses, record};
+use tempfile::TempDir;
+
+/// The highest quarter between two times, the first of those: where it begins, and its kW.
+fn highest(minutes: &[Minute], from: &str, to: &str) -> (Minute, f64) {
+    let mut quarters = BTreeMap::<i64, u32>::new();
+    let span = site::minute(from)..site::minute(to);
+    for at in minutes.iter().filter(|at| span.contains(at)) {
+        *quarters.entry(at.epoch_minutes() / 15).or_default() += pulses(*at);
+    }
+    let most = *quarters.values().max().unwrap();
+    let (first, _) = quarters.iter().find(|(_, count)| **count == most).unwrap();
+    (Minute::nearest(first * 15), f64::from(most) / 250.0)
+}
+
+#[test]
+fn it_is_shown_with_its_time_and_priced_by_the_month() {
+    let dir = TempDir::new().unwrap();
+    let minutes = record(dir.path(), "Haus");
+    let tariff = "[[tariff]]\nprice_per_kwh = 0.3\ncapacity_price_per_month = 4\nvat_percent = 25\n";
+    let site = Site::at_cost(dir, 1, tariff);
+    let (start, kw) = highest(&minutes, "2025-09-30T22:00:00Z", "2025-10-31T23:00:00Z");
+    let local = start.timestamp().to_zoned_datetime(berlin());
+    let page = site.get("/m/hq/main/month/2025-10?lang=en").text();
+    let (_, shown) = page.split_once("id=\"highest-quarter\">").unwrap();
+    let shown = shown.split('<').next().unwrap();
+    let watts = format!("{:.0}", kw * 1000.0);
+    let watts = format!("{},{}", &watts[..watts.len() - 3], &watts[watts.len() - 3..]);
+    let at = local.strftime("%-d %b %Y, %H:%M");
+    assert_eq!(shown, format!("Highest quarter-hour: {watts} W, {at}"));
+
+    // Each day of the month pays the same for it; what October costs has all of it.
+    let rows = |step: &str| {
+        let asked = format!("from=2025-10-20&to=2025-11-01&step={step}");
+        let data = site.json(&format!("/api/v1/meters/hq/main/energy.json?{asked}"));
+        data["rows"].as_array().unwrap().clone()
+    };
+    let (days, month) = (rows("day"), rows("month"));
+    let capacity = |row: &serde_json::Value| row["capacity"].as_f64().unwrap();
+    let whole = 4.0 * kw * 1.25;
+    assert!((capacity(&month[0]) - whole).abs() < 1e-5, "{whole}: {month:?}");
+    for day in &days {
+        let hours = if day["local"].as_str().unwrap().starts_with("2025-10-26") { 25.0 } else { 24.0 };
+        assert!((capacity(day) - whole * hours / 745.0).abs() < 1e-5, "{day}");
+    }
+    let kwh = month[0]["kwh"].as_f64().unwrap();
+    assert!((month[0]["cost"].as_f64().unwrap() - whole - kwh * 0.375).abs() < 1e-4, "{month:?}");
+
+    // This month's so far.
+    let state = site.json("/api/v1/meters/hq/main");
+    let said = &state["month_highest_quarter"];
+    let today = daemon_runtime::now().to_zoned_datetime(berlin());
+    let first = today.date().first_of_month().to_zoned_datetime(berlin()).unwrap().timestamp();
+    let first = Minute::containing(first.as_second()).unwrap();
+    if minutes.last().is_some_and(|last| *last >= first) {
+        let (start, kw) = highest(&minutes, &first.to_string(), "2099-01-01T00:00:00Z");
+        assert_eq!(said["start"].as_str().unwrap(), start.to_string());
+        assert!((said["mean_w"].as_f64().unwrap() - kw * 1000.0).abs() < 1e-6, "{said}");
+    }
+}
