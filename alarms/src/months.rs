@@ -76,7 +76,7 @@ impl Months {
         if known.is_empty() {
             return Ok(());
         }
-        let meters: Vec<String> = self.watch.meters().iter().map(Meter::to_string).collect();
+        let meters: Vec<String> = self.watch.meters().iter().map(ToString::to_string).collect();
         let said = meters.iter().map(|meter| ("[[alarm]] meter", meter.as_str()));
         let unknown = unknown_names(said, &known);
         for new in unknown.iter().filter(|unknown| !self.unknown.contains(unknown)) {

@@ -304,7 +304,8 @@ fn a_second_reckoning_agrees_with_every_form() {
     let page = http_get(web, "/s/home?lang=de").1;
     assert!(page.contains("Bilanz home") && page.contains("Autarkie"), "{page}");
     // The one next door is known to be away.
-    assert_eq!(house.json("/api/v1/meters/next-door/main")["online"], false);
+    let status = http_get(web, "/status?lang=en").1;
+    assert!(status.contains("next-door/main · offline") && status.contains("home/main · online"), "{status}");
     running.signal(Signal::TERM);
     assert!(running.wait(Duration::from_secs(60)).success(), "{}", running.log());
 }

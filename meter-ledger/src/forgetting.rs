@@ -10,12 +10,14 @@ use crate::error::{damaged, if_readable};
 use crate::{Batch, Ledger, LedgerError, rows};
 
 /// What belongs to a meter, in an order in which it can be deleted. The last one is the meter itself.
-const OF_METER: [&str; 10] = [
+const OF_METER: [&str; 12] = [
     "DELETE FROM correction WHERE meter = ?1",
     "DELETE FROM reading WHERE meter = ?1",
     "DELETE FROM given_up WHERE meter = ?1",
     "DELETE FROM aside WHERE meter = ?1",
     "DELETE FROM minute WHERE meter = ?1",
+    "DELETE FROM pulse_times WHERE meter = ?1",
+    "DELETE FROM day_pulse_times WHERE meter = ?1",
     "DELETE FROM quarters WHERE meter = ?1",
     "DELETE FROM day WHERE meter = ?1",
     "DELETE FROM constant WHERE meter = ?1",

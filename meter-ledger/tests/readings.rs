@@ -195,9 +195,15 @@ fn a_ledger_of_the_second_format_gets_a_place_for_readings() {
          DROP TABLE aside;
          DROP TABLE aside_of_site;
          DROP TABLE correction;
+         DROP TABLE pulse_times;
+         DROP TABLE day_pulse_times;
+         DROP TABLE price;
+         DROP TABLE price_series;
          DROP TABLE forgotten;
          DROP TABLE reading;
          ALTER TABLE meter DROP COLUMN medium;
+         ALTER TABLE meter DROP COLUMN measures;
+         ALTER TABLE meter DROP COLUMN part_of;
          UPDATE meter SET constant_millionths = constant_millionths / 1000000;
          UPDATE constant SET millionths = millionths / 1000000;
          ALTER TABLE meter RENAME COLUMN constant_millionths TO pulses_per_kwh;

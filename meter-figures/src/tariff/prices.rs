@@ -159,8 +159,7 @@ impl<'site> Prices<'site> {
         let (fee, capacity) = (day.fee_per_minute * minutes, day.capacity_per_minute * minutes);
         let quantity = sum.counted();
         if let Some(follows) = &tariff.day_price {
-            let (on_top, priced) =
-                (self.price(span.start, tariff), day_prices.priced);
+            let (on_top, priced) = (self.price(span.start, tariff), day_prices.priced);
             bill.unpriced += day_prices.unpriced;
             bill.add((BillItem::AtDayPrices, None), of, (priced, day_prices.amount * follows.factor));
             if on_top != 0.0 {

@@ -90,7 +90,8 @@ impl SiteTariffs {
         let names_it = |scope: &Scope| matches!(scope, Scope::Meter(one) if one == meter);
         let its = self.tariffs.iter().filter(|tariff| tariff.medium == medium && names_it(&tariff.scope));
         let its = its.map(|tariff| (tariff.clone(), true)).collect();
-        Tariffs::new(&self.currency, its, self.holidays.clone())
+        let day_prices = self.letters.map(|letters| (meter.site.clone(), letters));
+        Tariffs::new(&self.currency, its, self.holidays.clone(), day_prices)
     }
 
     /// Whether a base fee depends on which meter of its site is the first.

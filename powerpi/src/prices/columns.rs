@@ -33,7 +33,9 @@ impl Columns {
             place.with_context(|| format!("no column is called \"{name}\"; there are {all}"))
         };
         let is_time = |column: &usize| mostly(table, *column, |text| When::parse(text).is_some());
-        let is_price = |column: &usize| mostly(table, *column, |text| number(text).is_some());
+        // A date like 01.01.2026 could be a number, too.
+        let is_price =
+            |column: &usize| !is_time(column) && mostly(table, *column, |text| number(text).is_some());
         let columns = || 0..table.names.len();
         let time = match time {
             Some(name) => Some(named(name)?),

@@ -50,7 +50,8 @@ impl LedgerFile {
         connection.set_prepared_statement_cache_capacity(64);
         connection.pragma_update(None, "foreign_keys", false)?;
         connection.pragma_update(None, "synchronous", "off")?;
-        let tables = "SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name";
+        let tables =
+            "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite%' ORDER BY name";
         let tables =
             connection.prepare(tables)?.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
         Ok(Self { ledger, connection, tables, _folder: folder })

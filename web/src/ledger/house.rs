@@ -178,7 +178,8 @@ impl RecordedHouse {
             let read = within(read, span);
             // Before its first month a meter has cost no fee.
             let first = Period::containing(PeriodKind::Month, reach.start, zone).span.start;
-            let (Some(begin), Some(last)) = (read.first().filter(|hour| hour.span.start >= first), read.last())
+            let (Some(begin), Some(last)) =
+                (read.first().filter(|hour| hour.span.start >= first), read.last())
             else {
                 continue;
             };
@@ -274,7 +275,7 @@ impl HouseFigures {
     /// What a meter's quantity costs.
     pub(crate) fn cost_of(&self, place: usize) -> Option<f64> {
         let known = self.sums.of_meters.get(place)?.is_known();
-        Some(self.costs.get(place).copied().flatten().filter(|_| known)?.total())
+        self.costs.get(place).copied().flatten().filter(|_| known)?.known_total()
     }
 
     /// What all that is used of a medium costs: of meters that are no others' part.
