@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
 use std::process::Command;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use meter_messages::Minute;
 
@@ -55,11 +55,18 @@ pub fn rrd_minutes(file: &Path, from: Minute, to: Minute) -> Vec<(Minute, u32)> 
     if !file.is_file() {
         return Vec::new();
     }
-    let out = Command::new("rrdtool")
-        .args(["fetch", &file.display().to_string(), "AVERAGE"])
-        .args(["--start", &from.start().to_string(), "--end", &(to.start() - 1).to_string()])
-        .output()
-        .expect("rrdtool; it is in Debian's rrdtool");
+    let mut fetch = Command::new("rrdtool");
+    fetch.args(["fetch", &file.display().to_string(), "AVERAGE"]);
+    fetch.args(["--start", &from.start().to_string(), "--end", &(to.start() - 1).to_string()]);
+    let mut out = fetch.output().expect("rrdtool; it is in Debian's rrdtool");
+    // It does not wait for a writer, who holds the file for a moment.
+    let began = Instant::now();
+    while String::from_utf8_lossy(&out.stderr).contains("could not lock RRD")
+        && began.elapsed() < Duration::from_secs(60)
+    {
+        std::thread::sleep(Duration::from_millis(20));
+        out = fetch.output().unwrap();
+    }
     assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
     let rows = String::from_utf8(out.stdout).unwrap();
     rows.lines()
