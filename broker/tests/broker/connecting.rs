@@ -146,7 +146,10 @@ fn the_limit_of_open_files_is_raised_to_what_connections_need() {
     let mut shell = Command::new("sh");
     shell.args(["-c", r#"ulimit -S -n 128 && exec "$0" "$@""#, PROGRAM]);
     let _broker = home.start_by(shell);
-    let mut clients: Vec<_> = (0..200).map(|number| home.client(&format!("client {number}"))).collect();
+    // However long it takes until all are there, none of them has to say anything before.
+    let connect = |number| Connect { keep_alive: 0, ..Connect::new(format!("client {number}")) };
+    let mut clients: Vec<_> =
+        (0..200).map(|number| Client::connect(home.address, connect(number)).0).collect();
     clients.iter_mut().for_each(Client::ping);
 }
 
