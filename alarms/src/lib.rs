@@ -79,6 +79,7 @@ struct Checked {
     zone: TimeZone,
     email: Option<Email>,
     webhook: Option<Webhook>,
+    record: Record,
 }
 
 impl Checked {
@@ -89,15 +90,15 @@ impl Checked {
             zone: settings.zone()?,
             email: settings.email.as_ref().map(Email::new).transpose()?,
             webhook: settings.webhook.as_ref().map(Webhook::new).transpose()?,
+            record: Record::read(&settings.state_file)?,
         })
     }
 }
 
 /// Watches until `shutdown`, by the same settings.
 async fn watch(settings: Settings, shutdown: CancellationToken) -> anyhow::Result<()> {
-    let Checked { alarms, zone, email, webhook } = Checked::new(&settings)?;
+    let Checked { alarms, zone, email, webhook, record } = Checked::new(&settings)?;
     settings.mqtt.warn_of_openings();
-    let record = Record::read(&settings.state_file)?;
     // If it cannot be written, better fail now than at the first alarm.
     record.write(&settings.state_file)?;
     if alarms.is_empty() {
