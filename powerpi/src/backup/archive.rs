@@ -54,11 +54,11 @@ impl<W: Write> Write for Hashing<W> {
 }
 
 /// Writes a backup; `open` opens each of its files. It is on disk when this returns.
-pub(super) fn write(
+pub(super) fn write<'read>(
     to: File,
     contents: &Contents,
     bar: &ProgressBar,
-    open: impl Fn(&BackedUp) -> anyhow::Result<File>,
+    open: impl Fn(&BackedUp) -> anyhow::Result<Box<dyn Read + 'read>>,
 ) -> anyhow::Result<()> {
     let mut archive = Builder::new(GzEncoder::new(BufWriter::new(to), Compression::fast()));
     let head = serde_json::to_vec_pretty(&contents.to_json())?;

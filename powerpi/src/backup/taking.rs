@@ -1,6 +1,8 @@
 //! `powerpi backup`.
 
+use std::collections::HashMap;
 use std::fs::{DirBuilder, File, OpenOptions};
+use std::io::Read;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
@@ -44,21 +46,30 @@ pub(crate) fn backup(options: &BackupOptions) -> anyhow::Result<()> {
     let ledger = server.ledger();
     Ledger::open_read_only(&server.here(&ledger))?.copy_to(&copy).context("copying the ledger")?;
 
-    let open = |path: &str| {
-        let path = if path == ledger { copy.clone() } else { server.here(path) };
-        File::open(&path).with_context(|| format!("reading {}", path.display()))
-    };
     let names = ["etc/passwd", "etc/group"].map(|file| Names::read(&options.root.join(file)));
-    let paths = std::iter::once(ledger.clone()).chain(server.small_files());
-    let files =
-        paths.map(|path| backed_up(path, &server, &names, open)).collect::<anyhow::Result<Vec<_>>>()?;
+    let of_ledger = archive::sha256(File::open(&copy)?).context("reading the copy of the ledger")?;
+    let mut files = vec![backed_up(ledger, of_ledger, &server, &names)?];
+    // Read once: a file that is replaced meanwhile would not agree with its checksum.
+    let mut small = HashMap::new();
+    for path in server.small_files() {
+        let here = server.here(&path);
+        let bytes = std::fs::read(&here).with_context(|| format!("reading {}", here.display()))?;
+        files.push(backed_up(path.clone(), archive::sha256(bytes.as_slice())?, &server, &names)?);
+        small.insert(path, bytes);
+    }
+    let open = |file: &BackedUp| -> anyhow::Result<Box<dyn Read + '_>> {
+        Ok(match small.get(&file.path) {
+            Some(bytes) => Box::new(bytes.as_slice()),
+            None => Box::new(File::open(&copy).context("reading the copy of the ledger")?),
+        })
+    };
     let taken = daemon_runtime::now();
     let contents = Contents { taken, powerpi: env!("CARGO_PKG_VERSION").into(), files };
 
     let part = work.join("backup");
     let to = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&part)?;
     let bar = bar(contents.files.iter().map(|file| file.bytes).sum(), "packing");
-    archive::write(to, &contents, &bar, |file| open(&file.path))?;
+    archive::write(to, &contents, &bar, open)?;
     bar.finish_and_clear();
     let name = options.to.join(format!("{}{}{}", NAME.0, taken.strftime("%Y%m%dT%H%M%SZ"), NAME.1));
     std::fs::rename(&part, &name).with_context(|| format!("writing {}", name.display()))?;
@@ -86,13 +97,12 @@ fn work_in(folder: &Path) -> anyhow::Result<(PathBuf, File)> {
 
 fn backed_up(
     path: String,
+    (sha256, bytes): (String, u64),
     server: &Server,
     [users, groups]: &[Names; 2],
-    open: impl Fn(&str) -> anyhow::Result<File>,
 ) -> anyhow::Result<BackedUp> {
-    let (sha256, bytes) = archive::sha256(open(&path)?).with_context(|| format!("reading {path}"))?;
     // Of the ledger, too, and not of its copy.
-    let data = server.here(&path).metadata()?;
+    let data = server.here(&path).metadata().with_context(|| format!("reading {path}"))?;
     let (owner, group) = (users.name(data.uid()), groups.name(data.gid()));
     Ok(BackedUp { path, bytes, sha256, mode: data.mode() & 0o777, owner, group })
 }
