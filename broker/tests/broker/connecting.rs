@@ -143,6 +143,8 @@ fn connections_are_limited() {
 #[test]
 fn the_limit_of_open_files_is_raised_to_what_connections_need() {
     let home = Home::new();
+    // A machine that stands still for a while must not cost a client its connection.
+    home.write(&format!("connect_timeout_s = 3600\n[store]\npath = '{}'\n", home.store().display()));
     let mut shell = Command::new("sh");
     shell.args(["-c", r#"ulimit -S -n 128 && exec "$0" "$@""#, PROGRAM]);
     let _broker = home.start_by(shell);

@@ -140,6 +140,18 @@ impl Home {
     }
 }
 
+impl Drop for Home {
+    /// A test that fails says what the broker has said.
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let log = std::fs::read_to_string(self.path().join("log")).unwrap_or_default();
+            let last: Vec<_> = log.lines().rev().take(20).collect();
+            let last: Vec<_> = last.into_iter().rev().collect();
+            eprintln!("the broker's last lines:\n{}", last.join("\n"));
+        }
+    }
+}
+
 /// The running program; killed if it still runs at the end.
 pub(crate) struct Running {
     child: Child,
