@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use broker_users::{PasswordHash, Role, UsersFile};
-use rustix::net::{AddressFamily, SocketType};
+use rustix::net::{AddressFamily, SocketFlags, SocketType};
 use site::program::Server;
 use site::{Answer, Site, meter, record_meter};
 use tempfile::TempDir;
@@ -213,7 +213,9 @@ fn ask_from(host: &str, to: SocketAddr, header: &Header) -> String {
 }
 
 fn request_from(host: &str, to: SocketAddr, (name, value): &Header) -> TcpStream {
-    let socket = rustix::net::socket(AddressFamily::INET, SocketType::STREAM, None).unwrap();
+    let socket =
+        rustix::net::socket_with(AddressFamily::INET, SocketType::STREAM, SocketFlags::CLOEXEC, None)
+            .unwrap();
     rustix::net::bind(&socket, &format!("{host}:0").parse::<SocketAddr>().unwrap()).unwrap();
     rustix::net::connect(&socket, &to).unwrap();
     let mut stream = TcpStream::from(socket);

@@ -11,7 +11,7 @@ use rumqttc::mqttbytes::{Error, QoS};
 use rumqttc::{
     ConnAck, Connect, ConnectReturnCode, Packet, PubAck, Publish, SubAck, Subscribe, SubscribeReasonCode,
 };
-use rustix::net::{AddressFamily, SocketType};
+use rustix::net::{AddressFamily, SocketFlags, SocketType};
 use tokio_util::sync::CancellationToken;
 
 /// How long an expected packet may take: it only keeps a test from hanging.
@@ -263,9 +263,11 @@ impl Client {
     }
 }
 
-/// A connection from another address of this machine.
+/// A connection from another address of this machine. No program that another test starts inherits it.
 pub(crate) fn dial_from(from: impl Into<Ipv4Addr>, to: SocketAddr) -> TcpStream {
-    let socket = rustix::net::socket(AddressFamily::INET, SocketType::STREAM, None).unwrap();
+    let socket =
+        rustix::net::socket_with(AddressFamily::INET, SocketType::STREAM, SocketFlags::CLOEXEC, None)
+            .unwrap();
     rustix::net::bind(&socket, &SocketAddr::from((from.into(), 0))).unwrap();
     rustix::net::connect(&socket, &to).unwrap();
     TcpStream::from(socket)
