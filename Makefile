@@ -10,21 +10,25 @@ demo: ## Builds PowerPi and runs it on this machine with a simulated household
 	cargo build --release --locked --bins
 	target/release/powerpi demo $(DEMO)
 
+# With the features that tests ask of dependencies, as everything that follows has them: otherwise tokio and
+# all that builds upon it would be built, and checked for the documentation, once more. An example is named
+# because cargo looks at those features only then.
+BUILT_FOR_TESTS = cargo build --workspace --lib --bins --tests --locked
+DOCUMENTED = --lib $(foreach program,broker recorder web alarms,--bin powerpi-$(program)) --bin powerpi --example screenshots
+
 test: ## Checks everything: format, lints, docs, unit, property and end-to-end tests
 	deploy/install-packages.sh build test gpio
-	end-to-end/gpio/build-kernel.sh > /dev/null
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
-	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --document-private-items --locked --quiet
-	cargo build --workspace --locked
+	RUSTDOCFLAGS="-D warnings" cargo doc --workspace $(DOCUMENTED) --no-deps --document-private-items --locked --quiet
+	$(BUILT_FOR_TESTS)
 	deploy/run-tests.sh
 
 RUNS ?= 3
 test-beside-load: ## Runs all tests three times beside a load of 4 processes (RUNS=3)
 	deploy/install-packages.sh build test gpio
 	end-to-end/gpio/build-kernel.sh > /dev/null
-	cargo build --workspace --locked
-	cargo test --workspace --locked --tests --no-run
+	$(BUILT_FOR_TESTS)
 	end-to-end/beside-load.sh $(RUNS)
 
 test-gpio: ## Counts real pulses in a real Linux kernel (User-mode Linux with gpio-sim)

@@ -27,7 +27,8 @@ if [ ${#missing[@]} -gt 0 ]; then
     echo "  apt-get install --no-install-recommends busybox-static sqlite3 rrdtool util-linux" >&2
     exit 1
 fi
-kernel=$("$here/build-kernel.sh")
+# Beside other tests, which are not to wait for it.
+kernel=$(nice "$here/build-kernel.sh")
 if [ -z "${BIN:-}" ]; then
     (cd "$workspace" && cargo build -q -p pi-publisher -p powerpi-broker -p powerpi-recorder)
     target=$(cd "$workspace" && cargo metadata --format-version 1 --no-deps | sed 's/.*"target_directory":"\([^"]*\)".*/\1/')

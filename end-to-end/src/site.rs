@@ -1,6 +1,8 @@
 //! A site: a folder, ports, and settings for the four programs.
 
 use std::net::TcpListener;
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::net::{SocketAddr as UnixAddress, UnixListener};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
@@ -137,15 +139,19 @@ impl Site {
     }
 }
 
-/// A TCP port of 127.0.0.1 that nobody uses at this moment.
+/// A TCP port of 127.0.0.1 that nobody uses, and no other test gets.
 pub fn free_port() -> u16 {
-    // Below the range from which the kernel takes ports for connections, and no two
-    // of one process alike: what is free now has to be free a moment later.
+    // Below the range from which the kernel takes ports for connections. What is free now has to
+    // be free a moment later, also from tests that run beside this one: each port has a name among
+    // the sockets of the same network, which is held until this process ends.
     static NEXT: AtomicU16 = AtomicU16::new(0);
     let first = (std::process::id() % 1000) as u16 * 11;
     loop {
         let port = 20_000 + (first + NEXT.fetch_add(1, Ordering::Relaxed)) % 12_000;
+        let name = UnixAddress::from_abstract_name(format!("powerpi-test-port-{port}")).unwrap();
+        let Ok(held) = UnixListener::bind_addr(&name) else { continue };
         if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            std::mem::forget(held);
             return port;
         }
     }

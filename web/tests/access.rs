@@ -4,7 +4,7 @@
 mod site;
 
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -13,7 +13,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use broker_users::{PasswordHash, Role, UsersFile};
 use rustix::net::{AddressFamily, SocketFlags, SocketType};
-use site::program::Server;
+use site::program::{Server, free_port};
 use site::{Answer, Site, meter, record_meter};
 use tempfile::TempDir;
 
@@ -371,7 +371,7 @@ fn status(address: SocketAddr, path: &str, header: &Header) -> u16 {
 #[test]
 fn sighup_reads_users_again_and_ends_what_they_watch() {
     let dir = two_meters();
-    let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let address = SocketAddr::from(([127, 0, 0, 1], free_port()));
     let settings = |more: &str| {
         let text = format!(
             "listen = '{address}'\nledger = 'ledger.sqlite'\nrrd_dir = 'rrd'\n[access]\nusers = 'users.toml'\n\
@@ -419,7 +419,7 @@ fn sighup_reads_users_again_and_ends_what_they_watch() {
 #[test]
 fn sighup_reads_all_settings_again_and_a_wrong_one_changes_nothing() {
     let dir = two_meters();
-    let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let address = SocketAddr::from(([127, 0, 0, 1], free_port()));
     let settings = |more: &str| {
         let text = format!(
             "listen = '{address}'\nledger = 'ledger.sqlite'\nrrd_dir = 'rrd'\n{more}\n[mqtt]\nport = 1\n"

@@ -1,7 +1,7 @@
 //! Another broker that carries messages both ways: Debian's mosquitto, with its default settings.
 
 use std::fs;
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -11,7 +11,7 @@ use rumqttc::{Packet, PubAck, PubComp, PubRec, PubRel};
 
 use crate::access::{access_settings, add_users, connect_as, password};
 use crate::common::{Client, TestBroker, bytes_of, qos1, qos2, text};
-use crate::program::Home;
+use crate::program::{Home, free_address};
 
 const PATIENCE: Duration = Duration::from_secs(60);
 const STATE: &str = "$SYS/broker/connection/here.attic/state";
@@ -24,7 +24,7 @@ struct Bridge {
 
 impl Bridge {
     fn start(home: &Home, more: &str) -> Bridge {
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let port = free_address().port();
         let path = home.path().join("mosquitto.conf");
         let settings = format!(
             "listener {port} 127.0.0.1\nallow_anonymous true\n\

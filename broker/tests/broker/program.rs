@@ -3,6 +3,8 @@
 use std::fs::File;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::net::{SocketAddr as UnixAddress, UnixListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU16, Ordering};
@@ -25,14 +27,19 @@ pub(crate) struct Home {
     health: SocketAddr,
 }
 
-/// Below the range from which the kernel takes ports for connections, and no two of one process
-/// alike: what is free now has to be free a moment later.
-fn free_address() -> SocketAddr {
+/// A port that nobody uses, and no other test gets.
+pub(crate) fn free_address() -> SocketAddr {
+    // Below the range from which the kernel takes ports for connections. What is free now has to
+    // be free a moment later, also from tests that run beside this one: each port has a name among
+    // the sockets of the same network, which is held until this process ends.
     static NEXT: AtomicU16 = AtomicU16::new(0);
     let first = (std::process::id() % 1000) as u16 * 11;
     loop {
         let port = 20_000 + (first + NEXT.fetch_add(1, Ordering::Relaxed)) % 12_000;
+        let name = UnixAddress::from_abstract_name(format!("powerpi-test-port-{port}")).unwrap();
+        let Ok(held) = UnixListener::bind_addr(&name) else { continue };
         if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            std::mem::forget(held);
             return SocketAddr::from(([127, 0, 0, 1], port));
         }
     }
