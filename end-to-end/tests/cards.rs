@@ -87,8 +87,8 @@ fn a_card_that_was_set_back_to_an_old_copy_loses_and_doubles_nothing() {
     let [broker, recorder] = _daemons;
     broker.stop();
     site.set_publisher("card", &meter(began, 110..200, 1000));
-    let publisher = site.start("pi-publisher");
     let before = counted(&card);
+    let publisher = site.start("pi-publisher");
     wait_until("the minutes are on the card", || counted(&card) >= before + 90);
     publisher.kill();
     let _broker = site.start("powerpi-broker");
