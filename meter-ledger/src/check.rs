@@ -159,7 +159,7 @@ impl Ledger {
     pub fn meters_to_check(&self) -> Result<Vec<MeterToCheck>, LedgerError> {
         let mut statement = self.connection.prepare(
             "SELECT id, site || '/' || meter, (SELECT count(*) FROM day WHERE day.meter = meter.id)
-             FROM meter ORDER BY site, meter.meter",
+             FROM meter WHERE moved_to IS NULL ORDER BY site, meter.meter",
         )?;
         let meters = statement.query_map([], |row| {
             let name: String = row.get(1)?;
@@ -257,7 +257,8 @@ fn is_twice(connection: &Connection, meter_row: i64, day: i64) -> Result<Option<
 fn has_outbox(connection: &Connection, meter_row: i64) -> Result<bool, LedgerError> {
     let mut statement = connection.prepare_cached(
         "SELECT EXISTS (SELECT 1 FROM meter JOIN outbox ON outbox.meter = meter.id AND outbox.name = meter.outbox
-                        WHERE meter.id = ?1)",
+                        WHERE meter.id = ?1)
+            OR EXISTS (SELECT 1 FROM meter WHERE moved_to = ?1)",
     )?;
     Ok(statement.query_row([meter_row], |row| row.get(0))?)
 }

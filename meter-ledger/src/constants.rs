@@ -64,6 +64,13 @@ pub(crate) fn newest(connection: &Connection, meter_row: i64) -> Result<Option<u
         .transpose()
 }
 
+/// Since when the newest constant of a meter applies.
+pub(crate) fn newest_from(connection: &Connection, meter_row: i64) -> Result<Option<i64>, rusqlite::Error> {
+    connection
+        .prepare_cached("SELECT max(from_minute) FROM constant WHERE meter = ?1")?
+        .query_row([meter_row], |row| row.get(0))
+}
+
 /// Stores that a constant applies from a minute on (0: from the beginning) and
 /// deletes what was stored about later minutes.
 pub(crate) fn set(

@@ -6,13 +6,11 @@ use jiff::Timestamp;
 use meter_messages::{MAX_COUNT, Meter, Minute};
 use rusqlite::{Connection, OptionalExtension, params};
 
-use crate::corrections::{COLUMNS, Correction, CorrectionKind, Corrections, Undone};
+use crate::corrections::{COLUMNS, MOST_OF_METER, Correction, CorrectionKind, Corrections, Undone};
 use crate::error::damaged;
 use crate::reading::epoch_minutes;
 use crate::{Batch, Ledger, LedgerError, RecordedMeter, rows};
 
-/// How many corrections of a meter may hold at a time: they are read with each of its pages.
-const MOST: usize = 1_000;
 
 /// The longest time of which the pulses are said, in minutes: its minutes are made one by one.
 const LONGEST: i64 = 366 * 24 * 60;
@@ -107,7 +105,8 @@ impl Batch<'_> {
         let row = self
             .transaction()
             .prepare_cached(
-                "SELECT id FROM meter WHERE site = ?1 AND meter = ?2 AND constant_millionths > 0",
+                "SELECT id FROM meter WHERE constant_millionths > 0
+                 AND id = (SELECT coalesce(moved_to, id) FROM meter WHERE site = ?1 AND meter = ?2)",
             )?
             .query_row(params![meter.site.as_str(), meter.meter.as_str()], |row| row.get::<_, i64>(0))
             .optional()?
@@ -119,7 +118,7 @@ impl Batch<'_> {
             let (from, to) = (Minute::nearest(other.span.start), Minute::nearest(other.span.end));
             return Err(CorrectingError::Overlaps { id: other.id, from, to });
         }
-        if known.len() >= MOST {
+        if known.len() >= MOST_OF_METER {
             return Err(CorrectingError::TooManyCorrections);
         }
         let id = insert(self.transaction(), row, new, now)?;

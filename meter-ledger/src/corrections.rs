@@ -22,6 +22,9 @@ use crate::error::damaged;
 /// The largest numerator and denominator of a factor.
 const MOST: u32 = 1_000_000;
 
+/// How many corrections of a meter may hold at a time: they are read with each of its pages.
+pub(crate) const MOST_OF_METER: usize = 1_000;
+
 /// What is said of a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CorrectionKind {

@@ -57,7 +57,8 @@ impl Batch<'_> {
         let transaction = self.transaction();
         let known: Option<(i64, String)> = transaction
             .prepare_cached(
-                "SELECT id, medium FROM meter WHERE site = ?1 AND meter = ?2 AND constant_millionths > 0",
+                "SELECT id, medium FROM meter WHERE constant_millionths > 0
+                 AND id = (SELECT coalesce(moved_to, id) FROM meter WHERE site = ?1 AND meter = ?2)",
             )?
             .query_row(params![meter.site.as_str(), meter.meter.as_str()], |row| {
                 Ok((row.get(0)?, row.get(1)?))
@@ -103,7 +104,7 @@ impl Batch<'_> {
             .transaction()
             .prepare_cached(
                 "DELETE FROM reading WHERE read_at = ?3
-                 AND meter = (SELECT id FROM meter WHERE site = ?1 AND meter = ?2)",
+                 AND meter = (SELECT coalesce(moved_to, id) FROM meter WHERE site = ?1 AND meter = ?2)",
             )?
             .execute(params![meter.site.as_str(), meter.meter.as_str(), taken_back.at.as_second()])?;
         Ok(if gone > 0 { TakingBack::Gone } else { TakingBack::NotThere })

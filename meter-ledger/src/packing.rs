@@ -45,10 +45,15 @@ impl NewestMinutes {
         let version =
             connection.prepare_cached("PRAGMA data_version")?.query_row([], |row| row.get::<_, i64>(0))?;
         if self.version.replace(version) != Some(version) {
-            self.of_meters.clear();
-            self.due.clear();
+            self.forget();
         }
         Ok(())
+    }
+
+    /// Forgets everything: what it remembers may be of other meters by now.
+    pub(crate) fn forget(&mut self) {
+        self.of_meters.clear();
+        self.due.clear();
     }
 
     /// Whether nothing is recorded of a meter in this minute or later, which need not be looked for then. From

@@ -64,6 +64,30 @@ pub(crate) fn pack(connection: &Connection, meter_row: i64, day: i64) -> Result<
     Ok(())
 }
 
+/// Gives those of a day to another meter, in rows. What that has of a minute stays.
+pub(crate) fn move_day(
+    connection: &Connection,
+    (from, to): (i64, i64),
+    day: i64,
+) -> Result<(), LedgerError> {
+    let of_day = minutes_of(day);
+    let packed = of_packed_day(connection, to, day)?;
+    for Times { minute, first_ms, last_ms } in read(connection, from, &of_day)? {
+        if packed.iter().all(|known| known.minute != minute) {
+            connection
+                .prepare_cached("INSERT OR IGNORE INTO pulse_times VALUES (?1, ?2, ?3, ?4)")?
+                .execute(params![to, minute, first_ms, last_ms])?;
+        }
+    }
+    connection
+        .prepare_cached("DELETE FROM pulse_times WHERE meter = ?1 AND minute >= ?2 AND minute < ?3")?
+        .execute(params![from, of_day.start, of_day.end])?;
+    connection
+        .prepare_cached("DELETE FROM day_pulse_times WHERE meter = ?1 AND day = ?2")?
+        .execute([from, day])?;
+    Ok(())
+}
+
 /// Those of a span of minutes since 1970, in order.
 pub(crate) fn read(
     connection: &Connection,

@@ -107,11 +107,12 @@ impl Ledger {
         Ok(names)
     }
 
-    /// One meter; `None` also before its `info` has come.
+    /// One meter, also by a name that it had before; `None` also before its `info` has come.
     pub fn meter(&self, meter: &Meter) -> Result<Option<RecordedMeter>, LedgerError> {
         let mut statement = self.connection.prepare_cached(
             "SELECT id, site, meter, name, constant_millionths, medium, measures, part_of FROM meter
-             WHERE site = ?1 AND meter = ?2 AND constant_millionths > 0",
+             WHERE id = (SELECT coalesce(moved_to, id) FROM meter WHERE site = ?1 AND meter = ?2)
+                 AND constant_millionths > 0",
         )?;
         statement
             .query_row(params![meter.site.as_str(), meter.meter.as_str()], |row| Ok(self.meter_of(row)))
@@ -255,6 +256,12 @@ impl Ledger {
         Ok(found)
     }
 
+    /// The meter that one is a part of, whose publisher may call it by a former name.
+    fn whole(&self, said: Option<Meter>) -> Result<Option<Meter>, LedgerError> {
+        let Some(said) = said else { return Ok(None) };
+        Ok(Some(self.name_now(&said)?.unwrap_or(said)))
+    }
+
     fn meter_of(&self, row: &Row<'_>) -> Result<RecordedMeter, LedgerError> {
         let text = |column: usize| row.get::<_, String>(column);
         let (id, constant): (i64, u64) = (row.get(0)?, row.get(4)?);
@@ -268,7 +275,7 @@ impl Ledger {
             name: foreign(&text(3)?).to_string(),
             medium: text(5)?.parse().map_err(damaged)?,
             constant: MeterConstant::from_millionths(constant).map_err(damaged)?,
-            relation: Relation { measures: said(row, 6)?, part_of: said(row, 7)? },
+            relation: Relation { measures: said(row, 6)?, part_of: self.whole(said(row, 7)?)? },
             constants: Constants::read(&self.connection, id)?,
             corrections: Corrections::read(&self.connection, id)?,
         })

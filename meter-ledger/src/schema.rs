@@ -27,6 +27,7 @@ pub(crate) static LEDGER: FileKind = FileKind {
         Step::Sql(FORMAT_11),
         Step::Sql(PULSE_TIMES),
         Step::Sql(DAY_PRICES),
+        Step::Sql(MOVED),
     ],
     patience: Duration::from_secs(5),
     exclusive: false,
@@ -284,4 +285,13 @@ const DAY_PRICES: &str = "
         said_ms    INTEGER NOT NULL,
         PRIMARY KEY (series, minute)
     ) STRICT, WITHOUT ROWID;
+";
+
+/// What format 14 has beyond format 13: names under which a meter went before, see `names`. Such a name is a row of `meter`,
+/// with the outboxes that send under it and nothing else; `moved_to` is the meter whose minutes these are. What is in
+/// `forgotten` with another name in `moved_to` has gone there.
+const MOVED: &str = "
+    ALTER TABLE meter ADD COLUMN moved_to INTEGER REFERENCES meter (id);
+    CREATE INDEX moved_meter ON meter (moved_to) WHERE moved_to IS NOT NULL;
+    ALTER TABLE forgotten ADD COLUMN moved_to TEXT;
 ";

@@ -4,6 +4,7 @@ use meter_messages::{Meter, Minute, OutboxId};
 use rusqlite::params;
 
 use crate::error::{damaged, if_readable};
+use crate::names::Name;
 use crate::{Batch, Ledger, LedgerError, OutboxMark, packing};
 
 /// What is known of such a meter.
@@ -18,7 +19,14 @@ pub struct UnheardMeter {
 impl Batch<'_> {
     /// Begins a meter that the ledger does not know with a minute's outbox. Until [`register`](Batch::register)
     /// its meter constant is 0, which no meter has, and it is none of [`Ledger::meters`].
+    ///
+    /// # Errors
+    /// [`LedgerError::TooManyOutboxes`] if it is the name of a meter that was renamed or merged, and that has had so many
+    /// others.
     pub fn begin_unheard(&mut self, meter: &Meter, outbox: &OutboxId) -> Result<OutboxMark, LedgerError> {
+        if self.is_of_moved(meter)? {
+            return self.outbox(meter, outbox)?.ok_or(LedgerError::TooManyOutboxes);
+        }
         let meter_row: i64 = self
             .transaction()
             .prepare_cached(
@@ -28,7 +36,7 @@ impl Batch<'_> {
             .query_row(params![meter.site.as_str(), meter.meter.as_str(), outbox.as_str()], |row| {
                 row.get(0)
             })?;
-        self.add_outbox(meter_row, outbox)
+        self.add_outbox(Name { row: meter_row, meter_row }, outbox)
     }
 }
 
@@ -37,7 +45,7 @@ impl Ledger {
     pub fn unheard_meters(&self) -> Result<Vec<UnheardMeter>, LedgerError> {
         let _state = self.one_state()?;
         let mut statement = self.connection.prepare_cached(
-            "SELECT id, site, meter FROM meter WHERE constant_millionths = 0 ORDER BY site, meter",
+            "SELECT id, site, meter FROM meter WHERE constant_millionths = 0 AND moved_to IS NULL ORDER BY site, meter",
         )?;
         let rows = statement.query_map([], |row| {
             Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?, row.get::<_, String>(2)?))

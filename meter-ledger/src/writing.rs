@@ -8,6 +8,7 @@ use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, 
 use crate::error::{damaged, if_readable};
 use crate::late_minutes::PackedDays;
 use crate::packing::NewestMinutes;
+use crate::names::{self, Name};
 use crate::{Ledger, LedgerError, OutboxMinute, constants, days, outbox_minute, packing, pulse_times, rows};
 
 /// The meter and outbox of a minute, and how far that outbox is recorded without
@@ -104,13 +105,16 @@ impl Batch<'_> {
         &self.transaction
     }
 
-    /// Stores a meter's `info` and its outbox.
+    /// Stores a meter's `info` and its outbox. One that comes under a name that the meter had before is of the meter, too.
     ///
     /// # Errors
     /// [`LedgerError::TooManyOutboxes`] if the meter has had so many others; then nothing is changed.
     pub fn register(&mut self, meter: &Meter, info: &Info) -> Result<OutboxMark, LedgerError> {
-        if self.meter_row(meter)?.is_some() && self.outbox(meter, &info.outbox)?.is_none() {
+        if names::find(&self.transaction, meter)?.is_some() && self.outbox(meter, &info.outbox)?.is_none() {
             return Err(LedgerError::TooManyOutboxes);
+        }
+        if self.is_of_moved(meter)? {
+            return self.register_moved(meter, info, true);
         }
         let meter_row: i64 = self
             .transaction
@@ -138,7 +142,12 @@ impl Batch<'_> {
             .prepare_cached("INSERT INTO outbox (meter, name) VALUES (?1, ?2) ON CONFLICT DO NOTHING")?
             .execute(params![meter_row, info.outbox.as_str()])?;
         self.note_constant(meter_row, info)?;
-        let outbox_marks = outbox_marks(&self.transaction, Some(meter_row))?;
+        self.current_mark(meter_row)
+    }
+
+    /// The mark of the outbox that a name's row fills now.
+    pub(crate) fn current_mark(&self, row: i64) -> Result<OutboxMark, LedgerError> {
+        let outbox_marks = outbox_marks(&self.transaction, Some(row))?;
         let mark = outbox_marks.into_iter().next().map(|(_, mark)| mark);
         Ok(mark.ok_or(rusqlite::Error::QueryReturnedNoRows)?)
     }
@@ -146,41 +155,39 @@ impl Batch<'_> {
     /// The outbox of a known meter under this name, and how far it is recorded; `None` if the meter is not
     /// known, or has had too many outboxes.
     pub fn outbox(&mut self, meter: &Meter, name: &OutboxId) -> Result<Option<OutboxMark>, LedgerError> {
-        let Some(meter_row) = self.meter_row(meter)? else { return Ok(None) };
-        if let Some(mark) = outbox_mark(&self.transaction, meter_row, name)? {
+        let Some(known) = names::find(&self.transaction, meter)? else { return Ok(None) };
+        if let Some(mark) = outbox_mark(&self.transaction, known, name)? {
             return Ok(Some(mark));
         }
         let had: u32 = self
             .transaction
             .prepare_cached("SELECT count(*) FROM outbox WHERE meter = ?1")?
-            .query_row([meter_row], |row| row.get(0))?;
+            .query_row([known.row], |row| row.get(0))?;
         if had >= MOST_OUTBOXES {
             return Ok(None);
         }
-        self.add_outbox(meter_row, name).map(Some)
+        self.add_outbox(known, name).map(Some)
     }
 
-    pub(crate) fn add_outbox(&mut self, meter_row: i64, name: &OutboxId) -> Result<OutboxMark, LedgerError> {
+    pub(crate) fn add_outbox(&mut self, known: Name, name: &OutboxId) -> Result<OutboxMark, LedgerError> {
         self.transaction
             .prepare_cached("INSERT INTO outbox (meter, name) VALUES (?1, ?2)")?
-            .execute(params![meter_row, name.as_str()])?;
+            .execute(params![known.row, name.as_str()])?;
         self.new_outboxes.insert(self.transaction.last_insert_rowid());
-        let mark = outbox_mark(&self.transaction, meter_row, name)?;
+        let mark = outbox_mark(&self.transaction, known, name)?;
         Ok(mark.ok_or(rusqlite::Error::QueryReturnedNoRows)?)
     }
 
-    fn meter_row(&self, meter: &Meter) -> Result<Option<i64>, LedgerError> {
-        let found = self
-            .transaction
-            .prepare_cached("SELECT id FROM meter WHERE site = ?1 AND meter = ?2")?
-            .query_row([meter.site.as_str(), meter.meter.as_str()], |row| row.get(0))
-            .optional()?;
-        Ok(found)
+    /// Forgets what is remembered of the minutes of meters, which have changed otherwise than minute by minute.
+    pub(crate) fn look_again(&mut self) -> Result<(), LedgerError> {
+        self.late.write(&self.transaction)?;
+        self.newest.forget();
+        Ok(())
     }
 
     /// A changed constant applies from when the publisher says, otherwise from after
     /// the newest recorded minute.
-    fn note_constant(&mut self, meter_row: i64, info: &Info) -> Result<(), LedgerError> {
+    pub(crate) fn note_constant(&mut self, meter_row: i64, info: &Info) -> Result<(), LedgerError> {
         let known = constants::newest(&self.transaction, meter_row)?;
         if known.is_none() {
             let first = info.history.first().map_or(info.constant, |first| first.constant);
@@ -304,7 +311,7 @@ fn outbox_marks(
     meter_row: Option<i64>,
 ) -> Result<Vec<(Meter, OutboxMark)>, LedgerError> {
     let mut statement = connection.prepare_cached(
-        "SELECT site, meter.meter, meter.id, outbox.id, outbox.name, mark_seq, mark_minute,
+        "SELECT site, meter.meter, coalesce(moved_to, meter.id), outbox.id, outbox.name, mark_seq, mark_minute,
                 outbox.set_back
          FROM meter JOIN outbox ON outbox.meter = meter.id AND outbox.name = meter.outbox
          WHERE ?1 IS NULL OR meter.id = ?1",
@@ -329,16 +336,16 @@ fn outbox_marks(
 /// One outbox of a meter.
 fn outbox_mark(
     connection: &Connection,
-    meter_row: i64,
+    known: Name,
     name: &OutboxId,
 ) -> Result<Option<OutboxMark>, LedgerError> {
     let mut statement = connection.prepare_cached(
         "SELECT id, mark_seq, mark_minute, set_back FROM outbox WHERE meter = ?1 AND name = ?2",
     )?;
-    let found = statement.query_row(params![meter_row, name.as_str()], |row| {
+    let found = statement.query_row(params![known.row, name.as_str()], |row| {
         let mark_minute: Option<i64> = row.get(2)?;
         Ok(OutboxMark {
-            meter_row,
+            meter_row: known.meter_row,
             outbox_row: row.get(0)?,
             outbox: name.clone(),
             mark_seq: row.get(1)?,
@@ -359,7 +366,7 @@ fn set_back_after(set_back: i64, mark_minute: Option<i64>) -> Option<Minute> {
 }
 
 /// What a minute is if it is one that is known.
-fn same(known: &OutboxMinute, row: &OutboxMinute) -> Option<Recording> {
+pub(crate) fn same(known: &OutboxMinute, row: &OutboxMinute) -> Option<Recording> {
     let counted = (known.pulses, known.watched_s) == (row.pulses, row.watched_s);
     if known.outbox == row.outbox {
         let kept = known.pulses;
@@ -375,7 +382,7 @@ fn same(known: &OutboxMinute, row: &OutboxMinute) -> Option<Recording> {
 }
 
 /// Whether two outboxes have watched more of a minute than it has, beyond what a change of publishers explains.
-fn is_counted_twice(known: &OutboxMinute, row: &OutboxMinute) -> bool {
+pub(crate) fn is_counted_twice(known: &OutboxMinute, row: &OutboxMinute) -> bool {
     known.outbox != row.outbox && u64::from(known.watched_s) + u64::from(row.watched_s) > WATCHED_TWICE_S
 }
 
