@@ -230,7 +230,7 @@ impl InForce {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Corrections {
     in_force: Arc<[InForce]>,
-    /// How often one was said or undone.
+    /// How often one was said or undone, and how many names lead to the meter.
     edition: u64,
 }
 
@@ -253,6 +253,9 @@ impl Corrections {
                 in_force.push(InForce::of(row)?);
             }
         }
+        // What was another meter's may be its own by now.
+        let former = "SELECT count(*) FROM meter WHERE moved_to = ?1";
+        edition += connection.prepare_cached(former)?.query_row([meter_row], |row| row.get::<_, u64>(0))?;
         Self::new(in_force, edition)
     }
 

@@ -9,6 +9,7 @@
 mod backup;
 mod between_pulses;
 mod check;
+mod compacting;
 mod constants;
 mod corrected;
 mod correcting;
@@ -49,6 +50,7 @@ use rusqlite::{Connection, Transaction};
 
 pub use backup::{CopyError, Unsound, check_copy, is_unused};
 pub use check::{Fault, FaultKind, MeterToCheck};
+pub use compacting::LedgerSize;
 pub use correcting::{CorrectingError, NewCorrection};
 pub use corrections::{Correction, CorrectionKind, Factor, FactorError, Undone};
 pub use day_prices::{DayPrice, NewPrices, Pricing};

@@ -145,6 +145,12 @@ impl Batch<'_> {
         self.current_mark(meter_row)
     }
 
+    /// The outbox that is filled under a name now, and how far it is recorded; `None` if nothing has come under it.
+    pub fn current(&self, meter: &Meter) -> Result<Option<OutboxMark>, LedgerError> {
+        let Some(known) = names::find(&self.transaction, meter)? else { return Ok(None) };
+        Ok(outbox_marks(&self.transaction, Some(known.row))?.into_iter().next().map(|(_, mark)| mark))
+    }
+
     /// The mark of the outbox that a name's row fills now.
     pub(crate) fn current_mark(&self, row: i64) -> Result<OutboxMark, LedgerError> {
         let outbox_marks = outbox_marks(&self.transaction, Some(row))?;

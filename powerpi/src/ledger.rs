@@ -1,8 +1,10 @@
 //! `powerpi ledger`: what is in the ledger, whether it is sound, and what people say of it. All of it while the recorder
 //! runs.
 
+mod compacting;
 mod forgetting;
 mod moments;
+mod moving;
 mod person;
 mod saying;
 mod show;
@@ -89,6 +91,16 @@ enum Command {
         #[command(flatten)]
         how: How,
     },
+    /// Gives a meter another name; its history goes along, and what still comes under the old name is its own
+    Rename(moving::Rename),
+    /// Puts two meters together whose minutes belong to one
+    Merge(moving::Merge),
+    /// Gives the room back that the ledger's file no longer needs
+    Compact {
+        /// Tells how much room that is at least, and changes nothing
+        #[arg(long)]
+        dry_run: bool,
+    },
     /// Deletes all that the ledger holds of a meter that is no more
     Forget(forgetting::Options),
 }
@@ -105,6 +117,9 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
         Command::Replace { saying, amount } => saying::replace(path, json, saying, amount),
         Command::Scale { saying, factor } => saying::scale(path, json, saying, *factor),
         Command::Corrections { meter, clock } => saying::list(path, json, meter.as_ref(), clock),
+        Command::Rename(options) => moving::rename(path, json, options),
+        Command::Merge(options) => moving::merge(path, json, options),
+        Command::Compact { dry_run } => compacting::run(path, json, *dry_run),
         Command::Forget(options) => forgetting::run(path, json, options),
         Command::Undo { number, reason, how } => saying::undo(path, json, *number, reason.as_deref(), how),
     }

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use daemon_runtime::{Alive, LogPace, OwnerThread, Shares};
 use flume::{Receiver, RecvTimeoutError, Sender};
-use meter_ledger::{Batch, Ledger, LedgerError};
+use meter_ledger::{Batch, Forgotten, Ledger, LedgerError};
 use meter_messages::{Mark, Meter, Minute, OutboxId, SiteId};
 use rumqttc::Publish;
 use tokio::sync::mpsc::UnboundedSender;
@@ -17,7 +17,7 @@ use crate::marks::{MarkOf, Marks};
 use crate::pictures::{self, Recorded};
 use crate::plausible_time::PlausibleTime;
 use crate::progress::Progress;
-use crate::tally::{MeterState, Tally};
+use crate::tally::{MeterState, Tally, progress_from};
 
 /// A commit takes at most so many messages.
 const LARGEST_BATCH: usize = 5000;
@@ -81,7 +81,7 @@ pub struct Bookkeeping {
     nonsense: u64,
     strangers: Strangers,
     marks: Marks,
-    /// The last meter that was forgotten, by its number.
+    /// The last meter that was forgotten, renamed or merged, by its number.
     forgotten: i64,
     /// What its marks say who it is.
     id: u32,
@@ -129,6 +129,7 @@ impl Bookkeeping {
         let forgotten = ledger.forgotten_after(0)?.last().map_or(0, |last| last.id);
         let (mut meters, mut shares) = (HashMap::new(), Shares::new(limits.max_meters));
         let mut outboxes = Shares::new(OUTBOXES_A_METER.saturating_mul(limits.max_meters));
+        let mut former = ledger.former_names()?;
         let unheard: HashSet<Meter> = ledger.unheard_meters()?.into_iter().map(|it| it.meter).collect();
         for (meter, mark) in ledger.outbox_marks()? {
             shares.hold(&meter.site);
@@ -138,6 +139,7 @@ impl Bookkeeping {
                 Ok((beyond, lost)) => {
                     let mut state = MeterState::new(Progress::new(mark, beyond, lost));
                     state.is_unheard = unheard.contains(&meter);
+                    state.now = former.remove(&meter);
                     meters.insert(meter, state);
                 }
                 Err(error) if error.is_of_rows() => {
@@ -230,10 +232,9 @@ impl Bookkeeping {
         }
         let mut batch = self.ledger.batch()?;
         // Rows of theirs may be those of others by now.
-        for forgotten in batch.forgotten_after(self.forgotten)? {
-            tracing::info!(meter = %forgotten.meter, "forgotten");
-            self.meters.remove(&forgotten.meter);
-            self.forgotten = forgotten.id;
+        let gone = batch.forgotten_after(self.forgotten)?;
+        if !gone.is_empty() {
+            self.forgotten = follow(&mut self.meters, &mut batch, &gone)?.unwrap_or(self.forgotten);
         }
         let shares = (&self.shares, &self.outboxes);
         let mut tally = Tally::new(&self.meters, shares, latest, self.connection, now);
@@ -338,6 +339,39 @@ impl Bookkeeping {
         others.append(&mut current);
         others
     }
+}
+
+/// Takes in what has become of meters that were forgotten, renamed or merged; returns the number of the last of them.
+fn follow(
+    meters: &mut HashMap<Meter, MeterState>,
+    batch: &mut Batch<'_>,
+    gone: &[Forgotten],
+) -> Result<Option<i64>, LedgerError> {
+    for gone in gone.iter().filter(|gone| gone.moved_to.is_none()) {
+        tracing::info!(meter = %gone.meter, "forgotten");
+        meters.remove(&gone.meter);
+    }
+    let has_moved = gone.iter().any(|gone| gone.moved_to.is_some());
+    let former = if has_moved { batch.former_names()? } else { HashMap::new() };
+    let moved = gone.iter().filter_map(|gone| Some([&gone.meter, gone.moved_to.as_ref()?]));
+    for [meter, now] in moved.clone() {
+        tracing::info!(%meter, %now, "renamed, or merged");
+    }
+    let names: HashSet<&Meter> = moved.flatten().chain(former.keys()).collect();
+    for name in names {
+        let Some(state) = meters.get_mut(name) else { continue };
+        match batch.current(name).and_then(|mark| mark.map(|mark| progress_from(batch, mark)).transpose()) {
+            Ok(Some(progress)) => state.move_to(progress, former.get(name).cloned()),
+            // Nothing has come under this name.
+            Ok(None) => _ = meters.remove(name),
+            Err(error) if error.is_of_rows() => {
+                tracing::error!(meter = %name, %error, "what the ledger holds of this meter is damaged; it is not recorded");
+                meters.remove(name);
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(gone.last().map(|gone| gone.id))
 }
 
 fn changed_shares(shares: Cow<'_, Shares<SiteId>>) -> Option<Shares<SiteId>> {

@@ -171,14 +171,24 @@ impl Pictures {
                 self.files.doubt(&meter);
             }
         }
+        for moved in self.ledger.forgotten_after(self.forgotten)? {
+            // What it is now is drawn from all that it has.
+            let Some(now) = moved.moved_to else { continue };
+            if self.files.is_there(&now) {
+                self.files.doubt(&now);
+            } else if self.is_called(&now)? {
+                self.begin(&now);
+            }
+        }
         self.forget()
     }
 
+    /// Deletes the files of names that are gone.
     fn forget(&mut self) -> anyhow::Result<()> {
         for forgotten in self.ledger.forgotten_after(self.forgotten)? {
             self.forgotten = forgotten.id;
             // It may have come again.
-            if self.ledger.meter(&forgotten.meter)?.is_some() {
+            if self.is_called(&forgotten.meter)? {
                 self.files.doubt(&forgotten.meter);
                 continue;
             }
@@ -192,6 +202,11 @@ impl Pictures {
             }
         }
         Ok(())
+    }
+
+    /// Whether there is a meter that is called so now.
+    fn is_called(&self, meter: &Meter) -> anyhow::Result<bool> {
+        Ok(self.ledger.meter(meter)?.is_some_and(|known| known.meter == *meter))
     }
 
     fn append(&mut self, meter: &Meter, mut minutes: Vec<(Minute, u32)>) {
@@ -238,7 +253,8 @@ impl Pictures {
 
     /// A new file from the ledger; none while the ledger has no minute for it.
     fn rebuilt(&self, meter: &Meter) -> anyhow::Result<Option<MeterDatabase>> {
-        let Some(known) = self.ledger.meter(meter)? else { return Ok(None) };
+        let known = self.ledger.meter(meter)?.filter(|known| known.meter == *meter);
+        let Some(known) = known else { return Ok(None) };
         let minutes = self.minutes(&known)?;
         let Some(&(first, _)) = minutes.first() else { return Ok(None) };
         std::fs::create_dir_all(&self.rrd_dir)?;

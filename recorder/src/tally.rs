@@ -66,6 +66,8 @@ pub(crate) struct MeterState {
     pub(crate) is_unheard: bool,
     /// The newest minute that two outboxes have counted.
     counted_twice: Option<Minute>,
+    /// What the meter is called now whose former name this is.
+    pub(crate) now: Option<Meter>,
 }
 
 /// For so long after a minute that was counted twice marks say so.
@@ -76,7 +78,14 @@ impl MeterState {
     pub(crate) fn new(progress: Progress) -> Self {
         let current = progress.mark.outbox.clone();
         let outboxes = HashMap::from([(current.clone(), progress)]);
-        Self { outboxes, current, info_received: None, is_unheard: false, counted_twice: None }
+        Self { outboxes, current, info_received: None, is_unheard: false, counted_twice: None, now: None }
+    }
+
+    /// The meter of a name that was renamed, or merged, or is no longer so: its rows are other ones by now.
+    pub(crate) fn move_to(&mut self, progress: Progress, now: Option<Meter>) {
+        self.current = progress.mark.outbox.clone();
+        self.outboxes = HashMap::from([(self.current.clone(), progress)]);
+        self.now = now;
     }
 
     /// Whether another outbox counts what the one of a mark does.
@@ -280,7 +289,7 @@ impl<'known> Tally<'known> {
             Some(_) => {}
             None => self.outboxes.to_mut().hold(&meter.site),
         }
-        let mark = batch.register(meter, info)?;
+        let mark = if retained { batch.register_retained(meter, info)? } else { batch.register(meter, info)? };
         let mark_of = (meter.clone(), info.outbox.clone());
         let state = match before {
             Some(before) => {
@@ -295,9 +304,13 @@ impl<'known> Tally<'known> {
                 before
             }
             None => {
-                tracing::info!(%meter, name = info.name, "a new meter");
                 self.needed.insert(mark_of.clone());
-                let state = MeterState::new(progress_from(batch, mark.clone())?);
+                let now = batch.name_now(meter)?;
+                match &now {
+                    Some(now) => tracing::info!(%meter, %now, "a former name of a meter"),
+                    None => tracing::info!(%meter, name = info.name, "a new meter"),
+                }
+                let state = MeterState { now, ..MeterState::new(progress_from(batch, mark.clone())?) };
                 self.changed.entry(meter.clone()).or_insert(state)
             }
         };
@@ -344,8 +357,9 @@ impl<'known> Tally<'known> {
         let mark = batch.begin_unheard(meter, outbox)?;
         tracing::info!(%meter, "a new meter, whose info has not come yet; asking for it");
         self.outboxes.to_mut().hold(&meter.site);
+        let now = batch.name_now(meter)?;
         let state =
-            MeterState { is_unheard: true, ..MeterState::new(Progress::new(mark, Vec::new(), Vec::new())) };
+            MeterState { is_unheard: true, now, ..MeterState::new(progress_from(batch, mark)?) };
         self.changed.insert(meter.clone(), state);
         Ok(Ok(()))
     }
@@ -365,6 +379,7 @@ impl<'known> Tally<'known> {
         let Some(state) = state(self.known, &mut self.changed, &meter) else {
             return Ok(Err(Ignored::NoInfoYet));
         };
+        let named = state.now.clone().unwrap_or_else(|| meter.clone());
         let says_outbox = outbox.is_some();
         let outbox = outbox.unwrap_or_else(|| state.current.clone());
         let progress = match state.outboxes.entry(outbox.clone()) {
@@ -392,7 +407,7 @@ impl<'known> Tally<'known> {
                 self.needed.insert((meter.clone(), outbox.clone()));
             }
         } else if self.latest.is_some_and(|latest| count.minute > latest) {
-            match batch.keep_aside(&meter, &progress.mark, &count)? {
+            match batch.keep_aside(&named, &progress.mark, &count)? {
                 KeepingAside::Kept => warn_of_the_future(&meter, &count),
                 KeepingAside::AlreadyKept => {}
                 // Its publisher keeps it: the mark does not cover it.
@@ -402,9 +417,9 @@ impl<'known> Tally<'known> {
             self.untold.insert((meter.clone(), outbox.clone()));
         } else {
             match batch.record_timed(&progress.mark, &count, times)? {
-                Recording::Recorded => pictures::add(&mut self.recorded, &meter, &count),
+                Recording::Recorded => pictures::add(&mut self.recorded, &named, &count),
                 Recording::CountedTwice => {
-                    pictures::add(&mut self.recorded, &meter, &count);
+                    pictures::add(&mut self.recorded, &named, &count);
                     state.counted_twice = state.counted_twice.max(Some(count.minute));
                     warn_of_rivals(&meter, &count);
                 }
@@ -446,7 +461,7 @@ impl MeterState {
 }
 
 /// How far an outbox is recorded, in the words of the ledger.
-fn progress_from(batch: &mut Batch<'_>, mark: OutboxMark) -> Result<Progress, LedgerError> {
+pub(crate) fn progress_from(batch: &mut Batch<'_>, mark: OutboxMark) -> Result<Progress, LedgerError> {
     let (beyond, lost) = (batch.beyond(&mark)?, batch.lost(&mark)?);
     Ok(Progress::new(mark, beyond, lost))
 }

@@ -110,13 +110,14 @@ impl Web {
     pub async fn serve(self, shutdown: CancellationToken) -> anyhow::Result<()> {
         let Self { settings, listener, current, lasting, .. } = self;
         let Lasting { access, live, mqtt } = lasting;
-        let listening = live::values::listen(live::values::session(&mqtt), live, shutdown.clone());
+        let following = live::former::follow(&current, &live, &shutdown);
+        let listening = live::values::listen(live::values::session(&mqtt), live.clone(), shutdown.clone());
         access.stop_with(shutdown.clone());
         let comparing = comparing::compare(&current, &shutdown);
         let proxies = Proxies { base_path: settings.base_path, trusted: settings.trusted_proxies };
         let site = current.clone();
         let serving = web_http::serve(listener, site, proxies, settings.max_connections, shutdown.clone());
-        tokio::join!(listening, serving, comparing);
+        tokio::join!(listening, serving, comparing, following);
         Ok(())
     }
 }

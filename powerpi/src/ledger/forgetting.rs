@@ -26,12 +26,26 @@ pub(crate) struct Options {
     dry_run: bool,
 }
 
+/// What the broker retains of a meter.
+pub(super) fn retained(meter: &Meter) -> [Topic; 3] {
+    [Topic::Info(meter.clone()), Topic::State(meter.clone()), Topic::Recorded(meter.clone())]
+}
+
+/// Says how an admin clears it.
+pub(super) fn say_retained(meter: &Meter) {
+    println!("What the broker still retains of {meter} is harmless; an admin deletes it by");
+    retained(meter).iter().for_each(|topic| println!("  mosquitto_pub -r -n -t {topic}"));
+}
+
 /// Forgets a meter, in one transaction; the recorder waits for it.
 pub(super) fn run(path: &Path, json: bool, options: &Options) -> anyhow::Result<()> {
     Ledger::open_read_only(path)?;
     let (Options { meter, by, dry_run }, now) = (options, daemon_runtime::now());
     let mut ledger = Ledger::open(path)?;
     let mut batch = ledger.batch()?;
+    if let Some(now) = batch.name_now(meter)? {
+        bail!("{meter} is a former name of {now}; name that, or rename it back");
+    }
     let forgotten = batch.forget(meter, by, now)?;
     let forgotten = forgotten.ok_or_else(|| CorrectingError::UnknownMeter(meter.clone()))?;
     let newest = forgotten.newest.map(|newest| newest.to_string());
@@ -45,7 +59,7 @@ pub(super) fn run(path: &Path, json: bool, options: &Options) -> anyhow::Result<
     if !dry_run {
         batch.commit().context("writing the ledger")?;
     }
-    let retained = [Topic::Info(meter.clone()), Topic::State(meter.clone()), Topic::Recorded(meter.clone())];
+    let retained = retained(meter);
     if json {
         let retained: Vec<String> = retained.iter().map(Topic::to_string).collect();
         println!(
@@ -63,8 +77,7 @@ pub(super) fn run(path: &Path, json: bool, options: &Options) -> anyhow::Result<
         ),
         false => {
             println!("{meter} ({}) is forgotten: {until}.", forgotten.name);
-            println!("What the broker still retains of it is harmless; an admin deletes it by");
-            retained.iter().for_each(|topic| println!("  mosquitto_pub -r -n -t {topic}"));
+            say_retained(meter);
         }
     }
     Ok(())

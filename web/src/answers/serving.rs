@@ -62,11 +62,26 @@ impl Site {
             return Ok(reply);
         }
         let _turn = asked.quota.turn().await;
+        if let Some(address) = self.address_now(&route, asked).await? {
+            return Ok(reply::see_other(&asked.frame().plain(&address)));
+        }
         // Somebody else may have asked for the same meanwhile.
         match self.kept.reply(&asked.key(), asked.headers) {
             Some(reply) => Ok(reply),
             None => self.route(route, asked).await,
         }
+    }
+
+    /// Where what is asked for is now, if its meter was renamed or merged into another.
+    async fn address_now(&self, route: &Route, asked: &Asked<'_>) -> Result<Option<String>, NoAnswer> {
+        let Some(meter) = route.meter().cloned() else { return Ok(None) };
+        let before = format!("/{meter}");
+        let Some(now) = self.ledger.ask(move |ledger| ledger.name_now(&meter)).await? else { return Ok(None) };
+        if !asked.visitor.may_see(&now) {
+            return Err(NoAnswer::LoginNeeded);
+        }
+        let address = asked.address.replacen(&before, &format!("/{now}"), 1);
+        Ok((address != asked.address).then_some(address))
     }
 
     async fn route(&self, route: Route, asked: &Asked<'_>) -> Result<Reply, NoAnswer> {

@@ -105,6 +105,8 @@ struct Heard {
     publishers: HashMap<Meter, PublisherInfo>,
     publisher_shares: Shares<SiteId>,
     broker: BrokerSays,
+    /// What meters are called now, by the names that they had before.
+    former: HashMap<Meter, Meter>,
 }
 
 /// What a meter's publisher says of itself.
@@ -137,6 +139,7 @@ impl Heard {
             publishers: HashMap::new(),
             publisher_shares: Shares::new(max_meters),
             broker: BrokerSays::default(),
+            former: HashMap::new(),
         }
     }
 
@@ -224,6 +227,24 @@ impl LiveValues {
         watched.unwrap_or_else(|| watch::Sender::new(News::default()).subscribe())
     }
 
+    /// Says what meters are called now, by the names that they had before: what comes under these is theirs.
+    pub(crate) fn rename(&self, former: HashMap<Meter, Meter>) {
+        let mut heard = self.heard();
+        for (before, now) in &former {
+            let said = heard.publishers.get(before).cloned();
+            if let (Some(said), false) = (said, heard.publishers.contains_key(now))
+                && let Some(publisher) = heard.publisher(now)
+            {
+                *publisher = said;
+            }
+        }
+        heard.former = former;
+    }
+
+    fn name_now(&self, meter: Meter) -> Meter {
+        self.heard().former.get(&meter).cloned().unwrap_or(meter)
+    }
+
     /// Whether the broker is there.
     pub(crate) fn is_connected(&self) -> bool {
         self.connected.load(Ordering::Relaxed)
@@ -256,22 +277,26 @@ impl LiveValues {
                 }
             }
             Ok(Topic::Live(meter)) => {
+                let meter = self.name_now(meter);
                 let live = Live::from_json(payload).ok();
                 self.take_value(&meter, live, |_known, _live| true);
             }
             Ok(Topic::State(meter)) => {
+                let meter = self.name_now(meter);
                 let state = State::from_json(payload).ok();
                 let live = state.map(Live::from);
                 // Retained: it may come after a newer live value.
                 self.take_value(&meter, live, |known, live| known.at <= live.at || is_of_the_future(known));
             }
             Ok(Topic::Info(meter)) => {
+                let meter = self.name_now(meter);
                 let info = Info::from_json(payload).ok();
                 if let (Some(info), Some(machine)) = (info, self.heard().publisher(&meter)) {
                     machine.info = Some(info);
                 }
             }
             Ok(Topic::Diag(meter)) => {
+                let meter = self.name_now(meter);
                 let diag = Diag::from_json(payload).ok();
                 if let (Some(diag), Some(machine)) = (diag, self.heard().publisher(&meter)) {
                     machine.diag = Some(diag);
