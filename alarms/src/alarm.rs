@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use site_settings::Condition;
 
-use crate::condition::{Condition, Verdict};
+use crate::condition::{Verdict, Watched};
 
 /// An alarm's state. It is kept over restarts.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]

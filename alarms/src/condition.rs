@@ -1,9 +1,10 @@
-//! What an alarm watches, and whether its condition is met: pure.
+//! Whether the condition of an alarm is met: pure.
 
 use std::time::Duration;
 
 use jiff::Timestamp;
 use meter_messages::Unit;
+use site_settings::Condition;
 
 use crate::observed::{MeterObserved, Presence};
 
@@ -12,45 +13,6 @@ const STALE_AFTER: Duration = Duration::from_secs(90);
 
 /// For how long a new highest quarter of an hour has to be expected: a kettle at its beginning is none yet.
 const EXPECTED_FOR: Duration = Duration::from_secs(120);
-
-/// What an alarm watches.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Condition {
-    /// The power or flow has been at or above `limit` for some time. Over once it
-    /// has been below `ends_below` for as long, at most a minute.
-    Above {
-        /// The meter's unit: of power, or of flow.
-        unit: Unit,
-        /// In W, or l/h.
-        limit: u32,
-        /// In W, or l/h; at most `limit`.
-        ends_below: u32,
-        /// How long it has to last.
-        lasting: Duration,
-    },
-    /// The line is watched, and no pulse has come for some time.
-    NoPulse {
-        /// How long it has to last.
-        lasting: Duration,
-    },
-    /// This month's energy or volume has reached the budget. Over with the month.
-    Budget {
-        /// The meter's unit.
-        unit: Unit,
-        /// In that unit.
-        per_month: f64,
-    },
-    /// The quarter of an hour in progress is about to become the month's highest. Over when it is not any more.
-    NewPeak {
-        /// Lower ones do not matter, in W.
-        above: u32,
-    },
-    /// The publisher has been offline for some time.
-    Offline {
-        /// How long it has to last.
-        lasting: Duration,
-    },
-}
 
 /// Whether a condition is met at a moment.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -68,10 +30,21 @@ pub enum Verdict {
     Unknown,
 }
 
-impl Condition {
+/// A condition, and what is known.
+pub trait Watched {
     /// How long it has to be met before the alarm is raised. The time without a
     /// pulse, and what a month used, are already in the finding.
-    pub fn raised_after(&self) -> Duration {
+    fn raised_after(&self) -> Duration;
+
+    /// How long it has to be clear before the alarm is over.
+    fn over_after(&self) -> Duration;
+
+    /// Whether it is met, by what is known at `now`.
+    fn find(&self, observed: &MeterObserved, now: Timestamp) -> Verdict;
+}
+
+impl Watched for Condition {
+    fn raised_after(&self) -> Duration {
         match self {
             Self::Above { lasting, .. } | Self::Offline { lasting } => *lasting,
             Self::NewPeak { .. } => EXPECTED_FOR,
@@ -79,8 +52,7 @@ impl Condition {
         }
     }
 
-    /// How long it has to be clear before the alarm is over.
-    pub fn over_after(&self) -> Duration {
+    fn over_after(&self) -> Duration {
         match self {
             Self::Above { lasting, .. } => (*lasting).min(Duration::from_secs(60)),
             Self::NoPulse { .. } | Self::Budget { .. } | Self::NewPeak { .. } | Self::Offline { .. } => {
@@ -89,17 +61,7 @@ impl Condition {
         }
     }
 
-    /// The unit that its meter must have; `None` if any will do.
-    pub fn unit(&self) -> Option<Unit> {
-        match self {
-            Self::Above { unit, .. } | Self::Budget { unit, .. } => Some(*unit),
-            Self::NewPeak { .. } => Some(Unit::KilowattHour),
-            Self::NoPulse { .. } | Self::Offline { .. } => None,
-        }
-    }
-
-    /// Whether it is met, by what is known at `now`.
-    pub fn find(&self, observed: &MeterObserved, now: Timestamp) -> Verdict {
+    fn find(&self, observed: &MeterObserved, now: Timestamp) -> Verdict {
         match *self {
             Self::Above { unit, limit, ends_below, .. } => match rate_of_now(observed, unit, now) {
                 None => Verdict::Unknown,

@@ -26,20 +26,21 @@ use std::time::Duration;
 use anyhow::Context;
 use daemon_runtime::{Owner, Reloads};
 use jiff::tz::TimeZone;
+use site_settings::{Alarm, Applied, NewVersions, alarms};
 use tokio_util::sync::CancellationToken;
 
 use crate::email::Email;
 use crate::months::Months;
 use crate::record::{Record, Way};
-use crate::settings::{Alarm, Settings};
+use crate::settings::Settings;
 use crate::watching::{Setting, Watch};
 use crate::webhook::Webhook;
 
 /// How often the alarms are checked: as often as values come.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
-/// Watches until `shutdown`, by the settings of the start and of each reload: what each alarm has told goes on with
-/// the record.
+/// Watches until `shutdown`, by the settings of the start, of each reload and of each version that is saved in the store:
+/// what each alarm has told goes on with the record.
 ///
 /// # Errors
 /// Invalid settings at the start; a record that cannot be read.
@@ -50,7 +51,9 @@ pub async fn run(
 ) -> anyhow::Result<()> {
     while !shutdown.is_cancelled() {
         let stop = shutdown.child_token();
-        let mut watching = std::pin::pin!(watch(settings, stop.clone()));
+        let applied = applied(&settings)?;
+        let mut versions = NewVersions::after(settings.store(), applied.version);
+        let mut watching = std::pin::pin!(watch(settings.clone(), alarms(&applied.settings.alarm)?, stop.clone()));
         let new = loop {
             tokio::select! {
                 ended = &mut watching => return ended,
@@ -58,6 +61,12 @@ pub async fn run(
                     Ok(new) => break new,
                     Err(error) => tracing::error!("not reloaded, nothing was changed: {error:#}"),
                 },
+                () = versions.next() => {
+                    // Most versions say nothing new of alarms, and then nothing is interrupted.
+                    if self::applied(&settings)?.settings.alarm != applied.settings.alarm {
+                        break settings;
+                    }
+                }
             }
         };
         stop.cancel();
@@ -73,9 +82,15 @@ fn checked(settings: Settings) -> anyhow::Result<Settings> {
     Ok(settings)
 }
 
+/// What the settings say and the store behind them.
+fn applied(settings: &Settings) -> anyhow::Result<Applied> {
+    let of_site = settings.of_site();
+    of_site.check()?;
+    Ok(Applied::now(of_site, &settings.store()))
+}
+
 /// What the settings come to.
 struct Checked {
-    alarms: Vec<Alarm>,
     zone: TimeZone,
     email: Option<Email>,
     webhook: Option<Webhook>,
@@ -85,8 +100,8 @@ struct Checked {
 impl Checked {
     fn new(settings: &Settings) -> anyhow::Result<Self> {
         settings.mqtt.check()?;
+        settings.of_site().check()?;
         Ok(Self {
-            alarms: settings.alarms()?,
             zone: settings.zone()?,
             email: settings.email.as_ref().map(Email::new).transpose()?,
             webhook: settings.webhook.as_ref().map(Webhook::new).transpose()?,
@@ -96,8 +111,8 @@ impl Checked {
 }
 
 /// Watches until `shutdown`, by the same settings.
-async fn watch(settings: Settings, shutdown: CancellationToken) -> anyhow::Result<()> {
-    let Checked { alarms, zone, email, webhook, record } = Checked::new(&settings)?;
+async fn watch(settings: Settings, alarms: Vec<Alarm>, shutdown: CancellationToken) -> anyhow::Result<()> {
+    let Checked { zone, email, webhook, record } = Checked::new(&settings)?;
     settings.mqtt.warn_of_openings();
     // If it cannot be written, better fail now than at the first alarm.
     record.write(&settings.state_file)?;

@@ -2,11 +2,11 @@
 
 use foreign_text::foreign;
 use jiff::tz::TimeZone;
+use site_settings::Condition;
 use jiff::{Timestamp, ZonedDateTime};
 use serde::Deserialize;
 
 use crate::alarm::{Change, Raised};
-use crate::condition::Condition;
 
 /// A language of the notices.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]

@@ -7,15 +7,16 @@ use std::sync::{Arc, Mutex, PoisonError};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use meter_messages::{Live, Meter, Status, Unit};
+use site_settings::Alarm;
 use tokio::sync::Notify;
 use tokio::sync::futures::Notified;
 
 use crate::alarm::Change;
+use crate::condition::Watched;
 use crate::notice::{Notice, State};
 use crate::observed::MeterObserved;
 use crate::quarter::Quarter;
 use crate::record::{Record, Way};
-use crate::settings::Alarm;
 use crate::texts::{NoticeLanguage, sentence};
 
 /// The alarms, what is known of their meters, and what was sent; shared by the

@@ -4,6 +4,7 @@
 //! Everything from outside is parsed here once, into types that cannot hold
 //! anything invalid: a [`MeterId`] is safe in a topic *and* in a file name.
 
+mod colour;
 mod id;
 mod info;
 mod live;
@@ -19,6 +20,7 @@ mod topic;
 mod tree;
 mod units;
 
+pub use colour::{Colour, UnknownColour};
 pub use id::{IdError, Meter, MeterId, OutboxId, SiteId};
 pub use info::{ConstantFrom, Info};
 pub use live::{Live, State};

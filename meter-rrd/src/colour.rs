@@ -1,11 +1,12 @@
-//! The colours that a meter can have.
+//! What the colours of meters look like.
 //!
 //! Named ones instead of arbitrary values: a colour has to be visible on light and on dark pages,
 //! and no single value is. So each name stands for a palette for each theme, and a test of the
 //! pages checks that all have a contrast of at least 3:1 with their background.
 
 use std::fmt;
-use std::str::FromStr;
+
+use meter_messages::Colour;
 
 /// Dark on light or light on dark.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -39,100 +40,61 @@ pub struct Shades {
     pub heat: [Rgba; 8],
 }
 
-/// A meter's colour.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-#[allow(missing_docs, reason = "they are what they are called")]
-pub enum Colour {
-    Blue,
-    #[default]
-    Teal,
-    Green,
-    Amber,
-    Orange,
-    Red,
-    Pink,
-    Violet,
-    Grey,
+/// What a [`Colour`] stands for in pictures and pages.
+pub trait Shaded {
+    /// Its palette in a theme.
+    fn shades(self, theme: Theme) -> Shades;
 }
 
-impl Colour {
-    /// All of them.
-    pub const ALL: [Self; 9] = [
-        Self::Blue,
-        Self::Teal,
-        Self::Green,
-        Self::Amber,
-        Self::Orange,
-        Self::Red,
-        Self::Pink,
-        Self::Violet,
-        Self::Grey,
-    ];
-
-    /// Its name in settings.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Blue => "blue",
-            Self::Teal => "teal",
-            Self::Green => "green",
-            Self::Amber => "amber",
-            Self::Orange => "orange",
-            Self::Red => "red",
-            Self::Pink => "pink",
-            Self::Violet => "violet",
-            Self::Grey => "grey",
-        }
-    }
-
-    /// Its palette in a theme.
-    pub fn shades(self, theme: Theme) -> Shades {
-        let (line, bar) = self.line_and_bar(theme);
+impl Shaded for Colour {
+    fn shades(self, theme: Theme) -> Shades {
+        let (line, bar) = line_and_bar(self, theme);
         let (paper, grades) = match theme {
             Theme::Light => (Rgba::opaque(0xFF_FFFF), [0.08, 0.2, 0.36, 0.6]),
             Theme::Dark => (Rgba::opaque(0x15_1D1C), [0.14, 0.28, 0.46, 0.78]),
         };
-        let strong = if self.is_warm() { darker_or_brighter(line, bar, theme) } else { amber(theme) };
+        let strong = if is_warm(self) { darker_or_brighter(line, bar, theme) } else { amber(theme) };
         let [low, lower, middle, high] = grades.map(|part| paper.towards(bar, part));
         Shades {
             line,
             fill: bar.with_alpha(0x33),
-            peak: if self.is_warm() { line.with_alpha(0x66) } else { strong[1].with_alpha(0x5C) },
+            peak: if is_warm(self) { line.with_alpha(0x66) } else { strong[1].with_alpha(0x5C) },
             bar,
             unfinished: paper.towards(bar, 0.45),
-            trend: self.trend(theme),
+            trend: trend(self, theme),
             heat: [low, lower, middle, high, strong[0], strong[1], strong[2], strong[3]],
         }
     }
+}
 
-    fn line_and_bar(self, theme: Theme) -> (Rgba, Rgba) {
-        let (light, dark) = match self {
-            Self::Blue => ((0x1D_5FC4, 0x4C_8AE8), (0x7A_B0FF, 0x4A_86E0)),
-            Self::Teal => ((0x0B_7A70, 0x27_9B90), (0x3F_D6C4, 0x24_A395)),
-            Self::Green => ((0x2B_7A1F, 0x4C_9A3E), (0x86_DB72, 0x55_A845)),
-            Self::Amber => ((0x8A_6200, 0xB0_8009), (0xFF_D04A, 0xC9_951A)),
-            Self::Orange => ((0xB0_4A00, 0xDB_6A12), (0xFF_9F52, 0xD9_742A)),
-            Self::Red => ((0xB3_261E, 0xDB_5049), (0xFF_8A80, 0xD9_5C53)),
-            Self::Pink => ((0xA8_246F, 0xD6_559B), (0xFF_8FC8, 0xCF_5C9B)),
-            Self::Violet => ((0x6A_3FC0, 0x8F_6BDB), (0xBB_A0FF, 0x8C_6EDC)),
-            Self::Grey => ((0x52_5F5D, 0x7B_8886), (0xC3_CFCC, 0x8A_9895)),
-        };
-        let (line, bar) = if theme == Theme::Light { light } else { dark };
-        (Rgba::opaque(line), Rgba::opaque(bar))
-    }
+fn line_and_bar(colour: Colour, theme: Theme) -> (Rgba, Rgba) {
+    let (light, dark) = match colour {
+        Colour::Blue => ((0x1D_5FC4, 0x4C_8AE8), (0x7A_B0FF, 0x4A_86E0)),
+        Colour::Teal => ((0x0B_7A70, 0x27_9B90), (0x3F_D6C4, 0x24_A395)),
+        Colour::Green => ((0x2B_7A1F, 0x4C_9A3E), (0x86_DB72, 0x55_A845)),
+        Colour::Amber => ((0x8A_6200, 0xB0_8009), (0xFF_D04A, 0xC9_951A)),
+        Colour::Orange => ((0xB0_4A00, 0xDB_6A12), (0xFF_9F52, 0xD9_742A)),
+        Colour::Red => ((0xB3_261E, 0xDB_5049), (0xFF_8A80, 0xD9_5C53)),
+        Colour::Pink => ((0xA8_246F, 0xD6_559B), (0xFF_8FC8, 0xCF_5C9B)),
+        Colour::Violet => ((0x6A_3FC0, 0x8F_6BDB), (0xBB_A0FF, 0x8C_6EDC)),
+        Colour::Grey => ((0x52_5F5D, 0x7B_8886), (0xC3_CFCC, 0x8A_9895)),
+    };
+    let (line, bar) = if theme == Theme::Light { light } else { dark };
+    (Rgba::opaque(line), Rgba::opaque(bar))
+}
 
-    /// Peaks and high values are amber, except beside colours that look like amber.
-    fn is_warm(self) -> bool {
-        matches!(self, Self::Amber | Self::Orange | Self::Red)
-    }
+/// Peaks and high values are amber, except beside colours that look like amber.
+fn is_warm(colour: Colour) -> bool {
+    matches!(colour, Colour::Amber | Colour::Orange | Colour::Red)
+}
 
-    fn trend(self, theme: Theme) -> Rgba {
-        Rgba::opaque(match (theme, self.is_warm()) {
-            (Theme::Light, false) => 0xC2_640A,
-            (Theme::Light, true) => 0x13_211F,
-            (Theme::Dark, false) => 0xFB_BF24,
-            (Theme::Dark, true) => 0xE9_F1EF,
-        })
-    }
+fn trend(colour: Colour, theme: Theme) -> Rgba {
+    Rgba::opaque(match (theme, is_warm(colour)) {
+        (Theme::Light, false) => 0xC2_640A,
+        (Theme::Light, true) => 0x13_211F,
+        (Theme::Dark, false) => 0xFB_BF24,
+        (Theme::Dark, true) => 0xE9_F1EF,
+    })
 }
 
 fn amber(theme: Theme) -> [Rgba; 4] {
@@ -146,24 +108,6 @@ fn amber(theme: Theme) -> [Rgba; 4] {
 fn darker_or_brighter(line: Rgba, bar: Rgba, theme: Theme) -> [Rgba; 4] {
     let end = Rgba::opaque(if theme == Theme::Light { 0 } else { 0xFF_FFFF });
     [bar, bar.towards(line, 0.5), line, line.towards(end, 0.4)]
-}
-
-impl FromStr for Colour {
-    type Err = UnknownColour;
-
-    fn from_str(name: &str) -> Result<Self, UnknownColour> {
-        Self::ALL.into_iter().find(|colour| colour.name() == name).ok_or(UnknownColour)
-    }
-}
-
-/// A name that is not a colour.
-#[derive(Debug, thiserror::Error)]
-pub struct UnknownColour;
-
-impl fmt::Display for UnknownColour {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "the colours are {}", Colour::ALL.map(Colour::name).join(", "))
-    }
 }
 
 impl Rgba {
@@ -199,15 +143,6 @@ impl fmt::Display for Rgba {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_name_means_its_colour_and_another_one_lists_them() {
-        for colour in Colour::ALL {
-            assert_eq!(colour.name().parse::<Colour>().unwrap(), colour);
-        }
-        let said = "purple".parse::<Colour>().unwrap_err().to_string();
-        assert!(said.ends_with("blue, teal, green, amber, orange, red, pink, violet, grey"), "{said}");
-    }
 
     #[test]
     fn shades_are_written_as_style_sheets_have_them() {

@@ -1,8 +1,8 @@
 //! What a graph shows, and how it looks.
 
-use meter_messages::{MeterConstant, Minute, PeriodKind, Unit};
+use meter_messages::{Colour, MeterConstant, Minute, PeriodKind, Unit};
 
-use crate::colour::{Colour, Theme};
+use crate::colour::Theme;
 
 /// The file format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -20,7 +20,7 @@ mod rate_file;
 mod rate_graph;
 mod renderer;
 
-pub use colour::{Colour, Rgba, Shades, Theme, UnknownColour};
+pub use colour::{Rgba, Shaded, Shades, Theme};
 pub use database::{Appended, MeterDatabase};
 pub use error::DatabaseError;
 pub use graph::{Graph, Picture, Size, Words};

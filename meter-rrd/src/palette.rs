@@ -3,7 +3,9 @@
 use rrd::ops::graph::Color;
 use rrd::ops::graph::props::ColorTag;
 
-use crate::colour::{Colour, Rgba, Shades, Theme};
+use meter_messages::Colour;
+
+use crate::colour::{Rgba, Shaded, Shades, Theme};
 
 /// One theme's colours.
 pub(crate) struct Palette {

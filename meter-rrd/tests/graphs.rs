@@ -7,8 +7,8 @@ use std::fs;
 use std::path::Path;
 
 use jiff::tz::TimeZone;
-use meter_messages::{Meter, MeterConstant, Minute, PeriodKind, Unit};
-use meter_rrd::{Colour, Graph, GraphRenderer, MeterDatabase, Picture, Rgba, Shades, Size, Theme, Words};
+use meter_messages::{Colour, Meter, MeterConstant, Minute, PeriodKind, Unit};
+use meter_rrd::{Graph, GraphRenderer, MeterDatabase, Picture, Rgba, Shaded, Shades, Size, Theme, Words};
 use tempfile::TempDir;
 
 const WORDS: Words = Words {

@@ -156,9 +156,12 @@ impl Demo<'_> {
             text("broker.sqlite")
         );
         let recorder = format!("ledger = {ledger}\nrrd_dir = {rrd_dir}\n{mqtt}");
+        let settings_dir = text("settings");
+        std::fs::create_dir_all(self.dir.join("settings"))
+            .with_context(|| format!("creating {settings_dir}"))?;
         // Tariffs begin with what stands above all tables.
         let web = format!(
-            "listen = \"{}\"\nledger = {ledger}\nrrd_dir = {rrd_dir}\n{tariffs}{mqtt}",
+            "listen = \"{}\"\nledger = {ledger}\nrrd_dir = {rrd_dir}\nsettings_dir = {settings_dir}\n{tariffs}{mqtt}",
             self.options.web
         );
         Ok(vec![

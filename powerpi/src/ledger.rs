@@ -5,7 +5,7 @@ mod compacting;
 mod forgetting;
 mod moments;
 mod moving;
-mod person;
+pub(crate) mod person;
 mod saying;
 mod show;
 

@@ -10,6 +10,7 @@ mod ledger;
 mod passwd;
 mod prices;
 mod server;
+mod settings;
 mod span;
 
 use std::process::ExitCode;
@@ -41,6 +42,8 @@ enum Command {
     Restore(backup::RestoreOptions),
     /// Reads a backup and compares it with its checksums
     Verify(backup::VerifyOptions),
+    /// Prints, saves and checks what is said of the site's meters, prices and alarms, and lists its versions
+    Settings(settings::Options),
     /// Reads prices of the day from a file
     Prices(prices::Options),
 }
@@ -54,6 +57,7 @@ fn main() -> ExitCode {
         Command::Backup(options) => backup::backup(&options),
         Command::Restore(options) => backup::restore(&options),
         Command::Verify(options) => backup::verify(&options),
+        Command::Settings(options) => settings::run(&options),
         Command::Prices(options) => prices::run(&options),
     };
     if let Err(error) = &outcome {

@@ -50,6 +50,25 @@ impl Server {
         self.path("powerpi-recorder.toml", "rrd_dir", "/var/lib/powerpi/recorder/rrd")
     }
 
+    /// The folder of the site's settings, without the slash at its beginning.
+    pub(crate) fn settings_dir(&self) -> String {
+        self.path("powerpi-web.toml", "settings_dir", site_settings::USUAL_FOLDER)
+    }
+
+    /// What stands in the programs' settings that could stand in those of the site, as TOML.
+    pub(crate) fn of_site(&self) -> String {
+        let mut of_web = self.of_file("powerpi-web.toml").cloned().unwrap_or_default();
+        let access = of_web.get("access").and_then(|access| access.get("public_meters")).cloned();
+        of_web.retain(|key, _| ["currency", "holidays", "tariff", "meter"].contains(&key));
+        if let Some(public) = access {
+            of_web["access"] = toml_edit::table();
+            of_web["access"]["public_meters"] = public;
+        }
+        let mut of_alarms = self.of_file("powerpi-alarms.toml").cloned().unwrap_or_default();
+        of_alarms.retain(|key, _| key == "alarm");
+        format!("{of_web}{of_alarms}")
+    }
+
     /// A text that the settings of a program say.
     pub(crate) fn setting(&self, file: &str, key: &str) -> Option<&str> {
         self.of_file(file)?.get(key)?.as_str()
@@ -82,8 +101,8 @@ impl Server {
         self.setting(file, key).unwrap_or(usual).trim_start_matches('/').to_owned()
     }
 
-    /// All files but the ledger, without the slash at their beginning: settings, secrets, what settings name, and the
-    /// alarms' state.
+    /// All files but the ledger, without the slash at their beginning: settings with their versions, secrets, what settings
+    /// name, and the alarms' state.
     pub(crate) fn small_files(&self) -> BTreeSet<String> {
         let mut found: Vec<PathBuf> = files_in(&self.root.join("etc/powerpi"));
         let is_ours = |file: &PathBuf| {
@@ -93,6 +112,8 @@ impl Server {
         found.extend(files_in(&self.root.join("etc/credstore")).into_iter().filter(is_ours));
         let state = self.path("powerpi-alarms.toml", "state_file", "/var/lib/powerpi/alarms/alarms.json");
         found.push(self.here(&state));
+        let is_version = |path: &PathBuf| path.extension().is_some_and(|ending| ending == "toml");
+        found.extend(files_in(&self.here(&self.settings_dir())).into_iter().filter(is_version));
         let mut named = Vec::new();
         self.settings.iter().for_each(|(_, settings)| absolute_paths(settings.as_item(), &mut named));
         found.extend(named.iter().map(|path| self.here(path)).filter(|path| is_small_file(path)));

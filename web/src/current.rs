@@ -4,15 +4,15 @@
 use std::sync::{Arc, PoisonError, RwLock};
 
 use anyhow::Context;
-use daemon_runtime::{MqttSettings, SettingsError};
+use daemon_runtime::MqttSettings;
 use hyper::Request;
 use hyper::body::Incoming;
-use meter_figures::SiteTariffs;
+use site_settings::{Applied, SettingNames};
 use tokio::sync::Semaphore;
 use web_http::reply::Reply;
 use web_http::{AnswerCache, Answers, RequestQuota, Visit};
 
-use crate::access::Access;
+use crate::access::{Access, AccessSettings};
 use crate::answers::Site;
 use crate::ledger::hours::Hours;
 use crate::ledger::reader::LedgerReader;
@@ -20,8 +20,6 @@ use crate::ledger::series::SeriesStore;
 use crate::live::values::LiveValues;
 use crate::pictures::Pictures;
 use crate::settings::Settings;
-use crate::settings::meters::SiteMeters;
-use crate::settings::names::SettingNames;
 
 /// What no reload replaces.
 #[derive(Debug, Clone)]
@@ -41,7 +39,9 @@ pub(crate) struct CurrentSite(Arc<RwLock<Arc<Site>>>);
 impl CurrentSite {
     /// The site of the settings of the start.
     pub(crate) fn new(settings: &Settings, lasting: &Lasting) -> anyhow::Result<Self> {
-        Ok(Self(Arc::new(RwLock::new(Arc::new(site(settings, lasting)?)))))
+        let applied = applied(settings)?;
+        lasting.access.replace(&access(settings, &applied))?;
+        Ok(Self(Arc::new(RwLock::new(Arc::new(site(settings, applied, lasting)?)))))
     }
 
     /// The site that answers now.
@@ -54,8 +54,10 @@ impl CurrentSite {
     /// # Errors
     /// If they are wrong; then nothing has changed.
     pub(crate) fn replace(&self, settings: &Settings, lasting: &Lasting) -> anyhow::Result<()> {
-        let site = Arc::new(site(settings, lasting)?);
-        lasting.access.replace(&settings.access)?;
+        let applied = applied(settings)?;
+        let access = access(settings, &applied);
+        let site = Arc::new(site(settings, applied, lasting)?);
+        lasting.access.replace(&access)?;
         *self.0.write().unwrap_or_else(PoisonError::into_inner) = site;
         Ok(())
     }
@@ -67,18 +69,33 @@ impl Answers for CurrentSite {
     }
 }
 
+/// What the settings say, and the store behind them.
+fn applied(settings: &Settings) -> anyhow::Result<Applied> {
+    let of_site = settings.of_site();
+    of_site.check()?;
+    Ok(Applied::now(of_site, &settings.store()))
+}
+
+/// Who may see what. Without users every meter is public, whatever the store says.
+fn access(settings: &Settings, applied: &Applied) -> AccessSettings {
+    let mut access = settings.access.clone();
+    if access.users.is_some() {
+        access.public_meters.clone_from(&applied.settings.access.public_meters);
+    }
+    access
+}
+
 /// Everything answers are made from. The ledger need not be there yet.
-fn site(settings: &Settings, lasting: &Lasting) -> anyhow::Result<Site> {
-    let tariffs = SiteTariffs::new(&settings.currency, &settings.tariff, &settings.holidays)
-        .map_err(|error| SettingsError::new(error.to_string()))?;
-    let meters = SiteMeters::new(&settings.meter)?;
+fn site(settings: &Settings, applied: Applied, lasting: &Lasting) -> anyhow::Result<Site> {
+    let (tariffs, meters) = (applied.settings.tariffs()?, applied.settings.meters()?);
     let ledger = LedgerReader::start(settings.ledger.clone(), settings.zone(), tariffs, meters)
         .context("starting the ledger's thread")?;
     let pictures = Pictures::start(settings.rrd_dir.clone(), ledger.clone())
         .context("starting the thread that draws")?;
     let Lasting { access, live, mqtt } = lasting.clone();
     Ok(Site {
-        names: SettingNames::new(settings),
+        names: SettingNames::new(&applied.settings),
+        applied,
         hours: Hours::new(ledger.clone()),
         series: SeriesStore::new(ledger.clone()),
         kept: AnswerCache::default(),

@@ -35,9 +35,9 @@ use crate::current::{CurrentSite, Lasting};
 
 pub use access::AccessSettings;
 pub use meter_figures::{TariffSettings, TimeSettings};
-pub use settings::meters::MeterSettings;
 pub use settings::time_zone::adopt_time_zone;
 pub use settings::{Settings, Zone};
+pub use site_settings::MeterSettings;
 pub use web_http::{BasePath, Network};
 
 /// Serves until `shutdown`; the settings are read again at each reload.
@@ -58,11 +58,10 @@ pub async fn run(
             );
         }
     }
-    let started = settings.at_start_only();
-    let web = Web::bind(settings).await?;
+    let web = Web::bind(settings.clone()).await?;
     tracing::info!("open http://{}/", web.address());
     daemon_runtime::ready();
-    let reloading = reloading::reload(reloads, &started, web.current.clone(), web.lasting.clone());
+    let reloading = reloading::reload(reloads, settings, web.current.clone(), web.lasting.clone());
     tokio::select! {
         served = web.serve(shutdown) => served,
         never = reloading => never,

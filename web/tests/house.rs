@@ -233,3 +233,70 @@ fn what_is_fed_in_is_paid_by_a_tariff_that_names_its_meter() {
     let site = Site::set_up(three_meters(), 1, TARIFF);
     assert!(state(&site, &format!("/day/{DAY}"))["earned"].is_null());
 }
+
+#[test]
+fn a_feed_in_meter_has_a_payment_and_no_cost() {
+    let tariffs = format!("{TARIFF}[[tariff]]\nfor = 'hq/feed'\nprice_per_kwh = 0.08\n");
+    let site = Site::set_up(three_meters(), 1, &tariffs);
+    let get = |path: &str| site.get(path).text();
+    for (language, payment, cost) in [("en", "Earned", "Cost"), ("de", "Vergütung", "Kosten")] {
+        for path in ["", &format!("/day/{DAY}")] {
+            let of = |meter: &str| get(&format!("/m/hq/{meter}{path}?lang={language}"));
+            assert!(of("feed").contains(&format!("id=\"cost\"><dt>{payment}")), "{}", of("feed"));
+            assert!(!of("feed").contains(&format!(">{cost}")), "{}", of("feed"));
+            assert!(of("main").contains(&format!("id=\"cost\"><dt>{cost}")), "{}", of("main"));
+        }
+    }
+    assert!(get("/m/hq/feed/bill?lang=en").contains("<h1>Statement of feed-in payment</h1>"));
+    let query = "from=2025-11-20&to=2025-11-21&step=day";
+    let csv = get(&format!("/api/v1/meters/hq/feed/energy.csv?{query}"));
+    let mut lines = csv.lines().map(|line| line.split(',').collect::<Vec<_>>());
+    let (names, values) = (lines.next().unwrap(), lines.next().unwrap());
+    let place = names.iter().position(|name| *name == "earned").unwrap_or_else(|| panic!("{csv}"));
+    assert!(!names.contains(&"cost") && values[place] == "5.760000", "{csv}");
+    let rows = site.json(&format!("/api/v1/meters/hq/feed/energy.json?{query}"));
+    near(&rows["rows"][0]["earned"], 5.76);
+    assert!(rows["rows"][0].get("cost").is_none(), "{rows}");
+    let state = |meter: &str| site.json(&format!("/api/v1/meters/hq/{meter}"));
+    assert!(state("feed")["cost"].is_null() && state("feed")["earned"].is_object(), "{}", state("feed"));
+    assert!(state("main")["cost"].is_object() && state("main")["earned"].is_null(), "{}", state("main"));
+}
+
+#[test]
+fn a_statement_says_what_parts_took_and_what_was_fed_in() {
+    let tariffs = "[[tariff]]\nprice_per_kwh = 0.50\nvat_percent = 10\n\
+                   [[tariff]]\nfor = 'hq/feed'\nprice_per_kwh = 0.08\n";
+    let site = Site::set_up(three_meters(), 1, tariffs);
+    let days = "from=2025-11-20&to=2025-11-20&lang=en";
+    let page = site.get(&format!("/m/hq/main/bill?{days}")).text().replace('\u{a0}', " ");
+    let table = |id: &str| {
+        let (_, table) = page.split_once(&format!("<table id=\"{id}\"")).unwrap_or_else(|| panic!("{page}"));
+        table.split("</table>").next().unwrap().to_owned()
+    };
+    // 57.6 kWh came in, 27.6 of them for the heat pump, which nobody watched for an hour: the rest is not known.
+    let parts = table("parts");
+    for shown in [">heat<", ">27.600<", ">47.9<", ">15.18 €<"] {
+        assert!(parts.contains(shown), "{shown}: {parts}");
+    }
+    assert!(!parts.contains("Not measured"), "{parts}");
+    // 31.68 to pay, and 72 kWh at 8 cents the other way.
+    assert!(table("lines").contains(">31.68 €<"), "{page}");
+    let fed_in = table("fed-in");
+    for shown in [">72.000<", ">5.76 €<", "less feed-in payment", ">25.92 €<"] {
+        assert!(fed_in.contains(shown), "{shown}: {fed_in}");
+    }
+    let of_part = site.get(&format!("/m/hq/heat/bill?{days}")).text();
+    assert!(!of_part.contains("id=\"fed-in\"") && !of_part.contains("id=\"parts\""), "{of_part}");
+}
+
+#[test]
+fn a_statement_says_what_no_part_measures_where_all_were_watched() {
+    let dir = TempDir::new().unwrap();
+    record(&dir, "main", said(None, None), 40, |_| true);
+    record(&dir, "heat", said(None, Some("main")), 20, |_| true);
+    let site = Site::set_up(dir, 1, TARIFF);
+    let page = site.get("/m/hq/main/bill?from=2025-11-20&to=2025-11-20&lang=en").text();
+    let (_, rest) = page.split_once("Not measured").unwrap_or_else(|| panic!("{page}"));
+    assert!(rest.contains(">28.800<") && rest.contains(">50.0<"), "{page}");
+    assert!(!page.contains("id=\"fed-in\""), "{page}");
+}

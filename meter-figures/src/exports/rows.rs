@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use jiff::tz::TimeZone;
 use meter_ledger::{Ledger, LedgerError, RecordedMeter, Sum};
-use meter_messages::{Minute, PeriodKind};
+use meter_messages::{Measures, Minute, PeriodKind};
 
 use crate::hour::Hour;
 use crate::hours::{between, bill_facts, hours};
@@ -63,6 +63,14 @@ impl Rows {
         let meter = &self.meter.meter;
         let day = local(asked.start, &self.zone).date();
         format!("{}-{}-{}-{day}", meter.site, meter.meter, self.step.name())
+    }
+
+    /// What the column of amounts is called: what is fed in costs nothing, but is paid for.
+    pub fn amount_name(&self) -> &'static str {
+        match self.meter.relation.measures() {
+            Measures::Export => "earned",
+            Measures::Import | Measures::Production | Measures::Consumption => "cost",
+        }
     }
 
     /// The next rows that there are, perhaps none; `None` after the last. What nobody

@@ -47,7 +47,8 @@ impl Text {
     }
 
     fn begin(&self, piece: &mut String) {
-        let costs = if self.is_priced() { ",cost,fee,co2_g" } else { "" };
+        let amount = self.rows.amount_name();
+        let costs = if self.is_priced() { format!(",{amount},fee,co2_g") } else { String::new() };
         let capacity = if self.rows.tariffs.price_capacity() { ",capacity" } else { "" };
         let day_prices = if self.rows.tariffs.follow_day_prices() { ",price,unpriced_kwh" } else { "" };
         match self.notation {
@@ -122,7 +123,7 @@ impl Text {
         let shown =
             |figure: Option<f64>, decimals: usize| figure.map(|figure| format!("{figure:.decimals$}"));
         let mut columns = vec![
-            ("cost", shown(row.cost.and_then(|cost| cost.known_total()), 6)),
+            (self.rows.amount_name(), shown(row.cost.and_then(|cost| cost.known_total()), 6)),
             ("fee", shown(row.cost.map(|cost| cost.fee), 6)),
             ("co2_g", shown(row.cost.map(|cost| cost.co2_g), 3)),
         ];

@@ -90,7 +90,7 @@ impl Bill {
         let of_rate = |percent: f64| {
             let lines = self.lines.iter().filter(|line| line.vat_percent == percent);
             let net = lines.map(BillLine::net_cents).sum::<i64>();
-            (percent, (net as f64 * percent / 100.0).round() as i64)
+            (percent, to_whole(net as f64 * percent / 100.0))
         };
         rates.into_iter().filter(|percent| *percent != 0.0).map(of_rate).collect()
     }
@@ -102,12 +102,44 @@ impl Bill {
 }
 
 fn cents(amount: f64) -> i64 {
-    (amount * 100.0).round() as i64
+    to_whole(amount * 100.0)
+}
+
+/// Rounds halves away from zero, as merchants do. What adds up to a half is one, whatever
+/// binary fractions have made of it: what lies within a fifth of a millionth of a half is taken for it.
+fn to_whole(hundredths: f64) -> i64 {
+    const LOST: f64 = 2e-7;
+    (hundredths + LOST.copysign(hundredths)).round() as i64
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        /// A reckoning in whole numbers: pulses, hundredths of a cent, and percents of VAT.
+        #[test]
+        fn a_line_is_exact_to_the_cent(
+            hours in proptest::collection::vec(0u32..500, 1..300),
+            constant in proptest::sample::select(vec![10u32, 75, 100, 500, 800, 1_000, 2_000, 10_000]),
+            price in 0i128..20_000,
+            vat in proptest::sample::select(vec![0u32, 5, 7, 19, 20]),
+        ) {
+            let (mut bill, from) = (Bill::default(), Date::constant(2026, 1, 1));
+            let gross = price as f64 / 1e4 * (1.0 + f64::from(vat) / 100.0);
+            for pulses in &hours {
+                let quantity = f64::from(*pulses) / f64::from(constant);
+                bill.add((BillItem::Quantity, Some(gross)), (from, f64::from(vat)), (quantity, quantity * gross));
+            }
+            let pulses: i128 = hours.iter().map(|pulses| i128::from(*pulses)).sum();
+            let half_up = |numerator: i128, denominator: i128| (2 * numerator + denominator) / (2 * denominator);
+            let net = half_up(pulses * price, i128::from(constant) * 100);
+            prop_assert_eq!(i128::from(bill.net_cents()), net);
+            prop_assert_eq!(i128::from(bill.total_cents()), net + half_up(net * i128::from(vat), 100));
+        }
+    }
 
     #[test]
     fn what_stands_on_a_bill_adds_up() {

@@ -8,7 +8,7 @@ use super::billing::BillingDay;
 use super::scope::Scope;
 
 /// One `[[tariff]]`.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TariffSettings {
     /// What it is for.
@@ -66,7 +66,7 @@ pub struct TariffSettings {
 }
 
 /// One `[[tariff.time]]`.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TimeSettings {
     /// From one time of day to another, `"22-6"` or `"00:30-07:30"`; all of the day without it.
@@ -83,7 +83,7 @@ pub struct TimeSettings {
 }
 
 /// One `[[tariff.block]]`.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct BlockSettings {
     /// Of a month's kWh it is for those up to so many that no block before it is for.

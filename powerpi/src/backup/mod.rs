@@ -1,6 +1,6 @@
 //! `powerpi backup`, `restore` and `verify`: everything that makes a server, in one file, while it runs.
 //!
-//! That is the ledger, the alarms' state, all settings with users, certificates and secrets. RRD files are made anew
+//! That is the ledger, the alarms' state, all settings with their versions, users, certificates and secrets. RRD files are made anew
 //! from the ledger, and the broker's store heals with the next connections.
 
 mod archive;

@@ -6,6 +6,7 @@ use std::os::unix::fs::{OpenOptionsExt, PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
+use site_settings::Store;
 
 use super::contents::BackedUp;
 use super::owners::Names;
@@ -57,6 +58,7 @@ pub(crate) fn restore(options: &RestoreOptions) -> anyhow::Result<()> {
         println!("/{}", file.path);
     }
     let server = Server::read(&options.root)?;
+    set_aside_later_versions(&server, &contents.files)?;
     let pictures = server.here(&server.rrd_dir());
     if pictures.is_dir() {
         std::fs::remove_dir_all(&pictures).with_context(|| format!("deleting {}", pictures.display()))?;
@@ -119,6 +121,20 @@ fn replace(path: &Path) -> io::Result<()> {
     }
     std::fs::rename(&new, path)?;
     File::open(path.parent().unwrap_or(Path::new("/")))?.sync_all()
+}
+
+/// Versions of the site's settings that the backup does not have were saved after it.
+fn set_aside_later_versions(server: &Server, files: &[BackedUp]) -> anyhow::Result<()> {
+    let folder = server.settings_dir();
+    let numbers = Store::new(server.here(&folder)).numbers().unwrap_or_default();
+    for name in numbers.into_iter().map(|number| format!("{folder}/{number}.toml")) {
+        if !files.iter().any(|file| file.path == name) {
+            let path = server.here(&name);
+            std::fs::rename(&path, beside(&path, BEFORE))
+                .with_context(|| format!("setting {} aside", path.display()))?;
+        }
+    }
+    Ok(())
 }
 
 fn is_same(one: &Path, other: &Path) -> io::Result<bool> {

@@ -33,7 +33,7 @@ pub struct AccessSettings {
     /// The users file; without one everybody sees everything.
     pub users: Option<PathBuf>,
     /// The meters that everybody may see all the same, as `site/meter`.
-    pub public_meters: Vec<Meter>,
+    pub public_meters: Option<Vec<Meter>>,
 }
 
 /// Who asks, and what that lets them see and do.
@@ -103,7 +103,7 @@ struct Rules {
 
 impl Rules {
     fn read(settings: &AccessSettings) -> anyhow::Result<Self> {
-        let public: Arc<BTreeSet<Meter>> = Arc::new(settings.public_meters.iter().cloned().collect());
+        let public: Arc<BTreeSet<Meter>> = Arc::new(settings.public_meters.iter().flatten().cloned().collect());
         let Some(path) = &settings.users else {
             if !public.is_empty() {
                 let said = "access: without users every meter is public; public_meters needs users";

@@ -86,7 +86,7 @@ fn words<'a>(texts: &'a Texts, rows: &Rows) -> WorkbookWords<'a> {
         pulses: texts.pulses,
         quantity: measure.quantity,
         mean_rate: measure.mean_rate,
-        cost: texts.cost,
+        cost: texts.amount_of(rows.meter.relation.measures()),
         base_fee: texts.base_fee,
         price: texts.price,
         unpriced: texts.unpriced,

@@ -8,6 +8,7 @@ use daemon_runtime::MqttSettings;
 use meter_figures::{Figures, until};
 use meter_ledger::RecordedMeter;
 use meter_messages::{Meter, Minute};
+use site_settings::{Applied, SettingNames};
 use tokio::sync::Semaphore;
 use web_http::reply::{self, Reply};
 use web_http::{AnswerCache, Lasts, Prepared};
@@ -21,7 +22,6 @@ use crate::ledger::series::SeriesStore;
 use crate::live::values::LiveValues;
 use crate::pages;
 use crate::pictures::Pictures;
-use crate::settings::names::SettingNames;
 
 /// Everything answers are made from.
 #[derive(Debug)]
@@ -30,6 +30,8 @@ pub(crate) struct Site {
     pub(crate) access: Arc<Access>,
     /// Where readings go that somebody types in.
     pub(crate) mqtt: MqttSettings,
+    /// The settings of the site that hold, and where they stand.
+    pub(crate) applied: Applied,
     /// The names that stand in the settings.
     pub(crate) names: SettingNames,
     /// What was recorded.

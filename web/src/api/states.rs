@@ -1,7 +1,7 @@
 //! Meters, and the figures of their pages.
 
 use jiff::Timestamp;
-use meter_figures::{Figures, LikeForLike, with_offset};
+use meter_figures::{Costs, Figures, LikeForLike, with_offset};
 use meter_ledger::{RecordedMeter, RecordedMinute, Sum};
 use meter_messages::{Measures, Medium, MeterConstant, Status, Unit};
 use serde::Serialize;
@@ -72,6 +72,8 @@ struct FigureSet {
     month_budget_kwh: Option<f64>,
     /// What they cost, where a tariff is known.
     cost: Option<CostState>,
+    /// What is paid for them, of a meter that measures what is fed in.
+    earned: Option<CostState>,
     total: Option<CurrentValues>,
     last_minute: Option<LastMinute>,
 }
@@ -185,6 +187,15 @@ fn figure_set(figures: &Figures, reader: &LedgerReader) -> FigureSet {
         (newest.watched_s > 0).then(|| constant.rate(newest.pulses.into(), watched_s))
     };
     let compared = figures.compared.as_ref();
+    let is_paid = figures.meter.relation.measures() == Measures::Export;
+    let amounts = |costs: Costs| CostState {
+        currency: reader.currency().to_owned(),
+        today: costs.today.known_total().map(cents),
+        month: costs.month.known_total().map(cents),
+        month_unpriced_kwh: costs.month.unpriced,
+        month_expected: costs.month_expected.map(cents),
+        month_co2_kg: costs.month.co2_g.round() / 1000.0,
+    };
     FigureSet {
         today: energy(&figures.today),
         yesterday_by_now: energy(&figures.yesterday_by_now),
@@ -205,14 +216,8 @@ fn figure_set(figures: &Figures, reader: &LedgerReader) -> FigureSet {
             mean_w: quarter.rate(),
         }),
         month_budget_kwh: reader.meters().budget(&figures.meter),
-        cost: figures.costs.map(|costs| CostState {
-            currency: reader.currency().to_owned(),
-            today: costs.today.known_total().map(cents),
-            month: costs.month.known_total().map(cents),
-            month_unpriced_kwh: costs.month.unpriced,
-            month_expected: costs.month_expected.map(cents),
-            month_co2_kg: costs.month.co2_g.round() / 1000.0,
-        }),
+        cost: figures.costs.filter(|_| !is_paid).map(amounts),
+        earned: figures.costs.filter(|_| is_paid).map(amounts),
         total: figures
             .newest
             .zip(figures.reading)

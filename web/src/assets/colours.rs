@@ -2,7 +2,8 @@
 
 use std::fmt::Write;
 
-use meter_rrd::{Colour, Shades, Theme};
+use meter_messages::Colour;
+use meter_rrd::{Shaded, Shades, Theme};
 
 /// Properties for each colour and theme. Without a class, everything is in the default one.
 pub(crate) fn style() -> String {

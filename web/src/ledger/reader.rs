@@ -12,7 +12,7 @@ use meter_ledger::{Ledger, LedgerError, RecordedMeter, RecordedMinute};
 use meter_messages::{Measures, Medium, Meter, Minute, Refused, SiteId};
 use tokio::sync::Semaphore;
 
-use crate::settings::meters::SiteMeters;
+use site_settings::SiteMeters;
 
 /// For how long the meter of a site that pays base fees is not looked for again: a ledger may be filled anew.
 const FIRST_FOR: Duration = Duration::from_secs(600);

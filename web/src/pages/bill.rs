@@ -29,8 +29,36 @@ pub(crate) struct Billed {
     pub(crate) readings: [Option<f64>; 2],
     /// `None` where no tariff is known for all of it.
     pub(crate) bill: Option<Bill>,
+    /// What stands beside it.
+    pub(crate) beside: Beside,
     /// The first minute that is not recorded yet.
     pub(crate) until: Minute,
+}
+
+/// What was counted beside a meter.
+#[derive(Default)]
+pub(crate) struct Beside {
+    /// Its parts.
+    pub(crate) parts: Vec<BilledBeside>,
+    /// What was fed in at its site.
+    pub(crate) fed_in: Vec<BilledBeside>,
+    /// Whether energy is made at its site: its parts may then take more than it measures.
+    pub(crate) is_made_here: bool,
+}
+
+/// What another meter counted.
+pub(crate) struct BilledBeside {
+    pub(crate) meter: RecordedMeter,
+    pub(crate) sum: Sum,
+    pub(crate) bill: Option<Bill>,
+}
+
+/// Another meter in words; `None` as its name is what no part measures.
+struct BesideView {
+    name: Option<String>,
+    quantity: String,
+    share: Option<String>,
+    amount: Option<String>,
 }
 
 /// A line in words.
@@ -71,6 +99,11 @@ pub(crate) struct BillPage {
     /// Up to when it is recorded, if it is not over.
     so_far: Option<String>,
     bill: Option<BillView>,
+    title: &'static str,
+    parts: Vec<BesideView>,
+    fed_in: Vec<BesideView>,
+    /// What is to be paid without what is paid for what was fed in.
+    rest: Option<String>,
     /// The years of bills before and after.
     earlier: String,
     later: Option<String>,
@@ -100,6 +133,10 @@ impl BillPage {
                 .bill
                 .as_ref()
                 .map(|bill| BillView::new(bill, unit, billed.days[0], texts, site.currency())),
+            title: texts.bill_of(billed.meter.relation.measures()),
+            parts: parts(billed, texts, site.currency()),
+            fed_in: billed.beside.fed_in.iter().map(|one| beside(one, None, texts, site.currency())).collect(),
+            rest: rest_cents(billed).map(|cents| texts.amount(cents as f64 / 100.0, site.currency())),
             earlier: year(first.saturating_sub(1.year())),
             later: is_there.then(|| year(last.saturating_add(1.day()))),
             currency: site.currency().to_owned(),
@@ -133,6 +170,42 @@ impl BillView {
             unpriced: (bill.unpriced > 0.0).then(|| texts.unpriced(bill.unpriced)),
         }
     }
+}
+
+/// The parts, and what none of them measures where all were watched like the whole.
+fn parts(billed: &Billed, texts: &Texts, currency: &str) -> Vec<BesideView> {
+    let (whole, parts) = (&billed.sum, &billed.beside.parts);
+    let is_share = whole.counted() > 0.0 && !billed.beside.is_made_here;
+    let share = |counted: f64| is_share.then(|| texts.number(counted / whole.counted() * 100.0, 1));
+    let mut lines: Vec<BesideView> =
+        parts.iter().map(|part| beside(part, share(part.sum.counted()), texts, currency)).collect();
+    let rest = whole.counted() - parts.iter().map(|part| part.sum.counted()).sum::<f64>();
+    let is_alike = parts.iter().all(|part| part.sum.watched_s == whole.watched_s);
+    if !parts.is_empty() && is_alike && is_share && rest >= 0.0 {
+        let quantity = exact(Some(rest), texts);
+        lines.push(BesideView { name: None, quantity, share: share(rest), amount: None });
+    }
+    lines
+}
+
+fn beside(other: &BilledBeside, share: Option<String>, texts: &Texts, currency: &str) -> BesideView {
+    let amount = other.bill.as_ref().filter(|bill| bill.unpriced == 0.0);
+    BesideView {
+        name: Some(other.meter.name.clone()),
+        quantity: exact(other.sum.quantity(), texts),
+        share: share.filter(|_| other.sum.is_known()),
+        amount: amount.map(|bill| texts.amount(bill.total_cents() as f64 / 100.0, currency)),
+    }
+}
+
+/// `None` where nothing was fed in, or some of it is not known.
+fn rest_cents(billed: &Billed) -> Option<i64> {
+    let known = |bill: &Option<Bill>| {
+        bill.as_ref().filter(|bill| bill.unpriced == 0.0).map(Bill::total_cents)
+    };
+    let fed_in = &billed.beside.fed_in;
+    let paid: i64 = fed_in.iter().map(|one| known(&one.bill)).sum::<Option<i64>>()?;
+    (!fed_in.is_empty()).then_some(known(&billed.bill)? - paid)
 }
 
 fn item(line: &BillLine, unit: Unit, texts: &Texts) -> &'static str {

@@ -19,7 +19,7 @@ use askama::Template;
 use meter_messages::Unit;
 
 use crate::texts::Texts;
-pub(crate) use bill::{BillPage, Billed};
+pub(crate) use bill::{Beside, BillPage, Billed, BilledBeside};
 pub(crate) use frame::{Address, Frame};
 pub(crate) use house::{HousePage, base as site_path, here as house_path};
 pub(crate) use kiosk::KioskPage;

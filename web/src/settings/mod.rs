@@ -1,7 +1,5 @@
 //! The settings of the web server.
 
-pub(crate) mod meters;
-pub(crate) mod names;
 pub(crate) mod time_zone;
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -11,13 +9,13 @@ use daemon_runtime::MqttSettings;
 use jiff::tz::TimeZone;
 use meter_figures::{Holiday, TariffSettings};
 use serde::Deserialize;
+use site_settings::{MeterSettings, PublicMeters, SiteSettings, Store, USUAL_FOLDER};
 use web_http::{BasePath, Network};
 
 use crate::access::AccessSettings;
-use crate::settings::meters::MeterSettings;
 
 /// `/etc/powerpi/powerpi-web.toml`.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Settings {
     /// Address and port to listen on.
@@ -33,12 +31,14 @@ pub struct Settings {
     pub rrd_dir: PathBuf,
     /// The zone of the site's days and months; the system's where none is given.
     pub time_zone: Option<Zone>,
+    /// The store of what people say of the site on top of this.
+    pub settings_dir: PathBuf,
     /// The currency of prices.
-    pub currency: String,
+    pub currency: Option<String>,
     /// What energy costs.
     pub tariff: Vec<TariffSettings>,
     /// The days on which prices for holidays hold.
-    pub holidays: Vec<Holiday>,
+    pub holidays: Option<Vec<Holiday>>,
     /// What is to be said of meters.
     pub meter: Vec<MeterSettings>,
     /// Browsers connected at the same time; a further one gets the place of one that is idle.
@@ -63,9 +63,10 @@ impl Default for Settings {
             ledger: "/var/lib/powerpi/recorder/ledger.sqlite".into(),
             rrd_dir: "/var/lib/powerpi/recorder/rrd".into(),
             time_zone: None,
-            currency: "EUR".into(),
+            settings_dir: USUAL_FOLDER.into(),
+            currency: None,
             tariff: Vec::new(),
-            holidays: Vec::new(),
+            holidays: None,
             meter: Vec::new(),
             max_connections: 2_000,
             max_meters: 1_000,
@@ -87,6 +88,23 @@ impl Settings {
             ("max_meters", self.max_meters.to_string()),
             ("[mqtt]", format!("{:?}", self.mqtt)),
         ]
+    }
+
+    /// What of it is the site's, and goes before the store.
+    pub(crate) fn of_site(&self) -> SiteSettings {
+        SiteSettings {
+            currency: self.currency.clone(),
+            holidays: self.holidays.clone(),
+            tariff: self.tariff.clone(),
+            meter: self.meter.clone(),
+            access: PublicMeters { public_meters: self.access.public_meters.clone() },
+            alarm: Vec::new(),
+        }
+    }
+
+    /// The store.
+    pub(crate) fn store(&self) -> Store {
+        Store::new(&self.settings_dir)
     }
 
     /// The zone of days, months and pictures.

@@ -12,7 +12,7 @@ use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
 use meter_figures::{LikeForLike, Period, local};
 use meter_ledger::GapReason;
-use meter_messages::{PeriodKind, Unit};
+use meter_messages::{Measures, PeriodKind, Unit};
 use meter_rrd::Words;
 
 pub(crate) use house::HouseWords;
@@ -304,6 +304,14 @@ pub(crate) struct Texts {
     pub(crate) reload: &'static str,
     /// Page of what a time costs, and the link to it.
     pub(crate) bill: &'static str,
+    /// The same of what is paid for what is fed in.
+    pub(crate) bill_of_feed_in: &'static str,
+    /// What the parts of a meter took of it.
+    pub(crate) parts_of_bill: &'static str,
+    /// What was fed in.
+    pub(crate) fed_in_of_bill: &'static str,
+    /// What is left to pay without what is paid for what was fed in.
+    pub(crate) rest_of_bill: &'static str,
     /// What it is, and what it is not.
     pub(crate) bill_why: &'static str,
     /// Label.
@@ -442,6 +450,22 @@ impl Texts {
         match unit {
             Unit::KilowattHour => &self.energy,
             Unit::CubicMetre => &self.volume,
+        }
+    }
+
+    /// What an amount is of a meter that measures this: a cost, or what is paid for what is fed in.
+    pub(crate) fn amount_of(&self, measures: Measures) -> &'static str {
+        match measures {
+            Measures::Export => self.house.earned,
+            Measures::Import | Measures::Production | Measures::Consumption => self.cost,
+        }
+    }
+
+    /// What a list of its amounts is called.
+    pub(crate) fn bill_of(&self, measures: Measures) -> &'static str {
+        match measures {
+            Measures::Export => self.bill_of_feed_in,
+            Measures::Import | Measures::Production | Measures::Consumption => self.bill,
         }
     }
 

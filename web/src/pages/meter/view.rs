@@ -37,6 +37,9 @@ pub(crate) struct MeterView {
     pub(crate) quiet_rate: Option<String>,
     pub(crate) reading: Option<String>,
     pub(crate) recorded_until: Option<(String, String)>,
+    /// What an amount of this meter is called, and a list of them.
+    pub(crate) amount: &'static str,
+    pub(crate) list_of_amounts: &'static str,
     /// What today and the month cost so far, and the whole month.
     pub(crate) cost: Option<CostView>,
     /// How far all of it can be trusted.
@@ -137,6 +140,8 @@ impl MeterView {
                 .map(|(budget, taken)| BudgetView::new(taken, budget, unit, texts)),
             quiet_rate: figures.quiet_rate.map(|rate| texts.number(rate, 0)),
             reading: figures.reading.map(|reading| texts.number(reading, 3)),
+            amount: texts.amount_of(figures.meter.relation.measures()),
+            list_of_amounts: texts.bill_of(figures.meter.relation.measures()),
             cost: figures.costs.as_ref().map(|costs| CostView::new(costs, texts, ledger.currency())),
             trust: figures.trust.as_ref().map(|trust| TrustView::new(trust, texts, zone)),
             recorded_until: recorded_until.and_then(Result::ok).map(moment),

@@ -26,6 +26,8 @@ use crate::texts::Texts;
 pub(crate) struct PeriodView {
     title: String,
     quantity: String,
+    /// What an amount of its meter is called.
+    amount: &'static str,
     cost: Option<CostView>,
     /// What it is compared with.
     versus: Option<Versus>,
@@ -172,6 +174,7 @@ impl PeriodView {
         Self {
             title: history.period.as_ref().map_or(texts.everything.to_owned(), title),
             quantity: exact(history.whole.quantity(), texts),
+            amount: texts.amount_of(history.meter.relation.measures()),
             cost: CostView::new(history, texts, site.currency()),
             versus,
             mean_rate: history.whole.mean_rate().map(rate),

@@ -5,12 +5,11 @@ use std::collections::HashMap;
 use daemon_runtime::SettingsError;
 use meter_figures::highest_plausible;
 use meter_ledger::RecordedMeter;
-use meter_messages::{Info, Measures, Medium, Meter, PartOf, Related, Relation, Tree, Unfit, Unit};
-use meter_rrd::Colour;
+use meter_messages::{Colour, Info, Measures, Medium, Meter, PartOf, Related, Relation, Tree, Unfit, Unit};
 use serde::Deserialize;
 
 /// One `[[meter]]`.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct MeterSettings {
     /// Which one: `site/meter`.
@@ -34,6 +33,46 @@ pub struct MeterSettings {
     pub max_flow_l_h: Option<u32>,
 }
 
+impl MeterSettings {
+    /// What these say, and where they say nothing, the others.
+    pub(crate) fn before(self, other: Self) -> Self {
+        // A meter has one of the two.
+        let (kwh, m3) = match (self.budget_kwh_per_month, self.budget_m3_per_month) {
+            (None, None) => (other.budget_kwh_per_month, other.budget_m3_per_month),
+            said => said,
+        };
+        let (power, flow) = match (self.max_power_w, self.max_flow_l_h) {
+            (None, None) => (other.max_power_w, other.max_flow_l_h),
+            said => said,
+        };
+        Self {
+            id: self.id,
+            name: self.name.or(other.name),
+            colour: self.colour.or(other.colour),
+            budget_kwh_per_month: kwh,
+            budget_m3_per_month: m3,
+            measures: self.measures.or(other.measures),
+            part_of: self.part_of.or(other.part_of),
+            max_power_w: power,
+            max_flow_l_h: flow,
+        }
+    }
+
+    /// The keys that are said here, each with the name of what they say.
+    pub(crate) fn said(&self) -> impl Iterator<Item = &'static str> {
+        [
+            ("name", self.name.is_some()),
+            ("colour", self.colour.is_some()),
+            ("budget", self.budget_kwh_per_month.or(self.budget_m3_per_month).is_some()),
+            ("measures", self.measures.is_some()),
+            ("part_of", self.part_of.is_some()),
+            ("highest power or flow", self.max_power_w.or(self.max_flow_l_h).is_some()),
+        ]
+        .into_iter()
+        .filter_map(|(key, is_said)| is_said.then_some(key))
+    }
+}
+
 /// What is said of one meter.
 #[derive(Debug, Clone, Default, PartialEq)]
 struct Said {
@@ -48,11 +87,11 @@ struct Said {
 
 /// What is said of all of them.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub(crate) struct SiteMeters(HashMap<Meter, Said>);
+pub struct SiteMeters(HashMap<Meter, Said>);
 
 impl SiteMeters {
     /// Checks what the settings say.
-    pub(crate) fn new(settings: &[MeterSettings]) -> Result<Self, SettingsError> {
+    pub fn new(settings: &[MeterSettings]) -> Result<Self, SettingsError> {
         let mut meters = HashMap::new();
         for meter in settings {
             let said =
@@ -66,7 +105,7 @@ impl SiteMeters {
     }
 
     /// The meter as it is called and used here: what the settings say goes before what its publisher says.
-    pub(crate) fn as_set(&self, mut known: RecordedMeter) -> RecordedMeter {
+    pub fn as_set(&self, mut known: RecordedMeter) -> RecordedMeter {
         let Some(said) = self.0.get(&known.meter) else { return known };
         if let Some(name) = &said.name {
             known.name.clone_from(name);
@@ -79,18 +118,18 @@ impl SiteMeters {
     }
 
     /// A meter's colour.
-    pub(crate) fn colour(&self, meter: &Meter) -> Colour {
+    pub fn colour(&self, meter: &Meter) -> Colour {
         self.0.get(meter).map_or_else(Colour::default, |said| said.colour)
     }
 
     /// What a month of a meter may take, in its unit.
-    pub(crate) fn budget(&self, meter: &RecordedMeter) -> Option<f64> {
+    pub fn budget(&self, meter: &RecordedMeter) -> Option<f64> {
         let (unit, budget) = self.0.get(&meter.meter)?.budget?;
         (unit == meter.medium.unit()).then_some(budget)
     }
 
     /// The highest power of a meter that can be, in W, or flow in l/h.
-    pub(crate) fn highest_plausible(&self, meter: &RecordedMeter) -> f64 {
+    pub fn highest_plausible(&self, meter: &RecordedMeter) -> f64 {
         let unit = meter.medium.unit();
         let said = self.0.get(&meter.meter).and_then(|said| said.highest).filter(|(of, _)| *of == unit);
         said.map_or_else(|| highest_plausible(unit), |(_, highest)| highest)
@@ -153,9 +192,10 @@ fn check_parts(settings: &[MeterSettings], said: &HashMap<Meter, Said>) -> Resul
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+    use crate::SiteSettings;
 
     fn site(settings: &str) -> Result<SiteMeters, String> {
-        let settings: crate::Settings = daemon_runtime::parse(settings).unwrap();
+        let settings: SiteSettings = daemon_runtime::parse(settings).unwrap();
         SiteMeters::new(&settings.meter).map_err(|error| error.to_string())
     }
 
@@ -188,7 +228,7 @@ mod tests {
     #[test]
     fn what_a_meter_measures_is_one_of_four_words() {
         let said = "[[meter]]\nid = 'hq/main'\nmeasures = 'heat'";
-        let error = daemon_runtime::parse::<crate::Settings>(said).unwrap_err().to_string();
+        let error = daemon_runtime::parse::<SiteSettings>(said).unwrap_err().to_string();
         assert!(error.contains("heat") && error.contains("production"), "{error}");
         // The rest may be right, by what publishers say.
         assert!(
