@@ -5,31 +5,35 @@ use std::io::{ErrorKind, Write};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{Gid, Uid, fchown};
-use toml_edit::{DocumentMut, Item, Table, value};
+use rustix::fs::{FlockOperation, Gid, Uid, fchown, flock};
+use toml_edit::{DocumentMut, InlineTable, Item, Table, value};
 
 use crate::name::UserName;
 use crate::password::PasswordHash;
 use crate::role::Role;
-use crate::users::{Users, UsersError};
+use crate::users::{OpenInvitation, Users, UsersError};
 
 /// A new file's first lines.
 const HEADING: &str = "# Users of powerpi-broker or powerpi-web; `powerpi passwd` writes this file, and you may edit it.\n\
                        # They read it again on SIGHUP: systemctl reload powerpi-broker powerpi-web\n\n";
 
 /// A users file that is being changed. What a person wrote into it stays: comments, order, filters.
+/// Nobody else changes one in the same folder meanwhile.
 #[derive(Debug)]
 pub struct UsersFile {
     path: PathBuf,
     document: DocumentMut,
+    _alone: Option<File>,
 }
 
 impl UsersFile {
-    /// Reads the file, or starts a new one if there is none.
+    /// Reads the file, or starts a new one if there is none. Waits for whoever changes it now.
     ///
     /// # Errors
     /// If it cannot be read or is invalid; it is left as it is.
     pub fn open(path: &Path) -> Result<Self, UsersError> {
+        // The folder, because the file itself is replaced. Without one there is nothing to wait for.
+        let alone = File::open(folder_of(path)).ok().filter(|folder| flock(folder, FlockOperation::LockExclusive).is_ok());
         let text = match std::fs::read_to_string(path) {
             Ok(text) => text,
             Err(error) if error.kind() == ErrorKind::NotFound => HEADING.to_owned(),
@@ -37,7 +41,7 @@ impl UsersFile {
         };
         Users::parse(&text).map_err(|error| UsersError::wrong(path, &error))?;
         let document = text.parse().map_err(|error| UsersError::wrong(path, &error))?;
-        Ok(Self { path: path.to_owned(), document })
+        Ok(Self { path: path.to_owned(), document, _alone: alone })
     }
 
     /// The names of all users and their roles.
@@ -52,6 +56,26 @@ impl UsersFile {
 
     /// Sets what is given of a user, who may be new.
     pub fn set(&mut self, name: &UserName, password: Option<&PasswordHash>, role: Option<Role>) {
+        let user = self.section(name);
+        if let Some(role) = role {
+            user["role"] = value(role.name());
+        }
+        if let Some(password) = password {
+            user["password"] = value(password.as_str());
+        }
+    }
+
+    /// Adds the user of an invitation, who logs in with its secret.
+    pub fn invite(&mut self, name: &UserName, secret: &PasswordHash, invitation: &OpenInvitation) {
+        self.set(name, Some(secret), Some(Role::Invited));
+        let mut said = InlineTable::new();
+        said.insert("name", invitation.name.as_str().into());
+        said.insert("role", invitation.role.name().into());
+        said.insert("until", invitation.until.to_string().into());
+        self.section(name)["invitation"] = value(said);
+    }
+
+    fn section(&mut self, name: &UserName) -> &mut Item {
         let users = self.document.entry("user").or_insert_with(|| {
             let mut users = Table::new();
             users.set_implicit(true);
@@ -61,12 +85,7 @@ impl UsersFile {
         if user.is_none() {
             *user = Item::Table(Table::new());
         }
-        if let Some(role) = role {
-            user["role"] = value(role.name());
-        }
-        if let Some(password) = password {
-            user["password"] = value(password.as_str());
-        }
+        user
     }
 
     /// Deletes a user.
@@ -92,10 +111,7 @@ impl UsersFile {
     fn replace(&self) -> std::io::Result<()> {
         // The target of a symbolic link, so that the link stays.
         let path = self.path.canonicalize().unwrap_or_else(|_| self.path.clone());
-        let folder = match path.parent() {
-            Some(folder) if folder != Path::new("") => folder,
-            _ => Path::new("."),
-        };
+        let folder = folder_of(&path);
         let mut file = tempfile::NamedTempFile::new_in(folder)?;
         file.write_all(self.document.to_string().as_bytes())?;
         match std::fs::metadata(&path) {
@@ -108,6 +124,13 @@ impl UsersFile {
         file.as_file().sync_all()?;
         file.persist(&path).map_err(|error| error.error)?;
         File::open(folder)?.sync_all()
+    }
+}
+
+fn folder_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(folder) if folder != Path::new("") => folder,
+        _ => Path::new("."),
     }
 }
 

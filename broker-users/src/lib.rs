@@ -22,4 +22,4 @@ pub use logins::{LoginError, Logins, NoRandomness, Pace};
 pub use name::{BadUserName, UserName};
 pub use password::{LONGEST_PASSWORD, PasswordError, PasswordHash};
 pub use role::{PagesRight, Role, UnknownRole};
-pub use users::{User, Users, UsersError};
+pub use users::{OpenInvitation, User, Users, UsersError};

@@ -14,7 +14,6 @@ const MOST_MEMORY_KIB: u32 = 256 * 1024;
 const MOST_PASSES: u32 = 16;
 
 /// What [`PasswordHash::of`] makes, of no password in particular.
-#[cfg(feature = "logins")]
 const NOBODYS: &str =
     "$argon2id$v=19$m=19456,t=2,p=1$AAAAAAAAAAAAAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 
@@ -81,6 +80,17 @@ impl PasswordHash {
     #[cfg(feature = "logins")]
     pub(crate) fn nobodys() -> Self {
         Self(NOBODYS.to_owned())
+    }
+
+    /// Whether it costs what one of [`of`](Self::of) does, neither more nor less: for hashes that somebody else has made.
+    pub fn costs_the_usual(&self) -> bool {
+        let cost = |text: &str| {
+            let hash = phc::PasswordHash::new(text).ok()?;
+            let params = Params::try_from(&hash).ok()?;
+            let lengths = (hash.salt.as_ref()?.len(), hash.hash.as_ref()?.len());
+            Some((hash.version, params.m_cost(), params.t_cost(), params.p_cost(), lengths))
+        };
+        cost(&self.0).is_some_and(|cost_of_it| cost(NOBODYS) == Some(cost_of_it))
     }
 
     /// The hash as written in the users file.

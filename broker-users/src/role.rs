@@ -30,6 +30,10 @@ pub enum Role {
     EnterReadings,
     /// Everything, at the broker and at the pages.
     Admin,
+    /// Whoever has an invitation: may do nothing but ask for what it is good for.
+    Invited,
+    /// `powerpi pair`, which answers those who are invited.
+    Pairing,
 }
 
 /// What a role may do at the pages; each right includes those before it.
@@ -44,7 +48,7 @@ pub enum PagesRight {
 }
 
 impl Role {
-    /// All of them.
+    /// All that a person gives to somebody; the others are given and taken by `powerpi invite`.
     pub const ALL: [Self; 10] = [
         Self::Publisher,
         Self::Recorder,
@@ -71,6 +75,8 @@ impl Role {
             Self::Look => "look",
             Self::EnterReadings => "enter-readings",
             Self::Admin => "admin",
+            Self::Invited => "invited",
+            Self::Pairing => "pairing",
         }
     }
 
@@ -99,6 +105,8 @@ impl Role {
             // What mosquitto says of the connection, too.
             Self::Bridge => &["#", "$SYS/broker/connection/+/state"],
             Self::Admin => &["#", "$+/#"],
+            Self::Invited => &["$pairing/%u/request"],
+            Self::Pairing => &["$pairing/+/answer"],
         }
     }
 
@@ -113,6 +121,8 @@ impl Role {
             Self::Bridge => &["#"],
             Self::Look | Self::EnterReadings => &[],
             Self::Admin => &["#", "$+/#"],
+            Self::Invited => &["$pairing/%u/answer"],
+            Self::Pairing => &["$pairing/+/request"],
         }
     }
 
@@ -123,7 +133,7 @@ impl Role {
             Self::EnterReadings => Some(PagesRight::EnterReadings),
             Self::Admin => Some(PagesRight::Administer),
             Self::Publisher | Self::Recorder | Self::Web | Self::Alarms => None,
-            Self::HomeAssistant | Self::Bridge => None,
+            Self::HomeAssistant | Self::Bridge | Self::Invited | Self::Pairing => None,
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use jiff::Timestamp;
 use serde::Deserialize;
 
 use crate::name::UserName;
@@ -65,6 +66,20 @@ pub struct User {
     /// Filters that cover what the user may subscribe to, besides the role's.
     #[serde(default)]
     pub subscribe: Vec<String>,
+    /// What the user becomes by an invitation; only with the role `invited`.
+    pub invitation: Option<OpenInvitation>,
+}
+
+/// An invitation that nobody has used yet.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OpenInvitation {
+    /// The user that the invited becomes.
+    pub name: UserName,
+    /// What that user may do.
+    pub role: Role,
+    /// Until when it can be used.
+    pub until: Timestamp,
 }
 
 impl User {

@@ -50,7 +50,7 @@ impl Access {
             client_trust: 0,
             users,
             anonymous: settings.anonymous.unwrap_or(usual),
-            anonymous_user: User { password: None, role, publish: Vec::new(), subscribe: Vec::new() },
+            anonymous_user: User { password: None, role, publish: Vec::new(), subscribe: Vec::new(), invitation: None },
             publishers_wait_for: settings.publishers_wait_for.clone(),
         })
     }

@@ -14,9 +14,11 @@ mod logging;
 mod mqtt;
 mod open_files;
 mod owner;
+mod owner_names;
 mod places;
 mod random;
 mod reloads;
+mod replacing;
 mod secrets;
 mod settings;
 mod shares;
@@ -30,12 +32,14 @@ pub use daemon::{Daemon, EXIT_FAILURE, EXIT_SETTINGS, block_on, exit_code, ready
 #[cfg(feature = "health")]
 pub use health::{Health, HealthEndpoint, HealthSettings};
 pub use log_pace::LogPace;
-pub use mqtt::{Address, Connection, MqttSession, MqttSettings, is_this_machine};
+pub use mqtt::{Address, Connection, MqttSession, MqttSettings, is_this_machine, shown_certificates};
 pub use open_files::allow_open_files;
 pub use owner::{Alive, Owner, OwnerEnded, OwnerThread};
+pub use owner_names::OwnerNames;
 pub use places::{NoPlace, Occupant, Places, customer_of, most_of_network, network_of};
 pub use random::random_id;
 pub use reloads::Reloads;
+pub use replacing::replace_file;
 pub use secrets::{Files, Secret, warn_if_others_can_read};
 pub use settings::{SettingsError, UnknownName, load, parse, unknown_names};
 pub use shares::Shares;

@@ -31,7 +31,8 @@ for binary in $binaries; do
     [ "$binary" = powerpi ] || install -D -m 644 "deploy/systemd/$binary.service" "$root/lib/systemd/system/$binary.service"
 done
 if [ "$package" = powerpi-server ]; then
-    for unit in powerpi-backup.service powerpi-backup.timer; do
+    for unit in powerpi-backup.service powerpi-backup.timer powerpi-pairing.service \
+        powerpi-certificate.service powerpi-certificate.timer; do
         install -D -m 644 "deploy/systemd/$unit" "$root/lib/systemd/system/$unit"
     done
 fi

@@ -31,7 +31,8 @@ fn both_languages_give_the_same_commands() {
     // Every block of commands says where it runs.
     assert_eq!(english.matches("```sh").count(), commands(&english).len());
     let counters = ("COUNTERS.md", "FREMDE-ZAEHLER.md");
-    for (english, german) in [("GUIDE.md", "ANLEITUNG.md"), ("WIRING.md", "VERDRAHTUNG.md"), counters] {
+    let pairing = ("PAIRING.md", "KOPPELN.md");
+    for (english, german) in [("GUIDE.md", "ANLEITUNG.md"), ("WIRING.md", "VERDRAHTUNG.md"), counters, pairing] {
         let headings = |name| read(name).lines().filter(|line| line.starts_with("## ")).count();
         assert_eq!(headings(english), headings(german), "{english}");
     }
@@ -40,7 +41,7 @@ fn both_languages_give_the_same_commands() {
 #[test]
 fn links_lead_somewhere() {
     let guides = ["GUIDE.md", "ANLEITUNG.md", "WIRING.md", "VERDRAHTUNG.md", "ACCESS.md"];
-    for guide in guides.into_iter().chain(["COUNTERS.md", "FREMDE-ZAEHLER.md"]) {
+    for guide in guides.into_iter().chain(["COUNTERS.md", "FREMDE-ZAEHLER.md", "PAIRING.md", "KOPPELN.md"]) {
         let text = read(guide);
         for link in links(&text).filter(|link| !link.contains("://")) {
             assert!(docs().join(link).exists(), "{guide}: {link}");

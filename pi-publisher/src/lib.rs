@@ -16,6 +16,7 @@ pub mod counting;
 pub mod delivery;
 pub mod home_assistant;
 pub mod interim;
+pub mod joining;
 pub mod old_copy;
 pub mod outbox;
 pub mod outbox_keeper;

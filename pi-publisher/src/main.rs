@@ -2,6 +2,7 @@
 //!
 //! Start reading at [`pi_publisher::run`].
 
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -12,6 +13,8 @@ use pi_publisher::check::Form;
 use pi_publisher::settings::Settings;
 
 const NAME: &str = "pi-publisher";
+/// The settings file where none is named.
+const SETTINGS: &str = "/etc/powerpi/pi-publisher.toml";
 const ABOUT: &str = "Counts the pulses of electricity meters and publishes a count a minute";
 
 #[derive(Parser)]
@@ -40,6 +43,8 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Makes this Pi a site of a server, with the line that `powerpi invite` has printed there
+    Join(pi_publisher::joining::Options),
     /// Sets a meter's total to what the meter itself shows
     SetReading {
         /// The meter's id in the settings
@@ -70,14 +75,23 @@ fn main() -> ExitCode {
         return Daemon { name, version, config, worker_threads: 1, files: Files::OfUser }
             .run(pi_publisher::run);
     };
+    if let Command::Join(options) = &command {
+        let settings = config.unwrap_or(Path::new(SETTINGS));
+        let joining = async |_| pi_publisher::joining::join(options, settings, &mut std::io::stdout()).await;
+        return ended(&block_on(0, joining));
+    }
     let outcome = load::<Settings>(name, config).map_err(Into::into).and_then(|settings| {
         settings.check()?;
         command.carry_out(&settings)
     });
-    if let Err(error) = &outcome {
-        eprintln!("{name}: {error:#}");
+    ended(&outcome)
+}
+
+fn ended(outcome: &anyhow::Result<()>) -> ExitCode {
+    if let Err(error) = outcome {
+        eprintln!("{NAME}: {error:#}");
     }
-    exit_code(&outcome)
+    exit_code(outcome)
 }
 
 impl Command {
@@ -89,6 +103,7 @@ impl Command {
             Self::SetReading { meter, reading } => {
                 pi_publisher::set_reading::set_reading(settings, meter, *reading, out)
             }
+            Self::Join(_) => unreachable!("it needs no settings, so it is carried out before they are read"),
             Self::Replay { from, to } => {
                 let replay = async |shutdown| {
                     pi_publisher::replay::replay(settings, *from, *to, out, &shutdown).await.map(drop)

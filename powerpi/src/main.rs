@@ -6,6 +6,7 @@ mod demo;
 mod doctor;
 mod history;
 mod house;
+mod invitations;
 mod ledger;
 mod passwd;
 mod prices;
@@ -32,6 +33,16 @@ enum Command {
     Demo(demo::Options),
     /// Adds, changes, deletes or lists users of the broker or of the pages
     Passwd(passwd::Options),
+    /// Invites a Pi: prints a line with which it joins this server, once and within an hour
+    Invite(invitations::InviteOptions),
+    /// Answers invited Pis until no invitation is open; the service powerpi-pairing runs this
+    Pair(invitations::PairOptions),
+    /// Lists the sites that are let in, and open invitations
+    Sites(invitations::SitesOptions),
+    /// Lets a site in no longer, or withdraws its invitation
+    Revoke(invitations::RevokeOptions),
+    /// Renews the certificate that `powerpi invite` has made for the broker, if it ends within months
+    RenewCertificate(invitations::RenewOptions),
     /// Lists, checks and corrects what the ledger holds, while everything runs
     Ledger(ledger::Options),
     /// Looks at everything on this server and says what is wrong and what to do
@@ -52,6 +63,11 @@ fn main() -> ExitCode {
     let outcome = match Arguments::parse().command {
         Command::Demo(options) => block_on(demo::run(&options)),
         Command::Doctor(options) => block_on(doctor::run(&options)),
+        Command::Invite(options) => block_on(invitations::invite(&options)),
+        Command::Pair(options) => block_on(invitations::pair(&options)),
+        Command::Sites(options) => invitations::sites(&options),
+        Command::Revoke(options) => invitations::revoke(&options),
+        Command::RenewCertificate(options) => invitations::renew(&options),
         Command::Passwd(options) => passwd::run(&options),
         Command::Ledger(options) => ledger::run(&options),
         Command::Backup(options) => backup::backup(&options),

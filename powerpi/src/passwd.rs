@@ -49,12 +49,16 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
                  look, enter-readings or admin"
             );
         }
+        // Nobody has to wait while a person is asked.
+        drop(file);
         // No password is asked for if only the role changes.
         let asked = is_new || options.role.is_none() || options.password_file.is_some();
         let password = match asked && !options.no_password {
             true => Some(PasswordHash::of(&password(options.password_file.as_deref())?)?),
             false => None,
         };
+        // Anew: it may have changed while a person was asked.
+        file = UsersFile::open(&options.file)?;
         file.set(name, password.as_ref(), options.role);
     }
     file.save()?;

@@ -159,13 +159,13 @@ mod tests {
     use broker_users::Role;
 
     fn rights(role: Role, name: &str, client_id: &str) -> Rights {
-        let user = User { password: None, role: Some(role), publish: Vec::new(), subscribe: Vec::new() };
+        let user = User { password: None, role: Some(role), publish: Vec::new(), subscribe: Vec::new(), invitation: None };
         Rights::new(Some(&name.parse().unwrap()), &user, client_id, Credential::Certificate(0))
     }
 
     fn own(filter: &str, name: Option<&str>, client_id: &str) -> Rights {
         let filters = vec![filter.to_owned()];
-        let user = User { password: None, role: None, publish: filters.clone(), subscribe: filters };
+        let user = User { password: None, role: None, publish: filters.clone(), subscribe: filters, invitation: None };
         let name = name.map(|name| name.parse().unwrap());
         Rights::new(name.as_ref(), &user, client_id, Credential::Certificate(0))
     }
@@ -309,8 +309,33 @@ mod tests {
     }
 
     #[test]
+    fn an_invited_user_can_do_nothing_but_ask() {
+        let invited = rights(Role::Invited, "invite.01020304", "x");
+        assert!(invited.may_publish("$pairing/invite.01020304/request"));
+        assert!(invited.may_subscribe("$pairing/invite.01020304/answer"));
+        for topic in [
+            "$pairing/invite.05060708/request",
+            "$pairing/invite.01020304/answer",
+            "powerpi/home/main/minute",
+            "powerpi/invite.01020304/status",
+        ] {
+            assert!(!invited.may_publish(topic), "{topic}");
+        }
+        for filter in ["#", "$pairing/#", "$pairing/+/answer", "powerpi/#", "$SYS/#", "homeassistant/status"] {
+            assert!(!invited.may_subscribe(filter), "{filter}");
+        }
+        let answering = rights(Role::Pairing, "pairing", "x");
+        assert!(answering.may_subscribe("$pairing/+/request") && !answering.may_subscribe("powerpi/#"));
+        assert!(answering.may_publish("$pairing/invite.01020304/answer") && !answering.may_publish("powerpi/a/status"));
+        // What is said there is for nobody else.
+        for other in [Role::Bridge, Role::Reader, Role::Recorder, Role::Web] {
+            assert!(!rights(other, "x", "x").may_subscribe("$pairing/+/request"), "{other}");
+        }
+    }
+
+    #[test]
     fn every_roles_filters_are_valid() {
-        for role in Role::ALL {
+        for role in Role::ALL.into_iter().chain([Role::Invited, Role::Pairing]) {
             assert!(role.publish().iter().chain(role.subscribe()).all(|filter| valid_pattern(filter)));
         }
         for wrong in ["", "a#", "a/#/b", "++", "a+b", "+a", "a\0"] {

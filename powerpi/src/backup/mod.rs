@@ -5,7 +5,6 @@
 
 mod archive;
 mod contents;
-mod owners;
 mod restoring;
 mod taking;
 

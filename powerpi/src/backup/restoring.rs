@@ -9,7 +9,7 @@ use anyhow::{Context, bail};
 use site_settings::Store;
 
 use super::contents::BackedUp;
-use super::owners::Names;
+use daemon_runtime::OwnerNames;
 use super::{archive, bar};
 use crate::server::Server;
 
@@ -34,7 +34,7 @@ pub(crate) struct RestoreOptions {
 /// If the backup is not sound, or the ledger is in use: then nothing has changed.
 pub(crate) fn restore(options: &RestoreOptions) -> anyhow::Result<()> {
     let named = || format!("{} is no sound backup; nothing was changed", options.file.display());
-    let names = ["etc/passwd", "etc/group"].map(|file| Names::read(&options.root.join(file)));
+    let names = ["etc/passwd", "etc/group"].map(|file| OwnerNames::read(&options.root.join(file)));
     let here = |file: &BackedUp| options.root.join(&file.path);
     let total = archive::verify(&options.file).with_context(named)?.files.iter().map(|file| file.bytes).sum();
     let bar = bar(total, "restoring");
@@ -76,7 +76,7 @@ fn beside(path: &Path, ending: &str) -> PathBuf {
 }
 
 /// A new file beside the one that it will replace, with its owner and permissions.
-fn write_new(path: &Path, file: &BackedUp, [users, groups]: &[Names; 2]) -> io::Result<File> {
+fn write_new(path: &Path, file: &BackedUp, [users, groups]: &[OwnerNames; 2]) -> io::Result<File> {
     if let Some(folder) = path.parent() {
         std::fs::create_dir_all(folder)?;
     }

@@ -11,7 +11,7 @@ use indicatif::HumanBytes;
 use meter_ledger::Ledger;
 
 use super::contents::{BackedUp, Contents};
-use super::owners::Names;
+use daemon_runtime::OwnerNames;
 use super::{archive, bar};
 use crate::server::Server;
 
@@ -46,7 +46,7 @@ pub(crate) fn backup(options: &BackupOptions) -> anyhow::Result<()> {
     let ledger = server.ledger();
     Ledger::open_read_only(&server.here(&ledger))?.copy_to(&copy).context("copying the ledger")?;
 
-    let names = ["etc/passwd", "etc/group"].map(|file| Names::read(&options.root.join(file)));
+    let names = ["etc/passwd", "etc/group"].map(|file| OwnerNames::read(&options.root.join(file)));
     let of_ledger = archive::sha256(File::open(&copy)?).context("reading the copy of the ledger")?;
     let mut files = vec![backed_up(ledger, of_ledger, &server, &names)?];
     // Read once: a file that is replaced meanwhile would not agree with its checksum.
@@ -99,7 +99,7 @@ fn backed_up(
     path: String,
     (sha256, bytes): (String, u64),
     server: &Server,
-    [users, groups]: &[Names; 2],
+    [users, groups]: &[OwnerNames; 2],
 ) -> anyhow::Result<BackedUp> {
     // Of the ledger, too, and not of its copy.
     let data = server.here(&path).metadata().with_context(|| format!("reading {path}"))?;

@@ -4,11 +4,11 @@ use std::path::Path;
 
 /// The names and numbers of a machine, from its `/etc/passwd` or `/etc/group`.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Names(Vec<(String, u32)>);
+pub struct OwnerNames(Vec<(String, u32)>);
 
-impl Names {
+impl OwnerNames {
     /// Those of a file; none if it cannot be read.
-    pub(super) fn read(file: &Path) -> Self {
+    pub fn read(file: &Path) -> Self {
         let text = std::fs::read_to_string(file).unwrap_or_default();
         let named = |line: &str| {
             let mut fields = line.split(':');
@@ -18,11 +18,13 @@ impl Names {
         Self(text.lines().filter_map(named).collect())
     }
 
-    pub(super) fn name(&self, number: u32) -> Option<String> {
+    /// The name that has this number.
+    pub fn name(&self, number: u32) -> Option<String> {
         self.0.iter().find(|(_, its)| *its == number).map(|(name, _)| name.clone())
     }
 
-    pub(super) fn number(&self, name: &str) -> Option<u32> {
+    /// The number that has this name.
+    pub fn number(&self, name: &str) -> Option<u32> {
         self.0.iter().find(|(its, _)| its == name).map(|(_, number)| *number)
     }
 }

@@ -1,0 +1,215 @@
+//! A Pi joins a server by an invitation: the real programs, over TLS, with services that this test starts as systemd
+//! would.
+#![allow(clippy::unwrap_used)]
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::Output;
+
+use end_to_end::{Program, Site, free_port, run_to_end, wait_until};
+use jiff::Timestamp;
+use pairing::{Fingerprint, Invitation};
+
+/// A server that nobody has been let in to.
+struct Server {
+    site: Site,
+    broker: Option<Program>,
+}
+
+impl Server {
+    fn new() -> Self {
+        let site = Site::new("");
+        site.append("powerpi-broker", &format!("[tls]\nlisten = '127.0.0.1:{}'\n", free_port()));
+        // As `systemctl` does; what it starts is started by the test.
+        script(
+            &site.path().join("control"),
+            "echo \"$*\" >> control.log\n[ \"$1\" != reload ] || [ ! -e broker.pid ] || kill -HUP \"$(cat broker.pid)\"",
+        );
+        Self { site, broker: None }
+    }
+
+    fn powerpi(&self, arguments: &[&str]) -> Output {
+        let folder = self.site.path();
+        let control = folder.join("control").display().to_string();
+        let place = ["--settings", &folder.display().to_string(), "--control", &control];
+        run_to_end("powerpi", folder, &[arguments, &place].concat())
+    }
+
+    /// The line that is printed.
+    fn invite(&self, arguments: &[&str]) -> String {
+        let output = self.powerpi(&[&["invite", "--address", "127.0.0.1"], arguments].concat());
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).unwrap().trim().to_owned()
+    }
+
+    fn start_broker(&mut self) {
+        let broker = self.site.start("powerpi-broker");
+        fs::write(self.site.path().join("broker.pid"), broker.id().to_string()).unwrap();
+        self.broker = Some(broker);
+    }
+
+    /// The service powerpi-pairing.
+    fn start_answering(&self) -> Program {
+        let folder = self.site.path();
+        let control = folder.join("control").display().to_string();
+        let arguments = ["pair", "--settings", &folder.display().to_string(), "--control", &control];
+        Program::spawn("powerpi", folder, &arguments.map(str::to_owned), &[])
+    }
+
+    fn users(&self) -> String {
+        fs::read_to_string(self.site.path().join("users.toml")).unwrap()
+    }
+}
+
+/// A Pi with a household on paper, whose service the test starts.
+struct Pi(PathBuf);
+
+impl Pi {
+    fn new(server: &Server, name: &str) -> Self {
+        let folder = server.site.path().join(name);
+        fs::create_dir(&folder).unwrap();
+        let until = daemon_runtime::now().as_second() / 60 * 60 - 120;
+        let [from, until] = [until - 600, until].map(|at| Timestamp::from_second(at).unwrap());
+        let settings = format!(
+            "site = 'nobody'\nstate_dir = '.'\nruntime_dir = 'run'\n[mqtt]\nhost = 'old.lan'\n[[meter]]\nid = 'main'\n\
+             pulses_per_kwh = 1000\nsource = {{ kind = 'simulated', seed = 7, from = '{from}', until = '{until}' }}\n"
+        );
+        fs::write(folder.join("pi-publisher.toml"), settings).unwrap();
+        script(&folder.join("control"), "echo \"$*\" >> control.log");
+        Self(folder)
+    }
+
+    fn arguments(&self, line: &str, more: &[&str]) -> Vec<String> {
+        let control = self.0.join("control").display().to_string();
+        let arguments = ["--config", "pi-publisher.toml", "join", line, "--control", &control];
+        [&arguments[..], more].concat().into_iter().map(str::to_owned).collect()
+    }
+
+    fn join(&self, line: &str, more: &[&str]) -> (bool, String) {
+        let arguments = self.arguments(line, more);
+        let output = run_to_end("pi-publisher", &self.0, &arguments.iter().map(String::as_str).collect::<Vec<_>>());
+        (output.status.success(), String::from_utf8([output.stdout, output.stderr].concat()).unwrap())
+    }
+
+    fn settings(&self) -> String {
+        fs::read_to_string(self.0.join("pi-publisher.toml")).unwrap()
+    }
+}
+
+fn script(path: &Path, text: &str) {
+    fs::write(path, format!("#!/bin/sh\n{text}\n")).unwrap();
+    fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
+}
+
+/// Not at all: the line was looked at before, and nobody waits for a minute.
+const QUICKLY: [&str; 4] = ["--look", "0", "--wait", "0"];
+
+#[test]
+fn a_pi_joins_once_and_is_revoked() {
+    let mut server = Server::new();
+    let line = server.invite(&["home"]);
+    let told = fs::read_to_string(server.site.path().join("control.log")).unwrap();
+    assert_eq!(told, "restart powerpi-broker\nstart powerpi-pairing\n");
+    server.start_broker();
+    let recorder = server.site.start("powerpi-recorder");
+    let mut answering = server.start_answering();
+
+    let pi = Pi::new(&server, "pi");
+    let before = pi.settings();
+    let another = Invitation { authority: Fingerprint::of(b"another CA"), ..line.parse().unwrap() };
+    let (joined, said) = pi.join(&another.to_string(), &QUICKLY);
+    assert!(!joined && said.contains("is another server"), "{said}");
+    assert_eq!(pi.settings(), before, "a failure changes nothing");
+
+    let mut join = Program::spawn("pi-publisher", &pi.0, &pi.arguments(&line, &["--look", "1", "--reading", "12.5"]), &[]);
+    let told = || fs::read_to_string(pi.0.join("control.log")).unwrap_or_default();
+    wait_until("the Pi's service is started", || join.ended().is_some() || told().contains("restart pi-publisher"));
+    assert!(told().contains("restart"), "{}", join.log());
+    let publisher = Program::start("pi-publisher", &pi.0);
+    let status = join.wait(std::time::Duration::from_secs(60));
+    let said = join.log();
+    assert!(status.success(), "{said}");
+    for part in ["main: ", "lets this Pi in as \"home\"", "The total of main is 12.5 now", "recorded the first minute of home/main"] {
+        assert!(said.contains(part), "{part} is not in {said}");
+    }
+    let users = server.users();
+    assert!(users.contains("[user.home]") && !users.contains("invite."), "{users}");
+    assert!(answering.wait(std::time::Duration::from_secs(60)).success());
+    assert!(!server.users().contains("pairing"), "nobody answers any more");
+
+    // Good for nothing any more, for another Pi; the one that has used it may go on.
+    let thief = Pi::new(&server, "thief");
+    let (joined, said) = thief.join(&line, &QUICKLY);
+    assert!(!joined && said.contains("good for nothing any more"), "{said}");
+    let (joined, said) = pi.join(&line, &QUICKLY);
+    assert!(joined && said.contains("lets this Pi in already"), "{said}");
+    let again = server.powerpi(&["invite", "--address", "127.0.0.1", "home"]);
+    assert!(!again.status.success() && String::from_utf8_lossy(&again.stderr).contains("--replace"), "{again:?}");
+
+    let revoked = server.powerpi(&["revoke", "home"]);
+    assert!(revoked.status.success(), "{revoked:?}");
+    wait_until("the Pi's service is let in no longer", || {
+        publisher.log().lines().any(|line| line.contains("next try in") && line.contains("BadUserNamePassword"))
+    });
+    let (joined, said) = pi.join(&line, &QUICKLY);
+    assert!(!joined, "{said}");
+    let logs = [server.broker.as_ref().unwrap().log(), recorder.log(), publisher.log(), answering.log()].concat();
+    let invitation: Invitation = line.parse().unwrap();
+    assert!(!logs.contains(&invitation.secret.password()), "a secret is in a log");
+}
+
+#[test]
+fn an_invitation_ends_with_its_time_and_survives_a_kill() {
+    let mut server = Server::new();
+    let (early, late) = (server.invite(&["early"]), server.invite(&["late"]));
+    server.start_broker();
+
+    // Nobody answers yet, and the Pi is killed while it waits.
+    let pi = Pi::new(&server, "pi");
+    let join = Program::spawn("pi-publisher", &pi.0, &pi.arguments(&early, &QUICKLY), &[]);
+    wait_until("the password lies on the disk", || {
+        fs::read_dir(&pi.0).unwrap().any(|file| file.unwrap().file_name().to_string_lossy().starts_with("invite."))
+    });
+    join.kill();
+    assert!(pi.settings().contains("nobody"), "{}", pi.settings());
+
+    // An hour later, for one of the two.
+    let users = server.users();
+    let (before, of_late) = users.split_once("name = \"late\"").unwrap();
+    let (_, after) = of_late.split_once('}').unwrap();
+    let over = format!("{before}name = \"late\", role = \"publisher\", until = \"2026-01-01T00:00:00Z\" }}{after}");
+    fs::write(server.site.path().join("users.toml"), over).unwrap();
+    let answering = server.start_answering();
+    wait_until("what is over is withdrawn", || !server.users().contains("late"));
+    answering.kill();
+    let answering = server.start_answering();
+
+    let (joined, said) = Pi::new(&server, "too-late").join(&late, &QUICKLY);
+    assert!(!joined && said.contains("older than an hour"), "{said}");
+    let (joined, said) = pi.join(&early, &QUICKLY);
+    assert!(joined, "{said}\n{}", answering.log());
+    assert!(pi.settings().contains("early") && !pi.settings().contains("old.lan"), "{}", pi.settings());
+}
+
+#[test]
+fn twenty_join_at_once() {
+    let mut server = Server::new();
+    let lines: Vec<String> = (0..20).map(|n| server.invite(&[&format!("site-{n:02}")])).collect();
+    server.start_broker();
+    let mut answering = server.start_answering();
+    let pis: Vec<Pi> = (0..20).map(|n| Pi::new(&server, &format!("pi-{n}"))).collect();
+    std::thread::scope(|scope| {
+        for (pi, line) in pis.iter().zip(&lines) {
+            scope.spawn(move || {
+                let (joined, said) = pi.join(line, &QUICKLY);
+                assert!(joined, "{said}");
+            });
+        }
+    });
+    assert!(answering.wait(std::time::Duration::from_secs(60)).success(), "{}", answering.log());
+    let sites = server.powerpi(&["sites"]);
+    let sites = String::from_utf8(sites.stdout).unwrap();
+    let expected: Vec<String> = (0..20).map(|n| format!("site-{n:02}\tpaired")).collect();
+    assert_eq!(sites.lines().collect::<Vec<_>>(), expected);
+}

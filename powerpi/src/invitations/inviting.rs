@@ -1,0 +1,176 @@
+//! `powerpi invite`: makes an invitation, and everything that it needs.
+
+use std::io::IsTerminal;
+use std::path::Path;
+
+use anyhow::{Context, bail};
+use broker_users::{OpenInvitation, PasswordHash, Role, UserName, UsersFile};
+use daemon_runtime::Address;
+use jiff::tz::TimeZone;
+use jiff::{Timestamp, ToSpan};
+use meter_messages::SiteId;
+use pairing::{Fingerprint, Invitation, InvitationId, InvitationSecret};
+use qrcode::QrCode;
+use qrcode::render::unicode::Dense1x2;
+
+use super::broker_settings::BrokerSettings;
+use super::certificate::{OwnCertificate, authority_of, give, write};
+use super::control::{ANSWERING, BROKER};
+use super::decision::{expired, invitations};
+use super::own_names::own_addresses;
+use super::{Server, answering};
+
+/// So many invitations may be open at a time.
+const MOST_OPEN: usize = 100;
+
+/// The command line.
+#[derive(clap::Args)]
+pub(crate) struct Options {
+    /// The name of the Pi's site: a-z 0-9 _ -
+    site: SiteId,
+    /// Where the Pi reaches this server, like server.lan or 192.168.1.2:8883; several times for several addresses.
+    /// By default this machine's name and its addresses
+    #[arg(long, value_name = "ADDRESS", value_parser = address)]
+    address: Vec<Address>,
+    /// For how many minutes the invitation is good
+    #[arg(long, value_name = "N", default_value_t = 60, value_parser = clap::value_parser!(u32).range(1..=1440))]
+    minutes: u32,
+    /// Lets another Pi take the site's place: the one that has it now is no longer let in once the other has joined
+    #[arg(long)]
+    replace: bool,
+    /// Waits here until the Pi has joined, instead of leaving that to the service powerpi-pairing
+    #[arg(long)]
+    wait: bool,
+    #[command(flatten)]
+    server: Server,
+}
+
+fn address(text: &str) -> Result<Address, String> {
+    text.to_owned().try_into()
+}
+
+/// Invites, and prints the invitation.
+pub(crate) async fn run(options: &Options) -> anyhow::Result<()> {
+    let (server, now) = (&options.server, daemon_runtime::now());
+    let until = now.checked_add(i64::from(options.minutes).minutes())?;
+    let prepared = prepare(options, now)?;
+    let (id, secret) = (InvitationId::random(), InvitationSecret::random());
+    let invitation = OpenInvitation {
+        name: options.site.as_str().parse()?,
+        role: Role::Publisher,
+        until: Timestamp::from_second(until.as_second())?,
+    };
+    add(options, &prepared.users, &id.user().parse()?, &PasswordHash::of(secret.password().as_bytes())?, &invitation)?;
+    if let Some(text) = &prepared.settings {
+        write(&server.broker_toml(), text, 0o644)?;
+    }
+    server.control().tell(if prepared.restart { "restart" } else { "reload" }, BROKER)?;
+    if !options.wait {
+        server.control().tell("start", ANSWERING).context("nobody answers the Pi yet; or add --wait")?;
+    }
+    let line = Invitation {
+        addresses: prepared.addresses,
+        site: options.site.clone(),
+        id,
+        secret,
+        authority: prepared.authority,
+    };
+    print(&line.to_string(), until)?;
+    match options.wait {
+        true => answering::answer(server).await,
+        false => Ok(()),
+    }
+}
+
+/// What has to be there before anybody can be invited.
+struct Prepared {
+    users: std::path::PathBuf,
+    addresses: Vec<Address>,
+    authority: Fingerprint,
+    /// The broker's settings, if they have changed.
+    settings: Option<String>,
+    /// Whether the broker has to be restarted: it begins to speak TLS.
+    restart: bool,
+}
+
+fn prepare(options: &Options, now: Timestamp) -> anyhow::Result<Prepared> {
+    let server = &options.server;
+    let path = server.broker_toml();
+    let text = std::fs::read_to_string(&path).with_context(|| {
+        format!("reading {}: is the broker on this machine, and are you root?", path.display())
+    })?;
+    let mut settings = BrokerSettings::read(&text)?;
+    let users = settings.users(&server.folder().join("users.toml"));
+    let port = settings.tls_port()?;
+    let addresses: Vec<Address> = match options.address.is_empty() {
+        true => own_addresses(port),
+        false => options.address.iter().map(|it| Address { port: it.port.or(Some(port)), ..it.clone() }).collect(),
+    };
+    if addresses.is_empty() {
+        bail!("this machine has no name and no address in a network; say where the Pi reaches it: --address");
+    }
+    let own = OwnCertificate::of(server);
+    let before = settings.certificate()?;
+    let is_own = before.as_ref().is_none_or(|files| *files == own.files());
+    if is_own {
+        let names: Vec<String> = addresses.iter().map(|address| address.host.clone()).collect();
+        own.issue(&names, now)?;
+    }
+    let files = before.clone().unwrap_or_else(|| own.files());
+    if before.is_none() {
+        settings.show(&files);
+    }
+    Ok(Prepared {
+        users,
+        addresses,
+        authority: authority_of(&files)?,
+        restart: before.is_none(),
+        settings: (!settings.added.is_empty()).then(|| settings.text()),
+    })
+}
+
+/// Puts the invitation into the users file; it takes the place of earlier ones for the same site.
+fn add(
+    options: &Options,
+    path: &Path,
+    user: &UserName,
+    secret: &PasswordHash,
+    invitation: &OpenInvitation,
+) -> anyhow::Result<()> {
+    let is_new = !path.exists();
+    let mut file = UsersFile::open(path)?;
+    let users = file.users()?;
+    let site = &options.site;
+    match users.user.get(site.as_str()).map(|user| user.role) {
+        Some(Some(Role::Publisher)) if !options.replace => {
+            bail!("{site} has joined already; with --replace another Pi can take its place")
+        }
+        Some(Some(Role::Publisher)) | None => {}
+        Some(_) => bail!("there is a user \"{site}\" who is no site; choose another name"),
+    }
+    let earlier = invitations(&users).filter(|(_, open)| open.name == invitation.name).map(|(name, _)| name.clone());
+    for over in earlier.chain(expired(&users, daemon_runtime::now())).collect::<std::collections::BTreeSet<_>>() {
+        file.remove(&over)?;
+    }
+    if invitations(&file.users()?).count() >= MOST_OPEN {
+        bail!("{MOST_OPEN} invitations are open; wait until some are used or over, or `powerpi revoke` them");
+    }
+    file.invite(user, secret, invitation);
+    file.save()?;
+    if is_new {
+        give(path, 0o640)?;
+    }
+    Ok(())
+}
+
+/// The line, and for people how to use it.
+fn print(line: &str, until: Timestamp) -> anyhow::Result<()> {
+    if std::io::stdout().is_terminal() {
+        let picture = QrCode::new(line).context("drawing the QR code")?;
+        println!("{}\n", picture.render::<Dense1x2>().build());
+    }
+    println!("{line}");
+    let until = TimeZone::system().to_datetime(until).strftime("%H:%M");
+    eprintln!("It works once, until {until}. On the Pi, with the line in quotes: sudo pi-publisher join '…'");
+    Ok(())
+}

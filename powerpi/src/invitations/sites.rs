@@ -1,0 +1,89 @@
+//! `powerpi sites` and `powerpi revoke`: who is let in, and no longer.
+
+use std::path::PathBuf;
+
+use anyhow::{Context, bail};
+use broker_users::{Role, UserName, UsersFile};
+use serde_json::json;
+
+use super::Server;
+use super::broker_settings::BrokerSettings;
+use super::control::BROKER;
+use super::decision::invitations;
+
+/// The command line of `sites`.
+#[derive(clap::Args)]
+pub(crate) struct SitesOptions {
+    #[command(flatten)]
+    server: Server,
+    /// Prints a JSON object a line, for programs
+    #[arg(long)]
+    json: bool,
+}
+
+/// The command line of `revoke`.
+#[derive(clap::Args)]
+pub(crate) struct RevokeOptions {
+    /// The site's name
+    site: UserName,
+    #[command(flatten)]
+    server: Server,
+}
+
+/// Prints the sites that may come in, and the invitations that nobody has used yet.
+pub(crate) fn sites(options: &SitesOptions) -> anyhow::Result<()> {
+    let Some(file) = users_file(&options.server)? else { return Ok(()) };
+    let users = UsersFile::open(&file)?.users()?;
+    for (name, user) in &users.user {
+        if user.role == Some(Role::Publisher) {
+            match options.json {
+                true => println!("{}", json!({"site": name.as_str(), "state": "paired"})),
+                false => println!("{name}\tpaired"),
+            }
+        }
+    }
+    let now = daemon_runtime::now();
+    for (_, invitation) in invitations(&users).filter(|(_, invitation)| invitation.until > now) {
+        let (name, until) = (&invitation.name, invitation.until);
+        match options.json {
+            true => println!("{}", json!({"site": name.as_str(), "state": "invited", "until": until})),
+            false => println!("{name}\tinvited, until {until}"),
+        }
+    }
+    Ok(())
+}
+
+/// Lets a site in no longer: its Pi is disconnected, and invitations for it are good for nothing.
+pub(crate) fn revoke(options: &RevokeOptions) -> anyhow::Result<()> {
+    let site = &options.site;
+    let nobody = || format!("there is no site \"{site}\"; `powerpi sites` lists them");
+    let mut file = UsersFile::open(&users_file(&options.server)?.with_context(nobody)?)?;
+    let users = file.users()?;
+    let mut gone: Vec<UserName> = invitations(&users)
+        .filter(|(_, invitation)| invitation.name == *site)
+        .map(|(user, _)| user.clone())
+        .collect();
+    match users.user.get(site).map(|user| user.role) {
+        Some(Some(Role::Publisher)) => gone.push(site.clone()),
+        Some(_) => bail!("the user \"{site}\" is no site; `powerpi passwd --delete {site}` deletes it"),
+        None if gone.is_empty() => bail!(nobody()),
+        None => {}
+    }
+    for user in &gone {
+        file.remove(user)?;
+    }
+    file.save()?;
+    drop(file);
+    options.server.control().tell("reload", BROKER)?;
+    println!("{site} is let in no longer. What was recorded of it stays.");
+    Ok(())
+}
+
+/// The broker's users file, if its settings name one.
+fn users_file(server: &Server) -> anyhow::Result<Option<PathBuf>> {
+    let path = server.broker_toml();
+    let text = std::fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
+    let mut settings = BrokerSettings::read(&text)?;
+    let users = settings.users("".as_ref());
+    Ok(settings.added.is_empty().then_some(users))
+}
