@@ -53,7 +53,8 @@ pub async fn run(
         let stop = shutdown.child_token();
         let applied = applied(&settings)?;
         let mut versions = NewVersions::after(settings.store(), applied.version);
-        let mut watching = std::pin::pin!(watch(settings.clone(), alarms(&applied.settings.alarm)?, stop.clone()));
+        let mut watching =
+            std::pin::pin!(watch(settings.clone(), alarms(&applied.settings.alarm)?, stop.clone()));
         let new = loop {
             tokio::select! {
                 ended = &mut watching => return ended,

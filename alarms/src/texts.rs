@@ -2,9 +2,9 @@
 
 use foreign_text::foreign;
 use jiff::tz::TimeZone;
-use site_settings::Condition;
 use jiff::{Timestamp, ZonedDateTime};
 use serde::Deserialize;
+use site_settings::Condition;
 
 use crate::alarm::{Change, Raised};
 

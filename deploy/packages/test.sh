@@ -72,8 +72,11 @@ for user in powerpi-web powerpi-alarms; do
     as $user head -c 16 $ledger | grep -q SQLite || fail "$user cannot read the ledger"
     ! as $user touch /var/lib/powerpi/recorder/x 2>/dev/null || fail "$user can write beside the ledger"
     ! as $user test -w $ledger || fail "$user can write the ledger"
+    as $user ls /var/lib/powerpi/settings >/dev/null || fail "$user cannot read the site's settings"
     ! as $user ls /var/lib/powerpi/broker 2>/dev/null || fail "$user can read the broker's store"
 done
+as powerpi-web touch /var/lib/powerpi/settings/x && inside rm /var/lib/powerpi/settings/x || fail "powerpi-web cannot save settings"
+! as powerpi-alarms touch /var/lib/powerpi/settings/x 2>/dev/null || fail "powerpi-alarms can save settings"
 passed "each program has its own user; pages and alarms read the ledger and write nothing there"
 
 recorded > "$work/before"

@@ -94,7 +94,10 @@ fn pages_and_alarms_take_over_what_is_saved_without_a_restart() {
     let first = "# Ours\n[[meter]]\nid = 'hq/main'\nname = 'Werkstatt'\ncolour = 'red'\n\
                  [[alarm]]\nname = 'gone'\nmeter = 'hq/mian'\noffline_for = '5m'\n";
     let (done, said) = server.import(first, &["--dry-run"]);
-    assert!(done && said.contains("it would be version 1") && server.store().newest().unwrap() == 0, "{said}");
+    assert!(
+        done && said.contains("it would be version 1") && server.store().newest().unwrap() == 0,
+        "{said}"
+    );
     let (done, said) = server.import(first, &["--why", "moved in"]);
     assert!(done && said.contains("Saved as version 1"), "{said}");
     assert!(said.contains("did you mean \"hq/main\"?") && said.contains("hq/main: colour"), "{said}");

@@ -78,7 +78,8 @@ impl SiteSettings {
         hidden.extend(lists.into_iter().filter(|(_, both)| *both).map(|(name, _)| name.to_owned()));
         for meter in &self.meter {
             let of_fixed = fixed.meter.iter().filter(|other| other.id == meter.id);
-            let keys = of_fixed.flat_map(MeterSettings::said).filter(|key| meter.said().any(|said| said == *key));
+            let keys =
+                of_fixed.flat_map(MeterSettings::said).filter(|key| meter.said().any(|said| said == *key));
             hidden.extend(keys.map(|key| format!("[[meter]] {}: {key}", meter.id)));
         }
         let tariffs = self.tariff.iter().filter(|one| fixed.tariff.iter().any(|other| is_same(one, other)));
@@ -132,7 +133,9 @@ fn is_same(one: &TariffSettings, other: &TariffSettings) -> bool {
 pub fn checked(text: &str, fixed: &SiteSettings) -> Result<SiteSettings, SettingsError> {
     if text.len() > LONGEST {
         let (length, longest) = (text.len(), LONGEST);
-        return Err(SettingsError::new(format!("a text of {length} bytes is too long; {longest} are allowed")));
+        return Err(SettingsError::new(format!(
+            "a text of {length} bytes is too long; {longest} are allowed"
+        )));
     }
     let stored: SiteSettings = daemon_runtime::parse(text)?;
     let applied = fixed.clone().before(stored.clone());

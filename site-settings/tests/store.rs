@@ -160,8 +160,11 @@ fn what_a_kill_leaves_or_somebody_damages_is_no_version() {
     fs::write(folder.path().join("2.toml"), "currency = 'EUR'").unwrap();
     fs::write(folder.path().join("3.toml"), [0xFF, 0xFE]).unwrap();
     fs::write(folder.path().join("4.toml"), vec![b' '; 2_000_000]).unwrap();
-    fs::write(folder.path().join("5.toml"), "saved = { at = \"2026-01-01T00:00:00Z\", by = \"x\" }\nnonsense = 1")
-        .unwrap();
+    fs::write(
+        folder.path().join("5.toml"),
+        "saved = { at = \"2026-01-01T00:00:00Z\", by = \"x\" }\nnonsense = 1",
+    )
+    .unwrap();
     let applied = Applied::now(fixed(), &store);
     assert_eq!((applied.version, applied.settings.holidays.unwrap().len()), (1, 1));
     assert_eq!(save(&store, "", 5).unwrap(), 6);

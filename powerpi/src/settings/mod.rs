@@ -81,7 +81,8 @@ struct OfServer {
 /// What is wrong, in words that say what to do.
 pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     let server = Server::read(&options.root)?;
-    let fixed = daemon_runtime::parse(&server.of_site()).context("powerpi-web.toml or powerpi-alarms.toml")?;
+    let fixed =
+        daemon_runtime::parse(&server.of_site()).context("powerpi-web.toml or powerpi-alarms.toml")?;
     let store = Store::new(server.here(&server.settings_dir()));
     let of_server = OfServer { server, store, fixed, json: options.json };
     match &options.command {
@@ -103,7 +104,9 @@ impl OfServer {
     fn export(&self, version: Option<u64>) -> anyhow::Result<()> {
         let number = version.map_or_else(|| self.store.newest(), Ok)?;
         if number == 0 {
-            bail!("nothing is saved yet; --fixed prints what stands in powerpi-web.toml and powerpi-alarms.toml");
+            bail!(
+                "nothing is saved yet; --fixed prints what stands in powerpi-web.toml and powerpi-alarms.toml"
+            );
         }
         print!("{}", self.store.version(number)?.text);
         Ok(())
@@ -159,4 +162,3 @@ fn text_of(file: &Path) -> anyhow::Result<String> {
     }
     std::fs::read_to_string(file).with_context(|| format!("reading {}", file.display()))
 }
-

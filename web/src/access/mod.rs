@@ -103,7 +103,8 @@ struct Rules {
 
 impl Rules {
     fn read(settings: &AccessSettings) -> anyhow::Result<Self> {
-        let public: Arc<BTreeSet<Meter>> = Arc::new(settings.public_meters.iter().flatten().cloned().collect());
+        let public: Arc<BTreeSet<Meter>> =
+            Arc::new(settings.public_meters.iter().flatten().cloned().collect());
         let Some(path) = &settings.users else {
             if !public.is_empty() {
                 let said = "access: without users every meter is public; public_meters needs users";

@@ -69,7 +69,8 @@ impl Site {
         let paid = begun..span.end.max(begun);
         let hours = self.hours.hours(meter, paid.clone(), until).await?;
         let (known, zone_of, prices) = (meter.clone(), zone.clone(), tariffs.clone());
-        let facts = self.ledger.ask_much(move |ledger| bill_facts(ledger, &known, &paid, (&zone_of, &prices)));
+        let facts =
+            self.ledger.ask_much(move |ledger| bill_facts(ledger, &known, &paid, (&zone_of, &prices)));
         let sum = hours.iter().fold(Sum::default(), |all, hour| all.and(&hour.sum));
         let bill = tariffs.bill(&facts.await?, &hours, until, zone);
         Ok((sum, bill.filter(|_| begun < span.end)))

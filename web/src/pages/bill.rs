@@ -135,7 +135,12 @@ impl BillPage {
                 .map(|bill| BillView::new(bill, unit, billed.days[0], texts, site.currency())),
             title: texts.bill_of(billed.meter.relation.measures()),
             parts: parts(billed, texts, site.currency()),
-            fed_in: billed.beside.fed_in.iter().map(|one| beside(one, None, texts, site.currency())).collect(),
+            fed_in: billed
+                .beside
+                .fed_in
+                .iter()
+                .map(|one| beside(one, None, texts, site.currency()))
+                .collect(),
             rest: rest_cents(billed).map(|cents| texts.amount(cents as f64 / 100.0, site.currency())),
             earlier: year(first.saturating_sub(1.year())),
             later: is_there.then(|| year(last.saturating_add(1.day()))),
@@ -200,9 +205,8 @@ fn beside(other: &BilledBeside, share: Option<String>, texts: &Texts, currency: 
 
 /// `None` where nothing was fed in, or some of it is not known.
 fn rest_cents(billed: &Billed) -> Option<i64> {
-    let known = |bill: &Option<Bill>| {
-        bill.as_ref().filter(|bill| bill.unpriced == 0.0).map(Bill::total_cents)
-    };
+    let known =
+        |bill: &Option<Bill>| bill.as_ref().filter(|bill| bill.unpriced == 0.0).map(Bill::total_cents);
     let fed_in = &billed.beside.fed_in;
     let paid: i64 = fed_in.iter().map(|one| known(&one.bill)).sum::<Option<i64>>()?;
     (!fed_in.is_empty()).then_some(known(&billed.bill)? - paid)
