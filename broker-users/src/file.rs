@@ -18,12 +18,12 @@ const HEADING: &str = "# Users of powerpi-broker or powerpi-web; `powerpi passwd
                        # They read it again on SIGHUP: systemctl reload powerpi-broker powerpi-web\n\n";
 
 /// A users file that is being changed. What a person wrote into it stays: comments, order, filters.
-/// Nobody else changes one in the same folder meanwhile.
+/// Until it is saved or dropped, nobody else changes one in the same folder.
 #[derive(Debug)]
 pub struct UsersFile {
     path: PathBuf,
     document: DocumentMut,
-    _alone: Option<File>,
+    alone: Option<File>,
 }
 
 impl UsersFile {
@@ -33,7 +33,9 @@ impl UsersFile {
     /// If it cannot be read or is invalid; it is left as it is.
     pub fn open(path: &Path) -> Result<Self, UsersError> {
         // The folder, because the file itself is replaced. Without one there is nothing to wait for.
-        let alone = File::open(folder_of(path)).ok().filter(|folder| flock(folder, FlockOperation::LockExclusive).is_ok());
+        let alone = File::open(folder_of(path))
+            .ok()
+            .filter(|folder| flock(folder, FlockOperation::LockExclusive).is_ok());
         let text = match std::fs::read_to_string(path) {
             Ok(text) => text,
             Err(error) if error.kind() == ErrorKind::NotFound => HEADING.to_owned(),
@@ -41,7 +43,7 @@ impl UsersFile {
         };
         Users::parse(&text).map_err(|error| UsersError::wrong(path, &error))?;
         let document = text.parse().map_err(|error| UsersError::wrong(path, &error))?;
-        Ok(Self { path: path.to_owned(), document, _alone: alone })
+        Ok(Self { path: path.to_owned(), document, alone })
     }
 
     /// The names of all users and their roles.
@@ -105,7 +107,12 @@ impl UsersFile {
     /// If it cannot be written; the old one is then unchanged.
     pub fn save(&self) -> Result<(), UsersError> {
         self.users()?;
-        self.replace().map_err(|error| UsersError::io(&self.path, error))
+        self.replace().map_err(|error| UsersError::io(&self.path, error))?;
+        // The next one may have its turn.
+        if let Some(folder) = &self.alone {
+            let _ = flock(folder, FlockOperation::Unlock);
+        }
+        Ok(())
     }
 
     fn replace(&self) -> std::io::Result<()> {

@@ -3,7 +3,7 @@
 
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 
-use broker_users::{PasswordHash, Role, UserName, Users, UsersFile};
+use broker_users::{OpenInvitation, PasswordHash, Role, UserName, Users, UsersFile};
 
 fn name(name: &str) -> UserName {
     name.parse().unwrap()
@@ -90,5 +90,46 @@ fn every_role_can_be_named() {
         assert_eq!(role.name().parse(), Ok(role));
         let text = format!("[user.a]\nrole = \"{role}\"");
         assert_eq!(Users::parse(&text).unwrap().user["a"].role, Some(role));
+    }
+}
+
+#[test]
+fn an_invitation_is_a_user_until_it_is_used() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("users.toml");
+    let until = "2026-11-29T12:00:00Z".parse().unwrap();
+    let invitation = OpenInvitation { name: name("home"), role: Role::Publisher, until };
+    let mut file = UsersFile::open(&path).unwrap();
+    file.invite(&name("invite.01020304"), &PasswordHash::of(b"secret").unwrap(), &invitation);
+    file.save().unwrap();
+    let invited = &Users::read(&path).unwrap().user["invite.01020304"];
+    assert_eq!((invited.role, invited.invitation.as_ref()), (Some(Role::Invited), Some(&invitation)));
+    assert!(invited.password.as_ref().unwrap().verify(b"secret"));
+}
+
+#[test]
+fn many_who_change_it_at_once_lose_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("users.toml");
+    std::thread::scope(|scope| {
+        for user in 0..20 {
+            let path = &path;
+            scope.spawn(move || {
+                let mut file = UsersFile::open(path).unwrap();
+                file.set(&name(&format!("user-{user}")), None, Some(Role::Reader));
+                file.save().unwrap();
+            });
+        }
+    });
+    assert_eq!(Users::read(&path).unwrap().user.len(), 20);
+}
+
+#[test]
+fn only_hashes_of_the_usual_cost_are_taken_from_others() {
+    let usual = PasswordHash::of(b"secret").unwrap();
+    assert!(usual.costs_the_usual());
+    for (from, to) in [("m=19456", "m=19457"), ("t=2", "t=3"), ("p=1", "p=2")] {
+        let other = usual.as_str().replace(from, to);
+        assert!(!PasswordHash::try_from(other).unwrap().costs_the_usual(), "{to}");
     }
 }

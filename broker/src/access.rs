@@ -24,6 +24,7 @@ pub(crate) struct Access {
     /// How often it has changed which clients' certificates are good.
     pub(crate) client_trust: u64,
     users: Users,
+    has_users_file: bool,
     anonymous: Anonymous,
     anonymous_user: User,
     /// Users for whom publishers wait, besides those with the recorder's role.
@@ -49,15 +50,22 @@ impl Access {
         Ok(Access {
             client_trust: 0,
             users,
+            has_users_file: settings.users.is_some(),
             anonymous: settings.anonymous.unwrap_or(usual),
-            anonymous_user: User { password: None, role, publish: Vec::new(), subscribe: Vec::new(), invitation: None },
+            anonymous_user: User {
+                password: None,
+                role,
+                publish: Vec::new(),
+                subscribe: Vec::new(),
+                invitation: None,
+            },
             publishers_wait_for: settings.publishers_wait_for.clone(),
         })
     }
 
-    /// Whether anybody at all could come in this way.
+    /// Whether anybody at all could come in this way, now or once a reload brings users.
     pub(crate) fn is_open(&self, entrance: Entrance) -> bool {
-        self.admits_anonymous(entrance) || !self.users.user.is_empty()
+        self.admits_anonymous(entrance) || self.has_users_file
     }
 
     /// Whether there are users.

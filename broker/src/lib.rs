@@ -119,6 +119,11 @@ impl Broker {
             if !access.is_open(listener.entrance) {
                 return Err(nobody_could_come(listener.local_addr()?).into());
             }
+            if !access.admits_anonymous(listener.entrance) && !access.has_users() {
+                // The last one may have been removed: that must not keep out who needs no user elsewhere.
+                let address = listener.local_addr()?;
+                tracing::warn!(%address, "nobody can log in here yet: `powerpi invite` and `powerpi passwd` add users");
+            }
             entrances.push((listener.local_addr()?, listener.entrance));
         }
         openings::warn(settings, &access, &entrances);

@@ -10,6 +10,7 @@ use std::process::Output;
 use end_to_end::{Program, Site, free_port, run_to_end, wait_until};
 use jiff::Timestamp;
 use pairing::{Fingerprint, Invitation};
+use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, date_time_ymd};
 
 /// A server that nobody has been let in to.
 struct Server {
@@ -20,7 +21,7 @@ struct Server {
 impl Server {
     fn new() -> Self {
         let site = Site::new("");
-        site.append("powerpi-broker", &format!("[tls]\nlisten = '127.0.0.1:{}'\n", free_port()));
+        site.append("powerpi-broker", &format!("[tls]\nlisten = '0.0.0.0:{}'\n", free_port()));
         // As `systemctl` does; what it starts is started by the test.
         script(
             &site.path().join("control"),
@@ -88,7 +89,8 @@ impl Pi {
 
     fn join(&self, line: &str, more: &[&str]) -> (bool, String) {
         let arguments = self.arguments(line, more);
-        let output = run_to_end("pi-publisher", &self.0, &arguments.iter().map(String::as_str).collect::<Vec<_>>());
+        let output =
+            run_to_end("pi-publisher", &self.0, &arguments.iter().map(String::as_str).collect::<Vec<_>>());
         (output.status.success(), String::from_utf8([output.stdout, output.stderr].concat()).unwrap())
     }
 
@@ -122,15 +124,27 @@ fn a_pi_joins_once_and_is_revoked() {
     assert!(!joined && said.contains("is another server"), "{said}");
     assert_eq!(pi.settings(), before, "a failure changes nothing");
 
-    let mut join = Program::spawn("pi-publisher", &pi.0, &pi.arguments(&line, &["--look", "1", "--reading", "12.5"]), &[]);
+    let mut join = Program::spawn(
+        "pi-publisher",
+        &pi.0,
+        &pi.arguments(&line, &["--look", "1", "--reading", "12.5"]),
+        &[],
+    );
     let told = || fs::read_to_string(pi.0.join("control.log")).unwrap_or_default();
-    wait_until("the Pi's service is started", || join.ended().is_some() || told().contains("restart pi-publisher"));
+    wait_until("the Pi's service is started", || {
+        join.ended().is_some() || told().contains("restart pi-publisher")
+    });
     assert!(told().contains("restart"), "{}", join.log());
     let publisher = Program::start("pi-publisher", &pi.0);
     let status = join.wait(std::time::Duration::from_secs(60));
     let said = join.log();
     assert!(status.success(), "{said}");
-    for part in ["main: ", "lets this Pi in as \"home\"", "The total of main is 12.5 now", "recorded the first minute of home/main"] {
+    for part in [
+        "main: ",
+        "lets this Pi in as \"home\"",
+        "The total of main is 12.5 now",
+        "recorded the first minute of home/main",
+    ] {
         assert!(said.contains(part), "{part} is not in {said}");
     }
     let users = server.users();
@@ -145,16 +159,26 @@ fn a_pi_joins_once_and_is_revoked() {
     let (joined, said) = pi.join(&line, &QUICKLY);
     assert!(joined && said.contains("lets this Pi in already"), "{said}");
     let again = server.powerpi(&["invite", "--address", "127.0.0.1", "home"]);
-    assert!(!again.status.success() && String::from_utf8_lossy(&again.stderr).contains("--replace"), "{again:?}");
+    assert!(
+        !again.status.success() && String::from_utf8_lossy(&again.stderr).contains("--replace"),
+        "{again:?}"
+    );
 
     let revoked = server.powerpi(&["revoke", "home"]);
     assert!(revoked.status.success(), "{revoked:?}");
     wait_until("the Pi's service is let in no longer", || {
-        publisher.log().lines().any(|line| line.contains("next try in") && line.contains("BadUserNamePassword"))
+        publisher
+            .log()
+            .lines()
+            .any(|line| line.contains("next try in") && line.contains("BadUserNamePassword"))
     });
     let (joined, said) = pi.join(&line, &QUICKLY);
     assert!(!joined, "{said}");
-    let logs = [server.broker.as_ref().unwrap().log(), recorder.log(), publisher.log(), answering.log()].concat();
+    // The last user is gone; that keeps out nobody who needs none.
+    server.broker.take().unwrap().stop();
+    server.start_broker();
+    let logs =
+        [server.broker.as_ref().unwrap().log(), recorder.log(), publisher.log(), answering.log()].concat();
     let invitation: Invitation = line.parse().unwrap();
     assert!(!logs.contains(&invitation.secret.password()), "a secret is in a log");
 }
@@ -169,7 +193,9 @@ fn an_invitation_ends_with_its_time_and_survives_a_kill() {
     let pi = Pi::new(&server, "pi");
     let join = Program::spawn("pi-publisher", &pi.0, &pi.arguments(&early, &QUICKLY), &[]);
     wait_until("the password lies on the disk", || {
-        fs::read_dir(&pi.0).unwrap().any(|file| file.unwrap().file_name().to_string_lossy().starts_with("invite."))
+        fs::read_dir(&pi.0)
+            .unwrap()
+            .any(|file| file.unwrap().file_name().to_string_lossy().starts_with("invite."))
     });
     join.kill();
     assert!(pi.settings().contains("nobody"), "{}", pi.settings());
@@ -178,7 +204,8 @@ fn an_invitation_ends_with_its_time_and_survives_a_kill() {
     let users = server.users();
     let (before, of_late) = users.split_once("name = \"late\"").unwrap();
     let (_, after) = of_late.split_once('}').unwrap();
-    let over = format!("{before}name = \"late\", role = \"publisher\", until = \"2026-01-01T00:00:00Z\" }}{after}");
+    let over =
+        format!("{before}name = \"late\", role = \"publisher\", until = \"2026-01-01T00:00:00Z\" }}{after}");
     fs::write(server.site.path().join("users.toml"), over).unwrap();
     let answering = server.start_answering();
     wait_until("what is over is withdrawn", || !server.users().contains("late"));
@@ -190,6 +217,37 @@ fn an_invitation_ends_with_its_time_and_survives_a_kill() {
     let (joined, said) = pi.join(&early, &QUICKLY);
     assert!(joined, "{said}\n{}", answering.log());
     assert!(pi.settings().contains("early") && !pi.settings().contains("old.lan"), "{}", pi.settings());
+}
+
+/// The clock of a Pi that has just started is of 1970, or of when it was switched off: for it, every certificate is of
+/// the future.
+#[test]
+fn a_certificate_of_the_future_is_good_only_while_the_clock_is_not_known_to_be_right() {
+    let mut server = Server::new();
+    let folder = server.site.path();
+    let mut ca = CertificateParams::new(Vec::new()).unwrap();
+    ca.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let ca_key = KeyPair::generate().unwrap();
+    let ca_pem = ca.self_signed(&ca_key).unwrap().pem();
+    let mut broker = CertificateParams::new(["127.0.0.1".to_owned()]).unwrap();
+    (broker.not_before, broker.not_after) = (date_time_ymd(2090, 1, 1), date_time_ymd(2091, 1, 1));
+    let key = KeyPair::generate().unwrap();
+    let pem = broker.signed_by(&key, &Issuer::new(ca, ca_key)).unwrap().pem();
+    fs::write(folder.join("tls.key"), key.serialize_pem()).unwrap();
+    let files = format!("certificate = '{0}/tls.pem'\nkey = '{0}/tls.key'\n", folder.display());
+    server.site.append("powerpi-broker", &files);
+    // The Pi cannot be told of a CA that the broker does not show.
+    fs::write(folder.join("tls.pem"), &pem).unwrap();
+    let refused = server.powerpi(&["invite", "--address", "127.0.0.1", "home"]);
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("is the last one in this file"), "{refused:?}");
+    fs::write(folder.join("tls.pem"), pem + &ca_pem).unwrap();
+
+    let line = server.invite(&["home"]);
+    server.start_broker();
+    let _answering = server.start_answering();
+    let pi = Pi::new(&server, "pi");
+    let (joined, said) = pi.join(&line, &QUICKLY);
+    assert_eq!(joined, !daemon_runtime::Clocks::now().unwrap().synchronised, "{said}");
 }
 
 #[test]

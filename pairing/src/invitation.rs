@@ -131,8 +131,7 @@ impl FromStr for Invitation {
         if said[0] != FORM || checksum(addresses, site, said) != sum {
             return Err(BadInvitation::Damaged);
         }
-        let address =
-            |text: &str| Address::try_from(text.to_owned()).map_err(BadInvitation::Address);
+        let address = |text: &str| Address::try_from(text.to_owned()).map_err(BadInvitation::Address);
         Ok(Self {
             addresses: addresses.split(',').map(address).collect::<Result<_, _>>()?,
             site: site.parse().map_err(|_| BadInvitation::Site)?,

@@ -9,6 +9,8 @@ mod exchange;
 mod fingerprint;
 mod invitation;
 
-pub use exchange::{Answer, LONGEST_MESSAGE, REQUESTS, Request, Unreadable, answer_topic, inviting_user, request_topic};
+pub use exchange::{
+    Answer, LONGEST_MESSAGE, REQUESTS, Request, Unreadable, answer_topic, inviting_user, request_topic,
+};
 pub use fingerprint::Fingerprint;
 pub use invitation::{BadInvitation, Invitation, InvitationId, InvitationSecret};

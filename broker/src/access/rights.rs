@@ -159,13 +159,25 @@ mod tests {
     use broker_users::Role;
 
     fn rights(role: Role, name: &str, client_id: &str) -> Rights {
-        let user = User { password: None, role: Some(role), publish: Vec::new(), subscribe: Vec::new(), invitation: None };
+        let user = User {
+            password: None,
+            role: Some(role),
+            publish: Vec::new(),
+            subscribe: Vec::new(),
+            invitation: None,
+        };
         Rights::new(Some(&name.parse().unwrap()), &user, client_id, Credential::Certificate(0))
     }
 
     fn own(filter: &str, name: Option<&str>, client_id: &str) -> Rights {
         let filters = vec![filter.to_owned()];
-        let user = User { password: None, role: None, publish: filters.clone(), subscribe: filters, invitation: None };
+        let user = User {
+            password: None,
+            role: None,
+            publish: filters.clone(),
+            subscribe: filters,
+            invitation: None,
+        };
         let name = name.map(|name| name.parse().unwrap());
         Rights::new(name.as_ref(), &user, client_id, Credential::Certificate(0))
     }
@@ -321,12 +333,16 @@ mod tests {
         ] {
             assert!(!invited.may_publish(topic), "{topic}");
         }
-        for filter in ["#", "$pairing/#", "$pairing/+/answer", "powerpi/#", "$SYS/#", "homeassistant/status"] {
+        for filter in ["#", "$pairing/#", "$pairing/+/answer", "powerpi/#", "$SYS/#", "homeassistant/status"]
+        {
             assert!(!invited.may_subscribe(filter), "{filter}");
         }
         let answering = rights(Role::Pairing, "pairing", "x");
         assert!(answering.may_subscribe("$pairing/+/request") && !answering.may_subscribe("powerpi/#"));
-        assert!(answering.may_publish("$pairing/invite.01020304/answer") && !answering.may_publish("powerpi/a/status"));
+        assert!(
+            answering.may_publish("$pairing/invite.01020304/answer")
+                && !answering.may_publish("powerpi/a/status")
+        );
         // What is said there is for nobody else.
         for other in [Role::Bridge, Role::Reader, Role::Recorder, Role::Web] {
             assert!(!rights(other, "x", "x").may_subscribe("$pairing/+/request"), "{other}");

@@ -79,7 +79,9 @@ impl ServerCertVerifier for TrustWithoutClock {
 /// The nearest time at which the certificate that was refused for its dates is good.
 fn other_time(refused: &Error) -> Option<UnixTime> {
     match refused {
-        Error::InvalidCertificate(CertificateError::NotValidYetContext { not_before, .. }) => Some(*not_before),
+        Error::InvalidCertificate(CertificateError::NotValidYetContext { not_before, .. }) => {
+            Some(*not_before)
+        }
         Error::InvalidCertificate(CertificateError::ExpiredContext { not_after, .. }) => Some(*not_after),
         _ => None,
     }
@@ -112,7 +114,12 @@ mod tests {
         (TrustWithoutClock { checks, knows_the_time }, signed.der().clone())
     }
 
-    fn check(trust: &TrustWithoutClock, broker: &CertificateDer<'_>, name: &str, year: u64) -> Result<(), Error> {
+    fn check(
+        trust: &TrustWithoutClock,
+        broker: &CertificateDer<'_>,
+        name: &str,
+        year: u64,
+    ) -> Result<(), Error> {
         let at = UnixTime::since_unix_epoch(Duration::from_secs((year - 1970) * 31_557_600 + 86_400 * 90));
         let name = ServerName::try_from(name.to_owned()).unwrap();
         trust.verify_server_cert(broker, &[], &name, &[], at).map(drop)

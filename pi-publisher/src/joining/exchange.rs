@@ -46,7 +46,9 @@ pub(super) async fn become_a_user(
         return Ok(writeln!(out, "The server lets this Pi in as \"{}\".", invitation.site)?);
     }
     asked?;
-    bail!("the server has taken the invitation, but does not let this Pi in; its log (powerpi-broker) tells why")
+    bail!(
+        "the server has taken the invitation, but does not let this Pi in; its log (powerpi-broker) tells why"
+    )
 }
 
 fn settings(invitation: &Invitation, place: &Place, user: &str, password: &Path) -> MqttSettings {
@@ -93,7 +95,10 @@ async fn answer_to(request: &Request, user: &str, connection: &mut Connection) -
         connection.client.publish(request_topic(user), QoS::AtLeastOnce, false, request.to_json()).await?;
         let answered = async {
             loop {
-                let message = connection.message().await.context("the invitation was used by somebody, or withdrawn")?;
+                let message = connection
+                    .message()
+                    .await
+                    .context("the invitation was used by somebody, or withdrawn")?;
                 match Answer::from_json(&message.payload) {
                     Ok(answer) if answer.id == request.id => return anyhow::Ok(answer),
                     _ => {}

@@ -24,7 +24,8 @@ pub(super) async fn start_and_wait(
 ) -> anyhow::Result<()> {
     let session = MqttSession::new(&settings.mqtt, &format!("join-{}", random_id()));
     let marks = format!("powerpi/{}/+/recorded", settings.site);
-    let session = MqttSession { subscriptions: vec![(marks, QoS::AtLeastOnce)], needs_subscriptions: true, ..session };
+    let session =
+        MqttSession { subscriptions: vec![(marks, QoS::AtLeastOnce)], needs_subscriptions: true, ..session };
     // Before the start: no mark is missed.
     let mut connection = session.connect().await?;
     timeout(SUBSCRIBED_WITHIN, subscribed(&mut connection)).await.context("the broker does not answer")??;
@@ -37,9 +38,12 @@ pub(super) async fn start_and_wait(
     let seen = timeout(Duration::from_secs(options.wait), first_mark(&mut connection)).await;
     connection.close(None).await;
     match seen {
-        Ok(meter) => Ok(writeln!(out, "The server has recorded the first minute of {}. That is all.", meter?)?),
+        Ok(meter) => {
+            Ok(writeln!(out, "The server has recorded the first minute of {}. That is all.", meter?)?)
+        }
         Err(_) if !daemon_runtime::Clocks::now().is_ok_and(|clocks| clocks.synchronised) => {
-            let said = "This machine's clock is not set yet: minutes wait until it is, and are then recorded.";
+            let said =
+                "This machine's clock is not set yet: minutes wait until it is, and are then recorded.";
             Ok(writeln!(out, "{said} `timedatectl` tells more.")?)
         }
         Err(_) => bail!(

@@ -79,7 +79,9 @@ fn authority(invitation: &Invitation, out: &mut dyn Write) -> anyhow::Result<Cer
         }
     }
     if met_another {
-        bail!("the server that has made the invitation was not found; is the invitation from this network's server?");
+        bail!(
+            "the server that has made the invitation was not found; is the invitation from this network's server?"
+        );
     }
     bail!("the server cannot be reached at any of its addresses; is port 8883 open in its firewall?")
 }

@@ -58,7 +58,8 @@ impl Paper {
 
     /// Describes the first meter.
     pub(super) fn set_meter(&mut self, meter: &MeterAtPin) {
-        let meters = self.document.entry("meter").or_insert_with(|| Item::ArrayOfTables(ArrayOfTables::new()));
+        let meters =
+            self.document.entry("meter").or_insert_with(|| Item::ArrayOfTables(ArrayOfTables::new()));
         let Some(meters) = meters.as_array_of_tables_mut() else { return };
         if meters.is_empty() {
             meters.push(Table::new());

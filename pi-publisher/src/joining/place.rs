@@ -71,7 +71,8 @@ impl Place {
 
     pub(super) fn keep_authority(&self, der: &CertificateDer<'_>) -> anyhow::Result<()> {
         let text = STANDARD.encode(der);
-        let lines: Vec<&str> = (0..text.len()).step_by(64).map(|at| &text[at..(at + 64).min(text.len())]).collect();
+        let lines: Vec<&str> =
+            (0..text.len()).step_by(64).map(|at| &text[at..(at + 64).min(text.len())]).collect();
         let pem = format!("-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----\n", lines.join("\n"));
         self.write(&self.authority, &pem, 0o644)
     }
@@ -99,7 +100,11 @@ impl Place {
         // It has the outbox if it runs.
         let _ = Command::new(control).args(["stop", "pi-publisher"]).output();
         let mut command = Command::new(std::env::current_exe().context("finding this program")?);
-        command.arg("--config").arg(&self.settings).args(["set-reading", meter.as_str(), &reading.to_string()]);
+        command.arg("--config").arg(&self.settings).args([
+            "set-reading",
+            meter.as_str(),
+            &reading.to_string(),
+        ]);
         if let (Some((user, group)), true) = (self.service, rustix::process::geteuid().is_root()) {
             command.uid(user).gid(group);
         }

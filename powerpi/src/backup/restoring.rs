@@ -9,9 +9,9 @@ use anyhow::{Context, bail};
 use site_settings::Store;
 
 use super::contents::BackedUp;
-use daemon_runtime::OwnerNames;
 use super::{archive, bar};
 use crate::server::Server;
+use daemon_runtime::OwnerNames;
 
 /// Behind a file's name while it is written.
 const NEW: &str = ".restored";

@@ -11,9 +11,9 @@ use indicatif::HumanBytes;
 use meter_ledger::Ledger;
 
 use super::contents::{BackedUp, Contents};
-use daemon_runtime::OwnerNames;
 use super::{archive, bar};
 use crate::server::Server;
+use daemon_runtime::OwnerNames;
 
 /// How backups are called, around the moment they were taken.
 const NAME: (&str, &str) = ("powerpi-", ".tar.gz");

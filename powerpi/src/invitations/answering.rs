@@ -1,7 +1,8 @@
 //! `powerpi pair`: answers whoever is invited, until no invitation is open.
 
 use std::io::Write;
-use std::path::PathBuf;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Context;
@@ -13,10 +14,9 @@ use rustix::fs::{FlockOperation, flock};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-use super::Server;
-use super::broker_settings::BrokerSettings;
 use super::control::BROKER;
 use super::decision::{Decision, decide, expired, invitations};
+use super::place::Place;
 
 /// As whom it logs in. No site can have this name.
 const USER: &str = "powerpi.pairing";
@@ -31,7 +31,7 @@ const ANSWERED_WITHIN: Duration = Duration::from_secs(2);
 #[derive(clap::Args)]
 pub(crate) struct Options {
     #[command(flatten)]
-    server: Server,
+    server: Place,
 }
 
 /// Answers, and ends once no invitation is open.
@@ -39,14 +39,12 @@ pub(crate) async fn run(options: &Options) -> anyhow::Result<()> {
     answer(&options.server).await
 }
 
-/// The same.
-pub(super) async fn answer(server: &Server) -> anyhow::Result<()> {
-    let path = server.broker_toml();
-    let text = std::fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
-    let mut settings = BrokerSettings::read(&text)?;
-    let answering = Answering { users: settings.users(&server.folder().join("users.toml")), server };
-    let folder = std::fs::File::open(&path).with_context(|| format!("reading {}", path.display()))?;
-    if flock(&folder, FlockOperation::NonBlockingLockExclusive).is_err() {
+/// The same; at once if somebody answers already.
+pub(super) async fn answer(place: &Place) -> anyhow::Result<()> {
+    let mut settings = place.broker()?;
+    let answering = Answering { users: settings.users(&place.usual_users()), place };
+    let alone = std::fs::File::open(place.broker_toml()).context("opening the broker's settings")?;
+    if flock(&alone, FlockOperation::NonBlockingLockExclusive).is_err() {
         eprintln!("Somebody answers already: the service powerpi-pairing, or `powerpi invite --wait`.");
         return Ok(());
     }
@@ -56,35 +54,29 @@ pub(super) async fn answer(server: &Server) -> anyhow::Result<()> {
     }
     let mut password_file = tempfile::NamedTempFile::new().context("keeping the password")?;
     writeln!(password_file, "{password}")?;
-    let address = settings.plain_address()?;
-    let mqtt = MqttSettings {
-        host: Some(address.ip().to_string()),
-        port: Some(address.port()),
-        user: Some(USER.to_owned()),
-        password_file: Some(password_file.path().to_owned()),
-        ..MqttSettings::default()
-    };
-    let session = MqttSession {
-        subscriptions: vec![(REQUESTS.to_owned(), QoS::AtLeastOnce)],
-        needs_subscriptions: true,
-        ..MqttSession::new(&mqtt, &format!("pairing-{}", daemon_runtime::random_id()))
-    };
+    let session = session(settings.plain_address()?, password_file.path());
     let stop = CancellationToken::new();
-    let until_none_is_open = async {
-        while answering.tidy()? {
-            tokio::time::sleep(LOOK_EVERY).await;
-        }
-        // The last answer may be on its way.
-        tokio::time::sleep(2 * ANSWERED_WITHIN).await;
-        anyhow::Ok(())
-    };
     let ended = tokio::select! {
-        ended = until_none_is_open => ended,
+        ended = answering.until_none_is_open() => ended,
         () = session.run(&stop, async |connection| answering.serve(connection).await) => Ok(()),
         stopped = stopped_by_signal() => stopped,
     };
-    stop.cancel();
     ended.and(answering.go())
+}
+
+fn session(broker: SocketAddr, password_file: &Path) -> MqttSession {
+    let mqtt = MqttSettings {
+        host: Some(broker.ip().to_string()),
+        port: Some(broker.port()),
+        user: Some(USER.to_owned()),
+        password_file: Some(password_file.to_owned()),
+        ..MqttSettings::default()
+    };
+    MqttSession {
+        subscriptions: vec![(REQUESTS.to_owned(), QoS::AtLeastOnce)],
+        needs_subscriptions: true,
+        ..MqttSession::new(&mqtt, &format!("pairing-{}", daemon_runtime::random_id()))
+    }
 }
 
 async fn stopped_by_signal() -> anyhow::Result<()> {
@@ -95,7 +87,7 @@ async fn stopped_by_signal() -> anyhow::Result<()> {
 /// Who answers.
 struct Answering<'a> {
     users: PathBuf,
-    server: &'a Server,
+    place: &'a Place,
 }
 
 impl Answering<'_> {
@@ -111,6 +103,16 @@ impl Answering<'_> {
         drop(file);
         self.tell_broker();
         Ok(true)
+    }
+
+    /// Withdraws invitations in time, and ends some time after the last one.
+    async fn until_none_is_open(&self) -> anyhow::Result<()> {
+        while self.tidy()? {
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+        // The last answer may be on its way.
+        tokio::time::sleep(2 * ANSWERED_WITHIN).await;
+        Ok(())
     }
 
     /// Is no user of the broker any more.
@@ -140,7 +142,7 @@ impl Answering<'_> {
 
     /// What is in the file counts in any case from the broker's next start on.
     fn tell_broker(&self) {
-        if let Err(error) = self.server.control().tell("reload", BROKER) {
+        if let Err(error) = self.place.control().tell("reload", BROKER) {
             eprintln!("powerpi: {error:#}");
         }
     }
@@ -170,7 +172,9 @@ impl Answering<'_> {
 
     /// The answer to a message and where it goes, and who has joined by it.
     fn answer_to(&self, message: &Publish) -> anyhow::Result<Option<(String, Answer, Option<UserName>)>> {
-        let (Some(inviting), Ok(request)) = (inviting_user(&message.topic), Request::from_json(&message.payload)) else {
+        let (Some(inviting), Ok(request)) =
+            (inviting_user(&message.topic), Request::from_json(&message.payload))
+        else {
             return Ok(None);
         };
         let mut file = UsersFile::open(&self.users)?;

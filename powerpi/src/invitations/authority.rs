@@ -4,14 +4,14 @@ use anyhow::Context;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan};
 use rcgen::{
-    BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
-    KeyUsagePurpose, date_time_ymd,
+    BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer,
+    KeyPair, KeyUsagePurpose, date_time_ymd,
 };
-use x509_cert::Certificate;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
+use x509_cert::Certificate;
 use x509_cert::der::Decode;
-use x509_cert::ext::pkix::SubjectAltName;
+use x509_cert::ext::pkix::{BasicConstraints as BasicConstraintsRead, SubjectAltName};
 use x509_cert::ext::pkix::name::GeneralName;
 
 /// How long the broker's certificate is good, in days.
@@ -41,7 +41,10 @@ impl Shown {
         let ends = certificate.validity.not_after.to_unix_duration().as_secs();
         Ok(Self {
             names: names.filter_map(text).collect(),
-            ends: i64::try_from(ends).ok().and_then(|s| Timestamp::from_second(s).ok()).unwrap_or(Timestamp::MAX),
+            ends: i64::try_from(ends)
+                .ok()
+                .and_then(|s| Timestamp::from_second(s).ok())
+                .unwrap_or(Timestamp::MAX),
         })
     }
 
@@ -59,7 +62,8 @@ impl Shown {
 
 /// The first certificate of a PEM file.
 fn read(pem: &str) -> anyhow::Result<Certificate> {
-    let der = CertificateDer::from_pem_slice(pem.as_bytes()).context("there is no certificate in PEM format")?;
+    let der =
+        CertificateDer::from_pem_slice(pem.as_bytes()).context("there is no certificate in PEM format")?;
     Certificate::from_der(&der).context("the certificate cannot be read")
 }
 
@@ -76,7 +80,9 @@ fn text(name: GeneralName) -> Option<String> {
 
 /// Whether a certificate in DER is a CA's that has signed itself.
 pub(super) fn is_own_root(der: &[u8]) -> bool {
-    Certificate::from_der(der).is_ok_and(|it| it.tbs_certificate.subject == it.tbs_certificate.issuer)
+    let Ok(Certificate { tbs_certificate: it, .. }) = Certificate::from_der(der) else { return false };
+    let is_ca = it.get::<BasicConstraintsRead>().is_ok_and(|found| found.is_some_and(|(_, found)| found.ca));
+    is_ca && it.subject == it.issuer
 }
 
 /// The CA's certificate, in PEM. It has no end: who trusts it knows it by its fingerprint, and can be told of no other.
@@ -165,12 +171,22 @@ mod tests {
         let (one, other) = (sign_authority(&key).unwrap(), sign_authority(&key).unwrap());
         let [one, other] = [one, other].map(|pem| read(&pem).unwrap().tbs_certificate);
         assert_eq!(one.subject_public_key_info, other.subject_public_key_info);
-        assert_eq!(Shown::read(&sign_authority(&key).unwrap()).unwrap().ends.to_string(), "9999-12-31T00:00:00Z");
+        assert_eq!(
+            Shown::read(&sign_authority(&key).unwrap()).unwrap().ends.to_string(),
+            "9999-12-31T00:00:00Z"
+        );
     }
 
     #[test]
     fn what_is_no_certificate_is_said() {
-        assert!(Shown::read("").is_err() && Shown::read("-----BEGIN CERTIFICATE-----\nAA\n-----END CERTIFICATE-----").is_err());
+        assert!(
+            Shown::read("").is_err()
+                && Shown::read("-----BEGIN CERTIFICATE-----\nAA\n-----END CERTIFICATE-----").is_err()
+        );
         assert!(!is_own_root(b"x"));
+        let der = |pem: &str| CertificateDer::from_pem_slice(pem.as_bytes()).unwrap();
+        assert!(is_own_root(&der(&sign_authority(&key()).unwrap())));
+        let broker = sign_broker(key(), &key(), &names(&["server.lan"]), Timestamp::UNIX_EPOCH).unwrap();
+        assert!(!is_own_root(&der(&broker)));
     }
 }

@@ -102,7 +102,8 @@ impl BrokerSettings {
         let Some(listen) = self.text_of("mqtt", "listen") else { return Ok(PLAIN) };
         let mut address: SocketAddr = listen.parse().context("mqtt.listen of the broker's settings")?;
         if address.ip().is_unspecified() {
-            let here = if address.is_ipv4() { Ipv4Addr::LOCALHOST.into() } else { Ipv6Addr::LOCALHOST.into() };
+            let here =
+                if address.is_ipv4() { Ipv4Addr::LOCALHOST.into() } else { Ipv6Addr::LOCALHOST.into() };
             address.set_ip(here);
         }
         Ok(address)
@@ -115,7 +116,10 @@ mod tests {
     use super::*;
 
     fn own() -> CertificateFiles {
-        CertificateFiles { certificate: "/etc/powerpi/tls/own.pem".into(), key: "/etc/powerpi/tls/own.key".into() }
+        CertificateFiles {
+            certificate: "/etc/powerpi/tls/own.pem".into(),
+            key: "/etc/powerpi/tls/own.key".into(),
+        }
     }
 
     #[test]
@@ -123,7 +127,10 @@ mod tests {
         let sample = include_str!("../../../deploy/powerpi-broker.toml");
         for text in ["", sample] {
             let mut settings = BrokerSettings::read(text).unwrap();
-            assert_eq!(settings.users("/etc/powerpi/users.toml".as_ref()), Path::new("/etc/powerpi/users.toml"));
+            assert_eq!(
+                settings.users("/etc/powerpi/users.toml".as_ref()),
+                Path::new("/etc/powerpi/users.toml")
+            );
             assert_eq!(settings.certificate().unwrap(), None);
             settings.show(&own());
             assert_eq!(settings.added, ["access.users", "access.anonymous", "tls.certificate", "tls.key"]);
@@ -144,7 +151,10 @@ mod tests {
         let mut settings = BrokerSettings::read(text).unwrap();
         assert_eq!(settings.users("/etc/powerpi/users.toml".as_ref()), Path::new("u"));
         assert_eq!(settings.certificate().unwrap().unwrap().key, Path::new("k"));
-        assert_eq!((settings.tls_port().unwrap(), settings.plain_address().unwrap().to_string()), (9, "127.0.0.1:7".into()));
+        assert_eq!(
+            (settings.tls_port().unwrap(), settings.plain_address().unwrap().to_string()),
+            (9, "127.0.0.1:7".into())
+        );
         assert!(settings.added.is_empty() && settings.text() == text);
         let never = "[access]\nanonymous = 'never'\n";
         let mut settings = BrokerSettings::read(never).unwrap();

@@ -12,10 +12,10 @@ use rcgen::KeyPair;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 
-use super::Server;
 use super::authority::{Shown, is_own_root, sign_authority, sign_broker};
 use super::broker_settings::CertificateFiles;
 use super::control::BROKER;
+use super::place::Place;
 use daemon_runtime::{OwnerNames, replace_file};
 
 /// The group of the program that reads the key.
@@ -25,7 +25,7 @@ const BROKERS_GROUP: &str = "powerpi-broker";
 #[derive(clap::Args)]
 pub(crate) struct Options {
     #[command(flatten)]
-    server: Server,
+    server: Place,
 }
 
 /// Renews the broker's own certificate if it ends within months; says nothing if it does not.
@@ -49,7 +49,7 @@ pub(super) struct OwnCertificate {
 }
 
 impl OwnCertificate {
-    pub(super) fn of(server: &Server) -> Self {
+    pub(super) fn of(server: &Place) -> Self {
         let folder = server.folder().join("tls");
         let file = |name: &str| folder.join(name);
         let [ca_key, ca_pem, broker_key, broker_pem] =
@@ -99,7 +99,8 @@ impl OwnCertificate {
 /// If its last certificate is not that of a CA that has signed itself.
 pub(super) fn authority_of(files: &CertificateFiles) -> anyhow::Result<Fingerprint> {
     let path = files.certificate.display();
-    let chain = CertificateDer::pem_file_iter(&files.certificate).with_context(|| format!("reading {path}"))?;
+    let chain =
+        CertificateDer::pem_file_iter(&files.certificate).with_context(|| format!("reading {path}"))?;
     let chain: Vec<_> = chain.collect::<Result<_, _>>().with_context(|| format!("reading {path}"))?;
     match chain.last() {
         Some(last) if is_own_root(last) => Ok(Fingerprint::of(last)),

@@ -62,7 +62,9 @@ mod tests {
 
     #[test]
     fn an_invitation_is_good_until_its_time() {
-        let Decision::Pair(invitation, hash) = ask("invite.1", &usual(), "2026-11-29T11:59:59Z") else { panic!() };
+        let Decision::Pair(invitation, hash) = ask("invite.1", &usual(), "2026-11-29T11:59:59Z") else {
+            panic!()
+        };
         assert_eq!((invitation.name.as_str(), invitation.role), ("home", Role::Publisher));
         assert!(hash.verify(b"made on the Pi"));
         let late = ask("invite.1", &usual(), "2026-11-29T12:00:00Z");

@@ -13,12 +13,12 @@ use pairing::{Fingerprint, Invitation, InvitationId, InvitationSecret};
 use qrcode::QrCode;
 use qrcode::render::unicode::Dense1x2;
 
-use super::broker_settings::BrokerSettings;
+use super::answering;
 use super::certificate::{OwnCertificate, authority_of, give, write};
 use super::control::{ANSWERING, BROKER};
 use super::decision::{expired, invitations};
 use super::own_names::own_addresses;
-use super::{Server, answering};
+use super::place::Place;
 
 /// So many invitations may be open at a time.
 const MOST_OPEN: usize = 100;
@@ -42,7 +42,7 @@ pub(crate) struct Options {
     #[arg(long)]
     wait: bool,
     #[command(flatten)]
-    server: Server,
+    server: Place,
 }
 
 fn address(text: &str) -> Result<Address, String> {
@@ -60,7 +60,13 @@ pub(crate) async fn run(options: &Options) -> anyhow::Result<()> {
         role: Role::Publisher,
         until: Timestamp::from_second(until.as_second())?,
     };
-    add(options, &prepared.users, &id.user().parse()?, &PasswordHash::of(secret.password().as_bytes())?, &invitation)?;
+    add(
+        options,
+        &prepared.users,
+        &id.user().parse()?,
+        &PasswordHash::of(secret.password().as_bytes())?,
+        &invitation,
+    )?;
     if let Some(text) = &prepared.settings {
         write(&server.broker_toml(), text, 0o644)?;
     }
@@ -95,16 +101,14 @@ struct Prepared {
 
 fn prepare(options: &Options, now: Timestamp) -> anyhow::Result<Prepared> {
     let server = &options.server;
-    let path = server.broker_toml();
-    let text = std::fs::read_to_string(&path).with_context(|| {
-        format!("reading {}: is the broker on this machine, and are you root?", path.display())
-    })?;
-    let mut settings = BrokerSettings::read(&text)?;
-    let users = settings.users(&server.folder().join("users.toml"));
+    let mut settings = server.broker()?;
+    let users = settings.users(&server.usual_users());
     let port = settings.tls_port()?;
     let addresses: Vec<Address> = match options.address.is_empty() {
         true => own_addresses(port),
-        false => options.address.iter().map(|it| Address { port: it.port.or(Some(port)), ..it.clone() }).collect(),
+        false => {
+            options.address.iter().map(|it| Address { port: it.port.or(Some(port)), ..it.clone() }).collect()
+        }
     };
     if addresses.is_empty() {
         bail!("this machine has no name and no address in a network; say where the Pi reaches it: --address");
@@ -148,8 +152,11 @@ fn add(
         Some(Some(Role::Publisher)) | None => {}
         Some(_) => bail!("there is a user \"{site}\" who is no site; choose another name"),
     }
-    let earlier = invitations(&users).filter(|(_, open)| open.name == invitation.name).map(|(name, _)| name.clone());
-    for over in earlier.chain(expired(&users, daemon_runtime::now())).collect::<std::collections::BTreeSet<_>>() {
+    let earlier =
+        invitations(&users).filter(|(_, open)| open.name == invitation.name).map(|(name, _)| name.clone());
+    for over in
+        earlier.chain(expired(&users, daemon_runtime::now())).collect::<std::collections::BTreeSet<_>>()
+    {
         file.remove(&over)?;
     }
     if invitations(&file.users()?).count() >= MOST_OPEN {

@@ -11,38 +11,10 @@ mod control;
 mod decision;
 mod inviting;
 mod own_names;
+mod place;
 mod sites;
-
-use std::path::{Path, PathBuf};
 
 pub(crate) use answering::{Options as PairOptions, run as pair};
 pub(crate) use certificate::{Options as RenewOptions, run as renew};
 pub(crate) use inviting::{Options as InviteOptions, run as invite};
 pub(crate) use sites::{RevokeOptions, SitesOptions, revoke, sites};
-
-use self::control::Control;
-
-/// Where the server's settings are, and how its services are told that they have changed.
-#[derive(Debug, Clone, clap::Args)]
-pub(crate) struct Server {
-    /// The folder of the server's settings
-    #[arg(long, value_name = "DIR", default_value = "/etc/powerpi")]
-    settings: PathBuf,
-    /// The program that starts and reloads services: it is called with "reload", "restart" or "start" and their name
-    #[arg(long, value_name = "PROGRAM", default_value = "systemctl")]
-    control: PathBuf,
-}
-
-impl Server {
-    fn broker_toml(&self) -> PathBuf {
-        self.settings.join("powerpi-broker.toml")
-    }
-
-    fn control(&self) -> Control<'_> {
-        Control(&self.control)
-    }
-
-    fn folder(&self) -> &Path {
-        &self.settings
-    }
-}

@@ -6,16 +6,15 @@ use anyhow::{Context, bail};
 use broker_users::{Role, UserName, UsersFile};
 use serde_json::json;
 
-use super::Server;
-use super::broker_settings::BrokerSettings;
 use super::control::BROKER;
 use super::decision::invitations;
+use super::place::Place;
 
 /// The command line of `sites`.
 #[derive(clap::Args)]
 pub(crate) struct SitesOptions {
     #[command(flatten)]
-    server: Server,
+    server: Place,
     /// Prints a JSON object a line, for programs
     #[arg(long)]
     json: bool,
@@ -27,7 +26,7 @@ pub(crate) struct RevokeOptions {
     /// The site's name
     site: UserName,
     #[command(flatten)]
-    server: Server,
+    server: Place,
 }
 
 /// Prints the sites that may come in, and the invitations that nobody has used yet.
@@ -80,10 +79,8 @@ pub(crate) fn revoke(options: &RevokeOptions) -> anyhow::Result<()> {
 }
 
 /// The broker's users file, if its settings name one.
-fn users_file(server: &Server) -> anyhow::Result<Option<PathBuf>> {
-    let path = server.broker_toml();
-    let text = std::fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
-    let mut settings = BrokerSettings::read(&text)?;
+fn users_file(server: &Place) -> anyhow::Result<Option<PathBuf>> {
+    let mut settings = server.broker()?;
     let users = settings.users("".as_ref());
     Ok(settings.added.is_empty().then_some(users))
 }
