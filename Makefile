@@ -6,9 +6,12 @@ help: ## Lists the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
 
 demo: ## Builds PowerPi and runs it on this machine with a simulated household
-	deploy/install-packages.sh build
-	cargo build --release --locked --bins
-	target/release/powerpi demo $(DEMO)
+	@began=$$(date +%s); set -e; \
+	deploy/install-packages.sh build; \
+	cargo build --profile demo --locked --bins; \
+	took=$$(($$(date +%s) - began)); \
+	echo "Built in $$((took / 60)) min $$((took % 60)) s."; \
+	target/demo/powerpi demo --began $$began $(DEMO)
 
 # With the features that tests ask of dependencies, as everything that follows has them: otherwise tokio and
 # all that builds upon it would be built, and checked for the documentation, once more. An example is named
@@ -138,6 +141,11 @@ packages-arm: ## Builds the packages for Raspberry Pis, too (as root; fetches De
 	deploy/packages/build.sh powerpi-pi armhf target/arm/armv6 target/packages
 	deploy/packages/build.sh powerpi-pi arm64 target/arm/arm64 target/packages
 
+release: packages ## Makes what a release's page needs, in target/release-page: also of packages for Raspberry Pis, if they are built (SIGN_WITH=KEY)
+	[ ! -d target/arm/armv6 ] || deploy/packages/build.sh powerpi-pi armhf target/arm/armv6 target/packages
+	[ ! -d target/arm/arm64 ] || deploy/packages/build.sh powerpi-pi arm64 target/arm/arm64 target/packages
+	SIGN_WITH='$(SIGN_WITH)' deploy/release.sh target/packages target/release-page
+
 test-packages: packages ## Builds the packages twice and compares; installs, upgrades and removes them in a booted Debian 12 (as root)
 	deploy/install-packages.sh packages
 	deploy/packages/reproducible.sh target/packages target/packaged/release
@@ -157,5 +165,5 @@ test-container: ## Builds the image of the server's programs and runs compose.ya
 	cargo build --release --locked --bins
 	deploy/container/test.sh target/release/pi-publisher
 
-.PHONY: packages packages-arm test-packages test-arm test-container
+.PHONY: packages packages-arm release test-packages test-arm test-container
 .PHONY: help demo test test-beside-load test-gpio test-histories screenshots torture bench bench-broker bench-growth bench-ingest bench-pages bench-rest bench-publisher bench-web bench-attacks bench-sd-card deny

@@ -53,6 +53,8 @@ install -D -m 644 "deploy/packages/$package/lintian-overrides" "$root/usr/share/
 for guide in docs/*.md docs/*.svg; do
     [ ! -e "$guide" ] || install -m 644 "$guide" "$doc/"
 done
+install -d "$doc/decisions"
+install -m 644 docs/decisions/*.md "$doc/decisions/"
 if [ "$package" = powerpi-server ] && [ -d deploy/proxies ]; then
     install -d "$doc/examples"
     install -m 644 deploy/proxies/* "$doc/examples/"

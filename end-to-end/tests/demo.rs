@@ -8,8 +8,9 @@ use end_to_end::{Program, free_port, http_get, wait_until};
 use rustix::process::Signal;
 use tempfile::TempDir;
 
-fn demo(folder: &TempDir, web: u16, mqtt: u16) -> Program {
-    let arguments = ["demo", "--dir", "data", "--history", "3d"].map(String::from);
+fn demo(folder: &TempDir, web: u16, mqtt: u16, more: &[&str]) -> Program {
+    let arguments = [&["demo", "--dir", "data", "--history", "3d"], more].concat();
+    let arguments: Vec<String> = arguments.into_iter().map(String::from).collect();
     let addresses =
         ["--web".into(), format!("127.0.0.1:{web}"), "--mqtt".into(), format!("127.0.0.1:{mqtt}")];
     Program::spawn("powerpi", folder.path(), &[&arguments[..], &addresses].concat(), &[])
@@ -26,8 +27,10 @@ fn minutes(folder: &TempDir) -> usize {
 fn it_starts_shows_three_days_stops_and_goes_on() {
     let folder = TempDir::new().unwrap();
     let (web, mqtt) = (free_port(), free_port());
-    let mut first = demo(&folder, web, mqtt);
+    let began = daemon_runtime::now().as_second() - 3600;
+    let mut first = demo(&folder, web, mqtt, &["--began", &began.to_string()]);
     wait_until("the history is through", || first.log().contains("Now it is live"));
+    assert!(first.log().contains("The first page with its history was there 60 min "), "{}", first.log());
     assert!(first.log().contains(&format!("http://127.0.0.1:{web}/")), "{}", first.log());
     assert!(first.log().contains(&format!("mosquitto_sub -h 127.0.0.1 -p {mqtt} -v -t 'powerpi/#'")));
     let recorded = minutes(&folder);
@@ -36,7 +39,7 @@ fn it_starts_shows_three_days_stops_and_goes_on() {
     first.signal(Signal::INT);
     assert!(first.wait(Duration::from_secs(60)).success(), "{}", first.log());
 
-    let mut second = demo(&folder, web, mqtt);
+    let mut second = demo(&folder, web, mqtt, &[]);
     wait_until("it is live again", || second.log().matches("Now it is live").count() == 2);
     let again = minutes(&folder);
     assert!((recorded..recorded + 5).contains(&again), "{recorded} minutes, then {again}");
@@ -49,7 +52,7 @@ fn a_port_in_use_is_told_with_the_program_that_wants_it() {
     let folder = TempDir::new().unwrap();
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port();
-    let mut demo = demo(&folder, free_port(), port);
+    let mut demo = demo(&folder, free_port(), port, &[]);
     assert_eq!(demo.wait(Duration::from_secs(60)).code(), Some(1));
     assert!(demo.log().contains("powerpi-broker ended") && demo.log().contains("in use"), "{}", demo.log());
 }

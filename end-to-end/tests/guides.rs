@@ -1,4 +1,4 @@
-//! The guides in both languages give the same commands, and link to what is there.
+//! The guides in both languages give the same commands.
 //! Whether the commands work is tried by `make test-packages`.
 #![allow(clippy::unwrap_used)]
 
@@ -18,11 +18,6 @@ fn commands(guide: &str) -> Vec<&str> {
     guide.split("<!-- on ").skip(1).map(|rest| rest.split("\n```\n").next().unwrap()).collect()
 }
 
-/// What stands in brackets after `](`.
-fn links(text: &str) -> impl Iterator<Item = &str> {
-    text.split("](").skip(1).map(|rest| rest.split(')').next().unwrap())
-}
-
 #[test]
 fn both_languages_give_the_same_commands() {
     let (english, german) = (read("GUIDE.md"), read("ANLEITUNG.md"));
@@ -37,17 +32,6 @@ fn both_languages_give_the_same_commands() {
     {
         let headings = |name| read(name).lines().filter(|line| line.starts_with("## ")).count();
         assert_eq!(headings(english), headings(german), "{english}");
-    }
-}
-
-#[test]
-fn links_lead_somewhere() {
-    let guides = ["GUIDE.md", "ANLEITUNG.md", "WIRING.md", "VERDRAHTUNG.md", "ACCESS.md"];
-    for guide in guides.into_iter().chain(["COUNTERS.md", "FREMDE-ZAEHLER.md", "PAIRING.md", "KOPPELN.md"]) {
-        let text = read(guide);
-        for link in links(&text).filter(|link| !link.contains("://")) {
-            assert!(docs().join(link).exists(), "{guide}: {link}");
-        }
     }
 }
 

@@ -9,6 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use meter_messages::{Meter, Minute};
 
 use crate::daemons::Daemons;
+use crate::first_page::time_first_page;
 use crate::history;
 use crate::house::{self, Past, toml_text};
 use crate::span::History;
@@ -37,6 +38,9 @@ pub(crate) struct Options {
     /// workshop with two machines, gas and water; with a replaced meter, a gap and prices that rise
     #[arg(long)]
     house: bool,
+    /// When `make demo` began, in seconds of Unix time
+    #[arg(long, hide = true, value_name = "SECONDS")]
+    began: Option<i64>,
 }
 
 /// How far back the history reaches: more than a year, so that it can be compared with the year before.
@@ -83,6 +87,10 @@ impl Demo<'_> {
             let publisher = self.publisher("pi-publisher", "", &household)?;
             daemons.start(publisher.0, &publisher.1).await?;
             self.watch(&[("home/main".parse()?, None)], from, daemons).await?;
+        }
+        if let Some(began) = self.options.began {
+            let took = time_first_page(self.options.web, Timestamp::from_second(began)?).await?;
+            println!("The first page with its history was there {took} after the command began.");
         }
         println!("Now it is live; Ctrl-C stops it.");
         Err(daemons.first_to_end().await)

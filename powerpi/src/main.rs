@@ -4,6 +4,7 @@ mod backup;
 mod daemons;
 mod demo;
 mod doctor;
+mod first_page;
 mod history;
 mod house;
 mod invitations;
@@ -13,6 +14,7 @@ mod prices;
 mod server;
 mod settings;
 mod span;
+mod top;
 
 use std::process::ExitCode;
 
@@ -47,6 +49,8 @@ enum Command {
     Ledger(ledger::Options),
     /// Looks at everything on this server and says what is wrong and what to do
     Doctor(doctor::Options),
+    /// Shows the power of all meters, what they used today, and how their publishers are
+    Top(top::Options),
     /// Takes a backup of everything that makes a server, while it runs
     Backup(backup::BackupOptions),
     /// Puts a backup back, on this server or a new one
@@ -68,6 +72,7 @@ fn main() -> ExitCode {
         Command::Sites(options) => invitations::sites(&options),
         Command::Revoke(options) => invitations::revoke(&options),
         Command::RenewCertificate(options) => invitations::renew(&options),
+        Command::Top(options) => block_on(top::run(&options)),
         Command::Passwd(options) => passwd::run(&options),
         Command::Ledger(options) => ledger::run(&options),
         Command::Backup(options) => backup::backup(&options),
