@@ -59,7 +59,10 @@ fn a_meter_is_renamed_and_merged_while_everything_runs() {
         site.recorded("hq/main").len() == 3 && site.rrd("hq/main").exists()
     });
     let said = done(folder, "rename hq/main house --dry-run");
-    assert!(said.contains("hq/main (Haus) would be hq/house") && said.contains("Nothing was changed"), "{said}");
+    assert!(
+        said.contains("hq/main (Haus) would be hq/house") && said.contains("Nothing was changed"),
+        "{said}"
+    );
     assert_eq!(http_get(site.web, "/m/hq/main").0, 200);
     for (arguments, why) in [
         ("rename hq/none house", "the ledger knows no meter hq/none"),
@@ -71,7 +74,10 @@ fn a_meter_is_renamed_and_merged_while_everything_runs() {
         assert!(!is_fine && said.is_empty() && errors.contains(why), "{arguments}: {errors}");
     }
     let said = done(folder, "rename hq/main house --by anna");
-    assert!(said.starts_with("hq/main (Haus) is hq/house now: recorded until 2026-03-01T12:03:00Z."), "{said}");
+    assert!(
+        said.starts_with("hq/main (Haus) is hq/house now: recorded until 2026-03-01T12:03:00Z."),
+        "{said}"
+    );
     assert!(said.contains("mosquitto_pub -r -n -t powerpi/hq/main/recorded"), "{said}");
 
     // The publisher goes on under the old name, and takes the new one later.
@@ -96,13 +102,19 @@ fn a_meter_is_renamed_and_merged_while_everything_runs() {
     minute(&site, "hq/attic", 1, 10);
     wait_until("it is recorded", || site.recorded("hq/attic").len() == 1);
     let (is_fine, _, errors) = ledger(folder, "rename hq/house attic");
-    assert!(!is_fine && errors.contains("`powerpi ledger merge hq/house hq/attic` puts both together"), "{errors}");
+    assert!(
+        !is_fine && errors.contains("`powerpi ledger merge hq/house hq/attic` puts both together"),
+        "{errors}"
+    );
     let said = done(folder, "merge hq/house hq/attic --dry-run --json");
     let said: Value = serde_json::from_str(&said).unwrap();
     assert_eq!((&said["minutes"], &said["dry_run"]), (&5.into(), &true.into()), "{said}");
     assert_eq!(site.recorded("hq/attic").len(), 1);
     let said = done(folder, "merge hq/house hq/attic");
-    assert!(said.starts_with("hq/house is a part of hq/attic: 5 minutes, 0 readings, 0 corrections."), "{said}");
+    assert!(
+        said.starts_with("hq/house is a part of hq/attic: 5 minutes, 0 readings, 0 corrections."),
+        "{said}"
+    );
     minute(&site, "hq/main", 5, 5);
     wait_until("what comes under the oldest name is its own, too", || site.recorded("hq/attic").len() == 7);
     assert_eq!(http_get(site.web, "/m/hq/main").0, 303);

@@ -2,9 +2,7 @@
 
 use jiff::ToSpan;
 use jiff::tz::TimeZone;
-use meter_ledger::{
-    HighestQuarter, KeptAside, Ledger, LedgerError, RecordedMeter, RecordedMinute, Sum, Trust,
-};
+use meter_ledger::{HighestQuarter, Ledger, LedgerError, RecordedMeter, RecordedMinute, Sum, Trust};
 use meter_messages::{Minute, PeriodKind};
 
 use crate::curves::{CURVE_STEP, Curve, curves};
@@ -40,8 +38,6 @@ pub struct Figures {
     pub reading: Option<f64>,
     /// How far all of it can be trusted.
     pub trust: Option<Trust>,
-    /// What is kept aside because it lies too far in the future.
-    pub kept_aside: Option<KeptAside>,
     /// The first recorded minute.
     pub first: Option<Minute>,
     /// Since the local midnight.
@@ -164,7 +160,6 @@ impl Figures {
             first,
             reading: ledger.shows(&meter)?,
             trust: ledger.trust(&meter, GAPS)?,
-            kept_aside: ledger.kept_aside(&meter)?,
             until,
             newest,
             meter,

@@ -169,11 +169,29 @@ impl Ledger {
     }
 
     /// What is wrong with a meter's packed days, its outbox and its corrections. Calls `progress` after each packed day.
-    pub fn check(&self, meter: &MeterToCheck, mut progress: impl FnMut()) -> Result<Vec<Fault>, LedgerError> {
+    pub fn check(&self, meter: &MeterToCheck, progress: impl FnMut()) -> Result<Vec<Fault>, LedgerError> {
+        self.check_from(meter, i64::MIN, progress)
+    }
+
+    /// The same of its newest packed days alone, at most so many.
+    pub fn check_newest(&self, meter: &MeterToCheck, days: i64) -> Result<Vec<Fault>, LedgerError> {
+        let newest: Option<i64> = self
+            .connection
+            .prepare_cached("SELECT max(day) FROM day WHERE meter = ?1")?
+            .query_row([meter.row], |row| row.get(0))?;
+        self.check_from(meter, newest.map_or(i64::MIN, |newest| newest.saturating_sub(days - 1)), || ())
+    }
+
+    fn check_from(
+        &self,
+        meter: &MeterToCheck,
+        first_day: i64,
+        mut progress: impl FnMut(),
+    ) -> Result<Vec<Fault>, LedgerError> {
         let _state = self.one_state()?;
         let mut faults = Vec::new();
         let mut statement = self.connection.prepare_cached(DAYS)?;
-        let mut days = statement.query(params![meter.row, i64::MIN, i64::MAX])?;
+        let mut days = statement.query(params![meter.row, first_day, i64::MAX])?;
         while let Some(row) = days.next()? {
             let (day, sums) = (row.get(0)?, Sums::of(row));
             let runs = row.get_ref(5)?.as_str().map_err(damaged).and_then(days::unpack);

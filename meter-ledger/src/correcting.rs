@@ -6,11 +6,10 @@ use jiff::Timestamp;
 use meter_messages::{MAX_COUNT, Meter, Minute};
 use rusqlite::{Connection, OptionalExtension, params};
 
-use crate::corrections::{COLUMNS, MOST_OF_METER, Correction, CorrectionKind, Corrections, Undone};
+use crate::corrections::{COLUMNS, Correction, CorrectionKind, Corrections, MOST_OF_METER, Undone};
 use crate::error::damaged;
 use crate::reading::epoch_minutes;
 use crate::{Batch, Ledger, LedgerError, RecordedMeter, rows};
-
 
 /// The longest time of which the pulses are said, in minutes: its minutes are made one by one.
 const LONGEST: i64 = 366 * 24 * 60;

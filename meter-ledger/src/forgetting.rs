@@ -68,6 +68,10 @@ impl Batch<'_> {
             "INSERT INTO forgotten (site, meter, name, at, by) SELECT site, meter, ?2, ?3, ?4 FROM meter WHERE moved_to = ?1",
             params![row, name, now.as_second(), by],
         )?;
+        transaction.execute(
+            "DELETE FROM refused WHERE (site, meter) IN (SELECT site, meter FROM meter WHERE id = ?1 OR moved_to = ?1)",
+            [row],
+        )?;
         for delete in OF_METER {
             transaction.execute(delete, [row])?;
         }
@@ -128,8 +132,9 @@ impl Ledger {
 }
 
 fn forgotten_after(connection: &Connection, id: i64) -> Result<Vec<Forgotten>, LedgerError> {
-    let mut statement = connection
-        .prepare_cached("SELECT id, site, meter, name, newest, moved_to FROM forgotten WHERE id > ?1 ORDER BY id")?;
+    let mut statement = connection.prepare_cached(
+        "SELECT id, site, meter, name, newest, moved_to FROM forgotten WHERE id > ?1 ORDER BY id",
+    )?;
     let rows = statement.query_map([id], |row| {
         let text = |column: usize| row.get::<_, String>(column);
         let (newest, moved_to) = (row.get::<_, Option<i64>>(4)?, row.get::<_, Option<String>>(5)?);

@@ -1,11 +1,12 @@
-//! Minutes that are kept aside: they lie too far ahead of the recorder's clock to be true now. They are on
-//! disk, so that nobody has to send them again, and in no sum. Once their time has come they are recorded.
+//! Minutes that are kept aside: they lie too far ahead of the recorder's clock to be true now, or their outbox has said
+//! something else of the same minute before. They are on disk, so that nobody has to send them again, and in no sum. Those
+//! of the future are recorded once their time has come.
 
 use meter_messages::{Meter, Minute, PulseCount};
 use rusqlite::params;
 
 use crate::error::{damaged, if_readable};
-use crate::{Batch, Ledger, LedgerError, OutboxMark, RecordedMeter, Recording};
+use crate::{Batch, Ledger, LedgerError, OutboxMark, Reason, RecordedMeter, Recording};
 
 /// How many minutes of a site are kept aside: five meters' for a week. Invented ones must not fill the disk.
 const MOST_OF_SITE: u64 = 50_000;
@@ -41,12 +42,23 @@ struct Row {
 }
 
 impl Batch<'_> {
-    /// Keeps a minute aside unless it is there.
+    /// Keeps a minute of the future aside unless it is there.
     pub fn keep_aside(
         &mut self,
         meter: &Meter,
         mark: &OutboxMark,
         count: &PulseCount,
+    ) -> Result<KeepingAside, LedgerError> {
+        self.set_aside(meter, mark, count, Reason::Future)
+    }
+
+    /// Sets a minute aside unless one of that outbox is there.
+    pub fn set_aside(
+        &mut self,
+        meter: &Meter,
+        mark: &OutboxMark,
+        count: &PulseCount,
+        reason: Reason,
     ) -> Result<KeepingAside, LedgerError> {
         let of_site: u64 = self
             .transaction()
@@ -67,8 +79,8 @@ impl Batch<'_> {
         }
         self.transaction()
             .prepare_cached(
-                "INSERT INTO aside (minute, meter, outbox, pulses, watched_s, total, seq)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+                "INSERT INTO aside (minute, meter, outbox, pulses, watched_s, total, seq, reason)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
             )?
             .execute(params![
                 minute,
@@ -77,7 +89,8 @@ impl Batch<'_> {
                 count.pulses,
                 count.watched_s,
                 count.total,
-                count.seq
+                count.seq,
+                reason.as_str()
             ])?;
         self.transaction()
             .prepare_cached(
@@ -99,6 +112,19 @@ impl Batch<'_> {
         for Row { meter, meter_row, outbox_row, count } in self.due(latest, most)? {
             let recording = self.record_of((meter_row, outbox_row), &count);
             let Some(recording) = if_readable(&meter, recording)? else { continue };
+            if let Recording::Contradiction { .. } = recording {
+                self.transaction()
+                    .prepare_cached(
+                        "UPDATE aside SET reason = ?4 WHERE minute = ?1 AND meter = ?2 AND outbox = ?3",
+                    )?
+                    .execute(params![
+                        count.minute.epoch_minutes(),
+                        meter_row,
+                        outbox_row,
+                        Reason::Contradiction.as_str()
+                    ])?;
+                continue;
+            }
             self.transaction()
                 .prepare_cached("DELETE FROM aside WHERE minute = ?1 AND meter = ?2 AND outbox = ?3")?
                 .execute([count.minute.epoch_minutes(), meter_row, outbox_row])?;
@@ -116,7 +142,7 @@ impl Batch<'_> {
         let mut statement = self.transaction().prepare_cached(
             "SELECT site, meter.meter, aside.meter, aside.outbox, minute, pulses, watched_s, total, seq
              FROM aside JOIN meter ON meter.id = aside.meter
-             WHERE minute <= ?1 ORDER BY minute LIMIT ?2",
+             WHERE reason = 'future' AND minute <= ?1 ORDER BY minute LIMIT ?2",
         )?;
         let rows = statement.query_map(params![latest.epoch_minutes(), most], |row| Ok(Row::of(row)))?;
         let rows = rows.map(|row| if_readable("unknown, of minutes kept aside", row?));
@@ -142,16 +168,17 @@ impl Row {
 impl Ledger {
     /// Whether a minute up to `latest` is kept aside.
     pub fn has_kept_aside(&self, latest: Minute) -> Result<bool, LedgerError> {
-        let mut statement =
-            self.connection.prepare_cached("SELECT EXISTS (SELECT 1 FROM aside WHERE minute <= ?1)")?;
+        let mut statement = self
+            .connection
+            .prepare_cached("SELECT EXISTS (SELECT 1 FROM aside WHERE reason = 'future' AND minute <= ?1)")?;
         Ok(statement.query_row([latest.epoch_minutes()], |row| row.get(0))?)
     }
 
-    /// What is kept aside of a meter; `None` where nothing is.
+    /// What is kept aside of a meter because it lies in the future; `None` where nothing is.
     pub fn kept_aside(&self, meter: &RecordedMeter) -> Result<Option<KeptAside>, LedgerError> {
-        let mut statement = self
-            .connection
-            .prepare_cached("SELECT count(*), min(minute), max(minute) FROM aside WHERE meter = ?1")?;
+        let mut statement = self.connection.prepare_cached(
+            "SELECT count(*), min(minute), max(minute) FROM aside WHERE meter = ?1 AND reason = 'future'",
+        )?;
         let (minutes, first, last): (u64, Option<i64>, Option<i64>) =
             statement.query_row([meter.row], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
         let Some((first, last)) = first.zip(last) else { return Ok(None) };

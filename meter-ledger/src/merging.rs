@@ -104,8 +104,11 @@ impl Batch<'_> {
         if let Some(first) = moved.first_twice {
             return Err(MovingError::CountedTwice { minutes: moved.twice, first: Minute::nearest(first) });
         }
-        let corrections = transaction
-            .query_row("SELECT count(*) FROM correction WHERE meter = ?1", [rows.from], |row| row.get(0))?;
+        let corrections = transaction.query_row(
+            "SELECT count(*) FROM correction WHERE meter = ?1",
+            [rows.from],
+            |row| row.get(0),
+        )?;
         self.move_site_of_kept_aside(rows.from, from, into)?;
         for sql in OF_METER {
             transaction.execute(sql, [rows.from, rows.into])?;
@@ -146,22 +149,21 @@ fn ends(connection: &Connection, row: i64) -> Result<Option<(i64, i64)>, LedgerE
 
 /// The constants of both, each with the minute from which it applies: of each minute that one of them has it is the one of
 /// that meter.
-fn constants_of_both(
-    connection: &Connection,
-    rows: Rows,
-) -> Result<Vec<(i64, MeterConstant)>, MovingError> {
+fn constants_of_both(connection: &Connection, rows: Rows) -> Result<Vec<(i64, MeterConstant)>, MovingError> {
     let (from, into) = (Constants::read(connection, rows.from)?, Constants::read(connection, rows.into)?);
     let (of_from, of_into) = (ends(connection, rows.from)?, ends(connection, rows.into)?);
-    let changes = |constants: &Constants| {
-        constants.changes().map(|(from, _)| from.epoch_minutes()).collect::<Vec<_>>()
-    };
+    let changes =
+        |constants: &Constants| constants.changes().map(|(from, _)| from.epoch_minutes()).collect::<Vec<_>>();
     let mut bounds: BTreeSet<i64> = [0].into_iter().chain(changes(&from)).chain(changes(&into)).collect();
     for (first, newest) in of_from.into_iter().chain(of_into) {
         bounds.extend([first, newest + 1]);
     }
-    let is_in = |ends: Option<(i64, i64)>, at: i64| ends.is_some_and(|(first, newest)| first <= at && at <= newest);
+    let is_in =
+        |ends: Option<(i64, i64)>, at: i64| ends.is_some_and(|(first, newest)| first <= at && at <= newest);
     // Where neither has a minute it is the next one's, and after both that of the newer one.
-    let next = |ends: Option<(i64, i64)>, at: i64| ends.map_or(i64::MAX, |(first, _)| if first > at { first } else { i64::MAX });
+    let next = |ends: Option<(i64, i64)>, at: i64| {
+        ends.map_or(i64::MAX, |(first, _)| if first > at { first } else { i64::MAX })
+    };
     let newest = |ends: Option<(i64, i64)>| ends.map_or(i64::MIN, |(_, newest)| newest);
     let mut both: Vec<(i64, MeterConstant)> = Vec::new();
     for at in bounds {
@@ -172,7 +174,11 @@ fn constants_of_both(
             (true, _) => one,
             (_, true) => other,
             _ if next(of_from, at) != next(of_into, at) => {
-                if next(of_from, at) < next(of_into, at) { one } else { other }
+                if next(of_from, at) < next(of_into, at) {
+                    one
+                } else {
+                    other
+                }
             }
             _ if of_into.is_some() && newest(of_from) > newest(of_into) => one,
             _ => other,
@@ -304,8 +310,8 @@ fn both(from: Vec<OutboxMinute>, mut into: Vec<OutboxMinute>, moved: &mut Moved)
 
 /// How many have moved, and how many there were two of.
 fn move_readings(connection: &Connection, rows: Rows) -> Result<(u64, u64), LedgerError> {
-    let moved =
-        connection.execute("UPDATE OR IGNORE reading SET meter = ?2 WHERE meter = ?1", [rows.from, rows.into])?;
+    let moved = connection
+        .execute("UPDATE OR IGNORE reading SET meter = ?2 WHERE meter = ?1", [rows.from, rows.into])?;
     let others = connection.execute("DELETE FROM reading WHERE meter = ?1", [rows.from])?;
     Ok((moved as u64, others as u64))
 }

@@ -32,8 +32,7 @@ impl Batch<'_> {
         is_live: bool,
     ) -> Result<OutboxMark, LedgerError> {
         self.outbox(meter, &info.outbox)?.ok_or(LedgerError::TooManyOutboxes)?;
-        let known =
-            names::find(self.transaction(), meter)?.ok_or(rusqlite::Error::QueryReturnedNoRows)?;
+        let known = names::find(self.transaction(), meter)?.ok_or(rusqlite::Error::QueryReturnedNoRows)?;
         self.transaction()
             .prepare_cached("UPDATE meter SET outbox = ?2 WHERE id = ?1")?
             .execute(params![known.row, info.outbox.as_str()])?;

@@ -65,11 +65,7 @@ pub(crate) fn pack(connection: &Connection, meter_row: i64, day: i64) -> Result<
 }
 
 /// Gives those of a day to another meter, in rows. What that has of a minute stays.
-pub(crate) fn move_day(
-    connection: &Connection,
-    (from, to): (i64, i64),
-    day: i64,
-) -> Result<(), LedgerError> {
+pub(crate) fn move_day(connection: &Connection, (from, to): (i64, i64), day: i64) -> Result<(), LedgerError> {
     let of_day = minutes_of(day);
     let packed = of_packed_day(connection, to, day)?;
     for Times { minute, first_ms, last_ms } in read(connection, from, &of_day)? {

@@ -96,7 +96,8 @@ impl Ledger {
 
     /// The names that there are: of sites, and of meters as `site/meter`, whatever is known of them. Former names are none.
     pub fn names(&self) -> Result<HashSet<String>, LedgerError> {
-        let mut statement = self.connection.prepare_cached("SELECT site, meter FROM meter WHERE moved_to IS NULL")?;
+        let mut statement =
+            self.connection.prepare_cached("SELECT site, meter FROM meter WHERE moved_to IS NULL")?;
         let rows = statement.query_map([], |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?)))?;
         let mut names = HashSet::new();
         for row in rows {

@@ -115,8 +115,13 @@ impl Batch<'_> {
         self.exchange_names((before, moving.row), now, taken)?;
         self.move_site_of_kept_aside(moving.row, before, now)?;
         let Moving { name, newest, .. } = moving;
-        let gone =
-            Forgotten { id: 0, meter: before.clone(), name: name.clone(), newest, moved_to: Some(now.clone()) };
+        let gone = Forgotten {
+            id: 0,
+            meter: before.clone(),
+            name: name.clone(),
+            newest,
+            moved_to: Some(now.clone()),
+        };
         self.note_gone(gone, by, at)?;
         self.look_again()?;
         Ok(Renamed { before: before.clone(), now: now.clone(), name, newest })
@@ -166,9 +171,11 @@ impl Batch<'_> {
         }
         let name: Option<String> = self
             .transaction()
-            .query_row("SELECT name FROM meter WHERE id = ?1 AND constant_millionths > 0", [known.row], |row| {
-                row.get(0)
-            })
+            .query_row(
+                "SELECT name FROM meter WHERE id = ?1 AND constant_millionths > 0",
+                [known.row],
+                |row| row.get(0),
+            )
             .optional()?;
         let name = foreign(&name.ok_or_else(unknown)?).to_string();
         let newest = if_readable(meter, rows::before(self.transaction(), known.row, i64::MAX))?;

@@ -28,6 +28,7 @@ pub(crate) static LEDGER: FileKind = FileKind {
         Step::Sql(PULSE_TIMES),
         Step::Sql(DAY_PRICES),
         Step::Sql(MOVED),
+        Step::Sql(SET_ASIDE),
     ],
     patience: Duration::from_secs(5),
     exclusive: false,
@@ -294,4 +295,27 @@ const MOVED: &str = "
     ALTER TABLE meter ADD COLUMN moved_to INTEGER REFERENCES meter (id);
     CREATE INDEX moved_meter ON meter (moved_to) WHERE moved_to IS NOT NULL;
     ALTER TABLE forgotten ADD COLUMN moved_to TEXT;
+";
+
+/// What it has beyond the format before: why a minute is in `aside`, where only those with the reason `future` are recorded
+/// once their time has come; how often what came of a meter was refused, and why, so that its publisher keeps it, and when
+/// for the last time; and what the recorder's own check found (`at` and `newest` are seconds since 1970).
+const SET_ASIDE: &str = "
+    ALTER TABLE aside ADD COLUMN reason TEXT NOT NULL DEFAULT 'future';
+    CREATE INDEX aside_due ON aside (minute) WHERE reason = 'future';
+    CREATE TABLE refused (
+        site     TEXT NOT NULL,
+        meter    TEXT NOT NULL,
+        reason   TEXT NOT NULL,
+        messages INTEGER NOT NULL,
+        newest   INTEGER NOT NULL,
+        PRIMARY KEY (site, meter, reason)
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE checked (
+        id     INTEGER PRIMARY KEY CHECK (id = 1),
+        at     INTEGER NOT NULL,
+        whole  INTEGER NOT NULL,
+        faults INTEGER NOT NULL,
+        first  TEXT
+    ) STRICT;
 ";

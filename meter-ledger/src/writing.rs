@@ -7,8 +7,8 @@ use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, 
 
 use crate::error::{damaged, if_readable};
 use crate::late_minutes::PackedDays;
-use crate::packing::NewestMinutes;
 use crate::names::{self, Name};
+use crate::packing::NewestMinutes;
 use crate::{Ledger, LedgerError, OutboxMinute, constants, days, outbox_minute, packing, pulse_times, rows};
 
 /// The meter and outbox of a minute, and how far that outbox is recorded without

@@ -25,6 +25,7 @@ fn record(ledger: &mut Ledger, meter: &Meter) {
         batch.record(&mark, &count(day)).unwrap();
     }
     assert_eq!(batch.keep_aside(meter, &mark, &count(9000)).unwrap(), KeepingAside::Kept);
+    batch.note_refused(meter, meter_ledger::Reason::Rows, 1, Timestamp::UNIX_EPOCH).unwrap();
     batch.record_lost(&mark, &Lost { numbers: [6, 9], after: None }).unwrap();
     let (at, by) = (Timestamp::UNIX_EPOCH, "anna".to_owned());
     let reading = MeterReading { at, shown: 1.0, unit: Unit::KilowattHour, by: by.clone() };

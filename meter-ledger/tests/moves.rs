@@ -8,7 +8,8 @@ use std::ops::Range;
 
 use jiff::Timestamp;
 use meter_ledger::{
-    Correction, CorrectionKind, CorrectingError, Factor, Ledger, MovingError, NewCorrection, OutboxMark, Undone,
+    CorrectingError, Correction, CorrectionKind, Factor, Ledger, MovingError, NewCorrection, OutboxMark,
+    Undone,
 };
 use meter_messages::{Info, Meter, Minute, PulseCount};
 use proptest::prelude::*;
@@ -143,7 +144,10 @@ impl Model {
                     && other.holding.iter().all(|(_, other, _)| !overlap(span, other))
             })
         };
-        from != into && minutes(one).is_disjoint(&minutes(other)) && is_free(one, other) && is_free(other, one)
+        from != into
+            && minutes(one).is_disjoint(&minutes(other))
+            && is_free(one, other)
+            && is_free(other, one)
     }
 }
 
@@ -225,7 +229,9 @@ fn play(ledger: &mut Ledger, path: &std::path::Path, model: &mut Model, step: &S
             }
         }
         Step::Undo(name, which) => {
-            let Some(known) = model.meters.get_mut(name).filter(|known| !known.holding.is_empty()) else { return };
+            let Some(known) = model.meters.get_mut(name).filter(|known| !known.holding.is_empty()) else {
+                return;
+            };
             let (id, ..) = known.holding.remove(which % known.holding.len());
             let mut batch = ledger.batch().unwrap();
             let (of, _) = batch.undo(id, &Undone { at: now(), by: "anna".into(), reason: None }).unwrap();
@@ -233,7 +239,8 @@ fn play(ledger: &mut Ledger, path: &std::path::Path, model: &mut Model, step: &S
             batch.commit().unwrap();
         }
         Step::Rename(from, to) => {
-            let may = model.meters.contains_key(from) && !model.meters.contains_key(to)
+            let may = model.meters.contains_key(from)
+                && !model.meters.contains_key(to)
                 && model.former.get(to).is_none_or(|now| now == from);
             let renamed = rename(ledger, *from, *to);
             assert_eq!(renamed.is_ok(), may, "{from} to {to}: {renamed:?}");

@@ -252,7 +252,8 @@ impl Bookkeeping {
             self.marks.moved((meter, mark.outbox.clone()), mark.mark_seq, now);
         }
         let due = self.marks.due(inputs.is_empty(), now);
-        if let Err(error) = store_marks(&mut batch, &tally, &due).and_then(|()| batch.commit()) {
+        let stored = store_marks(&mut batch, &tally, &due).and_then(|()| note_refused(&mut batch, &tally));
+        if let Err(error) = stored.and_then(|()| batch.commit()) {
             self.marks.not_said(due, now);
             return Err(error);
         }
@@ -386,6 +387,13 @@ fn changed_shares(shares: Cow<'_, Shares<SiteId>>) -> Option<Shares<SiteId>> {
 fn store_marks(batch: &mut Batch<'_>, tally: &Tally<'_>, due: &[MarkOf]) -> Result<(), LedgerError> {
     let stored: HashSet<_> = due.iter().chain(&tally.needed).chain(&tally.untold).collect();
     stored.into_iter().filter_map(|mark| tally.mark(mark)).try_for_each(|mark| batch.keep_mark(mark))
+}
+
+/// Notes what was refused, and why.
+fn note_refused(batch: &mut Batch<'_>, tally: &Tally<'_>) -> Result<(), LedgerError> {
+    let now = daemon_runtime::now();
+    let mut refused = tally.refused.iter();
+    refused.try_for_each(|((meter, reason), messages)| batch.note_refused(meter, *reason, *messages, now))
 }
 
 /// What has come together, or nothing for a while; `None` once the subscription is gone.

@@ -7,6 +7,7 @@
 //! thread). Start reading at [`run`].
 
 pub mod bookkeeping;
+pub mod checking;
 mod day_prices;
 mod marks;
 pub mod pictures;
@@ -42,11 +43,13 @@ pub async fn run(settings: Settings, shutdown: CancellationToken) -> anyhow::Res
     let limits = Limits { max_meters: settings.max_meters };
     let time = PlausibleTime::new(settings.wait_for_sync);
     let (inputs, bookkeeping) = Bookkeeping::new(ledger, recorded, limits, time)?.spawn(output)?;
+    let checking = checking::spawn(settings.ledger, shutdown.clone())?;
     daemon_runtime::ready();
 
     // Ends last to first: without inputs the ledger's thread ends, and with it
     // the pictures'.
     Subscription { mqtt: settings.mqtt, inputs, outputs, connection: 0 }.run(&shutdown).await;
     bookkeeping.join().await?;
-    pictures.join().await
+    pictures.join().await?;
+    checking.join().await
 }

@@ -7,7 +7,9 @@ use std::collections::{HashMap, HashSet};
 use std::time::Instant;
 
 use daemon_runtime::{LogPace, Shares};
-use meter_ledger::{Batch, Entering, KeepingAside, LedgerError, Lost, OutboxMark, Recording, TakingBack};
+use meter_ledger::{
+    Batch, Entering, KeepingAside, LedgerError, Lost, OutboxMark, Reason, Recording, TakingBack,
+};
 use meter_messages::{
     Info, Meter, MeterReading, Minute, OutboxId, OutboxMinute, PayloadError, PulseCount, ReadingMessage,
     SiteId, TakenBack, Topic, TopicError,
@@ -50,6 +52,19 @@ enum Ignored {
     RetainedReading,
     #[error(transparent)]
     Prices(#[from] NotEntered),
+}
+
+impl Ignored {
+    /// Why the meter's publisher has to keep what it says; `None` where nothing is kept.
+    fn reason(&self) -> Option<Reason> {
+        match self {
+            Self::Rows(_) => Some(Reason::Rows),
+            Self::TooManyOutboxes => Some(Reason::TooManyOutboxes),
+            Self::TooManyMeters => Some(Reason::TooManyMeters),
+            Self::TooFarAhead => Some(Reason::TooFarAhead),
+            _ => None,
+        }
+    }
 }
 
 /// One meter's recording state.
@@ -144,6 +159,8 @@ pub(crate) struct Tally<'known> {
     pub(crate) recorded: Recorded,
     /// How many messages were ignored.
     pub(crate) nonsense: u64,
+    /// How many of them of meters whose publishers keep what they say, and why.
+    pub(crate) refused: HashMap<(Meter, Reason), u64>,
     /// Meters that sent minutes without any `info`, and the outboxes that these name if the meter is new.
     pub(crate) strangers: HashMap<Meter, Option<OutboxId>>,
     now: Instant,
@@ -182,6 +199,7 @@ impl<'known> Tally<'known> {
             untold: HashSet::new(),
             recorded: Recorded::new(),
             nonsense: 0,
+            refused: HashMap::new(),
             strangers: HashMap::new(),
             now,
         }
@@ -226,6 +244,11 @@ impl<'known> Tally<'known> {
             Err(error) => return Err(error),
         };
         self.nonsense += 1;
+        if let (Some(reason), Ok(Topic::Minute(meter) | Topic::Info(meter))) =
+            (ignored.reason(), message.topic.parse())
+        {
+            *self.refused.entry((meter, reason)).or_default() += 1;
+        }
         let topic: String = message.topic.chars().take(100).collect();
         tracing::debug!(topic, %ignored, "message ignored");
         Ok(())
@@ -289,7 +312,8 @@ impl<'known> Tally<'known> {
             Some(_) => {}
             None => self.outboxes.to_mut().hold(&meter.site),
         }
-        let mark = if retained { batch.register_retained(meter, info)? } else { batch.register(meter, info)? };
+        let mark =
+            if retained { batch.register_retained(meter, info)? } else { batch.register(meter, info)? };
         let mark_of = (meter.clone(), info.outbox.clone());
         let state = match before {
             Some(before) => {
@@ -358,8 +382,7 @@ impl<'known> Tally<'known> {
         tracing::info!(%meter, "a new meter, whose info has not come yet; asking for it");
         self.outboxes.to_mut().hold(&meter.site);
         let now = batch.name_now(meter)?;
-        let state =
-            MeterState { is_unheard: true, now, ..MeterState::new(progress_from(batch, mark)?) };
+        let state = MeterState { is_unheard: true, now, ..MeterState::new(progress_from(batch, mark)?) };
         self.changed.insert(meter.clone(), state);
         Ok(Ok(()))
     }
@@ -427,7 +450,11 @@ impl<'known> Tally<'known> {
                 Recording::OfAnotherOutbox if !says_outbox => return Ok(Ok(())),
                 Recording::OfAnotherOutbox => _ = self.untold.insert((meter.clone(), outbox.clone())),
                 Recording::AlreadyRecorded => {}
-                Recording::Contradiction { kept } => warn_of_contradiction(&meter, &count, kept),
+                Recording::Contradiction { kept } => {
+                    // Where too many are kept it is only counted.
+                    batch.set_aside(&named, &progress.mark, &count, Reason::Contradiction)?;
+                    warn_of_contradiction(&meter, &count, kept);
+                }
             }
             progress.note(&count, minute_before, self.now);
         }

@@ -4,7 +4,7 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use meter_ledger::Ledger;
+use meter_ledger::{Ledger, Reason};
 use meter_messages::{Mark, Meter, Minute};
 use recorder::bookkeeping::{Bookkeeping, Delivered, Input, Limits};
 use recorder::plausible_time::PlausibleTime;
@@ -69,6 +69,13 @@ fn pulses(folder: &Path, meter: &str, days: std::ops::Range<i64>) -> u64 {
     ledger.sum(&known, minute(days.start)..minute(days.end)).unwrap().pulses
 }
 
+/// What was set aside: of which meter, why, and how much.
+fn set_aside(folder: &Path) -> Vec<(String, Reason, u64)> {
+    let ledger = Ledger::open_read_only(&folder.join("ledger.sqlite")).unwrap();
+    let all = ledger.set_aside().unwrap().into_iter();
+    all.map(|aside| (aside.meter.to_string(), aside.reason, aside.number)).collect()
+}
+
 fn marked(marks: &[(Meter, Mark)], meter: &str) -> Option<u64> {
     let meter: Meter = meter.parse().unwrap();
     marks.iter().rfind(|(of, _)| *of == meter).map(|(_, mark)| mark.seq)
@@ -95,6 +102,8 @@ fn a_packed_day_that_cannot_be_read_keeps_nobody_from_being_recorded() {
     assert!(marked(&marks, "hq/spoilt").is_none_or(|seq| seq == 10), "11 is not in the ledger: {marks:?}");
     assert_eq!(pulses(folder.path(), "hq/sound", 0..11), 65);
     assert_eq!(pulses(folder.path(), "hq/spoilt", 4..11), 40);
+    let refused = set_aside(folder.path());
+    assert_eq!(refused, [("hq/spoilt".to_owned(), Reason::Rows, 1)], "it is told what is refused and why");
     // Once it is as it was, what is sent again completes it.
     by_hand(folder.path(), "UPDATE day SET runs = substr(runs, 2) WHERE meter = 1 AND day = 20703");
     let marks = books.record(&[minute("hq/spoilt", (3, 7), 11)]);
@@ -127,4 +136,56 @@ fn a_start_over_a_meter_that_cannot_be_read_records_the_others() {
     assert_eq!(pulses(folder.path(), "hq/sound", 0..12), 60);
     let ledger = Ledger::open_read_only(&folder.path().join("ledger.sqlite")).unwrap();
     assert_eq!(ledger.meters().unwrap().len(), 2, "the one that has no legal name is left out");
+}
+
+#[test]
+fn a_minute_that_comes_with_another_count_is_kept_beside_the_first_one() {
+    let folder = TempDir::new().unwrap();
+    let mut books = Books::open(folder.path());
+    books.record(&[info("hq/main"), minute("hq/main", (0, 0), 1)]);
+    let t = Minute::nearest(FIRST);
+    let other = format!(r#"{{"t":"{t}","s":60,"seq":1,"pulses":9,"total":9,"outbox":"a"}}"#);
+    let again = || message("hq/main", "minute", other.clone());
+    books.record(&[again(), again(), minute("hq/main", (1, 0), 2)]);
+    assert_eq!(pulses(folder.path(), "hq/main", 0..2), 10);
+    assert_eq!(set_aside(folder.path()), [("hq/main".to_owned(), Reason::Contradiction, 1)]);
+    let kept: i64 = rusqlite::Connection::open(folder.path().join("ledger.sqlite"))
+        .unwrap()
+        .query_row("SELECT pulses FROM aside", [], |row| row.get(0))
+        .unwrap();
+    assert_eq!(kept, 9);
+    // It does not come in by itself once its time has come: that was long ago.
+    let latest = Some(Minute::nearest(FIRST + 1000 * 24 * 60));
+    books.0.record(&[], latest, books.1 + Duration::from_secs(100)).unwrap();
+    assert_eq!(pulses(folder.path(), "hq/main", 0..2), 10);
+}
+
+/// It runs beside the books, and says what it has found where pages look.
+#[test]
+fn a_start_checks_the_newest_days() {
+    for (sql, faults) in [("SELECT 1", 0), ("UPDATE day SET pulses = 1 WHERE meter = 1 AND day = 20707", 1)] {
+        let folder = TempDir::new().unwrap();
+        let mut books = Books::open(folder.path());
+        books.record(&[info("hq/spoilt")]);
+        books.record(&days("hq/spoilt", 0..10));
+        // Of several packed days the newest.
+        (0..3).for_each(|_| _ = books.record(&[info("hq/spoilt")]));
+        rusqlite::Connection::open(folder.path().join("ledger.sqlite")).unwrap().execute_batch(sql).unwrap();
+        let shutdown = tokio_util::sync::CancellationToken::new();
+        let checking =
+            recorder::checking::spawn(folder.path().join("ledger.sqlite"), shutdown.clone()).unwrap();
+        let began = Instant::now();
+        let checked = loop {
+            let ledger = Ledger::open_read_only(&folder.path().join("ledger.sqlite")).unwrap();
+            if let Some(checked) = ledger.checked().unwrap() {
+                break checked;
+            }
+            assert!(began.elapsed() < Duration::from_secs(60), "nothing was checked");
+            std::thread::sleep(Duration::from_millis(20));
+        };
+        shutdown.cancel();
+        checking.join_blocking().unwrap();
+        assert_eq!((checked.faults, checked.is_whole), (faults, false), "{checked:?}");
+        assert_eq!(checked.first.is_some(), faults > 0);
+    }
 }

@@ -34,7 +34,10 @@ impl Books {
         marks.extend(self.0.record(&[], None, self.1 + Duration::from_secs(1)).unwrap().marks);
         let told = |(meter, Mark { seq, set_back, .. }): (Meter, Mark)| (meter.to_string(), seq, set_back);
         let mut last = std::collections::BTreeMap::new();
-        marks.into_iter().map(told).for_each(|(meter, seq, set_back)| _ = last.insert(meter, (seq, set_back)));
+        marks
+            .into_iter()
+            .map(told)
+            .for_each(|(meter, seq, set_back)| _ = last.insert(meter, (seq, set_back)));
         last.into_iter().map(|(meter, (seq, set_back))| (meter, seq, set_back)).collect()
     }
 }
@@ -136,15 +139,18 @@ fn a_publisher_may_have_taken_the_new_name_before() {
     assert_eq!(marks, mark("hq/house", 2), "the old name has a gap at 3");
     assert_eq!(recorded(folder), row("hq/house", "House", 5, 29));
     let mut books = Books::open(folder);
-    let late = [minute("hq/main", 1, 2, 5), message(
-        "hq/main",
-        "minute",
-        format!(
-            r#"{{"t":"{}","s":30,"seq":3,"pulses":2,"total":2002,"outbox":"a"}}"#,
-            Minute::nearest(FIRST + 1)
+    let late = [
+        minute("hq/main", 1, 2, 5),
+        message(
+            "hq/main",
+            "minute",
+            format!(
+                r#"{{"t":"{}","s":30,"seq":3,"pulses":2,"total":2002,"outbox":"a"}}"#,
+                Minute::nearest(FIRST + 1)
+            ),
+            false,
         ),
-        false,
-    )];
+    ];
     // The same minute came otherwise: the first one stays, and the number is used up.
     assert_eq!(books.record(&late), mark("hq/main", 4));
     assert_eq!(recorded(folder), row("hq/house", "House", 5, 29));
@@ -170,7 +176,8 @@ fn names_can_be_exchanged_back_and_forgotten() {
     let mut batch = ledger.batch().unwrap();
     batch.forget(&"hq/main".parse().unwrap(), "anna", Timestamp::UNIX_EPOCH).unwrap().unwrap();
     batch.commit().unwrap();
-    let retained = [info("hq/main", "Main", true), info("hq/house", "House", true), minute("hq/heat", 1, 2, 1)];
+    let retained =
+        [info("hq/main", "Main", true), info("hq/house", "House", true), minute("hq/heat", 1, 2, 1)];
     assert_eq!(books.record(&retained), mark("hq/heat", 2));
     assert_eq!(recorded(folder), row("hq/heat", "Heat", 2, 2), "neither name brings it back");
 }

@@ -64,8 +64,7 @@ pub(super) fn rename(path: &Path, json: bool, options: &Rename) -> anyhow::Resul
     let (Rename { meter, how, .. }, new) = (options, options.new()?);
     let mut ledger = open(path)?;
     let mut batch = ledger.batch()?;
-    let Renamed { before, now, name, newest } =
-        batch.rename(meter, &new, &how.by, daemon_runtime::now())?;
+    let Renamed { before, now, name, newest } = batch.rename(meter, &new, &how.by, daemon_runtime::now())?;
     if !how.dry_run {
         batch.commit().context("writing the ledger")?;
     }
@@ -78,7 +77,8 @@ pub(super) fn rename(path: &Path, json: bool, options: &Rename) -> anyhow::Resul
         println!("{told}");
         return Ok(());
     }
-    let until = newest.map_or("nothing was recorded of it".to_owned(), |newest| format!("recorded until {newest}"));
+    let until =
+        newest.map_or("nothing was recorded of it".to_owned(), |newest| format!("recorded until {newest}"));
     match how.dry_run {
         true => println!("{before} ({name}) would be {now}: {until}. Nothing was changed (--dry-run)."),
         false => {
@@ -128,7 +128,9 @@ pub(super) fn merge(path: &Path, json: bool, options: &Merge) -> anyhow::Result<
         println!("{other_readings} readings are left out: {into} has one of the same time.");
     }
     if how.dry_run {
-        println!("Nothing was changed (--dry-run). A merge cannot be undone: make a backup first, by `powerpi backup`.");
+        println!(
+            "Nothing was changed (--dry-run). A merge cannot be undone: make a backup first, by `powerpi backup`."
+        );
     }
     say_rest(from, &settings, how.dry_run);
     Ok(())

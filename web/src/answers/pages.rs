@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use meter_figures::{Figures, Glance, implausible};
+use meter_ledger::Reason;
 use meter_messages::{Meter, Minute};
 use web_http::{Lasts, Prepared, Reply};
 
@@ -12,10 +13,14 @@ use super::site::{Site, filled};
 use crate::ledger::disk;
 use crate::live::values::Presence;
 use crate::pages::{
-    HoldingView, ImplausibleView, KioskPage, MeterPage, MeterView, OverviewPage, PublisherView, StatusPage,
+    HoldingView, ImplausibleView, KioskPage, MeterPage, MeterView, OverviewPage, PublisherView, SetAsideView,
+    StatusPage,
 };
 use crate::route::Route;
 use crate::texts::Texts;
+
+/// How long it is shown that something was refused, in seconds: a week.
+const REFUSED_FOR_S: i64 = 7 * 86_400;
 
 impl Site {
     /// A page, made once a second however many ask.
@@ -81,12 +86,43 @@ impl Site {
         };
         let machines = self.everything(asked).await?.iter().map(machine).collect();
         // Of the server as of all meters, or not at all.
-        let server = if asked.visitor.may_see_all() { self.server(texts) } else { Vec::new() };
+        let mut server = if asked.visitor.may_see_all() { self.server(texts) } else { Vec::new() };
+        if asked.visitor.may_see_all() {
+            server.extend(self.ledger_checked(texts).await?);
+        }
         let holdings = if asked.visitor.may_administer() { self.live.broker().holdings } else { Vec::new() };
         let holdings = holdings.iter().map(|holding| HoldingView::new(holding, texts)).collect();
         let unheard = self.unheard(asked).await?;
         let refused = if asked.visitor.may_see_all() { self.refused(texts).await? } else { Vec::new() };
-        filled(&StatusPage { frame, machines, unheard, refused, server, holdings })
+        let set_aside = self.set_aside(asked).await?;
+        filled(&StatusPage { frame, machines, set_aside, unheard, refused, server, holdings })
+    }
+
+    /// What was not taken for the meters that the visitor may see; what was refused long ago is over.
+    async fn set_aside(&self, asked: &Asked<'_>) -> Result<Vec<SetAsideView>, NoAnswer> {
+        let (texts, zone) = (asked.frame().texts, self.ledger.zone());
+        let since = daemon_runtime::now().as_second() - REFUSED_FOR_S;
+        let all = self.ledger.ask(|ledger| ledger.set_aside()).await?;
+        let is_kept = |reason| matches!(reason, Reason::Future | Reason::Contradiction);
+        let seen = all.iter().filter(|it| asked.visitor.may_see(&it.meter));
+        let of_now = seen.filter(|it| is_kept(it.reason) || it.last.as_second() > since);
+        Ok(of_now.map(|it| SetAsideView::new(it, texts, zone)).collect())
+    }
+
+    /// What the recorder's own check of the ledger has found.
+    async fn ledger_checked(
+        &self,
+        texts: &'static Texts,
+    ) -> Result<Option<(&'static str, String)>, NoAnswer> {
+        let Some(checked) = self.ledger.ask(|ledger| ledger.checked()).await? else { return Ok(None) };
+        let at = texts.moment(self.ledger.zone().to_datetime(checked.at));
+        let found = match (checked.faults, checked.first) {
+            (0, _) => texts.is_sound.to_owned(),
+            (faults, first) => {
+                format!("{} {} ({})", texts.number(faults as f64, 0), texts.faults, first.unwrap_or_default())
+            }
+        };
+        Ok(Some((texts.ledger_checked, format!("{at}: {found}"))))
     }
 
     /// What is said of meters and does not fit.

@@ -76,7 +76,9 @@ impl Site {
     async fn address_now(&self, route: &Route, asked: &Asked<'_>) -> Result<Option<String>, NoAnswer> {
         let Some(meter) = route.meter().cloned() else { return Ok(None) };
         let before = format!("/{meter}");
-        let Some(now) = self.ledger.ask(move |ledger| ledger.name_now(&meter)).await? else { return Ok(None) };
+        let Some(now) = self.ledger.ask(move |ledger| ledger.name_now(&meter)).await? else {
+            return Ok(None);
+        };
         if !asked.visitor.may_see(&now) {
             return Err(NoAnswer::LoginNeeded);
         }

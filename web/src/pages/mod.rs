@@ -28,7 +28,7 @@ pub(crate) use meter::{CardView, ImplausibleView, MeterPage, MeterView};
 pub(crate) use overview::OverviewPage;
 pub(crate) use period::PeriodPage;
 pub(crate) use readings::{Lacking, Outcome, Reader, ReadingsPage};
-pub(crate) use status::{HoldingView, PublisherView, StatusPage};
+pub(crate) use status::{HoldingView, PublisherView, SetAsideView, StatusPage};
 
 /// A page's text; a template that cannot be filled is a mistake in this program.
 pub(crate) fn filled(page: &impl Template) -> Option<String> {

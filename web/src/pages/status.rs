@@ -4,7 +4,7 @@ use askama::Template;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use meter_figures::Figures;
-use meter_ledger::KeptAside;
+use meter_ledger::{Reason, SetAside};
 use meter_messages::{Diag, Info, Status};
 
 use super::Frame;
@@ -21,8 +21,6 @@ pub(crate) struct PublisherView {
     /// What is said if another one counts under its meter's name.
     counted_twice: Option<String>,
     last_minute: String,
-    /// Minutes that are not recorded yet, if there are any.
-    kept_aside: Option<String>,
     clock: String,
     outbox_depth: String,
     rejected: String,
@@ -51,10 +49,6 @@ impl PublisherView {
         };
         let newest = figures.newest.and_then(|newest| Timestamp::from_second(newest.minute.start()).ok());
         let number = |value: u64| texts.number(value as f64, 0);
-        let kept_aside = |aside: &KeptAside| {
-            let last = texts.moment(zone.to_datetime(aside.last.timestamp()));
-            format!("{} {}, {} {last}", number(aside.minutes), texts.minutes, texts.up_to)
-        };
         let clock = |diag: &Diag| match diag.clock.as_str() {
             "synchronised" => texts.clock_synchronised.to_owned(),
             "unsynchronised" => texts.clock_unsynchronised.to_owned(),
@@ -67,7 +61,6 @@ impl PublisherView {
             path: figures.meter.meter.to_string(),
             state,
             class,
-            kept_aside: figures.kept_aside.as_ref().map(kept_aside),
             last_minute: newest.map_or_else(unknown, |at| texts.moment(zone.to_datetime(at))),
             clock: diag.map_or_else(unknown, clock),
             outbox_depth: diag
@@ -77,6 +70,33 @@ impl PublisherView {
             source: info.map_or_else(unknown, |info| info.source.clone()),
             version: info.map_or_else(unknown, |info| info.version.clone()),
         }
+    }
+}
+
+/// What was not taken for a meter, in words.
+pub(crate) struct SetAsideView {
+    meter: String,
+    reason: &'static str,
+    number: String,
+}
+
+impl SetAsideView {
+    pub(crate) fn new(aside: &SetAside, texts: &Texts, zone: &TimeZone) -> Self {
+        let (number, last) =
+            (texts.number(aside.number as f64, 0), texts.moment(zone.to_datetime(aside.last)));
+        let (reason, is_kept) = match aside.reason {
+            Reason::Future => (texts.kept_aside, true),
+            Reason::Contradiction => (texts.contradicted, true),
+            Reason::TooFarAhead => (texts.too_far_ahead, false),
+            Reason::Rows => (texts.damaged_rows, false),
+            Reason::TooManyOutboxes => (texts.too_many_outboxes, false),
+            Reason::TooManyMeters => (texts.too_many_meters, false),
+        };
+        let number = match is_kept {
+            true => format!("{number} {}, {} {last}", texts.minutes, texts.up_to),
+            false => format!("{number}\u{a0}×, {} {last}", texts.last_time),
+        };
+        Self { meter: aside.meter.to_string(), reason, number }
     }
 }
 
@@ -119,6 +139,8 @@ pub(crate) struct StatusPage {
     pub(crate) frame: Frame,
     /// The publishers' meters.
     pub(crate) machines: Vec<PublisherView>,
+    /// What was not taken for meters.
+    pub(crate) set_aside: Vec<SetAsideView>,
     /// Meters without details, and the last minute that is recorded of each.
     pub(crate) unheard: Vec<(String, String)>,
     /// What is said of meters and does not fit.

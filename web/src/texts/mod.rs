@@ -234,8 +234,30 @@ pub(crate) struct Texts {
     pub(crate) minutes: &'static str,
     /// Column.
     pub(crate) last_minute: &'static str,
-    /// Column: minutes that are not recorded yet, because they lie too far in the future.
+    /// Heading of what was not taken for meters.
+    pub(crate) set_aside: &'static str,
+    /// Below it.
+    pub(crate) set_aside_how: &'static str,
+    /// Reason: minutes that are not recorded yet, because they lie too far in the future.
     pub(crate) kept_aside: &'static str,
+    /// Reason: the same minute came with another count.
+    pub(crate) contradicted: &'static str,
+    /// Reason: more minutes of the future than are kept.
+    pub(crate) too_far_ahead: &'static str,
+    /// Reason: rows of the meter are damaged.
+    pub(crate) damaged_rows: &'static str,
+    /// Reason: as many outboxes as a meter may have.
+    pub(crate) too_many_outboxes: &'static str,
+    /// Reason: as many meters as a site may have.
+    pub(crate) too_many_meters: &'static str,
+    /// Before a moment: the last time.
+    pub(crate) last_time: &'static str,
+    /// What the recorder's own check of the ledger has found.
+    pub(crate) ledger_checked: &'static str,
+    /// It has found nothing wrong.
+    pub(crate) is_sound: &'static str,
+    /// After a number: what is wrong.
+    pub(crate) faults: &'static str,
     /// Heading of meters that are recorded, but have not said what a pulse is.
     pub(crate) unheard_meters: &'static str,
     /// Below it.
