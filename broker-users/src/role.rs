@@ -14,7 +14,7 @@ pub enum Role {
     Publisher,
     /// powerpi-recorder: reads all meters, publishes marks.
     Recorder,
-    /// powerpi-web: reads everything, publishes readings.
+    /// powerpi-web: reads everything, publishes readings and corrections.
     Web,
     /// powerpi-alarms: reads all meters, publishes alarms' states.
     Alarms,
@@ -43,7 +43,7 @@ pub enum PagesRight {
     Look,
     /// See every meter and enter readings.
     EnterReadings,
-    /// See who uses how much of the broker as well.
+    /// See who uses how much of the broker as well, and correct what was counted wrongly.
     Administer,
 }
 
@@ -98,7 +98,7 @@ impl Role {
             ],
             Self::Recorder => &["powerpi/+/+/recorded"],
             Self::Alarms => &["powerpi/+/alarm/+/state"],
-            Self::Web => &["powerpi/+/+/reading"],
+            Self::Web => &["powerpi/+/+/reading", "powerpi/+/+/correction"],
             Self::Reader | Self::Look | Self::EnterReadings => &[],
             // It clears the discovery of a device that somebody deletes there.
             Self::HomeAssistant => &["homeassistant/status", "homeassistant/device/powerpi_+/config"],

@@ -139,30 +139,33 @@ fn a_meter_replaced_while_the_server_is_away_has_both_constants() {
     assert_eq!(shares, [(500.0, pulses(&new)), (1000.0, pulses(&old))]);
     publisher.stop();
 
-    // The reading that the new meter shows: the total goes on from there, no minute changes.
+    // The reading that the new meter shows: no minute and no total changes by it, and pages go on from there.
     let before = known_total(&site);
-    let set = run_to_end(
-        "pi-publisher",
-        site.path(),
-        &["--config", "pi-publisher.toml", "set-reading", "main", "5000"],
-    );
-    assert!(set.status.success(), "{}", String::from_utf8_lossy(&set.stderr));
-    let down = run_to_end(
-        "pi-publisher",
-        site.path(),
-        &["--config", "pi-publisher.toml", "set-reading", "main", "1"],
-    );
-    assert!(String::from_utf8_lossy(&down.stderr).contains("never goes down"));
+    let set = |arguments: &str| {
+        let arguments = ["--config pi-publisher.toml set-reading main", arguments].join(" ");
+        let set = run_to_end("pi-publisher", site.path(), &arguments.split(' ').collect::<Vec<_>>());
+        assert!(set.status.success(), "{}", String::from_utf8_lossy(&set.stderr));
+    };
+    set("5000");
+    set("0,5 --replaced --by ernst");
     site.set_publisher("card", &meter(began, 100..110, 500));
     let publisher = site.start("pi-publisher");
     wait_until("ten more are recorded", || site.recorded("hq/main").len() >= 110);
-    publisher.stop();
     assert_eq!(site.recorded("hq/main")[100..], emitted(began, 100..110, 500));
-    let old_kwh = pulses(&old) as f64 / 1000.0;
-    let expected =
-        pulses(&old) + ((5000.0 - old_kwh) * 500.0).round() as u64 + pulses(&emitted(began, 100..110, 500));
-    assert!(before < expected);
-    assert_eq!(known_total(&site), expected);
+    assert_eq!(known_total(&site), before + pulses(&emitted(began, 100..110, 500)));
+    let said = || {
+        let known = site.meter("hq/main").unwrap();
+        let readings = site.ledger().readings(&known, 10).unwrap().into_iter();
+        readings.map(|it| (it.reading.shown, it.reading.replaced, it.of_publisher)).collect::<Vec<_>>()
+    };
+    wait_until("the ledger knows what was set", || said() == [(5000.0, false, true), (0.5, true, true)]);
+    assert_eq!(site.ledger().shows(&site.meter("hq/main").unwrap()).unwrap(), Some(0.5));
+    publisher.stop();
+    // And it can be taken back.
+    set("--undo");
+    let publisher = site.start("pi-publisher");
+    wait_until("the ledger knows it", || said() == [(5000.0, false, true)]);
+    publisher.stop();
 }
 
 fn known_total(site: &Site) -> u64 {

@@ -130,11 +130,12 @@ fn programs_have_every_command_that_is_named() {
                 let words = command[1..].iter().take_while(|word| is_word(word)).take(2).cloned();
                 let words: Vec<String> = words.collect();
                 // A second word may be a value; only these have commands of their own.
-                let depth = if ["ledger", "prices", "settings"].contains(&words.first().map_or("", String::as_str)) {
-                    2
-                } else {
-                    1
-                };
+                let depth =
+                    if ["ledger", "prices", "settings"].contains(&words.first().map_or("", String::as_str)) {
+                        2
+                    } else {
+                        1
+                    };
                 named.insert((program, words.into_iter().take(depth).collect::<Vec<_>>(), document.clone()));
             }
         }

@@ -8,12 +8,13 @@ use std::process::Command;
 use end_to_end::{Browser, Program, Site, Theme, mosquitto_pub, run_to_end, wait_until};
 use fantoccini::Locator;
 
-const USERS: [(&str, &str, &str); 5] = [
+const USERS: [(&str, &str, &str); 6] = [
     ("users.toml", "hq", "publisher"),
     ("users.toml", "recorder", "recorder"),
     ("users.toml", "web", "web"),
     ("web-users.toml", "anna", "look"),
     ("web-users.toml", "ernst", "enter-readings"),
+    ("web-users.toml", "otto", "admin"),
 ];
 
 fn make_users(folder: &Path) {
@@ -141,6 +142,39 @@ fn a_reading_goes_from_the_form_to_the_ledger_and_onto_the_page() {
     assert!(refused("powerpi/hq/main/minute", "{}"), "{}", broker.log());
 }
 
+/// The pulses that the API tells of the hour.
+fn pulses(site: &Site) -> u64 {
+    let path = "/api/v1/meters/hq/main/energy?from=2026-03-01T12:00:00Z&to=2026-03-01T13:00:00Z&step=hour";
+    let answer = ask(site, "anna", path, None);
+    let told: serde_json::Value = serde_json::from_str(answer.split_once("\r\n\r\n").unwrap().1).unwrap();
+    told["rows"][0]["pulses"].as_u64().unwrap()
+}
+
+#[test]
+fn an_admin_corrects_a_time_on_a_page_and_undoes_it() {
+    let (site, [_broker, recorder, web]) = site();
+    let before = site.recorded("hq/main");
+    const PAGE: &str = "/m/hq/main/corrections";
+    const FORM: &str = "from=2026-03-01T13:01&to=2026-03-01T13:03&kind=replace&quantity=0,010&reason=bounces";
+    let refused = ask(&site, "ernst", PAGE, Some(FORM));
+    assert!(refused.starts_with("HTTP/1.1 403"), "{refused}");
+    let said = ask(&site, "otto", PAGE, Some(FORM));
+    assert!(said.starts_with("HTTP/1.1 303"), "{said}\n{}\n{}", web.log(), recorder.log());
+    assert_eq!(pulses(&site), 13, "there before the browser goes on");
+    let page = next(&site, "otto", &said);
+    assert!(page.contains("The correction has been entered.") && page.contains("10\u{a0}pulses"), "{page}");
+    let again = ask(&site, "otto", PAGE, Some(FORM));
+    assert!(again.starts_with("HTTP/1.1 400") && again.contains("Undo it first"), "{again}");
+
+    let field = |name: &str| {
+        let (_, rest) = page.split_once(&format!("name=\"{name}\" value=\"")).unwrap();
+        rest.split('"').next().unwrap().to_owned()
+    };
+    let undone = ask(&site, "otto", PAGE, Some(&format!("undo={}&said={}", field("undo"), field("said"))));
+    assert!(next(&site, "otto", &undone).contains("The correction has been undone."), "{undone}");
+    assert_eq!((pulses(&site), site.recorded("hq/main")), (9, before));
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_form_is_for_everybody_who_may_use_it() {
     let (site, _programs) = site();
@@ -179,5 +213,20 @@ async fn the_form_is_for_everybody_who_may_use_it() {
     browser.set_javascript(true).await;
     browser.page.goto(&page).await.unwrap();
     assert_eq!(browser.barriers().await, [""; 0], "with an open question");
+    // The form of corrections, too.
+    let page = site.url("/m/hq/main/corrections?lang=de").replace("http://", "http://otto:of%20otto@");
+    for (width, theme) in [(390, Theme::Dark), (1280, Theme::Light)] {
+        browser.resize(width, 900).await;
+        browser.prefer(theme).await;
+        browser.page.goto(&page).await.unwrap();
+        browser.wait_for("document.querySelector('form.correct') !== null").await;
+        assert_eq!(browser.barriers().await, [""; 0], "corrections at {width} px");
+        let fits = "document.documentElement.scrollWidth <= document.documentElement.clientWidth";
+        assert_eq!(browser.evaluate(fits).await, true, "corrections: no sideways scrolling at {width} px");
+        if let Ok(folder) = std::env::var("SCREENSHOTS") {
+            let file = Path::new(&folder).join(format!("corrections-{width}.png"));
+            browser.screenshot(width, 900, &file).await;
+        }
+    }
     browser.close().await;
 }

@@ -28,12 +28,12 @@ pub struct Comparison {
     pub backwards: Option<Backwards>,
 }
 
-/// Why a meter shows less than before.
+/// Why two readings cannot be compared as they are: mostly, the meter shows less than before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Backwards {
     /// After its last digit had shown a 9 everywhere it began with zeros again. What it has counted is known all the same.
     RolledOver,
-    /// It is another one, or was misread. What it has counted is not known.
+    /// It is another one, as somebody has said, or was misread. What it has counted is not known.
     Replaced,
 }
 
@@ -41,6 +41,10 @@ pub enum Backwards {
 const DIGITS: std::ops::RangeInclusive<i32> = 4..=8;
 
 impl Comparison {
+    fn of_another(before: f64, after: f64, by_pulses: Option<f64>, unwatched_s: u64) -> Self {
+        Self { by_meter: after - before, by_pulses, unwatched_s, backwards: Some(Backwards::Replaced) }
+    }
+
     fn new(before: f64, after: f64, by_pulses: Option<f64>, unwatched_s: u64) -> Self {
         let difference = after - before;
         let rolled = (difference < 0.0).then(|| rolled_over(before, after, (by_pulses, unwatched_s)));
@@ -103,7 +107,8 @@ fn compare(
     let sum = ledger.sum(meter, span)?;
     let by_pulses = sum.quantity().or((length_s == 0).then_some(0.0));
     let unwatched_s = length_s.saturating_sub(sum.watched_s);
-    Ok(Comparison::new(before.reading.shown, after.reading.shown, by_pulses, unwatched_s))
+    let compare = if after.reading.replaced { Comparison::of_another } else { Comparison::new };
+    Ok(compare(before.reading.shown, after.reading.shown, by_pulses, unwatched_s))
 }
 
 #[cfg(test)]

@@ -3,9 +3,9 @@
 
 use std::ops::Range;
 
-use meter_messages::Minute;
+use meter_messages::{CorrectionKind, Factor, Minute};
 
-use crate::corrections::{CorrectionKind, Factor, InForce};
+use crate::corrections::InForce;
 use crate::reading::Stretch;
 use crate::{Ledger, LedgerError, RecordedMeter, RecordedMinute, rows};
 

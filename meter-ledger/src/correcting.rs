@@ -3,10 +3,10 @@
 use std::ops::Range;
 
 use jiff::Timestamp;
-use meter_messages::{MAX_COUNT, Meter, Minute};
+use meter_messages::{CorrectionKind, MAX_COUNT, Meter, Minute, SaidCorrection, UndoneCorrection};
 use rusqlite::{Connection, OptionalExtension, params};
 
-use crate::corrections::{COLUMNS, Correction, CorrectionKind, Corrections, MOST_OF_METER, Undone};
+use crate::corrections::{COLUMNS, Correction, Corrections, MOST_OF_METER, Undone};
 use crate::error::damaged;
 use crate::reading::epoch_minutes;
 use crate::{Batch, Ledger, LedgerError, RecordedMeter, rows};
@@ -28,6 +28,15 @@ pub struct NewCorrection {
     pub reason: String,
     /// Who says it.
     pub by: String,
+}
+
+/// What became of a message that says or undoes a correction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SayingAgain {
+    /// It is in the ledger with this batch.
+    New,
+    /// It was done before, or there is nothing to be done.
+    Already,
 }
 
 /// Why a correction was not taken, or not undone. Then nothing has changed.
@@ -110,19 +119,64 @@ impl Batch<'_> {
             .query_row(params![meter.site.as_str(), meter.meter.as_str()], |row| row.get::<_, i64>(0))
             .optional()?
             .ok_or_else(|| CorrectingError::UnknownMeter(meter.clone()))?;
-        new.check()?;
-        is_recorded(self.transaction(), row, new)?;
-        let known = Corrections::read(self.transaction(), row)?;
-        if let Some(other) = known.within(&epoch_minutes(&new.span)).first() {
-            let (from, to) = (Minute::nearest(other.span.start), Minute::nearest(other.span.end));
-            return Err(CorrectingError::Overlaps { id: other.id, from, to });
-        }
-        if known.len() >= MOST_OF_METER {
-            return Err(CorrectingError::TooManyCorrections);
-        }
+        is_possible(self.transaction(), row, new)?;
         let id = insert(self.transaction(), row, new, now)?;
         let NewCorrection { span, kind, reason, by } = new.clone();
         Ok(Correction { id, span, kind, reason, said: now, by, undone: None })
+    }
+
+    /// The same of a message, which may be delivered more than once.
+    ///
+    /// # Errors
+    /// As for [`correct`](Self::correct).
+    pub fn say(&mut self, meter: &Meter, said: &SaidCorrection) -> Result<SayingAgain, CorrectingError> {
+        let SaidCorrection { said: at, from, to, kind, reason, by } = said.clone();
+        let before = self.said_at(meter, from, at)?;
+        let same = |known: &Correction| {
+            (known.span.end, known.kind, &known.reason, &known.by) == (to, kind, &reason, &by)
+        };
+        if before.iter().any(same) {
+            return Ok(SayingAgain::Already);
+        }
+        self.correct(meter, &NewCorrection { span: from..to, kind, reason, by }, at)?;
+        Ok(SayingAgain::New)
+    }
+
+    /// Takes back what such a message has said.
+    ///
+    /// # Errors
+    /// As for [`undo`](Self::undo).
+    pub fn undo_said(
+        &mut self,
+        meter: &Meter,
+        undone: &UndoneCorrection,
+    ) -> Result<SayingAgain, CorrectingError> {
+        let known = self.said_at(meter, undone.from, undone.said)?;
+        match known.iter().find(|known| known.undone.is_none()) {
+            Some(known) => {
+                let undone = Undone { at: undone.at, by: undone.by.clone(), reason: None };
+                self.undo(known.id, &undone)?;
+                Ok(SayingAgain::New)
+            }
+            None => Ok(SayingAgain::Already),
+        }
+    }
+
+    /// The corrections that begin with a minute and were said at a time.
+    fn said_at(
+        &mut self,
+        meter: &Meter,
+        from: Minute,
+        said: Timestamp,
+    ) -> Result<Vec<Correction>, CorrectingError> {
+        let sql = format!(
+            "SELECT {COLUMNS} FROM correction WHERE from_minute = ?3 AND said = ?4
+             AND meter = (SELECT coalesce(moved_to, id) FROM meter WHERE site = ?1 AND meter = ?2)"
+        );
+        let mut statement = self.transaction().prepare_cached(&sql)?;
+        let of = params![meter.site.as_str(), meter.meter.as_str(), from.epoch_minutes(), said.as_second()];
+        let found = statement.query_map(of, |row| Ok(Correction::of(row)))?;
+        found.map(|correction| Ok(correction??)).collect()
     }
 
     /// Takes a correction back at `now`; returns its meter and the correction. It stays in the list.
@@ -165,6 +219,18 @@ impl NewCorrection {
             _ => Ok(()),
         }
     }
+}
+
+/// Whether it may be said.
+fn is_possible(connection: &Connection, row: i64, new: &NewCorrection) -> Result<(), CorrectingError> {
+    new.check()?;
+    is_recorded(connection, row, new)?;
+    let known = Corrections::read(connection, row)?;
+    if let Some(other) = known.within(&epoch_minutes(&new.span)).first() {
+        let (from, to) = (Minute::nearest(other.span.start), Minute::nearest(other.span.end));
+        return Err(CorrectingError::Overlaps { id: other.id, from, to });
+    }
+    if known.len() >= MOST_OF_METER { Err(CorrectingError::TooManyCorrections) } else { Ok(()) }
 }
 
 fn text(what: &'static str, text: &str) -> Result<(), CorrectingError> {
@@ -239,6 +305,20 @@ fn of_id(connection: &Connection, id: i64) -> Result<Option<(Meter, Correction)>
 }
 
 impl Ledger {
+    /// Why a correction would be refused that is said now; `None` if it would not.
+    pub fn why_not(
+        &self,
+        meter: &RecordedMeter,
+        new: &NewCorrection,
+    ) -> Result<Option<CorrectingError>, LedgerError> {
+        let _state = self.one_state()?;
+        match is_possible(&self.connection, meter.row, new) {
+            Ok(()) => Ok(None),
+            Err(CorrectingError::Ledger(error)) => Err(error),
+            Err(refused) => Ok(Some(refused)),
+        }
+    }
+
     /// A meter's corrections, also those that were undone, in the order of their minutes.
     pub fn corrections(&self, meter: &RecordedMeter) -> Result<Vec<Correction>, LedgerError> {
         let sql = format!("SELECT {COLUMNS} FROM correction WHERE meter = ?1 ORDER BY from_minute, id");
@@ -291,6 +371,15 @@ impl RecordedMeter {
     /// does.
     pub fn edition(&self) -> u64 {
         self.corrections.edition()
+    }
+
+    /// The corrected times of a span, in order.
+    pub fn corrected_spans(&self, span: &Range<Minute>) -> impl Iterator<Item = Range<Minute>> {
+        let of = epoch_minutes(span);
+        let known = self.corrections.within(&of).iter().map(|known| known.span.clone());
+        known.map(move |known| {
+            Minute::nearest(known.start.max(of.start))..Minute::nearest(known.end.min(of.end))
+        })
     }
 
     /// How many minutes of a span are corrected.

@@ -5,132 +5,31 @@
 //! these are read as ever, within one they are what it says. Nothing that follows from a correction is stored, so a
 //! minute that comes late, or a correction that is undone, needs no more than that.
 
-use std::fmt;
-use std::num::NonZeroU32;
 use std::ops::Range;
-use std::str::FromStr;
 use std::sync::Arc;
 
 use foreign_text::foreign;
 use jiff::Timestamp;
-use meter_messages::Minute;
+use meter_messages::{CorrectionKind, Factor, Minute};
 use rusqlite::{Connection, Row};
 
 use crate::LedgerError;
 use crate::error::damaged;
 
-/// The largest numerator and denominator of a factor.
-const MOST: u32 = 1_000_000;
-
 /// How many corrections of a meter may hold at a time: they are read with each of its pages.
 pub(crate) const MOST_OF_METER: usize = 1_000;
 
-/// What is said of a time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum CorrectionKind {
-    /// It was not watched: what was counted means nothing, and nobody knows what was used.
-    Void,
-    /// So many pulses, evenly over all its minutes, whether these were recorded or not.
-    Replace {
-        /// The pulses of the whole time.
-        pulses: u64,
-    },
-    /// What was counted, times a factor.
-    Scale(Factor),
-}
-
-/// A factor: a fraction of two numbers from 1 to 1,000,000.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Factor {
-    numerator: NonZeroU32,
-    denominator: NonZeroU32,
-}
-
-/// A text that is no factor.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("\"{0}\" is not a factor like 0.5, 2 or 1/3, of numbers from 1 to 1000000")]
-pub struct FactorError(String);
-
-impl Factor {
-    /// `None` if one of both is not from 1 to 1,000,000.
-    pub fn new(numerator: u32, denominator: u32) -> Option<Self> {
-        let number = |number| NonZeroU32::new(number).filter(|number| number.get() <= MOST);
-        Some(Self { numerator: number(numerator)?, denominator: number(denominator)? })
-    }
-
-    /// What is above the line.
-    pub fn numerator(self) -> u32 {
-        self.numerator.get()
-    }
-
-    /// What is below it.
-    pub fn denominator(self) -> u32 {
-        self.denominator.get()
-    }
-
-    /// So many pulses times the factor, to the nearest whole one.
-    pub(crate) fn of(self, pulses: u64) -> u64 {
-        let (numerator, denominator) = (u128::from(self.numerator.get()), u128::from(self.denominator.get()));
-        let scaled = (2 * u128::from(pulses) * numerator + denominator) / (2 * denominator);
-        u64::try_from(scaled).unwrap_or(u64::MAX)
-    }
-
-    fn parse(text: &str) -> Option<Self> {
-        let number = |text: &str| -> Option<u32> {
-            let is_plain = !text.is_empty() && text.bytes().all(|digit| digit.is_ascii_digit());
-            text.parse().ok().filter(|_| is_plain)
-        };
-        if let Some((numerator, denominator)) = text.split_once('/') {
-            return Self::new(number(numerator)?, number(denominator)?);
+/// From the columns `kind`, `pulses`, `numerator` and `denominator`, which begin with this one.
+fn kind_of(row: &Row<'_>, column: usize) -> Result<CorrectionKind, LedgerError> {
+    let kind: String = row.get(column)?;
+    match kind.as_str() {
+        "void" => Ok(CorrectionKind::Void),
+        "replace" => Ok(CorrectionKind::Replace { pulses: row.get(column + 1)? }),
+        "scale" => {
+            let factor = Factor::new(row.get(column + 2)?, row.get(column + 3)?);
+            factor.map(CorrectionKind::Scale).ok_or_else(|| damaged("a correction by a factor that is none"))
         }
-        let (whole, digits) = text.split_once('.').unwrap_or((text, ""));
-        // What ends with zeros says no more than without them.
-        let digits = digits.trim_end_matches('0');
-        let denominator = 10u32.checked_pow(u32::try_from(digits.len()).ok()?)?;
-        let fraction = if digits.is_empty() { 0 } else { number(digits)? };
-        Self::new(number(whole)?.checked_mul(denominator)?.checked_add(fraction)?, denominator)
-    }
-}
-
-impl FromStr for Factor {
-    type Err = FactorError;
-
-    fn from_str(text: &str) -> Result<Self, FactorError> {
-        Self::parse(text).ok_or_else(|| FactorError(foreign(text).to_string()))
-    }
-}
-
-impl fmt::Display for Factor {
-    fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.denominator.get() {
-            1 => self.numerator.fmt(to),
-            denominator => write!(to, "{}/{denominator}", self.numerator),
-        }
-    }
-}
-
-impl CorrectionKind {
-    /// Its name in the ledger, in commands and in the API.
-    pub fn name(&self) -> &'static str {
-        match self {
-            Self::Void => "void",
-            Self::Replace { .. } => "replace",
-            Self::Scale(_) => "scale",
-        }
-    }
-
-    /// From the columns `kind`, `pulses`, `numerator` and `denominator`, which begin with this one.
-    fn of(row: &Row<'_>, column: usize) -> Result<Self, LedgerError> {
-        let kind: String = row.get(column)?;
-        match kind.as_str() {
-            "void" => Ok(Self::Void),
-            "replace" => Ok(Self::Replace { pulses: row.get(column + 1)? }),
-            "scale" => {
-                let factor = Factor::new(row.get(column + 2)?, row.get(column + 3)?);
-                factor.map(Self::Scale).ok_or_else(|| damaged("a correction by a factor that is none"))
-            }
-            _ => Err(damaged(format_args!("a correction \"{}\"", foreign(&kind)))),
-        }
+        _ => Err(damaged(format_args!("a correction \"{}\"", foreign(&kind)))),
     }
 }
 
@@ -214,7 +113,7 @@ impl InForce {
         if span.is_empty() {
             return Err(damaged("a correction of no time"));
         }
-        Ok(Self { id: row.get(0)?, span, kind: CorrectionKind::of(row, 3)? })
+        Ok(Self { id: row.get(0)?, span, kind: kind_of(row, 3)? })
     }
 
     /// The pulses of its minutes before one of them, where it says how many they are.
@@ -333,42 +232,6 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-
-    #[test]
-    fn a_factor_is_a_number_or_a_fraction() {
-        let factor = |text: &str| text.parse::<Factor>().map(|factor| factor.to_string());
-        for (text, told) in
-            [("2", "2"), ("0.5", "5/10"), ("1/3", "1/3"), ("1.250", "125/100"), ("10.0", "10")]
-        {
-            assert_eq!(factor(text).unwrap(), told, "{text}");
-        }
-        let refused = [
-            "",
-            "0",
-            "-1",
-            "+1",
-            "1/0",
-            "0/1",
-            "1/",
-            ".5",
-            "1e3",
-            "1000001",
-            "0.0000001",
-            "1/2/3",
-            "½",
-            "1 /2",
-        ];
-        for text in refused {
-            assert!(factor(text).is_err(), "{text}");
-        }
-    }
-
-    #[test]
-    fn to_scale_is_to_take_the_nearest() {
-        let factor = Factor::new(1, 2).unwrap();
-        assert_eq!([0, 1, 2, 3, 4].map(|pulses| factor.of(pulses)), [0, 1, 1, 2, 2]);
-        assert_eq!(Factor::new(1_000_000, 1).unwrap().of(u64::MAX), u64::MAX);
-    }
 
     fn void(id: i64, span: Range<i64>) -> Correction {
         Correction {

@@ -343,7 +343,7 @@ fn make_former(connection: &Connection, rows: Rows) -> Result<(), LedgerError> {
     connection.execute("UPDATE meter SET moved_to = ?2 WHERE moved_to = ?1", both)?;
     connection.execute(
         "UPDATE meter SET moved_to = ?2, name = '', constant_millionths = 0, repeated = 0, contradicted = 0,
-             measures = NULL, part_of = NULL
+             measures = NULL, part_of = NULL, readings = NULL
          WHERE id = ?1",
         both,
     )?;

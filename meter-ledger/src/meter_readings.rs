@@ -18,6 +18,14 @@ pub struct EnteredReading {
     pub reading: MeterReading,
     /// When it was entered, or corrected for the last time.
     pub entered: Timestamp,
+    /// Whether the meter's publisher says it, which alone can take it back.
+    pub of_publisher: bool,
+}
+
+/// What a publisher says, as it is stored; nothing if it says nothing of readings.
+pub(crate) fn as_said(readings: Option<&[MeterReading]>) -> Option<String> {
+    // Plain numbers and text: this does not fail.
+    readings.map(|readings| serde_json::to_string(readings).unwrap_or_default())
 }
 
 /// The result of entering a reading.
@@ -69,12 +77,12 @@ impl Batch<'_> {
             return Ok(Entering::OtherUnit);
         }
         let read_at = reading.at.as_second();
-        let before: Option<(f64, String)> = transaction
-            .prepare_cached("SELECT shown, by FROM reading WHERE meter = ?1 AND read_at = ?2")?
-            .query_row([meter_row, read_at], |row| Ok((row.get(0)?, row.get(1)?)))
+        let before: Option<(f64, String, bool)> = transaction
+            .prepare_cached("SELECT shown, by, replaced FROM reading WHERE meter = ?1 AND read_at = ?2")?
+            .query_row([meter_row, read_at], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
             .optional()?;
         let entering = match before {
-            Some((shown, by)) if shown == reading.shown && by == reading.by => {
+            Some(before) if before == (reading.shown, reading.by.clone(), reading.replaced) => {
                 return Ok(Entering::AlreadyEntered);
             }
             Some(_) => Entering::Corrected,
@@ -90,9 +98,17 @@ impl Batch<'_> {
         };
         transaction
             .prepare_cached(
-                "INSERT OR REPLACE INTO reading (meter, read_at, shown, by, entered) VALUES (?1, ?2, ?3, ?4, ?5)",
+                "INSERT OR REPLACE INTO reading (meter, read_at, shown, by, entered, replaced)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
             )?
-            .execute(params![meter_row, read_at, reading.shown, reading.by, now.as_second()])?;
+            .execute(params![
+                meter_row,
+                read_at,
+                reading.shown,
+                reading.by,
+                now.as_second(),
+                reading.replaced
+            ])?;
         Ok(entering)
     }
 }
@@ -126,21 +142,41 @@ impl Ledger {
     /// The newest readings of a meter, at most so many, in the order in which they were read.
     pub fn readings(&self, meter: &RecordedMeter, most: usize) -> Result<Vec<EnteredReading>, LedgerError> {
         let mut statement = self.connection.prepare_cached(
-            "SELECT read_at, shown, by, entered FROM reading WHERE meter = ?1 ORDER BY read_at DESC LIMIT ?2",
+            "SELECT read_at, shown, by, entered, replaced FROM reading WHERE meter = ?1 ORDER BY read_at DESC LIMIT ?2",
         )?;
         let rows = statement.query_map(params![meter.row, most], |row| {
-            Ok((row.get::<_, i64>(0)?, row.get(1)?, row.get(2)?, row.get::<_, i64>(3)?))
+            Ok((row.get::<_, i64>(0)?, row.get(1)?, row.get(2)?, row.get::<_, i64>(3)?, row.get(4)?))
         })?;
         let time = |second| Timestamp::from_second(second).map_err(damaged);
         let mut readings = rows
             .map(|row| {
-                let (at, shown, by, entered): (_, _, String, _) = row?;
+                let (at, shown, by, entered, replaced): (_, _, String, _, _) = row?;
                 let by = foreign(&by).to_string();
-                let reading = MeterReading { at: time(at)?, shown, unit: meter.medium.unit(), by };
-                Ok(EnteredReading { reading, entered: time(entered)? })
+                let reading = MeterReading { at: time(at)?, shown, unit: meter.medium.unit(), by, replaced };
+                Ok(EnteredReading { reading, entered: time(entered)?, of_publisher: false })
             })
             .collect::<Result<Vec<_>, LedgerError>>()?;
-        readings.reverse();
-        Ok(readings)
+        readings.extend(self.said_readings(meter)?);
+        readings.sort_by_key(|entered| entered.reading.at);
+        Ok(readings.split_off(readings.len().saturating_sub(most)))
+    }
+
+    /// Those that the meter's publisher says. What cannot be read, as of a later version, says nothing.
+    fn said_readings(&self, meter: &RecordedMeter) -> Result<Vec<EnteredReading>, LedgerError> {
+        let said: Option<String> = self
+            .connection
+            .prepare_cached("SELECT readings FROM meter WHERE id = ?1")?
+            .query_row([meter.row], |row| row.get(0))
+            .optional()?
+            .flatten();
+        let said: Vec<MeterReading> =
+            said.and_then(|said| serde_json::from_str(&said).ok()).unwrap_or_default();
+        let ours = said.into_iter().filter(|reading| reading.unit == meter.medium.unit());
+        let shown = |reading: MeterReading| EnteredReading {
+            entered: reading.at,
+            reading: MeterReading { by: foreign(&reading.by).to_string(), ..reading },
+            of_publisher: true,
+        };
+        Ok(ours.map(shown).collect())
     }
 }

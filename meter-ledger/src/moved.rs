@@ -4,7 +4,7 @@ use meter_messages::{Info, Measures, Meter};
 use rusqlite::params;
 
 use crate::names::{self, Name};
-use crate::{Batch, LedgerError, OutboxMark, constants};
+use crate::{Batch, LedgerError, OutboxMark, constants, meter_readings};
 
 impl Batch<'_> {
     /// Whether a name is one that a meter had before, or one of a meter with such names.
@@ -39,7 +39,8 @@ impl Batch<'_> {
         if is_live || self.is_newest(known)? {
             self.transaction()
                 .prepare_cached(
-                    "UPDATE meter SET name = ?2, constant_millionths = ?3, medium = ?4, measures = ?5, part_of = ?6
+                    "UPDATE meter SET name = ?2, constant_millionths = ?3, medium = ?4, measures = ?5, part_of = ?6,
+                         readings = coalesce(?7, readings)
                      WHERE id = ?1",
                 )?
                 .execute(params![
@@ -49,6 +50,7 @@ impl Batch<'_> {
                     info.medium.as_str(),
                     info.relation.measures.map(Measures::as_str),
                     info.relation.part_of.as_ref().map(Meter::to_string),
+                    meter_readings::as_said(info.readings.as_deref()),
                 ])?;
             // What is known of earlier times may be of another publisher.
             let since = constants::newest_from(self.transaction(), known.meter_row)?;

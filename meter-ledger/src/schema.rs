@@ -29,6 +29,7 @@ pub(crate) static LEDGER: FileKind = FileKind {
         Step::Sql(DAY_PRICES),
         Step::Sql(MOVED),
         Step::Sql(SET_ASIDE),
+        Step::Sql(SAID_READINGS),
     ],
     patience: Duration::from_secs(5),
     exclusive: false,
@@ -318,4 +319,11 @@ const SET_ASIDE: &str = "
         faults INTEGER NOT NULL,
         first  TEXT
     ) STRICT;
+";
+
+/// What it has beyond the format before: readings that a meter's publisher says, as they came in its `info` (JSON; NULL
+/// where it says none), and whether a reading is the first one of another meter.
+const SAID_READINGS: &str = "
+    ALTER TABLE meter ADD COLUMN readings TEXT;
+    ALTER TABLE reading ADD COLUMN replaced INTEGER NOT NULL DEFAULT 0;
 ";

@@ -4,10 +4,9 @@
 
 use std::collections::VecDeque;
 
-use meter_messages::{Minute, OutboxId};
+use meter_messages::{CorrectionKind, Minute, OutboxId};
 use rusqlite::params;
 
-use crate::corrections::CorrectionKind;
 use crate::error::damaged;
 use crate::reading::Stretch;
 use crate::writing::WATCHED_TWICE_S;

@@ -9,7 +9,10 @@ use crate::error::{damaged, if_readable};
 use crate::late_minutes::PackedDays;
 use crate::names::{self, Name};
 use crate::packing::NewestMinutes;
-use crate::{Ledger, LedgerError, OutboxMinute, constants, days, outbox_minute, packing, pulse_times, rows};
+use crate::{
+    Ledger, LedgerError, OutboxMinute, constants, days, meter_readings, outbox_minute, packing, pulse_times,
+    rows,
+};
 
 /// The meter and outbox of a minute, and how far that outbox is recorded without
 /// a gap.
@@ -119,10 +122,10 @@ impl Batch<'_> {
         let meter_row: i64 = self
             .transaction
             .prepare_cached(
-                "INSERT INTO meter (site, meter, name, constant_millionths, outbox, medium, measures, part_of)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
+                "INSERT INTO meter (site, meter, name, constant_millionths, outbox, medium, measures, part_of, readings)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
                  ON CONFLICT (site, meter) DO UPDATE SET name = ?3, constant_millionths = ?4, outbox = ?5, medium = ?6,
-                     measures = ?7, part_of = ?8
+                     measures = ?7, part_of = ?8, readings = coalesce(?9, readings)
                  RETURNING id",
             )?
             .query_row(
@@ -135,6 +138,7 @@ impl Batch<'_> {
                     info.medium.as_str(),
                     info.relation.measures.map(Measures::as_str),
                     info.relation.part_of.as_ref().map(Meter::to_string),
+                    meter_readings::as_said(info.readings.as_deref()),
                 ],
                 |row| row.get(0),
             )?;

@@ -37,6 +37,7 @@ fn info(outbox: &str, history: &[(i64, u64)]) -> Info {
         oldest_seq: 1,
         history: history.iter().map(from).collect(),
         relation: Default::default(),
+        readings: None,
         unclear: None,
     }
 }

@@ -28,7 +28,7 @@ fn record(ledger: &mut Ledger, meter: &Meter) {
     batch.note_refused(meter, meter_ledger::Reason::Rows, 1, Timestamp::UNIX_EPOCH).unwrap();
     batch.record_lost(&mark, &Lost { numbers: [6, 9], after: None }).unwrap();
     let (at, by) = (Timestamp::UNIX_EPOCH, "anna".to_owned());
-    let reading = MeterReading { at, shown: 1.0, unit: Unit::KilowattHour, by: by.clone() };
+    let reading = MeterReading { at, shown: 1.0, unit: Unit::KilowattHour, by: by.clone(), replaced: false };
     batch.enter(meter, &reading, at).unwrap();
     let span = Minute::nearest(FIRST)..Minute::nearest(FIRST + 1);
     let void = NewCorrection { span, kind: CorrectionKind::Void, reason: "x".into(), by };

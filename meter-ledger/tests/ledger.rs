@@ -20,6 +20,7 @@ fn info(outbox: &str) -> Info {
         oldest_seq: 1,
         history: Vec::new(),
         relation: Default::default(),
+        readings: None,
         unclear: None,
     }
 }

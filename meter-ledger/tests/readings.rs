@@ -17,7 +17,7 @@ fn time(second: i64) -> Timestamp {
 }
 
 fn reading(second: i64, kwh: f64, by: &str) -> MeterReading {
-    MeterReading { at: time(second), shown: kwh, unit: Unit::KilowattHour, by: by.into() }
+    MeterReading { at: time(second), shown: kwh, unit: Unit::KilowattHour, by: by.into(), replaced: false }
 }
 
 fn recorded(path: &Path) -> Ledger {
@@ -204,6 +204,7 @@ fn a_ledger_of_the_second_format_gets_a_place_for_readings() {
          ALTER TABLE meter DROP COLUMN medium;
          ALTER TABLE meter DROP COLUMN measures;
          ALTER TABLE meter DROP COLUMN part_of;
+         ALTER TABLE meter DROP COLUMN readings;
          UPDATE meter SET constant_millionths = constant_millionths / 1000000;
          UPDATE constant SET millionths = millionths / 1000000;
          ALTER TABLE meter RENAME COLUMN constant_millionths TO pulses_per_kwh;
@@ -219,4 +220,36 @@ fn a_ledger_of_the_second_format_gets_a_place_for_readings() {
     drop(ledger);
     assert_eq!(rest(&path), before);
     assert!(Ledger::open_read_only(&path).is_ok());
+}
+
+#[test]
+fn what_a_publisher_says_stands_in_the_list_until_it_says_otherwise() {
+    let folder = TempDir::new().unwrap();
+    let mut ledger = recorded(&folder.path().join("ledger.sqlite"));
+    let newest =
+        |ledger: &Ledger, most| ledger.readings(&ledger.meter(&meter()).unwrap().unwrap(), most).unwrap();
+    let shown = |ledger: &Ledger| -> Vec<(f64, bool)> {
+        let readings = newest(ledger, 10).into_iter();
+        readings.map(|entered| (entered.reading.shown, entered.of_publisher)).collect()
+    };
+    enter(&mut ledger, &[(reading(60, 2.0, "anna"), 0)]);
+    let say = |ledger: &mut Ledger, readings: Option<Vec<MeterReading>>| {
+        let mut batch = ledger.batch().unwrap();
+        let json =
+            br#"{"name":"x","pulses_per_kwh":1000,"source":"x","version":"1","outbox":"b","oldest_seq":1}"#;
+        batch.register(&meter(), &Info { readings, ..Info::from_json(json).unwrap() }).unwrap();
+        batch.commit().unwrap();
+    };
+    let volume = MeterReading { unit: Unit::CubicMetre, ..reading(10, 9.0, "a") };
+    say(&mut ledger, Some(vec![reading(0, 1.0, "ernst"), volume, reading(120, 3.0, "ernst")]));
+    let all = vec![(1.0, true), (2.0, false), (3.0, true)];
+    assert_eq!(shown(&ledger), all);
+    assert_eq!(newest(&ledger, 1)[0].reading.shown, 3.0);
+    // A new card has none, and takes none back.
+    say(&mut ledger, None);
+    assert_eq!(shown(&ledger), all);
+    say(&mut ledger, Some(vec![reading(0, 1.0, "ernst")]));
+    assert_eq!(shown(&ledger), all[..2]);
+    say(&mut ledger, Some(Vec::new()));
+    assert_eq!(shown(&ledger), [(2.0, false)]);
 }

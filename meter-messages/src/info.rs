@@ -1,16 +1,18 @@
 //! `info`: what a meter is.
 
+use foreign_text::foreign;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::id::{Meter, OutboxId};
+use crate::meter_reading::MeterReading;
 use crate::minute::Minute;
 use crate::payload::{PayloadError, json_payload, name, remark, within};
 use crate::relation::{Measures, Relation};
 use crate::units::{MAX_COUNT, Medium, MeterConstant, Unit};
 
 /// What a meter is, retained.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "OnWire", into = "OnWire")]
 pub struct Info {
     /// Its name for people, without control characters.
@@ -33,7 +35,11 @@ pub struct Info {
     pub history: Vec<ConstantFrom>,
     /// What it measures and whose part it is, as far as its publisher says so.
     pub relation: Relation,
-    /// What is said of that and cannot be read, for the log: it is left out, and the rest of the message holds.
+    /// What the meter itself showed, where somebody has said so to its publisher: the newest ones, ascending. They are
+    /// all that it knows; one that is not there any more was taken back. `None` where nobody ever has, as on a new card:
+    /// then what was said before still holds. No count depends on them.
+    pub readings: Option<Vec<MeterReading>>,
+    /// What is said of relation and readings and cannot be read, for the log: it is left out, and the rest of the message holds.
     pub unclear: Option<String>,
 }
 
@@ -68,6 +74,9 @@ impl Info {
 
     /// The most changes of a meter's constant.
     pub const LONGEST_HISTORY: u64 = 50;
+
+    /// The most readings that a publisher says; it keeps more.
+    pub const MOST_READINGS: usize = 20;
 }
 
 /// Its JSON, where names carry the unit.
@@ -94,18 +103,37 @@ struct OnWire {
     measures: Option<Value>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     part_of: Option<Value>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    readings: Option<Value>,
 }
 
-/// What is said of a relation, and what of it cannot be read.
-fn relation(measures: Option<&Value>, part_of: Option<&Value>) -> (Relation, Option<String>) {
+/// Readings in the meter's unit, and what of them cannot be read: they are not worth a minute.
+fn readings(said: Option<Value>, unit: Unit, unclear: &mut Vec<String>) -> Option<Vec<MeterReading>> {
+    let mut readings = match serde_json::from_value::<Vec<MeterReading>>(said?) {
+        Ok(readings) => readings,
+        Err(error) => {
+            unclear.push(format!("readings: {}", foreign(&error.to_string())));
+            return None;
+        }
+    };
+    let said = readings.len();
+    readings.retain(|reading| reading.unit == unit && reading.check().is_ok());
+    if readings.len() < said {
+        unclear.push("readings: one that this meter cannot have".to_owned());
+    }
+    readings.sort_by_key(|reading| reading.at);
+    Some(readings.split_off(readings.len().saturating_sub(Info::MOST_READINGS)))
+}
+
+/// What is said of a relation; what of it cannot be read is added.
+fn relation(measures: Option<&Value>, part_of: Option<&Value>, unclear: &mut Vec<String>) -> Relation {
     let text = |said: &Value| said.as_str().map_or_else(|| said.to_string(), str::to_owned);
     let measures = measures.map(|said| text(said).parse::<Measures>().map_err(|error| error.to_string()));
     let part_of =
         part_of.map(|said| text(said).parse::<Meter>().map_err(|error| format!("part_of: {error}")));
-    let mut unclear = Vec::new();
     let measures = measures.and_then(|said| said.map_err(|why| unclear.push(why)).ok());
     let part_of = part_of.and_then(|said| said.map_err(|why| unclear.push(why)).ok());
-    (Relation { measures, part_of }, (!unclear.is_empty()).then(|| unclear.join("; ")))
+    Relation { measures, part_of }
 }
 
 #[derive(Serialize, Deserialize)]
@@ -150,10 +178,13 @@ impl TryFrom<OnWire> for Info {
         let from = |from: FromOnWire| {
             Ok::<_, String>(ConstantFrom { minute: from.minute, constant: from.constant.of(medium)? })
         };
-        let (relation, unclear) = relation(wire.measures.as_ref(), wire.part_of.as_ref());
+        let mut unclear = Vec::new();
+        let relation = relation(wire.measures.as_ref(), wire.part_of.as_ref(), &mut unclear);
+        let readings = readings(wire.readings, medium.unit(), &mut unclear);
         Ok(Self {
             relation,
-            unclear,
+            readings,
+            unclear: (!unclear.is_empty()).then(|| unclear.join("; ")),
             constant: wire.constant.of(medium)?,
             history: wire.history.into_iter().map(from).collect::<Result<_, _>>()?,
             name: wire.name,
@@ -178,6 +209,8 @@ impl From<Info> for OnWire {
             part_of: info.relation.part_of.as_ref().map(|whole| whole.to_string().into()),
             constant: ConstantOnWire::new(info.constant, unit),
             history: info.history.iter().map(from).collect(),
+            // Plain numbers and text: this does not fail.
+            readings: info.readings.map(|readings| serde_json::to_value(readings).unwrap_or_default()),
             name: info.name,
             medium: info.medium,
             source: info.source,

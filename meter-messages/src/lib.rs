@@ -5,6 +5,7 @@
 //! anything invalid: a [`MeterId`] is safe in a topic *and* in a file name.
 
 mod colour;
+mod correction;
 mod id;
 mod info;
 mod live;
@@ -21,6 +22,9 @@ mod tree;
 mod units;
 
 pub use colour::{Colour, UnknownColour};
+pub use correction::{
+    CorrectionKind, CorrectionMessage, Factor, FactorError, SaidCorrection, UndoneCorrection,
+};
 pub use id::{IdError, Meter, MeterId, OutboxId, SiteId};
 pub use info::{ConstantFrom, Info};
 pub use live::{Live, State};

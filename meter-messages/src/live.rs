@@ -50,15 +50,21 @@ pub struct State {
     /// Power in W; absent until two pulses have come.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub power_w: Option<u32>,
-    /// The total in kWh.
+    /// All that was counted, in kWh: it only goes up.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub energy_kwh: Option<f64>,
     /// For gas and water: the flow in litres an hour.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub flow_l_h: Option<u32>,
-    /// For gas and water: the total in m³.
+    /// For gas and water: all that was counted, in m³.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub volume_m3: Option<f64>,
+    /// What the meter itself shows by now, in kWh: absent until somebody has said what it showed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reading_kwh: Option<f64>,
+    /// The same for gas and water, in m³.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reading_m3: Option<f64>,
     /// Pulses since the meter was set up.
     pub total: u64,
 }
@@ -73,7 +79,14 @@ impl State {
     pub fn new(unit: Unit, at: Timestamp, rate: Option<u32>, quantity: f64, total: u64) -> Self {
         let (power_w, flow_l_h) = by_unit(unit, rate);
         let (energy_kwh, volume_m3) = by_unit(unit, Some(quantity));
-        Self { at, power_w, energy_kwh, flow_l_h, volume_m3, total }
+        Self { at, power_w, energy_kwh, flow_l_h, volume_m3, total, reading_kwh: None, reading_m3: None }
+    }
+
+    /// With what the meter itself shows, in the unit, where that is known.
+    #[must_use]
+    pub fn with_reading(self, unit: Unit, reading: Option<f64>) -> Self {
+        let (reading_kwh, reading_m3) = by_unit(unit, reading);
+        Self { reading_kwh, reading_m3, ..self }
     }
 }
 

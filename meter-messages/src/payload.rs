@@ -60,6 +60,9 @@ pub enum PayloadError {
     /// A reading that no meter can show, or that was read before or after PowerPi's time.
     #[error("kwh and m3 must be between 0 and {}, and t in the years 2000 to 2099", MOST_SHOWN)]
     Reading,
+    /// A correction that is none; the text says why.
+    #[error("correction: {0}")]
+    Correction(&'static str),
     /// A state without a quantity, or with two.
     #[error("a state needs energy_kwh, or volume_m3 for gas and water")]
     Quantity,

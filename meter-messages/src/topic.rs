@@ -47,6 +47,8 @@ pub enum Topic {
     Recorded(Meter),
     /// [`crate::MeterReading`], QoS 1, not retained, from the pages.
     Reading(Meter),
+    /// [`crate::CorrectionMessage`], QoS 1, not retained, from the pages.
+    Correction(Meter),
 }
 
 impl fmt::Display for Topic {
@@ -61,6 +63,7 @@ impl fmt::Display for Topic {
             Self::Diag(meter) => (meter, "diag"),
             Self::Recorded(meter) => (meter, "recorded"),
             Self::Reading(meter) => (meter, "reading"),
+            Self::Correction(meter) => (meter, "correction"),
         };
         write!(f, "powerpi/{meter}/{what}")
     }
@@ -89,6 +92,7 @@ impl FromStr for Topic {
             "diag" => Self::Diag,
             "recorded" => Self::Recorded,
             "reading" => Self::Reading,
+            "correction" => Self::Correction,
             _ => return Err(TopicError::Foreign),
         };
         Ok(of_meter(Meter { site: site.parse()?, meter: second.parse()? }))
@@ -114,6 +118,7 @@ mod tests {
             Topic::Diag,
             Topic::Recorded,
             Topic::Reading,
+            Topic::Correction,
         ];
         let of_site = [Topic::Status(site.clone()), Topic::Price(site)];
         for topic in meter_topics.map(|of| of(meter.clone())).into_iter().chain(of_site) {

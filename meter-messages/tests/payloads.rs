@@ -69,6 +69,7 @@ proptest! {
             oldest_seq,
             history: if changed { vec![ConstantFrom { minute, constant }] } else { Vec::new() },
             relation: Relation { measures, part_of: is_part.then(|| "hq/main".parse().unwrap()) },
+            readings: None,
             unclear: None,
         };
         prop_assert_eq!(Info::from_json(&info.to_json()).unwrap(), info);

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use jiff::civil::Date;
+use meter_messages::Minute;
 use rrd::ConsolidationFn;
 use rrd::error::RrdResult;
 use rrd::ops::graph::Color;
@@ -38,6 +39,9 @@ pub(crate) struct Drawing {
     pub(crate) slopes: bool,
     pub(crate) elements: Vec<GraphElement>,
 }
+
+/// So many times are marked at most: librrd reckons with them at each point.
+const MOST_MARKS: usize = 30;
 
 impl Drawing {
     /// Reads a data source into `name`, a point every `step` seconds.
@@ -81,6 +85,29 @@ impl Drawing {
             self.push_area(name, (color, ""), false, true)?;
         }
         Ok(())
+    }
+
+    /// Marks times from top to bottom, beside a known `name`: the first of those that are many. The legend says what
+    /// it means.
+    pub(crate) fn mark(
+        &mut self,
+        name: &str,
+        times: &[(Minute, Minute)],
+        (color, legend): (Color, &str),
+    ) -> RrdResult<()> {
+        let (first, last) = self.edges;
+        let seen = times.iter().map(|(from, to)| (from.start(), to.start()));
+        let seen: Vec<_> = seen.filter(|(from, to)| *from < last && first < *to).take(MOST_MARKS).collect();
+        if seen.is_empty() {
+            return Ok(());
+        }
+        // A value belongs to the step before its own time.
+        let step = i64::from(self.step);
+        let within = seen.iter().map(|(from, to)| format!("TIME,{from},GT,TIME,{},LT,*", to + step));
+        let any = within.reduce(|some, one| format!("{some},{one},+")).unwrap_or_default();
+        // Both branches read `name`, so that librrd knows how many points there are.
+        self.work_out("marked", format!("{any},INF,{name},UN,UNKN,UNKN,IF,IF"))?;
+        self.push_area("marked", (color, legend), false, true)
     }
 
     fn push_area(

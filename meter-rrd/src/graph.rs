@@ -35,6 +35,8 @@ impl Size {
 /// A language's words and its way to write numbers and dates.
 #[derive(Debug, Clone, Copy)]
 pub struct Words {
+    /// Legend of what somebody has corrected.
+    pub corrected: &'static str,
     /// Legend of the peaks of single minutes.
     pub peak: &'static str,
     /// Before the newest value.
@@ -95,6 +97,8 @@ pub struct Graph<'a> {
     /// with few pulses, of which the time between them tells more than how many there were in a minute. The meter's own
     /// file is not drawn then.
     pub rates: Option<&'a [(Minute, f64)]>,
+    /// Times that somebody has corrected, ascending: they are marked.
+    pub corrected: &'a [(Minute, Minute)],
     /// The span's total in the unit, from the ledger: librrd's own sums are up to
     /// 0.4 % off. `None` if there is nothing to sum up.
     pub total: Option<f64>,
@@ -143,6 +147,7 @@ mod tests {
         let constant = |number: u64| MeterConstant::try_from(number).unwrap();
         let minute = |number: i64| Minute::nearest(29_000_000 + number);
         let words = Words {
+            corrected: "",
             peak: "",
             latest: "",
             mean: "",
@@ -171,6 +176,7 @@ mod tests {
             constant: constant(500),
             earlier: &earlier,
             rates: None,
+            corrected: &[],
             total: None,
             now: minute(60),
             range: None,

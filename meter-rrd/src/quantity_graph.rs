@@ -64,6 +64,7 @@ fn draw(drawing: &mut Drawing, graph: &Graph<'_>, scratch: &Path) -> Result<(), 
     drawing.work_out("today", format!("q,{worth},*"))?;
     drawing.work_out("trend", format!("t,{worth},*"))?;
     drawing.hatch("w", &palette)?;
+    drawing.mark("w", graph.corrected, (palette.shades.peak.into(), graph.words.corrected))?;
     drawing.area("day", palette.shades.bar.into(), graph.words.day, false)?;
     drawing.area("today", palette.shades.unfinished.into(), graph.words.today, false)?;
     drawing.line("trend", 1.8, palette.shades.trend.into(), graph.words.trend)

@@ -129,6 +129,7 @@ fn draw(drawing: &mut Drawing, source: &Source<'_>, graph: &Graph<'_>) -> Result
     drawing.read("pulses", source, ConsolidationFn::Avg)?;
     drawing.work_out("power", format!("pulses,{rate}"))?;
     drawing.hatch("pulses", &palette)?;
+    drawing.mark("pulses", graph.corrected, (palette.shades.peak.into(), graph.words.corrected))?;
     drawing.area("power", palette.shades.fill.into(), "", false)?;
     if drawing.step > 60 {
         drawing.read("most", source, ConsolidationFn::Max)?;

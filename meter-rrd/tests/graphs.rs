@@ -12,6 +12,7 @@ use meter_rrd::{Graph, GraphRenderer, MeterDatabase, Picture, Rgba, Shaded, Shad
 use tempfile::TempDir;
 
 const WORDS: Words = Words {
+    corrected: "korrigiert",
     peak: "Spitze",
     latest: "zuletzt",
     mean: "Ø",
@@ -54,6 +55,7 @@ fn graph(kind: PeriodKind, picture: Picture) -> Graph<'static> {
         constant: MeterConstant::try_from(1000).unwrap(),
         earlier: &[],
         rates: None,
+        corrected: &[],
         total: Some(15.648),
         now: now(),
         range: None,
@@ -251,5 +253,27 @@ fn the_power_between_few_pulses_is_drawn_instead_of_them() {
             assert!(between == drawn(&steady, Graph { constant, ..of_few }), "{kind:?} {size:?}");
             assert!(between != drawn(&few, of_few), "{kind:?} {size:?}");
         }
+    }
+}
+
+#[test]
+fn corrected_times_are_marked_and_the_legend_says_so() {
+    let dir = TempDir::new().unwrap();
+    let database = database(dir.path());
+    let minute = |ago: i64| Minute::nearest(now().epoch_minutes() - ago);
+    for (span, times) in [
+        (PeriodKind::Day, [(minute(300), minute(298))]),
+        (PeriodKind::Week, [(minute(3000), minute(2990))]),
+        (PeriodKind::Month, [(minute(3000), minute(1500))]),
+    ] {
+        let drawn = |corrected| {
+            let graph = Graph { corrected, ..graph(span, Picture::Svg) };
+            renderer().render(&database, &graph).unwrap()
+        };
+        let (plain, marked) = (drawn(&[]), drawn(&times));
+        let shapes = |svg: &[u8]| String::from_utf8_lossy(svg).matches("<path").count();
+        assert!(shapes(&marked) > shapes(&plain), "{span:?}: an area and its legend");
+        let outside = drawn(&[(minute(-300), minute(-299))]);
+        assert_eq!(outside, plain, "{span:?}");
     }
 }

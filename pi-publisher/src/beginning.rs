@@ -13,6 +13,7 @@ use crate::outbox::{Account, Outbox};
 use crate::outbox_keeper::{Command, Extent};
 use crate::publisher::Published;
 use crate::pulse_source::{self, EarlierRun, KeptLine, LineRequest};
+use crate::readings::Readings;
 use crate::safekeeping::{self, Newest, Safekeeping};
 use crate::settings::{MeterSettings, MeterSource, Settings, SourceSettings};
 use crate::stored_lines::StoredLines;
@@ -33,6 +34,7 @@ pub(crate) struct Beginning<'a> {
     pub(crate) account: Account,
     resumed: Resumed,
     constants: Constants,
+    readings: Readings,
     boot: String,
 }
 
@@ -50,13 +52,14 @@ impl<'a> Beginning<'a> {
         let mut resumed = interim::resume(&account, &kept, &boot);
         let newest = resumed.in_progress.map(|now| now.minute).max(resumed.last_minute);
         let constants = outbox.constants(&account, meter.constant, newest, resumed.total)?;
+        let readings = outbox.readings(&account, meter.medium.unit())?;
         // With other settings the line is another one.
         let settings_of_line = match &meter.source {
             MeterSource::Contact(source) => pulse_source::line_settings(source),
             MeterSource::Counter(_) => None,
         };
         resumed.line = resumed.line.filter(|line| Some(&line.request.settings) == settings_of_line.as_ref());
-        Ok(Self { place, settings, meter, account, resumed, constants, boot })
+        Ok(Self { place, settings, meter, account, resumed, constants, readings, boot })
     }
 
     /// The name under which systemd keeps the line that an earlier run requested.
@@ -158,7 +161,7 @@ impl<'a> Beginning<'a> {
         reading: watch::Receiver<CurrentValues>,
         extent: watch::Receiver<Extent>,
     ) -> Published {
-        let Self { place, settings, meter, account, constants, .. } = self;
+        let Self { place, settings, meter, account, constants, readings, .. } = self;
         Published {
             place,
             meter: Meter { site: settings.site.clone(), meter: meter.id.clone() },
@@ -166,6 +169,7 @@ impl<'a> Beginning<'a> {
             medium: meter.medium,
             constant: meter.constant,
             constants,
+            readings,
             relation: meter.relation(&settings.site),
             source,
             // Before the first minute there is nothing that could be another's.

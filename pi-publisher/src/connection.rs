@@ -371,8 +371,9 @@ async fn say_live(meter: &Published, client: &AsyncClient) -> anyhow::Result<()>
 async fn say_state(meter: &Published, client: &AsyncClient) -> anyhow::Result<()> {
     let CurrentValues { live, total, rate, .. } = *meter.reading.borrow();
     if live {
-        let quantity = meter.constants.reading(total);
-        let state = State::new(meter.medium.unit(), now_to_the_second(), rate, quantity, total);
+        let (unit, quantity) = (meter.medium.unit(), meter.constants.quantity(total));
+        let shown = meter.readings.shown(total, &meter.constants);
+        let state = State::new(unit, now_to_the_second(), rate, quantity, total).with_reading(unit, shown);
         let topic = Topic::State(meter.meter.clone()).to_string();
         client.publish(topic, QoS::AtLeastOnce, true, state.to_json()).await?;
     }

@@ -27,8 +27,8 @@ impl Constants {
         Self(vec![Since { minute: Minute::nearest(0), total: 0, constant }])
     }
 
-    /// What the meter shows when it has counted `total` pulses, in kWh or m³.
-    pub fn reading(&self, total: u64) -> f64 {
+    /// How much `total` pulses are, in kWh or m³.
+    pub fn quantity(&self, total: u64) -> f64 {
         let ends = self.0.iter().skip(1).map(|since| since.total).chain([total]);
         let parts = self
             .0
@@ -36,14 +36,6 @@ impl Constants {
             .zip(ends)
             .map(|(since, end)| since.constant.quantity(end.saturating_sub(since.total)));
         parts.sum()
-    }
-
-    /// The total at which the meter shows `reading`, if it can be reached with the
-    /// current constant.
-    pub fn total_at(&self, reading: f64) -> Option<u64> {
-        let now = self.0.last()?;
-        let pulses = (reading - self.reading(now.total)) * now.constant.per_unit();
-        (pulses >= 0.0).then(|| now.total + pulses.round() as u64)
     }
 
     /// The `history` of `info`: empty unless they changed.
@@ -97,13 +89,5 @@ impl Outbox {
             })
         })?;
         Ok(rows.collect::<Result<_, _>>()?)
-    }
-
-    /// Sets the total after the newest minute to the meter's own reading. Counting
-    /// continues from there.
-    pub fn set_total(&mut self, account: &Account, total: u64) -> Result<(), OutboxError> {
-        self.connection
-            .execute("UPDATE account SET set_total = ?2 WHERE id = ?1", params![account.row, total])?;
-        Ok(())
     }
 }

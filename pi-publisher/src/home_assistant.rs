@@ -35,7 +35,13 @@ const POWER: &str = "{{ value_json.power_w if value_json.power_w is defined else
 /// Home Assistant expects flows in m³ an hour.
 const FLOW: &str = "{{ value_json.flow_l_h / 1000 if value_json.flow_l_h is defined else None }}";
 
-/// What is announced: two sensors of one device, energy and power, or volume and flow.
+/// A state has no reading until somebody has said what the meter showed.
+const READING_KWH: &str = "{{ value_json.reading_kwh if value_json.reading_kwh is defined else None }}";
+const READING_M3: &str = "{{ value_json.reading_m3 if value_json.reading_m3 is defined else None }}";
+
+/// What is announced: three sensors of one device. Energy (or volume) is what was counted, so it only goes up, and keeps
+/// its `unique_id` and with it its statistics; power or flow; and the reading, which may go up and down, so that it has
+/// no `state_class`: nobody reckons with it.
 pub fn config(meter: &Meter, info: &Info) -> Vec<u8> {
     let id = name(meter);
     let state = Topic::State(meter.clone()).to_string();
@@ -47,13 +53,21 @@ pub fn config(meter: &Meter, info: &Info) -> Vec<u8> {
             "value_template": template,
         })
     };
+    let reading = |class: &str, unit: &str, template: &str| {
+        let mut reading = sensor("reading", class, "", unit, template);
+        reading.as_object_mut().map(|fields| fields.remove("state_class"));
+        reading["name"] = "Reading".into();
+        reading
+    };
     let mut components = match info.medium.unit() {
         Unit::KilowattHour => json!({
             "energy": sensor("energy", "energy", "total_increasing", "kWh", "{{ value_json.energy_kwh }}"),
             "power": sensor("power", "power", "measurement", "W", POWER),
+            "reading": reading("energy", "kWh", READING_KWH),
         }),
         Unit::CubicMetre => json!({
             "volume": sensor("volume", info.medium.as_str(), "total_increasing", "m³", "{{ value_json.volume_m3 }}"),
+            "reading": reading(info.medium.as_str(), "m³", READING_M3),
             "flow": sensor("flow", "volume_flow_rate", "measurement", "m³/h", FLOW),
         }),
     };
@@ -95,6 +109,35 @@ mod tests {
         let power = config["cmps"]["power"]["value_template"].as_str().unwrap();
         assert!(power.contains("if value_json.power_w is defined else None"), "{power}");
         assert_eq!(config_topic(&meter), "homeassistant/device/powerpi_hq_main/config");
+    }
+
+    #[test]
+    fn the_reading_is_a_sensor_of_its_own_with_which_nobody_reckons() {
+        for (medium, constant, counted, unit) in
+            [("electricity", "pulses_per_kwh", "energy", "kWh"), ("gas", "pulses_per_m3", "volume", "m³")]
+        {
+            let info = format!(
+                r#"{{"name":"x","medium":"{medium}","{constant}":100,"source":"x","version":"1","outbox":"a","oldest_seq":1}}"#
+            );
+            let info = Info::from_json(info.as_bytes()).unwrap();
+            let config: serde_json::Value =
+                serde_json::from_slice(&config(&"hq/main".parse().unwrap(), &info)).unwrap();
+            let (count, reading) = (&config["cmps"][counted], &config["cmps"]["reading"]);
+            // The count has the name under which Home Assistant has its statistics.
+            assert_eq!(count["unique_id"], format!("powerpi_hq_main_{counted}"));
+            assert!(!count["value_template"].as_str().unwrap().contains("reading"));
+            assert_eq!(
+                (&reading["unique_id"], &reading["name"]),
+                (&json!("powerpi_hq_main_reading"), &json!("Reading"))
+            );
+            assert_eq!((reading.get("state_class"), &reading["unit_of_measurement"]), (None, &json!(unit)));
+            assert_eq!(
+                (&reading["device_class"], &count["device_class"]),
+                (&count["device_class"], &reading["device_class"])
+            );
+            let template = reading["value_template"].as_str().unwrap();
+            assert!(template.contains("is defined else None"), "{template}");
+        }
     }
 
     #[test]

@@ -24,6 +24,7 @@ pub mod power;
 pub mod publisher;
 pub mod pulse_counter;
 pub mod pulse_source;
+pub mod readings;
 pub mod replay;
 pub mod safekeeping;
 pub mod set_reading;

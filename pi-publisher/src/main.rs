@@ -5,11 +5,13 @@
 use std::path::Path;
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{ArgGroup, Parser};
 use daemon_runtime::{Daemon, Files, block_on, exit_code, load};
+use foreign_text::is_control;
 use jiff::Timestamp;
-use meter_messages::MeterId;
+use meter_messages::{MeterId, MeterReading};
 use pi_publisher::check::Form;
+use pi_publisher::set_reading::Saying;
 use pi_publisher::settings::Settings;
 
 const NAME: &str = "pi-publisher";
@@ -45,12 +47,23 @@ enum Command {
     },
     /// Makes this Pi a site of a server, with the line that `powerpi invite` has printed there
     Join(pi_publisher::joining::Options),
-    /// Sets a meter's total to what the meter itself shows
+    /// Says what a meter itself shows now; what is counted stays as it is
+    #[command(group = ArgGroup::new("saying").required(true).args(["reading", "undo"]))]
     SetReading {
         /// The meter's id in the settings
         meter: MeterId,
-        /// What it shows, in kWh, or m³ of gas and water
-        reading: f64,
+        /// What it shows, in kWh, or m³ of gas and water, like 12345.6 or 12345,6
+        #[arg(value_parser = shown)]
+        reading: Option<f64>,
+        /// It is another meter, which took the place of the one before
+        #[arg(long, conflicts_with = "undo")]
+        replaced: bool,
+        /// Takes back what was set last
+        #[arg(long)]
+        undo: bool,
+        /// Who has read it [default: the user of this machine]
+        #[arg(long, value_name = "NAME", value_parser = name)]
+        by: Option<String>,
     },
     /// Sends kept minutes again, to a server whose ledger has gaps
     Replay {
@@ -61,6 +74,23 @@ enum Command {
         #[arg(long, value_name = "TIME")]
         to: Timestamp,
     },
+}
+
+fn shown(text: &str) -> Result<f64, &'static str> {
+    MeterReading::number(text)
+        .ok_or("a reading is a number like 12345.6, without a sign and without marks between thousands")
+}
+
+fn name(text: &str) -> Result<String, String> {
+    let fits = (1..=MeterReading::LONGEST_NAME).contains(&text.len()) && !text.contains(is_control);
+    fits.then(|| text.to_owned())
+        .ok_or_else(|| format!("a name has 1 to {} bytes in one line", MeterReading::LONGEST_NAME))
+}
+
+/// The user of this machine, also behind `sudo`.
+fn person() -> String {
+    let names = ["SUDO_USER", "USER", "LOGNAME"].into_iter().filter_map(|name| std::env::var(name).ok());
+    names.filter_map(|found| name(&found).ok()).next().unwrap_or_else(|| NAME.to_owned())
 }
 
 fn form(json: bool) -> Form {
@@ -100,8 +130,14 @@ impl Command {
         match self {
             Self::Check { seconds, json } => pi_publisher::check::check(settings, *seconds, form(*json), out),
             Self::Watch { json } => pi_publisher::watch::watch(settings, form(*json), out),
-            Self::SetReading { meter, reading } => {
-                pi_publisher::set_reading::set_reading(settings, meter, *reading, out)
+            Self::SetReading { meter, reading, replaced, by, .. } => {
+                let saying = match *reading {
+                    Some(shown) => Saying::Shows { shown, replaced: *replaced },
+                    None => Saying::Undo,
+                };
+                let by = by.clone().unwrap_or_else(person);
+                let said_at = (by.as_str(), daemon_runtime::now());
+                pi_publisher::set_reading::set_reading(settings, meter, &saying, said_at, out)
             }
             Self::Join(_) => unreachable!("it needs no settings, so it is carried out before they are read"),
             Self::Replay { from, to } => {

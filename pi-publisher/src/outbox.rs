@@ -27,6 +27,7 @@ static OUTBOX: FileKind = FileKind {
         Step::Sql(FORMAT_4),
         Step::Sql(FORMAT_5),
         Step::Sql(FORMAT_6),
+        Step::Sql(FORMAT_7),
     ],
     patience: Duration::from_secs(5),
     exclusive: false,
@@ -96,6 +97,21 @@ const FORMAT_6: &str = "
         account INTEGER PRIMARY KEY REFERENCES account (id),
         state   TEXT NOT NULL
     ) STRICT;
+";
+
+/// What format 7 has beyond format 6: what the meters themselves showed, and the running count at which they did, see
+/// `readings`. A total is not set any more; where an older version has set one, it goes on from there.
+const FORMAT_7: &str = "
+    CREATE TABLE reading (
+        account  INTEGER NOT NULL REFERENCES account (id),
+        said_s   INTEGER NOT NULL,
+        shown    REAL NOT NULL,
+        by       TEXT NOT NULL,
+        replaced INTEGER NOT NULL,
+        total    INTEGER NOT NULL,
+        PRIMARY KEY (account, said_s)
+    ) STRICT, WITHOUT ROWID;
+    ALTER TABLE account ADD COLUMN has_readings INTEGER NOT NULL DEFAULT 0;
 ";
 
 /// Why the outbox could not do what it was asked.
@@ -356,7 +372,7 @@ fn enter(transaction: &Connection, entry: &Entry) -> Result<(u64, u64), rusqlite
             .prepare_cached("INSERT OR REPLACE INTO counter VALUES (?1, ?2)")?
             .execute(params![account.row, state])?;
     }
-    // A total that was set goes on in the minutes from now on.
+    // A total that an older version has set goes on in the minutes from now on.
     transaction
         .prepare_cached(
             "UPDATE account SET mark = ?2, set_total = CASE WHEN ?3 THEN NULL ELSE set_total END WHERE id = ?1",

@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 use crate::constants::Constants;
 use crate::counting::CurrentValues;
 use crate::outbox_keeper::{Command, Extent};
+use crate::readings::Readings;
 
 /// What the publisher tells of one meter.
 #[derive(Debug, Clone)]
@@ -26,6 +27,8 @@ pub struct Published {
     pub constant: MeterConstant,
     /// That and those before it.
     pub constants: Constants,
+    /// What it showed itself, as somebody has said.
+    pub readings: Readings,
     /// What it measures and whose part it is.
     pub relation: Relation,
     /// Where its pulses come from.
@@ -56,6 +59,7 @@ impl Published {
             oldest_seq: self.extent.borrow().oldest_seq,
             history: self.constants.history(),
             relation: self.relation.clone(),
+            readings: self.readings.said(),
             unclear: None,
         }
     }

@@ -577,6 +577,39 @@ mod tests {
     }
 
     #[test]
+    fn a_correction_holds_once_and_is_undone_however_often_both_come() {
+        let folder = TempDir::new().unwrap();
+        let mut bookkeeping = bookkeeping(folder.path());
+        let counted = [info("a", false), minute(1, 1, 5), minute(2, 2, 10)];
+        bookkeeping.record(&counted, None, Instant::now()).unwrap();
+        let ledger = || Ledger::open(&folder.path().join("ledger.sqlite")).unwrap();
+        let all = || ledger().meters().unwrap().remove(0);
+        let first = ledger().first(&all()).unwrap().unwrap();
+        let next = Minute::nearest(first.epoch_minutes() + 1);
+        let said = format!(
+            r#"{{"said":"2026-11-25T17:30:00Z","from":"{first}","to":"{next}","kind":"void","reason":"x","by":"otto"}}"#
+        );
+        let undone = format!(
+            r#"{{"said":"2026-11-25T17:30:00Z","from":"{first}","undone":"2026-11-25T18:00:00Z","by":"otto"}}"#
+        );
+        let message = |payload: &str, retain| message("correction", payload, retain);
+        bookkeeping.record(&[message(&said, true), message("{}", false)], None, Instant::now()).unwrap();
+        assert_eq!((bookkeeping.nonsense, pulses(folder.path())), (2, 10), "kept by a broker, or none");
+        bookkeeping.record(&[message(&said, false), message(&said, false)], None, Instant::now()).unwrap();
+        assert_eq!((ledger().corrections(&all()).unwrap().len(), pulses(folder.path())), (1, 5));
+        let other = said.replace("\"x\"", "\"y\"");
+        bookkeeping.record(&[message(&other, false)], None, Instant::now()).unwrap();
+        assert_eq!((bookkeeping.nonsense, pulses(folder.path())), (3, 5), "of the same minutes");
+        bookkeeping.record(&[message(&undone, false)], None, Instant::now()).unwrap();
+        // Killed before it acknowledged either.
+        let again = [message(&said, false), message(&undone, false)];
+        bookkeeping.record(&again, None, Instant::now()).unwrap();
+        let corrections = ledger().corrections(&all()).unwrap();
+        assert_eq!((corrections.len(), pulses(folder.path()), bookkeeping.nonsense), (1, 10, 3));
+        assert_eq!(corrections[0].undone.as_ref().unwrap().by, "otto");
+    }
+
+    #[test]
     fn a_reading_is_acknowledged_only_once_it_is_in_the_ledger() {
         let folder = TempDir::new().unwrap();
         let path = folder.path().join("ledger.sqlite");

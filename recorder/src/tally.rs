@@ -8,11 +8,12 @@ use std::time::Instant;
 
 use daemon_runtime::{LogPace, Shares};
 use meter_ledger::{
-    Batch, Entering, KeepingAside, LedgerError, Lost, OutboxMark, Reason, Recording, TakingBack,
+    Batch, CorrectingError, Entering, KeepingAside, LedgerError, Lost, OutboxMark, Reason, Recording,
+    TakingBack,
 };
 use meter_messages::{
-    Info, Meter, MeterReading, Minute, OutboxId, OutboxMinute, PayloadError, PulseCount, ReadingMessage,
-    SiteId, TakenBack, Topic, TopicError,
+    CorrectionMessage, Info, Meter, MeterReading, Minute, OutboxId, OutboxMinute, PayloadError, PulseCount,
+    ReadingMessage, SiteId, TakenBack, Topic, TopicError,
 };
 use rumqttc::Publish;
 
@@ -50,6 +51,10 @@ enum Ignored {
     TooManyReadings,
     #[error("a retained reading, which may be older than its correction")]
     RetainedReading,
+    #[error("a retained correction, which may have been undone since")]
+    RetainedCorrection,
+    #[error(transparent)]
+    Correction(CorrectingError),
     #[error(transparent)]
     Prices(#[from] NotEntered),
 }
@@ -276,6 +281,16 @@ impl<'known> Tally<'known> {
                     static PACE: LogPace = LogPace::new();
                     if let Some(left_out) = PACE.due() {
                         tracing::warn!(%meter, %ignored, left_out, "reading not entered");
+                    }
+                }
+                Ok(entered)
+            }
+            Ok(Topic::Correction(meter)) => {
+                let entered = correction(batch, &meter, message)?;
+                if let Err(ignored) = &entered {
+                    static PACE: LogPace = LogPace::new();
+                    if let Some(left_out) = PACE.due() {
+                        tracing::warn!(%meter, %ignored, left_out, "correction not entered");
                     }
                 }
                 Ok(entered)
@@ -593,6 +608,30 @@ fn reading(
             Ok(Ok(()))
         }
         Err(error) => Ok(Err(error.into())),
+    }
+}
+
+/// Enters or undoes a correction. No minute changes by it.
+fn correction(
+    batch: &mut Batch<'_>,
+    meter: &Meter,
+    message: &Publish,
+) -> Result<Result<(), Ignored>, LedgerError> {
+    if message.retain {
+        return Ok(Err(Ignored::RetainedCorrection));
+    }
+    let (entered, by) = match CorrectionMessage::from_json(&message.payload) {
+        Ok(CorrectionMessage::Said(said)) => (batch.say(meter, &said), said.by),
+        Ok(CorrectionMessage::Undone(undone)) => (batch.undo_said(meter, &undone), undone.by),
+        Err(error) => return Ok(Err(error.into())),
+    };
+    match entered {
+        Ok(outcome) => {
+            tracing::info!(%meter, by, ?outcome, "correction");
+            Ok(Ok(()))
+        }
+        Err(CorrectingError::Ledger(error)) => Err(error),
+        Err(refused) => Ok(Err(Ignored::Correction(refused))),
     }
 }
 

@@ -170,8 +170,13 @@ fn the_broker_gets_it_with_qos_1_and_it_is_under_way_until_the_recorder_has_it()
 fn enter(site: &Site, at: &str, kwh: f64, by: &str) {
     let mut ledger = Ledger::open(&site.dir.path().join("ledger.sqlite")).unwrap();
     let mut batch = ledger.batch().unwrap();
-    let reading =
-        MeterReading { at: at.parse().unwrap(), shown: kwh, unit: Unit::KilowattHour, by: by.into() };
+    let reading = MeterReading {
+        at: at.parse().unwrap(),
+        shown: kwh,
+        unit: Unit::KilowattHour,
+        by: by.into(),
+        replaced: false,
+    };
     assert_ne!(batch.enter(&meter(), &reading, daemon_runtime::now()).unwrap(), Entering::UnknownMeter);
     batch.commit().unwrap();
 }

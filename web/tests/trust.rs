@@ -68,6 +68,7 @@ fn replaced_at_noon() -> (TempDir, Site) {
         oldest_seq: 1,
         history: vec![from(0, 1000), from(noon, 500)],
         relation: Default::default(),
+        readings: None,
         unclear: None,
     };
     let mut ledger = Ledger::open(&dir.path().join("ledger.sqlite")).unwrap();

@@ -29,6 +29,7 @@ fn site() -> Site {
         shown: 10_512.3,
         unit: Unit::CubicMetre,
         by: "anna".into(),
+        replaced: false,
     };
     assert_eq!(batch.enter(&gas(), &reading, daemon_runtime::now()).unwrap(), Entering::Entered);
     batch.commit().unwrap();

@@ -281,6 +281,7 @@ mod tests {
         assert!(!reader.may_publish("powerpi/me/main/minute"));
         let web = rights(Role::Web, "web", "x");
         assert!(web.may_publish("powerpi/home/main/reading") && web.may_subscribe("powerpi/#"));
+        assert!(web.may_publish("powerpi/home/main/correction"));
         for other in [
             "powerpi/home/main/minute",
             "powerpi/home/main/recorded",
@@ -289,7 +290,9 @@ mod tests {
         ] {
             assert!(!web.may_publish(other), "{other}");
         }
-        assert!(!rights(Role::Publisher, "home", "x").may_publish("powerpi/home/main/reading"));
+        for of_pages in ["powerpi/home/main/reading", "powerpi/home/main/correction"] {
+            assert!(!rights(Role::Publisher, "home", "x").may_publish(of_pages), "{of_pages}");
+        }
         for of_pages in [Role::Look, Role::EnterReadings] {
             let of_pages = rights(of_pages, "anna", "x");
             assert!(

@@ -38,6 +38,7 @@ pub(crate) fn record(folder: &Path) {
         oldest_seq: 1,
         history: Vec::new(),
         relation: Default::default(),
+        readings: None,
         unclear: None,
     };
     let mut ledger = Ledger::open(&folder.join("ledger.sqlite")).unwrap();

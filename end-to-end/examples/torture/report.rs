@@ -34,7 +34,10 @@ impl fmt::Display for Report<'_> {
         let cores = std::thread::available_parallelism().map_or(0, usize::from);
         let kernel = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
         writeln!(f, "# The last `make torture`\n")?;
-        writeln!(f, "Written by the program itself; [INVARIANTS.md](INVARIANTS.md#how-the-promise-is-tested) says what each part does.\n")?;
+        writeln!(
+            f,
+            "Written by the program itself; [INVARIANTS.md](INVARIANTS.md#how-the-promise-is-tested) says what each part does.\n"
+        )?;
         writeln!(f, "- began {:.0}, ended {:.0}", self.began, daemon_runtime::now())?;
         writeln!(f, "- commit {}, seed {}", self.commit, self.seed)?;
         writeln!(f, "- {cores} cores, Linux {}\n", kernel.trim())?;

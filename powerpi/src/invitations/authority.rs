@@ -11,8 +11,8 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use x509_cert::Certificate;
 use x509_cert::der::Decode;
-use x509_cert::ext::pkix::{BasicConstraints as BasicConstraintsRead, SubjectAltName};
 use x509_cert::ext::pkix::name::GeneralName;
+use x509_cert::ext::pkix::{BasicConstraints as BasicConstraintsRead, SubjectAltName};
 
 /// How long the broker's certificate is good, in days.
 const GOOD_FOR_DAYS: i64 = 730;

@@ -74,6 +74,12 @@ impl Visitor {
         (*right >= PagesRight::EnterReadings).then_some(name)
     }
 
+    /// The name of a user who may say that a time was counted wrongly.
+    pub(crate) fn may_correct(&self) -> Option<&UserName> {
+        let (name, right) = self.user.as_ref()?;
+        (*right >= PagesRight::Administer).then_some(name)
+    }
+
     /// The user's name, if the visitor has said who they are.
     pub(crate) fn name(&self) -> Option<&UserName> {
         self.user.as_ref().map(|(name, _)| name)

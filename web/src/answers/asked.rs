@@ -7,7 +7,7 @@ use web_http::{AnswerKey, RequestQuota, Visit};
 use crate::access::Visitor;
 use crate::pages::{Address, Frame};
 use crate::route::Query;
-use crate::texts::Language;
+use crate::texts::{Language, Texts};
 
 /// Beside the address, what an answer depends on: the language of its words, and who asks, if it
 /// is another one for others.
@@ -86,6 +86,11 @@ impl<'a> Asked<'a> {
             login: (&self.visitor).into(),
         };
         Frame::new(self.language(), &address)
+    }
+
+    /// The words of its language.
+    pub(super) fn texts(&self) -> &'static Texts {
+        self.language().texts()
     }
 
     pub(super) fn by_a_program(&self) -> bool {

@@ -3,7 +3,9 @@
 mod api;
 mod asked;
 mod bill;
+mod corrections;
 mod exports;
+mod forms;
 mod house;
 mod pages;
 mod periods;

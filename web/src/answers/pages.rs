@@ -13,8 +13,8 @@ use super::site::{Site, filled};
 use crate::ledger::disk;
 use crate::live::values::Presence;
 use crate::pages::{
-    HoldingView, ImplausibleView, KioskPage, MeterPage, MeterView, OverviewPage, PublisherView, SetAsideView,
-    StatusPage,
+    Frame, HoldingView, ImplausibleView, KioskPage, MeterPage, MeterView, OverviewPage, PublisherView,
+    SetAsideView, StatusPage,
 };
 use crate::route::Route;
 use crate::texts::Texts;
@@ -170,14 +170,14 @@ impl Site {
     async fn implausible(
         &self,
         figures: &Figures,
-        texts: &'static Texts,
+        asked_for: (&Frame, bool),
     ) -> Result<Option<ImplausibleView>, NoAnswer> {
         let (meter, zone) = (figures.meter.clone(), self.ledger.zone());
         let most = self.ledger.meters().highest_plausible(&meter);
         let Some((first, _)) = figures.days.first() else { return Ok(None) };
         let (span, asked) = (first.span.start..figures.until, meter.clone());
         let found = self.ledger.ask(move |ledger| implausible(ledger, &asked, span, most)).await?;
-        Ok(ImplausibleView::new(&meter, &found, most, texts, zone))
+        Ok(ImplausibleView::new(&meter, &found, most, asked_for, zone))
     }
 
     async fn meter(&self, meter: Meter, asked: &Asked<'_>) -> Result<String, NoAnswer> {
@@ -185,7 +185,7 @@ impl Site {
         let others = self.known(asked).await?.len() > 1;
         let (frame, zone) = (asked.frame(), self.ledger.zone());
         let view = MeterView::new(&figures, &self.live.of(&meter), frame.texts, &self.ledger);
-        let implausible = self.implausible(&figures, frame.texts).await?;
+        let implausible = self.implausible(&figures, (&frame, asked.visitor.may_correct().is_some())).await?;
         filled(&MeterPage::new(frame, view, &figures, zone, others, implausible))
     }
 }

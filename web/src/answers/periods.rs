@@ -36,7 +36,14 @@ impl Site {
         }
         let drawable = history.span.start.epoch_minutes() > until.epoch_minutes() - DRAWN_MINUTES;
         let drawable = drawable && history.period.is_some() && history.whole.is_known();
-        filled(&PeriodPage::new(asked.frame(), &history, compared, drawable, &self.ledger))
+        let mut page = PeriodPage::new(asked.frame(), &history, compared, drawable, &self.ledger);
+        // The last minutes may still come.
+        let (from, to) = (history.span.start.max(first), history.span.end.min(until));
+        if asked.visitor.may_correct().is_some() && from < to {
+            let address = format!("/m/{}/corrections?from={from}&to={to}", history.meter.meter);
+            page.correct = Some(asked.frame().link(&address));
+        }
+        filled(&page)
     }
 
     /// From what a date picker says to the page that it means.

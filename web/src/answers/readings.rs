@@ -2,62 +2,41 @@
 
 use std::time::Duration;
 
-use bytes::Bytes;
-use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::StatusCode;
-use hyper::body::Incoming;
-use hyper::header::{self, HeaderValue};
+use hyper::header::HeaderValue;
 use jiff::Timestamp;
 use meter_figures::{CheckedReading, checked_readings};
 use meter_ledger::RecordedMeter;
-use meter_messages::{Meter, TakenBack};
+use meter_messages::{Meter, TakenBack, Topic};
 use web_http::Prepared;
 use web_http::reply::{self, Reply};
 
 use super::asked::Asked;
 use super::refusals::NoAnswer;
 use super::site::{Site, filled};
-use crate::access::comes_from_our_page;
 use crate::api;
 use crate::pages::{Lacking, Outcome, Reader, ReadingsPage};
 use crate::readings::form::{Fields, Sent};
 use crate::readings::sender;
-use crate::route::Route;
 
-/// The longest form, in bytes.
-const LONGEST_FORM: usize = 4096;
-/// How long it may take to arrive.
-const ARRIVES_WITHIN: Duration = Duration::from_secs(10);
 /// How long to look whether the recorder has entered a reading, and how often.
 const ENTERED_WITHIN: Duration = Duration::from_secs(3);
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 impl Site {
-    /// The answer to a form.
-    pub(super) async fn take(&self, mut asked: Asked<'_>, form: Incoming) -> Reply {
-        let Ok(Route::Readings(meter)) = Route::parse(asked.path, asked.query) else {
-            return reply::not_allowed();
-        };
-        let answer = self.sent(meter, &mut asked, form).await;
-        self.finished(answer, &asked)
-    }
-
-    async fn sent(&self, meter: Meter, asked: &mut Asked<'_>, form: Incoming) -> Result<Reply, NoAnswer> {
-        asked.visitor = self.access.visitor(asked.headers, asked.visit.address).await?;
-        let Some(by) = asked.visitor.may_enter() else {
-            // Who has not said who they are can do so.
-            let login = asked.visitor.name().is_none() && self.access.is_restricted();
-            return Err(if login { NoAnswer::LoginNeeded } else { NoAnswer::NoRight });
-        };
-        if !comes_from_our_page(asked.headers, &asked.visit.origin) {
-            return Err(NoAnswer::Foreign);
-        }
-        let by = by.to_string();
-        let sent = Sent::of(&body(asked, form).await?).ok_or(NoAnswer::Form(StatusCode::BAD_REQUEST))?;
+    /// What becomes of a form of `by`, who may enter readings.
+    pub(super) async fn reading_sent(
+        &self,
+        meter: Meter,
+        asked: &Asked<'_>,
+        body: &[u8],
+        by: &str,
+    ) -> Result<Reply, NoAnswer> {
+        let sent = Sent::of(body).ok_or(NoAnswer::Form(StatusCode::BAD_REQUEST))?;
         let (known, ..) = self.reach(meter).await?;
         match sent {
-            Sent::Reading(fields) => self.enter(known, asked, fields, &by).await,
-            Sent::TakeBack(at) => self.take_back(known, asked, TakenBack { at, by }).await,
+            Sent::Reading(fields) => self.enter(known, asked, fields, by).await,
+            Sent::TakeBack(at) => self.take_back(known, asked, TakenBack { at, by: by.to_owned() }).await,
         }
     }
 
@@ -101,7 +80,7 @@ impl Site {
         told: &str,
         is_done: impl Fn(&[CheckedReading]) -> bool,
     ) -> Result<Reply, NoAnswer> {
-        if let Err(error) = sender::send(&self.mqtt, &known.meter, payload).await {
+        if let Err(error) = sender::send(&self.mqtt, &Topic::Reading(known.meter.clone()), payload).await {
             tracing::warn!("what was entered for {} was not sent: {error:#}", known.meter);
             return self.again(&known, asked, typed, Outcome::NotSent).await;
         }
@@ -176,21 +155,5 @@ impl Site {
         let readings: Vec<_> =
             readings.iter().map(|checked| api::ReadingState::new(checked, names)).collect();
         Ok(reply::json(StatusCode::OK, &serde_json::json!({ "readings": readings })))
-    }
-}
-
-/// A form's body; a longer or a slower one than ours is none.
-async fn body(asked: &Asked<'_>, form: Incoming) -> Result<Bytes, NoAnswer> {
-    if !asked.text(header::CONTENT_TYPE).starts_with("application/x-www-form-urlencoded") {
-        return Err(NoAnswer::Form(StatusCode::UNSUPPORTED_MEDIA_TYPE));
-    }
-    let whole = tokio::time::timeout(ARRIVES_WITHIN, Limited::new(form, LONGEST_FORM).collect()).await;
-    match whole {
-        Ok(Ok(whole)) => Ok(whole.to_bytes()),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => {
-            Err(NoAnswer::Form(StatusCode::PAYLOAD_TOO_LARGE))
-        }
-        Ok(Err(_)) => Err(NoAnswer::Form(StatusCode::BAD_REQUEST)),
-        Err(_) => Err(NoAnswer::Form(StatusCode::REQUEST_TIMEOUT)),
     }
 }

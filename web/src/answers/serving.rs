@@ -111,6 +111,7 @@ impl Site {
             Route::Figures(meter) => self.state(meter, asked).await,
             Route::Readings(meter) => self.readings(meter, asked).await,
             Route::ReadingsData(meter) => self.readings_data(meter, asked).await,
+            Route::CorrectionsPage(meter) => self.corrections_page(meter, asked).await,
             Route::Corrections(meter) => self.corrections(meter, asked).await,
             Route::Trust(meter) => self.trust(meter).await,
             Route::Energy(request) => self.energy(request, asked).await,

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::{FOOT, HEIGHT, beside, escaped, hatch, round_above};
+use super::{FOOT, HEIGHT, beside, escaped, hatch, hatch_corrected, round_above};
 
 /// One bar.
 #[derive(Debug, Default)]
@@ -13,6 +13,8 @@ pub(crate) struct Bar {
     pub(crate) ghost: Option<f64>,
     /// Whether a good part of it was not watched.
     pub(crate) partly: bool,
+    /// Whether somebody has corrected a part of it.
+    pub(crate) corrected: bool,
     /// Whether it is not over.
     pub(crate) unfinished: bool,
     /// Whether it lies ahead: nothing is missing there.
@@ -31,25 +33,27 @@ pub(crate) fn svg(id: &str, bars: &[Bar], quantity: &dyn Fn(f64) -> String) -> S
     let highest = bars.iter().flat_map(|bar| [bar.quantity, bar.ghost]).flatten().fold(0.0, f64::max);
     // Up to 1 where there is nothing.
     let top = round_above(if highest > 0.0 { highest.max(0.01) } else { 0.0 });
-    let hatching = format!("{id}-unwatched");
     let mut svg = format!(
         "<svg class=\"bars\" width=\"100%\" height=\"{}\" aria-hidden=\"true\">{}",
         HEIGHT + FOOT,
-        hatch(&hatching)
+        hatch(&format!("{id}-unwatched"))
     );
+    if bars.iter().any(|bar| bar.corrected) {
+        svg.push_str(&hatch_corrected(&format!("{id}-corrected")));
+    }
     for part in [1.0, 0.5, 0.0] {
         let y = HEIGHT * (1.0 - part);
         push(&mut svg, format_args!("<line class=\"grid\" x1=\"0\" x2=\"100%\" y1=\"{y}\" y2=\"{y}\"/>"));
     }
     let slot = 100.0 / bars.len().max(1) as f64;
     for (index, bar) in bars.iter().enumerate() {
-        one(&mut svg, bar, (index as f64 * slot, slot), top, &hatching);
+        one(&mut svg, bar, (index as f64 * slot, slot), top, id);
     }
     svg.push_str("</svg>");
     beside(&svg, &quantity(top), &quantity(top / 2.0))
 }
 
-fn one(svg: &mut String, bar: &Bar, (left, slot): (f64, f64), top: f64, hatching: &str) {
+fn one(svg: &mut String, bar: &Bar, (left, slot): (f64, f64), top: f64, id: &str) {
     // By mouse and touch; by keyboard and screen reader the table below leads there.
     if let Some(href) = &bar.href {
         push(svg, format_args!("<a href=\"{}\" tabindex=\"-1\">", escaped(href)));
@@ -57,13 +61,7 @@ fn one(svg: &mut String, bar: &Bar, (left, slot): (f64, f64), top: f64, hatching
     push(svg, format_args!("<g class=\"slot\"><title>{}</title>", escaped(&bar.title)));
     rect(svg, "hit", (left, slot), (HEIGHT + FOOT, 0.0));
     if (bar.quantity.is_none() || bar.partly) && !bar.ahead {
-        let (x, width) = (round(left), round(slot));
-        push(
-            svg,
-            format_args!(
-                "<rect class=\"gap\" fill=\"url(#{hatching})\" x=\"{x}%\" width=\"{width}%\" height=\"{HEIGHT}\"/>"
-            ),
-        );
+        striped(svg, "gap", &format!("{id}-unwatched"), (left, slot));
     }
     if let Some(quantity) = bar.ghost {
         rect(svg, "ghost", (left + slot * 0.04, slot * 0.92), upright(quantity, top));
@@ -71,6 +69,9 @@ fn one(svg: &mut String, bar: &Bar, (left, slot): (f64, f64), top: f64, hatching
     if let Some(quantity) = bar.quantity {
         let class = if bar.unfinished { "bar unfinished" } else { "bar" };
         rect(svg, class, (left + slot * 0.14, slot * 0.72), upright(quantity, top));
+    }
+    if bar.corrected {
+        striped(svg, "recount", &format!("{id}-corrected"), (left, slot));
     }
     svg.push_str("</g>");
     if bar.href.is_some() {
@@ -98,6 +99,17 @@ fn one(svg: &mut String, bar: &Bar, (left, slot): (f64, f64), top: f64, hatching
 fn upright(quantity: f64, top: f64) -> (f64, f64) {
     let height = round(quantity / top * HEIGHT);
     (height, round(HEIGHT - height))
+}
+
+/// Stripes from top to bottom.
+fn striped(svg: &mut String, class: &str, pattern: &str, (left, slot): (f64, f64)) {
+    let (x, width) = (round(left), round(slot));
+    push(
+        svg,
+        format_args!(
+            "<rect class=\"{class}\" fill=\"url(#{pattern})\" x=\"{x}%\" width=\"{width}%\" height=\"{HEIGHT}\"/>"
+        ),
+    );
 }
 
 fn rect(svg: &mut String, class: &str, (x, width): (f64, f64), (height, y): (f64, f64)) {
@@ -131,7 +143,7 @@ mod tests {
                 there,
                 Bar::default(),
                 Bar { ahead: true, ..Bar::default() },
-                Bar { quantity: Some(10.0), ..Bar::default() },
+                Bar { quantity: Some(10.0), corrected: true, ..Bar::default() },
             ],
             &|quantity| format!("{quantity} kWh"),
         );
@@ -143,6 +155,7 @@ mod tests {
         );
         assert!(svg.contains("class=\"bar\" x=\"3.5%\" width=\"18%\" y=\"84\" height=\"84\""), "{svg}");
         assert_eq!(svg.matches("class=\"gap\"").count(), 1);
+        assert_eq!(svg.matches("fill=\"url(#days-corrected)\" x=\"75%\"").count(), 1);
         assert!(svg.contains("10 kWh"));
     }
 }

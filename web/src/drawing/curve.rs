@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::{FOOT, HEIGHT, beside, escaped, hatch, round_above};
+use super::{FOOT, HEIGHT, beside, escaped, hatch, hatch_corrected, round_above};
 
 /// What to draw: points a fixed time apart.
 pub(crate) struct Curve<'a> {
@@ -10,6 +10,8 @@ pub(crate) struct Curve<'a> {
     pub(crate) values: &'a [Option<f64>],
     /// The point before which there was nothing to watch.
     pub(crate) begun: usize,
+    /// Times that somebody has corrected, in points.
+    pub(crate) corrected: &'a [(f64, f64)],
     /// The day before.
     pub(crate) ghost: &'a [Option<f64>],
     /// Places (in points) and labels on the time axis; every other one only
@@ -36,6 +38,18 @@ impl Curve<'_> {
                 &mut svg,
                 format_args!(
                     "<rect class=\"gap\" fill=\"url(#unwatched)\" x=\"{x}%\" width=\"{width}%\" height=\"{HEIGHT}\"/>"
+                ),
+            );
+        }
+        if !self.corrected.is_empty() {
+            svg.push_str(&hatch_corrected("corrected"));
+        }
+        for (from, to) in self.corrected {
+            let (x, width) = (percent(*from, count), percent(to - from, count));
+            push(
+                &mut svg,
+                format_args!(
+                    "<rect class=\"recount\" fill=\"url(#corrected)\" x=\"{x}%\" width=\"{width}%\" height=\"{HEIGHT}\"/>"
                 ),
             );
         }
@@ -153,13 +167,16 @@ mod tests {
         let svg = Curve {
             values: &values,
             begun: 0,
+            corrected: &[(1.0, 2.5)],
             ghost: &[],
             ticks: vec![(2.5, "12:00".into(), true)],
             rate: &rate,
         }
         .svg();
         assert!(
-            svg.contains("x=\"40%\" width=\"40%\"") && svg.contains("x=\"50%\" y=\"184\">12:00<"),
+            svg.contains("url(#corrected)\" x=\"20%\" width=\"30%\"")
+                && svg.contains("x=\"40%\" width=\"40%\"")
+                && svg.contains("x=\"50%\" y=\"184\">12:00<"),
             "{svg}"
         );
     }

@@ -47,6 +47,14 @@ pub(crate) fn hatch(id: &str) -> String {
     )
 }
 
+/// Stripes the other way, for time that somebody has corrected.
+pub(crate) fn hatch_corrected(id: &str) -> String {
+    format!(
+        "<defs><pattern id=\"{id}\" width=\"6\" height=\"6\" patternUnits=\"userSpaceOnUse\" \
+         patternTransform=\"rotate(-45)\"><rect width=\"2\" height=\"6\" class=\"corrected\"/></pattern></defs>"
+    )
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -26,6 +26,8 @@ impl KioskPage {
             day_curve(figures, texts, zone)
                 .replace("\"unwatched\"", &format!("\"{name}\""))
                 .replace("#unwatched)", &format!("#{name})"))
+                .replace("\"corrected\" width", &format!("\"{name}-corrected\" width"))
+                .replace("#corrected)", &format!("#{name}-corrected)"))
         };
         let meters = views.into_iter().zip(figures.iter().enumerate().map(curve)).collect();
         Self { frame, meters }

@@ -2,6 +2,7 @@
 
 mod bill;
 mod chart;
+mod corrections;
 mod downloads;
 mod frame;
 mod house;
@@ -20,6 +21,7 @@ use meter_messages::Unit;
 
 use crate::texts::Texts;
 pub(crate) use bill::{Beside, BillPage, Billed, BilledBeside};
+pub(crate) use corrections::{CorrectionNotice, CorrectionsPage};
 pub(crate) use frame::{Address, Frame};
 pub(crate) use house::{HousePage, base as site_path, here as house_path};
 pub(crate) use kiosk::KioskPage;

@@ -18,6 +18,8 @@ pub(crate) struct ReadingRow {
     by: Option<String>,
     entered: (String, String),
     since: Option<ComparisonView>,
+    /// Whether only its publisher can take it back.
+    of_publisher: bool,
 }
 
 /// What a reading says of the pulses, in words.
@@ -38,13 +40,14 @@ impl ReadingRow {
             shown: texts.number(reading.shown, decimals(reading.shown)),
             by: names.then(|| reading.by.clone()),
             entered: moment(checked.entered.entered),
-            since: checked.since.as_ref().map(|since| ComparisonView::new(since, texts)),
+            since: checked.since.as_ref().map(|since| ComparisonView::new(since, reading.replaced, texts)),
+            of_publisher: checked.entered.of_publisher,
         }
     }
 }
 
 impl ComparisonView {
-    fn new(since: &Comparison, texts: &Texts) -> Self {
+    fn new(since: &Comparison, replaced: bool, texts: &Texts) -> Self {
         let signed = |value: f64, decimals| {
             let text = texts.number(value, decimals);
             if value > 0.0 { format!("+{text}") } else { text }
@@ -55,6 +58,7 @@ impl ComparisonView {
             by_meter: match since.backwards {
                 None => by_meter,
                 Some(Backwards::RolledOver) => format!("{by_meter} ({})", texts.rolled_over),
+                Some(Backwards::Replaced) if replaced => texts.another_meter.to_owned(),
                 Some(Backwards::Replaced) => texts.meter_replaced.to_owned(),
             },
             by_pulses: exact(since.by_pulses, texts),

@@ -45,7 +45,7 @@ impl Renderer {
     /// The picture, and how often a correction of its meter was said or undone.
     fn draw(&self, key: &PictureKey) -> Result<(Vec<u8>, u64), PictureError> {
         let now = minute_in_progress();
-        let Shown { meter, total, rates } = self.shown(key, now)?.ok_or(PictureError::NotFound)?;
+        let Shown { meter, total, rates, corrected } = self.shown(key, now)?.ok_or(PictureError::NotFound)?;
         let meter = self.ledger.meters().as_set(meter);
         let database = MeterDatabase::open(&self.rrd_dir, &key.meter)?.ok_or(PictureError::NotFound)?;
         let texts = key.language.texts();
@@ -73,6 +73,7 @@ impl Renderer {
             rate: texts.measure(unit).rate,
             constant: meter.constant,
             rates: rates.as_deref(),
+            corrected: &corrected,
             total,
             now,
             range: key.period.as_ref().map(|period| (period.span.start, period.span.end)),
@@ -100,7 +101,8 @@ impl Renderer {
                 None => rates_between_pulses(ledger, &meter, span.start..span.end.min(until), &sum)?,
                 Some(_) => None,
             };
-            Ok(Some(Shown { total: sum.quantity(), rates, meter }))
+            let corrected = meter.corrected_spans(&span).map(|span| (span.start, span.end)).collect();
+            Ok(Some(Shown { total: sum.quantity(), rates, corrected, meter }))
         })
     }
 }
@@ -110,6 +112,7 @@ struct Shown {
     meter: RecordedMeter,
     total: Option<f64>,
     rates: Option<Vec<(Minute, f64)>>,
+    corrected: Vec<(Minute, Minute)>,
 }
 
 /// The power of a span minute by minute, if it has minutes with few pulses, and a pulse more or less in a minute can be

@@ -37,6 +37,8 @@ pub(crate) struct Fields {
     pub(crate) time: String,
     /// What the meter shows, with comma or point.
     pub(crate) shown: String,
+    /// Whether it is another meter from there on.
+    pub(crate) replaced: bool,
 }
 
 /// What is wrong with a field.
@@ -53,7 +55,7 @@ pub(crate) enum FieldError {
 impl Fields {
     /// Before anything was typed in.
     pub(crate) fn at(now: DateTime) -> Self {
-        Self { time: now.strftime("%Y-%m-%dT%H:%M").to_string(), shown: String::new() }
+        Self { time: now.strftime("%Y-%m-%dT%H:%M").to_string(), ..Self::default() }
     }
 
     /// Those of a form's body; what is not there is empty.
@@ -63,6 +65,7 @@ impl Fields {
             match name.as_ref() {
                 "time" => fields.time = value.into_owned(),
                 "shown" => fields.shown = value.into_owned(),
+                "replaced" => fields.replaced = true,
                 _ => {}
             }
         }
@@ -85,19 +88,9 @@ impl Fields {
         if at.as_second() > now.as_second() + AHEAD_S {
             return Err(FieldError::Future);
         }
-        let shown = number(&self.shown).ok_or(FieldError::Number)?;
-        Ok(MeterReading { at, shown, unit, by: by.to_owned() })
+        let shown = MeterReading::number(&self.shown).ok_or(FieldError::Number)?;
+        Ok(MeterReading { at, shown, unit, by: by.to_owned(), replaced: self.replaced })
     }
-}
-
-/// Digits with at most one comma or point. Thousands are not parted: nobody could tell `12.345`
-/// from `12,345`.
-fn number(text: &str) -> Option<f64> {
-    let text = text.trim().replace(',', ".");
-    let is_number = text.starts_with(|first: char| first.is_ascii_digit())
-        && text.chars().all(|digit| digit.is_ascii_digit() || digit == '.');
-    let number: f64 = text.parse().ok().filter(|_| is_number)?;
-    (number <= MeterReading::MOST).then_some(number)
 }
 
 #[cfg(test)]

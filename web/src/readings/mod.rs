@@ -1,4 +1,5 @@
-//! Readings of the meter that people type in: their form, and their way to the recorder.
+//! What people type in (readings of the meter, corrections): the forms, and the way to the recorder.
 
+pub(crate) mod correcting;
 pub(crate) mod form;
 pub(crate) mod sender;

@@ -1,34 +1,34 @@
-//! Hands a reading, or that one is taken back, to the broker, which owes it to the recorder from then on.
+//! Hands what somebody has typed in (a reading, a correction, or that one is taken back) to the broker, which owes it to the recorder from then on.
 
 use std::time::Duration;
 
 use anyhow::Context;
 use daemon_runtime::{Connection, MqttSession, MqttSettings, random_id};
-use meter_messages::{Meter, Topic};
+use meter_messages::Topic;
 use rumqttc::{Packet, QoS};
 use tokio::time::timeout;
 
 /// How long the broker may take to acknowledge it.
 const WITHIN: Duration = Duration::from_secs(10);
 
-/// Returns once the broker has taken the reading: QoS 1, over a connection of its own, because
-/// readings are rare and what becomes of one must not depend on what else is said.
-pub(crate) async fn send(mqtt: &MqttSettings, meter: &Meter, payload: Vec<u8>) -> anyhow::Result<()> {
+/// Returns once the broker has taken the message: QoS 1, over a connection of its own, because
+/// these are rare and what becomes of one must not depend on what else is said.
+pub(crate) async fn send(mqtt: &MqttSettings, topic: &Topic, payload: Vec<u8>) -> anyhow::Result<()> {
     // Not the name of the client that listens: it would be thrown off.
     let usual = mqtt.client_id.as_deref().unwrap_or("powerpi-web");
     let client_id = format!("{usual}-reading-{}", random_id());
     let session = MqttSession { client_id, ..MqttSession::new(mqtt, "") };
-    let mut connection = session.connect().await.context("sending a reading")?;
-    let sent = timeout(WITHIN, hand_over(&mut connection, meter, payload)).await;
+    let mut connection = session.connect().await.context("sending what was typed in")?;
+    let sent = timeout(WITHIN, hand_over(&mut connection, topic, payload)).await;
     sent.context("it does not answer in time")
         .flatten()
-        .with_context(|| format!("sending a reading to {mqtt}"))?;
+        .with_context(|| format!("sending what was typed in to {mqtt}"))?;
     connection.close(None).await;
     Ok(())
 }
 
-async fn hand_over(connection: &mut Connection, meter: &Meter, payload: Vec<u8>) -> anyhow::Result<()> {
-    let topic = Topic::Reading(meter.clone()).to_string();
+async fn hand_over(connection: &mut Connection, topic: &Topic, payload: Vec<u8>) -> anyhow::Result<()> {
+    let topic = topic.to_string();
     connection.client.publish(topic, QoS::AtLeastOnce, false, payload).await?;
     while !matches!(connection.next().await?, Packet::PubAck(_)) {}
     Ok(())

@@ -42,6 +42,8 @@ pub(crate) enum Route {
     Bill(BillRequest),
     /// `/m/<site>/<meter>/readings`: what people read off the meter, and the form for it.
     Readings(Meter),
+    /// `/m/<site>/<meter>/corrections`: what people say of times that were counted wrongly, and the form for it.
+    CorrectionsPage(Meter),
     /// `/api/v1/meters/<site>/<meter>/readings`: the same for programs.
     ReadingsData(Meter),
     /// `/api/v1/meters/<site>/<meter>/corrections`: what people say of times that were counted wrongly.
@@ -76,6 +78,7 @@ impl Route {
             | Self::Readings(meter)
             | Self::ReadingsData(meter)
             | Self::Corrections(meter)
+            | Self::CorrectionsPage(meter)
             | Self::Figures(meter)
             | Self::Trust(meter)
             | Self::Live(meter) => Some(meter),

@@ -38,6 +38,7 @@ impl Route {
             ["go"] => PeriodRequest::picked(meter, query).map(Self::Go),
             ["bill"] => BillRequest::parse(meter, query).map(Self::Bill),
             ["readings"] => Ok(Self::Readings(meter)),
+            ["corrections"] => Ok(Self::CorrectionsPage(meter)),
             ["all"] => Ok(Self::Period(PeriodRequest::all(meter))),
             [last] => match PeriodKind::of_name(last) {
                 Some(kind) => Ok(Self::Go(PeriodRequest::current(meter, kind))),

@@ -41,6 +41,7 @@ pub(super) static TEXTS: Texts = Texts {
         month: "{M} {y}",
     },
     graph: Words {
+        corrected: "corrected",
         peak: "Peak",
         latest: "latest",
         mean: "mean",
@@ -75,6 +76,7 @@ pub(super) static TEXTS: Texts = Texts {
         quiet_rate: "Night flow",
         mean_of_hours: "Mean flow in l/h by month and time of day",
     },
+    correcting: &super::corrections::ENGLISH,
     house: HouseWords {
         title: "Balance",
         earned: "Earned",
@@ -152,8 +154,12 @@ pub(super) static TEXTS: Texts = Texts {
     not_watched: "Not watched",
     rolled_over: "the register began again at 0",
     meter_replaced: "less than before: another meter, or misread",
+    corrected: "corrected",
     corrections: "Corrected",
     corrections_mean: "These times were counted wrongly. The figures show what is right; what was counted is still in the ledger.",
+    another_meter: "the meter was replaced",
+    was_replaced: "The meter was replaced",
+    of_publisher: "set by pi-publisher set-reading; --undo takes it back",
     implausible: "Minutes that cannot be right",
     implausible_means: "is the most that this meter can have (max_power_w or max_flow_l_h in powerpi-web.toml). More was counted here: the contact may have bounced, or the meter constant may be wrong.",
     implausible_then: "To leave a time out, whoever looks after the server runs:",

@@ -42,6 +42,7 @@ pub(super) static TEXTS: Texts = Texts {
         month: "{M} {y}",
     },
     graph: Words {
+        corrected: "korrigiert",
         peak: "Spitze",
         latest: "zuletzt",
         mean: "Ø",
@@ -76,6 +77,7 @@ pub(super) static TEXTS: Texts = Texts {
         quiet_rate: "Nachtdurchfluss",
         mean_of_hours: "Mittlerer Durchfluss in l/h nach Monat und Tageszeit",
     },
+    correcting: &super::corrections::GERMAN,
     house: HouseWords {
         title: "Bilanz",
         earned: "Vergütung",
@@ -153,8 +155,12 @@ pub(super) static TEXTS: Texts = Texts {
     not_watched: "Nicht beobachtet",
     rolled_over: "das Zählwerk begann wieder bei 0",
     meter_replaced: "weniger als zuvor: anderer Zähler oder verlesen",
+    corrected: "korrigiert",
     corrections: "Korrigiert",
     corrections_mean: "In diesen Zeiten wurde falsch gezählt. Die Zahlen hier sind berichtigt; was gezählt wurde, steht weiterhin im Zählbuch.",
+    another_meter: "der Zähler wurde ausgetauscht",
+    was_replaced: "Der Zähler wurde ausgetauscht",
+    of_publisher: "mit pi-publisher set-reading gesetzt; --undo nimmt es zurück",
     implausible: "Minuten, die nicht stimmen können",
     implausible_means: "ist das Höchste, was an diesem Zähler möglich ist (max_power_w oder max_flow_l_h in powerpi-web.toml). Hier wurde mehr gezählt: Vielleicht hat der Kontakt geprellt, oder die Zählerkonstante ist falsch.",
     implausible_then: "Um eine Zeit auszunehmen, führt aus, wer den Server betreut:",

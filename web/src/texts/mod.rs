@@ -2,6 +2,7 @@
 //! numbers and dates. A further language is one more file here and a line in
 //! `language.rs`.
 
+mod corrections;
 mod english;
 mod german;
 mod house;
@@ -15,6 +16,7 @@ use meter_ledger::GapReason;
 use meter_messages::{Measures, PeriodKind, Unit};
 use meter_rrd::Words;
 
+pub(crate) use corrections::CorrectionWords;
 pub(crate) use house::HouseWords;
 pub(crate) use language::Language;
 pub(crate) use measure::Measure;
@@ -43,6 +45,8 @@ pub(crate) struct Texts {
     volume: Measure,
     /// Words of all meters together.
     pub(crate) house: HouseWords,
+    /// The page of corrections.
+    pub(crate) correcting: &'static CorrectionWords,
     /// Names of the spans of pictures, from hour to year.
     spans: [&'static str; 5],
     /// All meters, as a heading and a link.
@@ -119,10 +123,18 @@ pub(crate) struct Texts {
     pub(crate) rolled_over: &'static str,
     /// Where a meter shows less than before, and nothing explains it.
     pub(crate) meter_replaced: &'static str,
+    /// Legend of the time that somebody has corrected.
+    pub(crate) corrected: &'static str,
     /// Heading of the list of corrections.
     pub(crate) corrections: &'static str,
     /// What they are.
     pub(crate) corrections_mean: &'static str,
+    /// Where somebody has said that it is another meter.
+    pub(crate) another_meter: &'static str,
+    /// Label: it is another meter since the reading before.
+    pub(crate) was_replaced: &'static str,
+    /// Where the meter's publisher says a reading: how it is taken back.
+    pub(crate) of_publisher: &'static str,
     /// Heading of minutes that cannot be.
     pub(crate) implausible: &'static str,
     /// Why, after what the meter can have.

@@ -65,6 +65,7 @@ pub(crate) fn info(name: &str) -> Info {
         oldest_seq: 1,
         history: Vec::new(),
         relation: Default::default(),
+        readings: None,
         unclear: None,
     }
 }

@@ -19,7 +19,12 @@ pub(crate) fn day_curve(figures: &Figures, texts: &Texts, zone: &TimeZone) -> St
     });
     let unit = figures.meter.medium.unit().of_rate();
     let rate = |rate: f64| format!("{}\u{a0}{unit}", texts.number(rate, 0));
+    let span = Minute::nearest(start)..figures.until;
+    let point = |at: Minute| (at.epoch_minutes() - start) as f64 / CURVE_STEP as f64;
+    let corrected: Vec<_> =
+        figures.meter.corrected_spans(&span).map(|span| (point(span.start), point(span.end))).collect();
     Curve {
+        corrected: &corrected,
         values: &figures.curve,
         begun: figures.curve_begins(),
         ghost: &figures.curve_before,

@@ -22,6 +22,7 @@ pub(super) fn days(frame: &Frame, figures: &Figures, path: &str, zone: &TimeZone
         let ago = figures.days.len() - 1 - index;
         drawn.push(Bar {
             quantity,
+            corrected: figures.meter.corrected_minutes(&day.span) > 0,
             unfinished: day.span.end > figures.until,
             // Before its first day a meter missed nothing.
             ahead: index < begun || day.span.end > figures.until,

@@ -3,7 +3,9 @@
 use jiff::tz::TimeZone;
 use meter_figures::Implausible;
 use meter_ledger::RecordedMeter;
+use meter_messages::Minute;
 
+use crate::pages::Frame;
 use crate::texts::Texts;
 
 /// What is wrong.
@@ -22,6 +24,8 @@ pub(super) struct Time {
     pub(super) highest: String,
     /// The command that says that they were not watched.
     pub(super) command: String,
+    /// The form for it, filled in, for those who may send it.
+    pub(super) form: Option<String>,
 }
 
 impl ImplausibleView {
@@ -30,9 +34,13 @@ impl ImplausibleView {
         meter: &RecordedMeter,
         found: &[Implausible],
         most: f64,
-        texts: &Texts,
+        (frame, may_correct): (&Frame, bool),
         zone: &TimeZone,
     ) -> Option<Self> {
+        let texts = frame.texts;
+        let form = |from: Minute, to: Minute| {
+            frame.link(&format!("/m/{}/corrections?from={from}&to={to}", meter.meter))
+        };
         let rate = |rate: f64| format!("{}\u{a0}{}", texts.number(rate, 0), meter.medium.unit().of_rate());
         let time = |it: &Implausible| {
             let (from, to) = (it.span.start, it.span.end);
@@ -44,6 +52,7 @@ impl ImplausibleView {
                     "sudo powerpi ledger void {} {from} {to} --reason \"{}\"",
                     meter.meter, texts.bounces
                 ),
+                form: may_correct.then(|| form(from, to)),
             }
         };
         (!found.is_empty()).then(|| Self { most: rate(most), times: found.iter().rev().map(time).collect() })

@@ -1,10 +1,11 @@
 //! What people say of times that were counted wrongly.
 
 use jiff::tz::TimeZone;
-use meter_ledger::{Correction, CorrectionKind};
+use meter_ledger::Correction;
 use meter_messages::Minute;
 
 use crate::ledger::history::History;
+use crate::pages::corrections::what;
 use crate::texts::Texts;
 
 /// A correction in words.
@@ -27,13 +28,7 @@ impl CorrectionView {
         let view = |said: &Correction| Self {
             from: moment(said.span.start),
             length: Texts::length((said.span.end.start() - said.span.start.start()).unsigned_abs()),
-            what: match said.kind {
-                CorrectionKind::Void => texts.unwatched.to_owned(),
-                CorrectionKind::Replace { pulses } => {
-                    format!("{}\u{a0}{}", texts.number(pulses as f64, 0), texts.pulses)
-                }
-                CorrectionKind::Scale(factor) => format!("× {factor}"),
-            },
+            what: what(said.kind, texts),
             reason: said.reason.clone(),
         };
         history.corrections.iter().map(view).collect()

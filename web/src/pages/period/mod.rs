@@ -112,6 +112,8 @@ pub(crate) struct PeriodPage {
     wide: (u32, u32),
     narrow: (u32, u32),
     chart: Chart,
+    /// The form by which its time is corrected, for those who may send it.
+    pub(crate) correct: Option<String>,
 }
 
 impl PeriodPage {
@@ -132,6 +134,7 @@ impl PeriodPage {
         // A picker refuses to be sent with a day that it does not offer.
         let shown = history.span.start.min(history.until).max(history.first);
         Self {
+            correct: None,
             view: PeriodView::new(&frame, history, compared, site),
             links: links(&frame, history, compared, zone),
             downloads: downloads::downloads(&frame, history, zone),
