@@ -31,6 +31,7 @@
 
 mod clients;
 mod figures;
+mod handing_on;
 mod keeping;
 mod load;
 mod overview;
@@ -46,7 +47,7 @@ mod upkeep;
 mod waiting;
 mod wills;
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -146,6 +147,8 @@ pub(crate) struct Exchange {
     /// Sessions that may have something to send.
     sendable: Vec<SessionId>,
     recipients: Vec<Recipient>,
+    /// Sessions that may not bring to their clients what they have got from shares.
+    leaving: BTreeSet<SessionId>,
     /// What may still be done in this round.
     work: Work,
     /// How many matches there may still be in this round, beyond what is usual.
@@ -216,6 +219,7 @@ impl Exchange {
             room_made: false,
             sendable: Vec::new(),
             recipients: Vec::new(),
+            leaving: BTreeSet::new(),
             work: Work::of_a_round(),
             matches_left: MATCHES_OF_A_ROUND,
             unfinished: VecDeque::new(),
@@ -302,6 +306,7 @@ impl Exchange {
     fn settle(&mut self) -> Result<(), RouterFailure> {
         self.route()?;
         self.go_on_subscribing();
+        self.hand_on();
         self.send_owed();
         // What was sent has made room.
         self.retry_held()?;

@@ -1,8 +1,8 @@
-//! What the health endpoint tells of the broker.
+//! What the health endpoint tells of the broker: how it does, and its figures for Prometheus.
 
 use std::time::Duration;
 
-use daemon_runtime::Health;
+use daemon_runtime::{Health, MetricUnit, Metrics};
 use serde_json::json;
 
 use crate::exchange::{Overview, StoreState};
@@ -49,4 +49,37 @@ pub(crate) fn health(overview: &Overview) -> Health {
             },
         }),
     }
+}
+
+/// The broker's figures.
+pub(crate) fn metrics(overview: &Overview) -> Metrics {
+    let mut metrics = Metrics::of_process("powerpi-broker");
+    let well = f64::from(u8::from(health(overview).well));
+    metrics.gauge("powerpi_broker_well", "1 if messages are taken and passed on, 0 if not", None, well);
+    for (name, help, value) in [
+        ("powerpi_broker_clients", "Clients that are connected", overview.clients),
+        ("powerpi_broker_sessions", "Sessions, of clients that are connected or absent", overview.sessions),
+        ("powerpi_broker_subscriptions", "Subscriptions of all sessions", overview.subscriptions),
+        ("powerpi_broker_shared_subscriptions", "Different shared subscriptions", overview.shares),
+        ("powerpi_broker_owed_messages", "Messages owed to sessions, sent or not", overview.owed),
+        ("powerpi_broker_retained_messages", "Retained messages", overview.retained),
+    ] {
+        metrics.gauge(name, help, None, value as f64);
+    }
+    let bytes = || Some(MetricUnit::Bytes);
+    let help = "Topics and payloads that are owed and not sent";
+    metrics.gauge("powerpi_broker_owed", help, bytes(), overview.owed_bytes as f64);
+    if let Some(store) = overview.store_bytes {
+        metrics.gauge("powerpi_broker_store", "What is in the store's file", bytes(), store.used as f64);
+        metrics.gauge("powerpi_broker_store_free", "Room left for it", bytes(), store.free as f64);
+    }
+    for (name, help, value) in [
+        ("powerpi_broker_received_messages", "Messages taken from clients", overview.received),
+        ("powerpi_broker_sent_messages", "Messages sent to clients", overview.sent),
+        ("powerpi_broker_dropped_messages", "Messages dropped for want of room", overview.dropped),
+        ("powerpi_broker_handed_on_messages", "Messages of a share that went on", overview.handed_on),
+    ] {
+        metrics.counter(name, help, None, value as f64);
+    }
+    metrics
 }

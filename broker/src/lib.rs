@@ -188,7 +188,10 @@ impl Broker {
             tasks.spawn(shutdown.clone().run_until_cancelled_owned(reloading));
         }
         if let Some(endpoint) = self.health {
-            tasks.spawn(endpoint.serve(move || health::health(&overview.borrow()), shutdown.clone()));
+            let (of_health, of_metrics) = (overview.clone(), overview);
+            let health = move || health::health(&of_health.borrow());
+            let metrics = move || health::metrics(&of_metrics.borrow());
+            tasks.spawn(endpoint.serve(health, metrics, shutdown.clone()));
         }
         tasks.spawn(send_ticks(exchange.clone(), shutdown.clone()));
         let (current, last) = (self.current, AtomicU64::new(0));

@@ -92,8 +92,6 @@ pub(crate) enum NotSubscribed {
     TooLong,
     #[error("the user may not read everything that the filter matches")]
     NotPermitted,
-    #[error("shared subscriptions are not available")]
-    Shared,
     #[error("the session has too many subscriptions")]
     TooMany,
     #[error("its owner has as many filters as it may, or no memory left for more")]

@@ -1,7 +1,7 @@
 //! The queues of messages that are owed to sessions. Pure; what is owed to a lasting session lies
 //! in the `store` as well, before its publisher gets a PUBACK.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 
 use rumqttc::mqttbytes::QoS;
@@ -9,6 +9,7 @@ use rumqttc::mqttbytes::QoS;
 use crate::account::owed_cost;
 use crate::identifiers::Identifiers;
 use crate::message::Message;
+use crate::topics::SharePath;
 
 /// The number under which the store holds a message, once for all sessions that it is owed to.
 /// Each of them holds one reference; whoever lets go of the last one has it removed.
@@ -33,6 +34,8 @@ pub(crate) struct Owed {
     pub(crate) retain: bool,
     /// Of the session's subscriptions that have brought it.
     pub(crate) identifiers: Identifiers,
+    /// The share in whose name the session got it. It goes to another member if this one goes.
+    pub(crate) share: Option<SharePath>,
 }
 
 impl Owed {
@@ -63,6 +66,8 @@ pub(crate) struct OwedQueue {
     messages: VecDeque<(u64, Option<Owed>)>,
     /// What is there of each publisher. Those without a user count as one: there is no end of them.
     by_publisher: HashMap<Option<Arc<str>>, Part>,
+    /// Positions of what is there in the name of each share.
+    by_share: HashMap<SharePath, BTreeSet<u64>>,
     bytes: usize,
     count: usize,
 }
@@ -76,14 +81,22 @@ struct Part {
 
 impl OwedQueue {
     pub(crate) fn push(&mut self, position: u64, owed: Owed) {
+        self.note_share(position, &owed);
         self.part_with(&owed).positions.push_back(position);
         self.messages.push_back((position, Some(owed)));
     }
 
     /// Puts a message before all others, which became owed after it.
     pub(crate) fn push_front(&mut self, position: u64, owed: Owed) {
+        self.note_share(position, &owed);
         self.part_with(&owed).positions.push_front(position);
         self.messages.push_front((position, Some(owed)));
+    }
+
+    fn note_share(&mut self, position: u64, owed: &Owed) {
+        if let Some(share) = &owed.share {
+            self.by_share.entry(Arc::clone(share)).or_default().insert(position);
+        }
     }
 
     /// The part of a message's publisher, with the message counted.
@@ -104,26 +117,57 @@ impl OwedQueue {
     pub(crate) fn pop(&mut self) -> Option<(u64, Owed)> {
         let (position, owed) = self.messages.front_mut()?;
         let (position, owed) = (*position, owed.take()?);
-        self.forget(&owed);
+        self.forget(position, &owed);
         Some((position, owed))
+    }
+
+    /// Shares in whose names something is there.
+    pub(crate) fn shares(&self) -> impl Iterator<Item = &SharePath> {
+        self.by_share.keys()
+    }
+
+    /// What is there in the name of a share, oldest first.
+    pub(crate) fn of_share(&self, share: &str) -> impl Iterator<Item = (u64, &Owed)> {
+        let positions = self.by_share.get(share).into_iter().flatten();
+        positions
+            .filter_map(|position| Some((*position, self.messages[self.index_of(*position)?].1.as_ref()?)))
+    }
+
+    /// Takes the message at a position.
+    pub(crate) fn take(&mut self, position: u64) -> Option<Owed> {
+        let index = self.index_of(position)?;
+        let owed = self.messages[index].1.take()?;
+        self.forget(position, &owed);
+        Some(owed)
+    }
+
+    fn index_of(&self, position: u64) -> Option<usize> {
+        self.messages.binary_search_by_key(&position, |(position, _)| *position).ok()
     }
 
     /// Takes the oldest message of the publisher who has most.
     pub(crate) fn pop_of_who_has_most(&mut self) -> Option<(u64, Owed)> {
         let most = self.by_publisher.values().max_by_key(|part| part.cost)?;
         let position = *most.positions.front()?;
-        let index = self.messages.binary_search_by_key(&position, |(position, _)| *position).ok()?;
-        let owed = self.messages[index].1.take()?;
-        self.forget(&owed);
-        Some((position, owed))
+        self.take(position).map(|owed| (position, owed))
     }
 
-    /// A message was taken out, which was its publisher's oldest.
-    fn forget(&mut self, owed: &Owed) {
+    /// A message was taken out: its publisher's oldest, mostly.
+    fn forget(&mut self, position: u64, owed: &Owed) {
         self.bytes -= owed.message.size();
         self.count -= 1;
+        if let Some(share) = &owed.share
+            && let Some(positions) = self.by_share.get_mut(share)
+        {
+            positions.remove(&position);
+            if positions.is_empty() {
+                self.by_share.remove(share);
+            }
+        }
         if let Some(part) = self.by_publisher.get_mut(&owed.publisher) {
-            part.positions.pop_front();
+            if let Ok(index) = part.positions.binary_search(&position) {
+                part.positions.remove(index);
+            }
             part.cost -= owed.cost();
             if part.positions.is_empty() {
                 self.by_publisher.remove(&owed.publisher);
@@ -171,7 +215,8 @@ mod tests {
         let message = Arc::new(Message::plain("a", payload.to_owned()));
         let publisher = (!publisher.is_empty()).then(|| publisher.into());
         let identifiers = Identifiers::default();
-        Owed { message, publisher, stored: None, qos: QoS::AtLeastOnce, retain: false, identifiers }
+        let qos = QoS::AtLeastOnce;
+        Owed { message, publisher, stored: None, qos, retain: false, identifiers, share: None }
     }
 
     fn positions(queue: &mut OwedQueue) -> Vec<u64> {
@@ -222,5 +267,27 @@ mod tests {
         queue.push(6, owed("", "longer"));
         assert_eq!(queue.pop_of_who_has_most().map(|(position, _)| position), Some(2));
         assert_eq!(positions(&mut queue), [3, 4, 5, 6]);
+    }
+
+    /// Whatever was taken from among the others.
+    #[test]
+    fn what_is_of_a_share_is_found_in_its_order() {
+        let mut queue = OwedQueue::default();
+        for position in 1..=1_000 {
+            let share = (position % 3 == 0).then(|| if position % 2 == 0 { "even" } else { "odd" }.into());
+            queue.push(position, Owed { share, ..owed(if position < 500 { "one" } else { "other" }, "x") });
+        }
+        let first = |queue: &OwedQueue| queue.of_share("even").next().map(|(position, _)| position);
+        for expected in [6, 12, 18] {
+            assert_eq!(first(&queue), Some(expected));
+            queue.take(expected);
+        }
+        assert_eq!(queue.pop_of_who_has_most().map(|(position, _)| position), Some(500));
+        assert_eq!((0..30).filter_map(|_| queue.pop()).count(), 30);
+        assert_eq!(first(&queue), Some(36));
+        assert!(queue.take(35).is_some() && queue.take(18).is_none());
+        let rest = positions(&mut queue);
+        assert_eq!((rest.len(), rest.is_sorted()), (1_000 - 3 - 1 - 30 - 1, true));
+        assert!(queue.by_publisher.is_empty() && queue.by_share.is_empty());
     }
 }

@@ -5,6 +5,7 @@
 //! id. So ids need not be stored: after a restart, each message goes out under the id that the
 //! client may know it by.
 
+mod sharing;
 mod steps;
 mod stored;
 mod subscription;

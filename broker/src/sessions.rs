@@ -1,20 +1,22 @@
 //! All sessions, and who has subscribed to which filter. Pure, like [`Session`].
 
+mod choosing;
+mod recipient;
+mod shared;
+mod subscribers;
+
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Instant;
 
-use rumqttc::mqttbytes::QoS;
-
 use crate::account::{Account, Kind, Owner, filter_cost};
-use crate::identifiers::Identifiers;
 use crate::owed::MessageNumber;
-use crate::router::{FilterId, Match};
-use crate::session::{ConnectionId, Expiry, Session, Subscription, SubscriptionOptions};
-
-/// A session's number. Never used twice, except that a restart forgets those of clean sessions.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) struct SessionId(pub(crate) u64);
+use crate::router::FilterId;
+use crate::session::{ConnectionId, Expiry, Session, Subscription};
+pub(crate) use crate::sessions::recipient::{Recipient, SessionId};
+use crate::sessions::shared::SharedFilters;
+use crate::sessions::subscribers::Subscribers;
+use crate::topics::{is_share, unshared};
 
 /// A session that a client has just connected to.
 #[derive(Debug, PartialEq, Eq)]
@@ -22,18 +24,6 @@ pub(crate) struct Opened {
     pub(crate) session: SessionId,
     /// Whether it existed before: the CONNACK's "session present".
     pub(crate) present: bool,
-}
-
-/// Who is to receive a message, and how.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Recipient {
-    pub(crate) session: SessionId,
-    /// The highest QoS of the session's matching subscriptions.
-    pub(crate) qos: QoS,
-    /// Whether one of them asks which messages were published to be retained.
-    pub(crate) retain_as_published: bool,
-    /// Of all of them.
-    pub(crate) identifiers: Identifiers,
 }
 
 /// A filter that nobody subscribes to any more.
@@ -49,41 +39,13 @@ pub(crate) struct Ended {
     pub(crate) owed: Vec<Arc<MessageNumber>>,
 }
 
-/// Who subscribes to a filter.
-#[derive(Debug, Default)]
-struct Subscribers {
-    sessions: Vec<(SessionId, SubscriptionOptions)>,
-    /// How many of them each owner has.
-    owners: Vec<(Owner, usize)>,
-}
-
-impl Subscribers {
-    /// Notes one session more of an owner; whether it is the owner's first.
-    fn add(&mut self, owner: &Owner) -> bool {
-        match self.owners.iter_mut().find(|(other, _)| other == owner) {
-            Some((_, count)) => *count += 1,
-            None => self.owners.push((owner.clone(), 1)),
-        }
-        self.owners.iter().any(|(other, count)| other == owner && *count == 1)
-    }
-
-    /// Notes one session less of an owner; whether it was the owner's last.
-    fn remove(&mut self, owner: &Owner) -> bool {
-        if let Some((_, count)) = self.owners.iter_mut().find(|(other, _)| other == owner) {
-            *count -= 1;
-        }
-        let before = self.owners.len();
-        self.owners.retain(|(_, count)| *count > 0);
-        self.owners.len() < before
-    }
-}
-
 /// The sessions of all clients, connected or absent. Their filters are charged to their owners.
 #[derive(Debug, Default)]
 pub(crate) struct Sessions {
     sessions: HashMap<SessionId, Session>,
     by_client: HashMap<Arc<str>, SessionId>,
     subscribers: HashMap<FilterId, Subscribers>,
+    shared: SharedFilters,
     /// Subscriptions that bring nothing for now, because their users may not have them any more.
     resting: HashSet<(SessionId, FilterId)>,
     last: u64,
@@ -149,9 +111,7 @@ impl Sessions {
         account.credit(&owner, Kind::Sessions, usize::from(!clean));
         let orphaned = std::mem::take(&mut session.subscriptions)
             .into_iter()
-            .filter_map(|(path, subscription)| {
-                self.withdraw(account, subscription.filter, id, &owner).then_some(path)
-            })
+            .filter_map(|(path, subscription)| self.withdraw(account, subscription.filter, &path, id, &owner))
             .collect();
         Some(Ended { orphaned, clean, owed: session.into_stored().collect() })
     }
@@ -169,22 +129,27 @@ impl Sessions {
         };
         session.subscriptions.insert(path.to_owned(), subscription);
         self.resting.remove(&(id, subscription.filter));
-        let subscribers = self.subscribers.entry(subscription.filter).or_default();
-        if let Some((_, options)) = subscribers.sessions.iter_mut().find(|(subscriber, _)| *subscriber == id)
-        {
-            *options = subscription.options;
+        let subscribers = if is_share(path) {
+            &mut self.shared.members_mut(subscription.filter, path).subscribers
+        } else {
+            self.subscribers.entry(subscription.filter).or_default()
+        };
+        if !subscribers.put(id, subscription.options) {
             return;
         }
-        subscribers.sessions.push((id, subscription.options));
         account.charge(&session.owner, Kind::Filters, usize::from(subscribers.add(&session.owner)));
         account.charge(&session.owner, Kind::Bytes, filter_cost(path));
         session.add_cost(filter_cost(path));
     }
 
-    /// Whether a session of `owner` subscribes to a filter.
-    pub(crate) fn subscribes(&self, owner: &Owner, filter: FilterId) -> bool {
-        let subscribers = self.subscribers.get(&filter);
-        subscribers.is_some_and(|subscribers| subscribers.owners.iter().any(|(other, _)| other == owner))
+    /// Whether a session of `owner` subscribes to a filter, or takes part in the share of this path.
+    pub(crate) fn subscribes(&self, owner: &Owner, filter: FilterId, path: &str) -> bool {
+        let subscribers = if is_share(path) {
+            self.shared.members(filter, path).map(|members| &members.subscribers)
+        } else {
+            self.subscribers.get(&filter)
+        };
+        subscribers.is_some_and(|subscribers| subscribers.has(owner))
     }
 
     /// Lets those subscriptions of a session rest that `must` says it of, and no others. Returns how
@@ -216,46 +181,7 @@ impl Sessions {
         let owner = session.owner.clone();
         session.remove_cost(filter_cost(&path));
         account.credit(&owner, Kind::Bytes, filter_cost(&path));
-        self.withdraw(account, subscription.filter, id, &owner).then_some(path)
-    }
-
-    /// Who receives a message with these matches that `publisher` has published: each session
-    /// once.
-    pub(crate) fn recipients(
-        &self,
-        matches: &[Match],
-        publisher: Option<SessionId>,
-        recipients: &mut Vec<Recipient>,
-    ) {
-        recipients.clear();
-        for found in matches {
-            let subscribers = self.subscribers.get(&found.filter);
-            let subscribers = subscribers.into_iter().flat_map(|subscribers| &subscribers.sessions);
-            recipients.extend(
-                subscribers
-                    .filter(|(session, options)| !(options.no_local && publisher == Some(*session)))
-                    .filter(|(session, _)| {
-                        self.resting.is_empty() || !self.resting.contains(&(*session, found.filter))
-                    })
-                    .map(|(session, options)| Recipient {
-                        session: *session,
-                        qos: options.qos,
-                        retain_as_published: options.retain_as_published,
-                        identifiers: options.identifier.into(),
-                    }),
-            );
-        }
-        if matches.len() > 1 {
-            recipients.sort_unstable_by_key(|recipient| (recipient.session, 2 - recipient.qos as u8));
-            recipients.dedup_by(|later, first| {
-                let same = later.session == first.session;
-                if same {
-                    first.retain_as_published |= later.retain_as_published;
-                    first.identifiers.append(&mut later.identifiers);
-                }
-                same
-            });
-        }
+        self.withdraw(account, subscription.filter, &path, id, &owner)
     }
 
     /// Sessions whose clients have been absent for too long, `longest` at most.
@@ -279,19 +205,36 @@ impl Sessions {
         self.sessions.iter_mut().map(|(id, session)| (*id, session))
     }
 
-    /// Removes a subscriber; whether it was the filter's last.
-    fn withdraw(&mut self, account: &mut Account, filter: FilterId, id: SessionId, owner: &Owner) -> bool {
-        let Some(subscribers) = self.subscribers.get_mut(&filter) else {
-            return false;
+    /// Removes a subscriber; the filter, if it was its last.
+    fn withdraw(
+        &mut self,
+        account: &mut Account,
+        filter: FilterId,
+        path: &str,
+        id: SessionId,
+        owner: &Owner,
+    ) -> Option<OrphanedFilter> {
+        let subscribers = if is_share(path) {
+            &mut self.shared.members_mut(filter, path).subscribers
+        } else {
+            self.subscribers.get_mut(&filter)?
         };
-        subscribers.sessions.retain(|(subscriber, _)| *subscriber != id);
-        account.credit(owner, Kind::Filters, usize::from(subscribers.remove(owner)));
-        self.resting.remove(&(id, filter));
-        let last = subscribers.sessions.is_empty();
-        if last {
+        account.credit(owner, Kind::Filters, usize::from(subscribers.remove(id, owner)));
+        let is_last = subscribers.sessions.is_empty();
+        if is_share(path) {
+            self.shared.remove_if_empty(filter, path);
+        } else if is_last {
             self.subscribers.remove(&filter);
         }
-        last
+        let keeps_it = self
+            .sessions
+            .get(&id)
+            .is_some_and(|session| session.subscriptions.values().any(|other| other.filter == filter));
+        if !keeps_it {
+            self.resting.remove(&(id, filter));
+        }
+        let is_orphaned = !self.subscribers.contains_key(&filter) && !self.shared.divides(filter);
+        is_orphaned.then(|| unshared(path).to_owned())
     }
 }
 

@@ -1,6 +1,14 @@
 //! Which topic names and topic filters are valid (MQTT 3.1.1, section 4.7), and which the settings allow.
 
+use std::sync::Arc;
+
 use crate::settings::MqttSettings;
+
+/// What is subscribed to in a shared subscription: `$share/name/filter`.
+pub(crate) type SharePath = Arc<str>;
+
+/// What the filter of a shared subscription begins with.
+const SHARE: &str = "$share/";
 
 /// How long topic names and topic filters may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,9 +38,15 @@ pub(crate) fn valid_topic(topic: &str) -> bool {
     valid_string(topic) && !topic.is_empty() && rumqttc::valid_topic(topic)
 }
 
-/// Whether `filter` can be subscribed to. Shared subscriptions (`$share/...`) belong to MQTT 5.
+/// Whether `filter` can be subscribed to, alone or in a share: `$share/name/filter`, with a name that is not empty
+/// and has no wildcards [MQTT-4.8.2-1, 4.8.2-2].
 pub(crate) fn valid_filter(filter: &str) -> bool {
-    valid_string(filter) && rumqttc::valid_filter(filter) && !shared(filter)
+    let Some(share) = filter.strip_prefix(SHARE) else {
+        return valid_string(filter) && filter != "$share" && rumqttc::valid_filter(filter);
+    };
+    share.split_once('/').is_some_and(|(name, filter)| {
+        !name.is_empty() && !name.contains(['+', '#', '\0']) && !is_share(filter) && valid_filter(filter)
+    })
 }
 
 /// Whether `text` may stand in a packet: without the character NUL.
@@ -49,9 +63,15 @@ pub(crate) fn is_brokers_own(topic: &str) -> bool {
     (below.is_empty() || below.starts_with('/')) && !is_of_bridge
 }
 
-/// Whether `filter` asks for a shared subscription.
-pub(crate) fn shared(filter: &str) -> bool {
-    filter == "$share" || filter.starts_with("$share/")
+/// Whether a filter is one of a shared subscription.
+pub(crate) fn is_share(filter: &str) -> bool {
+    filter.starts_with(SHARE)
+}
+
+/// What messages are compared with: a filter without the name of its share.
+pub(crate) fn unshared(filter: &str) -> &str {
+    let share = filter.strip_prefix(SHARE).and_then(|share| share.split_once('/'));
+    share.map_or(filter, |(_, filter)| filter)
 }
 
 #[cfg(test)]
@@ -104,8 +124,29 @@ mod tests {
         for filter in ["#", "+", "a/#", "+/b/+", "/", "/#", "$SYS/#", "ä/+"] {
             assert!(valid_filter(filter), "{filter:?}");
         }
-        for filter in ["", "a#", "#/a", "a+", "+a/b", "a/++", "a\0", "$share", "$share/g/a"] {
+        for filter in ["", "a#", "#/a", "a+", "+a/b", "a/++", "a\0", "$share"] {
             assert!(!valid_filter(filter), "{filter:?}");
         }
+    }
+
+    #[test]
+    fn a_share_has_a_name_and_a_filter() {
+        for (path, filter) in [
+            ("$share/g/a/+/b", "a/+/b"),
+            ("$share/g/#", "#"),
+            ("$share/g//", "/"),
+            ("$share/größe 1/$SYS/#", "$SYS/#"),
+        ] {
+            assert!(valid_filter(path) && is_share(path), "{path:?}");
+            assert_eq!(unshared(path), filter);
+        }
+        for path in
+            ["$share/", "$share/g", "$share/g/", "$share//a", "$share/+/a", "$share/#/a", "$share/g/a#"]
+        {
+            assert!(!valid_filter(path), "{path:?}");
+        }
+        assert!(!valid_filter("$share/g/$share/h/a") && !valid_filter("$share/g\0/a"));
+        assert!(!is_share("$shared/g/a") && !is_share("a/$share/g/a"));
+        assert_eq!(unshared("a/b"), "a/b");
     }
 }

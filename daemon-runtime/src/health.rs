@@ -1,5 +1,5 @@
 //! A health endpoint: `GET /health` says in JSON how a daemon does, with 200 if it does well and
-//! 503 if not, for monitoring.
+//! 503 if not, for monitoring; and `GET /metrics` gives its figures to Prometheus.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -19,6 +19,8 @@ use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
+
+use crate::metrics::{METRICS_CONTENT_TYPE, Metrics};
 
 /// Connections at the same time; others wait.
 const CONNECTIONS: usize = 16;
@@ -78,13 +80,14 @@ impl HealthEndpoint {
         self.listener.local_addr().context("asking for the address of the health endpoint")
     }
 
-    /// Answers until `shutdown`. `health` is called for each request.
+    /// Answers until `shutdown`. `health` or `metrics` is called for each request.
     pub async fn serve(
         self,
         health: impl Fn() -> Health + Send + Sync + 'static,
+        metrics: impl Fn() -> Metrics + Send + Sync + 'static,
         shutdown: CancellationToken,
     ) {
-        let health = Arc::new(health);
+        let told = Arc::new((health, metrics));
         let places = Arc::new(Semaphore::new(CONNECTIONS));
         let accept =
             async || Some((places.clone().acquire_owned().await.ok()?, self.listener.accept().await));
@@ -95,9 +98,9 @@ impl HealthEndpoint {
             };
             match accepted {
                 Some((place, Ok((stream, _)))) => {
-                    let health = health.clone();
+                    let told = told.clone();
                     let service = service_fn(move |request| {
-                        let reply = answer(&request, &*health);
+                        let reply = answer(&request, &told.0, &told.1);
                         async { Ok::<_, Infallible>(reply) }
                     });
                     let connection = http1::Builder::new()
@@ -120,7 +123,11 @@ impl HealthEndpoint {
     }
 }
 
-fn answer(request: &Request<Incoming>, health: &impl Fn() -> Health) -> Response<Full<Bytes>> {
+fn answer(
+    request: &Request<Incoming>,
+    health: &impl Fn() -> Health,
+    metrics: &impl Fn() -> Metrics,
+) -> Response<Full<Bytes>> {
     let plain = |status, text| (status, "text/plain", String::from(text));
     let (status, kind, body) = match (request.method(), request.uri().path()) {
         (&Method::GET | &Method::HEAD, "/health") => {
@@ -128,8 +135,11 @@ fn answer(request: &Request<Incoming>, health: &impl Fn() -> Health) -> Response
             let status = if well { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
             (status, "application/json", format!("{told}\n"))
         }
-        (_, "/health") => plain(StatusCode::METHOD_NOT_ALLOWED, "only GET is supported\n"),
-        _ => plain(StatusCode::NOT_FOUND, "there is only /health\n"),
+        (&Method::GET | &Method::HEAD, "/metrics") => {
+            (StatusCode::OK, METRICS_CONTENT_TYPE, metrics().text())
+        }
+        (_, "/health" | "/metrics") => plain(StatusCode::METHOD_NOT_ALLOWED, "only GET is supported\n"),
+        _ => plain(StatusCode::NOT_FOUND, "there are only /health and /metrics\n"),
     };
     let mut response = Response::new(Full::new(Bytes::from(body)));
     *response.status_mut() = status;

@@ -11,6 +11,8 @@ mod daemon;
 mod health;
 mod log_pace;
 mod logging;
+#[cfg(feature = "metrics")]
+mod metrics;
 mod mqtt;
 mod open_files;
 mod owner;
@@ -32,6 +34,8 @@ pub use daemon::{Daemon, EXIT_FAILURE, EXIT_SETTINGS, block_on, exit_code, ready
 #[cfg(feature = "health")]
 pub use health::{Health, HealthEndpoint, HealthSettings};
 pub use log_pace::LogPace;
+#[cfg(feature = "metrics")]
+pub use metrics::{METRICS_CONTENT_TYPE, MetricLabels, MetricUnit, Metrics};
 pub use mqtt::{Address, Connection, MqttSession, MqttSettings, is_this_machine, shown_certificates};
 pub use open_files::allow_open_files;
 pub use owner::{Alive, Owner, OwnerEnded, OwnerThread};

@@ -14,9 +14,11 @@ use web_http::{AnswerCache, Answers, RequestQuota, Visit};
 
 use crate::access::{Access, AccessSettings};
 use crate::answers::Site;
+use crate::api::spaceapi::Space;
 use crate::ledger::hours::Hours;
 use crate::ledger::reader::LedgerReader;
 use crate::ledger::series::SeriesStore;
+use crate::ledger::unwatched::Unwatched;
 use crate::live::values::LiveValues;
 use crate::pictures::Pictures;
 use crate::settings::Settings;
@@ -101,6 +103,8 @@ fn site(settings: &Settings, applied: Applied, lasting: &Lasting) -> anyhow::Res
         kept: AnswerCache::default(),
         workbooks: Arc::new(Semaphore::new(1)),
         disk: settings.ledger.clone(),
+        space: settings.spaceapi.as_deref().map(Space::read).transpose()?,
+        unwatched: Unwatched::default(),
         access,
         mqtt,
         ledger,

@@ -6,7 +6,7 @@ use broker_users::{PasswordHash, User, UserName};
 
 use crate::access::entrance::Entrance;
 use crate::account::Owner;
-use crate::topics::{is_brokers_own, valid_filter};
+use crate::topics::{is_brokers_own, is_share, unshared, valid_filter};
 
 /// What a client has shown to come in.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -78,8 +78,9 @@ impl Rights {
     }
 
     /// Whether everything that matches `filter` may be read. A filter that asks for more is
-    /// refused as a whole, not served in part.
+    /// refused as a whole, not served in part. Who may subscribe to something may share it.
     pub(crate) fn may_subscribe(&self, filter: &str) -> bool {
+        let filter = unshared(filter);
         self.subscribe.iter().any(|permitted| covers(permitted, filter))
     }
 }
@@ -89,7 +90,8 @@ impl Rights {
 pub(super) fn valid_pattern(pattern: &str) -> bool {
     let levels: Vec<&str> =
         pattern.split('/').map(|level| if is_prefix(level) { "+" } else { level }).collect();
-    valid_filter(&levels.join("/"))
+    let filter = levels.join("/");
+    !is_share(&filter) && valid_filter(&filter)
 }
 
 fn is_prefix(level: &str) -> bool {
@@ -278,6 +280,7 @@ mod tests {
         let reader = rights(Role::Reader, "me", "x");
         assert!(reader.may_subscribe("powerpi/#") && reader.may_subscribe("powerpi/+/+/+"));
         assert!(!reader.may_subscribe("#") && !reader.may_subscribe("+/x"));
+        assert!(reader.may_subscribe("$share/g/powerpi/#") && !reader.may_subscribe("$share/g/#"));
         assert!(!reader.may_publish("powerpi/me/main/minute"));
         let web = rights(Role::Web, "web", "x");
         assert!(web.may_publish("powerpi/home/main/reading") && web.may_subscribe("powerpi/#"));
@@ -357,7 +360,7 @@ mod tests {
         for role in Role::ALL.into_iter().chain([Role::Invited, Role::Pairing]) {
             assert!(role.publish().iter().chain(role.subscribe()).all(|filter| valid_pattern(filter)));
         }
-        for wrong in ["", "a#", "a/#/b", "++", "a+b", "+a", "a\0"] {
+        for wrong in ["", "a#", "a/#/b", "++", "a+b", "+a", "a\0", "$share/g/a"] {
             assert!(!valid_pattern(wrong), "{wrong}");
         }
     }

@@ -75,6 +75,7 @@ impl Exchange {
         self.clients.insert(connection, client);
         self.figures.connected(self.clients.len());
         self.sendable.push(opened.session);
+        self.take_over(opened.session);
         Ok(())
     }
 
@@ -239,6 +240,7 @@ impl Exchange {
                 self.end_session(client.session);
             } else {
                 self.journal.record(Change::Absent(client.session));
+                self.note_leaving(client.session);
             }
         }
         if let Some(will) = client.will {
@@ -253,6 +255,7 @@ impl Exchange {
     /// Forgets a session. Its will, if that still waits, is published.
     pub(super) fn end_session(&mut self, session: SessionId) {
         self.publish_delayed_will(session);
+        self.hand_on_all(session);
         let Some(ended) = self.sessions.end(&mut self.account, session) else {
             return;
         };

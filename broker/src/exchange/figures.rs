@@ -46,6 +46,8 @@ pub(super) struct Figures {
     /// Messages that did not reach a client: of QoS 0, if it did not read fast enough, and of all
     /// kinds, if it was absent and its queue was full.
     pub(super) dropped: u64,
+    /// Messages that went from one member of a share to another.
+    pub(super) handed_on: u64,
     /// Messages not retained since somebody last asked, and why.
     pub(super) not_retained: Option<(u64, NotRetained)>,
     pub(super) most_clients: usize,
@@ -66,6 +68,7 @@ impl Figures {
             sent: 0,
             sent_bytes: 0,
             dropped: 0,
+            handed_on: 0,
             not_retained: None,
             most_clients: 0,
             expired_sessions: 0,
@@ -153,6 +156,7 @@ impl Figures {
             ("clients/maximum", overview.most_clients as u64),
             ("clients/total", overview.sessions as u64),
             ("subscriptions/count", overview.subscriptions as u64),
+            ("shared_subscriptions/count", overview.shares as u64),
             ("retained messages/count", overview.retained as u64),
             ("messages/received", traffic.packets_received.get()),
             ("messages/sent", traffic.packets_sent.get()),
@@ -162,6 +166,7 @@ impl Figures {
             ("publish/messages/received", self.received),
             ("publish/messages/sent", self.sent),
             ("publish/messages/dropped", self.dropped),
+            ("publish/messages/handed on", self.handed_on),
             ("publish/messages/too large", traffic.oversize.get()),
             ("publish/bytes/received", self.received_bytes),
             ("publish/bytes/sent", self.sent_bytes),

@@ -102,7 +102,7 @@ impl Exchange {
         self.retain(&publication, None);
         let matches = self.router.route(&[&publication.message.topic], &mut self.work)?;
         let mut recipients = Vec::new();
-        self.sessions.recipients(&matches, None, &mut recipients);
+        self.sessions.recipients(&matches, (None, publication.qos), |_| true, &mut recipients);
         for recipient in recipients {
             let connection = self.sessions.get_mut(recipient.session).and_then(|session| session.connection);
             if let Some(client) = connection.and_then(|connection| self.clients.get_mut(&connection)) {

@@ -50,6 +50,8 @@ pub(crate) struct Overview {
     /// Clients connected, and absent ones whose sessions are kept.
     pub(crate) sessions: usize,
     pub(crate) subscriptions: usize,
+    /// Different shared subscriptions, however many take part in each.
+    pub(crate) shares: usize,
     /// Messages owed to sessions, and bytes of topics and payloads of those not sent yet. A
     /// message that is owed to several counts for each.
     pub(crate) owed: usize,
@@ -58,6 +60,8 @@ pub(crate) struct Overview {
     pub(crate) received: u64,
     pub(crate) sent: u64,
     pub(crate) dropped: u64,
+    /// Messages that went from one member of a share to another.
+    pub(crate) handed_on: u64,
 }
 
 impl Overview {
@@ -72,12 +76,14 @@ impl Overview {
             most_clients: 0,
             sessions: 0,
             subscriptions: 0,
+            shares: 0,
             owed: 0,
             owed_bytes: 0,
             retained: 0,
             received: 0,
             sent: 0,
             dropped: 0,
+            handed_on: 0,
         }
     }
 }

@@ -12,9 +12,10 @@ use crate::outgoing::{Answer, CloseReason, Outgoing, Reached};
 use crate::owed::{MessageNumber, Owed};
 use crate::publication::Publication;
 use crate::router::{Match, RouterFailure};
-use crate::session::{Ack, ConnectionId, Delivery, Next, Outcome, Owing};
+use crate::session::{Ack, ConnectionId, Delivery, Next, Outcome, Owing, Session};
 use crate::sessions::{Recipient, SessionId};
 use crate::store::Change;
+use crate::topics::SharePath;
 
 /// One session's copy of a message.
 pub(super) struct Copy {
@@ -27,6 +28,8 @@ pub(super) struct Copy {
     pub(super) publisher: Option<Arc<str>>,
     /// Of the subscriptions that bring it.
     pub(super) identifiers: Identifiers,
+    /// The share in whose name the session gets it.
+    pub(super) share: Option<SharePath>,
 }
 
 impl Exchange {
@@ -55,7 +58,12 @@ impl Exchange {
     fn publish(&mut self, unrouted: Unrouted, matches: &[Match]) {
         let Unrouted { publisher, session, owner, publication } = unrouted;
         let mut recipients = std::mem::take(&mut self.recipients);
-        self.sessions.recipients(matches, session, &mut recipients);
+        let (account, limits) = (&self.account, &self.limits);
+        let has_room = |session: &Session| session.room(limits.owed(account, session)).0 > 0;
+        self.sessions.recipients(matches, (session, publication.qos), has_room, &mut recipients);
+        // Shares of one filter are as many deliveries.
+        let of_shares = recipients.iter().filter(|recipient| recipient.share.is_some()).count();
+        self.matches_left = self.matches_left.saturating_sub(of_shares.saturating_sub(USUAL_MATCHES));
         match publisher {
             None => self.pass_on(&publication, owner.as_ref(), &recipients),
             Some(connection) => self.publish_for(connection, owner.as_ref(), publication, &recipients),
@@ -145,13 +153,14 @@ impl Exchange {
             self.retain(publication, owner);
         }
         let mut stored = None;
-        for Recipient { session, qos, retain_as_published, identifiers } in recipients {
+        for Recipient { session, qos, retain_as_published, identifiers, share } in recipients {
             let copy = Copy {
                 qos: lower(*qos, publication.qos),
                 retain: publication.retain && *retain_as_published,
                 droppable: true,
                 publisher: owner.and_then(Owner::user),
                 identifiers: identifiers.clone(),
+                share: share.clone(),
             };
             self.deliver(*session, &publication.message, copy, &mut stored);
         }
@@ -165,7 +174,7 @@ impl Exchange {
         &mut self,
         id: SessionId,
         message: &Arc<Message>,
-        Copy { qos, retain, droppable, publisher, identifiers }: Copy,
+        Copy { qos, retain, droppable, publisher, identifiers, share }: Copy,
         stored: &mut Option<Arc<MessageNumber>>,
     ) {
         let Some(session) = self.sessions.get_mut(id) else {
@@ -176,8 +185,11 @@ impl Exchange {
                 *stored = self.journal.keep(message, publisher.clone());
             }
             let stored = if session.clean { None } else { stored.clone() };
-            let owed = Owed { message: Arc::clone(message), publisher, stored, qos, retain, identifiers };
-            self.owe(id, owed);
+            if share.is_some() && session.connection.is_none() {
+                self.leaving.insert(id);
+            }
+            let message = Arc::clone(message);
+            self.owe(id, Owed { message, publisher, stored, qos, retain, identifiers, share });
             return;
         }
         let client = session.connection.and_then(|connection| self.clients.get_mut(&connection));
@@ -192,20 +204,28 @@ impl Exchange {
         }
     }
 
-    fn owe(&mut self, id: SessionId, owed: Owed) {
+    pub(super) fn owe(&mut self, id: SessionId, owed: Owed) {
         let Some(session) = self.sessions.get_mut(id) else {
             return;
         };
         let (qos, retain) = (owed.qos, owed.retain);
         let number = owed.stored.as_ref().map(|stored| stored.0);
-        let identifiers = owed.identifiers.clone();
+        let (identifiers, share) = (owed.identifiers.clone(), owed.share.clone());
         let before = session.cost();
         let Owing { position, dropped } = session.owe(owed, self.limits.owed(&self.account, session));
         self.account.adjust(&session.owner, before, session.cost());
         self.figures.dropped += dropped.len() as u64 + u64::from(position.is_none());
         self.sendable.push(id);
         if let (Some(number), Some(position)) = (number, position) {
-            self.journal.record(Change::Owed { session: id, position, number, qos, retain, identifiers });
+            self.journal.record(Change::Owed {
+                session: id,
+                position,
+                number,
+                qos,
+                retain,
+                identifiers,
+                share,
+            });
         }
         if session.clean {
             return;

@@ -62,12 +62,14 @@ impl Exchange {
             most_clients: self.figures.most_clients,
             sessions: self.sessions.len(),
             subscriptions,
+            shares: self.sessions.shares(),
             owed,
             owed_bytes,
             retained: self.retained.len(),
             received: self.figures.received,
             sent: self.figures.sent,
             dropped: self.figures.dropped,
+            handed_on: self.figures.handed_on,
         }
     }
 }

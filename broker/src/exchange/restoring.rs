@@ -10,6 +10,7 @@ use crate::exchange::{Exchange, Unrouted};
 use crate::publication::DelayedWill;
 use crate::session::{Session, Subscription};
 use crate::store::{Change, Restored, RestoredDelayedWill, RestoredSession, RestoredWill};
+use crate::topics::unshared;
 
 impl Exchange {
     pub(super) fn restore(&mut self, restored: Restored) {
@@ -79,7 +80,7 @@ impl Exchange {
         let kept = restored.subscriptions.into_iter().filter(|(path, options)| {
             let has_room = self.account.room_at_start(&owner, Kind::Filters) > 0
                 && filter_cost(path) <= self.account.room_at_start(&owner, Kind::Bytes);
-            let filter = if has_room { self.router.subscribe(path).ok() } else { None };
+            let filter = if has_room { self.router.subscribe(unshared(path)).ok() } else { None };
             match filter {
                 Some(filter) => {
                     let subscription = Subscription { filter, options: *options };

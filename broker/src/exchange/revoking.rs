@@ -119,6 +119,7 @@ impl Exchange {
             if let Some(session) = self.sessions.get_mut(id) {
                 session.doubt_what_is_owed();
             }
+            self.note_leaving(id);
         }
     }
 }

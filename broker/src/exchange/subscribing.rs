@@ -19,7 +19,7 @@ use crate::session::{ConnectionId, Subscription};
 use crate::sessions::SessionId;
 use crate::store::Change;
 use crate::topic_tree::Found;
-use crate::topics::{shared, valid_filter};
+use crate::topics::{is_share, unshared, valid_filter};
 
 /// What of a SUBSCRIBE was refused.
 #[derive(Debug, Default)]
@@ -69,6 +69,9 @@ impl Exchange {
         let (session, rights) = (client.session, Arc::clone(&client.rights));
         let Subscribe { packet_id, filters } = subscribe;
         let Granted { grants, retained } = self.grant_all(session, &rights, &filters);
+        if filters.iter().any(|wanted| is_share(&wanted.filter)) {
+            self.take_over(session);
+        }
         let scan = RetainedScan::new(retained, &self.retained);
         // It is one for all filters of a packet.
         let identifier = filters.first().and_then(|wanted| wanted.options.identifier);
@@ -120,7 +123,8 @@ impl Exchange {
             for (message, qos) in found {
                 let mut stored = None;
                 let identifiers = identifiers.clone();
-                let copy = Copy { qos, retain: true, droppable: false, publisher: None, identifiers };
+                let copy =
+                    Copy { qos, retain: true, droppable: false, publisher: None, identifiers, share: None };
                 self.deliver(session, &message, copy, &mut stored);
                 self.journal.forget(stored);
             }
@@ -182,6 +186,8 @@ impl Exchange {
                 refused.note(filter, reason);
             }
             let brings = match retained {
+                // A share brings what is published from now on [MQTT 5, 4.8.2].
+                _ if is_share(filter) => false,
                 RetainedWanted::Always => true,
                 RetainedWanted::IfNew => !asked.known,
                 RetainedWanted::Never => false,
@@ -220,9 +226,6 @@ impl Exchange {
         let Some(session) = self.sessions.get_mut(id) else {
             return Err(NotSubscribed::Invalid);
         };
-        if shared(path) {
-            return Err(NotSubscribed::Shared);
-        }
         if !valid_filter(path) {
             return Err(NotSubscribed::Invalid);
         }
@@ -240,8 +243,8 @@ impl Exchange {
             return Err(NotSubscribed::TooMany);
         }
         let owner = session.owner.clone();
-        let filter = self.router.known_filter(path);
-        let is_new = filter.is_none_or(|filter| !self.sessions.subscribes(&owner, filter));
+        let filter = self.router.known_filter(unshared(path));
+        let is_new = filter.is_none_or(|filter| !self.sessions.subscribes(&owner, filter, path));
         let fits = self.account.fits(&owner, Kind::Filters, usize::from(is_new))
             && self.account.fits(&owner, Kind::Bytes, filter_cost(path));
         if fits { Ok(()) } else { Err(NotSubscribed::OverShare) }
@@ -251,7 +254,7 @@ impl Exchange {
         let Wanted { filter: path, options, .. } = wanted;
         let filter = self
             .router
-            .subscribe(path)
+            .subscribe(unshared(path))
             .map_err(|reason| NotSubscribed::TooManyFilters(reason.to_string()))?;
         let options = *options;
         if self.sessions.is_lasting(id) {
@@ -289,6 +292,9 @@ impl Exchange {
             self.journal.record(Change::Unsubscribed { session: id, filter: path.to_owned() });
         }
         let orphaned = self.sessions.unsubscribe(&mut self.account, id, path);
+        if is_share(path) {
+            self.note_leaving(id);
+        }
         self.drop_filters(orphaned);
         existed
     }

@@ -8,7 +8,8 @@ const LIMITS: OwedLimits = OwedLimits { max_messages: 3, max_bytes: 100, share: 
 
 fn owed(qos: QoS, payload: &'static str) -> Owed {
     let message = Arc::new(Message::plain("a", payload));
-    Owed { message, publisher: None, qos, stored: None, retain: false, identifiers: Identifiers::default() }
+    let identifiers = Identifiers::default();
+    Owed { message, publisher: None, qos, stored: None, retain: false, identifiers, share: None }
 }
 
 /// A client for which publishers wait.

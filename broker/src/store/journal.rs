@@ -14,6 +14,7 @@ use crate::publication::Will;
 use crate::session::{ConnectionId, Expiry, SubscriptionOptions};
 use crate::sessions::SessionId;
 use crate::store::{Store, StoreBytes};
+use crate::topics::SharePath;
 
 /// Changes that nobody waits for are committed when there are this many.
 const MANY: usize = 2_000;
@@ -62,6 +63,7 @@ pub(crate) enum Change {
         qos: QoS,
         retain: bool,
         identifiers: Identifiers,
+        share: Option<SharePath>,
     },
     /// Messages up to this position may have been sent.
     Sending {

@@ -22,6 +22,7 @@ use crate::store::clock::Clock;
 use crate::store::{
     Change, Dropped, Journal, Restored, RestoredDelayedWill, RestoredSession, RestoredWill, Store, StoreError,
 };
+use crate::topics::SharePath;
 
 /// What was read already.
 #[derive(Default)]
@@ -29,6 +30,8 @@ struct Messages {
     by_number: HashMap<u64, Read>,
     /// The users who have published them: each name once.
     publishers: HashSet<Arc<str>>,
+    /// And the shares in whose names they are owed.
+    shares: HashSet<SharePath>,
 }
 
 /// A message, its number and its publisher.
@@ -166,7 +169,7 @@ impl Store {
         clock: Clock,
     ) -> rusqlite::Result<()> {
         const SUBSCRIPTIONS: &str = "SELECT filter, qos, no_local, retain_as_published, identifier FROM subscription WHERE session = ?1";
-        const OWED: &str = "SELECT position, message, qos, retain, identifiers FROM owed \
+        const OWED: &str = "SELECT position, message, qos, retain, identifiers, share FROM owed \
                             WHERE session = ?1 AND (message IS NULL OR position > ?2) ORDER BY position";
         let id = [found.id.0];
         found.subscriptions = self.all(SUBSCRIPTIONS, id, |row| Ok((row.get(0)?, options(row)?)))?;
@@ -183,7 +186,7 @@ impl Store {
         let Some(number) = row.get::<_, Option<u64>>(1)? else {
             return Ok(None);
         };
-        let Messages { by_number, publishers } = messages;
+        let Messages { by_number, publishers, shares } = messages;
         let (message, stored, publisher) = match by_number.entry(number) {
             Entry::Occupied(known) => known.into_mut(),
             Entry::Vacant(new) => new.insert(self.message(number, publishers, clock)?),
@@ -195,6 +198,7 @@ impl Store {
             qos: qos(row, 2)?,
             retain: row.get(3)?,
             identifiers: identifiers(row, 4)?,
+            share: row.get::<_, Option<String>>(5)?.map(|share| once(shares, share)),
         }))
     }
 
@@ -209,14 +213,7 @@ impl Store {
         let read = |row: &Row<'_>| Ok((message(row, clock)?, row.get::<_, Option<String>>(4)?));
         let found = self.all(MESSAGE, [number], read)?.pop();
         let (message, publisher) = found.ok_or_else(|| damaged(1, "an owed message is missing"))?;
-        let publisher = publisher.map(|name| match publishers.get(name.as_str()) {
-            Some(known) => Arc::clone(known),
-            None => {
-                let name: Arc<str> = name.into();
-                publishers.insert(Arc::clone(&name));
-                name
-            }
-        });
+        let publisher = publisher.map(|name| once(publishers, name));
         Ok((Arc::new(message), Arc::new(MessageNumber(number)), publisher))
     }
 
@@ -228,6 +225,16 @@ impl Store {
     ) -> rusqlite::Result<Vec<T>> {
         self.connection.prepare_cached(sql)?.query_map(values, read)?.collect()
     }
+}
+
+/// The one text of those that are alike.
+fn once(texts: &mut HashSet<Arc<str>>, text: String) -> Arc<str> {
+    if let Some(known) = texts.get(text.as_str()) {
+        return Arc::clone(known);
+    }
+    let text: Arc<str> = text.into();
+    texts.insert(Arc::clone(&text));
+    text
 }
 
 fn session(row: &Row<'_>, clock: Clock) -> rusqlite::Result<RestoredSession> {

@@ -17,6 +17,7 @@ static STORE: FileKind = FileKind {
         Step::Sql(FORMAT_3),
         Step::Sql(FORMAT_4),
         Step::Sql(FORMAT_5),
+        Step::Sql(FORMAT_6),
     ],
     // For a broker that is just ending.
     patience: Duration::from_secs(2),
@@ -28,7 +29,7 @@ static STORE: FileKind = FileKind {
 /// `session.absent_since` is in seconds since 1970 and NULL while its client is connected;
 /// `sending_until` is the position up to which messages may have been sent.
 ///
-/// What came with later formats is in [`FORMAT_2`] to [`FORMAT_5`].
+/// What came with later formats is in [`FORMAT_2`] to [`FORMAT_6`].
 const TABLES: &str = "
     CREATE TABLE session (
         id            INTEGER PRIMARY KEY,
@@ -118,6 +119,11 @@ const FORMAT_4: &str = "
 const FORMAT_5: &str = "
     ALTER TABLE subscription ADD COLUMN identifier INTEGER;
     ALTER TABLE owed ADD COLUMN identifiers TEXT;
+";
+
+/// The shared subscription in whose name a message is owed, as it was subscribed to; NULL if there is none.
+const FORMAT_6: &str = "
+    ALTER TABLE owed ADD COLUMN share TEXT;
 ";
 
 /// Pages in the write-ahead log before they move to the file: 16 MiB.

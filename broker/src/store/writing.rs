@@ -63,11 +63,11 @@ fn apply(transaction: &Transaction<'_>, change: &Change, clock: Clock) -> rusqli
                 publisher.as_deref(),
             ),
         ),
-        Change::Owed { session, position, number, qos, retain, identifiers } => write(
+        Change::Owed { session, position, number, qos, retain, identifiers, share } => write(
             transaction,
-            "INSERT INTO owed (session, position, message, qos, retain, identifiers) \
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-            (session.0, position, number, *qos as u8, retain, list(identifiers)),
+            "INSERT INTO owed (session, position, message, qos, retain, identifiers, share) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+            (session.0, position, number, *qos as u8, retain, list(identifiers), share.as_deref()),
         ),
         Change::Sending { session, until } => {
             write(transaction, "UPDATE session SET sending_until = ?2 WHERE id = ?1", (session.0, until))

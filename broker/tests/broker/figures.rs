@@ -110,6 +110,15 @@ fn the_health_endpoint_is_off_unless_it_is_asked_for_and_answers_nothing_else() 
     assert!(ask("GET /health HTTP/1.1").starts_with("HTTP/1.1 200 "));
     assert!(ask("HEAD /health HTTP/1.1").ends_with("\r\n\r\n"));
     assert!(ask("GET / HTTP/1.1").starts_with("HTTP/1.1 404 "));
+    let metrics = ask("GET /metrics HTTP/1.1");
+    assert!(metrics.starts_with("HTTP/1.1 200 ") && metrics.ends_with("\n# EOF\n"), "{metrics}");
+    assert!(metrics.contains("\r\ncontent-type: application/openmetrics-text; version=1.0.0;"), "{metrics}");
+    for line in
+        ["powerpi_broker_well 1.0", "powerpi_broker_clients 0.0", "powerpi_broker_sent_messages_total 0.0"]
+    {
+        assert!(metrics.lines().any(|told| told == line), "{line}: {metrics}");
+    }
+    assert!(metrics.contains("\nprocess_resident_memory_bytes "), "{metrics}");
     assert!(ask("DELETE /health HTTP/1.1").starts_with("HTTP/1.1 405 "));
     assert!(ask("nonsense").starts_with("HTTP/1.1 400 "));
 }

@@ -72,7 +72,7 @@ fn newer_damaged_and_used_stores_are_refused() {
     let change = |sql: &str| Connection::open(&path).unwrap().execute_batch(sql).unwrap();
     change("PRAGMA user_version = 99");
     assert_says(&refusal(&path), &[name, "format 99", "newer PowerPi"]);
-    change("PRAGMA user_version = 5; DELETE FROM message");
+    change("PRAGMA user_version = 6; DELETE FROM message");
     assert_says(&refusal(&path), &[name, "damaged", "move it away"]);
 }
 

@@ -35,7 +35,7 @@ fn invalid_filters_are_refused_one_by_one() {
     let broker = TestBroker::start();
     let mut client = broker.client("client");
     let filter = |path: &str| SubscribeFilter::new(path.to_owned(), QoS::AtLeastOnce);
-    let mut subscribe = Subscribe::new_many(["a", "a#", "$share/g/a", "#/b", "b"].map(filter));
+    let mut subscribe = Subscribe::new_many(["a", "a#", "$share/g", "#/b", "b"].map(filter));
     subscribe.pkid = 5;
     client.send(&Packet::Subscribe(subscribe));
     let Packet::SubAck(suback) = client.receive() else {

@@ -7,6 +7,7 @@ mod corrections;
 mod exports;
 mod forms;
 mod house;
+mod metrics;
 mod pages;
 mod periods;
 mod readings;

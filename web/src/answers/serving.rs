@@ -120,6 +120,8 @@ impl Site {
             Route::Live(meter) => self.live(meter, asked).await,
             Route::Lives(meter) => self.lives(meter, asked).await,
             Route::Health => Ok(self.health().await),
+            Route::Metrics => self.metrics(asked).await,
+            Route::SpaceApi => self.spaceapi().await,
             Route::Asset(name) => {
                 let version = asked.query.get("v");
                 assets::reply(&name, version.as_deref(), asked.headers).ok_or(RouteError::NotFound.into())

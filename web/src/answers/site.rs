@@ -16,9 +16,11 @@ use web_http::{AnswerCache, Lasts, Prepared};
 use super::asked::{Asked, Variant};
 use super::refusals::{NoAnswer, refused};
 use crate::access::Access;
+use crate::api::spaceapi::Space;
 use crate::ledger::hours::Hours;
 use crate::ledger::reader::{LedgerReader, minute_in_progress, tomorrow};
 use crate::ledger::series::SeriesStore;
+use crate::ledger::unwatched::Unwatched;
 use crate::live::values::LiveValues;
 use crate::pages;
 use crate::pictures::Pictures;
@@ -48,6 +50,10 @@ pub(crate) struct Site {
     pub(crate) kept: AnswerCache<Variant>,
     /// Whose turn it is to have a workbook written.
     pub(crate) workbooks: Arc<Semaphore>,
+    /// What a hackerspace says of itself, if it is one.
+    pub(crate) space: Option<Space>,
+    /// What was not watched of meters, for Prometheus.
+    pub(crate) unwatched: Unwatched,
     /// The ledger's file, on the disk that people worry about.
     pub(crate) disk: PathBuf,
 }

@@ -7,7 +7,9 @@ mod errors;
 pub(crate) mod events;
 mod house;
 mod house_rows;
+pub(crate) mod metrics;
 mod records;
+pub(crate) mod spaceapi;
 mod states;
 
 pub(crate) use bodies::{csv, form, rows, workbook};

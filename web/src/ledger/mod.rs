@@ -6,3 +6,4 @@ pub(crate) mod hours;
 pub(crate) mod house;
 pub(crate) mod reader;
 pub(crate) mod series;
+pub(crate) mod unwatched;

@@ -66,6 +66,10 @@ pub(crate) enum Route {
     Lives(Option<Meter>),
     /// `/health`
     Health,
+    /// `/metrics`: figures for Prometheus.
+    Metrics,
+    /// `/spaceapi.json`: what a hackerspace says of itself.
+    SpaceApi,
     /// `/assets/<name>`
     Asset(String),
 }
@@ -100,12 +104,14 @@ impl Route {
             | Self::HouseRows(_)
             | Self::Meters
             | Self::Health
+            | Self::Metrics
+            | Self::SpaceApi
             | Self::Asset(_) => None,
         }
     }
 
-    /// Whether it says nothing of any meter, so that it is for everybody.
+    /// Whether it says nothing of any meter that is not public, so that it is for everybody.
     pub(crate) fn is_for_everybody(&self) -> bool {
-        matches!(self, Self::Manifest | Self::Health | Self::Asset(_))
+        matches!(self, Self::Manifest | Self::Health | Self::SpaceApi | Self::Asset(_))
     }
 }

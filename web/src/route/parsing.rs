@@ -16,6 +16,8 @@ impl Route {
         match parts.as_slice() {
             [""] => Ok(Self::Start),
             ["health"] => Ok(Self::Health),
+            ["metrics"] => Ok(Self::Metrics),
+            ["spaceapi.json"] => Ok(Self::SpaceApi),
             ["assets", name] => Ok(Self::Asset((*name).to_owned())),
             ["kiosk"] => Ok(Self::Kiosk),
             ["status"] => Ok(Self::Status),

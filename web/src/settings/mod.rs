@@ -45,6 +45,8 @@ pub struct Settings {
     pub max_connections: usize,
     /// Meters whose values of now are kept in mind, of all sites; shared out like the recorder's.
     pub max_meters: usize,
+    /// The JSON in which a hackerspace says what SpaceAPI asks for; `/spaceapi.json` adds the power of public meters.
+    pub spaceapi: Option<PathBuf>,
     /// Who may see what.
     pub access: AccessSettings,
     /// The broker.
@@ -70,6 +72,7 @@ impl Default for Settings {
             meter: Vec::new(),
             max_connections: 2_000,
             max_meters: 1_000,
+            spaceapi: None,
             access: AccessSettings::default(),
             mqtt: MqttSettings::default(),
         }

@@ -21,6 +21,7 @@ use crate::packets::v4::{self, Oversize};
 use crate::publication::{Publication, Will};
 use crate::session::{Ack, Delivery, SubscriptionOptions};
 use crate::settings::MqttSettings;
+use crate::topics::is_share;
 
 pub(super) fn connect_request(connect: Connect) -> ConnectRequest {
     let will = connect.last_will.map(|will| Will {
@@ -119,14 +120,15 @@ fn publication(publish: Publish) -> Publication {
 /// A bridge does not want back what it has brought, and has to know which messages are retained.
 fn subscription(subscribe: rumqttc::Subscribe, is_bridge: bool) -> Subscribe {
     let wanted = |filter: rumqttc::SubscribeFilter| Wanted {
-        filter: filter.path,
         options: SubscriptionOptions {
             qos: filter.qos,
-            no_local: is_bridge,
+            // What a share brings has to go to one of its members, whoever has published it.
+            no_local: is_bridge && !is_share(&filter.path),
             retain_as_published: is_bridge,
             identifier: None,
         },
         retained: RetainedWanted::Always,
+        filter: filter.path,
     };
     Subscribe { packet_id: subscribe.pkid, filters: subscribe.filters.into_iter().map(wanted).collect() }
 }

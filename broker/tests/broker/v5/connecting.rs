@@ -20,7 +20,7 @@ fn the_connack_tells_what_there_is() {
     assert_eq!((told.max_packet_size, told.receive_max), (Some(12_345), Some(321)));
     assert_eq!(
         (told.subscription_id_available, told.shared_subscription_available),
-        (Some(true), Some(false))
+        (Some(true), Some(true))
     );
     // What is not said is there: retained messages, wildcards, QoS 2.
     assert_eq!(

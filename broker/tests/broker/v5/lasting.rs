@@ -137,7 +137,7 @@ fn a_store_of_the_first_format_is_taken_over() {
         let store = Connection::open(home.store()).unwrap();
         store.pragma_query_value(None, "user_version", |row| row.get(0)).unwrap()
     };
-    assert_eq!(version, 5);
+    assert_eq!(version, 6);
     let _broker = home.start();
     let (mut old, connack) = V5::connect(home.address, lasting("old", 1_000));
     assert!(connack.session_present);

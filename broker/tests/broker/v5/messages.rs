@@ -208,3 +208,43 @@ fn a_topic_may_be_sent_as_a_number() {
     publisher.send(aliased("", 1));
     publisher.expect_disconnect(DisconnectReasonCode::ProtocolError);
 }
+
+/// [MQTT-3.3.2-8, 3.3.2-9]: the broker gives topics numbers where the client takes them, no more than it takes, and none
+/// where it takes none.
+#[test]
+fn topics_have_numbers_where_the_client_takes_them() {
+    let broker = TestBroker::start();
+    let topics = ["a/1", "a/2", "a/3", "a/1", "a/3", "a/2", "a/1"];
+    let mut wanting = lasting("wanting", 1_000);
+    wanting.properties.topic_alias_max = Some(2);
+    let (mut wanting, _) = V5::connect(broker.address, wanting);
+    let (mut other, _) = V5::connect(broker.address, connect("other"));
+    wanting.subscribe("a/#", options(QoS::Level1));
+    other.subscribe("a/#", options(QoS::Level0));
+    let (mut publisher, _) = V5::connect(broker.address, connect("publisher"));
+    for topic in topics {
+        publisher.publish(message(QoS::Level1, topic, "x"));
+    }
+    let expected: Vec<(&str, Option<u16>)> = vec![
+        ("a/1", Some(1)),
+        ("a/2", Some(2)),
+        ("a/3", None),
+        ("", Some(1)),
+        ("a/3", None),
+        ("", Some(2)),
+        ("", Some(1)),
+    ];
+    for (topic, alias) in expected {
+        let message = wanting.receive_message();
+        assert_eq!((&*message.topic_name.to_string(), message.properties.topic_alias), (topic, alias));
+    }
+    for topic in topics {
+        let message = other.receive_message();
+        assert_eq!((&*message.topic_name.to_string(), message.properties.topic_alias), (topic, None));
+    }
+    // Another connection knows none of them.
+    drop(wanting);
+    let (mut wanting, _) = V5::connect(broker.address, lasting("wanting", 1_000));
+    let message = wanting.receive_message();
+    assert_eq!((&*message.topic_name.to_string(), message.properties.topic_alias), ("a/1", None));
+}

@@ -29,7 +29,7 @@ use crate::publication::Publication;
 use crate::session::{Ack, Delivery, Expiry};
 use crate::settings::MqttSettings;
 
-/// Topics that a client may give a number. Each may be 64 KiB long, so not many.
+/// Topics that a client may give a number, and that we give one if it wants that. Each may be 64 KiB long, so not many.
 const TOPIC_ALIASES: u16 = 8;
 /// The largest packet that MQTT knows, in bytes.
 const LARGEST_PACKET: usize = 5 + 268_435_455;
@@ -48,6 +48,10 @@ pub(in crate::connection) struct Terms {
     /// The client id that it got from us.
     assigned_client_id: Option<Arc<str>>,
     aliases: HashMap<u16, String>,
+    /// The numbers that we have given to topics of messages to it.
+    own_aliases: HashMap<String, u16>,
+    /// How many of them it takes.
+    most_own_aliases: u16,
     /// QoS 1 and 2 messages from the client that are not acknowledged to the end.
     unacknowledged: u16,
 }
@@ -66,6 +70,8 @@ impl Terms {
             asked_interval: connect.properties.session_expiry_interval.unwrap_or(0),
             assigned_client_id: None,
             aliases: HashMap::new(),
+            own_aliases: HashMap::new(),
+            most_own_aliases: connect.properties.topic_alias_max.unwrap_or(0).min(TOPIC_ALIASES),
             unacknowledged: 0,
         }
     }
@@ -77,7 +83,7 @@ impl Terms {
 
     /// Bytes of the topics that have a number.
     pub(in crate::connection) fn kept_bytes(&self) -> usize {
-        self.aliases.values().map(String::len).sum()
+        self.aliases.values().chain(self.own_aliases.keys()).map(String::len).sum()
     }
 
     pub(in crate::connection) fn assign_client_id(&mut self, client_id: &str) {
@@ -235,7 +241,7 @@ impl Terms {
             assigned_client_id: self.assigned_client_id.clone(),
             topic_alias_max: Some(TOPIC_ALIASES),
             subscription_id_available: Some(true),
-            shared_subscription_available: Some(false),
+            shared_subscription_available: Some(true),
             ..ConnackProperties::default()
         };
         connack
@@ -263,12 +269,33 @@ impl Terms {
         let mut publish = delivery::publish(&message, &identifiers, now);
         (publish.qos, publish.pkid) = (delivery::qos(qos), packet_id);
         (publish.dup, publish.retain) = (dup, retain);
+        let alias = self.own_alias(&message.topic);
+        if let (Some((alias, is_known)), Some(properties)) = (alias, &mut publish.properties) {
+            properties.topic_alias = Some(alias);
+            if is_known {
+                publish.topic.clear();
+            }
+        }
         if publish.size() > self.client_max_packet_bytes {
             return Ok(if of_qos0 { Written::LeftOut } else { Written::TooLarge { packet_id } });
+        }
+        if let Some((alias, false)) = alias {
+            self.own_aliases.insert(message.topic.clone(), alias);
         }
         // It is no longer than a packet can be, and has a packet id.
         publish.write(to).map_err(|_| ProtocolError::Length)?;
         Ok(Written::Yes)
+    }
+
+    /// The number of a topic, and whether the client knows it already; `None` if there is none left. The first
+    /// topics get one: mostly a client gets messages of a few topics over and over.
+    fn own_alias(&self, topic: &str) -> Option<(u16, bool)> {
+        if let Some(alias) = self.own_aliases.get(topic) {
+            return Some((*alias, true));
+        }
+        // No more than the most there may be.
+        let next = self.own_aliases.len() as u16 + 1;
+        (next <= self.most_own_aliases).then_some((next, false))
     }
 
     /// A DISCONNECT that says why.

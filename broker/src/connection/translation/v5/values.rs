@@ -75,7 +75,6 @@ pub(super) fn grant_code(grant: &Result<QoS, NotSubscribed>) -> SubscribeReasonC
         Ok(QoS::ExactlyOnce) => SubscribeReasonCode::GrantedQoS2,
         Err(NotSubscribed::NotPermitted) => SubscribeReasonCode::NotAuthorized,
         Err(NotSubscribed::Invalid | NotSubscribed::TooLong) => SubscribeReasonCode::TopicFilterInvalid,
-        Err(NotSubscribed::Shared) => SubscribeReasonCode::SharedSubscriptionNotSupported,
         Err(NotSubscribed::TooMany | NotSubscribed::OverShare | NotSubscribed::TooManyFilters(_)) => {
             SubscribeReasonCode::QuotaExceeded
         }
