@@ -107,7 +107,7 @@ fn keep(path: &Path, faults: &[Fault], is_whole: bool) -> Result<Option<Checked>
 fn tell(checked: Result<Option<Checked>, LedgerError>, path: &Path) {
     match checked {
         Ok(Some(Checked { faults: 0, is_whole: true, .. })) => {
-            tracing::info!("the ledger was checked and is sound")
+            tracing::info!("the ledger was checked and is sound");
         }
         Ok(Some(Checked { faults: 1.., .. })) => {
             let ledger = path.display();

@@ -33,7 +33,7 @@ pub(super) fn run(path: &Path, json: bool, dry_run: bool) -> anyhow::Result<()> 
     let (before, after, freed) = (megabytes(before.bytes), megabytes(after.bytes), megabytes(freed));
     match dry_run {
         true => {
-            println!("At least {freed} of {before} would be given back. Nothing was changed (--dry-run).")
+            println!("At least {freed} of {before} would be given back. Nothing was changed (--dry-run).");
         }
         false => println!("The ledger has {after} now, {freed} less than before."),
     }

@@ -50,7 +50,7 @@ pub(crate) struct Merge {
 }
 
 impl Rename {
-    fn new(&self) -> anyhow::Result<Meter> {
+    fn new_name(&self) -> anyhow::Result<Meter> {
         let text = match self.new.contains('/') {
             true => self.new.clone(),
             false => format!("{}/{}", self.meter.site, self.new),
@@ -61,7 +61,7 @@ impl Rename {
 
 /// Renames a meter, in one transaction; the recorder waits for it.
 pub(super) fn rename(path: &Path, json: bool, options: &Rename) -> anyhow::Result<()> {
-    let (Rename { meter, how, .. }, new) = (options, options.new()?);
+    let (Rename { meter, how, .. }, new) = (options, options.new_name()?);
     let mut ledger = open(path)?;
     let mut batch = ledger.batch()?;
     let Renamed { before, now, name, newest } = batch.rename(meter, &new, &how.by, daemon_runtime::now())?;
