@@ -117,7 +117,7 @@ fn pages_lead_to_the_form_filled_in_and_corrections_are_undone_there() {
         format!("{PAGE}?{}", link.split('"').next().unwrap().replace("&#38;", "&").replace("&amp;", "&"))
     };
     // The second of two hours that the clock shows alike.
-    let hour = get(&site, Some("otto"), "/m/hq/main/hour/2025-10-26T02+01:00?lang=en");
+    let hour = get(&site, Some("otto"), "/m/hq/main/hour/2025-10-26T02+01?lang=en");
     let page = get(&site, Some("otto"), &link(&hour));
     assert!(page.contains("name=\"from_utc\" value=\"2025-10-26T01:00:00Z\""), "{page}");
     assert!(

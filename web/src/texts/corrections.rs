@@ -23,7 +23,6 @@ pub(crate) struct CorrectionWords {
     pub(crate) enter: &'static str,
     /// Columns.
     pub(crate) counted_as: &'static str,
-    pub(crate) said_by: &'static str,
     pub(crate) undone_by: &'static str,
     /// Opens the question whether a correction was a mistake, and the button below.
     pub(crate) undo: &'static str,
@@ -90,7 +89,6 @@ pub(super) static ENGLISH: CorrectionWords = CorrectionWords {
     factor: "Factor",
     enter: "Correct",
     counted_as: "Correction",
-    said_by: "By",
     undone_by: "Undone by",
     undo: "Undo",
     undo_this: "Yes, undo this correction",
@@ -132,7 +130,6 @@ pub(super) static GERMAN: CorrectionWords = CorrectionWords {
     factor: "Faktor",
     enter: "Korrigieren",
     counted_as: "Korrektur",
-    said_by: "Von",
     undone_by: "Zurückgenommen von",
     undo: "Zurücknehmen",
     undo_this: "Ja, diese Korrektur zurücknehmen",
