@@ -9,9 +9,12 @@ use meter_messages::Meter;
 /// For so long it is good.
 const TRUSTED_FOR: Duration = Duration::from_secs(600);
 
+/// When it was worked out for each meter, and how many seconds in how many gaps it was.
+type Known = HashMap<Meter, (Instant, (u64, u64))>;
+
 /// What was not watched of meters, as it was worked out last.
 #[derive(Debug, Default)]
-pub(crate) struct Unwatched(Mutex<HashMap<Meter, (Instant, (u64, u64))>>);
+pub(crate) struct Unwatched(Mutex<Known>);
 
 impl Unwatched {
     /// Seconds and gaps of a meter, if they are known.
@@ -29,7 +32,7 @@ impl Unwatched {
         self.known().insert(meter, (Instant::now(), unwatched));
     }
 
-    fn known(&self) -> std::sync::MutexGuard<'_, HashMap<Meter, (Instant, (u64, u64))>> {
+    fn known(&self) -> std::sync::MutexGuard<'_, Known> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
