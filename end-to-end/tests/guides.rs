@@ -27,9 +27,13 @@ fn both_languages_give_the_same_commands() {
     assert_eq!(english.matches("```sh").count(), commands(&english).len());
     let counters = ("COUNTERS.md", "FREMDE-ZAEHLER.md");
     let pairing = ("PAIRING.md", "KOPPELN.md");
-    for (english, german) in
-        [("GUIDE.md", "ANLEITUNG.md"), ("WIRING.md", "VERDRAHTUNG.md"), counters, pairing]
-    {
+    for (english, german) in [
+        ("GUIDE.md", "ANLEITUNG.md"),
+        ("WIRING.md", "VERDRAHTUNG.md"),
+        counters,
+        pairing,
+        ("MIGRATING.md", "UMZIEHEN.md"),
+    ] {
         let headings = |name| read(name).lines().filter(|line| line.starts_with("## ")).count();
         assert_eq!(headings(english), headings(german), "{english}");
     }

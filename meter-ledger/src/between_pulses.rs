@@ -11,7 +11,7 @@ use std::ops::Range;
 
 use meter_messages::{MeterConstant, Minute, PulseTimes};
 
-use crate::reading::RecordedMinute;
+use crate::stretch::RecordedMinute;
 
 const MINUTE_MS: i64 = Minute::SECONDS * 1000;
 

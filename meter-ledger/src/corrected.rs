@@ -6,8 +6,8 @@ use std::ops::Range;
 use meter_messages::{CorrectionKind, Factor, Minute};
 
 use crate::corrections::InForce;
-use crate::reading::Stretch;
-use crate::{Ledger, LedgerError, RecordedMeter, RecordedMinute, rows};
+use crate::stretch::Stretch;
+use crate::{Ledger, LedgerError, RecordedMeter, RecordedMinute, rows, spans};
 
 impl Ledger {
     /// Calls `take` with days, quarters of an hour and minutes of a span of minutes since 1970, in order. What it
@@ -93,10 +93,12 @@ impl Ledger {
     ) -> Result<Option<RecordedMinute>, LedgerError> {
         let _state = self.one_state()?;
         loop {
-            let rows = rows::before(&self.connection, meter.row, minute)?;
-            match rows.first().and_then(|row| meter.corrections.void_at(row.minute)) {
+            let counted = RecordedMinute::of_all(&rows::before(&self.connection, meter.row, minute)?);
+            let imported = spans::last_before(&self.connection, meter.row, minute)?;
+            let last = [counted, imported].into_iter().flatten().max_by_key(|last| last.minute);
+            match last.and_then(|last| meter.corrections.void_at(last.minute.epoch_minutes())) {
                 Some(void) => minute = void.span.start,
-                None => return Ok(RecordedMinute::of_all(&rows)),
+                None => return Ok(last),
             }
         }
     }
@@ -112,7 +114,9 @@ impl Ledger {
         loop {
             let counted = rows::from(&self.connection, meter.row, minute)?;
             let counted = counted.first().map(|row| row.minute);
-            let first = counted.into_iter().chain(meter.corrections.first_replaced(minute)).min();
+            let imported = spans::first_from(&self.connection, meter.row, minute)?;
+            let first = [counted, imported, meter.corrections.first_replaced(minute)];
+            let first = first.into_iter().flatten().min();
             match first.and_then(|first| meter.corrections.void_at(first)) {
                 Some(void) => minute = void.span.end,
                 None => return Ok(first),

@@ -9,7 +9,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use crate::corrections::{COLUMNS, Correction, Corrections, MOST_OF_METER, Undone};
 use crate::error::damaged;
 use crate::reading::epoch_minutes;
-use crate::{Batch, Ledger, LedgerError, RecordedMeter, rows};
+use crate::{Batch, Ledger, LedgerError, RecordedMeter, rows, spans};
 
 /// The longest time of which the pulses are said, in minutes: its minutes are made one by one.
 const LONGEST: i64 = 366 * 24 * 60;
@@ -243,13 +243,18 @@ fn text(what: &'static str, text: &str) -> Result<(), CorrectingError> {
 /// Minutes that are still to come are not corrected before.
 fn is_recorded(connection: &Connection, meter_row: i64, new: &NewCorrection) -> Result<(), CorrectingError> {
     let span = epoch_minutes(&new.span);
-    let first = rows::from(connection, meter_row, i64::MIN)?.first().map(|row| row.minute);
+    let from = |minute| -> Result<Option<i64>, LedgerError> {
+        let counted = rows::from(connection, meter_row, minute)?.first().map(|row| row.minute);
+        Ok(counted.into_iter().chain(spans::first_from(connection, meter_row, minute)?).min())
+    };
     let newest = rows::before(connection, meter_row, i64::MAX)?.first().map(|row| row.minute);
-    let (first, newest) = first.zip(newest).ok_or(CorrectingError::NothingThere)?;
+    let imported = spans::last_before(connection, meter_row, i64::MAX)?;
+    let newest = newest.max(imported.map(|imported| imported.minute.epoch_minutes()));
+    let (first, newest) = from(i64::MIN)?.zip(newest).ok_or(CorrectingError::NothingThere)?;
     if span.start < first || span.end > newest + 1 {
         return Err(CorrectingError::NotRecorded(Minute::nearest(first), Minute::nearest(newest + 1)));
     }
-    let next = rows::from(connection, meter_row, span.start)?.first().map(|row| row.minute);
+    let next = from(span.start)?;
     let is_there = next.is_some_and(|next| next < span.end);
     match new.kind {
         CorrectionKind::Void | CorrectionKind::Scale(_) if !is_there => Err(CorrectingError::NothingThere),
@@ -327,11 +332,14 @@ impl Ledger {
         corrections.map(|correction| correction?).collect()
     }
 
-    /// How often a correction was said or undone: of each meter that has any.
+    /// How often a correction was said or undone, and something imported: of each meter that has any.
     pub fn correction_editions(&self) -> Result<Vec<(Meter, u64)>, LedgerError> {
         let mut statement = self.connection.prepare_cached(
-            "SELECT site, meter.meter, count(*) + count(undone) FROM correction JOIN meter ON meter.id = correction.meter
-             GROUP BY meter.id ORDER BY site, meter.meter",
+            "SELECT site, meter.meter, sum(edition) FROM (
+                 SELECT meter, 1 + (undone IS NOT NULL) AS edition FROM correction
+                 UNION ALL
+                 SELECT meter, 1 + (finished IS NOT NULL) + (undone IS NOT NULL) FROM import
+             ) AS said JOIN meter ON meter.id = said.meter GROUP BY meter.id ORDER BY site, meter.meter",
         )?;
         let rows = statement.query_map([], |row| {
             Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?, row.get::<_, u64>(2)?))
@@ -367,10 +375,16 @@ impl RecordedMeter {
         Self { corrections: self.corrections.without(correction.id), ..self.clone() }
     }
 
-    /// How often a correction of it was said or undone: what was read before may differ from what is read now if it
-    /// does.
+    /// How often a correction of it was said or undone, and something imported: what was read before may differ from
+    /// what is read now if it does.
     pub fn edition(&self) -> u64 {
-        self.corrections.edition()
+        self.corrections.edition() + self.coarse.edition()
+    }
+
+    /// How many minutes the longest time has of which only the sum is known, in a span: 60 where something was imported
+    /// by the hour, 1 where every minute was counted.
+    pub fn resolution(&self, span: &Range<Minute>) -> u32 {
+        self.coarse.longest(&epoch_minutes(span))
     }
 
     /// The corrected times of a span, in order.

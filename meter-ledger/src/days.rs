@@ -159,6 +159,17 @@ pub(crate) fn replace(
     write(connection, REPLACE, (meter_row, day), rows)
 }
 
+/// Deletes a packed day and its sums: nothing is in it any more.
+pub(crate) fn delete(connection: &Connection, meter_row: i64, day: i64) -> Result<(), LedgerError> {
+    for sql in [
+        "DELETE FROM quarters WHERE meter = ?1 AND day = ?2",
+        "DELETE FROM day WHERE meter = ?1 AND day = ?2",
+    ] {
+        connection.prepare_cached(sql)?.execute([meter_row, day])?;
+    }
+    Ok(())
+}
+
 fn write(
     connection: &Connection,
     sql: &str,

@@ -10,7 +10,9 @@ use crate::error::{damaged, if_readable};
 use crate::{Batch, Ledger, LedgerError, rows};
 
 /// What belongs to a meter, in an order in which it can be deleted. The last one is the meter itself.
-const OF_METER: [&str; 13] = [
+const OF_METER: [&str; 15] = [
+    "DELETE FROM imported_span WHERE meter = ?1",
+    "DELETE FROM import WHERE meter = ?1",
     "DELETE FROM correction WHERE meter = ?1",
     "DELETE FROM reading WHERE meter = ?1",
     "DELETE FROM given_up WHERE meter = ?1",

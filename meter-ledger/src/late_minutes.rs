@@ -48,10 +48,29 @@ impl PackedDays {
         Ok(true)
     }
 
+    /// Takes what some outboxes counted out of a minute of a day that is packed.
+    pub(crate) fn remove(
+        &mut self,
+        connection: &Connection,
+        meter_row: i64,
+        minute: i64,
+        outboxes: &[i64],
+    ) -> Result<(), LedgerError> {
+        if let Some(day) = self.day(connection, meter_row, minute)? {
+            day.rows.retain(|row| row.minute != minute || !outboxes.contains(&row.outbox));
+            day.has_changed = true;
+        }
+        Ok(())
+    }
+
     /// Writes what has changed, and forgets all.
     pub(crate) fn write(&mut self, connection: &Connection) -> Result<(), LedgerError> {
         for ((meter_row, day), known) in std::mem::take(&mut self.0) {
             if let Some(known) = known.filter(|known| known.has_changed) {
+                if known.rows.is_empty() {
+                    days::delete(connection, meter_row, day)?;
+                    continue;
+                }
                 days::replace(connection, meter_row, day, &known.rows)?;
                 quarters::write(connection, meter_row, day, &known.rows)?;
                 pulse_times::pack(connection, meter_row, day)?;

@@ -97,6 +97,11 @@ impl Batch<'_> {
         }
         self.look_again()?;
         let transaction = self.transaction();
+        for (meter, row) in [(from, rows.from), (into, rows.into)] {
+            if is_imported(transaction, row)? {
+                return Err(MovingError::Imported(meter.clone()));
+            }
+        }
         one_medium(transaction, rows)?;
         let constants = constants_of_both(transaction, rows)?;
         corrections_of_their_own(transaction, rows)?;
@@ -227,6 +232,13 @@ fn move_days(
         progress(done, all);
     }
     Ok(moved)
+}
+
+/// Whether something was imported for a meter, and not taken back.
+fn is_imported(connection: &Connection, meter_row: i64) -> Result<bool, LedgerError> {
+    let mut statement = connection
+        .prepare_cached("SELECT EXISTS (SELECT 1 FROM import WHERE meter = ?1 AND outbox IS NOT NULL)")?;
+    Ok(statement.query_row([meter_row], |row| row.get(0))?)
 }
 
 fn move_day(connection: &Connection, rows: Rows, day: i64, moved: &mut Moved) -> Result<(), LedgerError> {

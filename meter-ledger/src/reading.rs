@@ -12,7 +12,8 @@ use crate::constants::Constants;
 use crate::corrections::Corrections;
 use crate::error::{damaged, if_readable};
 use crate::rows::Found;
-use crate::sum::Counted;
+use crate::spans::{self, Coarse};
+use crate::stretch::{RecordedMinute, Stretch, merged};
 use crate::{Ledger, LedgerError, OutboxMinute, rows};
 
 /// A meter that the ledger knows.
@@ -31,43 +32,7 @@ pub struct RecordedMeter {
     pub relation: Relation,
     pub(crate) constants: Constants,
     pub(crate) corrections: Corrections,
-}
-
-/// A minute. If two outboxes have it, their pulses are added; if it is corrected, they are what the correction says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct RecordedMinute {
-    /// The minute.
-    pub minute: Minute,
-    /// Pulses that fell in it.
-    pub pulses: u32,
-    /// How many of its seconds the line was watched, at most 60.
-    pub watched_s: u8,
-    /// The meter's total at its end, as it was counted; of a minute that a correction has replaced, the total before
-    /// the correction.
-    pub total: u64,
-}
-
-impl RecordedMinute {
-    /// What several outboxes say of the same minute; `None` if there are none.
-    pub(crate) fn of_all(rows: &[OutboxMinute]) -> Option<Self> {
-        rows.iter().map(Self::of).reduce(merged)
-    }
-
-    fn of(row: &OutboxMinute) -> Self {
-        let OutboxMinute { minute, pulses, watched_s, total, .. } = *row;
-        Self { minute: Minute::nearest(minute), pulses, watched_s, total }
-    }
-
-    /// Itself, in minutes since 1970.
-    fn span(&self) -> Range<i64> {
-        let minute = self.minute.epoch_minutes();
-        minute..minute + 1
-    }
-
-    fn counted(&self) -> Counted {
-        let pulses = self.pulses.into();
-        Counted { pulses, minutes: 1, watched_s: self.watched_s.into(), least: pulses, most: pulses }
-    }
+    pub(crate) coarse: Coarse,
 }
 
 impl RecordedMeter {
@@ -161,25 +126,32 @@ impl Ledger {
         span: Range<i64>,
         take: &mut impl FnMut(Stretch) -> bool,
     ) -> Result<(), LedgerError> {
-        let mut held: Option<RecordedMinute> = None;
-        rows::for_each(&self.connection, meter_row, span, |found| {
-            let next = match found {
-                Found::Minute(row) => RecordedMinute::of(&row),
-                Found::Sum(minutes, sum) => {
+        spans::for_each(&self.connection, meter_row, &span, take, |take, coarse| {
+            let mut held: Option<RecordedMinute> = None;
+            let mut failed = None;
+            rows::for_each(&self.connection, meter_row, span.clone(), |found| {
+                let start = match &found {
+                    Found::Minute(row) => row.minute,
+                    Found::Sum(minutes, _) => minutes.start,
+                };
+                if held.is_some_and(|held| held.minute.epoch_minutes() != start) {
                     held.take().map(Stretch::Minute).map(&mut *take);
-                    return take(Stretch::Sum(minutes, sum));
                 }
-            };
-            match &mut held {
-                Some(shared) if shared.minute == next.minute => *shared = merged(*shared, next),
-                _ => {
-                    held.replace(next).map(Stretch::Minute).map(&mut *take);
+                if let Err(error) = coarse.before(start, take) {
+                    failed = Some(error);
                 }
-            }
-            false
-        })?;
-        held.map(Stretch::Minute).map(take);
-        Ok(())
+                let next = match found {
+                    Found::Minute(row) => RecordedMinute::of(&row),
+                    // Something imported lies in it: it is told in the order of time.
+                    Found::Sum(minutes, _) if coarse.begins_before(minutes.end) => return false,
+                    Found::Sum(minutes, sum) => return take(Stretch::Sum(minutes, sum)),
+                };
+                held = Some(held.map_or(next, |shared| merged(shared, next)));
+                false
+            })?;
+            held.map(Stretch::Minute).map(&mut *take);
+            failed.map_or(Ok(()), Err)
+        })
     }
 
     /// The recorded minutes of a span, in order.
@@ -279,6 +251,7 @@ impl Ledger {
             relation: Relation { measures: said(row, 6)?, part_of: self.whole(said(row, 7)?)? },
             constants: Constants::read(&self.connection, id)?,
             corrections: Corrections::read(&self.connection, id)?,
+            coarse: Coarse::read(&self.connection, id)?,
         })
     }
 }
@@ -288,35 +261,8 @@ fn said<T: FromStr>(row: &Row<'_>, column: usize) -> Result<Option<T>, LedgerErr
     Ok(row.get::<_, Option<String>>(column)?.and_then(|said| said.parse().ok()))
 }
 
-/// A piece of a meter's record.
-pub(crate) enum Stretch {
-    /// A day of UTC, or a quarter of an hour, of which nothing is corrected: its minutes since 1970, and its sum.
-    Sum(Range<i64>, Counted),
-    /// A minute.
-    Minute(RecordedMinute),
-}
-
-impl Stretch {
-    /// Its minutes since 1970, and what was counted in them.
-    pub(crate) fn counted(self) -> (Range<i64>, Counted) {
-        match self {
-            Self::Sum(minutes, sum) => (minutes, sum),
-            Self::Minute(minute) => (minute.span(), minute.counted()),
-        }
-    }
-}
-
 pub(crate) fn epoch_minutes(span: &Range<Minute>) -> Range<i64> {
     span.start.epoch_minutes()..span.end.epoch_minutes()
-}
-
-fn merged(one: RecordedMinute, other: RecordedMinute) -> RecordedMinute {
-    RecordedMinute {
-        minute: one.minute,
-        pulses: one.pulses.saturating_add(other.pulses),
-        watched_s: (one.watched_s + other.watched_s).min(60),
-        total: one.total.max(other.total),
-    }
 }
 
 #[cfg(test)]

@@ -30,6 +30,7 @@ pub(crate) static LEDGER: FileKind = FileKind {
         Step::Sql(MOVED),
         Step::Sql(SET_ASIDE),
         Step::Sql(SAID_READINGS),
+        Step::Sql(IMPORTS),
     ],
     patience: Duration::from_secs(5),
     exclusive: false,
@@ -326,4 +327,39 @@ const SET_ASIDE: &str = "
 const SAID_READINGS: &str = "
     ALTER TABLE meter ADD COLUMN readings TEXT;
     ALTER TABLE reading ADD COLUMN replaced INTEGER NOT NULL DEFAULT 0;
+";
+
+/// What it has beyond the format before: what was imported from elsewhere, see `importing`. Its minutes are those of an
+/// outbox of their own; what is known only of longer times stands in `imported_span` (`to_minute` is the first minute after
+/// it), and `from_span`, `to_span` and `longest` say where an import has such times and how many minutes the longest of them
+/// has. `total` is the meter's before the import, or the span, in pulses; `begun`, `finished` and `undone` are seconds since
+/// 1970.
+const IMPORTS: &str = "
+    CREATE TABLE import (
+        id        INTEGER PRIMARY KEY AUTOINCREMENT,
+        meter     INTEGER NOT NULL REFERENCES meter (id),
+        outbox    INTEGER REFERENCES outbox (id),
+        source    TEXT NOT NULL,
+        total     INTEGER NOT NULL,
+        minutes   INTEGER NOT NULL DEFAULT 0,
+        spans     INTEGER NOT NULL DEFAULT 0,
+        pulses    INTEGER NOT NULL DEFAULT 0,
+        longest   INTEGER NOT NULL DEFAULT 1,
+        from_span INTEGER,
+        to_span   INTEGER,
+        begun     INTEGER NOT NULL,
+        by        TEXT NOT NULL,
+        finished  INTEGER,
+        undone    INTEGER,
+        undone_by TEXT
+    ) STRICT;
+    CREATE TABLE imported_span (
+        meter       INTEGER NOT NULL REFERENCES meter (id),
+        from_minute INTEGER NOT NULL,
+        to_minute   INTEGER NOT NULL,
+        import      INTEGER NOT NULL REFERENCES import (id),
+        pulses      INTEGER NOT NULL,
+        total       INTEGER NOT NULL,
+        PRIMARY KEY (meter, from_minute)
+    ) STRICT, WITHOUT ROWID;
 ";

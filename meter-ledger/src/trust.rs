@@ -8,7 +8,7 @@ use meter_messages::{CorrectionKind, Minute, OutboxId};
 use rusqlite::params;
 
 use crate::error::damaged;
-use crate::reading::Stretch;
+use crate::stretch::Stretch;
 use crate::writing::WATCHED_TWICE_S;
 use crate::{Ledger, LedgerError, RecordedMeter, rows};
 

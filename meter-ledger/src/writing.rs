@@ -6,12 +6,13 @@ use meter_messages::{Info, Mark, Measures, Meter, Minute, OutboxId, PulseCount, 
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
 
 use crate::error::{damaged, if_readable};
+use crate::imports::ImportedOf;
 use crate::late_minutes::PackedDays;
 use crate::names::{self, Name};
 use crate::packing::NewestMinutes;
 use crate::{
     Ledger, LedgerError, OutboxMinute, constants, days, meter_readings, outbox_minute, packing, pulse_times,
-    rows,
+    rows, spans,
 };
 
 /// The meter and outbox of a minute, and how far that outbox is recorded without
@@ -72,13 +73,15 @@ pub enum Recording {
 /// Changes of one transaction; discarded unless committed.
 #[derive(Debug)]
 pub struct Batch<'ledger> {
-    transaction: Transaction<'ledger>,
-    newest: &'ledger mut NewestMinutes,
-    late: PackedDays,
+    pub(crate) transaction: Transaction<'ledger>,
+    pub(crate) newest: &'ledger mut NewestMinutes,
+    pub(crate) late: PackedDays,
     /// By meter: minutes that came again, and those that came with another count.
     again: BTreeMap<i64, (u64, u64)>,
     /// Outboxes that are new with this batch.
     new_outboxes: HashSet<i64>,
+    /// By meter: what was imported.
+    imported: BTreeMap<i64, ImportedOf>,
 }
 
 impl Ledger {
@@ -88,7 +91,8 @@ impl Ledger {
         self.newest.begin(&transaction)?;
         let newest = &mut self.newest;
         let (late, again, new_outboxes) = (PackedDays::default(), BTreeMap::new(), HashSet::new());
-        Ok(Batch { transaction, newest, late, again, new_outboxes })
+        let imported = BTreeMap::new();
+        Ok(Batch { transaction, newest, late, again, new_outboxes, imported })
     }
 
     /// Every meter's current outbox, and how far it is recorded; without those whose rows cannot be read.
@@ -253,14 +257,19 @@ impl Batch<'_> {
             total: count.total,
             seq: Some(count.seq),
         };
+        let imported = self.give_way(meter_row, minute)?;
         if self.newest.is_new(&self.transaction, meter_row, minute)? {
             outbox_minute::insert(&self.transaction, meter_row, &row)?;
             return Ok(Recording::Recorded);
         }
-        let known = match self.late.minute(&self.transaction, meter_row, minute)? {
+        let mut known = match self.late.minute(&self.transaction, meter_row, minute)? {
             Some(known) => known.to_vec(),
             None => rows::unpacked(&self.transaction, meter_row, minute..minute + 1)?,
         };
+        if known.iter().any(|known| imported.contains(&known.outbox)) {
+            self.remove_imported(meter_row, minute, &imported)?;
+            known.retain(|known| !imported.contains(&known.outbox));
+        }
         let is_counted_twice = known.iter().any(|known| is_counted_twice(known, &row));
         let same = known.iter().filter_map(|known| same(known, &row));
         if let Some(same) = same.min_by_key(|same| matches!(same, Recording::Contradiction { .. })) {
@@ -275,6 +284,32 @@ impl Batch<'_> {
             outbox_minute::insert(&self.transaction, meter_row, &row)?;
         }
         Ok(if is_counted_twice { Recording::CountedTwice } else { Recording::Recorded })
+    }
+
+    /// What was counted goes before what was imported: a longer time that a minute lies in is deleted, and whose imported
+    /// minutes are to be deleted, too, is returned.
+    fn give_way(&mut self, meter_row: i64, minute: i64) -> Result<Vec<i64>, LedgerError> {
+        let imported = match self.imported.get(&meter_row) {
+            Some(imported) => imported,
+            None => {
+                let found = ImportedOf::read(&self.transaction, meter_row)?;
+                self.imported.entry(meter_row).or_insert(found)
+            }
+        };
+        if imported.has_spans {
+            spans::delete_around(&self.transaction, meter_row, minute)?;
+        }
+        Ok(imported.outboxes.clone())
+    }
+
+    fn remove_imported(&mut self, meter_row: i64, minute: i64, outboxes: &[i64]) -> Result<(), LedgerError> {
+        self.late.remove(&self.transaction, meter_row, minute, outboxes)?;
+        for outbox in outboxes {
+            self.transaction
+                .prepare_cached("DELETE FROM minute WHERE meter = ?1 AND minute = ?2 AND outbox = ?3")?
+                .execute(params![meter_row, minute, outbox])?;
+        }
+        Ok(())
     }
 
     /// The minutes of an outbox that are recorded beyond its mark, with their numbers, in order.

@@ -7,6 +7,7 @@ mod doctor;
 mod first_page;
 mod history;
 mod house;
+mod import;
 mod invitations;
 mod ledger;
 mod passwd;
@@ -47,6 +48,8 @@ enum Command {
     RenewCertificate(invitations::RenewOptions),
     /// Lists, checks and corrects what the ledger holds, while everything runs
     Ledger(ledger::Options),
+    /// Brings in what another system has recorded, and takes it back
+    Import(import::Options),
     /// Looks at everything on this server and says what is wrong and what to do
     Doctor(doctor::Options),
     /// Shows the power of all meters, what they used today, and how their publishers are
@@ -75,6 +78,7 @@ fn main() -> ExitCode {
         Command::Top(options) => block_on(top::run(&options)),
         Command::Passwd(options) => passwd::run(&options),
         Command::Ledger(options) => ledger::run(&options),
+        Command::Import(options) => import::run(&options),
         Command::Backup(options) => backup::backup(&options),
         Command::Restore(options) => backup::restore(&options),
         Command::Verify(options) => backup::verify(&options),

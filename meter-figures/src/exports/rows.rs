@@ -24,6 +24,8 @@ pub struct Row {
     pub cost: Option<Cost>,
     /// How many of its minutes are corrected.
     pub corrected_minutes: u64,
+    /// How many minutes the longest time in it has of which only the sum is known; 1 where all were counted.
+    pub resolution_minutes: u32,
 }
 
 /// Reads the rows of a span. Between two pieces nothing of the ledger is held: who
@@ -120,7 +122,9 @@ impl Rows {
         let has_begun = |part: &&Hour| part.span.start < self.until || part.sum.minutes > 0;
         let costs = parts.iter().filter(has_begun).map(|part| prices.cost(part));
         let cost = if self.tariffs.is_empty() { None } else { costs.sum() };
-        Row { start: step.start, sum, cost, corrected_minutes: self.meter.corrected_minutes(step) }
+        let (corrected_minutes, resolution_minutes) =
+            (self.meter.corrected_minutes(step), self.meter.resolution(step));
+        Row { start: step.start, sum, cost, corrected_minutes, resolution_minutes }
     }
 
     /// Goes on where something is recorded: however long nothing was, it costs one question.

@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use bytes::Bytes;
 use meter_ledger::{Ledger, LedgerError, Sum};
+use meter_messages::Minute;
 
 use super::pieces::Pieces;
 use super::rows::{Row, Rows};
@@ -40,6 +41,11 @@ impl Text {
         !self.rows.tariffs.is_empty()
     }
 
+    /// Whether something was imported of which only the sums of longer times are known.
+    fn is_coarse(&self) -> bool {
+        self.rows.meter.resolution(&(Minute::nearest(i64::MIN)..Minute::nearest(i64::MAX))) > 1
+    }
+
     /// What the columns of quantity and rate are called.
     fn names(&self) -> (&'static str, &'static str) {
         let unit = self.rows.meter.medium.unit();
@@ -54,10 +60,11 @@ impl Text {
         match self.notation {
             Notation::Csv => {
                 let (quantity, rate) = self.names();
+                let resolution = if self.is_coarse() { ",resolution_minutes" } else { "" };
                 push(
                     piece,
                     format_args!(
-                        "start,local,minutes,watched_s,pulses,{quantity},{rate}{costs}{capacity}{day_prices},corrected_minutes\r\n"
+                        "start,local,minutes,watched_s,pulses,{quantity},{rate}{costs}{capacity}{day_prices},corrected_minutes{resolution}\r\n"
                     ),
                 );
             }
@@ -112,9 +119,15 @@ impl Text {
             self.cost(row, piece);
         }
         match (self.notation, row.corrected_minutes) {
-            (Notation::Csv, minutes) => push(piece, format_args!(",{minutes}\r\n")),
-            (Notation::Json, 0) => piece.push('}'),
-            (Notation::Json, minutes) => push(piece, format_args!(",\"corrected_minutes\":{minutes}}}")),
+            (Notation::Csv, minutes) => push(piece, format_args!(",{minutes}")),
+            (Notation::Json, 0) => {}
+            (Notation::Json, minutes) => push(piece, format_args!(",\"corrected_minutes\":{minutes}")),
+        }
+        match (self.notation, row.resolution_minutes) {
+            (Notation::Csv, minutes) if self.is_coarse() => push(piece, format_args!(",{minutes}\r\n")),
+            (Notation::Csv, _) => piece.push_str("\r\n"),
+            (Notation::Json, 1) => piece.push('}'),
+            (Notation::Json, minutes) => push(piece, format_args!(",\"resolution_minutes\":{minutes}}}")),
         }
     }
 

@@ -1,10 +1,10 @@
 //! `powerpi prices`: prices of the day from a file into the ledger, while the recorder runs.
 
 mod columns;
-mod numbers;
+pub(crate) mod numbers;
 mod table;
-mod times;
-mod when;
+pub(crate) mod times;
+pub(crate) mod when;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -96,7 +96,7 @@ impl Import {
     }
 }
 
-fn zone(name: Option<&str>) -> anyhow::Result<TimeZone> {
+pub(crate) fn zone(name: Option<&str>) -> anyhow::Result<TimeZone> {
     let Some(name) = name else { return Ok(TimeZone::system()) };
     TimeZone::get(name)
         .map_err(|_| anyhow::anyhow!("unknown time zone \"{name}\"; write one like Europe/Berlin"))

@@ -95,7 +95,7 @@ impl PriceUnit {
 }
 
 /// `84.32`, `84,32`, `1.084,32`, `−5`: the last point or comma stands before the decimals.
-pub(super) fn number(text: &str) -> Option<f64> {
+pub(crate) fn number(text: &str) -> Option<f64> {
     let plain: String = text.chars().filter(|letter| !letter.is_whitespace() && *letter != '\'').collect();
     let plain = plain.replace('\u{2212}', "-");
     let last = plain.rfind(['.', ',']);

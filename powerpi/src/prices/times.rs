@@ -115,7 +115,7 @@ fn written(time: &str, time_of_day: Option<&str>) -> Option<When> {
 }
 
 /// When a clock shows a time; `None` where it never does.
-fn instant(local: DateTime, before: Option<Timestamp>, zone: &TimeZone) -> Option<Timestamp> {
+pub(crate) fn instant(local: DateTime, before: Option<Timestamp>, zone: &TimeZone) -> Option<Timestamp> {
     let ambiguous = zone.to_ambiguous_timestamp(local);
     match ambiguous.offset() {
         AmbiguousOffset::Unambiguous { offset } => offset.to_timestamp(local).ok(),

@@ -10,7 +10,7 @@ const TIMES: [&str; 2] = ["%H:%M:%S", "%H:%M"];
 
 /// A time as it is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum When {
+pub(crate) enum When {
     /// With its offset from UTC.
     At(Timestamp),
     /// What a clock shows.
@@ -21,7 +21,7 @@ pub(super) enum When {
 
 impl When {
     /// Reads a time; of two, as in `01.01.2026 00:00 - 01.01.2026 01:00`, the first.
-    pub(super) fn parse(text: &str) -> Option<Self> {
+    pub(crate) fn parse(text: &str) -> Option<Self> {
         let text = text.split(" - ").next().unwrap_or(text).trim();
         if let Ok(at) = text.parse() {
             return Some(Self::At(at));
@@ -39,7 +39,7 @@ impl When {
 }
 
 /// Reads a time of day; of two, as in `00:00-01:00`, the first.
-pub(super) fn clock(text: &str) -> Option<Time> {
+pub(crate) fn clock(text: &str) -> Option<Time> {
     let text = text.split('-').next().unwrap_or(text).trim();
     TIMES.iter().find_map(|format| strtime::parse(format, text).ok()?.to_time().ok())
 }

@@ -160,6 +160,7 @@ pub(super) static TEXTS: Texts = Texts {
     another_meter: "the meter was replaced",
     was_replaced: "The meter was replaced",
     of_publisher: "set by pi-publisher set-reading; --undo takes it back",
+    imported: "Some of this was imported from another system, which kept only sums of up to {l}. Charts show their mean; how it went within them is not known.",
     implausible: "Minutes that cannot be right",
     implausible_means: "is the most that this meter can have (max_power_w or max_flow_l_h in powerpi-web.toml). More was counted here: the contact may have bounced, or the meter constant may be wrong.",
     implausible_then: "To leave a time out, whoever looks after the server runs:",

@@ -161,6 +161,7 @@ pub(super) static TEXTS: Texts = Texts {
     another_meter: "der Zähler wurde ausgetauscht",
     was_replaced: "Der Zähler wurde ausgetauscht",
     of_publisher: "mit pi-publisher set-reading gesetzt; --undo nimmt es zurück",
+    imported: "Ein Teil davon stammt aus einem anderen System, das nur Summen über bis zu {l} aufbewahrt hat. Diagramme zeigen deren Mittelwert; der Verlauf dazwischen ist nicht bekannt.",
     implausible: "Minuten, die nicht stimmen können",
     implausible_means: "ist das Höchste, was an diesem Zähler möglich ist (max_power_w oder max_flow_l_h in powerpi-web.toml). Hier wurde mehr gezählt: Vielleicht hat der Kontakt geprellt, oder die Zählerkonstante ist falsch.",
     implausible_then: "Um eine Zeit auszunehmen, führt aus, wer den Server betreut:",

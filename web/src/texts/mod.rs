@@ -135,6 +135,8 @@ pub(crate) struct Texts {
     pub(crate) was_replaced: &'static str,
     /// Where the meter's publisher says a reading: how it is taken back.
     pub(crate) of_publisher: &'static str,
+    /// That only the sums of times of up to {l} are known.
+    imported: &'static str,
     /// Heading of minutes that cannot be.
     pub(crate) implausible: &'static str,
     /// Why, after what the meter can have.
@@ -577,6 +579,11 @@ impl Texts {
             (0, hours, minutes) => format!("{hours}\u{a0}h {minutes}\u{a0}min"),
             (days, hours, _) => format!("{days}\u{a0}d {hours}\u{a0}h"),
         }
+    }
+
+    /// That something was imported of which only the sums of up to so many minutes are known; `None` for one.
+    pub(crate) fn imported_in_steps(&self, minutes: u32) -> Option<String> {
+        (minutes > 1).then(|| self.imported.replace("{l}", &Self::length(60 * u64::from(minutes))))
     }
 
     /// A day and a time of day.

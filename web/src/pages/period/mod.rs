@@ -49,6 +49,8 @@ pub(crate) struct PeriodView {
     top: Vec<Row>,
     heat: Option<HeatView>,
     corrections: Vec<CorrectionView>,
+    /// That something in it was imported of which only the sums of longer times are known.
+    coarse: Option<String>,
 }
 
 /// What a period is compared with.
@@ -195,6 +197,7 @@ impl PeriodView {
             top: top(frame, history, zone),
             heat: (!history.hours.is_empty()).then(|| heat(history, texts, zone)),
             corrections: CorrectionView::all(history, texts, zone),
+            coarse: texts.imported_in_steps(history.meter.resolution(&history.span)),
         }
     }
 }

@@ -1,0 +1,343 @@
+//! Importing what another system has recorded, in transactions of bounded length, while the recorder runs.
+//!
+//! Minutes become those of an outbox of the import's own, whose name says which it is; times of which only the sum is
+//! known stay what they are (`spans`). Nothing is imported for a minute of which something is there already, and a
+//! minute that is counted and comes later displaces what was imported for it. So the same can be imported again, also
+//! after an interruption: what is there is left as it is.
+
+use std::collections::HashSet;
+use std::ops::Range;
+
+use jiff::Timestamp;
+use meter_messages::{Meter, Minute, OutboxId};
+use rusqlite::{OptionalExtension, params};
+
+use crate::days::{self, day_of, minutes_of};
+use crate::error::damaged;
+use crate::{Batch, LedgerError, OutboxMinute, outbox_minute, packing, quarters, rows, spans};
+
+/// Days that lie so far before the newest are written as packed ones.
+const DAYS_IN_ROWS: i64 = 2;
+
+/// What is to be imported.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewImport {
+    /// For which meter.
+    pub meter: Meter,
+    /// From what: an import that was interrupted goes on if it is of the same.
+    pub source: String,
+    /// Who imports it.
+    pub by: String,
+    /// Its first minute.
+    pub first: Minute,
+    /// All its pulses.
+    pub pulses: u64,
+}
+
+/// A time of which the pulses are known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Piece {
+    /// Its first minute.
+    pub from: Minute,
+    /// How many minutes it has: one, or more if only their sum is known.
+    pub minutes: u32,
+    /// Of one minute, how many of its seconds were watched; of a longer time all were.
+    pub watched_s: u8,
+    /// Its pulses.
+    pub pulses: u64,
+}
+
+impl Piece {
+    /// Its minutes since 1970.
+    fn span(&self) -> Range<i64> {
+        let from = self.from.epoch_minutes();
+        from..from + i64::from(self.minutes)
+    }
+}
+
+/// An import that is under way.
+#[derive(Debug, Clone)]
+pub struct Importing {
+    /// Its number.
+    pub id: i64,
+    meter_row: i64,
+    outbox_row: i64,
+    /// The meter's total after the last piece, in pulses.
+    total: u64,
+    /// The day of its last minute.
+    last_day: i64,
+}
+
+/// What came of some pieces.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Imported {
+    /// Minutes that are new.
+    pub minutes: u64,
+    /// Longer times that are new.
+    pub spans: u64,
+    /// Pulses of both.
+    pub pulses: u64,
+    /// Pieces of whose time something was there already.
+    pub there: u64,
+    /// Their pulses, which are not counted a second time.
+    pub pulses_there: u64,
+}
+
+/// Why something was not imported, or not undone.
+#[derive(Debug, thiserror::Error)]
+pub enum ImportError {
+    /// The ledger has failed.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    /// There is no such meter, or its `info` has not come yet.
+    #[error("the ledger knows no meter {0}; `powerpi ledger meters` lists those that it knows")]
+    UnknownMeter(Meter),
+    /// There is no import of this number.
+    #[error("there is no import {0}; `powerpi import list` lists all")]
+    NoSuch(i64),
+    /// It was undone before.
+    #[error("import {0} was undone before")]
+    AlreadyUndone(i64),
+    /// More pulses than a minute can have.
+    #[error("{0} has more pulses than a minute can have")]
+    TooMany(Minute),
+}
+
+impl From<rusqlite::Error> for ImportError {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Ledger(error.into())
+    }
+}
+
+impl Imported {
+    /// Adds two.
+    #[must_use]
+    pub fn and(&self, other: &Self) -> Self {
+        Self {
+            minutes: self.minutes + other.minutes,
+            spans: self.spans + other.spans,
+            pulses: self.pulses + other.pulses,
+            there: self.there + other.there,
+            pulses_there: self.pulses_there + other.pulses_there,
+        }
+    }
+}
+
+impl Batch<'_> {
+    /// Begins an import whose last minute is `last`, or goes on with one of the same that was interrupted.
+    pub fn begin_import(
+        &mut self,
+        new: &NewImport,
+        last: Minute,
+        now: Timestamp,
+    ) -> Result<Importing, ImportError> {
+        let unknown = || ImportError::UnknownMeter(new.meter.clone());
+        let meter_row: i64 = self
+            .transaction()
+            .prepare_cached(
+                "SELECT id FROM meter WHERE site = ?1 AND meter = ?2 AND constant_millionths > 0",
+            )?
+            .query_row([new.meter.site.as_str(), new.meter.meter.as_str()], |row| row.get(0))
+            .optional()?
+            .ok_or_else(unknown)?;
+        let newest = packing::newest(self.transaction(), meter_row)?.unwrap_or(i64::MIN);
+        let last_day = day_of(newest.max(last.epoch_minutes()));
+        let begun = self
+            .transaction()
+            .prepare_cached(
+                "SELECT id, outbox, total FROM import
+                 WHERE meter = ?1 AND source = ?2 AND finished IS NULL AND undone IS NULL AND outbox IS NOT NULL",
+            )?
+            .query_row(params![meter_row, new.source], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+            .optional()?;
+        if let Some((id, outbox_row, total)) = begun {
+            return Ok(Importing { id, meter_row, outbox_row, total, last_day });
+        }
+        let total = self.total_before(meter_row, new)?;
+        let id: i64 = self
+            .transaction()
+            .prepare_cached(
+                "INSERT INTO import (meter, source, total, begun, by) VALUES (?1, ?2, ?3, ?4, ?5) RETURNING id",
+            )?
+            .query_row(params![meter_row, new.source, total, now.as_second(), new.by], |row| row.get(0))?;
+        let name: OutboxId = format!("import-{id}-{}", now.as_second()).parse().map_err(damaged)?;
+        self.transaction()
+            .prepare_cached("INSERT INTO outbox (meter, name) VALUES (?1, ?2)")?
+            .execute(params![meter_row, name.as_str()])?;
+        let outbox_row = self.transaction().last_insert_rowid();
+        self.transaction()
+            .prepare_cached("UPDATE import SET outbox = ?2 WHERE id = ?1")?
+            .execute([id, outbox_row])?;
+        Ok(Importing { id, meter_row, outbox_row, total, last_day })
+    }
+
+    /// The total before an import's first minute: that which makes it end where the meter was counted from later, or
+    /// that of the minute before.
+    fn total_before(&self, meter_row: i64, new: &NewImport) -> Result<u64, LedgerError> {
+        let first = new.first.epoch_minutes();
+        let next = rows::from(self.transaction(), meter_row, first)?;
+        let next = next.iter().map(OutboxMinute::total_before).min();
+        let before = rows::before(self.transaction(), meter_row, first)?;
+        let before = before.iter().map(|row| row.total).max();
+        Ok(next.and_then(|next| next.checked_sub(new.pulses)).or(before).unwrap_or_default())
+    }
+
+    /// Imports pieces, which ascend and share no minute. Pieces of one day belong into one batch, and a batch should have
+    /// no more than a month of them: the recorder waits meanwhile.
+    pub fn import(&mut self, importing: &mut Importing, pieces: &[Piece]) -> Result<Imported, ImportError> {
+        let mut imported = Imported::default();
+        let day = |piece: &Piece| day_of(piece.from.epoch_minutes());
+        for of_day in pieces.chunk_by(|one, next| day(one) == day(next)) {
+            imported = imported.and(&self.import_day(importing, of_day)?);
+        }
+        self.transaction()
+            .prepare_cached(
+                "UPDATE import SET minutes = minutes + ?2, spans = spans + ?3, pulses = pulses + ?4 WHERE id = ?1",
+            )?
+            .execute(params![importing.id, imported.minutes, imported.spans, imported.pulses])?;
+        Ok(imported)
+    }
+
+    fn import_day(&mut self, importing: &mut Importing, pieces: &[Piece]) -> Result<Imported, ImportError> {
+        let (mut imported, mut rows) = (Imported::default(), Vec::new());
+        let day = pieces.first().map_or(0, |first| day_of(first.from.epoch_minutes()));
+        let mut known = self.minutes_there(importing.meter_row, day)?;
+        let is_empty = known.is_empty();
+        let has_spans = self.has_spans(importing.meter_row, pieces)?;
+        for piece in pieces {
+            let (span, before) = (piece.span(), importing.total);
+            importing.total = importing.total.saturating_add(piece.pulses);
+            if self.is_there(importing.meter_row, (&known, has_spans), &span)? {
+                imported.there += 1;
+                imported.pulses_there += piece.pulses;
+                continue;
+            }
+            imported.pulses += piece.pulses;
+            if piece.minutes > 1 {
+                imported.spans += 1;
+                self.insert_span(importing, piece, before)?;
+                continue;
+            }
+            imported.minutes += 1;
+            known.insert(span.start);
+            let pulses = u32::try_from(piece.pulses).map_err(|_| ImportError::TooMany(piece.from))?;
+            let (outbox, watched_s, total) = (importing.outbox_row, piece.watched_s, importing.total);
+            rows.push(OutboxMinute { minute: span.start, outbox, pulses, watched_s, total, seq: None });
+        }
+        self.insert_minutes(importing, day, is_empty, &rows)?;
+        Ok(imported)
+    }
+
+    /// The minutes of a day that are recorded.
+    fn minutes_there(&mut self, meter_row: i64, day: i64) -> Result<HashSet<i64>, LedgerError> {
+        let mut known: HashSet<i64> = rows::unpacked(self.transaction(), meter_row, minutes_of(day))?
+            .iter()
+            .map(|row| row.minute)
+            .collect();
+        let packed = days::read(self.transaction(), days::DAY, meter_row, day)?;
+        known.extend(packed.iter().map(|row| row.minute));
+        Ok(known)
+    }
+
+    /// Whether something was imported of longer times where these pieces lie. Those that come with them share no minute.
+    fn has_spans(&self, meter_row: i64, pieces: &[Piece]) -> Result<bool, LedgerError> {
+        let (Some(first), Some(last)) = (pieces.first(), pieces.last()) else { return Ok(false) };
+        spans::is_any_within(self.transaction(), meter_row, &(first.span().start..last.span().end))
+    }
+
+    /// Whether something is recorded of a time. `known` are the minutes of its first day, `has_spans` is whether longer
+    /// times may be there.
+    fn is_there(
+        &self,
+        meter_row: i64,
+        (known, has_spans): (&HashSet<i64>, bool),
+        span: &Range<i64>,
+    ) -> Result<bool, LedgerError> {
+        if known.contains(&span.start)
+            || (has_spans && spans::is_any_within(self.transaction(), meter_row, span)?)
+        {
+            return Ok(true);
+        }
+        if span.end - span.start == 1 {
+            return Ok(false);
+        }
+        let day = minutes_of(day_of(span.start));
+        let is_known = span.clone().take_while(|minute| day.contains(minute)).any(|it| known.contains(&it));
+        if is_known || span.end <= day.end {
+            return Ok(is_known);
+        }
+        let next = rows::from(self.transaction(), meter_row, day.end)?;
+        Ok(next.first().is_some_and(|next| next.minute < span.end))
+    }
+
+    fn insert_span(&mut self, of: &Importing, piece: &Piece, total: u64) -> Result<(), LedgerError> {
+        let span = piece.span();
+        self.transaction()
+            .prepare_cached(
+                "INSERT INTO imported_span (meter, from_minute, to_minute, import, pulses, total)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+            )?
+            .execute(params![of.meter_row, span.start, span.end, of.id, piece.pulses, total])?;
+        self.transaction()
+            .prepare_cached(
+                "UPDATE import SET from_span = min(coalesce(from_span, ?2), ?2), to_span = max(coalesce(to_span, ?3), ?3),
+                     longest = max(longest, ?4) WHERE id = ?1",
+            )?
+            .execute(params![of.id, span.start, span.end, piece.minutes])?;
+        Ok(())
+    }
+
+    /// Writes minutes of a day; one that is over and of which there is nothing yet is packed at once.
+    fn insert_minutes(
+        &mut self,
+        of: &Importing,
+        day: i64,
+        is_empty: bool,
+        rows: &[OutboxMinute],
+    ) -> Result<(), LedgerError> {
+        let Some(last) = rows.last() else { return Ok(()) };
+        if is_empty && day <= of.last_day - DAYS_IN_ROWS {
+            days::insert(self.transaction(), of.meter_row, day, rows)?;
+            return quarters::write(self.transaction(), of.meter_row, day, rows);
+        }
+        self.announce(of.meter_row, last.minute)?;
+        for row in rows {
+            self.add_row(of.meter_row, *row)?;
+        }
+        Ok(())
+    }
+
+    /// From now on there is a minute.
+    fn announce(&mut self, meter_row: i64, minute: i64) -> Result<(), LedgerError> {
+        let Batch { transaction, newest, .. } = self;
+        newest.is_new(transaction, meter_row, minute)?;
+        Ok(())
+    }
+
+    fn add_row(&mut self, meter_row: i64, row: OutboxMinute) -> Result<(), LedgerError> {
+        let Batch { transaction, late, .. } = self;
+        if !late.insert(transaction, meter_row, row)? {
+            outbox_minute::insert(transaction, meter_row, &row)?;
+        }
+        Ok(())
+    }
+
+    /// Says that all of an import is there. One that has brought nothing new leaves nothing behind.
+    pub fn finish_import(&mut self, importing: &Importing, now: Timestamp) -> Result<(), LedgerError> {
+        let brought: u64 = self
+            .transaction()
+            .prepare_cached("SELECT minutes + spans FROM import WHERE id = ?1")?
+            .query_row([importing.id], |row| row.get(0))?;
+        if brought > 0 {
+            self.transaction()
+                .prepare_cached("UPDATE import SET finished = ?2 WHERE id = ?1")?
+                .execute([importing.id, now.as_second()])?;
+            return Ok(());
+        }
+        self.transaction().prepare_cached("DELETE FROM import WHERE id = ?1")?.execute([importing.id])?;
+        self.transaction()
+            .prepare_cached("DELETE FROM outbox WHERE id = ?1")?
+            .execute([importing.outbox_row])?;
+        Ok(())
+    }
+}

@@ -1,0 +1,252 @@
+//! Imports: what they bring is summed as what it is, nothing is counted twice, and all of it can be undone.
+#![allow(clippy::unwrap_used)]
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use meter_ledger::{Imported, Ledger, NewImport, Piece, RecordedMeter};
+use meter_messages::{Info, Meter, Minute, PulseCount};
+use proptest::prelude::*;
+use tempfile::TempDir;
+
+/// The beginning of a day.
+const FIRST: i64 = 20_000 * 24 * 60;
+
+fn meter() -> Meter {
+    "hq/main".parse().unwrap()
+}
+
+fn info(outbox: &str) -> Info {
+    let info = format!(
+        r#"{{"name":"x","pulses_per_kwh":1000,"source":"x","version":"1","outbox":"{outbox}","oldest_seq":1}}"#
+    );
+    Info::from_json(info.as_bytes()).unwrap()
+}
+
+fn ledger(folder: &TempDir) -> Ledger {
+    let mut ledger = Ledger::open(&folder.path().join("ledger.sqlite")).unwrap();
+    let mut batch = ledger.batch().unwrap();
+    batch.register(&meter(), &info("a")).unwrap();
+    batch.commit().unwrap();
+    ledger
+}
+
+fn known(ledger: &Ledger) -> RecordedMeter {
+    ledger.meter(&meter()).unwrap().unwrap()
+}
+
+fn minute(at: i64) -> Minute {
+    Minute::nearest(FIRST + at)
+}
+
+fn piece(at: i64, minutes: u32, pulses: u64) -> Piece {
+    Piece { from: minute(at), minutes, watched_s: 60, pulses }
+}
+
+fn record(ledger: &mut Ledger, counts: &[(i64, u32)]) {
+    let mut batch = ledger.batch().unwrap();
+    let mark = batch.outbox(&meter(), &"a".parse().unwrap()).unwrap().unwrap();
+    for (at, pulses) in counts {
+        let total = 1_000_000 + *at as u64 * 100 + u64::from(*pulses);
+        let count =
+            PulseCount { minute: minute(*at), watched_s: 60, seq: *at as u64 + 1, pulses: *pulses, total };
+        batch.record(&mark, &count).unwrap();
+    }
+    batch.commit().unwrap();
+}
+
+fn import(ledger: &mut Ledger, source: &str, pieces: &[Piece]) -> (i64, Imported) {
+    let pulses = pieces.iter().map(|piece| piece.pulses).sum();
+    let (first, last) = (pieces[0].from, pieces[pieces.len() - 1].from);
+    let new = NewImport { meter: meter(), source: source.into(), by: "test".into(), first, pulses };
+    let mut batch = ledger.batch().unwrap();
+    let mut importing = batch.begin_import(&new, last, Timestamp::UNIX_EPOCH).unwrap();
+    batch.commit().unwrap();
+    let mut imported = Imported::default();
+    let day = |piece: &Piece| piece.from.epoch_minutes().div_euclid(1440);
+    for of_day in pieces.chunk_by(|one, next| day(one) == day(next)) {
+        let mut batch = ledger.batch().unwrap();
+        imported = imported.and(&batch.import(&mut importing, of_day).unwrap());
+        batch.commit().unwrap();
+    }
+    let mut batch = ledger.batch().unwrap();
+    batch.finish_import(&importing, Timestamp::UNIX_EPOCH).unwrap();
+    batch.commit().unwrap();
+    (importing.id, imported)
+}
+
+fn undo(ledger: &mut Ledger, id: i64) {
+    let mut from = None;
+    loop {
+        let mut batch = ledger.batch().unwrap();
+        from = batch.undo_import(id, from, ("test", Timestamp::UNIX_EPOCH)).unwrap();
+        batch.commit().unwrap();
+        if from.is_none() {
+            return;
+        }
+    }
+}
+
+fn pulses(ledger: &Ledger, span: std::ops::Range<i64>) -> (u64, u64) {
+    let sum = ledger.sum(&known(ledger), minute(span.start)..minute(span.end)).unwrap();
+    (sum.pulses, sum.watched_s)
+}
+
+#[test]
+fn an_hour_stays_an_hour_and_is_undone_as_a_whole() {
+    let folder = TempDir::new().unwrap();
+    let mut ledger = ledger(&folder);
+    record(&mut ledger, &[(3000, 7), (3001, 8)]);
+    let hours: Vec<Piece> = (0..50).map(|hour| piece(hour * 60, 60, 500 + hour as u64)).collect();
+    // The last one begins where a minute is counted.
+    let (id, imported) = import(&mut ledger, "hours", &hours);
+    assert_eq!(imported, Imported { minutes: 0, spans: 50, pulses: 26_225, there: 0, pulses_there: 0 });
+    assert_eq!(pulses(&ledger, 0..3002), (26_225 + 15, 50 * 3600 + 120));
+    assert_eq!(pulses(&ledger, 60..120), (501, 3600));
+    // Where a step cuts through it, its pulses are spread.
+    assert_eq!((pulses(&ledger, 0..30).0, pulses(&ledger, 30..60).0), (250, 250));
+    let meter = known(&ledger);
+    assert_eq!(meter.resolution(&(minute(0)..minute(10))), 60);
+    assert_eq!(meter.resolution(&(minute(3000)..minute(3010))), 1);
+    assert_eq!(ledger.first(&meter).unwrap(), Some(minute(0)));
+    let trust = ledger.trust(&meter, 5).unwrap().unwrap();
+    assert_eq!((trust.gaps, trust.unwatched_s), (0, 0));
+    // What the meter has shown leads up to what was counted.
+    assert_eq!(ledger.reading_at(&meter, minute(0)).unwrap(), None);
+    let at_end = ledger.reading_at(&meter, minute(3000)).unwrap().unwrap();
+    assert!((at_end - 1300.0).abs() < 0.001, "{at_end}");
+
+    // The same again is nothing new, and leaves nothing behind.
+    let (_, again) = import(&mut ledger, "hours", &hours);
+    assert_eq!(again, Imported { there: 50, pulses_there: 26_225, ..Imported::default() });
+    assert_eq!(ledger.imports().unwrap().len(), 1);
+
+    undo(&mut ledger, id);
+    assert_eq!(pulses(&ledger, 0..3002), (15, 120));
+    assert_eq!(ledger.first(&known(&ledger)).unwrap(), Some(minute(3000)));
+    assert!(ledger.imports().unwrap()[0].undone.is_some());
+    assert!(ledger.check_file().unwrap().is_empty());
+    let mut batch = ledger.batch().unwrap();
+    assert!(batch.undo_import(id, None, ("x", Timestamp::UNIX_EPOCH)).is_err());
+    assert!(batch.undo_import(77, None, ("x", Timestamp::UNIX_EPOCH)).is_err());
+}
+
+#[test]
+fn what_was_counted_goes_before_what_was_imported_also_if_it_comes_later() {
+    let folder = TempDir::new().unwrap();
+    let mut ledger = ledger(&folder);
+    let mut pieces: Vec<Piece> = (0..5 * 1440).map(|at| piece(at, 1, 3)).collect();
+    pieces.push(piece(5 * 1440, 60, 600));
+    import(&mut ledger, "mixed", &pieces);
+    assert_eq!(pulses(&ledger, 0..6 * 1440), (5 * 1440 * 3 + 600, (5 * 1440 + 60) * 60));
+    // In a packed day, in one in rows, and within the hour, of which the rest is not known any more.
+    record(&mut ledger, &[(10, 50), (5 * 1440 - 10, 50), (5 * 1440 + 10, 50)]);
+    assert_eq!(pulses(&ledger, 0..6 * 1440), (5 * 1440 * 3 - 6 + 150, (5 * 1440 + 1) * 60));
+    assert_eq!(pulses(&ledger, 10..11), (50, 60));
+}
+
+/// What is there: of each minute, its pulses if they are known by themselves; and times with their pulses.
+#[derive(Debug, Default, Clone)]
+struct Model {
+    minutes: BTreeMap<i64, (u64, bool)>,
+    spans: BTreeMap<i64, (i64, u64)>,
+}
+
+impl Model {
+    fn is_there(&self, from: i64, to: i64) -> bool {
+        self.minutes.range(from..to).next().is_some()
+            || self.spans.iter().any(|(start, (end, _))| *start < to && from < *end)
+    }
+
+    fn pulses(&self) -> u64 {
+        self.minutes.values().map(|(pulses, _)| pulses).sum::<u64>()
+            + self.spans.values().map(|(_, pulses)| pulses).sum::<u64>()
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    /// Random minutes, imports and undos against a model.
+    #[test]
+    fn whatever_is_imported_recorded_and_undone_is_what_a_model_says(
+        steps in proptest::collection::vec(
+            prop_oneof![
+                3 => (0i64..6000, 1i64..40).prop_map(|(at, count)| (0u8, at, count, 1u32)),
+                4 => (0i64..6000, 1i64..200, prop_oneof![Just(1u32), Just(5), Just(15), Just(60)])
+                    .prop_map(|(at, count, minutes)| (1, at, count, minutes)),
+                2 => (0i64..8).prop_map(|which| (2, which, 0, 0)),
+            ],
+            1..12,
+        ),
+    ) {
+        let folder = TempDir::new().unwrap();
+        let mut ledger = ledger(&folder);
+        let (mut model, mut of_import) = (Model::default(), BTreeMap::<i64, Model>::new());
+        for (number, (what, at, count, minutes)) in steps.into_iter().enumerate() {
+            match what {
+                0 => {
+                    let counts: Vec<_> = (at..at + count)
+                        .filter(|at| model.minutes.get(at).is_none_or(|(_, imported)| *imported))
+                        .map(|at| (at, (at % 50) as u32))
+                        .collect();
+                    record(&mut ledger, &counts);
+                    for (at, pulses) in counts {
+                        model.minutes.insert(at, (pulses.into(), false));
+                        model.spans.retain(|start, (end, _)| !(*start <= at && at < *end));
+                        for import in of_import.values_mut() {
+                            import.minutes.remove(&at);
+                            import.spans.retain(|start, (end, _)| !(*start <= at && at < *end));
+                        }
+                    }
+                }
+                1 => {
+                    let length = i64::from(minutes);
+                    let pieces: Vec<_> = (0..count)
+                        .map(|it| piece(at + it * length, minutes, (it as u64 * 7 + 1) * u64::from(minutes)))
+                        .collect();
+                    let mut own = Model::default();
+                    for piece in &pieces {
+                        let from = piece.from.epoch_minutes() - FIRST;
+                        if model.is_there(from, from + length) {
+                            continue;
+                        }
+                        for model in [&mut model, &mut own] {
+                            if minutes == 1 {
+                                model.minutes.insert(from, (piece.pulses, true));
+                            } else {
+                                model.spans.insert(from, (from + length, piece.pulses));
+                            }
+                        }
+                    }
+                    let (id, imported) = import(&mut ledger, &format!("import {number}"), &pieces);
+                    prop_assert_eq!(imported.pulses, own.pulses());
+                    if imported.minutes + imported.spans > 0 {
+                        of_import.insert(id, own);
+                    }
+                }
+                _ => {
+                    let Some((id, own)) = of_import.iter().nth(at as usize).map(|(id, own)| (*id, own.clone())) else {
+                        continue;
+                    };
+                    undo(&mut ledger, id);
+                    of_import.remove(&id);
+                    own.minutes.keys().for_each(|at| _ = model.minutes.remove(at));
+                    own.spans.keys().for_each(|at| _ = model.spans.remove(at));
+                }
+            }
+            prop_assert_eq!(pulses(&ledger, 0..30_000).0, model.pulses());
+        }
+        // Hours, where no time of an import is cut.
+        let known = known(&ledger);
+        let mut one_by_one = 0;
+        ledger.for_each_minute(&known, minute(0)..minute(30_000), |minute| one_by_one += u64::from(minute.pulses)).unwrap();
+        prop_assert_eq!(one_by_one, model.pulses());
+        let bounds: Vec<Minute> = (0..=300).map(|hour| minute(hour * 60)).collect();
+        let hours: u64 = ledger.sums(&known, &bounds).unwrap().iter().map(|sum| sum.pulses).sum();
+        prop_assert_eq!(hours, pulses(&ledger, 0..18_000).0);
+        for meter in ledger.meters_to_check().unwrap() {
+            prop_assert_eq!(ledger.check(&meter, || {}).unwrap(), vec![]);
+        }
+    }
+}

@@ -1,0 +1,51 @@
+//! What another system kept by the hour is shown as hours.
+#![allow(clippy::unwrap_used)]
+
+mod site;
+
+use jiff::Timestamp;
+use meter_ledger::{Ledger, NewImport, Piece};
+use meter_messages::Minute;
+use site::{Site, meter, minute};
+
+const ENERGY: &str = "/api/v1/meters/hq/main/energy";
+
+fn now() -> Timestamp {
+    "2026-11-29T12:00:00Z".parse().unwrap()
+}
+
+/// Hours that another system kept are hours: their sums are right, and pages and files say that no more is known.
+#[test]
+fn what_was_imported_by_the_hour_is_marked() {
+    let site = Site::start();
+    const PAGE: &str = "/m/hq/main/day/2024-05-05";
+    let first = minute("2024-05-04T22:00:00Z");
+    let pieces: Vec<Piece> = (0..24)
+        .map(|hour| {
+            let from = Minute::nearest(first.epoch_minutes() + hour * 60);
+            Piece { from, minutes: 60, watched_s: 60, pulses: 500 }
+        })
+        .collect();
+    let new = NewImport { meter: meter(), source: "hours".into(), by: "ernst".into(), first, pulses: 12_000 };
+    let mut ledger = Ledger::open(&site.dir.path().join("ledger.sqlite")).unwrap();
+    let mut batch = ledger.batch().unwrap();
+    let mut importing = batch.begin_import(&new, pieces[23].from, now()).unwrap();
+    batch.import(&mut importing, &pieces).unwrap();
+    batch.finish_import(&importing, now()).unwrap();
+    batch.commit().unwrap();
+
+    let page = |language: &str| site.get(&format!("{PAGE}?lang={language}")).text();
+    assert!(page("en").contains("kept only sums of up to 1\u{a0}h 0\u{a0}min"), "{}", page("en"));
+    assert!(page("de").contains("nur Summen über bis zu 1\u{a0}h 0\u{a0}min"));
+    let today = site.get("/m/hq/main/day/2025-10-21?lang=en").text();
+    assert!(!today.contains("id=\"imported\""));
+    let csv = site.get("/api/v1/meters/hq/main/energy.csv?from=2024-05-05&to=2024-05-06&step=hour").text();
+    let mut lines = csv.lines();
+    assert!(lines.next().unwrap().ends_with(",corrected_minutes,resolution_minutes"), "{csv}");
+    assert!(lines.clone().count() == 24 && lines.all(|line| line.ends_with(",0,60")), "{csv}");
+    let day = site.json(&format!("{ENERGY}?from=2024-05-05&to=2024-05-06&step=day"));
+    assert_eq!(
+        (&day["rows"][0]["resolution_minutes"], &day["rows"][0]["pulses"]),
+        (&60.into(), &12_000.into())
+    );
+}
