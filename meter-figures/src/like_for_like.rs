@@ -49,14 +49,19 @@ impl SideBySide {
 
     /// What both used where both were watched; `None` where that is nowhere. `sums` are those of the pieces.
     pub fn compared(&self, sums: (&[Sum], &[Sum])) -> Option<LikeForLike> {
+        self.running(sums).pop().filter(|compared| compared.pieces > 0)
+    }
+
+    /// The same by the end of each piece, from the first on.
+    pub fn running(&self, sums: (&[Sum], &[Sum])) -> Vec<LikeForLike> {
         let spans = |edges: &[Minute]| edges.windows(2).map(|two| two[0]..two[1]).collect::<Vec<_>>();
         let (this, other) = (spans(&self.this), spans(&self.other));
         let pieces = this.iter().zip(sums.0).zip(other.iter().zip(sums.1));
-        let mut compared = LikeForLike::default();
-        for (this, other) in pieces {
-            compared.add(this, other);
-        }
-        (compared.pieces > 0).then_some(compared)
+        let running = pieces.scan(LikeForLike::default(), |so_far, (this, other)| {
+            so_far.add(this, other);
+            Some(*so_far)
+        });
+        running.collect()
     }
 }
 

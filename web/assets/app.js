@@ -18,6 +18,20 @@ const CLOCK_OFF_MS = 3_000;
 /** How far the server's clock is ahead of the browser's: ages are measured by the server's. */
 let aheadMs = 0;
 
+/** Since when this page has no server, if it has none. */
+let away = null;
+
+/** Says that the server is away, and since when what is seen here is not of now; or that it is back. */
+function setAway(isAway) {
+  if (isAway === (away !== null)) return;
+  away = isAway ? new Date(Date.now() + aheadMs) : null;
+  const strip = document.getElementById("away");
+  if (!strip) return;
+  strip.hidden = !isAway;
+  if (isAway) strip.querySelector("time").textContent = away.toLocaleTimeString(locale, { hour: "2-digit", minute: "2-digit" });
+  document.dispatchEvent(new Event("away"));
+}
+
 function setClock(answer) {
   const ahead = Date.parse(answer.headers.get("date")) - Date.now();
   if (!Number.isNaN(ahead)) aheadMs = Math.abs(ahead) > CLOCK_OFF_MS ? ahead : 0;
@@ -39,7 +53,9 @@ class Now {
   }
 
   show({ now, online }) {
+    const before = this.online;
     this.online = online !== false;
+    if (before !== this.online) renew();
     if (now) {
       const counted = this.total !== undefined && now.total > this.total;
       this.total = now.total;
@@ -59,7 +75,7 @@ class Now {
 
   showAge() {
     const seconds = this.at === null ? null : Math.max(0, Math.round((Date.now() + aheadMs - this.at) / 1000));
-    const freshness = !this.online ? "offline" : seconds === null ? "unknown" : seconds > STALE_AFTER_S ? "stale" : "live";
+    const freshness = away ? "stale" : !this.online ? "offline" : seconds === null ? "unknown" : seconds > STALE_AFTER_S ? "stale" : "live";
     this.now.dataset.freshness = freshness;
     if (seconds !== null) this.find("[data-age]").textContent = age(seconds);
   }
@@ -95,6 +111,10 @@ function listen(address, meters) {
   const begin = () => {
     if (events || document.hidden) return;
     events = new EventSource(address);
+    events.addEventListener("open", () => {
+      if (away) renew();
+      setAway(false);
+    });
     events.addEventListener("live", (event) => {
       const value = JSON.parse(event.data);
       meters.get(value.meter)?.show(value);
@@ -102,6 +122,7 @@ function listen(address, meters) {
     });
     events.addEventListener("minute", renew);
     events.addEventListener("error", () => {
+      setAway(true);
       // The browser connects again by itself, unless it was refused.
       if (events?.readyState !== EventSource.CLOSED) return;
       end();
@@ -131,8 +152,10 @@ async function renew() {
     if (!answer.ok) return;
     page = new DOMParser().parseFromString(await answer.text(), "text/html");
   } catch {
-    return; // The server is away: what is there stays.
+    setAway(true);
+    return; // What is there stays.
   }
+  setAway(false);
   // A meter has come, or was taken out: nothing stays where it was.
   if (metersOf(page) !== metersOf(document)) {
     location.reload();
@@ -142,9 +165,9 @@ async function renew() {
     const renewed = page.getElementById(part.id);
     // Nothing moves under somebody's fingers.
     if (!renewed || part.contains(document.activeElement)) continue;
-    const open = part.querySelector("details")?.open;
+    const open = [...part.querySelectorAll("details")].map((it) => it.open);
     part.replaceChildren(...renewed.childNodes);
-    if (open) part.querySelector("details").open = true;
+    [...part.querySelectorAll("details")].forEach((it, index) => { if (open[index] !== undefined) it.open = open[index]; });
   }
   document.dispatchEvent(new Event("minute"));
 }
@@ -165,6 +188,32 @@ function watchOver(health) {
   setTimeout(() => location.reload(), 6 * 3_600_000);
 }
 
+/** The time of day and the date on a wall, by the server's clock. */
+function showClock(clock) {
+  const zone = { timeZone: clock.dataset.zone || undefined };
+  const time = new Intl.DateTimeFormat(locale, { ...zone, hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
+  const date = new Intl.DateTimeFormat(locale, { ...zone, weekday: "long", day: "numeric", month: "long", year: "numeric" });
+  const show = () => {
+    const now = new Date(Date.now() + aheadMs);
+    clock.textContent = time.format(now);
+    document.querySelector("[data-date]").textContent = date.format(now);
+  };
+  setInterval(show, 1000);
+}
+
+/** Where not all meters of a wall are in view at once, one part of them after the other. */
+function takeTurns(wall) {
+  const sections = [...wall.querySelectorAll("section")];
+  const [atOnce, seconds] = [Number(wall.dataset.atOnce), Number(wall.dataset.turn)];
+  let first = 0;
+  const show = () => sections.forEach((it, index) => { it.hidden = index < first || index >= first + atOnce; });
+  show();
+  setInterval(() => {
+    first = first + atOnce < sections.length ? first + atOnce : 0;
+    show();
+  }, seconds * 1000);
+}
+
 function loadScript(address) {
   return new Promise((resolve, reject) => {
     const script = document.createElement("script");
@@ -181,7 +230,10 @@ for (const source of document.querySelectorAll("[data-live]")) {
   listen(source.dataset.live, meters);
   setInterval(() => { for (const meter of meters.values()) meter.showAge(); }, 1000);
   if (source.dataset.unattended) watchOver(source.dataset.unattended);
+  if (source.dataset.turn) takeTurns(source);
 }
+const clock = document.querySelector("[data-clock]");
+if (clock) showClock(clock);
 document.addEventListener("visibilitychange", renew);
 // What this script came with is kept by browsers, and says nothing of now.
 fetch(document.currentScript.src, { method: "HEAD", cache: "no-store" }).then(setClock, () => {});
@@ -193,6 +245,9 @@ if (plot) {
     sight.disconnect();
     await loadScript(plot.dataset.uplot);
     await loadScript(plot.dataset.script);
+    await loadScript(plot.dataset.measure);
   }, { rootMargin: "200px" });
   sight.observe(plot);
+  // A link to what somebody saw there leads there.
+  if (location.hash.startsWith("#view=")) plot.scrollIntoView({ block: "center" });
 }

@@ -1,5 +1,7 @@
 // The interactive chart: power or flow from years down to single minutes. Data come
-// from the server, never more than about two thousand points for what is seen.
+// from the server, never more than about two thousand points for what is seen. What is
+// measured in it is in measure.js; both are in the address, so that a link, the Back
+// button and a reload keep them.
 "use strict";
 
 (() => {
@@ -13,11 +15,20 @@
   const growing = "growing" in figure.dataset;
   const lang = document.documentElement.lang;
   const locale = lang === "en" ? "en-GB" : lang;
+  const shift = Number(figure.dataset.ghost) || 0;
+  const until = Number(figure.dataset.until) || Infinity;
   const number = (value, digits = 0) =>
     value.toLocaleString(locale, { minimumFractionDigits: digits, maximumFractionDigits: digits });
+  const months = figure.dataset.months.split(" ");
+  const monthOf = new Intl.DateTimeFormat("en", { timeZone: zone, month: "numeric" });
   const date = (options) => {
     const format = new Intl.DateTimeFormat(locale, { timeZone: zone, hourCycle: "h23", ...options });
-    return (seconds) => format.format(new Date(seconds * 1000));
+    // One spelling everywhere: that of the pages' words.
+    return (seconds) => {
+      const at = new Date(seconds * 1000);
+      const parts = format.formatToParts(at);
+      return parts.map(({ type, value }) => (type === "month" ? months[monthOf.format(at) - 1] : value)).join("");
+    };
   };
   const clock = date({ hour: "2-digit", minute: "2-digit" });
   const day = date({ day: "numeric", month: "short" });
@@ -25,15 +36,29 @@
   const year = date({ year: "numeric" });
   const moment = date({ weekday: "short", day: "numeric", month: "short", year: "numeric", hour: "2-digit", minute: "2-digit" });
 
+  const DAY_S = 86_400;
   const LEAST_S = 10 * 60;
+  // From here on days are seen, and the mean of two weeks.
+  const DAYS_FROM_S = 27 * DAY_S;
+  const TREND_DAYS = 14;
+  const TRY_AGAIN_MS = 10_000;
+  const HOUR_S = 3600;
+  const STEPS = [
+    ...[1, 2, 5, 10, 15, 30].map((minutes) => minutes * 60),
+    ...[1, 2, 3, 4, 6, 8, 12].map((hours) => hours * HOUR_S),
+    ...[1, 2, 3, 4, 5, 7, 10, 14, 30, 60, 90, 180, 365, 730].map((days) => days * DAY_S),
+  ];
   const SETTLE_MS = 120;
 
   let end = Number(figure.dataset.to);
   let view = { min: Number(figure.dataset.from), max: end };
   let plot = null;
-  let selection = null;
   let asked = 0;
+  let ofDays = false;
+  /** The highest and lowest of each point, also where they are not drawn. */
+  let range = [[], []];
   let timer = null;
+  let touched = Boolean(location.hash);
 
   const css = (name) => getComputedStyle(figure).getPropertyValue(name).trim();
   const calm = matchMedia("(prefers-reduced-motion: reduce)");
@@ -41,15 +66,42 @@
 
   const size = () => ({ width: canvas.clientWidth, height: canvas.clientHeight });
 
-  /** The columns that uPlot wants: time, highest, lowest, mean; the middle of each step. */
-  function columns(data) {
-    const edges = data.edges ?? null;
-    const count = data.mean.length;
-    const x = new Array(count);
-    for (let i = 0; i < count; i++) {
-      x[i] = edges ? (edges[i] + edges[i + 1]) / 2 : data.start + (i + 0.5) * data.step;
-    }
-    return [x, data.max ?? data.mean, data.min ?? data.mean, data.mean];
+  /** The middle of each step. */
+  function middles({ edges, mean, start, step }) {
+    return mean.map((_, i) => (edges ? (edges[i] + edges[i + 1]) / 2 : start + (i + 0.5) * step));
+  }
+
+  /** The columns that uPlot wants: time, highest, lowest, mean, mean of two weeks, and what it is compared with. */
+  function columns(data, other) {
+    const x = middles(data);
+    const most = data.max ?? data.mean;
+    const least = data.min ?? data.mean;
+    range = [most, least];
+    ofDays = Boolean(data.edges) && x.length > 1 && x[1] - x[0] < 2 * DAY_S;
+    figure.dataset.days = ofDays;
+    const none = x.map(() => null);
+    // The strongest minutes of days would bury the days.
+    const [high, low] = data.edges ? [none, none] : [most, least];
+    return [x, high, low, data.mean, ofDays ? trend(data.mean) : none, other ? ghost(x, other) : none];
+  }
+
+  /** The mean of each day and those before it; of two weeks of which more than half is known. */
+  function trend(days) {
+    return days.map((_, i) => {
+      const known = days.slice(Math.max(0, i - TREND_DAYS + 1), i + 1).filter((mean) => mean !== null);
+      return known.length > TREND_DAYS / 2 ? known.reduce((sum, mean) => sum + mean, 0) / known.length : null;
+    });
+  }
+
+  /** What was then, at the times of now. */
+  function ghost(x, other) {
+    const then = middles(other);
+    const half = then.length > 1 ? (then[1] - then[0]) / 2 + 1 : DAY_S;
+    let at = 0;
+    return x.map((time) => {
+      while (at + 1 < then.length && then[at + 1] <= time - shift + half) at++;
+      return then.length && Math.abs(then[at] - (time - shift)) <= half ? other.mean[at] : null;
+    });
   }
 
   async function fetchSeries(from, to, points) {
@@ -64,20 +116,71 @@
     const width = view.max - view.min;
     const [from, to] = [Math.max(first - 3600, view.min - width / 4), Math.min(end, view.max + width / 4)];
     // At least as many as two years have days: the next step is a month.
-    const points = Math.min(2000, Math.max(800, Math.round(size().width * 1.2)));
-    let data;
+    const fine = Math.min(2000, Math.max(800, Math.round(size().width * 1.2)));
+    const points = width >= DAYS_FROM_S ? Math.min(2000, Math.ceil((to - from) / DAY_S) + 1) : fine;
+    let data, other;
     try {
-      data = await fetchSeries(from, Math.max(to, from + 60), points);
+      [data, other] = await Promise.all([
+        fetchSeries(from, Math.max(to, from + 60), points),
+        shift ? fetchSeries(from - shift, Math.max(to, from + 60) - shift, points) : null,
+      ]);
     } catch {
-      return; // The server is away: what is there stays.
+      // What is there stays.
+      figure.dataset.failed = "";
+      setTimeout(() => { if (mine === asked) load(); }, TRY_AGAIN_MS);
+      return;
     }
     if (mine !== asked) return;
-    figure.dataset.step = data.step ?? 86400;
+    delete figure.dataset.failed;
+    figure.dataset.step = data.step ?? DAY_S;
     if (plot) {
-      plot.batch(() => { plot.setData(columns(data), false); plot.setScale("x", view); });
+      plot.batch(() => { plot.setData(columns(data, other), false); plot.setScale("x", view); });
     } else {
-      build(columns(data));
+      build(columns(data, other));
     }
+    tell();
+    seen();
+  }
+
+  /** What is seen, in words; and which button that is. */
+  function seen() {
+    if (!figure.chart.measured()) readout.textContent = `${moment(view.min)} – ${moment(Math.min(view.max, end))}`;
+    const width = view.max - view.min;
+    for (const button of figure.querySelectorAll("[data-span]")) {
+      const wanted = button.dataset.span === "all" ? end - first : Number(button.dataset.span);
+      button.setAttribute("aria-pressed", Math.abs(width - wanted) < wanted * 0.03);
+    }
+  }
+
+  const iso = (seconds) => `${new Date(Math.round(seconds / 60) * 60_000).toISOString().slice(0, 16)}Z`;
+  const span = ({ min, max }) => `${iso(min)}/${iso(max)}`;
+
+  /** Puts what is seen and measured into the address; a step is one that the Back button undoes. */
+  function tell(isStep = false) {
+    const band = figure.chart.measured();
+    const address = `#view=${span(view)}${band ? `&measure=${span(band)}` : ""}`;
+    if (address === location.hash || (!touched && !location.hash)) return;
+    if (isStep) history.pushState(null, "", address);
+    else history.replaceState(history.state, "", address);
+  }
+
+  /** What the address says. */
+  function told() {
+    const parts = new URLSearchParams(location.hash.slice(1));
+    const read = (name) => {
+      const [min, max] = (parts.get(name) ?? "").split("/").map((at) => Date.parse(at) / 1000);
+      return min < max ? { min, max } : null;
+    };
+    return { view: read("view"), band: read("measure") };
+  }
+
+  /** Goes where the address says. */
+  function follow() {
+    const { view: seen, band } = told();
+    const { from, to } = figure.dataset;
+    const wanted = seen ?? { min: Number(from), max: Number(to) };
+    show(wanted.min, wanted.max);
+    figure.chart.measure(band);
   }
 
   function soon() {
@@ -93,10 +196,22 @@
     min = Math.min(Math.max(min, first - slack), end + slack - width);
     view = { min, max: min + width };
     plot?.setScale("x", view);
+    figure.chart.moved();
     soon();
   }
 
-  const zoom = (factor, about) => show(about - (about - view.min) * factor, about + (view.max - about) * factor);
+  /** A step by somebody: from now on the address says what is seen. */
+  function step(min, max) {
+    touched = true;
+    show(min, max);
+    tell(true);
+  }
+
+  const zoom = (factor, about) => touch(about - (about - view.min) * factor, about + (view.max - about) * factor);
+  function touch(min, max) {
+    touched = true;
+    show(min, max);
+  }
   const at = (event) => {
     const box = plot.over.getBoundingClientRect();
     return view.min + ((event.clientX - box.left) / box.width) * (view.max - view.min);
@@ -152,32 +267,17 @@
   }
 
   function say(u) {
-    if (selection) return;
+    if (figure.chart.measured()) return;
     const index = u.cursor.idx;
     const mean = index === null || index === undefined ? null : u.data[3][index];
     if (mean === null || mean === undefined) {
-      readout.textContent = "";
+      seen();
       return;
     }
-    const [most, least] = [u.data[1][index], u.data[2][index]];
-    const range = most > least ? ` (${number(least)}–${number(most)})` : "";
+    const [most, least] = [range[0][index], range[1][index]];
+    const between = most > least ? ` (${number(least)}–${number(most)})` : "";
     const step = u.data[0].length > 1 ? u.data[0][1] - u.data[0][0] : 60;
-    readout.textContent = `${moment(u.data[0][index] - step / 2)} · ${number(mean)} ${rateUnit}${range} · ${number(mean * step / 3.6e6, 3)} ${unit}`;
-  }
-
-  /** The energy between two moments, as the ledger has it. */
-  async function measure(from, to) {
-    const mine = ++asked;
-    try {
-      const data = await fetchSeries(Math.round(from / 60) * 60, Math.round(to / 60) * 60, 1);
-      if (mine !== asked || !selection) return;
-      const quantity = data.kwh ?? data.m3;
-      // What nobody watched is not zero, and of the rest the mean is that of the time that was watched.
-      const known = (value, decimals) => (quantity === null ? "–" : number(value, decimals));
-      readout.textContent = `${moment(from)} – ${moment(to)} · ${known(quantity, 3)} ${unit} · ⌀ ${known(quantity * 3.6e6 / data.watched_s)} ${rateUnit}`;
-    } catch {
-      readout.textContent = "";
-    }
+    readout.textContent = `${moment(u.data[0][index] - step / 2)} · ${number(mean)} ${rateUnit}${between} · ${number(mean * step / 3.6e6, 3)} ${unit}`;
   }
 
   function options() {
@@ -194,21 +294,25 @@
         {},
         { stroke: null, points: { show: false } },
         { stroke: null, points: { show: false } },
-        { label, stroke: line, width: 1.6, fill: css("--wash"), points: { show: false } },
+        { label, stroke: () => (ofDays ? css("--ghost") : line), width: 1.6, fill: css("--wash"), points: { show: false } },
+        { stroke: line, width: 2.4, points: { show: false } },
+        { stroke: css("--soft"), width: 1.2, dash: [4, 3], points: { show: false } },
       ],
       bands: [{ series: [1, 2], fill: css("--peak") }],
       axes: [
-        { ...axis, values: ticks, size: 40, space: 70 },
+        // Nothing is finer than a minute.
+        { ...axis, values: ticks, size: 40, space: 70, incrs: STEPS },
         { ...axis, values: (_u, splits) => splits.map((rate) => `${number(rate)} ${rateUnit}`), size: 66 },
       ],
       cursor: { drag: { x: false, y: false }, points: { size: 7 }, y: false },
-      hooks: { drawClear: [hatch], setCursor: [say] },
+      hooks: { drawClear: [hatch], draw: [() => figure.chart.moved()], setCursor: [say] },
     };
   }
 
   function build(data) {
     plot = new uPlot(options(), data, canvas);
     listen(plot.over);
+    figure.chart.built();
     figure.dataset.ready = "";
   }
 
@@ -217,17 +321,6 @@
     const data = plot.data;
     plot.destroy();
     build(data);
-  }
-
-  function mark(from, to) {
-    selection = { from: Math.min(from, to), to: Math.max(from, to) };
-    const left = plot.valToPos(selection.from, "x");
-    plot.setSelect({ left, top: 0, width: plot.valToPos(selection.to, "x") - left, height: plot.over.clientHeight }, false);
-  }
-
-  function unmark() {
-    selection = null;
-    plot.setSelect({ left: 0, top: 0, width: 0, height: 0 }, false);
   }
 
   function listen(over) {
@@ -240,18 +333,19 @@
       if (!sideways && !event.ctrlKey && !event.metaKey) return;
       event.preventDefault();
       if (sideways) {
-        const shift = (event.deltaX / over.clientWidth) * (view.max - view.min);
-        show(view.min + shift, view.max + shift);
+        const by = (event.deltaX / over.clientWidth) * (view.max - view.min);
+        touch(view.min + by, view.max + by);
       } else {
         zoom(Math.exp(Math.max(-0.5, Math.min(0.5, event.deltaY * 0.002))), at(event));
       }
     }, { passive: false });
 
     over.addEventListener("pointerdown", (event) => {
+      if (event.target.closest(".handle")) return;
       fingers.set(event.pointerId, event.clientX);
       over.setPointerCapture(event.pointerId);
-      unmark();
-      drag = fingers.size === 1 ? { x: event.clientX, view, from: at(event), measures: event.shiftKey } : null;
+      const measures = event.shiftKey || figure.dataset.mode === "measure";
+      drag = fingers.size === 1 ? { x: event.clientX, view, from: at(event), measures } : null;
       if (fingers.size === 2) drag = pinch(over, fingers);
     });
 
@@ -265,23 +359,24 @@
         const factor = drag.apart / Math.max(now.apart, 10);
         const about = drag.view.min + (drag.middle / over.clientWidth) * width;
         const min = about - (now.middle / over.clientWidth) * width * factor;
-        show(min, min + width * factor);
+        touch(min, min + width * factor);
       } else if (drag.measures) {
-        mark(drag.from, at(event));
+        drag.to = at(event);
+        figure.chart.mark(drag.from, drag.to);
       } else {
-        const shift = ((event.clientX - drag.x) / over.clientWidth) * width;
-        show(drag.view.min - shift, drag.view.max - shift);
+        const by = ((event.clientX - drag.x) / over.clientWidth) * width;
+        touch(drag.view.min - by, drag.view.max - by);
       }
     });
 
     const leave = (event) => {
       fingers.delete(event.pointerId);
-      if (drag?.measures && selection) measure(selection.from, selection.to);
+      if (drag?.measures && drag.to !== undefined) figure.chart.settle();
       drag = null;
     };
     over.addEventListener("pointerup", leave);
     over.addEventListener("pointercancel", leave);
-    over.addEventListener("dblclick", () => show(first, end));
+    over.addEventListener("dblclick", () => step(first, end));
   }
 
   function pinch(over, fingers) {
@@ -291,28 +386,40 @@
   }
 
   canvas.addEventListener("keydown", (event) => {
-    if (!plot || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (!plot || event.target !== canvas || event.ctrlKey || event.metaKey || event.altKey) return;
     const width = view.max - view.min;
     const middle = (view.min + view.max) / 2;
     const moves = {
-      ArrowLeft: () => show(view.min - width / 5, view.max - width / 5),
-      ArrowRight: () => show(view.min + width / 5, view.max + width / 5),
+      ArrowLeft: () => touch(view.min - width / 5, view.max - width / 5),
+      ArrowRight: () => touch(view.min + width / 5, view.max + width / 5),
       "+": () => zoom(0.6, middle),
       "-": () => zoom(1 / 0.6, middle),
       "−": () => zoom(1 / 0.6, middle),
-      Home: () => show(first, first + width),
-      End: () => show(end - width, end),
-      Escape: () => { unmark(); readout.textContent = ""; },
+      Home: () => touch(first, first + width),
+      End: () => touch(end - width, end),
+      Escape: () => figure.chart.measure(null),
+      m: () => figure.chart.turn(),
     };
     if (!moves[event.key]) return;
     event.preventDefault();
     moves[event.key]();
   });
 
+  for (const button of figure.querySelectorAll("[data-span]")) {
+    button.addEventListener("click", () => {
+      const width = button.dataset.span === "all" ? end - first : Number(button.dataset.span);
+      const middle = (view.min + view.max) / 2;
+      // Who looks at the end still does.
+      const last = view.max >= end - (view.max - view.min) * 0.03 ? end : Math.min(end, middle + width / 2);
+      step(last - width, last);
+    });
+  }
+  figure.querySelector("[data-now]").addEventListener("click", () => step(end - (view.max - view.min), end));
+
   // A new minute: whoever looks at the end goes on with it.
   document.addEventListener("minute", () => {
     if (!growing) return;
-    const now = Math.floor(Date.now() / 60_000) * 60;
+    const now = Math.min(until, Math.floor((Date.now() + aheadMs) / 60_000) * 60);
     const atEnd = view.max >= end - (view.max - view.min) * 0.03;
     const passed = now - end;
     end = now;
@@ -320,8 +427,30 @@
     load();
   });
 
-  new ResizeObserver(() => plot?.setSize(size())).observe(canvas);
+  new ResizeObserver(() => { plot?.setSize(size()); figure.chart.moved(); }).observe(canvas);
   dark.addEventListener("change", rebuild);
+  addEventListener("popstate", follow);
   figure.dataset.calm = calm.matches;
-  load();
+
+  // For measure.js, which puts the rest of it here.
+  figure.chart = {
+    plot: () => plot,
+    view: () => view,
+    end: () => end,
+    tell: (isStep) => { touched = true; tell(isStep); },
+    seen,
+    measured: () => null,
+    measure: () => {},
+    mark: () => {},
+    settle: () => {},
+    turn: () => {},
+    moved: () => {},
+    built: () => {},
+    number,
+    clock,
+    moment,
+  };
+  const { view: asAsked } = told();
+  if (asAsked) show(asAsked.min, asAsked.max);
+  else load();
 })();

@@ -17,6 +17,7 @@ use crate::answers::Site;
 use crate::api::spaceapi::Space;
 use crate::ledger::hours::Hours;
 use crate::ledger::reader::LedgerReader;
+use crate::ledger::records::Records;
 use crate::ledger::series::SeriesStore;
 use crate::ledger::unwatched::Unwatched;
 use crate::live::values::LiveValues;
@@ -99,6 +100,7 @@ fn site(settings: &Settings, applied: Applied, lasting: &Lasting) -> anyhow::Res
         names: SettingNames::new(&applied.settings),
         applied,
         hours: Hours::new(ledger.clone()),
+        records: Records::new(ledger.clone()),
         series: SeriesStore::new(ledger.clone()),
         kept: AnswerCache::default(),
         workbooks: Arc::new(Semaphore::new(1)),

@@ -12,6 +12,7 @@ mod assets;
 mod comparing;
 mod current;
 mod drawing;
+mod health;
 mod ledger;
 mod live;
 mod pages;

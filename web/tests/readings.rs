@@ -288,3 +288,22 @@ fn the_page_says_how_far_the_pulses_are_off() {
     assert_eq!(data(Some("anna"))["readings"][0]["since_previous"]["unwatched_s"], 86_400);
     assert_eq!(data(Some("anna"))["readings"].as_array().unwrap().len(), 4);
 }
+
+#[test]
+fn a_reading_is_on_the_meters_page_at_once() {
+    let site = site(1);
+    let shown = |site: &Site| {
+        let page = get(site, None, "/m/hq/main?lang=en");
+        page.split_once("data-kwh=\"total\">").unwrap().1.split('<').next().unwrap().to_owned()
+    };
+    let before = shown(&site);
+    let at = jiff::Timestamp::from_second(daemon_runtime::now().as_second() / 60 * 60 - 120).unwrap();
+    enter(&site, &at.to_string(), 4321.0, "ernst");
+    let began = std::time::Instant::now();
+    // The page itself is kept for a second.
+    while shown(&site) == before {
+        assert!(began.elapsed().as_secs() < 20, "the tile still shows {before}");
+        std::thread::sleep(std::time::Duration::from_millis(200));
+    }
+    assert!(shown(&site).starts_with("4,32"), "{}", shown(&site));
+}

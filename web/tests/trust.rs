@@ -38,7 +38,7 @@ fn page_and_api_tell_the_gaps_that_there_are() {
 
     for (language, words) in [
         ("de", ["Lückenlos seit", "3 h 0", "lief nicht"]),
-        ("en", ["recorded since", "3 h 0", "not running"]),
+        ("en", ["Complete since", "3 h 0", "not counting"]),
     ] {
         let page = site.get(&format!("/m/hq/main?lang={language}")).text();
         let (_, line) = page.split_once("id=\"trust\"").unwrap();

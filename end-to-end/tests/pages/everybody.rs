@@ -42,6 +42,7 @@ pub(crate) fn pages() -> Vec<Page> {
         page("/s/hq", ".tree"),
         page(&format!("/site/month/{year}-{month:02}"), ".house .card"),
         page("/kiosk", ".wall .curve"),
+        page(&format!("/m/hq/main/span/{yesterday}..{today}"), ".bars"),
         page("/status", ".machine"),
         page("/m/hq/nobody", ".message"),
     ]
@@ -59,6 +60,13 @@ pub(crate) async fn open(site: &Site, browser: &Browser, page: &Page, language: 
 
 /// Whether there is no scrolling sideways.
 pub(crate) const FITS: &str = "document.documentElement.scrollWidth <= document.documentElement.clientWidth";
+
+/// What is wider than its place, with nothing that would let it be scrolled into view. The interactive chart follows
+/// the window a moment later.
+const CUT: &str = "[...document.querySelectorAll('body *')].filter(it => !it.closest('svg, .u-wrap, .visually-hidden') && !it.matches('.plot, .canvas') \
+    && it.clientWidth > 0 && it.scrollWidth > it.clientWidth + 1 && it.checkVisibility() \
+    && !['auto', 'scroll'].includes(getComputedStyle(it).overflowX)) \
+    .map(it => `${it.scrollWidth} px in ${it.clientWidth}: ${it.outerHTML.slice(0, 100)}`)";
 
 /// What keeps whom from using a page, for all pages.
 pub(crate) async fn barriers(site: &Site, browser: &Browser) -> Vec<String> {
@@ -107,14 +115,21 @@ async fn of_the_refusal(site: &Site, browser: &Browser, language: &str) -> Vec<S
 async fn of_page(browser: &Browser, seen: &str, javascript: bool) -> Vec<String> {
     let mut found = Vec::new();
     let tables = "[...document.querySelectorAll('details')].forEach(it => { it.open = true })";
-    for (width, how, script) in
-        [(390, "", "0"), (1280, "", "0"), (390, " with its tables", tables), (1280, " with its tables", "0")]
-    {
+    for (width, how, script) in [
+        (390, "", "0"),
+        (1280, "", "0"),
+        (390, " with its tables", tables),
+        (820, " with its tables", "0"),
+        (1280, " with its tables", "0"),
+        (1920, " with its tables", "0"),
+    ] {
         browser.resize(width, 900).await;
         browser.evaluate(script).await;
         if browser.evaluate(FITS).await != Value::Bool(true) {
             found.push(format!("{seen}: scrolls sideways at {width} px{how}"));
         }
+        let cut = browser.evaluate(CUT).await;
+        found.extend(cut.as_array().unwrap().iter().map(|it| format!("{seen} at {width} px{how}: {it}")));
     }
     // Without scripts axe could not look; what was loaded without them stays as it is.
     browser.set_javascript(true).await;

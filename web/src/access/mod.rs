@@ -1,11 +1,13 @@
 //! Who may see which meter, and who may type in readings: the users, and the meters that are
 //! public. Without users everybody sees everything.
 //!
-//! There are no cookies: a browser sends name and password with each request (HTTP basic
-//! authentication), and a password that fitted is recognised for some minutes without its hash.
+//! A program sends name and password with each request (HTTP basic authentication), and a password that fitted is
+//! recognised for some minutes without its hash. Somebody at a browser says both once, in a form, and it keeps a
+//! session: the only cookie there is.
 
 mod credentials;
 mod origin;
+mod session;
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -13,7 +15,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use broker_users::{LoginError, Logins, Pace, PagesRight, UserName, Users};
+use broker_users::{LoginError, Logins, Pace, PagesRight, PasswordHash, UserName, Users};
 use daemon_runtime::SettingsError;
 use hyper::HeaderMap;
 use meter_messages::Meter;
@@ -22,6 +24,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::access::credentials::Credentials;
 pub(crate) use crate::access::origin::is_ours as comes_from_our_page;
+pub(crate) use crate::access::session::no_cookie;
+use crate::access::session::{Claim, Ended};
 
 /// How long a password that fitted is recognised without its hash.
 const RECOGNISED_FOR: Duration = Duration::from_secs(600);
@@ -42,6 +46,8 @@ pub(crate) struct Visitor {
     user: Option<(UserName, PagesRight)>,
     /// The meters there are for a visitor who has not said who they are; `None` for all.
     only: Option<Arc<BTreeSet<Meter>>>,
+    /// Whether they have said it in the form, and so can end it.
+    by_session: bool,
 }
 
 impl Visitor {
@@ -78,6 +84,11 @@ impl Visitor {
     pub(crate) fn may_correct(&self) -> Option<&UserName> {
         let (name, right) = self.user.as_ref()?;
         (*right >= PagesRight::Administer).then_some(name)
+    }
+
+    /// Whether the visitor has signed in by the form.
+    pub(crate) fn may_sign_out(&self) -> bool {
+        self.by_session
     }
 
     /// The user's name, if the visitor has said who they are.
@@ -143,6 +154,7 @@ pub(crate) struct Access {
     /// Of the server, and of these rules within it: cancelled when it stops, or other rules apply.
     terms: RwLock<(CancellationToken, CancellationToken)>,
     logins: Logins,
+    ended: Ended,
 }
 
 impl Access {
@@ -150,7 +162,8 @@ impl Access {
     pub(crate) fn read(settings: &AccessSettings) -> anyhow::Result<Self> {
         let rules = RwLock::new(Arc::new(Rules::read(settings)?));
         let terms = RwLock::default();
-        Ok(Self { rules, terms, logins: Logins::new(Pace::IsTurnedAway, RECOGNISED_FOR)? })
+        let logins = Logins::new(Pace::IsTurnedAway, RECOGNISED_FOR)?;
+        Ok(Self { rules, terms, logins, ended: Ended::default() })
     }
 
     /// From now on other users may come in. After an error those who could still can.
@@ -192,19 +205,60 @@ impl Access {
     /// Who has not said who they are.
     pub(crate) fn stranger(&self) -> Visitor {
         let rules = self.rules();
-        Visitor { user: None, only: rules.users.as_ref().map(|_| rules.public.clone()) }
+        Visitor { user: None, only: rules.users.as_ref().map(|_| rules.public.clone()), by_session: false }
     }
 
     /// Who sends a request.
     pub(crate) async fn visitor(&self, headers: &HeaderMap, address: IpAddr) -> Result<Visitor, Denied> {
         let rules = self.rules();
         // Without users a name is none of our business: a proxy may ask for one.
-        let (Some(users), Some(credentials)) = (&rules.users, Credentials::of(headers)) else {
-            return Ok(self.stranger());
-        };
-        let known = users.user.get_key_value(credentials.name.as_str());
+        let Some(users) = &rules.users else { return Ok(self.stranger()) };
+        if let Some(Credentials { name, password }) = Credentials::of(headers) {
+            let user = self.checked(users, (&name, &password), address).await?;
+            return Ok(Visitor { user: Some((user.0, user.1)), only: None, by_session: false });
+        }
+        Ok(self.of_session(users, headers).unwrap_or_else(|| self.stranger()))
+    }
+
+    /// Whose session a request is of; of one that is over, nobody's.
+    fn of_session(&self, users: &Users, headers: &HeaderMap) -> Option<Visitor> {
+        let claim = Claim::of(headers)?;
+        let (name, user) = users.user.get_key_value(claim.name.as_str())?;
+        let holds = claim.holds(user.password.as_ref()?, daemon_runtime::now()) && !self.ended.has(&claim);
+        let right = right_of(user).filter(|_| holds)?;
+        Some(Visitor { user: Some((name.clone(), right)), only: None, by_session: true })
+    }
+
+    /// A session for who knows a name and its password.
+    pub(crate) async fn sign_in(&self, name: &str, password: &str, address: IpAddr) -> Result<Claim, Denied> {
+        let rules = self.rules();
+        let users = rules.users.as_ref().ok_or(Denied::NoRight)?;
+        let (name, _, hash) = self.checked(users, (name, password), address).await?;
+        Ok(Claim::new(name.as_str(), &hash, daemon_runtime::now()))
+    }
+
+    /// Ends the session of a request, if it is of one.
+    pub(crate) fn sign_out(&self, headers: &HeaderMap) {
+        let rules = self.rules();
+        // Anything else would be kept in vain.
+        if let Some(users) = &rules.users
+            && self.of_session(users, headers).is_some()
+            && let Some(claim) = Claim::of(headers)
+        {
+            self.ended.end(claim);
+        }
+    }
+
+    /// Who a name and a password are of.
+    async fn checked(
+        &self,
+        users: &Users,
+        (name, password): (&str, &str),
+        address: IpAddr,
+    ) -> Result<(UserName, PagesRight, PasswordHash), Denied> {
+        let known = users.user.get_key_value(name);
         let hash = known.and_then(|(_, user)| user.password.clone());
-        self.logins.check(address, hash, credentials.password.as_bytes()).await.map_err(|error| {
+        self.logins.check(address, hash.clone(), password.as_bytes()).await.map_err(|error| {
             tracing::debug!(%address, %error, "a login was refused");
             match error {
                 LoginError::Wrong => Denied::WrongLogin,
@@ -212,8 +266,8 @@ impl Access {
                 LoginError::TooMany(pause) => Denied::TooMany(pause),
             }
         })?;
-        let (name, user) = known.ok_or(Denied::WrongLogin)?;
+        let ((name, user), hash) = known.zip(hash).ok_or(Denied::WrongLogin)?;
         let right = right_of(user).ok_or(Denied::NoRight)?;
-        Ok(Visitor { user: Some((name.clone(), right)), only: None })
+        Ok((name.clone(), right, hash))
     }
 }

@@ -70,7 +70,7 @@ impl Site {
         if watched.is_empty() && only.is_some() {
             return Err(NoAnswer::UnknownMeter);
         }
-        Ok(events::of_all(watched, asked.term.clone()))
+        Ok(events::of_all(watched, self.live.turns(), asked.term.clone()))
     }
 
     /// Whether there is anything to show; live values may be missing.

@@ -1,11 +1,13 @@
 //! A request, and what follows from it alone.
 
+use std::sync::OnceLock;
+
 use hyper::{HeaderMap, Uri, header};
 use tokio_util::sync::CancellationToken;
 use web_http::{AnswerKey, RequestQuota, Visit};
 
 use crate::access::Visitor;
-use crate::pages::{Address, Frame};
+use crate::pages::{Address, Frame, HealthView};
 use crate::route::Query;
 use crate::texts::{Language, Texts};
 
@@ -25,6 +27,8 @@ pub(super) struct Asked<'a> {
     pub(super) query: Query<'a>,
     pub(super) headers: &'a HeaderMap,
     pub(super) visit: Visit,
+    /// Whether all is well, in words: on pages that say so.
+    pub(super) health: OnceLock<HealthView>,
     /// Ends answers that go on, when what their visitors may see has changed.
     pub(super) term: CancellationToken,
 }
@@ -42,7 +46,7 @@ impl<'a> Asked<'a> {
         let address = uri.path_and_query().map_or("/", |address| address.as_str());
         let (address, path) = (visit.base_path.strip(address), visit.base_path.strip(uri.path()));
         let query = Query(uri.query().unwrap_or_default());
-        Self { visitor, quota, address, path, query, headers, visit, term }
+        Self { visitor, quota, address, path, query, headers, visit, term, health: OnceLock::new() }
     }
 
     pub(super) fn text(&self, name: header::HeaderName) -> &str {
@@ -85,7 +89,14 @@ impl<'a> Asked<'a> {
             base_path: self.visit.base_path.clone(),
             login: (&self.visitor).into(),
         };
-        Frame::new(self.language(), &address)
+        let mut frame = Frame::new(self.language(), &address);
+        frame.health = self.health.get().cloned();
+        frame
+    }
+
+    /// Whether somebody is there to fill in a form: programs are asked for a name and a password as they are used to.
+    pub(super) fn reads_pages(&self) -> bool {
+        self.text(header::ACCEPT).contains("text/html")
     }
 
     /// The words of its language.

@@ -35,6 +35,8 @@ impl Site {
                     Err(refused) => Err(refused),
                 }
             }
+            Ok(Route::Login) => self.sign_in(&asked, form).await,
+            Ok(Route::Logout) => self.sign_out(&asked),
             _ => return reply::not_allowed(),
         };
         self.finished(answer, &asked)
@@ -62,7 +64,7 @@ impl Site {
 }
 
 /// A form's body; a longer or a slower one than ours is none.
-async fn body(asked: &Asked<'_>, form: Incoming) -> Result<Bytes, NoAnswer> {
+pub(super) async fn body(asked: &Asked<'_>, form: Incoming) -> Result<Bytes, NoAnswer> {
     if !asked.text(header::CONTENT_TYPE).starts_with("application/x-www-form-urlencoded") {
         return Err(NoAnswer::Form(StatusCode::UNSUPPORTED_MEDIA_TYPE));
     }

@@ -6,6 +6,7 @@ mod bill;
 mod corrections;
 mod exports;
 mod forms;
+mod health;
 mod house;
 mod metrics;
 mod pages;
@@ -13,6 +14,7 @@ mod periods;
 mod readings;
 mod refusals;
 mod serving;
+mod sign_in;
 mod site;
 
 pub(crate) use site::Site;

@@ -3,20 +3,21 @@
 use std::sync::Arc;
 
 use meter_figures::{Figures, Glance, implausible};
-use meter_ledger::Reason;
+use meter_ledger::{Reason, RecordedMeter};
 use meter_messages::{Meter, Minute};
 use web_http::{Lasts, Prepared, Reply};
 
 use super::asked::Asked;
 use super::refusals::NoAnswer;
 use super::site::{Site, filled};
+use crate::health::MeterState;
 use crate::ledger::disk;
 use crate::live::values::Presence;
 use crate::pages::{
-    Frame, HoldingView, ImplausibleView, KioskPage, MeterPage, MeterView, OverviewPage, PublisherView,
-    SetAsideView, StatusPage,
+    AlarmRow, Frame, HoldingView, ImplausibleView, KioskPage, MeterPage, MeterView, OverviewPage,
+    PublisherView, SetAsideView, StatusPage,
 };
-use crate::route::Route;
+use crate::route::{Route, WallRequest};
 use crate::texts::Texts;
 
 /// How long it is shown that something was refused, in seconds: a week.
@@ -25,6 +26,7 @@ const REFUSED_FOR_S: i64 = 7 * 86_400;
 impl Site {
     /// A page, made once a second however many ask.
     pub(super) async fn page(&self, route: Route, asked: &Asked<'_>) -> Result<Reply, NoAnswer> {
+        self.judge(asked).await;
         let page = Arc::new(Prepared::html(self.filled(route, asked).await?));
         Ok(self.keep(page, Lasts::a_moment(), asked))
     }
@@ -43,8 +45,13 @@ impl Site {
 
     /// Figures and value of now of every meter that the visitor may see.
     async fn everything(&self, asked: &Asked<'_>) -> Result<Vec<(Arc<Figures>, Presence)>, NoAnswer> {
+        let known = self.known(asked).await?;
+        self.figures_of(known).await
+    }
+
+    async fn figures_of(&self, known: Vec<RecordedMeter>) -> Result<Vec<(Arc<Figures>, Presence)>, NoAnswer> {
         let mut all = Vec::new();
-        for known in self.known(asked).await? {
+        for known in known {
             let presence = self.live.of(&known.meter);
             all.push((self.figures(known.meter).await?, presence));
         }
@@ -67,24 +74,37 @@ impl Site {
     }
 
     async fn kiosk(&self, asked: &Asked<'_>) -> Result<String, NoAnswer> {
-        let (meters, frame, zone) = (self.everything(asked).await?, asked.frame(), self.ledger.zone());
+        let wall = WallRequest::parse(asked.query)?;
+        let known = wall.chosen(self.known(asked).await?);
+        let (meters, frame, zone) = (self.figures_of(known).await?, asked.frame(), self.ledger.zone());
         let view = |(figures, presence): &(Arc<Figures>, Presence)| {
             MeterView::new(figures, presence, frame.texts, &self.ledger)
         };
         let views = meters.iter().map(view).collect();
         let figures: Vec<&Figures> = meters.iter().map(|(figures, _)| figures.as_ref()).collect();
-        filled(&KioskPage::new(frame, &figures, views, zone))
+        filled(&KioskPage::new(frame, &figures, views, wall.cycle_s, zone))
     }
 
     async fn status(&self, asked: &Asked<'_>) -> Result<String, NoAnswer> {
         let (frame, zone) = (asked.frame(), self.ledger.zone());
         let texts = frame.texts;
+        let facts = self.facts(asked).await?;
+        let (away, now) = (facts.broker_away.is_some(), daemon_runtime::now());
         let machine = |(figures, _): &(Arc<Figures>, Presence)| {
             let meter = &figures.meter.meter;
-            let (status, machine) = (self.live.status(&meter.site), self.live.publisher(meter));
-            PublisherView::new(figures, status, machine.info.as_ref(), machine.diag.as_ref(), texts, zone)
+            let machine = self.live.publisher(meter);
+            let known = facts.meters.iter().find(|(of, _)| of == meter);
+            let state = known.map_or(MeterState::Unknown, |(_, known)| known.state(away, now));
+            PublisherView::new(figures, state, machine.info.as_ref(), machine.diag.as_ref(), texts, zone)
         };
-        let machines = self.everything(asked).await?.iter().map(machine).collect();
+        let everything = self.everything(asked).await?;
+        let (machines, troubled): (Vec<_>, Vec<_>) =
+            everything.iter().map(machine).partition(PublisherView::is_well);
+        let well = match machines.len() {
+            1 => texts.health.well_meters.0.to_owned(),
+            many => texts.health.well_meters.1.replace("{n}", &texts.number(many as f64, 0)),
+        };
+        let alarms = facts.alarms.into_iter().map(|alarm| AlarmRow::new(alarm, texts, zone)).collect();
         // Of the server as of all meters, or not at all.
         let mut server = if asked.visitor.may_see_all() { self.server(texts) } else { Vec::new() };
         if asked.visitor.may_see_all() {
@@ -95,7 +115,18 @@ impl Site {
         let unheard = self.unheard(asked).await?;
         let refused = if asked.visitor.may_see_all() { self.refused(texts).await? } else { Vec::new() };
         let set_aside = self.set_aside(asked).await?;
-        filled(&StatusPage { frame, machines, set_aside, unheard, refused, server, holdings })
+        filled(&StatusPage {
+            frame,
+            troubled,
+            machines,
+            well,
+            alarms,
+            set_aside,
+            unheard,
+            refused,
+            server,
+            holdings,
+        })
     }
 
     /// What was not taken for the meters that the visitor may see; what was refused long ago is over.
@@ -156,10 +187,11 @@ impl Site {
         let gigabytes = |bytes: u64| format!("{}\u{a0}GB", texts.number(bytes as f64 / 1e9, 1));
         let megabytes = |bytes: u64| format!("{}\u{a0}MB", texts.number(bytes as f64 / 1e6, 1));
         let mut server = vec![(texts.broker, connected.to_owned())];
-        if let Some(version) = broker.version {
-            server.push((texts.broker, version));
+        // What it said last says nothing of now.
+        if self.live.is_connected() {
+            server.extend(broker.version.map(|version| (texts.broker, version)));
+            server.extend(broker.store.map(|store| (texts.broker_store, store)));
         }
-        server.extend(broker.store.map(|store| (texts.broker_store, store)));
         server.extend(space.ledger_bytes.map(|bytes| (texts.ledger, megabytes(bytes))));
         server.extend(space.free_bytes.map(|bytes| (texts.disk_free, gigabytes(bytes))));
         server.push((texts.version, format!("powerpi-web {}", env!("CARGO_PKG_VERSION"))));

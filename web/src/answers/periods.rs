@@ -28,7 +28,7 @@ impl Site {
         };
         let with = period.as_ref().zip(request.with).map(|(period, day)| period.on_day(day, zone));
         let compared = with.is_some();
-        let question = Question { meter, period, with, first, until };
+        let question = Question { meter, period, days: request.days, with, first, until };
         let mut history = History::read(&self.hours, question, &self.ledger).await?;
         if !asked.visitor.may_see_all() {
             // What people say to each other is not for everybody.
@@ -51,6 +51,9 @@ impl Site {
         let zone = self.ledger.zone();
         let (meter, _, until) = self.reach(request.meter).await?;
         let path = meter.meter;
+        if let Some([first, last]) = request.days {
+            return Ok(reply::see_other(&asked.frame().link(&format!("/m/{path}/span/{first}..{last}"))));
+        }
         let Some(kind) = request.kind else {
             return Ok(reply::see_other(&asked.frame().link(&format!("/m/{path}/all"))));
         };

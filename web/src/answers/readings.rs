@@ -123,6 +123,7 @@ impl Site {
         let there = |at| readings.iter().any(|checked| checked.entered.reading.at == at);
         let entered = || named("entered").map(|at| Outcome::of_entering(there(at)));
         let outcome = named("taken_back").map(|at| Outcome::of_taking_back(there(at))).or_else(entered);
+        self.judge(asked).await;
         let page = self.readings_page(&known, &readings, asked, outcome.map(|outcome| (outcome, None)))?;
         Ok(Prepared::html(page).reply(asked.headers, reply::ASK_AGAIN))
     }

@@ -89,6 +89,8 @@ impl Site {
     async fn route(&self, route: Route, asked: &Asked<'_>) -> Result<Reply, NoAnswer> {
         match route {
             Route::Login if !asked.visitor.may_see_all() => Err(NoAnswer::LoginNeeded),
+            // Somebody who goes there by hand has nothing to see.
+            Route::Logout => Ok(reply::see_other(&asked.frame().link("/"))),
             Route::Login => Ok(reply::see_other(&asked.frame().link("/"))),
             Route::Start
             | Route::Kiosk

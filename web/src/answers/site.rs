@@ -19,6 +19,7 @@ use crate::access::Access;
 use crate::api::spaceapi::Space;
 use crate::ledger::hours::Hours;
 use crate::ledger::reader::{LedgerReader, minute_in_progress, tomorrow};
+use crate::ledger::records::Records;
 use crate::ledger::series::SeriesStore;
 use crate::ledger::unwatched::Unwatched;
 use crate::live::values::LiveValues;
@@ -40,6 +41,8 @@ pub(crate) struct Site {
     pub(crate) ledger: LedgerReader,
     /// Sums of it that are asked for often.
     pub(crate) hours: Hours,
+    /// How the records do.
+    pub(crate) records: Records,
     /// Data of the interactive charts.
     pub(crate) series: SeriesStore,
     /// Its pictures.
@@ -61,6 +64,7 @@ pub(crate) struct Site {
 impl Site {
     /// The answer, or why there is none; where there are users it is for nobody else.
     pub(super) fn finished(&self, answer: Result<Reply, NoAnswer>, asked: &Asked<'_>) -> Reply {
+        let answer = answer.or_else(|refusal| self.form_for(refusal, asked));
         let mut reply = answer.unwrap_or_else(|refusal| refused(&refusal, asked));
         if self.access.is_restricted() {
             reply::keep_private(&mut reply);

@@ -29,6 +29,12 @@ const SILENCE: Duration = Duration::from_secs(20);
 /// all ask for the page then.
 const SPREAD_MS: u64 = 3_000;
 
+/// A word that the page has changed.
+const MINUTE: &[u8] = b"event: minute\ndata: {}\n\n";
+
+/// Time between two words that something failed or is well again.
+const TURNS_APART: Duration = Duration::from_secs(2);
+
 /// The value of now of a meter.
 #[derive(Serialize)]
 struct ValueOfNow {
@@ -39,7 +45,11 @@ struct ValueOfNow {
 
 /// `/api/v1/live`: the values of meters as they come, each with its meter, and
 /// once a minute the word that the page has changed.
-pub(crate) fn of_all(watched: Vec<(Meter, watch::Receiver<News>)>, shutdown: CancellationToken) -> Reply {
+pub(crate) fn of_all(
+    watched: Vec<(Meter, watch::Receiver<News>)>,
+    turns: watch::Receiver<u64>,
+    shutdown: CancellationToken,
+) -> Reply {
     let values = watched.into_iter().map(|(meter, receiver)| {
         let next = |(meter, mut receiver, begun): (Meter, watch::Receiver<News>, bool)| async move {
             if begun {
@@ -57,14 +67,21 @@ pub(crate) fn of_all(watched: Vec<(Meter, watch::Receiver<News>)>, shutdown: Can
     });
     let minutes = stream::unfold((), |()| async {
         tokio::time::sleep(until_settled() + spread()).await;
-        Some((Bytes::from_static(b"event: minute\ndata: {}\n\n"), ()))
+        Some((Bytes::from_static(MINUTE), ()))
+    });
+    // And when something fails, or is well again; but not more often than this, however often that is.
+    let turned = stream::unfold(turns, |mut turns| async {
+        turns.changed().await.ok()?;
+        tokio::time::sleep(TURNS_APART / 2 + spread() / 2).await;
+        turns.mark_unchanged();
+        Some((Bytes::from_static(MINUTE), turns))
     });
     // Also the sign of life where nothing else happens.
     let silence = stream::unfold((), |()| async {
         tokio::time::sleep(SILENCE).await;
         Some((Bytes::from_static(b":\n\n"), ()))
     });
-    let rest = stream::select(Box::pin(minutes), Box::pin(silence));
+    let rest = stream::select(Box::pin(minutes), stream::select(Box::pin(turned), Box::pin(silence)));
     let events = stream::select(stream::select_all(values), rest).take_until(shutdown.cancelled_owned());
     event_stream(events)
 }

@@ -20,7 +20,7 @@ pub(crate) fn style() -> String {
         // Writing into memory does not fail. A wall has nothing but curves.
         let _ = writeln!(
             style,
-            "{here}{{{light}}}@media(prefers-color-scheme:dark){{{here}{{{all}}}}}{on_a_wall}{{{few}}}"
+            "{here}{{{light}}}@media screen and (prefers-color-scheme:dark){{{here}{{{all}}}}}{on_a_wall}{{{few}}}"
         );
     }
     style
@@ -95,7 +95,7 @@ mod tests {
     #[test]
     fn a_wall_has_everything_that_dark_pages_have() {
         let block = |after: &str| SHEET.split(after).nth(1).unwrap().split('}').next().unwrap();
-        let dark = block("@media (prefers-color-scheme: dark) {\n  :root {");
+        let dark = block("@media screen and (prefers-color-scheme: dark) {\n  :root {");
         let names = dark.split("--").skip(1).filter_map(|rest| rest.split(':').next());
         let missing = names.filter(|name| !block("\n.kiosk {").contains(&format!("--{name}: ")));
         assert_eq!(missing.collect::<Vec<_>>(), ["shadow"], "there are no cards on it");

@@ -30,7 +30,7 @@ impl Asset {
     }
 }
 
-static ASSETS: LazyLock<[Asset; 9]> = LazyLock::new(|| {
+static ASSETS: LazyLock<[Asset; 10]> = LazyLock::new(|| {
     // One request for all of it.
     let sheets = [include_str!("../../assets/style.css"), include_str!("../../assets/uplot/uPlot.min.css")];
     let style = colours::style() + &sheets.concat();
@@ -38,6 +38,7 @@ static ASSETS: LazyLock<[Asset; 9]> = LazyLock::new(|| {
         Asset::new("style.css", "text/css; charset=utf-8", style),
         Asset::new("app.js", "text/javascript; charset=utf-8", include_str!("../../assets/app.js")),
         Asset::new("chart.js", "text/javascript; charset=utf-8", include_str!("../../assets/chart.js")),
+        Asset::new("measure.js", "text/javascript; charset=utf-8", include_str!("../../assets/measure.js")),
         Asset::new(
             "uplot.js",
             "text/javascript; charset=utf-8",

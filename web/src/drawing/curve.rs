@@ -14,30 +14,40 @@ pub(crate) struct Curve<'a> {
     pub(crate) corrected: &'a [(f64, f64)],
     /// The day before.
     pub(crate) ghost: &'a [Option<f64>],
+    /// What is to be expected.
+    pub(crate) expected: &'a [Option<f64>],
     /// Places (in points) and labels on the time axis; every other one only
     /// where there is room.
     pub(crate) ticks: Vec<(f64, String, bool)>,
     /// A value with its unit.
     pub(crate) rate: &'a dyn Fn(f64) -> String,
+    /// Whether it is as high as the room there is, as on a wall.
+    pub(crate) fills: bool,
 }
 
 impl Curve<'_> {
     /// The whole drawing.
     pub(crate) fn svg(&self) -> String {
-        let known = self.values.iter().chain(self.ghost).flatten().copied();
+        self.of(self.values.len())
+    }
+
+    /// The same with room for so many points.
+    pub(crate) fn of(&self, count: usize) -> String {
+        let known = self.values.iter().chain(self.ghost).chain(self.expected).flatten().copied();
         let top = round_above(known.fold(100.0, f64::max));
-        let count = self.values.len().max(1);
+        let count = count.max(1);
         let mut svg = format!(
             "<svg class=\"curve\" width=\"100%\" height=\"{}\" aria-hidden=\"true\">{}",
-            HEIGHT + FOOT,
+            if self.fills { "100%".to_owned() } else { (HEIGHT + FOOT).to_string() },
             hatch("unwatched")
         );
+        let height = self.y(HEIGHT);
         for gap in gaps(self.values, self.begun) {
             let (x, width) = (percent(gap.start as f64, count), percent(gap.len() as f64, count));
             push(
                 &mut svg,
                 format_args!(
-                    "<rect class=\"gap\" fill=\"url(#unwatched)\" x=\"{x}%\" width=\"{width}%\" height=\"{HEIGHT}\"/>"
+                    "<rect class=\"gap\" fill=\"url(#unwatched)\" x=\"{x}%\" width=\"{width}%\" height=\"{height}\"/>"
                 ),
             );
         }
@@ -54,21 +64,25 @@ impl Curve<'_> {
             );
         }
         for part in [1.0, 0.5, 0.0] {
-            let y = HEIGHT * (1.0 - part);
+            let y = self.y(HEIGHT * (1.0 - part));
             push(&mut svg, format_args!("<line class=\"grid\" x1=\"0\" x2=\"100%\" y1=\"{y}\" y2=\"{y}\"/>"));
         }
         push(
             &mut svg,
             format_args!(
-                "<svg width=\"100%\" height=\"{HEIGHT}\" viewBox=\"0 0 {count} {HEIGHT}\" preserveAspectRatio=\"none\">"
+                "<svg width=\"100%\" height=\"{height}\" viewBox=\"0 0 {count} {HEIGHT}\" preserveAspectRatio=\"none\">"
             ),
         );
         let (ghost, _) = path(self.ghost, top);
         let (line, area) = path(self.values, top);
+        let expected = match path(self.expected, top) {
+            (none, _) if none.is_empty() => String::new(),
+            (line, _) => format!("<path class=\"expected\" d=\"{line}\"/>"),
+        };
         push(
             &mut svg,
             format_args!(
-                "<path class=\"ghost\" d=\"{ghost}\"/><path class=\"area\" d=\"{area}\"/><path class=\"line\" d=\"{line}\"/></svg>"
+                "<path class=\"ghost\" d=\"{ghost}\"/><path class=\"area\" d=\"{area}\"/><path class=\"line\" d=\"{line}\"/>{expected}</svg>"
             ),
         );
         for (at, label, always) in &self.ticks {
@@ -78,13 +92,21 @@ impl Curve<'_> {
                 &mut svg,
                 format_args!(
                     "<text class=\"{class}\" x=\"{x}%\" y=\"{}\">{}</text>",
-                    HEIGHT + 16.0,
+                    self.y(HEIGHT + 16.0),
                     escaped(label)
                 ),
             );
         }
         svg.push_str("</svg>");
         beside(&svg, &(self.rate)(top), &(self.rate)(top / 2.0))
+    }
+
+    /// A place from the top, in pixels or in percent.
+    fn y(&self, pixels: f64) -> String {
+        match self.fills {
+            true => format!("{:.1}%", pixels / (HEIGHT + FOOT) * 100.0),
+            false => pixels.to_string(),
+        }
     }
 }
 
@@ -169,8 +191,10 @@ mod tests {
             begun: 0,
             corrected: &[(1.0, 2.5)],
             ghost: &[],
+            expected: &[],
             ticks: vec![(2.5, "12:00".into(), true)],
             rate: &rate,
+            fills: false,
         }
         .svg();
         assert!(

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use meter_figures::{BillFacts, Cost, Hour, LikeForLike, Period, SideBySide, Tariffs, pieces};
 use meter_ledger::{Correction, HighestQuarter, RecordedMeter, Sum};
@@ -15,6 +16,9 @@ const TOP: usize = 10;
 
 /// Corrections that are told one by one.
 const MOST_TOLD: usize = 20;
+
+/// Whole months are shown in days if they have no more than so many.
+const MOST_IN_DAYS: usize = 62;
 
 /// Everything is shown in years if there are more than so many, else in months.
 const MOST_YEARS_IN_MONTHS: usize = 3;
@@ -41,8 +45,10 @@ pub(crate) struct Part {
 pub(crate) struct History {
     /// The meter.
     pub(crate) meter: RecordedMeter,
-    /// `None` for everything there is.
+    /// `None` for everything there is, or for days that are no period.
     pub(crate) period: Option<Period>,
+    /// The first and the last of such days.
+    pub(crate) days: Option<[Date; 2]>,
     /// From its first minute to its last.
     pub(crate) span: Range<Minute>,
     /// All of it.
@@ -53,6 +59,8 @@ pub(crate) struct History {
     pub(crate) parts: Vec<Part>,
     /// What it is compared with, up to the same time where it is not over, as far as both were watched.
     pub(crate) other: Option<(Period, Option<LikeForLike>)>,
+    /// Of a year: what it and the other one had used day by day, and what the other one used of each day after that.
+    pub(crate) running: Option<(Vec<LikeForLike>, Vec<Sum>)>,
     /// What it costs so far, and what the other one cost by then, where tariffs are
     /// known and something was recorded.
     pub(crate) costs: (Option<Cost>, Option<Cost>),
@@ -74,8 +82,10 @@ pub(crate) struct History {
 pub(crate) struct Question {
     /// Of which meter.
     pub(crate) meter: RecordedMeter,
-    /// `None` for everything there is.
+    /// `None` for everything there is, or for days that are no period.
     pub(crate) period: Option<Period>,
+    /// The first and the last of such days.
+    pub(crate) days: Option<[Date; 2]>,
     /// To be compared with, piece by piece.
     pub(crate) with: Option<Period>,
     /// The meter's first minute.
@@ -87,11 +97,17 @@ pub(crate) struct Question {
 impl History {
     /// Reads all of it.
     pub(crate) async fn read(hours: &Hours, asked: Question, site: &LedgerReader) -> Result<Self, ReadError> {
-        let Question { meter, period, with, first, until } = asked;
+        let Question { meter, period, days, with, first, until } = asked;
         let zone = site.zone();
-        let span =
-            period.as_ref().map_or_else(|| everything(first, until, zone), |period| period.span.clone());
-        let mut parts = parts(period.as_ref(), &span, zone);
+        let span = match (&period, days) {
+            (Some(period), _) => period.span.clone(),
+            (None, Some(days)) => of_days(days, zone),
+            (None, None) => everything(first, until, zone),
+        };
+        let mut parts = match days {
+            Some(_) => parts_of_days(&span, zone),
+            None => parts(period.as_ref(), &span, zone),
+        };
         read_sums(hours, &meter, &mut parts, until).await?;
         if let Some(with) = &with {
             let mut others = self::parts(Some(with), &with.span, zone);
@@ -103,14 +119,20 @@ impl History {
         let from = Period::containing(PeriodKind::Month, first, zone).span.start;
         let paid = Paid { tariffs: site.tariffs(&meter).await?, hours, meter: &meter, zone, until };
         paid.read_costs(&mut parts, from).await?;
-        let mut then = None;
+        let (mut then, mut running) = (None, None);
         let other = match period.as_ref() {
             Some(period) => {
                 let other = with.unwrap_or_else(|| period.previous(zone));
                 let by_then = other.by_the_time_of(period, until, zone);
                 then = paid.cost(by_then.start.max(from)..by_then.end).await?;
                 let both = SideBySide::new(period, &other, until, zone);
-                Some((other, compared(hours, &meter, &both, until).await?))
+                let all = compared(hours, &meter, &both, until).await?;
+                let last = all.last().copied().filter(|compared| compared.pieces > 0);
+                if period.kind == PeriodKind::Year && last.is_some() {
+                    let rest = days_after(by_then.end, &other, zone);
+                    running = Some((all, hours.between(&meter, &rest, until).await?));
+                }
+                Some((other, last))
             }
             None => None,
         };
@@ -136,11 +158,13 @@ impl History {
         Ok(Self {
             meter,
             period,
+            days,
             span,
             whole,
             highest_rate,
             parts,
             other,
+            running,
             costs,
             top,
             hours,
@@ -190,10 +214,17 @@ async fn compared(
     meter: &RecordedMeter,
     both: &SideBySide,
     until: Minute,
-) -> Result<Option<LikeForLike>, ReadError> {
+) -> Result<Vec<LikeForLike>, ReadError> {
     let this = hours.between(meter, &both.this, until).await?;
     let other = hours.between(meter, &both.other, until).await?;
-    Ok(both.compared((&this, &other)))
+    Ok(both.running((&this, &other)))
+}
+
+/// The edges of a period's days after a minute of it.
+fn days_after(at: Minute, period: &Period, zone: &TimeZone) -> Vec<Minute> {
+    let end = period.span.end;
+    let later = pieces(PeriodKind::Day, &(at..end), zone).into_iter().skip(1).map(|day| day.span.start);
+    std::iter::once(at).chain(later).chain((at < end).then_some(end)).collect()
 }
 
 /// What is paid for a meter.
@@ -262,20 +293,28 @@ impl Paid<'_> {
     }
 }
 
+/// From the beginning of a day to the end of another.
+fn of_days([first, last]: [Date; 2], zone: &TimeZone) -> Range<Minute> {
+    let day = |date| Period::with_day(PeriodKind::Day, date, zone).span;
+    day(first).start..day(last).end
+}
+
+/// Days; or months, where there are many days and they are whole months.
+fn parts_of_days(span: &Range<Minute>, zone: &TimeZone) -> Vec<Part> {
+    let months = pieces(PeriodKind::Month, span, zone);
+    let begins = months.first().is_some_and(|month| month.span.start == span.start);
+    let ends = months.last().is_some_and(|month| month.span.end == span.end);
+    let days = pieces(PeriodKind::Day, span, zone);
+    let pieces = if days.len() > MOST_IN_DAYS && begins && ends { months } else { days };
+    pieces.into_iter().map(part).collect()
+}
+
 fn everything(first: Minute, until: Minute, zone: &TimeZone) -> Range<Minute> {
     let start = Period::containing(PeriodKind::Year, first, zone).span.start;
     start..Period::containing(PeriodKind::Year, until, zone).span.end
 }
 
 fn parts(period: Option<&Period>, span: &Range<Minute>, zone: &TimeZone) -> Vec<Part> {
-    let part = |period: Period| Part {
-        span: period.span.clone(),
-        period: Some(period),
-        sum: Sum::default(),
-        cost: None,
-        price: None,
-        other: None,
-    };
     let years = || pieces(PeriodKind::Year, span, zone);
     match period {
         Some(period) if period.kind == PeriodKind::Hour => (span.start.epoch_minutes()
@@ -294,6 +333,17 @@ fn parts(period: Option<&Period>, span: &Range<Minute>, zone: &TimeZone) -> Vec<
         Some(period) => period.parts(zone).into_iter().map(part).collect(),
         None if years().len() > MOST_YEARS_IN_MONTHS => years().into_iter().map(part).collect(),
         None => pieces(PeriodKind::Month, span, zone).into_iter().map(part).collect(),
+    }
+}
+
+fn part(period: Period) -> Part {
+    Part {
+        span: period.span.clone(),
+        period: Some(period),
+        sum: Sum::default(),
+        cost: None,
+        price: None,
+        other: None,
     }
 }
 

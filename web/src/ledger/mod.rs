@@ -5,5 +5,6 @@ pub(crate) mod history;
 pub(crate) mod hours;
 pub(crate) mod house;
 pub(crate) mod reader;
+pub(crate) mod records;
 pub(crate) mod series;
 pub(crate) mod unwatched;

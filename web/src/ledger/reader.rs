@@ -191,13 +191,15 @@ impl Reader {
         let found = self.read(|ledger| {
             let Some(known) = ledger.meter(meter)? else { return Ok(None) };
             let newest = ledger.newest_up_to(&known, tomorrow(minute_in_progress()))?;
-            Ok(Some((known, newest)))
+            let shown = ledger.shows(&known)?;
+            Ok(Some((known, newest, shown)))
         })?;
-        let Some((known, newest)) = found else { return Ok(None) };
+        let Some((known, newest, shown)) = found else { return Ok(None) };
         let known = self.meters.as_set(known);
         let until = until(newest.as_ref(), minute_in_progress());
         if let Some((cached_newest, figures)) = self.figures.get(meter)
-            && (*cached_newest, figures.until, &figures.meter) == (newest, until, &known)
+            // Somebody may have entered a reading meanwhile.
+            && (*cached_newest, figures.until, &figures.meter, figures.reading) == (newest, until, &known, shown)
         {
             return Ok(Some(figures.clone()));
         }

@@ -1,5 +1,6 @@
 //! What the meters say of now.
 
+pub(crate) mod alarms;
 pub(crate) mod former;
 pub(crate) mod holdings;
 pub(crate) mod values;

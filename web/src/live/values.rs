@@ -1,7 +1,6 @@
 //! The values of now: from MQTT to whoever watches.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use bytes::Bytes;
@@ -13,15 +12,17 @@ use rumqttc::{Publish, QoS};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use crate::live::alarms::{ALL_ALARMS, AlarmSaid, Alarms};
 use crate::live::holdings::Holding;
 
 /// What the meters say of now, and (retained, so there at once) said last.
-const SUBSCRIPTIONS: [&str; 8] = [
+const SUBSCRIPTIONS: [&str; 9] = [
     "powerpi/+/+/live",
     "powerpi/+/+/state",
     "powerpi/+/+/info",
     "powerpi/+/+/diag",
     ALL_SITES,
+    ALL_ALARMS,
     BROKER_VERSION,
     BROKER_STORE,
     BROKER_HOLDINGS,
@@ -107,6 +108,9 @@ struct Heard {
     broker: BrokerSays,
     /// What meters are called now, by the names that they had before.
     former: HashMap<Meter, Meter>,
+    alarms: Alarms,
+    /// Since when the broker has been out of reach, if it is.
+    away: Option<Timestamp>,
 }
 
 /// What a meter's publisher says of itself.
@@ -140,6 +144,8 @@ impl Heard {
             publisher_shares: Shares::new(max_meters),
             broker: BrokerSays::default(),
             former: HashMap::new(),
+            alarms: Alarms::new(max_meters),
+            away: Some(daemon_runtime::now()),
         }
     }
 
@@ -165,15 +171,17 @@ impl Heard {
         Some(self.publishers.entry(meter.clone()).or_default())
     }
 
-    fn say(&mut self, site: SiteId, status: Status) {
+    /// Whether that is news.
+    fn say(&mut self, site: SiteId, status: Status) -> bool {
         let of_site = self.meters.iter().filter(|(meter, _)| meter.site == site);
         let say = |news: &mut News| news.change(|presence| presence.status = Some(status));
         of_site.for_each(|(_, channel)| channel.send_modify(say));
         // A site with meters always has its place; and who may publish for one site can add only one.
         let has_place = self.sites.contains_key(&site) || self.meter_shares.of(&site) > 0;
         if has_place || self.sites.len() < self.max_meters {
-            self.sites.insert(site, status);
+            return self.sites.insert(site, status) != Some(status);
         }
+        false
     }
 }
 
@@ -191,13 +199,14 @@ fn warn_of_too_many(meter: &Meter) {
 #[derive(Debug, Clone)]
 pub(crate) struct LiveValues {
     heard: Arc<Mutex<Heard>>,
-    connected: Arc<AtomicBool>,
+    /// Counts whatever may change the verdict on the whole.
+    turns: watch::Sender<u64>,
 }
 
 impl LiveValues {
     /// Nothing heard yet, and room for the values of so many meters.
     pub(crate) fn new(max_meters: usize) -> Self {
-        Self { heard: Arc::new(Mutex::new(Heard::new(max_meters))), connected: Arc::default() }
+        Self { heard: Arc::new(Mutex::new(Heard::new(max_meters))), turns: watch::Sender::new(0) }
     }
 
     /// What is known of a meter now.
@@ -247,7 +256,31 @@ impl LiveValues {
 
     /// Whether the broker is there.
     pub(crate) fn is_connected(&self) -> bool {
-        self.connected.load(Ordering::Relaxed)
+        self.away_since().is_none()
+    }
+
+    /// Since when the broker has been out of reach, if it is.
+    pub(crate) fn away_since(&self) -> Option<Timestamp> {
+        self.heard().away
+    }
+
+    /// What the alarms said last, those that are raised first.
+    pub(crate) fn alarms(&self) -> Vec<AlarmSaid> {
+        self.heard().alarms.all()
+    }
+
+    /// Changes whenever a broker, a publisher or an alarm comes or goes.
+    pub(crate) fn turns(&self) -> watch::Receiver<u64> {
+        self.turns.subscribe()
+    }
+
+    fn turn(&self) {
+        self.turns.send_modify(|count| *count = count.wrapping_add(1));
+    }
+
+    fn connected(&self, is_there: bool) {
+        self.heard().away = (!is_there).then(daemon_runtime::now);
+        self.turn();
     }
 
     fn heard(&self) -> std::sync::MutexGuard<'_, Heard> {
@@ -261,7 +294,13 @@ impl LiveValues {
         let text = || foreign(&String::from_utf8_lossy(payload)).to_string();
         match message.topic.as_str() {
             BROKER_VERSION => return self.heard().broker.version = Some(text()),
-            BROKER_STORE => return self.heard().broker.store = Some(text()),
+            BROKER_STORE => {
+                let before = self.heard().broker.store.replace(text());
+                if before != Some(text()) {
+                    self.turn();
+                }
+                return;
+            }
             BROKER_HOLDINGS => {
                 if let Some(holdings) = Holding::all(payload) {
                     self.heard().broker.holdings = holdings;
@@ -272,8 +311,10 @@ impl LiveValues {
         }
         match message.topic.parse() {
             Ok(Topic::Status(site)) => {
-                if let Ok(status) = Status::from_payload(payload) {
-                    self.heard().say(site, status);
+                if let Ok(status) = Status::from_payload(payload)
+                    && self.heard().say(site, status)
+                {
+                    self.turn();
                 }
             }
             Ok(Topic::Live(meter)) => {
@@ -302,7 +343,11 @@ impl LiveValues {
                     machine.diag = Some(diag);
                 }
             }
-            _ => tracing::debug!(topic = message.topic, "ignored: not a topic this program uses"),
+            _ => {
+                if self.heard().alarms.take(&message.topic, payload) {
+                    self.turn();
+                }
+            }
         }
     }
 
@@ -335,10 +380,10 @@ pub(crate) fn session(settings: &MqttSettings) -> MqttSession {
 /// Listens until `shutdown`.
 pub(crate) async fn listen(session: MqttSession, values: LiveValues, shutdown: CancellationToken) {
     let serve = async |connection: &mut Connection| {
-        values.connected.store(true, Ordering::Relaxed);
+        values.connected(true);
         tracing::info!("listening for live values");
         let ended = hear(connection, &values).await;
-        values.connected.store(false, Ordering::Relaxed);
+        values.connected(false);
         ended
     };
     session.run(&shutdown, serve).await;

@@ -47,6 +47,7 @@ fn span(history: &History, zone: &TimeZone) -> (String, String) {
     match &history.period {
         Some(period) if period.kind == PeriodKind::Hour => (start.to_string(), end.to_string()),
         Some(_) => (day(start), day(end)),
+        None if history.days.is_some() => (day(start), day(end)),
         None => (day(history.first), day(end)),
     }
 }

@@ -2,6 +2,7 @@
 
 use web_http::BasePath;
 
+use super::HealthView;
 use crate::access::Visitor;
 use crate::assets;
 use crate::texts::{Language, Texts};
@@ -31,14 +32,14 @@ pub(crate) enum LoginState {
     NotNeeded,
     /// How to.
     Possible,
-    /// As whom.
-    As(String),
+    /// As whom; and whether it was by the form, so that it can be ended.
+    As(String, bool),
 }
 
 impl From<&Visitor> for LoginState {
     fn from(visitor: &Visitor) -> Self {
         match visitor.name() {
-            Some(name) => Self::As(name.to_string()),
+            Some(name) => Self::As(name.to_string(), visitor.may_sign_out()),
             None if visitor.may_see_all() => Self::NotNeeded,
             None => Self::Possible,
         }
@@ -51,6 +52,8 @@ pub(crate) struct Frame {
     pub(crate) texts: &'static Texts,
     /// Addresses of this page in every language.
     pub(crate) languages: Vec<(&'static Texts, String)>,
+    /// Whether all is well, on pages that say so.
+    pub(crate) health: Option<HealthView>,
     login: LoginState,
     /// Before every path: empty, or the sub-path that a proxy serves this under.
     root: String,
@@ -72,6 +75,7 @@ impl Frame {
             languages: Language::all().map(|language| this(language.texts())).collect(),
             chosen: address.chosen.map(|language| language.texts().code),
             origin: address.origin.clone(),
+            health: None,
             login: address.login.clone(),
             root,
         }
@@ -80,9 +84,14 @@ impl Frame {
     /// The user who looks.
     pub(crate) fn user(&self) -> Option<&str> {
         match &self.login {
-            LoginState::As(name) => Some(name),
+            LoginState::As(name, _) => Some(name),
             LoginState::NotNeeded | LoginState::Possible => None,
         }
+    }
+
+    /// Whether the user has signed in by the form.
+    pub(crate) fn may_sign_out(&self) -> bool {
+        matches!(self.login, LoginState::As(_, true))
     }
 
     /// Whether logging in would show more.

@@ -5,6 +5,7 @@ mod chart;
 mod corrections;
 mod downloads;
 mod frame;
+mod health;
 mod house;
 mod kiosk;
 pub(crate) mod manifest;
@@ -12,7 +13,9 @@ mod message;
 mod meter;
 mod overview;
 mod period;
+mod presets;
 mod readings;
+mod sign_in;
 mod status;
 mod trust;
 
@@ -23,6 +26,7 @@ use crate::texts::Texts;
 pub(crate) use bill::{Beside, BillPage, Billed, BilledBeside};
 pub(crate) use corrections::{CorrectionNotice, CorrectionsPage};
 pub(crate) use frame::{Address, Frame};
+pub(crate) use health::{AlarmRow, HealthView};
 pub(crate) use house::{HousePage, base as site_path, here as house_path};
 pub(crate) use kiosk::KioskPage;
 pub(crate) use message::MessagePage;
@@ -30,6 +34,7 @@ pub(crate) use meter::{CardView, ImplausibleView, MeterPage, MeterView};
 pub(crate) use overview::OverviewPage;
 pub(crate) use period::PeriodPage;
 pub(crate) use readings::{Lacking, Outcome, Reader, ReadingsPage};
+pub(crate) use sign_in::SignInPage;
 pub(crate) use status::{HoldingView, PublisherView, SetAsideView, StatusPage};
 
 /// A page's text; a template that cannot be filled is a mistake in this program.

@@ -5,10 +5,11 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use meter_figures::Figures;
 use meter_ledger::{Reason, SetAside};
-use meter_messages::{Diag, Info, Status};
+use meter_messages::{Diag, Info};
 
-use super::Frame;
 use super::trust::counted_twice;
+use super::{AlarmRow, Frame};
+use crate::health::MeterState;
 use crate::live::holdings::Holding;
 use crate::texts::Texts;
 
@@ -30,10 +31,15 @@ pub(crate) struct PublisherView {
 }
 
 impl PublisherView {
+    /// Whether nothing is wrong with it.
+    pub(crate) fn is_well(&self) -> bool {
+        self.class == "good"
+    }
+
     /// What the ledger and the publisher say of a meter.
     pub(crate) fn new(
         figures: &Figures,
-        status: Option<Status>,
+        state: MeterState,
         info: Option<&Info>,
         diag: Option<&Diag>,
         texts: &Texts,
@@ -41,11 +47,15 @@ impl PublisherView {
     ) -> Self {
         let unknown = || "–".to_owned();
         let counted_twice = figures.trust.as_ref().and_then(|trust| counted_twice(trust, texts));
-        let (state, class) = match status {
-            Some(Status::Online) if counted_twice.is_some() => (texts.online, "bad"),
-            Some(Status::Online) => (texts.online, "good"),
-            Some(Status::Offline) => (texts.gone, "bad"),
-            None => (texts.unknown, ""),
+        let words = texts.health;
+        let (state, class) = match state {
+            MeterState::Well if counted_twice.is_some() => (texts.online, "bad"),
+            MeterState::Well => (texts.online, "good"),
+            MeterState::Unknown => (texts.unknown, ""),
+            MeterState::NothingYet => (words.has_nothing_yet, "bad"),
+            MeterState::Offline(_) => (texts.gone, "bad"),
+            MeterState::Silent(_) => (words.is_silent, "bad"),
+            MeterState::NotRecorded(_) => (words.is_not_recorded, "bad"),
         };
         let newest = figures.newest.and_then(|newest| Timestamp::from_second(newest.minute.start()).ok());
         let number = |value: u64| texts.number(value as f64, 0);
@@ -137,8 +147,14 @@ impl HoldingView {
 pub(crate) struct StatusPage {
     /// Around it.
     pub(crate) frame: Frame,
-    /// The publishers' meters.
+    /// The publishers' meters that something is wrong with.
+    pub(crate) troubled: Vec<PublisherView>,
+    /// The others.
     pub(crate) machines: Vec<PublisherView>,
+    /// How many these are, in words.
+    pub(crate) well: String,
+    /// The alarms.
+    pub(crate) alarms: Vec<AlarmRow>,
     /// What was not taken for meters.
     pub(crate) set_aside: Vec<SetAsideView>,
     /// Meters without details, and the last minute that is recorded of each.

@@ -18,8 +18,10 @@ pub(crate) enum Route {
     Kiosk,
     /// `/status`: how the machinery does.
     Status,
-    /// `/login`: has the browser ask for name and password.
+    /// `/login`: the form for name and password.
     Login,
+    /// `/logout`: where its counterpart is sent to.
+    Logout,
     /// `/manifest.webmanifest`: makes it installable.
     Manifest,
     /// `/m/<site>/<meter>`: a meter's page.
@@ -97,6 +99,7 @@ impl Route {
             | Self::Kiosk
             | Self::Status
             | Self::Login
+            | Self::Logout
             | Self::Manifest
             | Self::House(_)
             | Self::GoHouse(_)

@@ -9,6 +9,7 @@ mod parsing;
 mod periods;
 mod pictures;
 mod query;
+mod wall;
 
 pub(crate) use address::Route;
 pub(crate) use bill::BillRequest;
@@ -17,3 +18,4 @@ pub(crate) use house::{HouseRequest, HouseRowsRequest, MOST_DAYS_OF_HOURS};
 pub(crate) use periods::PeriodRequest;
 pub(crate) use pictures::PictureRequest;
 pub(crate) use query::{Query, RouteError};
+pub(crate) use wall::WallRequest;

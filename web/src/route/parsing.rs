@@ -22,6 +22,7 @@ impl Route {
             ["kiosk"] => Ok(Self::Kiosk),
             ["status"] => Ok(Self::Status),
             ["login"] => Ok(Self::Login),
+            ["logout"] => Ok(Self::Logout),
             ["manifest.webmanifest"] => Ok(Self::Manifest),
             ["site", "go"] => HouseRequest::picked(None, query).map(Self::GoHouse),
             ["site", rest @ ..] => HouseRequest::parse(None, rest).map(Self::House),
@@ -46,6 +47,7 @@ impl Route {
                 Some(kind) => Ok(Self::Go(PeriodRequest::current(meter, kind))),
                 None => PictureRequest::parse(meter, None, last, query).map(Self::Picture),
             },
+            ["span", name] => PeriodRequest::span(meter, name).map(Self::Period),
             [kind, file] if file.contains('.') => {
                 PictureRequest::parse(meter, Some(kind), file, query).map(Self::Picture)
             }

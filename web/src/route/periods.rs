@@ -16,29 +16,65 @@ pub(crate) struct PeriodRequest {
     pub(crate) name: Option<String>,
     /// A day in the period that it is to be compared with.
     pub(crate) with: Option<Date>,
+    /// The first and the last day of what is no period.
+    pub(crate) days: Option<[Date; 2]>,
 }
+
+/// The most days that are no period: with them, a year and the days around it.
+const MOST_DAYS: i32 = 400;
 
 impl PeriodRequest {
     /// Everything there is of a meter.
     pub(super) fn all(meter: Meter) -> Self {
-        Self { meter, kind: None, name: None, with: None }
+        Self { meter, kind: None, name: None, with: None, days: None }
     }
 
     /// The period of now.
     pub(super) fn current(meter: Meter, kind: PeriodKind) -> Self {
-        Self { meter, kind: Some(kind), name: None, with: None }
+        Self { meter, kind: Some(kind), name: None, with: None, days: None }
     }
 
     /// A period by its name.
     pub(super) fn named(meter: Meter, kind: &str, name: &str, query: Query<'_>) -> Result<Self, RouteError> {
         let kind = PeriodKind::of_name(kind).ok_or(RouteError::NotFound)?;
-        Ok(Self { meter, kind: Some(kind), name: Some(name.to_owned()), with: query.day("with")? })
+        Ok(Self {
+            meter,
+            kind: Some(kind),
+            name: Some(name.to_owned()),
+            with: query.day("with")?,
+            days: None,
+        })
     }
 
-    /// What a date picker says.
+    /// Days by their name: `2026-07-01..2026-09-30`.
+    pub(super) fn span(meter: Meter, name: &str) -> Result<Self, RouteError> {
+        let (first, last) = name.split_once("..").ok_or(RouteError::NotFound)?;
+        let day = |text: &str| text.parse::<Date>().ok().filter(|_| text.len() == "2026-07-01".len());
+        let days = [day(first), day(last)].map(|day| day.ok_or(RouteError::NotFound));
+        let [first, last] = days;
+        Ok(Self { days: Some(checked([first?, last?])?), ..Self::all(meter) })
+    }
+
+    /// What a date picker says: a period with a day, or from one day to another.
     pub(super) fn picked(meter: Meter, query: Query<'_>) -> Result<Self, RouteError> {
+        if let (Some(first), Some(last)) = (query.day("from")?, query.day("to")?) {
+            return Ok(Self { days: Some(checked([first, last])?), ..Self::all(meter) });
+        }
         let (kind, day) = picked(query)?;
-        Ok(Self { meter, kind, name: Some(day), with: None })
+        Ok(Self { meter, kind, name: Some(day), with: None, days: None })
+    }
+}
+
+/// Refuses days in the wrong order, and more than a page can show.
+fn checked([first, last]: [Date; 2]) -> Result<[Date; 2], RouteError> {
+    if last < first {
+        return Err(RouteError::parameter("to", "must not be before the first day"));
+    }
+    let days = (last - first).get_days();
+    let is_whole_months = first.day() == 1 && last == last.last_of_month();
+    match days >= MOST_DAYS && !is_whole_months {
+        true => Err(RouteError::parameter("to", "more than 400 days must be whole months")),
+        false => Ok([first, last]),
     }
 }
 
@@ -70,6 +106,7 @@ mod tests {
             kind,
             name: name.map(str::to_owned),
             with: with.map(|day| day.parse().unwrap()),
+            days: None,
         };
         let day = request(Some(PeriodKind::Day), Some("2026-11-24"), Some("2025-11-24"));
         assert_eq!(route("/m/hq/main/day/2026-11-24", "with=2025-11-24&lang=de"), Ok(Route::Period(day)));
@@ -80,7 +117,18 @@ mod tests {
             route("/m/hq/main/month", ""),
             Ok(Route::Go(request(Some(PeriodKind::Month), None, None)))
         );
+        let span = |first: &str, last: &str| PeriodRequest {
+            days: Some([first.parse().unwrap(), last.parse().unwrap()]),
+            ..request(None, None, None)
+        };
+        let quarter = span("2026-07-01", "2026-09-30");
+        assert_eq!(route("/m/hq/main/span/2026-07-01..2026-09-30", ""), Ok(Route::Period(quarter.clone())));
+        assert_eq!(route("/m/hq/main/go", "from=2026-07-01&to=2026-09-30"), Ok(Route::Go(quarter)));
+        let years = span("2024-01-01", "2026-12-31");
+        assert_eq!(route("/m/hq/main/span/2024-01-01..2026-12-31", ""), Ok(Route::Period(years)));
         for (path, query) in [
+            ("/m/hq/main/span/2026-09-30..2026-07-01", ""),
+            ("/m/hq/main/span/2024-01-02..2026-12-31", ""),
             ("/m/hq/main/go", "kind=week"),
             ("/m/hq/main/go", "kind=decade&date=2026-11-24"),
             ("/m/hq/main/day/2026-11-24", "with=yesterday"),

@@ -2,9 +2,11 @@
 //! numbers and dates. A further language is one more file here and a line in
 //! `language.rs`.
 
+mod chart;
 mod corrections;
 mod english;
 mod german;
+mod health;
 mod house;
 mod language;
 mod measure;
@@ -16,7 +18,9 @@ use meter_ledger::GapReason;
 use meter_messages::{Measures, PeriodKind, Unit};
 use meter_rrd::Words;
 
+pub(crate) use chart::ChartWords;
 pub(crate) use corrections::CorrectionWords;
+pub(crate) use health::HealthWords;
 pub(crate) use house::HouseWords;
 pub(crate) use language::Language;
 pub(crate) use measure::Measure;
@@ -47,6 +51,10 @@ pub(crate) struct Texts {
     pub(crate) house: HouseWords,
     /// The page of corrections.
     pub(crate) correcting: &'static CorrectionWords,
+    /// Words of the interactive chart.
+    pub(crate) chart: &'static ChartWords,
+    /// Words of the verdict on the whole.
+    pub(crate) health: &'static HealthWords,
     /// Names of the spans of pictures, from hour to year.
     spans: [&'static str; 5],
     /// All meters, as a heading and a link.
@@ -208,6 +216,8 @@ pub(crate) struct Texts {
     /// Where not all of two periods could be compared. In braces: `p` is how many pieces were, `a` of how many,
     /// `u` what they are.
     compared: &'static str,
+    /// Before what a period cannot be compared with.
+    pub(crate) incomparable: &'static str,
     /// Many of what is compared: minutes, hours, days.
     pieces: [&'static str; 3],
     /// Before what this period has in those.
@@ -424,6 +434,12 @@ pub(crate) struct Texts {
     pub(crate) log_in: &'static str,
     /// And what to do then.
     pub(crate) log_in_advice: &'static str,
+    /// Label.
+    pub(crate) password: &'static str,
+    /// After a wrong one, or a name that is none.
+    pub(crate) wrong_login: &'static str,
+    /// Button.
+    pub(crate) log_out: &'static str,
     /// Before the name of who has.
     pub(crate) logged_in_as: &'static str,
     /// Title of the page after too many wrong passwords.
@@ -612,6 +628,11 @@ impl Texts {
         self.months[(month - 1).clamp(0, 11) as usize].1
     }
 
+    /// The months' short names, with spaces between them.
+    pub(crate) fn short_months(&self) -> String {
+        self.months.map(|(_, short)| short).join(" ")
+    }
+
     /// The short name of a date's day of the week.
     pub(crate) fn short_weekday(&self, date: Date) -> &'static str {
         self.weekdays[date.weekday().to_monday_zero_offset().clamp(0, 6) as usize].1
@@ -640,6 +661,11 @@ impl Texts {
         let count = |pieces: usize| (pieces * minutes).to_string();
         let text = || self.compared.replace("{p}", &count(both.pieces)).replace("{a}", &count(both.of));
         (!both.is_whole()).then(|| text().replace("{u}", piece))
+    }
+
+    /// A day with its weekday.
+    pub(crate) fn long_day(&self, date: Date) -> String {
+        self.date(self.patterns.day, date)
     }
 
     /// A day in few letters.

@@ -8,8 +8,8 @@ use crate::drawing::curve::{self, Curve};
 use crate::pages::Row;
 use crate::texts::Texts;
 
-/// The last 24 hours with the day before behind them.
-pub(crate) fn day_curve(figures: &Figures, texts: &Texts, zone: &TimeZone) -> String {
+/// The last 24 hours with the day before behind them; on a wall as high as there is room.
+pub(crate) fn day_curve(figures: &Figures, texts: &Texts, zone: &TimeZone, fills: bool) -> String {
     let start = figures.until.epoch_minutes() - 24 * 60;
     let local = |minutes: i64| local(Minute::nearest(minutes), zone);
     let hours = (start + 60..figures.until.epoch_minutes() - 75).filter(|at| local(*at).minute() == 0);
@@ -28,8 +28,10 @@ pub(crate) fn day_curve(figures: &Figures, texts: &Texts, zone: &TimeZone) -> St
         values: &figures.curve,
         begun: figures.curve_begins(),
         ghost: &figures.curve_before,
+        expected: &[],
         ticks: ticks.collect(),
         rate: &rate,
+        fills,
     }
     .svg()
 }

@@ -12,6 +12,7 @@ use super::implausible::ImplausibleView;
 use super::pictures::PictureView;
 use super::view::MeterView;
 use crate::pages::chart::Chart;
+use crate::pages::presets::{Presets, presets};
 use crate::pages::{Frame, Row};
 
 /// One meter.
@@ -34,6 +35,8 @@ pub(crate) struct MeterPage {
     day_rows: Vec<Row>,
     /// Links to the periods of now.
     periods: Vec<(&'static str, String)>,
+    /// Periods that people ask for, by their names.
+    presets: Presets,
     /// Today, for the date picker, and the first day that is recorded.
     dates: (String, String),
     /// Unix times of what the interactive chart shows first and of all there is.
@@ -68,18 +71,21 @@ impl MeterPage {
             others,
             wide: Size::Wide.pixels(),
             narrow: Size::Narrow.pixels(),
-            curve: day_curve(figures, texts, zone),
+            curve: day_curve(figures, texts, zone, false),
             gaps: figures.curve.iter().skip(figures.curve_begins()).any(Option::is_none),
             curve_rows: curve_rows(figures, texts, zone),
             days,
             day_rows,
             periods,
+            presets: presets(&frame, &meter.path, zone),
             dates: (local_day(until), figures.first.map(local_day).unwrap_or_default()),
             chart: Chart {
                 from: (until.start() - 7 * 86_400).max(first).min(until.start() - 3_600),
                 to: until.start(),
                 first,
                 live: true,
+                ghost: None,
+                until: None,
                 edition: figures.meter.edition(),
                 zone: zone.iana_name().unwrap_or_default().to_owned(),
             },

@@ -102,6 +102,11 @@ impl MeterView {
         format!("/m/{}/readings", self.path)
     }
 
+    /// Where all that was recorded of it can be had.
+    pub(crate) fn everything(&self) -> String {
+        format!("/m/{}/all", self.path)
+    }
+
     /// Where it stands what a time costs, line by line.
     pub(crate) fn bill(&self) -> String {
         format!("/m/{}/bill", self.path)

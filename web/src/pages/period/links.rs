@@ -36,7 +36,11 @@ pub(super) fn links(frame: &Frame, history: &History, compared: bool, zone: &Tim
             (texts.kind(kind), link(&period), current == Some(kind))
         })
         .into();
-    kinds.push((texts.everything, frame.link(&here(&path, None, zone)), current.is_none()));
+    kinds.push((
+        texts.everything,
+        frame.link(&here(&path, None, zone)),
+        current.is_none() && history.days.is_none(),
+    ));
     let neighbour = |period: Period| {
         let recorded = period.span.end > history.first && period.span.start < history.until;
         recorded.then(|| link(&period))

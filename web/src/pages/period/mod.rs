@@ -4,6 +4,7 @@ mod corrections;
 mod heat;
 mod links;
 mod parts;
+mod running;
 
 use askama::Template;
 use jiff::tz::TimeZone;
@@ -15,8 +16,10 @@ use self::corrections::CorrectionView;
 use self::heat::{HeatView, heat};
 use self::links::{Links, here, links};
 use self::parts::{bars_of, top};
+use self::running::RunningView;
 use super::chart::Chart;
 use super::downloads::{self, Download};
+use super::presets::{Presets, presets};
 use super::{Change, Frame, Row, exact, rough};
 use crate::ledger::history::History;
 use crate::ledger::reader::LedgerReader;
@@ -46,6 +49,10 @@ pub(crate) struct PeriodView {
     rows: Vec<Row>,
     /// The title of what it is compared with.
     compared: Option<String>,
+    /// The title of what it was to be compared with, where nothing of both was watched.
+    incomparable: Option<String>,
+    /// A year against the one before, day by day.
+    running: Option<RunningView>,
     top: Vec<Row>,
     heat: Option<HeatView>,
     corrections: Vec<CorrectionView>,
@@ -107,6 +114,8 @@ pub(crate) struct PeriodPage {
     /// This page's own path.
     here: String,
     kind: &'static str,
+    /// Periods that people ask for, by their names.
+    presets: Presets,
     /// The first day of the period, and the first and last that are recorded.
     dates: (String, String, String),
     /// What rrdtool can draw of it: the address without theme and size.
@@ -131,7 +140,10 @@ impl PeriodPage {
         let meter = &history.meter;
         let path = meter.meter.to_string();
         let date = |at: Minute| at.timestamp().to_zoned_datetime(zone.clone()).date().to_string();
-        let here = here(&path, history.period.as_ref(), zone);
+        let here = match history.days {
+            Some([first, last]) => format!("/m/{path}/span/{first}..{last}"),
+            None => here(&path, history.period.as_ref(), zone),
+        };
         let end = history.span.end.min(history.until).max(history.span.start);
         // A picker refuses to be sent with a day that it does not offer.
         let shown = history.span.start.min(history.until).max(history.first);
@@ -141,6 +153,7 @@ impl PeriodPage {
             links: links(&frame, history, compared, zone),
             downloads: downloads::downloads(&frame, history, zone),
             kind: history.period.as_ref().map_or("all", |period| period.kind.name()),
+            presets: presets(&frame, &path, zone),
             dates: (date(shown), date(history.first), date(history.until)),
             picture: picture.then(|| frame.plain(&here)),
             wide: Size::Wide.pixels(),
@@ -150,6 +163,13 @@ impl PeriodPage {
                 to: if history.is_over() { history.span.end.start() } else { end.start() },
                 first: history.first.start(),
                 live: !history.is_over(),
+                ghost: history
+                    .period
+                    .as_ref()
+                    .zip(history.other.as_ref())
+                    .filter(|_| compared)
+                    .map(|(this, (other, _))| this.span.start.start() - other.span.start.start()),
+                until: (history.period.is_some() || history.days.is_some()).then(|| history.span.end.start()),
                 edition: meter.edition(),
                 zone: zone.iana_name().unwrap_or_default().to_owned(),
             },
@@ -177,7 +197,13 @@ impl PeriodView {
             - history.span.start.max(history.first).epoch_minutes();
         let watched = history.whole.watched_s as f64 / 60.0 / over.max(1) as f64 * 100.0;
         Self {
-            title: history.period.as_ref().map_or(texts.everything.to_owned(), title),
+            title: match (&history.period, history.days) {
+                (Some(period), _) => title(period),
+                (None, Some([first, last])) => {
+                    format!("{} – {}", texts.short_date(first), texts.short_date(last))
+                }
+                (None, None) => texts.everything.to_owned(),
+            },
             quantity: exact(history.whole.quantity(), texts),
             amount: texts.amount_of(history.meter.relation.measures()),
             cost: CostView::new(history, texts, site.currency()),
@@ -194,6 +220,12 @@ impl PeriodView {
             price_in: rows.iter().any(|row| row.price.is_some()).then(|| site.currency().to_owned()),
             rows,
             compared: history.other.as_ref().filter(|_| compared).map(|(period, _)| title(period)),
+            incomparable: history
+                .other
+                .as_ref()
+                .filter(|(_, both)| compared && both.as_ref().is_none_or(|both| both.pieces == 0))
+                .map(|(period, _)| title(period)),
+            running: RunningView::new(history, texts, zone),
             top: top(frame, history, zone),
             heat: (!history.hours.is_empty()).then(|| heat(history, texts, zone)),
             corrections: CorrectionView::all(history, texts, zone),

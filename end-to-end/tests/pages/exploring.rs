@@ -1,0 +1,91 @@
+//! The interactive chart: moved, measured and shared by mouse, touch and keyboard.
+
+use end_to_end::{Browser, Site};
+use fantoccini::Locator;
+use fantoccini::key::Key;
+
+/// What is measured, in words.
+const READOUT: &str = "document.querySelector('.readout').textContent";
+const MEASURED: &str =
+    "/kWh · [0-9.,]+ (EUR|€) · ⌀ [0-9]/.test(document.querySelector('.readout').textContent)";
+
+async fn open(site: &Site, browser: &Browser, address: &str) {
+    browser.page.goto(&site.url(address)).await.unwrap();
+    browser.wait_for("document.querySelector('.plot').dataset.ready === ''").await;
+}
+
+async fn click(browser: &Browser, css: &str) {
+    browser.page.find(Locator::Css(css)).await.unwrap().click().await.unwrap();
+}
+
+pub(crate) async fn it_is_measured_and_shared(site: &Site, browser: &Browser) {
+    browser.resize(1280, 1400).await;
+    open(site, browser, "/m/hq/main?lang=en").await;
+    // Spans by one click each; which one is seen is said.
+    click(browser, "[data-span='86400']").await;
+    browser.wait_for("document.querySelector('[data-span=\"86400\"]').ariaPressed === 'true'").await;
+    browser.wait_for("location.hash.startsWith('#view=')").await;
+    // Measuring by one click, by a drag and by keys: a band that is seen, with energy, cost, mean and peak.
+    click(browser, "[data-mode-of=measure]").await;
+    browser.wait_for(MEASURED).await;
+    assert!(browser.evaluate(READOUT).await.as_str().unwrap().contains("peak hour"));
+    let band = "(document.querySelector('.band')?.getBoundingClientRect().width ?? 0)";
+    browser.drag(".u-over", (0.05, 0.25), false).await;
+    browser
+        .wait_for(&format!("Math.abs({band} / document.querySelector('.u-over').clientWidth - 0.2) < 0.1"))
+        .await;
+    browser.wait_for(MEASURED).await;
+    let before = browser.evaluate("document.querySelector('.handle[data-end=max]').ariaValueText").await;
+    let handle = browser.page.find(Locator::Css(".handle[data-end=max]")).await.unwrap();
+    handle.send_keys(&Key::Left.to_string()).await.unwrap();
+    browser
+        .wait_for(&format!("document.querySelector('.handle[data-end=max]').ariaValueText !== {before}"))
+        .await;
+    browser.wait_for(MEASURED).await;
+    // The address keeps it: for a reload, a chat and the Back button.
+    let (address, said) = (browser.page.current_url().await.unwrap(), browser.evaluate(READOUT).await);
+    assert!(address.fragment().is_some_and(|it| it.contains("measure=")), "{address}");
+    browser.page.goto(&site.url("/status")).await.unwrap();
+    browser.page.goto(address.as_str()).await.unwrap();
+    browser.wait_for(&format!("{READOUT} === {said}")).await;
+    browser.page.back().await.unwrap();
+    browser.page.forward().await.unwrap();
+    browser.wait_for(&format!("{READOUT} === {said}")).await;
+    // And moving again by one click.
+    click(browser, "[data-mode-of=move]").await;
+    browser.drag(".u-over", (0.3, 0.6), false).await;
+    browser.wait_for("!document.querySelector('.readout').textContent.includes('⌀')").await;
+    assert_eq!(browser.evaluate(&format!("{band} === 0")).await, true);
+    click(browser, "[data-now]").await;
+    assert_eq!(browser.complaints().await, [""; 0]);
+}
+
+/// What is measured is what the ledger has.
+pub(crate) async fn it_says_what_the_ledger_has(site: &Site, browser: &Browser) {
+    let now = daemon_runtime::now().as_second() / 3600 * 3600;
+    let at = |second: i64| jiff::Timestamp::from_second(second).unwrap().to_string();
+    let (from, to) = (now - 26 * 3600, now - 2 * 3600);
+    let hash = format!("#view={}/{}&measure={}/{}", at(from - 7200), at(now), at(from), at(to));
+    open(site, browser, &format!("/m/hq/main?lang=en{hash}")).await;
+    browser.wait_for(MEASURED).await;
+    let (from, to) = (from / 60, to / 60);
+    let within = |at: i64| (from..to).contains(&at);
+    let recorded = site.recorded("hq/main");
+    let pulses: u32 =
+        recorded.iter().filter(|(minute, _)| within(minute.epoch_minutes())).map(|(_, pulses)| pulses).sum();
+    let expected = format!(" {:.3} kWh", f64::from(pulses) / 10_000.0);
+    let said = browser.evaluate(READOUT).await;
+    assert!(said.as_str().unwrap().contains(&expected), "{said} instead of {expected}");
+}
+
+/// What cannot be loaded is said.
+pub(crate) async fn it_is_honest(site: &Site, browser: &Browser) {
+    // From the beginning of that page on, and on no other.
+    let failing = "if (location.hash === '#away') { const ask = window.fetch; window.fetch = (what, how) => \
+         String(what).includes('/series') ? Promise.reject(new TypeError('away')) : ask(what, how) }";
+    browser.run_first(failing).await;
+    browser.resize(1280, 600).await;
+    browser.page.goto(&site.url("/m/hq/main/all?lang=en#away")).await.unwrap();
+    browser.evaluate("(document.querySelector('.plot').scrollIntoView(), true)").await;
+    browser.wait_for("document.querySelector('.failed').checkVisibility()").await;
+}
