@@ -175,7 +175,7 @@ impl Layout {
         } else {
             // From the newest on, the second of the two comes first.
             let ambiguous = zone.to_ambiguous_timestamp(local);
-            let later = ambiguous.clone().later().ok();
+            let later = ambiguous.later().ok();
             later.filter(|later| before.is_none_or(|before| *later < before)).or(ambiguous.earlier().ok())
         };
         let at = at.with_context(|| format!("the clock never shows {local} in this time zone"))?;
