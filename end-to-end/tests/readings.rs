@@ -175,20 +175,29 @@ fn an_admin_corrects_a_time_on_a_page_and_undoes_it() {
     assert_eq!((pulses(&site), site.recorded("hq/main")), (9, before));
 }
 
+async fn sign_in(browser: &Browser, site: &Site, name: &str) {
+    browser.page.goto(&site.url("/login?lang=en")).await.unwrap();
+    assert_eq!(browser.barriers().await, [""; 0], "at the form");
+    for (field, typed) in [("#name", name.to_owned()), ("#password", format!("of {name}\n"))] {
+        browser.page.find(Locator::Css(field)).await.unwrap().send_keys(&typed).await.unwrap();
+    }
+    browser
+        .wait_for("location.pathname === '/' && document.querySelector('footer form button') !== null")
+        .await;
+}
+
+async fn sign_out(browser: &Browser) {
+    browser.page.find(Locator::Css("footer form button")).await.unwrap().click().await.unwrap();
+    browser.wait_for("document.querySelector('footer a[href^=\"/login\"]') !== null").await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_form_is_for_everybody_who_may_use_it() {
     let (site, _programs) = site();
     let browser = Browser::open(390, Theme::Light).await;
     let page = site.url("/m/hq/main/readings?lang=en");
     // By the form, which leads on; nothing of it can be read by a script.
-    browser.page.goto(&site.url("/login?lang=en")).await.unwrap();
-    assert_eq!(browser.barriers().await, [""; 0], "at the form");
-    for (field, typed) in [("#name", "ernst"), ("#password", "of ernst\n")] {
-        browser.page.find(Locator::Css(field)).await.unwrap().send_keys(typed).await.unwrap();
-    }
-    browser
-        .wait_for("location.pathname === '/' && document.querySelector('footer form button') !== null")
-        .await;
+    sign_in(&browser, &site, "ernst").await;
     for (width, theme) in [(390, Theme::Light), (1280, Theme::Dark)] {
         browser.resize(width, 900).await;
         browser.prefer(theme).await;
@@ -223,7 +232,9 @@ async fn the_form_is_for_everybody_who_may_use_it() {
     browser.page.goto(&page).await.unwrap();
     assert_eq!(browser.barriers().await, [""; 0], "with an open question");
     // The form of corrections, too.
-    let page = site.url("/m/hq/main/corrections?lang=de").replace("http://", "http://otto:of%20otto@");
+    sign_out(&browser).await;
+    sign_in(&browser, &site, "otto").await;
+    let page = site.url("/m/hq/main/corrections?lang=de");
     for (width, theme) in [(390, Theme::Dark), (1280, Theme::Light)] {
         browser.resize(width, 900).await;
         browser.prefer(theme).await;
@@ -237,7 +248,6 @@ async fn the_form_is_for_everybody_who_may_use_it() {
             browser.screenshot(width, 900, &file).await;
         }
     }
-    browser.page.find(Locator::Css("footer form button")).await.unwrap().click().await.unwrap();
-    browser.wait_for("document.querySelector('footer a[href^=\"/login\"]') !== null").await;
+    sign_out(&browser).await;
     browser.close().await;
 }

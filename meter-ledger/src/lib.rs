@@ -38,6 +38,7 @@ mod rates;
 mod reading;
 mod renaming;
 mod rows;
+mod said_readings;
 mod schema;
 mod set_aside;
 mod spans;

@@ -22,12 +22,6 @@ pub struct EnteredReading {
     pub of_publisher: bool,
 }
 
-/// What a publisher says, as it is stored; nothing if it says nothing of readings.
-pub(crate) fn as_said(readings: Option<&[MeterReading]>) -> Option<String> {
-    // Plain numbers and text: this does not fail.
-    readings.map(|readings| serde_json::to_string(readings).unwrap_or_default())
-}
-
 /// The result of entering a reading.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Entering {

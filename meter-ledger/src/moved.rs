@@ -1,12 +1,24 @@
 //! What comes under the names of meters that were renamed, or that others were merged into.
 
+use std::collections::HashMap;
+
 use meter_messages::{Info, Measures, Meter};
 use rusqlite::params;
 
 use crate::names::{self, Name};
-use crate::{Batch, LedgerError, OutboxMark, constants, meter_readings};
+use crate::{Batch, LedgerError, OutboxMark, constants, said_readings};
 
 impl Batch<'_> {
+    /// The same as [`Ledger::former_names`].
+    pub fn former_names(&self) -> Result<HashMap<Meter, Meter>, LedgerError> {
+        names::moved(self.transaction(), None)
+    }
+
+    /// The same as [`Ledger::name_now`].
+    pub fn name_now(&self, meter: &Meter) -> Result<Option<Meter>, LedgerError> {
+        names::now(self.transaction(), meter)
+    }
+
     /// Whether a name is one that a meter had before, or one of a meter with such names.
     pub(crate) fn is_of_moved(&self, meter: &Meter) -> Result<bool, LedgerError> {
         let Some(known) = names::find(self.transaction(), meter)? else { return Ok(false) };
@@ -50,7 +62,7 @@ impl Batch<'_> {
                     info.medium.as_str(),
                     info.relation.measures.map(Measures::as_str),
                     info.relation.part_of.as_ref().map(Meter::to_string),
-                    meter_readings::as_said(info.readings.as_deref()),
+                    said_readings::as_said(info.readings.as_deref()),
                 ])?;
             // What is known of earlier times may be of another publisher.
             let since = constants::newest_from(self.transaction(), known.meter_row)?;

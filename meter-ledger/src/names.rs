@@ -9,7 +9,7 @@ use meter_messages::Meter;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::error::{damaged, if_readable};
-use crate::{Batch, Ledger, LedgerError};
+use crate::{Ledger, LedgerError};
 
 /// A name that the ledger knows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,7 +44,10 @@ pub(crate) fn has_former(connection: &Connection, meter_row: i64) -> rusqlite::R
 }
 
 /// Former names, and what their meters are called now: of all, or of one name.
-fn moved(connection: &Connection, only: Option<&Meter>) -> Result<HashMap<Meter, Meter>, LedgerError> {
+pub(crate) fn moved(
+    connection: &Connection,
+    only: Option<&Meter>,
+) -> Result<HashMap<Meter, Meter>, LedgerError> {
     let mut statement = connection.prepare_cached(
         "SELECT former.site, former.meter, meter.site, meter.meter FROM meter AS former
          JOIN meter ON meter.id = former.moved_to
@@ -79,17 +82,5 @@ impl Ledger {
     /// What a meter is called now that had this name before; `None` if it is no former name.
     pub fn name_now(&self, meter: &Meter) -> Result<Option<Meter>, LedgerError> {
         now(&self.connection, meter)
-    }
-}
-
-impl Batch<'_> {
-    /// The same as [`Ledger::former_names`].
-    pub fn former_names(&self) -> Result<HashMap<Meter, Meter>, LedgerError> {
-        moved(self.transaction(), None)
-    }
-
-    /// The same as [`Ledger::name_now`].
-    pub fn name_now(&self, meter: &Meter) -> Result<Option<Meter>, LedgerError> {
-        now(self.transaction(), meter)
     }
 }

@@ -11,8 +11,8 @@ use crate::late_minutes::PackedDays;
 use crate::names::{self, Name};
 use crate::packing::NewestMinutes;
 use crate::{
-    Ledger, LedgerError, OutboxMinute, constants, days, meter_readings, outbox_minute, packing, pulse_times,
-    rows, spans,
+    Ledger, LedgerError, OutboxMinute, constants, days, outbox_minute, packing, pulse_times, rows,
+    said_readings, spans,
 };
 
 /// The meter and outbox of a minute, and how far that outbox is recorded without
@@ -142,7 +142,7 @@ impl Batch<'_> {
                     info.medium.as_str(),
                     info.relation.measures.map(Measures::as_str),
                     info.relation.part_of.as_ref().map(Meter::to_string),
-                    meter_readings::as_said(info.readings.as_deref()),
+                    said_readings::as_said(info.readings.as_deref()),
                 ],
                 |row| row.get(0),
             )?;

@@ -90,7 +90,7 @@ fn what_belongs_to_nothing_or_stands_twice_is_told() {
          INSERT INTO minute SELECT 1, minute - 5 * 1440, outbox, pulses, watched_s, total, seq FROM minute
              WHERE meter = 1 AND minute = (SELECT max(minute) FROM minute WHERE meter = 1);
          UPDATE meter SET outbox = 'b' WHERE meter = 'shed';
-         INSERT INTO meter VALUES (9, 'hq', 'gone', 'x', 1000000, 'a', 0, 0, 'electricity', NULL, NULL, NULL);
+         INSERT INTO meter VALUES (9, 'hq', 'gone', 'x', 1000000, 'a', 0, 0, 'electricity', NULL, NULL, NULL, NULL);
          INSERT INTO reading VALUES (9, 1, 1.0, 'x', 1);
          DELETE FROM meter WHERE id = 9;",
     );

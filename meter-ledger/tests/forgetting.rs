@@ -56,12 +56,14 @@ fn nothing_is_left_of_it_and_all_of_the_others() {
         };
         tables.iter().map(|table| (table.clone(), count(table))).collect::<Vec<_>>()
     };
-    // When the pulses of minutes with few of them came, of each meter.
+    // When the pulses of minutes with few of them came, and what was imported, of each meter.
     let with_times = |meter: i64| {
         by_hand
             .execute_batch(&format!(
                 "INSERT INTO pulse_times VALUES ({meter}, {FIRST}, 1, 1);
-                 INSERT INTO day_pulse_times VALUES ({meter}, 1, x'00');"
+                 INSERT INTO day_pulse_times VALUES ({meter}, 1, x'00');
+                 INSERT INTO import (meter, source, total, begun, by) VALUES ({meter}, 'x', 0, 0, 'anna');
+                 INSERT INTO imported_span VALUES ({meter}, 1, 2, last_insert_rowid(), 1, 1);"
             ))
             .unwrap();
     };

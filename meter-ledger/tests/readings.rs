@@ -201,6 +201,12 @@ fn a_ledger_of_the_second_format_gets_a_place_for_readings() {
          DROP TABLE price_series;
          DROP TABLE forgotten;
          DROP TABLE reading;
+         DROP TABLE refused;
+         DROP TABLE checked;
+         DROP TABLE imported_span;
+         DROP TABLE import;
+         DROP INDEX moved_meter;
+         ALTER TABLE meter DROP COLUMN moved_to;
          ALTER TABLE meter DROP COLUMN medium;
          ALTER TABLE meter DROP COLUMN measures;
          ALTER TABLE meter DROP COLUMN part_of;

@@ -125,7 +125,8 @@ fn without_days_it_is_the_year_of_bills_so_far() {
     let site = site();
     let today = daemon_runtime::now().to_zoned_datetime(berlin()).date();
     let year = if today >= Date::new(today.year(), 5, 17).unwrap() { today.year() } else { today.year() - 1 };
-    for (language, title, until) in [("en", "Statement of cost", "until"), ("de", "Kostenaufstellung", "bis")]
+    for (language, title, until) in
+        [("en", "Statement of cost", "recorded until"), ("de", "Kostenaufstellung", "aufgezeichnet bis")]
     {
         let page = site.get(&format!("/m/hq/main/bill?lang={language}")).text();
         assert!(page.contains(&format!("<h1>{title}</h1>")), "{page}");

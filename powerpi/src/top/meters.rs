@@ -57,22 +57,30 @@ impl Meters {
                 }
             }
             Ok(Topic::Info(meter)) => {
-                if let (Ok(info), Some(known)) = (Info::from_json(payload), self.known(meter)) {
+                if let Ok(info) = Info::from_json(payload)
+                    && let Some(known) = self.known(meter)
+                {
                     (known.name, known.medium) = (Some(info.name), Some(info.medium));
                 }
             }
             Ok(Topic::State(meter)) => {
-                if let (Ok(state), Some(known)) = (State::from_json(payload), self.known(meter)) {
+                if let Ok(state) = State::from_json(payload)
+                    && let Some(known) = self.known(meter)
+                {
                     known.take(state.into());
                 }
             }
             Ok(Topic::Live(meter)) => {
-                if let (Ok(live), Some(known)) = (Live::from_json(payload), self.known(meter)) {
+                if let Ok(live) = Live::from_json(payload)
+                    && let Some(known) = self.known(meter)
+                {
                     known.take(live);
                 }
             }
             Ok(Topic::Diag(meter)) => {
-                if let (Ok(diag), Some(known)) = (Diag::from_json(payload), self.known(meter)) {
+                if let Ok(diag) = Diag::from_json(payload)
+                    && let Some(known) = self.known(meter)
+                {
                     known.outbox = Some((diag.outbox_depth, diag.outbox_writable));
                 }
             }

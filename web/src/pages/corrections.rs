@@ -15,7 +15,7 @@ pub(super) fn what(kind: CorrectionKind, texts: &Texts) -> String {
     match kind {
         CorrectionKind::Void => texts.unwatched.to_owned(),
         CorrectionKind::Replace { pulses } => {
-            format!("{}\u{a0}{}", texts.number(pulses as f64, 0), texts.pulses)
+            format!("{}\u{a0}{}", texts.number(pulses as f64, 0), texts.correcting.pulses)
         }
         CorrectionKind::Scale(factor) => format!("× {factor}"),
     }

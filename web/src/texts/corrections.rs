@@ -24,6 +24,8 @@ pub(crate) struct CorrectionWords {
     /// Columns.
     pub(crate) counted_as: &'static str,
     pub(crate) undone_by: &'static str,
+    /// Behind a number of them.
+    pub(crate) pulses: &'static str,
     /// Opens the question whether a correction was a mistake, and the button below.
     pub(crate) undo: &'static str,
     pub(crate) undo_this: &'static str,
@@ -90,6 +92,7 @@ pub(super) static ENGLISH: CorrectionWords = CorrectionWords {
     enter: "Correct",
     counted_as: "Correction",
     undone_by: "Undone by",
+    pulses: "pulses",
     undo: "Undo",
     undo_this: "Yes, undo this correction",
     none: "No corrections yet.",
@@ -131,6 +134,7 @@ pub(super) static GERMAN: CorrectionWords = CorrectionWords {
     enter: "Korrigieren",
     counted_as: "Korrektur",
     undone_by: "Zurückgenommen von",
+    pulses: "Impulse",
     undo: "Zurücknehmen",
     undo_this: "Ja, diese Korrektur zurücknehmen",
     none: "Noch keine Korrekturen.",
