@@ -9,12 +9,12 @@ use crate::names::{self, Name};
 use crate::{Batch, LedgerError, OutboxMark, constants, said_readings};
 
 impl Batch<'_> {
-    /// The same as [`Ledger::former_names`].
+    /// The same as [`Ledger::former_names`](crate::Ledger::former_names).
     pub fn former_names(&self) -> Result<HashMap<Meter, Meter>, LedgerError> {
         names::moved(self.transaction(), None)
     }
 
-    /// The same as [`Ledger::name_now`].
+    /// The same as [`Ledger::name_now`](crate::Ledger::name_now).
     pub fn name_now(&self, meter: &Meter) -> Result<Option<Meter>, LedgerError> {
         names::now(self.transaction(), meter)
     }

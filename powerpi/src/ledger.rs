@@ -6,16 +6,17 @@ mod forgetting;
 mod moments;
 mod moving;
 pub(crate) mod person;
+mod progress;
 mod saying;
 mod show;
 
-use std::io::{IsTerminal, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use meter_ledger::{Factor, Fault, Ledger, MeterToCheck, RecordedMeter};
 use meter_messages::Meter;
+use progress::progress_bar;
 use serde_json::json;
 
 use self::moments::Clock;
@@ -242,16 +243,4 @@ fn mend(path: &Path, found: &Found) -> anyhow::Result<()> {
         bail!("faults that are left: {}; {BACKUP}", found.faults - found.repairable);
     }
     Ok(())
-}
-
-/// A bar where somebody is watching.
-fn progress_bar(days: u64) -> ProgressBar {
-    let bar = ProgressBar::new(days);
-    if !std::io::stderr().is_terminal() {
-        bar.set_draw_target(ProgressDrawTarget::hidden());
-    }
-    if let Ok(style) = ProgressStyle::with_template("{wide_bar:.green/dim} {pos}/{len} days, {eta} left") {
-        bar.set_style(style);
-    }
-    bar
 }

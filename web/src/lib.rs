@@ -12,6 +12,7 @@ mod assets;
 mod comparing;
 mod current;
 mod drawing;
+mod former_names;
 mod health;
 mod ledger;
 mod live;
@@ -110,7 +111,7 @@ impl Web {
     pub async fn serve(self, shutdown: CancellationToken) -> anyhow::Result<()> {
         let Self { settings, listener, current, lasting, .. } = self;
         let Lasting { access, live, mqtt } = lasting;
-        let following = live::former::follow(&current, &live, &shutdown);
+        let following = former_names::follow(&current, &live, &shutdown);
         let listening = live::values::listen(live::values::session(&mqtt), live.clone(), shutdown.clone());
         access.stop_with(shutdown.clone());
         let comparing = comparing::compare(&current, &shutdown);

@@ -91,14 +91,15 @@ impl Home {
         self.start_by(Command::new(PROGRAM))
     }
 
-    /// Starts the program by a command that takes the program's arguments.
+    /// Starts the program by a command that takes the program's arguments, and waits until it listens everywhere: to
+    /// the health endpoint it does last.
     pub(crate) fn start_by(&self, mut command: Command) -> Running {
         let log = File::options().create(true).append(true).open(self.path().join("log")).unwrap();
         let child =
             command.arg("--config").arg(self.settings()).stdout(Stdio::null()).stderr(log).spawn().unwrap();
         let running = Running { child };
         let start = Instant::now();
-        while TcpStream::connect(self.address).is_err() {
+        while TcpStream::connect(self.health).is_err() {
             assert!(start.elapsed() < PATIENCE, "the broker does not listen:\n{}", self.log());
             std::thread::sleep(Duration::from_millis(10));
         }

@@ -10,7 +10,7 @@ use indicatif::ProgressStyle;
 use meter_ledger::{Ledger, LedgerSize};
 use serde_json::json;
 
-use super::progress_bar;
+use super::progress::progress_bar;
 
 /// How often the bar moves.
 const LOOK_EVERY: Duration = Duration::from_millis(100);

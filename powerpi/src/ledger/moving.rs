@@ -7,7 +7,8 @@ use meter_ledger::{Ledger, Merged, Renamed};
 use meter_messages::{Meter, Topic};
 use serde_json::json;
 
-use super::{forgetting, person, progress_bar};
+use super::progress::progress_bar;
+use super::{forgetting, person};
 
 /// Where settings may name a meter.
 const SETTINGS: &str = "/etc/powerpi";

@@ -38,8 +38,8 @@ enum Command {
     },
     /// Saves a file of settings as the newest version; the programs take it over within seconds
     Import {
-        /// TOML as in powerpi-web.toml and powerpi-alarms.toml: currency, holidays, [[tariff]], [[meter]], [[alarm]],
-        /// [access] public_meters; - for the standard input
+        /// TOML as in powerpi-web.toml and powerpi-alarms.toml: currency, holidays, the tables tariff, meter and alarm,
+        /// and access.public_meters; - for the standard input
         file: PathBuf,
         /// What it is saved for, for the list of versions
         #[arg(long, value_name = "TEXT")]
