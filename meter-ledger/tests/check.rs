@@ -91,7 +91,7 @@ fn what_belongs_to_nothing_or_stands_twice_is_told() {
              WHERE meter = 1 AND minute = (SELECT max(minute) FROM minute WHERE meter = 1);
          UPDATE meter SET outbox = 'b' WHERE meter = 'shed';
          INSERT INTO meter VALUES (9, 'hq', 'gone', 'x', 1000000, 'a', 0, 0, 'electricity', NULL, NULL, NULL, NULL);
-         INSERT INTO reading VALUES (9, 1, 1.0, 'x', 1);
+         INSERT INTO reading VALUES (9, 1, 1.0, 'x', 1, 0);
          DELETE FROM meter WHERE id = 9;",
     );
     let (faults, _) = check(&ledger);
