@@ -2,7 +2,7 @@
 //! this server could have made. Nothing is kept here: the proof is made with the hash of the user's password, so it
 //! outlives a restart, and another password ends all of the user's sessions.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::sync::{Mutex, PoisonError};
 
 use broker_users::PasswordHash;
@@ -17,8 +17,9 @@ const NAME: &str = "powerpi";
 /// How long a session lasts, in seconds: 30 days.
 pub(crate) const LASTS_S: i64 = 30 * 86_400;
 
-/// So many sessions that were ended before their time are remembered.
-const MOST_ENDED: usize = 10_000;
+/// So many sessions of a user that were ended before their time are remembered: who signs out without end takes nobody
+/// else's place.
+const MOST_ENDED: usize = 100;
 
 /// What a cookie says, and its proof.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -77,14 +78,15 @@ fn cookie(value: &str, lasts_s: i64, root: &str, is_encrypted: bool) -> String {
     format!("{NAME}={value}; Path={root}/; Max-Age={lasts_s}; HttpOnly; SameSite=Strict{secure}")
 }
 
-/// Sessions that somebody has ended; they hold no more, wherever their cookie is.
+/// Sessions that somebody has ended, by user: until the next start they hold no more, wherever their cookie is.
 #[derive(Debug, Default)]
-pub(super) struct Ended(Mutex<VecDeque<String>>);
+pub(super) struct Ended(Mutex<HashMap<String, VecDeque<String>>>);
 
 impl Ended {
-    /// Ends one; of very many the first are forgotten.
+    /// Ends one that holds; of very many of a user the first are forgotten.
     pub(super) fn end(&self, claim: Claim) {
-        let mut ended = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let ended = all.entry(claim.name).or_default();
         if ended.len() >= MOST_ENDED {
             ended.pop_front();
         }
@@ -93,7 +95,11 @@ impl Ended {
 
     /// Whether one was ended.
     pub(super) fn has(&self, claim: &Claim) -> bool {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).contains(&claim.proof)
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(&claim.name)
+            .is_some_and(|ended| ended.contains(&claim.proof))
     }
 }
 
