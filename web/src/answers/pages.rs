@@ -148,12 +148,17 @@ impl Site {
         let Some(checked) = self.ledger.ask(|ledger| ledger.checked()).await? else { return Ok(None) };
         let at = texts.moment(self.ledger.zone().to_datetime(checked.at));
         let found = match (checked.faults, checked.first) {
-            (0, _) => texts.is_sound.to_owned(),
+            (0, _) => texts.machinery.is_sound.to_owned(),
             (faults, first) => {
-                format!("{} {} ({})", texts.number(faults as f64, 0), texts.faults, first.unwrap_or_default())
+                format!(
+                    "{} {} ({})",
+                    texts.number(faults as f64, 0),
+                    texts.machinery.faults,
+                    first.unwrap_or_default()
+                )
             }
         };
-        Ok(Some((texts.ledger_checked, format!("{at}: {found}"))))
+        Ok(Some((texts.machinery.ledger_checked, format!("{at}: {found}"))))
     }
 
     /// What is said of meters and does not fit.
@@ -182,19 +187,20 @@ impl Site {
     /// What is known of the server: names and values.
     fn server(&self, texts: &'static Texts) -> Vec<(&'static str, String)> {
         let broker = self.live.broker();
-        let connected = if self.live.is_connected() { texts.connected } else { texts.away };
+        let connected =
+            if self.live.is_connected() { texts.machinery.connected } else { texts.machinery.away };
         let space = disk::Space::around(&self.disk);
         let gigabytes = |bytes: u64| format!("{}\u{a0}GB", texts.number(bytes as f64 / 1e9, 1));
         let megabytes = |bytes: u64| format!("{}\u{a0}MB", texts.number(bytes as f64 / 1e6, 1));
-        let mut server = vec![(texts.broker, connected.to_owned())];
+        let mut server = vec![(texts.machinery.broker, connected.to_owned())];
         // What it said last says nothing of now.
         if self.live.is_connected() {
-            server.extend(broker.version.map(|version| (texts.broker, version)));
-            server.extend(broker.store.map(|store| (texts.broker_store, store)));
+            server.extend(broker.version.map(|version| (texts.machinery.broker, version)));
+            server.extend(broker.store.map(|store| (texts.machinery.broker_store, store)));
         }
-        server.extend(space.ledger_bytes.map(|bytes| (texts.ledger, megabytes(bytes))));
-        server.extend(space.free_bytes.map(|bytes| (texts.disk_free, gigabytes(bytes))));
-        server.push((texts.version, format!("powerpi-web {}", env!("CARGO_PKG_VERSION"))));
+        server.extend(space.ledger_bytes.map(|bytes| (texts.machinery.ledger, megabytes(bytes))));
+        server.extend(space.free_bytes.map(|bytes| (texts.machinery.disk_free, gigabytes(bytes))));
+        server.push((texts.machinery.version, format!("powerpi-web {}", env!("CARGO_PKG_VERSION"))));
         server
     }
 

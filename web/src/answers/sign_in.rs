@@ -66,7 +66,7 @@ impl Site {
                 Ok(reply)
             }
             Err(Denied::WrongLogin) => {
-                self.sign_in_page(asked, next, (StatusCode::UNAUTHORIZED, Some(texts.wrong_login)))
+                self.sign_in_page(asked, next, (StatusCode::UNAUTHORIZED, Some(texts.signing_in.wrong_login)))
             }
             Err(denied) => Err(denied.into()),
         }

@@ -159,7 +159,7 @@ impl HouseRows {
         texts: &Texts,
         zone: &TimeZone,
     ) -> Result<File, WorkbookError> {
-        let (words, unit) = (&texts.house, self.medium.unit().symbol());
+        let (words, unit) = (texts.house, self.medium.unit().symbol());
         let heading = |(column, _): &(Column, String)| {
             let of_unit = |name: &str| (format!("{name} ({unit})"), "0.000");
             match column {

@@ -215,8 +215,8 @@ fn rest_cents(billed: &Billed) -> Option<i64> {
 fn item(line: &BillLine, unit: Unit, texts: &Texts) -> &'static str {
     match line.item {
         BillItem::Quantity => texts.measure(unit).quantity,
-        BillItem::AtDayPrices => texts.at_day_prices,
-        BillItem::BaseFee => texts.base_fee_line,
-        BillItem::Capacity => texts.highest_quarter,
+        BillItem::AtDayPrices => texts.billing.at_day_prices,
+        BillItem::BaseFee => texts.billing.base_fee_line,
+        BillItem::Capacity => texts.period.highest_quarter,
     }
 }

@@ -92,7 +92,7 @@ impl CorrectionNotice {
             Self::UnderWay => (words.under_way, false),
             Self::Undone => (words.undone, false),
             Self::UndoneSoon => (words.undone_soon, false),
-            Self::NotSent => (texts.reading_not_sent, true),
+            Self::NotSent => (texts.entering.reading_not_sent, true),
             Self::Wrong(WrongField::Time) => (words.no_time, true),
             Self::Wrong(WrongField::Kind) => (words.no_kind, true),
             Self::Wrong(WrongField::Quantity) => (words.no_quantity, true),

@@ -26,59 +26,59 @@ impl MessagePage {
     /// Nothing is at this address.
     pub(crate) fn not_found(frame: Frame) -> Self {
         let texts = frame.texts;
-        Self::new(frame, texts.not_found, texts.not_found_advice)
+        Self::new(frame, texts.refusing.not_found, texts.refusing.not_found_advice)
     }
 
     /// What is here is for users.
     pub(crate) fn log_in(frame: Frame) -> Self {
         let texts = frame.texts;
-        Self::new(frame, texts.log_in, texts.log_in_advice)
+        Self::new(frame, texts.signing_in.log_in, texts.signing_in.log_in_advice)
     }
 
     /// Too many logins have failed.
     pub(crate) fn too_many_logins(frame: Frame) -> Self {
         let texts = frame.texts;
-        Self::new(frame, texts.too_many_logins, texts.too_many_logins_advice)
+        Self::new(frame, texts.signing_in.too_many_logins, texts.signing_in.too_many_logins_advice)
     }
 
     /// The user may not do that.
     pub(crate) fn no_right(frame: Frame) -> Self {
         let texts = frame.texts;
-        Self::new(frame, texts.no_right, texts.no_right_advice)
+        Self::new(frame, texts.signing_in.no_right, texts.signing_in.no_right_advice)
     }
 
     /// Only users may do that, and there are none.
     pub(crate) fn no_users(frame: Frame) -> Self {
         let texts = frame.texts;
-        Self::new(frame, texts.no_right, texts.entering_needs_users)
+        Self::new(frame, texts.signing_in.no_right, texts.entering.entering_needs_users)
     }
 
     /// A form comes from elsewhere.
     pub(crate) fn foreign_form(frame: Frame) -> Self {
         let texts = frame.texts;
-        Self::new(frame, texts.form_refused, texts.form_foreign)
+        Self::new(frame, texts.refusing.form_refused, texts.refusing.form_foreign)
     }
 
     /// A form is none of ours.
     pub(crate) fn malformed_form(frame: Frame, status: StatusCode) -> Self {
         let texts = frame.texts;
         let advice = match status {
-            StatusCode::PAYLOAD_TOO_LARGE => texts.form_too_long,
-            StatusCode::REQUEST_TIMEOUT => texts.form_too_slow,
-            _ => texts.form_unreadable,
+            StatusCode::PAYLOAD_TOO_LARGE => texts.refusing.form_too_long,
+            StatusCode::REQUEST_TIMEOUT => texts.refusing.form_too_slow,
+            _ => texts.refusing.form_unreadable,
         };
-        Self::new(frame, texts.form_refused, advice)
+        Self::new(frame, texts.refusing.form_refused, advice)
     }
 
     /// The ledger is not there (yet).
     pub(crate) fn not_yet(frame: Frame) -> Self {
         let texts = frame.texts;
-        Self { retry: true, ..Self::new(frame, texts.not_yet, texts.not_yet_advice) }
+        Self { retry: true, ..Self::new(frame, texts.refusing.not_yet, texts.refusing.not_yet_advice) }
     }
 
     /// The request cannot be understood.
     pub(crate) fn refused(frame: Frame, why: String) -> Self {
         let texts = frame.texts;
-        Self { detail: Some(why), ..Self::new(frame, texts.refused, texts.refused_advice) }
+        Self { detail: Some(why), ..Self::new(frame, texts.refusing.refused, texts.refusing.refused_advice) }
     }
 }

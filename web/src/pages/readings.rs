@@ -57,9 +57,9 @@ impl ComparisonView {
         Self {
             by_meter: match since.backwards {
                 None => by_meter,
-                Some(Backwards::RolledOver) => format!("{by_meter} ({})", texts.rolled_over),
-                Some(Backwards::Replaced) if replaced => texts.another_meter.to_owned(),
-                Some(Backwards::Replaced) => texts.meter_replaced.to_owned(),
+                Some(Backwards::RolledOver) => format!("{by_meter} ({})", texts.entering.rolled_over),
+                Some(Backwards::Replaced) if replaced => texts.entering.another_meter.to_owned(),
+                Some(Backwards::Replaced) => texts.entering.meter_replaced.to_owned(),
             },
             by_pulses: exact(since.by_pulses, texts),
             drift: since.drift().map_or("–".to_owned(), |drift| signed(drift, 3)),
@@ -108,14 +108,14 @@ impl Outcome {
 
     fn said(self, texts: &Texts) -> &'static str {
         match self {
-            Self::Entered => texts.reading_entered,
-            Self::UnderWay => texts.reading_under_way,
-            Self::TakenBack => texts.reading_taken_back,
-            Self::LeavingSoon => texts.reading_leaving_soon,
-            Self::NotSent => texts.reading_not_sent,
-            Self::Wrong(FieldError::Time) => texts.reading_no_time,
-            Self::Wrong(FieldError::Future) => texts.reading_in_future,
-            Self::Wrong(FieldError::Number) => texts.reading_no_number,
+            Self::Entered => texts.entering.reading_entered,
+            Self::UnderWay => texts.entering.reading_under_way,
+            Self::TakenBack => texts.entering.reading_taken_back,
+            Self::LeavingSoon => texts.entering.reading_leaving_soon,
+            Self::NotSent => texts.entering.reading_not_sent,
+            Self::Wrong(FieldError::Time) => texts.entering.reading_no_time,
+            Self::Wrong(FieldError::Future) => texts.entering.reading_in_future,
+            Self::Wrong(FieldError::Number) => texts.entering.reading_no_number,
         }
     }
 
@@ -145,9 +145,9 @@ pub(crate) enum Lacking {
 impl Lacking {
     fn said(self, texts: &Texts) -> &'static str {
         match self {
-            Self::Users => texts.entering_needs_users,
-            Self::Login => texts.entering_needs_login,
-            Self::Right => texts.entering_needs_right,
+            Self::Users => texts.entering.entering_needs_users,
+            Self::Login => texts.entering.entering_needs_login,
+            Self::Right => texts.entering.entering_needs_right,
         }
     }
 }

@@ -49,20 +49,20 @@ impl PublisherView {
         let counted_twice = figures.trust.as_ref().and_then(|trust| counted_twice(trust, texts));
         let words = texts.health;
         let (state, class) = match state {
-            MeterState::Well if counted_twice.is_some() => (texts.online, "bad"),
-            MeterState::Well => (texts.online, "good"),
+            MeterState::Well if counted_twice.is_some() => (texts.machinery.online, "bad"),
+            MeterState::Well => (texts.machinery.online, "good"),
             MeterState::Unknown => (texts.unknown, ""),
             MeterState::NothingYet => (words.has_nothing_yet, "bad"),
-            MeterState::Offline(_) => (texts.gone, "bad"),
+            MeterState::Offline(_) => (texts.machinery.gone, "bad"),
             MeterState::Silent(_) => (words.is_silent, "bad"),
             MeterState::NotRecorded(_) => (words.is_not_recorded, "bad"),
         };
         let newest = figures.newest.and_then(|newest| Timestamp::from_second(newest.minute.start()).ok());
         let number = |value: u64| texts.number(value as f64, 0);
         let clock = |diag: &Diag| match diag.clock.as_str() {
-            "synchronised" => texts.clock_synchronised.to_owned(),
-            "unsynchronised" => texts.clock_unsynchronised.to_owned(),
-            "simulated" => texts.clock_simulated.to_owned(),
+            "synchronised" => texts.machinery.clock_synchronised.to_owned(),
+            "unsynchronised" => texts.machinery.clock_unsynchronised.to_owned(),
+            "simulated" => texts.machinery.clock_simulated.to_owned(),
             other => other.to_owned(),
         };
         Self {
@@ -73,8 +73,9 @@ impl PublisherView {
             class,
             last_minute: newest.map_or_else(unknown, |at| texts.moment(zone.to_datetime(at))),
             clock: diag.map_or_else(unknown, clock),
-            outbox_depth: diag
-                .map_or_else(unknown, |it| format!("{} {}", number(it.outbox_depth), texts.minutes)),
+            outbox_depth: diag.map_or_else(unknown, |it| {
+                format!("{} {}", number(it.outbox_depth), texts.machinery.minutes)
+            }),
             rejected: diag.map_or_else(unknown, |diag| number(diag.rejected)),
             lost: diag.map_or_else(unknown, |diag| number(diag.lost_edges)),
             source: info.map_or_else(unknown, |info| info.source.clone()),
@@ -95,16 +96,16 @@ impl SetAsideView {
         let (number, last) =
             (texts.number(aside.number as f64, 0), texts.moment(zone.to_datetime(aside.last)));
         let (reason, is_kept) = match aside.reason {
-            Reason::Future => (texts.kept_aside, true),
-            Reason::Contradiction => (texts.contradicted, true),
-            Reason::TooFarAhead => (texts.too_far_ahead, false),
-            Reason::Rows => (texts.damaged_rows, false),
-            Reason::TooManyOutboxes => (texts.too_many_outboxes, false),
-            Reason::TooManyMeters => (texts.too_many_meters, false),
+            Reason::Future => (texts.machinery.kept_aside, true),
+            Reason::Contradiction => (texts.machinery.contradicted, true),
+            Reason::TooFarAhead => (texts.machinery.too_far_ahead, false),
+            Reason::Rows => (texts.machinery.damaged_rows, false),
+            Reason::TooManyOutboxes => (texts.machinery.too_many_outboxes, false),
+            Reason::TooManyMeters => (texts.machinery.too_many_meters, false),
         };
         let number = match is_kept {
-            true => format!("{number} {}, {} {last}", texts.minutes, texts.up_to),
-            false => format!("{number}\u{a0}×, {} {last}", texts.last_time),
+            true => format!("{number} {}, {} {last}", texts.machinery.minutes, texts.machinery.up_to),
+            false => format!("{number}\u{a0}×, {} {last}", texts.machinery.last_time),
         };
         Self { meter: aside.meter.to_string(), reason, number }
     }
@@ -130,7 +131,7 @@ impl HoldingView {
         };
         Self {
             owner: match owner.strip_prefix('/') {
-                Some(address) => format!("{address} ({})", texts.no_user),
+                Some(address) => format!("{address} ({})", texts.machinery.no_user),
                 None => owner.clone(),
             },
             counts: [sessions, filters, retained, owed].map(number),

@@ -37,13 +37,13 @@ impl TrustView {
             reason: texts.gap_reason(gap.reason),
         };
         let before = trust.newest_gaps.first().map(|newest| {
-            let gaps = if trust.gaps == 1 { texts.gaps.0 } else { texts.gaps.1 };
+            let gaps = if trust.gaps == 1 { texts.meter.gaps.0 } else { texts.meter.gaps.1 };
             let count = texts.number(trust.gaps as f64, 0);
             let first = texts.short_date(trust.first.timestamp().to_zoned_datetime(zone.clone()).date());
             format!(
                 "{count} {gaps} {} {first}, {} {}: {}",
-                texts.gaps_since,
-                texts.newest_gap,
+                texts.meter.gaps_since,
+                texts.meter.newest_gap,
                 Texts::length(newest.unwatched_s),
                 texts.gap_reason(newest.reason)
             )
@@ -60,5 +60,5 @@ impl TrustView {
 /// What is said if two publishers count under a meter's name.
 pub(super) fn counted_twice(trust: &Trust, texts: &Texts) -> Option<String> {
     let minutes = texts.number(trust.counted_twice as f64, 0);
-    (trust.counted_twice > 0).then(|| texts.counted_twice.replace("{n}", &minutes))
+    (trust.counted_twice > 0).then(|| texts.meter.counted_twice.replace("{n}", &minutes))
 }

@@ -1,7 +1,7 @@
 //! The words of all meters together.
 
 use daemon_runtime::UnknownName;
-use meter_messages::{Measures, Medium, Refused};
+use meter_messages::{Measures, Medium, Refused, Unfit};
 
 /// What comes in, is made, goes out and is used. Of pairs, the first is of electricity, the other of gas and water.
 #[derive(Debug)]
@@ -106,5 +106,109 @@ impl HouseWords {
         let unit = self.pieces[usize::from(!is_short)];
         let text = || self.watched_by_all.replace("{p}", &count(minutes)).replace("{a}", &count(of));
         (minutes < of).then(|| text().replace("{u}", unit))
+    }
+}
+
+pub(super) static ENGLISH: HouseWords = HouseWords {
+    title: "Balance",
+    earned: "Earned",
+    of_all: "Balance of all sites",
+    media: ["Electricity", "Gas", "Water"],
+    comes_in: ("From the grid", "Supplied"),
+    goes_out: ("Fed in", "Passed on"),
+    made: "Produced",
+    used: "Used",
+    consumption: "Use",
+    own_use: "Self-consumption",
+    of_made: "of what was produced",
+    of_used: "of what was used",
+    self_sufficiency: "Self-sufficiency",
+    not_measured: "Not measured",
+    share: "Share",
+    meters: "Meters",
+    measures: "Measures",
+    hours: "Watched by all",
+    in_time: "Over time",
+    watched_by_all: "{p} of {a} {u}: those that all of these meters watched",
+    pieces: ["minutes", "hours"],
+    contradicts: "The parts measure more than the whole: check which meter is part of which, and the meter constants.",
+    at_least: "What is produced here is not measured, so more than this may have been used.",
+    needs_both: "What is used here is known once both what is produced and what is fed in are measured, and what comes from the grid.",
+    some_only: "You can see some of the meters only, so there is no balance.",
+    refused_title: "Settings that do not fit",
+    refused_how: "They are ignored until they are corrected; everything is recorded all the same.",
+    refused: |refused| format!("{refused}."),
+    unknown_name: "nothing of this name has been recorded",
+    did_you_mean: "did you mean",
+};
+
+pub(super) static GERMAN: HouseWords = HouseWords {
+    title: "Bilanz",
+    earned: "Vergütung",
+    of_all: "Bilanz aller Standorte",
+    media: ["Strom", "Gas", "Wasser"],
+    comes_in: ("Netzbezug", "Bezug"),
+    goes_out: ("Einspeisung", "Abgabe"),
+    made: "Erzeugung",
+    used: "Verbrauch",
+    consumption: "Verbrauch",
+    own_use: "Eigenverbrauch",
+    of_made: "der Erzeugung",
+    of_used: "des Verbrauchs",
+    self_sufficiency: "Autarkie",
+    not_measured: "Nicht gemessen",
+    share: "Anteil",
+    meters: "Zähler",
+    measures: "Misst",
+    hours: "Von allen beobachtet",
+    in_time: "Im Verlauf",
+    watched_by_all: "{p} von {a} {u}: die, in denen alle diese Zähler beobachtet wurden",
+    pieces: ["Minuten", "Stunden"],
+    contradicts: "Die Unterzähler messen mehr als der Zähler davor: Bitte prüfe, welcher Zähler hinter welchem sitzt, und die Zählerkonstanten.",
+    at_least: "Die Erzeugung wird nicht gemessen: Es kann mehr verbraucht worden sein.",
+    needs_both: "Der Verbrauch ist bekannt, sobald Erzeugung, Einspeisung und Netzbezug gemessen werden.",
+    some_only: "Du siehst nur einen Teil der Zähler, deshalb gibt es keine Bilanz.",
+    refused_title: "Einstellungen, die nicht passen",
+    refused_how: "Bis sie berichtigt sind, werden sie nicht beachtet; aufgezeichnet wird trotzdem alles.",
+    refused,
+    unknown_name: "unter diesem Namen wurde nichts aufgezeichnet",
+    did_you_mean: "gemeint ist vielleicht",
+};
+
+/// A relation that is left out, and why.
+fn refused(Refused { meter, why }: &Refused) -> String {
+    let measures = |measures: &Measures| match measures {
+        Measures::Import => "Bezug",
+        Measures::Export => "Einspeisung",
+        Measures::Production => "Erzeugung",
+        Measures::Consumption => "Verbrauch",
+    };
+    let medium = |medium: Medium| GERMAN.medium(medium);
+    match why {
+        Unfit::Itself => format!("{meter} kann kein Teil von sich selbst sein. Entferne sein part_of."),
+        Unfit::Unknown(whole) => {
+            format!(
+                "{meter} soll ein Teil von {whole} sein, aber diesen Zähler gibt es nicht. Berichtige sein part_of."
+            )
+        }
+        Unfit::Medium { whole, media: (part, of) } => format!(
+            "{meter} misst {} und kann kein Teil von {whole} sein, denn der misst {}. Berichtige sein part_of.",
+            medium(*part),
+            medium(*of)
+        ),
+        Unfit::Measures { whole, measures: (part, of) } => format!(
+            "{meter} misst {} und kann kein Teil von {whole} sein, denn der misst {}. Entferne sein part_of, oder \
+             berichtige, was sie messen.",
+            measures(part),
+            measures(of)
+        ),
+        Unfit::Circle(circle) => {
+            let by: Vec<String> = circle.iter().take(5).map(ToString::to_string).collect();
+            let more = if circle.len() > 5 { " …" } else { "" };
+            format!(
+                "{meter} soll ein Teil von sich selbst sein, über {}{more}. Entferne eines ihrer part_of.",
+                by.join(", ")
+            )
+        }
     }
 }

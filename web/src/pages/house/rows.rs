@@ -32,7 +32,7 @@ fn columns(
     whole: &HouseSums,
     texts: &Texts,
 ) -> Vec<(&'static str, Cell)> {
-    let words = &texts.house;
+    let words = texts.house;
     let is_there = |flow: Flow| flow.meters > 0;
     let all: [(bool, &'static str, Cell); 6] = [
         (is_there(whole.comes_in(of)), words.comes_in(of.medium), |sums, of| sums.comes_in(of).quantity),

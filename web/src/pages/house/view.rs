@@ -68,7 +68,7 @@ fn figures(
     texts: &Texts,
     site: &LedgerReader,
 ) -> Vec<FigureView> {
-    let (words, sums, unit) = (&texts.house, &history.whole.sums, of.medium.unit().symbol());
+    let (words, sums, unit) = (texts.house, &history.whole.sums, of.medium.unit().symbol());
     let mut figures = Vec::new();
     let flow = |name, flow: Flow| {
         (flow.meters > 0).then(|| FigureView {
@@ -124,7 +124,7 @@ fn figures(
 }
 
 fn notes(of: &MediumSums, history: &HouseHistory, texts: &'static Texts) -> Vec<&'static str> {
-    let words = &texts.house;
+    let words = texts.house;
     let (made, out) = (history.whole.sums.made(of).meters, history.whole.sums.goes_out(of).meters);
     let reckoned = [of.own_use(), of.house_use(), of.not_measured()];
     let rests = (0..history.whole.sums.of_meters.len()).map(|place| of.rest(place));

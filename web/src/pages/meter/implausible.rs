@@ -50,7 +50,7 @@ impl ImplausibleView {
                 highest: rate(it.highest_rate),
                 command: format!(
                     "sudo powerpi ledger void {} {from} {to} --reason \"{}\"",
-                    meter.meter, texts.bounces
+                    meter.meter, texts.machinery.bounces
                 ),
                 form: may_correct.then(|| form(from, to)),
             }

@@ -62,7 +62,7 @@ impl BudgetView {
         // Never "100 %" before it is.
         let shown = texts.number(if percent < 100.0 { percent.floor() } else { percent }, 0);
         Self {
-            words: format!("{shown}\u{a0}% {} {budget}\u{a0}{}", texts.of_budget, unit.symbol()),
+            words: format!("{shown}\u{a0}% {} {budget}\u{a0}{}", texts.meter.of_budget, unit.symbol()),
             percent: percent.clamp(0.0, 100.0) as u8,
             is_over: taken > of_month,
         }

@@ -55,11 +55,11 @@ pub(super) fn links(frame: &Frame, history: &History, compared: bool, zone: &Tim
     if let Some(address) =
         period.filter(|period| period.kind != PeriodKind::Hour).and_then(|it| compare(it.previous(zone)))
     {
-        comparisons.push((texts.before_it, address));
+        comparisons.push((texts.period.before_it, address));
     }
     let a_year_before = period.filter(|period| matches!(period.kind, PeriodKind::Week | PeriodKind::Month));
     if let Some(address) = a_year_before.and_then(|it| compare(it.counterpart(zone)?)) {
-        comparisons.push((texts.a_year_before, address));
+        comparisons.push((texts.period.a_year_before, address));
     }
     Links {
         kinds,
