@@ -34,7 +34,7 @@ compose() {
 stop() {
     [ -z "$counting" ] || { kill "$counting" 2>/dev/null || true; wait "$counting" 2>/dev/null || true; }
     compose down --volumes || true
-    podman volume rm --force ${project}_broker ${project}_recorder ${project}_alarms >/dev/null 2>&1 || true
+    podman volume rm --force ${project}_broker ${project}_recorder ${project}_web ${project}_alarms >/dev/null 2>&1 || true
     rm -rf "$work"
 }
 trap stop EXIT

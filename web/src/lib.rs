@@ -87,7 +87,7 @@ impl Web {
     /// Settings that are wrong, or an address that is taken.
     pub async fn bind(settings: Settings) -> anyhow::Result<Self> {
         let lasting = Lasting {
-            access: Arc::new(access::Access::read(&settings.access)?),
+            access: Arc::new(access::Access::read(&settings.access, &settings.state_dir)?),
             live: live::values::LiveValues::new(settings.max_meters),
             mqtt: settings.mqtt.clone(),
         };

@@ -81,25 +81,49 @@ fn a_form_leads_in_and_back_to_the_page_and_out_again() {
     assert!(!is_in(&site, &cookie), "also a copy of the cookie");
 }
 
-#[test]
-fn a_session_outlives_a_restart_and_ends_with_the_password() {
-    let dir = TempDir::new().unwrap();
-    record_meter(dir.path(), &meter(), "Hauptzähler");
-    set_password(dir.path(), "of anna");
-    let copy = |into: &TempDir| {
-        for file in std::fs::read_dir(dir.path()).unwrap().map(Result::unwrap) {
-            if file.path().is_file() {
-                std::fs::copy(file.path(), into.path().join(file.file_name())).unwrap();
-            }
+/// The files of a stopped server, for one that is started anew.
+fn copied(from: &std::path::Path, without: &str) -> TempDir {
+    let into = TempDir::new().unwrap();
+    for file in std::fs::read_dir(from).unwrap().map(Result::unwrap) {
+        if file.path().is_file() && file.file_name() != without {
+            std::fs::copy(file.path(), into.path().join(file.file_name())).unwrap();
         }
-    };
-    let (first, second, third) = (TempDir::new().unwrap(), TempDir::new().unwrap(), TempDir::new().unwrap());
-    [&first, &second, &third].into_iter().for_each(copy);
-    let first = over(first);
-    let cookie = kept(&sign_in(&first, "of anna", "/"));
-    assert!(is_in(&first, &cookie));
-    first.stop();
-    assert!(is_in(&over(second), &cookie), "the server was started anew");
-    set_password(third.path(), "of anna");
-    assert!(!is_in(&over(third), &cookie), "a password that was set anew");
+    }
+    into
+}
+
+#[test]
+fn a_session_outlives_a_restart_and_ends_with_the_password_or_by_signing_out() {
+    let site = site();
+    let dir = site.dir.path().to_owned();
+    let [kept, ended] = [(); 2].map(|()| self::kept(&sign_in(&site, "of anna", "/")));
+    assert!(is_in(&site, &kept) && is_in(&site, &ended));
+    assert_eq!(site.post("/logout", &[HTML, OURS, ("Cookie", &ended)], "").status, 303);
+    let [again, changed, restored] = ["", "", "sessions"].map(|without| copied(&dir, without));
+    site.stop();
+    let again = over(again);
+    assert!(is_in(&again, &kept), "the server was started anew");
+    assert!(!is_in(&again, &ended), "signed out before the restart");
+    set_password(changed.path(), "of anna");
+    assert!(!is_in(&over(changed), &kept), "a password that was set anew");
+    assert!(!is_in(&over(restored), &kept), "another secret, as after a backup was put back");
+}
+
+#[test]
+fn who_has_read_the_users_file_makes_no_session_of_it() {
+    let site = site();
+    let users = broker_users::Users::read(&site.dir.path().join("users.toml")).unwrap();
+    let hash = users.user["anna"].password.clone().unwrap();
+    let until = daemon_runtime::now().as_second() + 86_400;
+    let said = format!("anna.{until}.0123456789abcdef");
+    let in_full = format!("session\0anna\0{until}\00123456789abcdef\0{}", hash.as_str());
+    let keys = [hash.as_str().to_owned(), format!("powerpi session {}", hash.as_str()), String::new()];
+    for key in &keys {
+        let key = ring::hmac::Key::new(ring::hmac::HMAC_SHA256, key.as_bytes());
+        for material in [&said, &in_full] {
+            let proof = ring::hmac::sign(&key, material.as_bytes());
+            let proof: String = proof.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+            assert!(!is_in(&site, &format!("powerpi={said}.{proof}")));
+        }
+    }
 }

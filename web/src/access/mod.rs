@@ -8,10 +8,11 @@
 mod credentials;
 mod origin;
 mod session;
+mod sessions;
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -24,8 +25,9 @@ use tokio_util::sync::CancellationToken;
 
 use crate::access::credentials::Credentials;
 pub(crate) use crate::access::origin::is_ours as comes_from_our_page;
+use crate::access::session::Claim;
 pub(crate) use crate::access::session::no_cookie;
-use crate::access::session::{Claim, Ended};
+use crate::access::sessions::Sessions;
 
 /// How long a password that fitted is recognised without its hash.
 const RECOGNISED_FOR: Duration = Duration::from_secs(600);
@@ -154,21 +156,24 @@ pub(crate) struct Access {
     /// Of the server, and of these rules within it: cancelled when it stops, or other rules apply.
     terms: RwLock<(CancellationToken, CancellationToken)>,
     logins: Logins,
-    ended: Ended,
+    sessions: Arc<Sessions>,
 }
 
 impl Access {
-    /// Reads the users file, if one is set.
-    pub(crate) fn read(settings: &AccessSettings) -> anyhow::Result<Self> {
+    /// Reads the users file, if one is set. What sessions need is kept in `folder`.
+    pub(crate) fn read(settings: &AccessSettings, folder: &Path) -> anyhow::Result<Self> {
         let rules = RwLock::new(Arc::new(Rules::read(settings)?));
         let terms = RwLock::default();
         let logins = Logins::new(Pace::IsTurnedAway, RECOGNISED_FOR)?;
-        Ok(Self { rules, terms, logins, ended: Ended::default() })
+        Ok(Self { rules, terms, logins, sessions: Arc::new(Sessions::of(folder)) })
     }
 
     /// From now on other users may come in. After an error those who could still can.
     pub(crate) fn replace(&self, settings: &AccessSettings) -> anyhow::Result<()> {
         let rules = Arc::new(Rules::read(settings)?);
+        if rules.users.is_some() {
+            self.sessions.read();
+        }
         *self.rules.write().unwrap_or_else(PoisonError::into_inner) = rules;
         self.logins.forget();
         self.begin_term(None);
@@ -224,7 +229,7 @@ impl Access {
     fn of_session(&self, users: &Users, headers: &HeaderMap) -> Option<Visitor> {
         let claim = Claim::of(headers)?;
         let (name, user) = users.user.get_key_value(claim.name.as_str())?;
-        let holds = claim.holds(user.password.as_ref()?, daemon_runtime::now()) && !self.ended.has(&claim);
+        let holds = self.sessions.holds(&claim, user.password.as_ref()?, daemon_runtime::now());
         let right = right_of(user).filter(|_| holds)?;
         Some(Visitor { user: Some((name.clone(), right)), only: None, by_session: true })
     }
@@ -234,18 +239,22 @@ impl Access {
         let rules = self.rules();
         let users = rules.users.as_ref().ok_or(Denied::NoRight)?;
         let (name, _, hash) = self.checked(users, (name, password), address).await?;
-        Ok(Claim::new(name.as_str(), &hash, daemon_runtime::now()))
+        Ok(self.sessions.begin(name.as_str(), &hash, daemon_runtime::now()))
     }
 
     /// Ends the session of a request, if it is of one.
-    pub(crate) fn sign_out(&self, headers: &HeaderMap) {
+    pub(crate) async fn sign_out(&self, headers: &HeaderMap) {
         let rules = self.rules();
         // Anything else would be kept in vain.
         if let Some(users) = &rules.users
             && self.of_session(users, headers).is_some()
             && let Some(claim) = Claim::of(headers)
         {
-            self.ended.end(claim);
+            let sessions = self.sessions.clone();
+            let ended = tokio::task::spawn_blocking(move || sessions.end(&claim, daemon_runtime::now()));
+            if let Err(error) = ended.await {
+                tracing::error!("a session was not ended: {error}");
+            }
         }
     }
 

@@ -1,15 +1,15 @@
 //! What a browser keeps after somebody has signed in by the form: who they are, until when, and a proof that only
-//! this server could have made. Nothing is kept here: the proof is made with the hash of the user's password, so it
-//! outlives a restart, and another password ends all of the user's sessions.
+//! this server could have made. It is made with the server's secret, so that nobody can make one who has read the users
+//! file, and with the hash of the user's password, so that another password ends all of the user's sessions. Pure.
 
-use std::collections::{HashMap, VecDeque};
-use std::sync::{Mutex, PoisonError};
+use std::fmt;
 
 use broker_users::PasswordHash;
 use hyper::HeaderMap;
 use hyper::header::COOKIE;
 use jiff::Timestamp;
 use ring::hmac;
+use ring::rand::{SecureRandom, SystemRandom};
 
 /// The cookie's name.
 const NAME: &str = "powerpi";
@@ -17,27 +17,61 @@ const NAME: &str = "powerpi";
 /// How long a session lasts, in seconds: 30 days.
 pub(crate) const LASTS_S: i64 = 30 * 86_400;
 
-/// So many sessions of a user that were ended before their time are remembered: who signs out without end takes nobody
-/// else's place.
-const MOST_ENDED: usize = 100;
+/// What only this server knows. Does not print itself.
+#[derive(Clone, PartialEq, Eq)]
+pub(super) struct SessionSecret([u8; 32]);
+
+impl SessionSecret {
+    /// A random one.
+    ///
+    /// # Panics
+    /// If the operating system has no random numbers. Linux has them once it has booted.
+    pub(super) fn random() -> Self {
+        let mut bytes = [0; 32];
+        SystemRandom::new().fill(&mut bytes).expect("the operating system has random numbers");
+        Self(bytes)
+    }
+
+    /// As it is kept: 64 hexadecimal digits.
+    pub(super) fn to_hex(&self) -> String {
+        hex(&self.0)
+    }
+
+    /// As it was kept.
+    pub(super) fn from_hex(text: &str) -> Option<Self> {
+        unhex(text)?.try_into().ok().map(Self)
+    }
+}
+
+impl fmt::Debug for SessionSecret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("(secret)")
+    }
+}
 
 /// What a cookie says, and its proof.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Claim {
     /// The user.
     pub(super) name: String,
     /// Unix time until which it holds.
-    until: i64,
+    pub(super) until: i64,
     /// So that no two are the same.
-    id: String,
+    pub(super) id: String,
     proof: String,
+}
+
+impl fmt::Debug for Claim {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Claim({}, until {}, …)", self.name, self.until)
+    }
 }
 
 impl Claim {
     /// A new one for a user who has said the password of that hash.
-    pub(super) fn new(name: &str, hash: &PasswordHash, now: Timestamp) -> Self {
+    pub(super) fn new(name: &str, hash: &PasswordHash, secret: &SessionSecret, now: Timestamp) -> Self {
         let (until, id) = (now.as_second() + LASTS_S, daemon_runtime::random_id());
-        let proof = hex(hmac::sign(&key(hash), &said(name, until, &id)).as_ref());
+        let proof = hex(hmac::sign(&key(secret), &said(name, until, &id, hash)).as_ref());
         Self { name: name.to_owned(), until, id, proof }
     }
 
@@ -54,10 +88,11 @@ impl Claim {
         Some(Self { name: name.to_owned(), until, id: id.to_owned(), proof: proof.to_owned() })
     }
 
-    /// Whether it was made here, with this hash, and is not over.
-    pub(super) fn holds(&self, hash: &PasswordHash, now: Timestamp) -> bool {
+    /// Whether it was made here, for this hash, and is not over.
+    pub(super) fn holds(&self, hash: &PasswordHash, secret: &SessionSecret, now: Timestamp) -> bool {
         let Some(proof) = unhex(&self.proof) else { return false };
-        let is_ours = hmac::verify(&key(hash), &said(&self.name, self.until, &self.id), &proof).is_ok();
+        let said = said(&self.name, self.until, &self.id, hash);
+        let is_ours = hmac::verify(&key(secret), &said, &proof).is_ok();
         is_ours && now.as_second() < self.until
     }
 
@@ -78,37 +113,13 @@ fn cookie(value: &str, lasts_s: i64, root: &str, is_encrypted: bool) -> String {
     format!("{NAME}={value}; Path={root}/; Max-Age={lasts_s}; HttpOnly; SameSite=Strict{secure}")
 }
 
-/// Sessions that somebody has ended, by user: until the next start they hold no more, wherever their cookie is.
-#[derive(Debug, Default)]
-pub(super) struct Ended(Mutex<HashMap<String, VecDeque<String>>>);
-
-impl Ended {
-    /// Ends one that holds; of very many of a user the first are forgotten.
-    pub(super) fn end(&self, claim: Claim) {
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let ended = all.entry(claim.name).or_default();
-        if ended.len() >= MOST_ENDED {
-            ended.pop_front();
-        }
-        ended.push_back(claim.proof);
-    }
-
-    /// Whether one was ended.
-    pub(super) fn has(&self, claim: &Claim) -> bool {
-        self.0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .get(&claim.name)
-            .is_some_and(|ended| ended.contains(&claim.proof))
-    }
+fn key(secret: &SessionSecret) -> hmac::Key {
+    hmac::Key::new(hmac::HMAC_SHA256, &secret.0)
 }
 
-fn key(hash: &PasswordHash) -> hmac::Key {
-    hmac::Key::new(hmac::HMAC_SHA256, format!("powerpi session {}", hash.as_str()).as_bytes())
-}
-
-fn said(name: &str, until: i64, id: &str) -> Vec<u8> {
-    format!("{name}.{until}.{id}").into_bytes()
+/// None of the parts has a NUL, so no two sessions look alike.
+fn said(name: &str, until: i64, id: &str, hash: &PasswordHash) -> Vec<u8> {
+    format!("session\0{name}\0{until}\0{id}\0{}", hash.as_str()).into_bytes()
 }
 
 fn hex(bytes: &[u8]) -> String {
@@ -135,7 +146,8 @@ mod tests {
     fn a_session_is_its_users_until_it_is_over_or_the_password_is_another() {
         let (hash, other) = (PasswordHash::of(b"one").unwrap(), PasswordHash::of(b"one").unwrap());
         let now: Timestamp = "2026-10-03T12:34:00Z".parse().unwrap();
-        let claim = Claim::new("an.na", &hash, now);
+        let (secret, others) = (SessionSecret::random(), SessionSecret::random());
+        let claim = Claim::new("an.na", &hash, &secret, now);
         let cookie = claim.cookie("/power", true);
         assert!(
             cookie.ends_with("; Path=/power/; Max-Age=2592000; HttpOnly; SameSite=Strict; Secure"),
@@ -143,27 +155,28 @@ mod tests {
         );
         let sent = sent(&cookie).unwrap();
         assert_eq!((&sent, sent.name.as_str()), (&claim, "an.na"));
-        assert!(sent.holds(&hash, now) && !sent.holds(&other, now));
+        assert!(sent.holds(&hash, &secret, now) && !sent.holds(&other, &secret, now));
+        assert!(!sent.holds(&hash, &others, now), "another server's");
         let later = Timestamp::from_second(now.as_second() + LASTS_S).unwrap();
-        assert!(!sent.holds(&hash, later), "it is over");
-        let ended = Ended::default();
-        assert!(!ended.has(&sent));
-        ended.end(claim);
-        assert!(ended.has(&sent));
+        assert!(!sent.holds(&hash, &secret, later), "it is over");
+        assert_eq!(SessionSecret::from_hex(&secret.to_hex()), Some(secret.clone()));
+        assert!(!format!("{claim:?}{secret:?}").contains(&claim.proof));
     }
 
     #[test]
     fn nobody_else_can_make_one() {
         let hash = PasswordHash::of(b"one").unwrap();
         let now: Timestamp = "2026-10-03T12:34:00Z".parse().unwrap();
-        let claim = Claim::new("anna", &hash, now);
+        let secret = SessionSecret::random();
+        let claim = Claim::new("anna", &hash, &secret, now);
         let others = [
             Claim { name: "ernst".into(), ..claim.clone() },
             Claim { until: claim.until + 1, ..claim.clone() },
+            Claim { id: "0".repeat(16), ..claim.clone() },
             Claim { proof: "0".repeat(64), ..claim.clone() },
             Claim { proof: "ä".repeat(32), ..claim },
         ];
-        assert!(others.iter().all(|other| !other.holds(&hash, now)));
+        assert!(others.iter().all(|other| !other.holds(&hash, &secret, now)));
         for nonsense in ["powerpi=", "powerpi=a.b.c", "powerpi=anna.soon.x.y", "other=anna.1.x.y"] {
             assert_eq!(sent(nonsense), None, "{nonsense}");
         }

@@ -121,7 +121,7 @@ mod tests {
         let proxies = Proxies { base_path: String::from("/power").try_into().unwrap(), trusted: Vec::new() };
         let peer = "127.0.0.1".parse().unwrap();
         let quota = RequestQuotas::new(1).take(peer, peer, || false).unwrap();
-        let stranger = Access::read(&AccessSettings::default()).unwrap().stranger();
+        let stranger = Access::read(&AccessSettings::default(), "".as_ref()).unwrap().stranger();
         let key = |address: &str, known: &Proxies| {
             let (uri, headers) = (address.parse().unwrap(), HeaderMap::new());
             let visit = known.visit(peer, &headers);

@@ -36,7 +36,7 @@ impl Site {
                 }
             }
             Ok(Route::Login) => self.sign_in(&asked, form).await,
-            Ok(Route::Logout) => self.sign_out(&asked),
+            Ok(Route::Logout) => self.sign_out(&asked).await,
             _ => return reply::not_allowed(),
         };
         self.finished(answer, &asked)

@@ -73,11 +73,11 @@ impl Site {
     }
 
     /// Ends the session, on this server and in the browser.
-    pub(super) fn sign_out(&self, asked: &Asked<'_>) -> Result<Reply, NoAnswer> {
+    pub(super) async fn sign_out(&self, asked: &Asked<'_>) -> Result<Reply, NoAnswer> {
         if !comes_from_our_page(asked.headers, &asked.visit.origin) {
             return Err(NoAnswer::Foreign);
         }
-        self.access.sign_out(asked.headers);
+        self.access.sign_out(asked.headers).await;
         let mut reply = reply::see_other(&asked.frame().link("/"));
         let cookie = no_cookie(asked.visit.base_path.as_str(), is_encrypted(&asked.visit));
         reply::set(&mut reply, header::SET_COOKIE, &cookie);

@@ -33,6 +33,8 @@ pub struct Settings {
     pub time_zone: Option<Zone>,
     /// The store of what people say of the site on top of this.
     pub settings_dir: PathBuf,
+    /// The folder of what the pages keep for themselves: what sessions need.
+    pub state_dir: PathBuf,
     /// The currency of prices.
     pub currency: Option<String>,
     /// What energy costs.
@@ -66,6 +68,7 @@ impl Default for Settings {
             rrd_dir: "/var/lib/powerpi/recorder/rrd".into(),
             time_zone: None,
             settings_dir: USUAL_FOLDER.into(),
+            state_dir: "/var/lib/powerpi/web".into(),
             currency: None,
             tariff: Vec::new(),
             holidays: None,
@@ -86,6 +89,7 @@ impl Settings {
             ("listen", self.listen.to_string()),
             ("base_path", format!("{:?}", self.base_path)),
             ("trusted_proxies", format!("{:?}", self.trusted_proxies)),
+            ("state_dir", self.state_dir.display().to_string()),
             ("time_zone", format!("{:?}", self.zone().iana_name())),
             ("max_connections", self.max_connections.to_string()),
             ("max_meters", self.max_meters.to_string()),

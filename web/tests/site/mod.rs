@@ -155,6 +155,8 @@ impl Site {
             listen: "127.0.0.1:0".parse().unwrap(),
             ledger: dir.path().join("ledger.sqlite"),
             rrd_dir: dir.path().join("rrd"),
+            settings_dir: dir.path().join("settings"),
+            state_dir: dir.path().to_owned(),
             time_zone: settings.time_zone.clone().or_else(|| Zone::try_from(ZONE.to_owned()).ok()),
             mqtt: MqttSettings { port: Some(mqtt_port), ..MqttSettings::default() },
             ..settings
