@@ -76,11 +76,6 @@ bench-publisher: ## What the publisher costs: size, memory, CPU per pulse and mi
 	cargo build --release --locked --bins
 	cargo run --release --locked --package end-to-end --example publisher -- $(SECONDS_EACH)
 
-bench-attacks: ## Measures a publisher's PUBACKs and what the programs keep beside each attack (ONLY='part of its name')
-	deploy/install-packages.sh build test
-	cargo build --release --locked --workspace
-	cargo run --release --locked --package end-to-end --example attacks -- '$(ONLY)'
-
 RELEASED = cargo build --release --locked --workspace --bins
 MEASURED = target/release/examples
 
@@ -114,15 +109,21 @@ bench-web: ## Measures the pages against nginx and others, taking turns (BENCH=-
 	$(RELEASED) --example bench_web
 	$(MEASURED)/bench_web $(BENCH)
 
-bench: ## Measures everything beside the others, in an hour or so, and fills docs/PERFORMANCE.md (BENCH=--quick: 10 minutes)
+bench-attacks: ## Measures a publisher's PUBACKs and what the programs keep beside each attack (BENCH="--only 'part of its name'")
+	deploy/install-packages.sh build test
+	$(RELEASED) --example attacks
+	$(MEASURED)/attacks $(BENCH)
+
+bench: ## Measures everything beside the others, in an hour or so, and fills docs/PERFORMANCE.md (BENCH=--quick: 20 minutes)
 	deploy/install-packages.sh build test bench
-	$(RELEASED) --example brokers --example ingest --example bench --example bench_web
+	$(RELEASED) --example brokers --example ingest --example bench --example bench_web --example attacks
 	$(MEASURED)/bench pages --document docs/PERFORMANCE.md $(BENCH)
 	$(MEASURED)/bench growth --document docs/PERFORMANCE.md $(BENCH)
 	$(MEASURED)/ingest --document docs/PERFORMANCE.md $(BENCH)
 	$(MEASURED)/bench rest --document docs/PERFORMANCE.md $(BENCH)
 	$(MEASURED)/brokers --document docs/PERFORMANCE.md $(BENCH)
 	$(MEASURED)/bench_web --document docs/PERFORMANCE.md $(BENCH)
+	$(MEASURED)/attacks --document docs/SECURITY.md
 
 deny: ## Checks licences, sources and known advisories of all dependencies (needs the network)
 	command -v cargo-deny >/dev/null || cargo install --locked cargo-deny

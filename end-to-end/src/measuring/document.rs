@@ -34,5 +34,6 @@ mod tests {
         for name in super::super::report::ALL {
             assert!(filled(document, name, "").is_ok(), "no place for {name}");
         }
+        assert!(filled(include_str!("../../../docs/SECURITY.md"), "attacks", "").is_ok());
     }
 }
