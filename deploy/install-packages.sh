@@ -12,6 +12,7 @@ declare -A why=(
     [fonts-inter]="the font of the pictures"
     [fonts-dejavu-core]="the font if Inter is missing"
     [rrdtool]="a second opinion on RRD files, in tests"
+    [postgresql]="the other home of the ledger, in tests"
     [mosquitto]="a second broker, in tests"
     [mosquitto-clients]="other people's MQTT clients, in tests"
     [chromium]="a browser, in tests"
@@ -57,7 +58,7 @@ declare -A packages=(
     [container]="mmdebstrap podman buildah runc containernetworking-plugins iptables python3-pip curl"
     [packages]="debootstrap systemd-container lintian"
     [build]="gcc pkg-config librrd-dev libclang-dev fonts-inter fonts-dejavu-core"
-    [test]="rrdtool mosquitto mosquitto-clients chromium chromium-driver sqlite3 npm python3-aiosmtpd nginx-light apache2-bin caddy curl"
+    [test]="rrdtool postgresql mosquitto mosquitto-clients chromium chromium-driver sqlite3 npm python3-aiosmtpd nginx-light apache2-bin caddy curl"
     [bench]="wrk nginx-light curl victoria-metrics php-fpm php-rrd collectd-core rrdcached python3-paho-mqtt python3-rrdtool"
     [gpio]="linux-source-6.1 make flex bison bc xz-utils busybox-static"
 )
@@ -84,7 +85,7 @@ as_root=()
 "${as_root[@]}" apt-get update -qq
 "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}"
 # Their packages start them at once, on the ports of our own broker and of others.
-for service in mosquitto nginx caddy; do
+for service in postgresql mosquitto nginx caddy; do
     case " ${missing[*]} " in
     *" $service "* | *" $service-light "*) [ ! -d /run/systemd/system ] || "${as_root[@]}" systemctl disable --now $service ;;
     esac

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
-use crate::Ledger;
 use crate::schema::LEDGER;
+use crate::{Ledger, LedgerError};
 
 /// Why a ledger was not copied.
 pub use sqlite_file::CopyError;
@@ -31,8 +31,14 @@ pub enum Unsound {
 impl Ledger {
     /// Copies all that is committed into a new file, which is sound and on disk when this returns. It may be written
     /// meanwhile.
-    pub fn copy_to(&self, path: &Path) -> Result<(), CopyError> {
-        sqlite_file::copy_to(&self.connection, path)
+    ///
+    /// # Errors
+    /// If the ledger is no file, too.
+    pub fn copy_to(&self, path: &Path) -> Result<(), LedgerError> {
+        let file = self.connection.file().ok_or(LedgerError::NotInDatabase(
+            "a ledger in PostgreSQL is backed up by its own means, such as pg_dump",
+        ))?;
+        Ok(sqlite_file::copy_to(file, path)?)
     }
 }
 

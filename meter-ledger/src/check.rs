@@ -10,11 +10,10 @@ use std::ops::Range;
 use foreign_text::foreign;
 use jiff::Span;
 use jiff::civil::{Date, date};
-use rusqlite::{Connection, Row, params};
 
 use crate::corrections::Corrections;
 use crate::days::{self, MINUTES_OF_DAY, minutes_of};
-use crate::error::damaged;
+use crate::home::{Connection, Row, params};
 use crate::quarters::{self, Quarters};
 use crate::sum::{Counted, shared_minutes};
 use crate::{Batch, Ledger, LedgerError, OutboxMinute};
@@ -35,7 +34,7 @@ impl Sums {
     fn of(row: &Row<'_>) -> Option<Self> {
         let column = |column| row.get(column).ok();
         let sums = [column(1)?, column(2)?, column(3)?, column(4)?];
-        let quarters = Quarters::unpack(row.get_ref(6).ok()?.as_blob().ok()?).ok()?;
+        let quarters = Quarters::unpack(row.bytes(6).ok()??).ok()?;
         Some(Self(sums, quarters))
     }
 
@@ -143,10 +142,12 @@ impl Ledger {
     /// What is wrong with the file as a whole, and with how its tables refer to one another. Reads all of it.
     pub fn check_file(&self) -> Result<Vec<Fault>, LedgerError> {
         let mut faults = Vec::new();
+        // PostgreSQL keeps rows that refer to nothing out of a ledger, and checks its files by its own means.
+        let Some(file) = self.connection.file() else { return Ok(faults) };
         let mut add = |kind| faults.push(Fault { meter: None, kind });
-        sqlite_file::integrity_check(&self.connection)?.map(FaultKind::File).map(&mut add);
+        sqlite_file::integrity_check(file)?.map(FaultKind::File).map(&mut add);
         let mut orphans = BTreeMap::<String, u64>::new();
-        let mut statement = self.connection.prepare("PRAGMA foreign_key_check")?;
+        let mut statement = file.prepare("PRAGMA foreign_key_check")?;
         let mut found = statement.query([])?;
         while let Some(row) = found.next()? {
             *orphans.entry(row.get(0)?).or_default() += 1;
@@ -157,7 +158,7 @@ impl Ledger {
 
     /// All meters, also those that cannot be read.
     pub fn meters_to_check(&self) -> Result<Vec<MeterToCheck>, LedgerError> {
-        let mut statement = self.connection.prepare(
+        let mut statement = self.connection.prepare_cached(
             "SELECT id, site || '/' || meter, (SELECT count(*) FROM day WHERE day.meter = meter.id)
              FROM meter WHERE moved_to IS NULL ORDER BY site, meter.meter",
         )?;
@@ -193,8 +194,8 @@ impl Ledger {
         let mut statement = self.connection.prepare_cached(DAYS)?;
         let mut days = statement.query(params![meter.row, first_day, i64::MAX])?;
         while let Some(row) = days.next()? {
-            let (day, sums) = (row.get(0)?, Sums::of(row));
-            let runs = row.get_ref(5)?.as_str().map_err(damaged).and_then(days::unpack);
+            let (day, sums) = (row.get(0)?, Sums::of(&row));
+            let runs = row.text(5).map_err(LedgerError::from).and_then(days::unpack);
             let kind = match runs {
                 Err(error) => Some(FaultKind::Unreadable { day: date_of(day), reason: error.to_string() }),
                 Ok(minutes) => fault_of_day(day, &minutes, sums.as_ref()),
@@ -222,7 +223,7 @@ impl Batch<'_> {
     /// were.
     pub fn repair(&mut self, meter: &MeterToCheck) -> Result<u64, LedgerError> {
         let days: Vec<i64> = {
-            let mut statement = self.transaction().prepare("SELECT day FROM day WHERE meter = ?1")?;
+            let mut statement = self.transaction().prepare_cached("SELECT day FROM day WHERE meter = ?1")?;
             statement.query_map([meter.row], |row| row.get(0))?.collect::<Result<_, _>>()?
         };
         let mut repaired = 0;

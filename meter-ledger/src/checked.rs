@@ -1,9 +1,9 @@
 //! What the recorder's own check of the ledger has found last.
 
 use jiff::Timestamp;
-use rusqlite::{OptionalExtension, params};
 
 use crate::error::damaged;
+use crate::home::{OptionalRow, params};
 use crate::{Batch, Ledger, LedgerError};
 
 /// What a check has found.
@@ -24,7 +24,8 @@ impl Batch<'_> {
     pub fn keep_checked(&mut self, checked: &Checked) -> Result<(), LedgerError> {
         self.transaction()
             .prepare_cached(
-                "INSERT OR REPLACE INTO checked (id, at, whole, faults, first) VALUES (1, ?1, ?2, ?3, ?4)",
+                "INSERT INTO checked (id, at, whole, faults, first) VALUES (1, ?1, ?2, ?3, ?4)
+                 ON CONFLICT (id) DO UPDATE SET at = ?1, whole = ?2, faults = ?3, first = ?4",
             )?
             .execute(params![checked.at.as_second(), checked.is_whole, checked.faults, checked.first])?;
         Ok(())
@@ -37,7 +38,7 @@ impl Ledger {
         let mut statement =
             self.connection.prepare_cached("SELECT at, whole, faults, first FROM checked WHERE id = 1")?;
         let row = statement.query_row([], |row| {
-            Ok((row.get::<_, i64>(0)?, row.get(1)?, row.get(2)?, row.get::<_, Option<String>>(3)?))
+            Ok((row.get::<i64>(0)?, row.get(1)?, row.get(2)?, row.get::<Option<String>>(3)?))
         });
         let Some((at, is_whole, faults, first)) = row.optional()? else { return Ok(None) };
         let first = first.map(|first| foreign_text::foreign(&first).to_string());

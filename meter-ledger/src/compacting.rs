@@ -13,8 +13,12 @@ pub struct LedgerSize {
 
 impl Ledger {
     /// How large the file is, without its log.
+    ///
+    /// # Errors
+    /// If the ledger is no file, too.
     pub fn size(&self) -> Result<LedgerSize, LedgerError> {
-        let pages = |pragma| self.connection.pragma_query_value(None, pragma, |row| row.get::<_, u64>(0));
+        let file = self.file_to_compact()?;
+        let pages = |pragma| file.pragma_query_value(None, pragma, |row| row.get::<_, u64>(0));
         let page = pages("page_size")?;
         Ok(LedgerSize { bytes: pages("page_count")? * page, unused: pages("freelist_count")? * page })
     }
@@ -26,10 +30,17 @@ impl Ledger {
     /// # Errors
     /// If somebody else goes on writing, or there is no room; then nothing has changed.
     pub fn compact(&mut self) -> Result<(), LedgerError> {
-        self.connection.execute_batch("VACUUM")?;
-        self.newest.forget();
+        let file = self.file_to_compact()?;
+        file.execute_batch("VACUUM")?;
         // The next one does it otherwise.
-        let _ = self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
+        let _ = file.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
+        self.newest.forget();
         Ok(())
+    }
+
+    fn file_to_compact(&self) -> Result<&rusqlite::Connection, LedgerError> {
+        self.connection.file().ok_or(LedgerError::NotInDatabase(
+            "PostgreSQL gives room back by itself (its autovacuum); only a ledger in a file is compacted",
+        ))
     }
 }

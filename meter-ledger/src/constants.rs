@@ -3,10 +3,10 @@
 use std::ops::Range;
 
 use meter_messages::{MeterConstant, Minute};
-use rusqlite::{Connection, params};
 
 use crate::LedgerError;
 use crate::error::damaged;
+use crate::home::{self, Connection, params};
 
 /// How many constants of a meter are kept: they are read with each of its pages. Nobody replaces a meter that
 /// often; a publisher that says so is not believed any further.
@@ -22,8 +22,7 @@ impl Constants {
         let mut statement = connection.prepare_cached(
             "SELECT from_minute, millionths FROM constant WHERE meter = ?1 ORDER BY from_minute",
         )?;
-        let rows =
-            statement.query_map([meter_row], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, u64>(1)?)))?;
+        let rows = statement.query_map([meter_row], |row| Ok((row.get::<i64>(0)?, row.get::<u64>(1)?)))?;
         let constants: Vec<_> = rows
             .map(|row| -> Result<_, LedgerError> {
                 let (from, constant) = row?;
@@ -56,7 +55,7 @@ impl Constants {
 }
 
 /// The constant of a meter, in millionths; a meter without one has not said it yet.
-pub(crate) fn newest(connection: &Connection, meter_row: i64) -> Result<Option<u64>, rusqlite::Error> {
+pub(crate) fn newest(connection: &Connection, meter_row: i64) -> home::Result<Option<u64>> {
     connection
         .prepare_cached("SELECT millionths FROM constant WHERE meter = ?1 ORDER BY from_minute DESC LIMIT 1")?
         .query_map([meter_row], |row| row.get(0))?
@@ -65,7 +64,7 @@ pub(crate) fn newest(connection: &Connection, meter_row: i64) -> Result<Option<u
 }
 
 /// Since when the newest constant of a meter applies.
-pub(crate) fn newest_from(connection: &Connection, meter_row: i64) -> Result<Option<i64>, rusqlite::Error> {
+pub(crate) fn newest_from(connection: &Connection, meter_row: i64) -> home::Result<Option<i64>> {
     connection
         .prepare_cached("SELECT max(from_minute) FROM constant WHERE meter = ?1")?
         .query_row([meter_row], |row| row.get(0))
@@ -78,7 +77,7 @@ pub(crate) fn set(
     meter_row: i64,
     from_minute: i64,
     constant: MeterConstant,
-) -> Result<(), rusqlite::Error> {
+) -> home::Result<()> {
     connection
         .prepare_cached("DELETE FROM constant WHERE meter = ?1 AND from_minute >= ?2")?
         .execute(params![meter_row, from_minute])?;

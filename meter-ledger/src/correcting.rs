@@ -4,10 +4,10 @@ use std::ops::Range;
 
 use jiff::Timestamp;
 use meter_messages::{CorrectionKind, MAX_COUNT, Meter, Minute, SaidCorrection, UndoneCorrection};
-use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::corrections::{COLUMNS, Correction, Corrections, MOST_OF_METER, Undone};
 use crate::error::damaged;
+use crate::home::{self, Connection, OptionalRow, SqlError, params};
 use crate::reading::epoch_minutes;
 use crate::{Batch, Ledger, LedgerError, RecordedMeter, rows, spans};
 
@@ -92,8 +92,8 @@ pub enum CorrectingError {
     AlreadyUndone(i64, Timestamp),
 }
 
-impl From<rusqlite::Error> for CorrectingError {
-    fn from(error: rusqlite::Error) -> Self {
+impl From<SqlError> for CorrectingError {
+    fn from(error: SqlError) -> Self {
         Self::Ledger(error.into())
     }
 }
@@ -116,7 +116,7 @@ impl Batch<'_> {
                 "SELECT id FROM meter WHERE constant_millionths > 0
                  AND id = (SELECT coalesce(moved_to, id) FROM meter WHERE site = ?1 AND meter = ?2)",
             )?
-            .query_row(params![meter.site.as_str(), meter.meter.as_str()], |row| row.get::<_, i64>(0))
+            .query_row(params![meter.site.as_str(), meter.meter.as_str()], |row| row.get::<i64>(0))
             .optional()?
             .ok_or_else(|| CorrectingError::UnknownMeter(meter.clone()))?;
         is_possible(self.transaction(), row, new)?;
@@ -174,8 +174,9 @@ impl Batch<'_> {
              AND meter = (SELECT coalesce(moved_to, id) FROM meter WHERE site = ?1 AND meter = ?2)"
         );
         let mut statement = self.transaction().prepare_cached(&sql)?;
-        let of = params![meter.site.as_str(), meter.meter.as_str(), from.epoch_minutes(), said.as_second()];
-        let found = statement.query_map(of, |row| Ok(Correction::of(row)))?;
+        let (site, name, from, said) =
+            (meter.site.as_str(), meter.meter.as_str(), from.epoch_minutes(), said.as_second());
+        let found = statement.query_map(params![site, name, from, said], |row| Ok(Correction::of(row)))?;
         found.map(|correction| Ok(correction??)).collect()
     }
 
@@ -262,12 +263,7 @@ fn is_recorded(connection: &Connection, meter_row: i64, new: &NewCorrection) -> 
     }
 }
 
-fn insert(
-    connection: &Connection,
-    meter_row: i64,
-    new: &NewCorrection,
-    now: Timestamp,
-) -> rusqlite::Result<i64> {
+fn insert(connection: &Connection, meter_row: i64, new: &NewCorrection, now: Timestamp) -> home::Result<i64> {
     let (pulses, factor) = match new.kind {
         CorrectionKind::Void => (None, None),
         CorrectionKind::Replace { pulses } => (Some(pulses), None),
@@ -335,15 +331,15 @@ impl Ledger {
     /// How often a correction was said or undone, and something imported: of each meter that has any.
     pub fn correction_editions(&self) -> Result<Vec<(Meter, u64)>, LedgerError> {
         let mut statement = self.connection.prepare_cached(
-            "SELECT site, meter.meter, sum(edition) FROM (
-                 SELECT meter, 1 + (undone IS NOT NULL) AS edition FROM correction
+            "SELECT site, meter.meter, CAST(sum(edition) AS BIGINT) FROM (
+                 SELECT meter, CASE WHEN undone IS NULL THEN 1 ELSE 2 END AS edition FROM correction
                  UNION ALL
-                 SELECT meter, 1 + (finished IS NOT NULL) + (undone IS NOT NULL) FROM import
+                 SELECT meter, 1 + CASE WHEN finished IS NULL THEN 0 ELSE 1 END + CASE WHEN undone IS NULL THEN 0 ELSE 1 END
+                 FROM import
              ) AS said JOIN meter ON meter.id = said.meter GROUP BY meter.id ORDER BY site, meter.meter",
         )?;
-        let rows = statement.query_map([], |row| {
-            Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?, row.get::<_, u64>(2)?))
-        })?;
+        let rows = statement
+            .query_map([], |row| Ok((row.get::<String>(0)?, row.get::<String>(1)?, row.get::<u64>(2)?)))?;
         rows.map(|row| -> Result<_, LedgerError> {
             let (site, meter, edition) = row?;
             let meter =

@@ -11,10 +11,10 @@ use std::sync::Arc;
 use foreign_text::foreign;
 use jiff::Timestamp;
 use meter_messages::{CorrectionKind, Factor, Minute};
-use rusqlite::{Connection, Row};
 
 use crate::LedgerError;
 use crate::error::damaged;
+use crate::home::{Connection, Row};
 
 /// How many corrections of a meter may hold at a time: they are read with each of its pages.
 pub(crate) const MOST_OF_METER: usize = 1_000;
@@ -72,8 +72,8 @@ impl Correction {
     /// Of a row of [`COLUMNS`].
     pub(crate) fn of(row: &Row<'_>) -> Result<Self, LedgerError> {
         let time = |second| Timestamp::from_second(second).map_err(damaged);
-        let words = |column: usize| Ok::<_, LedgerError>(foreign(&row.get::<_, String>(column)?).to_string());
-        let undone = match row.get::<_, Option<i64>>(10)? {
+        let words = |column: usize| Ok::<_, LedgerError>(foreign(&row.get::<String>(column)?).to_string());
+        let undone = match row.get::<Option<i64>>(10)? {
             Some(at) => {
                 let reason: Option<String> = row.get(12)?;
                 let reason = reason.map(|reason| foreign(&reason).to_string());
@@ -146,15 +146,15 @@ impl Corrections {
         let mut statement = connection.prepare_cached(OF_METER)?;
         let (mut rows, mut in_force, mut edition) = (statement.query([meter_row])?, Vec::new(), 0);
         while let Some(row) = rows.next()? {
-            let is_undone = row.get::<_, Option<i64>>(7)?.is_some();
+            let is_undone = row.get::<Option<i64>>(7)?.is_some();
             edition += 1 + u64::from(is_undone);
             if !is_undone {
-                in_force.push(InForce::of(row)?);
+                in_force.push(InForce::of(&row)?);
             }
         }
         // What was another meter's may be its own by now.
         let former = "SELECT count(*) FROM meter WHERE moved_to = ?1";
-        edition += connection.prepare_cached(former)?.query_row([meter_row], |row| row.get::<_, u64>(0))?;
+        edition += connection.prepare_cached(former)?.query_row([meter_row], |row| row.get::<u64>(0))?;
         Self::new(in_force, edition)
     }
 

@@ -4,9 +4,9 @@ use std::ops::Range;
 
 use jiff::Timestamp;
 use meter_messages::{Currency, EnergyPrice, Minute, SiteId};
-use rusqlite::{OptionalExtension, params};
 
 use crate::error::damaged;
+use crate::home::{self, OptionalRow, params};
 use crate::{Batch, Ledger, LedgerError};
 
 /// Minutes that have one price.
@@ -112,15 +112,18 @@ impl Batch<'_> {
         }
         let (all, of_site): (i64, i64) = self
             .transaction()
-            .prepare_cached("SELECT count(*), coalesce(sum(site = ?1), 0) FROM price_series")?
+            .prepare_cached("SELECT count(*), count(*) FILTER (WHERE site = ?1) FROM price_series")?
             .query_row([site.as_str()], |row| Ok((row.get(0)?, row.get(1)?)))?;
         if all >= MOST_SITES || of_site >= MOST_CURRENCIES {
             return Ok(None);
         }
-        self.transaction()
-            .prepare_cached("INSERT INTO price_series (site, currency, quarters) VALUES (?1, ?2, 0)")?
-            .execute(params![site.as_str(), currency.as_str()])?;
-        Ok(Some((self.transaction().last_insert_rowid(), 0)))
+        let series = self
+            .transaction()
+            .prepare_cached(
+                "INSERT INTO price_series (site, currency, quarters) VALUES (?1, ?2, 0) RETURNING id",
+            )?
+            .query_row(params![site.as_str(), currency.as_str()], |row| row.get(0))?;
+        Ok(Some((series, 0)))
     }
 
     /// When the price of a quarter was said, in ms, and what it is in billionths.
@@ -142,7 +145,8 @@ impl Batch<'_> {
     ) -> Result<(), LedgerError> {
         self.transaction()
             .prepare_cached(
-                "INSERT OR REPLACE INTO price (series, minute, billionths, said_ms) VALUES (?1, ?2, ?3, ?4)",
+                "INSERT INTO price (series, minute, billionths, said_ms) VALUES (?1, ?2, ?3, ?4)
+                 ON CONFLICT (series, minute) DO UPDATE SET billionths = ?3, said_ms = ?4",
             )?
             .execute([series, quarter.epoch_minutes(), price.billionths(), said])?;
         Ok(())
@@ -165,9 +169,9 @@ impl Ledger {
         )?;
         let (start, end) = (span.start.epoch_minutes() - QUARTER, span.end.epoch_minutes());
         let rows = statement.query_map(params![site.as_str(), currency.as_str(), start, end], |row| {
-            Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?))
+            Ok((row.get::<i64>(0)?, row.get::<i64>(1)?))
         })?;
-        let price = |row: rusqlite::Result<(i64, i64)>| {
+        let price = |row: home::Result<(i64, i64)>| {
             let (minute, billionths) = row?;
             let quarter = Minute::from_epoch_minutes(minute).map_err(damaged)?;
             Ok(DayPrice { quarter, price: EnergyPrice::from_billionths(billionths).map_err(damaged)? })

@@ -7,10 +7,10 @@
 
 use std::ops::Range;
 
-use rusqlite::{Connection, OptionalExtension, params};
 use serde::{Deserialize, Serialize};
 
 use crate::error::damaged;
+use crate::home::{Connection, OptionalRow, params};
 use crate::sum::shared_minutes;
 use crate::{LedgerError, OutboxMinute};
 
@@ -122,14 +122,14 @@ pub(crate) fn of_outbox(
     from: i64,
 ) -> Result<Vec<OutboxMinute>, LedgerError> {
     let mut days = connection.prepare_cached(
-        "SELECT runs FROM day WHERE meter = ?1 AND day >= ?2 AND instr(runs, ?3) > 0 ORDER BY day",
+        "SELECT runs FROM day WHERE meter = ?1 AND day >= ?2 AND runs LIKE '%' || ?3 || '%' ORDER BY day",
     )?;
     // As `pack` writes it.
     let run = format!("{{\"outbox\":{outbox},");
     let mut days = days.query(params![meter_row, day_of(from), run])?;
     let mut rows = Vec::new();
     while let Some(row) = days.next()? {
-        let day = unpack(row.get_ref(0)?.as_str().map_err(damaged)?)?;
+        let day = unpack(row.text(0)?)?;
         rows.extend(day.into_iter().filter(|row| row.outbox == outbox && row.minute >= from));
     }
     Ok(rows)

@@ -2,7 +2,8 @@
 
 use std::fmt::Display;
 
-use rusqlite::ErrorCode;
+use crate::database_error::DatabaseError;
+use crate::home::SqlError;
 
 /// Why the ledger failed.
 #[derive(Debug, thiserror::Error)]
@@ -10,9 +11,18 @@ pub enum LedgerError {
     /// The file cannot be opened, or is not a ledger that this version knows.
     #[error(transparent)]
     Open(#[from] sqlite_file::OpenError),
-    /// SQLite refused.
+    /// The database cannot be opened, or its tables are not those of a ledger that this version knows.
+    #[error(transparent)]
+    Database(#[from] DatabaseError),
+    /// It was not copied.
+    #[error(transparent)]
+    Copy(#[from] sqlite_file::CopyError),
+    /// It lives in a database, and only a file can do that.
+    #[error("{0}")]
+    NotInDatabase(&'static str),
+    /// Its home refused.
     #[error("ledger: {0}")]
-    Sqlite(#[from] rusqlite::Error),
+    Sql(#[from] SqlError),
     /// A row that the recorder never writes.
     #[error("ledger: damaged row: {0}")]
     Damaged(String),
@@ -21,25 +31,24 @@ pub enum LedgerError {
     TooManyOutboxes,
 }
 
+impl From<rusqlite::Error> for LedgerError {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Sql(error.into())
+    }
+}
+
 impl LedgerError {
     /// Whether the reason is what rows of one meter say, which something else than the recorder wrote or deleted:
-    /// what belongs to others can be read and written all the same. Otherwise it is the file or its disk.
+    /// what belongs to others can be read and written all the same. Otherwise it is the home or its disk.
     pub fn is_of_rows(&self) -> bool {
-        use rusqlite::Error::{
-            FromSqlConversionFailure, IntegralValueOutOfRange, InvalidColumnType, QueryReturnedNoRows,
-            Utf8Error,
-        };
         match self {
             Self::Damaged(_) => true,
-            Self::Sqlite(
-                FromSqlConversionFailure(..)
-                | IntegralValueOutOfRange(..)
-                | InvalidColumnType(..)
-                | QueryReturnedNoRows
-                | Utf8Error(..),
-            ) => true,
-            Self::Sqlite(error) => error.sqlite_error_code() == Some(ErrorCode::ConstraintViolation),
-            Self::Open(_) | Self::TooManyOutboxes => false,
+            Self::Sql(error) => error.is_of_rows(),
+            Self::Open(_)
+            | Self::Copy(_)
+            | Self::Database(_)
+            | Self::NotInDatabase(_)
+            | Self::TooManyOutboxes => false,
         }
     }
 }
@@ -61,12 +70,4 @@ pub(crate) fn if_readable<T>(
 
 pub(crate) fn damaged(error: impl Display) -> LedgerError {
     LedgerError::Damaged(error.to_string())
-}
-
-/// As an error of a step that upgrades the file.
-pub(crate) fn of_sqlite(error: LedgerError) -> rusqlite::Error {
-    match error {
-        LedgerError::Sqlite(error) => error,
-        other => rusqlite::Error::ToSqlConversionFailure(other.into()),
-    }
 }

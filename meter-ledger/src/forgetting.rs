@@ -4,9 +4,9 @@
 use foreign_text::foreign;
 use jiff::Timestamp;
 use meter_messages::{Meter, Minute};
-use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::error::{damaged, if_readable};
+use crate::home::{Connection, OptionalRow, params};
 use crate::{Batch, Ledger, LedgerError, rows};
 
 /// What belongs to a meter, in an order in which it can be deleted. The last one is the meter itself.
@@ -138,9 +138,9 @@ fn forgotten_after(connection: &Connection, id: i64) -> Result<Vec<Forgotten>, L
         "SELECT id, site, meter, name, newest, moved_to FROM forgotten WHERE id > ?1 ORDER BY id",
     )?;
     let rows = statement.query_map([id], |row| {
-        let text = |column: usize| row.get::<_, String>(column);
-        let (newest, moved_to) = (row.get::<_, Option<i64>>(4)?, row.get::<_, Option<String>>(5)?);
-        Ok((row.get::<_, i64>(0)?, text(1)?, text(2)?, text(3)?, newest, moved_to))
+        let text = |column: usize| row.get::<String>(column);
+        let (newest, moved_to) = (row.get::<Option<i64>>(4)?, row.get::<Option<String>>(5)?);
+        Ok((row.get::<i64>(0)?, text(1)?, text(2)?, text(3)?, newest, moved_to))
     })?;
     rows.map(|row| {
         let (id, site, meter, name, newest, moved_to) = row?;

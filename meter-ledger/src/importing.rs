@@ -10,10 +10,10 @@ use std::ops::Range;
 
 use jiff::Timestamp;
 use meter_messages::{Meter, Minute, OutboxId};
-use rusqlite::{OptionalExtension, params};
 
 use crate::days::{self, day_of, minutes_of};
 use crate::error::damaged;
+use crate::home::{OptionalRow, SqlError, params};
 use crate::{Batch, LedgerError, OutboxMinute, outbox_minute, packing, quarters, rows, spans};
 
 /// Days that lie so far before the newest are written as packed ones.
@@ -103,8 +103,8 @@ pub enum ImportError {
     TooMany(Minute),
 }
 
-impl From<rusqlite::Error> for ImportError {
-    fn from(error: rusqlite::Error) -> Self {
+impl From<SqlError> for ImportError {
+    fn from(error: SqlError) -> Self {
         Self::Ledger(error.into())
     }
 }
@@ -161,10 +161,10 @@ impl Batch<'_> {
             )?
             .query_row(params![meter_row, new.source, total, now.as_second(), new.by], |row| row.get(0))?;
         let name: OutboxId = format!("import-{id}-{}", now.as_second()).parse().map_err(damaged)?;
-        self.transaction()
-            .prepare_cached("INSERT INTO outbox (meter, name) VALUES (?1, ?2)")?
-            .execute(params![meter_row, name.as_str()])?;
-        let outbox_row = self.transaction().last_insert_rowid();
+        let outbox_row = self
+            .transaction()
+            .prepare_cached("INSERT INTO outbox (meter, name) VALUES (?1, ?2) RETURNING id")?
+            .query_row(params![meter_row, name.as_str()], |row| row.get(0))?;
         self.transaction()
             .prepare_cached("UPDATE import SET outbox = ?2 WHERE id = ?1")?
             .execute([id, outbox_row])?;
@@ -280,8 +280,10 @@ impl Batch<'_> {
             .execute(params![of.meter_row, span.start, span.end, of.id, piece.pulses, total])?;
         self.transaction()
             .prepare_cached(
-                "UPDATE import SET from_span = min(coalesce(from_span, ?2), ?2), to_span = max(coalesce(to_span, ?3), ?3),
-                     longest = max(longest, ?4) WHERE id = ?1",
+                "UPDATE import SET from_span = CASE WHEN from_span < ?2 THEN from_span ELSE ?2 END,
+                     to_span = CASE WHEN to_span > ?3 THEN to_span ELSE ?3 END,
+                     longest = CASE WHEN longest > ?4 THEN longest ELSE ?4 END
+                 WHERE id = ?1",
             )?
             .execute(params![of.id, span.start, span.end, piece.minutes])?;
         Ok(())

@@ -3,9 +3,9 @@
 use foreign_text::foreign;
 use jiff::Timestamp;
 use meter_messages::Meter;
-use rusqlite::{Connection, Row};
 
 use crate::error::damaged;
+use crate::home::{Connection, Row};
 use crate::{Ledger, LedgerError};
 
 /// Something that was imported for a meter.
@@ -39,7 +39,7 @@ const SELECT: &str = "
 
 impl Import {
     fn of(row: &Row<'_>) -> Result<Self, LedgerError> {
-        let text = |column: usize| row.get::<_, String>(column);
+        let text = |column: usize| row.get::<String>(column);
         let time = |second| Timestamp::from_second(second).map_err(damaged);
         let (finished, undone): (Option<i64>, Option<i64>) = (row.get(9)?, row.get(10)?);
         Ok(Self {
@@ -63,7 +63,7 @@ impl Import {
 impl Ledger {
     /// All that was imported, in order, also what was undone.
     pub fn imports(&self) -> Result<Vec<Import>, LedgerError> {
-        let mut statement = self.connection.prepare(&format!("{SELECT} ORDER BY import.id"))?;
+        let mut statement = self.connection.prepare_cached(&format!("{SELECT} ORDER BY import.id"))?;
         let imports = statement.query_map([], |row| Ok(Import::of(row)))?;
         imports.map(|import| import?).collect()
     }

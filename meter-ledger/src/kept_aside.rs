@@ -3,9 +3,9 @@
 //! of the future are recorded once their time has come.
 
 use meter_messages::{Meter, Minute, PulseCount};
-use rusqlite::params;
 
 use crate::error::{damaged, if_readable};
+use crate::home::{self, params};
 use crate::{Batch, Ledger, LedgerError, OutboxMark, Reason, RecordedMeter, Recording};
 
 /// How many minutes of a site are kept aside: five meters' for a week. Invented ones must not fill the disk.
@@ -95,7 +95,7 @@ impl Batch<'_> {
         self.transaction()
             .prepare_cached(
                 "INSERT INTO aside_of_site (site, minutes) VALUES (?1, 1)
-                 ON CONFLICT (site) DO UPDATE SET minutes = minutes + 1",
+                 ON CONFLICT (site) DO UPDATE SET minutes = aside_of_site.minutes + 1",
             )?
             .execute([meter.site.as_str()])?;
         Ok(KeepingAside::Kept)
@@ -151,7 +151,7 @@ impl Batch<'_> {
 }
 
 impl Row {
-    fn of(row: &rusqlite::Row<'_>) -> Result<Self, LedgerError> {
+    fn of(row: &home::Row<'_>) -> Result<Self, LedgerError> {
         let (site, meter): (String, String) = (row.get(0)?, row.get(1)?);
         let count = PulseCount {
             minute: Minute::from_epoch_minutes(row.get(4)?).map_err(damaged)?,

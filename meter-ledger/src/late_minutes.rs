@@ -2,9 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use rusqlite::Connection;
-
 use crate::days::{self, day_of};
+use crate::home::Connection;
 use crate::{LedgerError, OutboxMinute, pulse_times, quarters};
 
 /// So many days are held at a time: 64 with 1,440 minutes of one outbox are 4 MB.

@@ -1,8 +1,8 @@
 //! The ledger: which minute of which meter had how many pulses. The contract
 //! between the recorder, who writes it, and everybody who reads it.
 //!
-//! It is the truth; RRD files and pages are derived from it. One SQLite file in
-//! WAL mode with `synchronous=FULL`: what [`Batch::commit`] has answered is on
+//! It is the truth; RRD files and pages are derived from it. It lives in one SQLite file in
+//! WAL mode with `synchronous=FULL`, or in a PostgreSQL database: what [`Batch::commit`] has answered is on
 //! disk. Minutes are kept as they were counted, in whole pulses: the newest in a row each, those of days that
 //! are over in one row a day. What people say of them stands beside them, as corrections.
 
@@ -15,11 +15,15 @@ mod constants;
 mod corrected;
 mod correcting;
 mod corrections;
+mod database;
+mod database_error;
+mod database_tables;
 mod day_prices;
 mod days;
 mod error;
 mod forgetting;
 mod highest_quarter;
+mod home;
 mod importing;
 mod imports;
 mod kept_aside;
@@ -48,13 +52,13 @@ mod sum;
 mod trust;
 mod undoing;
 mod unheard;
+mod upgrading;
 mod watched;
 mod writing;
 
 use std::path::Path;
 
 use rusqlite::config::DbConfig;
-use rusqlite::{Connection, Transaction};
 
 pub use backup::{CopyError, Unsound, check_copy, is_unused};
 pub use check::{Fault, FaultKind, MeterToCheck};
@@ -62,10 +66,13 @@ pub use checked::Checked;
 pub use compacting::LedgerSize;
 pub use correcting::{CorrectingError, NewCorrection, SayingAgain};
 pub use corrections::{Correction, Undone};
+pub use database_error::DatabaseError;
 pub use day_prices::{DayPrice, NewPrices, Pricing};
 pub use error::LedgerError;
 pub use forgetting::Forgotten;
 pub use highest_quarter::HighestQuarter;
+pub use home::{Address, AsLedgerHome, LedgerHome, SqlError};
+use home::{Connection, Transaction};
 pub use importing::{ImportError, Imported, Importing, NewImport, Piece};
 pub use imports::Import;
 pub use kept_aside::{KeepingAside, KeptAside};
@@ -107,29 +114,43 @@ pub struct Ledger {
 }
 
 impl Ledger {
-    /// Opens the ledger for writing; creates it (but no folder) if there is none.
-    pub fn open(path: &Path) -> Result<Self, LedgerError> {
-        let connection = LEDGER.open(path)?;
-        // The log and its index stay when the writer closes: readers that may not write
-        // in the folder could not open the ledger without them.
-        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
-        connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
-        connection.pragma_update(None, "journal_size_limit", LOG_BYTES)?;
-        connection.pragma_update(None, "cache_size", -CACHE_KIB)?;
-        connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    /// Opens the ledger for writing; creates it (but no folder, and no database) if there is none.
+    pub fn open(home: &(impl AsLedgerHome + ?Sized)) -> Result<Self, LedgerError> {
+        let connection = match home.as_ledger_home() {
+            LedgerHome::File(path) => Connection::Sqlite(open_file(&path)?),
+            LedgerHome::Database(address) => Connection::Postgres(Box::new(database::open(&address)?)),
+        };
         Ok(Self { connection, newest: NewestMinutes::default() })
     }
 
     /// Opens an existing ledger for reading. It may be written at the same time;
     /// every call sees one committed state.
-    pub fn open_read_only(path: &Path) -> Result<Self, LedgerError> {
-        Ok(Self { connection: LEDGER.open_read_only(path)?, newest: NewestMinutes::default() })
+    pub fn open_read_only(home: &(impl AsLedgerHome + ?Sized)) -> Result<Self, LedgerError> {
+        let connection = match home.as_ledger_home() {
+            LedgerHome::File(path) => Connection::Sqlite(LEDGER.open_read_only(&path)?),
+            LedgerHome::Database(address) => {
+                Connection::Postgres(Box::new(database::open_read_only(&address)?))
+            }
+        };
+        Ok(Self { connection, newest: NewestMinutes::default() })
     }
 
     /// While it is held, all that is read is of one committed state: a day that is packed meanwhile is seen in
     /// rows or packed, and not in between. `None` if something else holds that state already.
     pub(crate) fn one_state(&self) -> Result<Option<Transaction<'_>>, LedgerError> {
-        let is_free = self.connection.is_autocommit();
-        Ok(is_free.then(|| self.connection.unchecked_transaction()).transpose()?)
+        let is_free = self.connection.is_free();
+        Ok(is_free.then(|| Transaction::reading(&self.connection)).transpose()?)
     }
+}
+
+fn open_file(path: &Path) -> Result<rusqlite::Connection, LedgerError> {
+    let file = LEDGER.open(path)?;
+    // The log and its index stay when the writer closes: readers that may not write
+    // in the folder could not open the ledger without them.
+    file.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+    file.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
+    file.pragma_update(None, "journal_size_limit", LOG_BYTES)?;
+    file.pragma_update(None, "cache_size", -CACHE_KIB)?;
+    file.set_prepared_statement_cache_capacity(STATEMENTS);
+    Ok(file)
 }

@@ -2,8 +2,8 @@
 //! like others, and lost no longer.
 
 use meter_messages::{MOST_LOST, Minute};
-use rusqlite::{Connection, OptionalExtension, params};
 
+use crate::home::{Connection, OptionalRow, params};
 use crate::{Batch, Ledger, LedgerError, OutboxMark};
 
 const ADD: &str =

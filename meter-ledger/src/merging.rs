@@ -5,11 +5,11 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 use meter_messages::{Meter, MeterConstant, Minute};
-use rusqlite::{Connection, params};
 
 use crate::constants::{self, Constants};
 use crate::corrections::{Corrections, MOST_OF_METER};
 use crate::days::{self, MINUTES_OF_DAY, minutes_of};
+use crate::home::{self, Connection, Statement, params};
 use crate::renaming::Moving;
 use crate::writing::{is_counted_twice, same};
 use crate::{
@@ -139,7 +139,7 @@ impl Batch<'_> {
 
 fn one_medium(connection: &Connection, rows: Rows) -> Result<(), MovingError> {
     let medium = |row: i64| {
-        connection.query_row("SELECT medium FROM meter WHERE id = ?1", [row], |row| row.get::<_, String>(0))
+        connection.query_row("SELECT medium FROM meter WHERE id = ?1", [row], |row| row.get::<String>(0))
     };
     let (one, other) = (medium(rows.from)?, medium(rows.into)?);
     if one == other { Ok(()) } else { Err(MovingError::OtherMedium(one, other)) }
@@ -220,7 +220,7 @@ fn move_days(
     rows: Rows,
     progress: &mut impl FnMut(u64, u64),
 ) -> Result<Moved, LedgerError> {
-    let mut days = connection.prepare(
+    let mut days = connection.prepare_cached(
         "SELECT day FROM day WHERE meter = ?1 UNION SELECT minute / ?2 FROM minute WHERE meter = ?1
          UNION SELECT minute / ?2 FROM pulse_times WHERE meter = ?1 ORDER BY 1",
     )?;
@@ -276,12 +276,9 @@ fn move_day(connection: &Connection, rows: Rows, day: i64, moved: &mut Moved) ->
 }
 
 /// Statements name only what they need.
-fn bind(statement: &mut rusqlite::CachedStatement<'_>, all: &[i64]) -> rusqlite::Result<()> {
-    for (at, value) in (1..=statement.parameter_count()).zip(all) {
-        statement.raw_bind_parameter(at, value)?;
-    }
-    statement.raw_execute()?;
-    Ok(())
+fn bind(statement: &mut Statement<'_>, all: &[i64]) -> home::Result<()> {
+    let needed = statement.parameter_count();
+    statement.execute(&all[..needed]).map(|_| ())
 }
 
 /// The minutes of a day in order, and whether they are packed.
@@ -323,7 +320,11 @@ fn both(from: Vec<OutboxMinute>, mut into: Vec<OutboxMinute>, moved: &mut Moved)
 /// How many have moved, and how many there were two of.
 fn move_readings(connection: &Connection, rows: Rows) -> Result<(u64, u64), LedgerError> {
     let moved = connection
-        .execute("UPDATE OR IGNORE reading SET meter = ?2 WHERE meter = ?1", [rows.from, rows.into])?;
+        .execute(
+            "UPDATE reading SET meter = ?2 WHERE meter = ?1
+             AND NOT EXISTS (SELECT 1 FROM reading AS other WHERE other.meter = ?2 AND other.read_at = reading.read_at)",
+            [rows.from, rows.into],
+        )?;
     let others = connection.execute("DELETE FROM reading WHERE meter = ?1", [rows.from])?;
     Ok((moved as u64, others as u64))
 }

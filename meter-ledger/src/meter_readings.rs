@@ -3,9 +3,9 @@
 use foreign_text::foreign;
 use jiff::Timestamp;
 use meter_messages::{Medium, Meter, MeterReading, Minute, TakenBack};
-use rusqlite::{OptionalExtension, params};
 
 use crate::error::damaged;
+use crate::home::{OptionalRow, params};
 use crate::{Batch, Ledger, LedgerError, RecordedMeter};
 
 /// How many readings of a meter are kept: one a day for 27 years. Invented ones must not fill the disk.
@@ -92,8 +92,8 @@ impl Batch<'_> {
         };
         transaction
             .prepare_cached(
-                "INSERT OR REPLACE INTO reading (meter, read_at, shown, by, entered, replaced)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+                "INSERT INTO reading (meter, read_at, shown, by, entered, replaced) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+                 ON CONFLICT (meter, read_at) DO UPDATE SET shown = ?3, by = ?4, entered = ?5, replaced = ?6",
             )?
             .execute(params![
                 meter_row,
@@ -139,7 +139,7 @@ impl Ledger {
             "SELECT read_at, shown, by, entered, replaced FROM reading WHERE meter = ?1 ORDER BY read_at DESC LIMIT ?2",
         )?;
         let rows = statement.query_map(params![meter.row, most], |row| {
-            Ok((row.get::<_, i64>(0)?, row.get(1)?, row.get(2)?, row.get::<_, i64>(3)?, row.get(4)?))
+            Ok((row.get::<i64>(0)?, row.get(1)?, row.get(2)?, row.get::<i64>(3)?, row.get(4)?))
         })?;
         let time = |second| Timestamp::from_second(second).map_err(damaged);
         let mut readings = rows

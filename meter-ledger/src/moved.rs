@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 
 use meter_messages::{Info, Measures, Meter};
-use rusqlite::params;
 
+use crate::home::{SqlError, params};
 use crate::names::{self, Name};
 use crate::{Batch, LedgerError, OutboxMark, constants, said_readings};
 
@@ -44,7 +44,7 @@ impl Batch<'_> {
         is_live: bool,
     ) -> Result<OutboxMark, LedgerError> {
         self.outbox(meter, &info.outbox)?.ok_or(LedgerError::TooManyOutboxes)?;
-        let known = names::find(self.transaction(), meter)?.ok_or(rusqlite::Error::QueryReturnedNoRows)?;
+        let known = names::find(self.transaction(), meter)?.ok_or(SqlError::NoRow)?;
         self.transaction()
             .prepare_cached("UPDATE meter SET outbox = ?2 WHERE id = ?1")?
             .execute(params![known.row, info.outbox.as_str()])?;

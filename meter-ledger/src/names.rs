@@ -6,9 +6,9 @@
 use std::collections::HashMap;
 
 use meter_messages::Meter;
-use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::error::{damaged, if_readable};
+use crate::home::{self, Connection, OptionalRow, params};
 use crate::{Ledger, LedgerError};
 
 /// A name that the ledger knows.
@@ -27,7 +27,7 @@ impl Name {
     }
 }
 
-pub(crate) fn find(connection: &Connection, meter: &Meter) -> rusqlite::Result<Option<Name>> {
+pub(crate) fn find(connection: &Connection, meter: &Meter) -> home::Result<Option<Name>> {
     connection
         .prepare_cached("SELECT id, coalesce(moved_to, id) FROM meter WHERE site = ?1 AND meter = ?2")?
         .query_row(params![meter.site.as_str(), meter.meter.as_str()], |row| {
@@ -37,7 +37,7 @@ pub(crate) fn find(connection: &Connection, meter: &Meter) -> rusqlite::Result<O
 }
 
 /// Whether a meter has former names.
-pub(crate) fn has_former(connection: &Connection, meter_row: i64) -> rusqlite::Result<bool> {
+pub(crate) fn has_former(connection: &Connection, meter_row: i64) -> home::Result<bool> {
     connection
         .prepare_cached("SELECT EXISTS (SELECT 1 FROM meter WHERE moved_to = ?1)")?
         .query_row([meter_row], |row| row.get(0))
@@ -51,11 +51,11 @@ pub(crate) fn moved(
     let mut statement = connection.prepare_cached(
         "SELECT former.site, former.meter, meter.site, meter.meter FROM meter AS former
          JOIN meter ON meter.id = former.moved_to
-         WHERE former.moved_to IS NOT NULL AND (?1 IS NULL OR (former.site = ?1 AND former.meter = ?2))",
+         WHERE former.moved_to IS NOT NULL AND (CAST(?1 AS TEXT) IS NULL OR (former.site = ?1 AND former.meter = ?2))",
     )?;
     let (site, meter) = only.map(|only| (only.site.as_str(), only.meter.as_str())).unzip();
     let rows = statement.query_map(params![site, meter], |row| {
-        let text = |column: usize| row.get::<_, String>(column);
+        let text = |column: usize| row.get::<String>(column);
         Ok([text(0)?, text(1)?, text(2)?, text(3)?])
     })?;
     let names = rows.map(|row| -> Result<_, LedgerError> {

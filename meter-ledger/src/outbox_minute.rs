@@ -1,6 +1,6 @@
 //! What an outbox counted in a minute, and its row.
 
-use rusqlite::{Connection, Row, params};
+use crate::home::{self, Bulk, Connection, Row, params};
 
 /// What an outbox counted in a minute. Two outboxes may share a minute.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,7 +26,7 @@ impl OutboxMinute {
     }
 
     /// From the columns `minute`, `outbox`, `pulses`, `watched_s`, `total` and `seq`.
-    pub(crate) fn of(row: &Row<'_>) -> rusqlite::Result<Self> {
+    pub(crate) fn of(row: &Row<'_>) -> home::Result<Self> {
         Ok(Self {
             minute: row.get(0)?,
             outbox: row.get(1)?,
@@ -39,12 +39,16 @@ impl OutboxMinute {
 }
 
 /// Adds a row to a meter.
-pub(crate) fn insert(connection: &Connection, meter_row: i64, row: &OutboxMinute) -> rusqlite::Result<()> {
-    connection
-        .prepare_cached(
-            "INSERT INTO minute (meter, minute, outbox, pulses, watched_s, total, seq)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-        )?
-        .execute(params![meter_row, row.minute, row.outbox, row.pulses, row.watched_s, row.total, row.seq])?;
-    Ok(())
+pub(crate) fn insert(connection: &Connection, meter_row: i64, row: &OutboxMinute) -> home::Result<()> {
+    static INSERT: Bulk = Bulk {
+        one: "
+            INSERT INTO minute (meter, minute, outbox, pulses, watched_s, total, seq)
+            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        many: "
+            INSERT INTO minute (meter, minute, outbox, pulses, watched_s, total, seq)
+            SELECT * FROM unnest(?1::bigint[], ?2::bigint[], ?3::bigint[], ?4::bigint[], ?5::bigint[], ?6::bigint[],
+                                 ?7::bigint[])",
+    };
+    let OutboxMinute { minute, outbox, pulses, watched_s, total, seq } = row;
+    connection.bulk(&INSERT, params![meter_row, minute, outbox, pulses, watched_s, total, seq])
 }

@@ -2,16 +2,14 @@
 
 use std::collections::{HashMap, VecDeque};
 
-use rusqlite::{Connection, Transaction, params};
-use sqlite_file::Progress;
-
 use crate::days::{self, day_of, minutes_of};
-use crate::error::{if_readable, of_sqlite};
-use crate::{LedgerError, OutboxMinute, pulse_times, quarters, rows};
+use crate::error::if_readable;
+use crate::home::{self, Connection, params};
+use crate::{LedgerError, pulse_times, quarters, rows};
 
 /// A meter's newest day and the one before stay in rows, where minutes are added to them: these are days
 /// whose minutes are all there, or late.
-const DAYS_IN_ROWS: i64 = 2;
+pub(crate) const DAYS_IN_ROWS: i64 = 2;
 
 /// A commit packs at most so many days; that is more than one takes minutes.
 const MOST_PACKED: usize = 8;
@@ -29,8 +27,8 @@ pub(crate) struct NewestMinutes {
     /// Meters that may have days to pack. Each waits for its turn, so that none with many of them keeps the
     /// others waiting.
     due: VecDeque<i64>,
-    /// SQLite's number of what others have written.
-    version: Option<i64>,
+    /// The home's number of what others have written.
+    edition: Option<i64>,
 }
 
 #[derive(Debug)]
@@ -41,10 +39,9 @@ struct Newest {
 
 impl NewestMinutes {
     /// Forgets everything if another process has written since the last batch.
-    pub(crate) fn begin(&mut self, connection: &Connection) -> Result<(), rusqlite::Error> {
-        let version =
-            connection.prepare_cached("PRAGMA data_version")?.query_row([], |row| row.get::<_, i64>(0))?;
-        if self.version.replace(version) != Some(version) {
+    pub(crate) fn begin(&mut self, connection: &Connection) -> home::Result<()> {
+        let edition = connection.edition()?;
+        if self.edition.replace(edition) != Some(edition) {
             self.forget();
         }
         Ok(())
@@ -63,7 +60,7 @@ impl NewestMinutes {
         connection: &Connection,
         meter_row: i64,
         minute: i64,
-    ) -> Result<bool, rusqlite::Error> {
+    ) -> home::Result<bool> {
         let Self { of_meters, due, .. } = self;
         let known = match of_meters.get_mut(&meter_row) {
             Some(known) => known,
@@ -93,7 +90,7 @@ impl NewestMinutes {
             let Some(meter_row) = self.due.pop_front() else { break };
             let Some(known) = self.of_meters.get_mut(&meter_row) else { continue };
             let row = format_args!("row {meter_row}");
-            match if_readable(row, pack_with_sums(connection, meter_row))? {
+            match if_readable(row, pack_oldest(connection, meter_row))? {
                 Some(Some(())) => {
                     self.due.push_back(meter_row);
                     packed += 1;
@@ -108,7 +105,7 @@ impl NewestMinutes {
 }
 
 /// The newest minute of a meter. It is in a row: its day is never packed.
-pub(crate) fn newest(connection: &Connection, meter_row: i64) -> Result<Option<i64>, rusqlite::Error> {
+pub(crate) fn newest(connection: &Connection, meter_row: i64) -> home::Result<Option<i64>> {
     connection
         .prepare_cached("SELECT max(minute) FROM minute WHERE meter = ?1")?
         .query_row([meter_row], |row| row.get(0))
@@ -116,7 +113,7 @@ pub(crate) fn newest(connection: &Connection, meter_row: i64) -> Result<Option<i
 
 /// The newest minute of a meter, or the end of its last packed day if that is later: it was packed too early.
 /// `i64::MIN` if there is nothing.
-fn newest_or_packed(connection: &Connection, meter_row: i64) -> Result<i64, rusqlite::Error> {
+fn newest_or_packed(connection: &Connection, meter_row: i64) -> home::Result<i64> {
     let packed: Option<i64> = connection
         .prepare_cached("SELECT max(day) FROM day WHERE meter = ?1")?
         .query_row([meter_row], |row| row.get(0))?;
@@ -124,52 +121,32 @@ fn newest_or_packed(connection: &Connection, meter_row: i64) -> Result<i64, rusq
     Ok(newest(connection, meter_row)?.max(end).unwrap_or(i64::MIN))
 }
 
-/// Packs the oldest day of a meter that is in rows, as below, with its pulses' times, and writes its sums.
-fn pack_with_sums(connection: &Connection, meter_row: i64) -> Result<Option<()>, LedgerError> {
-    let Some((day, rows)) = pack_oldest(connection, meter_row)? else { return Ok(None) };
-    pulse_times::pack(connection, meter_row, day)?;
-    quarters::write(connection, meter_row, day, &rows).map(Some)
+/// Packs the oldest day of a meter that is in rows, if it is long enough ago.
+fn pack_oldest(connection: &Connection, meter_row: i64) -> Result<Option<()>, LedgerError> {
+    let (oldest, newest): (Option<i64>, Option<i64>) = connection
+        .prepare_cached(
+            "SELECT (SELECT min(minute) FROM minute WHERE meter = ?1), (SELECT max(minute) FROM minute WHERE meter = ?1)",
+        )?
+        .query_row([meter_row], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    match oldest.map(day_of).zip(newest.map(day_of)) {
+        Some((oldest, newest)) if oldest <= newest - DAYS_IN_ROWS => {
+            connection.attempt(|| pack(connection, meter_row, oldest)).map(Some)
+        }
+        _ => Ok(None),
+    }
 }
 
-/// Packs the oldest day of a meter that is in rows, if it is long enough ago; returns it, and its rows. A day that
-/// cannot be packed, because a row of it cannot be read or something is packed there already, is left as it is.
-fn pack_oldest(
-    connection: &Connection,
-    meter_row: i64,
-) -> Result<Option<(i64, Vec<OutboxMinute>)>, LedgerError> {
-    let oldest: Option<i64> = connection
-        .prepare_cached("SELECT min(minute) FROM minute WHERE meter = ?1")?
-        .query_row([meter_row], |row| row.get(0))?;
-    let newest = newest(connection, meter_row)?;
-    let Some((day, _)) = oldest
-        .map(day_of)
-        .zip(newest.map(day_of))
-        .filter(|(oldest, newest)| *oldest <= *newest - DAYS_IN_ROWS)
-    else {
-        return Ok(None);
-    };
+/// Packs a day with its pulses' times, and writes its sums. A day that cannot be packed, because a row of it cannot be read
+/// or something is packed there already, is left as it is.
+fn pack(connection: &Connection, meter_row: i64, day: i64) -> Result<(), LedgerError> {
     let minutes = minutes_of(day);
     let rows = rows::unpacked(connection, meter_row, minutes.clone())?;
     days::insert(connection, meter_row, day, &rows)?;
     connection
         .prepare_cached("DELETE FROM minute WHERE meter = ?1 AND minute >= ?2 AND minute < ?3")?
         .execute(params![meter_row, minutes.start, minutes.end])?;
-    Ok(Some((day, rows)))
-}
-
-/// Packs all that may be packed.
-pub(crate) fn pack_all(transaction: &Transaction<'_>, progress: &mut Progress) -> rusqlite::Result<()> {
-    let mut meters = transaction.prepare("SELECT id FROM meter")?;
-    let meters: Vec<i64> = meters.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
-    progress.expect(transaction.query_row("SELECT count(*) FROM minute", [], |row| row.get(0))?);
-    for meter_row in meters {
-        let row = format_args!("row {meter_row}");
-        let packed = || if_readable(row, pack_oldest(transaction, meter_row));
-        while let Some(Some((_, rows))) = packed().map_err(of_sqlite)? {
-            progress.add(rows.len() as u64);
-        }
-    }
-    Ok(())
+    pulse_times::pack(connection, meter_row, day)?;
+    quarters::write(connection, meter_row, day, &rows)
 }
 
 #[cfg(test)]
@@ -299,7 +276,12 @@ mod tests {
         let minutes = 60 * 24 * 60;
         let bytes_of = |ledger: &Ledger| {
             let pages = |pragma| {
-                ledger.connection.pragma_query_value(None, pragma, |row| row.get::<_, i64>(0)).unwrap()
+                ledger
+                    .connection
+                    .file()
+                    .unwrap()
+                    .pragma_query_value(None, pragma, |row| row.get::<_, i64>(0))
+                    .unwrap()
             };
             pages("page_size") * pages("page_count")
         };
@@ -319,7 +301,7 @@ mod tests {
             }
             batch.commit().unwrap();
         }
-        ledger.connection.pragma_query(None, "wal_checkpoint", |_| Ok(())).unwrap();
+        ledger.connection.file().unwrap().pragma_query(None, "wal_checkpoint", |_| Ok(())).unwrap();
         let bytes = bytes_of(&ledger) - empty;
         println!("{:.1} bytes a minute", bytes as f64 / minutes as f64);
         assert!(bytes < 7 * minutes, "{bytes} bytes for {minutes} minutes");

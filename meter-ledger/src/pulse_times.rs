@@ -5,11 +5,11 @@
 use std::ops::Range;
 
 use meter_messages::PulseTimes;
-use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::LedgerError;
 use crate::days::{MINUTES_OF_DAY, day_of, minutes_of};
 use crate::error::{damaged, if_readable};
+use crate::home::{self, Bulk, Connection, OptionalRow, params};
 use crate::numbers::{put, take};
 
 /// A minute since 1970, and when its first and its last pulse came, in ms after its beginning.
@@ -33,13 +33,16 @@ pub(crate) fn insert(
     meter_row: i64,
     minute: i64,
     times: PulseTimes,
-) -> rusqlite::Result<()> {
-    connection
-        .prepare_cached(
-            "INSERT OR IGNORE INTO pulse_times (meter, minute, first_ms, last_ms) VALUES (?1, ?2, ?3, ?4)",
-        )?
-        .execute(params![meter_row, minute, times.first_ms(), times.last_ms()])?;
-    Ok(())
+) -> home::Result<()> {
+    static INSERT: Bulk = Bulk {
+        one: "
+            INSERT INTO pulse_times (meter, minute, first_ms, last_ms) VALUES (?1, ?2, ?3, ?4)
+            ON CONFLICT DO NOTHING",
+        many: "
+            INSERT INTO pulse_times (meter, minute, first_ms, last_ms)
+            SELECT * FROM unnest(?1::bigint[], ?2::bigint[], ?3::bigint[], ?4::bigint[]) ON CONFLICT DO NOTHING",
+    };
+    connection.bulk(&INSERT, params![meter_row, minute, times.first_ms(), times.last_ms()])
 }
 
 /// Packs those of a day that is packed, with what is packed of it already.
@@ -56,7 +59,10 @@ pub(crate) fn pack(connection: &Connection, meter_row: i64, day: i64) -> Result<
     all.sort_by_key(|times| times.minute);
     all.dedup_by_key(|times| times.minute);
     connection
-        .prepare_cached("INSERT OR REPLACE INTO day_pulse_times (meter, day, times) VALUES (?1, ?2, ?3)")?
+        .prepare_cached(
+            "INSERT INTO day_pulse_times (meter, day, times) VALUES (?1, ?2, ?3)
+             ON CONFLICT (meter, day) DO UPDATE SET times = ?3",
+        )?
         .execute(params![meter_row, day, packed(day, &all)])?;
     connection
         .prepare_cached("DELETE FROM pulse_times WHERE meter = ?1 AND minute >= ?2 AND minute < ?3")?
@@ -71,7 +77,7 @@ pub(crate) fn move_day(connection: &Connection, (from, to): (i64, i64), day: i64
     for Times { minute, first_ms, last_ms } in read(connection, from, &of_day)? {
         if packed.iter().all(|known| known.minute != minute) {
             connection
-                .prepare_cached("INSERT OR IGNORE INTO pulse_times VALUES (?1, ?2, ?3, ?4)")?
+                .prepare_cached("INSERT INTO pulse_times VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING")?
                 .execute(params![to, minute, first_ms, last_ms])?;
         }
     }
@@ -96,7 +102,7 @@ pub(crate) fn read(
     )?;
     let mut days = days.query(params![meter_row, day_of(span.start), day_of(span.end - 1)])?;
     while let Some(row) = days.next()? {
-        let times = row.get_ref(1)?.as_blob().map_err(damaged).and_then(|times| unpacked(row.get(0)?, times));
+        let times = unpacked(row.get(0)?, row.bytes(1)?.unwrap_or_default());
         // Without them power is known less well, that is all.
         let times = if_readable(format_args!("row {meter_row}"), times)?.unwrap_or_default();
         all.extend(times.into_iter().filter(|times| span.contains(&times.minute)));
@@ -110,7 +116,7 @@ pub(crate) fn read(
     Ok(all)
 }
 
-fn in_rows(connection: &Connection, meter_row: i64, span: &Range<i64>) -> rusqlite::Result<Vec<Times>> {
+fn in_rows(connection: &Connection, meter_row: i64, span: &Range<i64>) -> home::Result<Vec<Times>> {
     connection
         .prepare_cached(
             "SELECT minute, first_ms, last_ms FROM pulse_times

@@ -7,11 +7,9 @@
 
 use std::ops::Range;
 
-use rusqlite::{Connection, Transaction, params};
-use sqlite_file::Progress;
-
-use crate::days::{self, MINUTES_OF_DAY};
-use crate::error::{damaged, if_readable, of_sqlite};
+use crate::days::MINUTES_OF_DAY;
+use crate::error::damaged;
+use crate::home::{Connection, params};
 use crate::numbers::{put, take};
 use crate::sum::{Counted, shared_minutes};
 use crate::{LedgerError, OutboxMinute};
@@ -52,7 +50,7 @@ impl Quarters {
 
     /// As they are kept. Of each: its minutes and the seconds of these that were not watched, in one number; its
     /// pulses, and the fewest and the most of a minute. A quarter without minutes is a 0.
-    fn pack(&self) -> Vec<u8> {
+    pub(crate) fn pack(&self) -> Vec<u8> {
         let mut bytes = Vec::new();
         for Counted { pulses, minutes, watched_s, least, most } in &self.0 {
             put(&mut bytes, minutes | (60 * minutes - watched_s) << 4);
@@ -88,23 +86,11 @@ pub(crate) fn write(
     rows: &[OutboxMinute],
 ) -> Result<(), LedgerError> {
     connection
-        .prepare_cached("INSERT OR REPLACE INTO quarters (meter, day, sums) VALUES (?1, ?2, ?3)")?
+        .prepare_cached(
+            "INSERT INTO quarters (meter, day, sums) VALUES (?1, ?2, ?3)
+             ON CONFLICT (meter, day) DO UPDATE SET sums = ?3",
+        )?
         .execute(params![meter_row, day, Quarters::of(rows).pack()])?;
-    Ok(())
-}
-
-/// Writes those of all packed days.
-pub(crate) fn write_all(transaction: &Transaction<'_>, progress: &mut Progress) -> rusqlite::Result<()> {
-    progress.expect(transaction.query_row("SELECT count(*) FROM day", [], |row| row.get(0))?);
-    let mut days = transaction.prepare("SELECT meter, day, runs FROM day ORDER BY meter, day")?;
-    let mut days = days.query([])?;
-    while let Some(row) = days.next()? {
-        let (meter_row, day): (i64, i64) = (row.get(0)?, row.get(1)?);
-        let rows = row.get_ref(2)?.as_str().map_err(damaged).and_then(days::unpack);
-        let written = rows.and_then(|rows| write(transaction, meter_row, day, &rows));
-        if_readable(format_args!("row {meter_row}"), written).map_err(of_sqlite)?;
-        progress.add(1);
-    }
     Ok(())
 }
 

@@ -6,11 +6,11 @@ use std::str::FromStr;
 
 use foreign_text::foreign;
 use meter_messages::{Medium, Meter, MeterConstant, Minute, Relation};
-use rusqlite::{OptionalExtension, Row, params};
 
 use crate::constants::Constants;
 use crate::corrections::Corrections;
 use crate::error::{damaged, if_readable};
+use crate::home::{OptionalRow, Row, params};
 use crate::rows::Found;
 use crate::spans::{self, Coarse};
 use crate::stretch::{RecordedMinute, Stretch, merged};
@@ -63,7 +63,7 @@ impl Ledger {
     pub fn names(&self) -> Result<HashSet<String>, LedgerError> {
         let mut statement =
             self.connection.prepare_cached("SELECT site, meter FROM meter WHERE moved_to IS NULL")?;
-        let rows = statement.query_map([], |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?)))?;
+        let rows = statement.query_map([], |row| Ok((row.get::<String>(0)?, row.get::<String>(1)?)))?;
         let mut names = HashSet::new();
         for row in rows {
             let (site, meter) = row?;
@@ -236,7 +236,7 @@ impl Ledger {
     }
 
     fn meter_of(&self, row: &Row<'_>) -> Result<RecordedMeter, LedgerError> {
-        let text = |column: usize| row.get::<_, String>(column);
+        let text = |column: usize| row.get::<String>(column);
         let (id, constant): (i64, u64) = (row.get(0)?, row.get(4)?);
         Ok(RecordedMeter {
             row: id,
@@ -258,7 +258,7 @@ impl Ledger {
 
 /// A part of a relation; a word of a later version says nothing.
 fn said<T: FromStr>(row: &Row<'_>, column: usize) -> Result<Option<T>, LedgerError> {
-    Ok(row.get::<_, Option<String>>(column)?.and_then(|said| said.parse().ok()))
+    Ok(row.get::<Option<String>>(column)?.and_then(|said| said.parse().ok()))
 }
 
 pub(crate) fn epoch_minutes(span: &Range<Minute>) -> Range<i64> {
@@ -294,7 +294,7 @@ mod tests {
 
     /// What SQLite does for a query: steps of its machine.
     fn steps_of(ledger: &Ledger, sql: &str) -> i32 {
-        ledger.connection.prepare_cached(sql).unwrap().reset_status(StatementStatus::VmStep)
+        ledger.connection.file().unwrap().prepare_cached(sql).unwrap().reset_status(StatementStatus::VmStep)
     }
 
     #[test]

@@ -4,9 +4,9 @@
 use foreign_text::foreign;
 use jiff::Timestamp;
 use meter_messages::{Meter, Minute};
-use rusqlite::{OptionalExtension, params};
 
 use crate::error::if_readable;
+use crate::home::{OptionalRow, SqlError, params};
 use crate::names::{self, Name};
 use crate::{Batch, Forgotten, LedgerError, rows};
 
@@ -64,8 +64,8 @@ pub enum MovingError {
     TooManyCorrections,
 }
 
-impl From<rusqlite::Error> for MovingError {
-    fn from(error: rusqlite::Error) -> Self {
+impl From<SqlError> for MovingError {
+    fn from(error: SqlError) -> Self {
         Self::Ledger(error.into())
     }
 }
@@ -159,8 +159,10 @@ impl Batch<'_> {
             transaction.execute("DELETE FROM meter WHERE id = ?1", [taken.row])?;
         }
         let name = |row: i64, meter: &Meter| {
-            let names = params![row, meter.site.as_str(), meter.meter.as_str()];
-            transaction.execute("UPDATE meter SET site = ?2, meter = ?3 WHERE id = ?1", names)
+            transaction.execute(
+                "UPDATE meter SET site = ?2, meter = ?3 WHERE id = ?1",
+                params![row, meter.site.as_str(), meter.meter.as_str()],
+            )
         };
         name(row, now)?;
         name(former, before)?;
@@ -204,7 +206,7 @@ impl Batch<'_> {
         let add = |site: &str, sign: i64| {
             self.transaction().execute(
                 "INSERT INTO aside_of_site (site, minutes) SELECT ?1, count(*) FROM aside WHERE meter = ?2 HAVING count(*) > 0
-                 ON CONFLICT (site) DO UPDATE SET minutes = minutes + ?3 * excluded.minutes",
+                 ON CONFLICT (site) DO UPDATE SET minutes = aside_of_site.minutes + ?3 * excluded.minutes",
                 params![site, row, sign],
             )
         };

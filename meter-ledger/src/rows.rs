@@ -2,10 +2,8 @@
 
 use std::ops::Range;
 
-use rusqlite::{Connection, OptionalExtension, params};
-
 use crate::days::{self, day_of, minutes_of};
-use crate::error::damaged;
+use crate::home::{self, Connection, OptionalRow, params};
 use crate::quarters::Quarters;
 use crate::sum::Counted;
 use crate::{LedgerError, OutboxMinute};
@@ -27,7 +25,7 @@ pub(crate) fn unpacked(
     connection: &Connection,
     meter_row: i64,
     span: Range<i64>,
-) -> rusqlite::Result<Vec<OutboxMinute>> {
+) -> home::Result<Vec<OutboxMinute>> {
     connection
         .prepare_cached(UNPACKED)?
         .query_map(params![meter_row, span.start, span.end], OutboxMinute::of)?
@@ -53,7 +51,7 @@ pub(crate) fn before(
     let after = unpacked.first().map_or(i64::MIN, |row| row.minute);
     let mut days = days.query([meter_row, day_of(after), day_of(minute)])?;
     while let Some(row) = days.next()? {
-        let mut packed = days::unpack(row.get_ref(0)?.as_str().map_err(damaged)?)?;
+        let mut packed = days::unpack(row.text(0)?)?;
         packed.retain(|row| after < row.minute && row.minute < minute);
         if let Some(newest) = packed.last().map(|row| row.minute) {
             packed.retain(|row| row.minute == newest);
@@ -81,7 +79,7 @@ pub(crate) fn from(
     let before = unpacked.first().map_or(i64::MAX, |row| row.minute);
     let mut days = days.query([meter_row, day_of(minute), day_of(before)])?;
     while let Some(row) = days.next()? {
-        let mut packed = days::unpack(row.get_ref(0)?.as_str().map_err(damaged)?)?;
+        let mut packed = days::unpack(row.text(0)?)?;
         packed.retain(|row| minute <= row.minute && row.minute < before);
         if let Some(first) = packed.first().map(|row| row.minute) {
             packed.retain(|row| row.minute == first);
@@ -97,7 +95,7 @@ fn at_end(
     meter_row: i64,
     sql: &str,
     minute: i64,
-) -> rusqlite::Result<Vec<OutboxMinute>> {
+) -> home::Result<Vec<OutboxMinute>> {
     let found: Option<Option<i64>> =
         connection.prepare_cached(sql)?.query_row([meter_row, minute], |row| row.get(0)).optional()?;
     let Some(Some(found)) = found else { return Ok(Vec::new()) };
@@ -131,13 +129,13 @@ pub(crate) fn for_each(
     let mut days = days.query(params![meter_row, day_of(span.start), day_of(span.end - 1)])?;
     while let Some(row) = days.next()? {
         let day: i64 = row.get(0)?;
-        let is_earlier = |row: &rusqlite::Result<OutboxMinute>| {
+        let is_earlier = |row: &home::Result<OutboxMinute>| {
             row.as_ref().map_or(true, |row| row.minute < minutes_of(day).start)
         };
         while let Some(earlier) = unpacked.next_if(is_earlier) {
             take(Found::Minute(earlier?));
         }
-        let sums = row.get_ref(1)?.as_blob_or_null().map_err(damaged)?;
+        let sums = row.bytes(1)?;
         let quarters = sums.map(Quarters::unpack).transpose()?;
         let minutes = || days::read(connection, days::DAY, meter_row, day);
         for_each_of_day(minutes_of(day), quarters, &span, minutes, &mut take)?;

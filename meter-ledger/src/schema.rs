@@ -5,8 +5,7 @@ use std::time::Duration;
 use rusqlite::Transaction;
 use sqlite_file::{FileKind, Progress, Step};
 
-use crate::packing::pack_all;
-use crate::quarters;
+use crate::upgrading;
 
 pub(crate) static LEDGER: FileKind = FileKind {
     name: "ledger",
@@ -180,7 +179,7 @@ const FORMAT_6: &str = "
 /// Makes them, and packs what is there.
 fn format_6(transaction: &Transaction<'_>, progress: &mut Progress) -> rusqlite::Result<()> {
     transaction.execute_batch(FORMAT_6)?;
-    pack_all(transaction, progress)
+    upgrading::pack_days(transaction, progress)
 }
 
 /// What format 7 has beyond format 6: which numbers of which outbox were given up (NULL for those from before).
@@ -211,7 +210,7 @@ const FORMAT_9: &str = "
 /// Makes them, of what is packed.
 fn format_9(transaction: &Transaction<'_>, progress: &mut Progress) -> rusqlite::Result<()> {
     transaction.execute_batch(FORMAT_9)?;
-    quarters::write_all(transaction, progress)
+    upgrading::sum_quarters(transaction, progress)
 }
 
 /// What format 10 has beyond format 9: what a meter measures and whose part it is, as its publisher says (NULL where

@@ -4,9 +4,9 @@
 use foreign_text::foreign;
 use jiff::Timestamp;
 use meter_messages::{Meter, Minute};
-use rusqlite::{Row, params};
 
 use crate::error::{damaged, if_readable};
+use crate::home::{Row, params};
 use crate::{Batch, Ledger, LedgerError};
 
 /// How many meters and reasons are noted: names can be made up.
@@ -104,7 +104,7 @@ impl Ledger {
         let _state = self.one_state()?;
         let mut statement = self.connection.prepare_cached(
             "SELECT site, meter.meter, reason, count(*), max(minute) * 60 FROM aside JOIN meter ON meter.id = aside.meter
-             GROUP BY aside.meter, reason
+             GROUP BY meter.id, site, meter.meter, reason
              UNION ALL SELECT site, meter, reason, messages, newest FROM refused
              ORDER BY 1, 2, 3",
         )?;

@@ -5,8 +5,8 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use meter_messages::Minute;
-use rusqlite::{Connection, OptionalExtension, Row, params};
 
+use crate::home::{self, Connection, OptionalRow, Row, params};
 use crate::stretch::Stretch;
 use crate::sum::Counted;
 use crate::{LedgerError, RecordedMinute};
@@ -24,7 +24,7 @@ pub(crate) struct Span {
 }
 
 impl Span {
-    fn of(row: &Row<'_>) -> rusqlite::Result<Self> {
+    fn of(row: &Row<'_>) -> home::Result<Self> {
         let minutes = row.get(0)?..row.get(1)?;
         Ok(Self { minutes, pulses: row.get(2)?, total: row.get(3)? })
     }
@@ -72,7 +72,7 @@ pub(crate) struct Ahead<'read, Spans> {
     spans: Spans,
 }
 
-impl<Spans: Iterator<Item = rusqlite::Result<Span>>> Ahead<'_, Spans> {
+impl<Spans: Iterator<Item = home::Result<Span>>> Ahead<'_, Spans> {
     /// Whether one begins before a minute.
     pub(crate) fn begins_before(&self, minute: i64) -> bool {
         self.next.as_ref().is_some_and(|next| next.minutes.start < minute)
@@ -100,7 +100,7 @@ pub(crate) fn for_each<Take: FnMut(Stretch) -> bool>(
     take: &mut Take,
     counted: impl FnOnce(
         &mut Take,
-        &mut Ahead<'_, &mut dyn Iterator<Item = rusqlite::Result<Span>>>,
+        &mut Ahead<'_, &mut dyn Iterator<Item = home::Result<Span>>>,
     ) -> Result<(), LedgerError>,
 ) -> Result<(), LedgerError> {
     if asked.is_empty() {
@@ -123,7 +123,7 @@ pub(crate) fn for_each<Take: FnMut(Stretch) -> bool>(
 }
 
 /// The last one that begins at a minute or before.
-fn around_or_before(connection: &Connection, meter_row: i64, minute: i64) -> rusqlite::Result<Option<Span>> {
+fn around_or_before(connection: &Connection, meter_row: i64, minute: i64) -> home::Result<Option<Span>> {
     let sql = format!(
         "SELECT {COLUMNS} FROM imported_span WHERE meter = ?1 AND from_minute <= ?2 ORDER BY from_minute DESC LIMIT 1"
     );
@@ -192,9 +192,7 @@ impl Coarse {
         let ranges = statement.query_map([meter_row], |row| Ok((row.get(0)?..row.get(1)?, row.get(2)?)))?;
         let ranges = ranges.collect::<Result<Vec<_>, _>>()?;
         let edition = connection
-            .prepare_cached(
-                "SELECT coalesce(sum(1 + (finished IS NOT NULL) + (undone IS NOT NULL)), 0) FROM import WHERE meter = ?1",
-            )?
+            .prepare_cached("SELECT count(*) + count(finished) + count(undone) FROM import WHERE meter = ?1")?
             .query_row([meter_row], |row| row.get(0))?;
         Ok(Self { ranges: ranges.into(), edition })
     }

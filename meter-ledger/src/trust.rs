@@ -5,9 +5,9 @@
 use std::collections::VecDeque;
 
 use meter_messages::{CorrectionKind, Minute, OutboxId};
-use rusqlite::params;
 
 use crate::error::damaged;
+use crate::home::params;
 use crate::stretch::Stretch;
 use crate::writing::WATCHED_TWICE_S;
 use crate::{Ledger, LedgerError, RecordedMeter, rows};
@@ -99,7 +99,9 @@ impl Ledger {
             whole_since: Minute::nearest(gaps.last_end.unwrap_or(first.epoch_minutes())),
             repeated,
             contradicted,
-            given_up: count("SELECT coalesce(sum(numbers), 0) FROM given_up WHERE meter = ?1")?,
+            given_up: count(
+                "SELECT CAST(coalesce(sum(numbers), 0) AS BIGINT) FROM given_up WHERE meter = ?1",
+            )?,
             counted_twice: self.counted_twice(meter, newest.minute)?,
         }))
     }
@@ -108,7 +110,7 @@ impl Ledger {
     fn counted_twice(&self, meter: &RecordedMeter, newest: Minute) -> Result<u64, LedgerError> {
         let sql = "SELECT count(*) FROM (
                        SELECT 1 FROM minute WHERE meter = ?1 AND minute > ?2
-                       GROUP BY minute HAVING count(*) > 1 AND sum(watched_s) > ?3)
+                       GROUP BY minute HAVING count(*) > 1 AND sum(watched_s) > CAST(?3 AS BIGINT)) AS twice
                    WHERE (SELECT count(*) FROM outbox WHERE meter = ?1) > 1";
         let since = newest.epoch_minutes() - MINUTES_OF_DAY;
         let mut statement = self.connection.prepare_cached(sql)?;
@@ -176,7 +178,7 @@ impl Ledger {
     pub fn outboxes(&self, meter: &RecordedMeter) -> Result<Vec<OutboxId>, LedgerError> {
         let mut statement =
             self.connection.prepare_cached("SELECT name FROM outbox WHERE meter = ?1 ORDER BY id")?;
-        let names = statement.query_map([meter.row], |row| row.get::<_, String>(0))?;
+        let names = statement.query_map([meter.row], |row| row.get::<String>(0))?;
         names.map(|name| name?.parse().map_err(damaged)).collect()
     }
 }

@@ -2,8 +2,8 @@
 //! stays in the list. If it is interrupted, it goes on when it is said again.
 
 use jiff::Timestamp;
-use rusqlite::{OptionalExtension, params};
 
+use crate::home::{OptionalRow, params};
 use crate::{Batch, ImportError, LedgerError, days, quarters};
 
 /// So many packed days are looked at in one transaction.
@@ -21,7 +21,7 @@ impl Batch<'_> {
         let found = self
             .transaction()
             .prepare_cached("SELECT meter, outbox FROM import WHERE id = ?1")?
-            .query_row([id], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, Option<i64>>(1)?)))
+            .query_row([id], |row| Ok((row.get::<i64>(0)?, row.get::<Option<i64>>(1)?)))
             .optional()?;
         let (meter_row, outbox_row) = found.ok_or(ImportError::NoSuch(id))?;
         let outbox_row = outbox_row.ok_or(ImportError::AlreadyUndone(id))?;

@@ -1,9 +1,9 @@
 //! Meters whose `info` has not come yet: their minutes are recorded, but nobody knows how much energy a pulse is.
 
 use meter_messages::{Meter, Minute, OutboxId};
-use rusqlite::params;
 
 use crate::error::{damaged, if_readable};
+use crate::home::params;
 use crate::names::Name;
 use crate::{Batch, Ledger, LedgerError, OutboxMark, packing};
 
@@ -47,9 +47,8 @@ impl Ledger {
         let mut statement = self.connection.prepare_cached(
             "SELECT id, site, meter FROM meter WHERE constant_millionths = 0 AND moved_to IS NULL ORDER BY site, meter",
         )?;
-        let rows = statement.query_map([], |row| {
-            Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?, row.get::<_, String>(2)?))
-        })?;
+        let rows = statement
+            .query_map([], |row| Ok((row.get::<i64>(0)?, row.get::<String>(1)?, row.get::<String>(2)?)))?;
         let meters = rows.map(|row| -> Result<_, LedgerError> {
             let (row, site, meter) = row?;
             let meter =

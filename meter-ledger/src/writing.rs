@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, HashSet};
 
 use meter_messages::{Info, Mark, Measures, Meter, Minute, OutboxId, PulseCount, PulseTimes};
-use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
 
 use crate::error::{damaged, if_readable};
+use crate::home::{Bulk, Connection, OptionalRow, SqlError, Transaction, params};
 use crate::imports::ImportedOf;
 use crate::late_minutes::PackedDays;
 use crate::names::{self, Name};
@@ -87,7 +87,7 @@ pub struct Batch<'ledger> {
 impl Ledger {
     /// Begins a batch.
     pub fn batch(&mut self) -> Result<Batch<'_>, LedgerError> {
-        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let transaction = Transaction::writing(&self.connection)?;
         self.newest.begin(&transaction)?;
         let newest = &mut self.newest;
         let (late, again, new_outboxes) = (PackedDays::default(), BTreeMap::new(), HashSet::new());
@@ -129,7 +129,7 @@ impl Batch<'_> {
                 "INSERT INTO meter (site, meter, name, constant_millionths, outbox, medium, measures, part_of, readings)
                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
                  ON CONFLICT (site, meter) DO UPDATE SET name = ?3, constant_millionths = ?4, outbox = ?5, medium = ?6,
-                     measures = ?7, part_of = ?8, readings = coalesce(?9, readings)
+                     measures = ?7, part_of = ?8, readings = coalesce(?9, meter.readings)
                  RETURNING id",
             )?
             .query_row(
@@ -163,7 +163,7 @@ impl Batch<'_> {
     pub(crate) fn current_mark(&self, row: i64) -> Result<OutboxMark, LedgerError> {
         let outbox_marks = outbox_marks(&self.transaction, Some(row))?;
         let mark = outbox_marks.into_iter().next().map(|(_, mark)| mark);
-        Ok(mark.ok_or(rusqlite::Error::QueryReturnedNoRows)?)
+        Ok(mark.ok_or(SqlError::NoRow)?)
     }
 
     /// The outbox of a known meter under this name, and how far it is recorded; `None` if the meter is not
@@ -184,12 +184,13 @@ impl Batch<'_> {
     }
 
     pub(crate) fn add_outbox(&mut self, known: Name, name: &OutboxId) -> Result<OutboxMark, LedgerError> {
-        self.transaction
-            .prepare_cached("INSERT INTO outbox (meter, name) VALUES (?1, ?2)")?
-            .execute(params![known.row, name.as_str()])?;
-        self.new_outboxes.insert(self.transaction.last_insert_rowid());
+        let row = self
+            .transaction
+            .prepare_cached("INSERT INTO outbox (meter, name) VALUES (?1, ?2) RETURNING id")?
+            .query_row(params![known.row, name.as_str()], |row| row.get(0))?;
+        self.new_outboxes.insert(row);
         let mark = outbox_mark(&self.transaction, known, name)?;
-        Ok(mark.ok_or(rusqlite::Error::QueryReturnedNoRows)?)
+        Ok(mark.ok_or(SqlError::NoRow)?)
     }
 
     /// Forgets what is remembered of the minutes of meters, which have changed otherwise than minute by minute.
@@ -325,15 +326,21 @@ impl Batch<'_> {
     /// Stores how far an outbox is recorded without a gap, and whether it was set
     /// back.
     pub fn keep_mark(&mut self, mark: &OutboxMark) -> Result<(), LedgerError> {
-        self.transaction
-            .prepare_cached("UPDATE outbox SET mark_seq = ?2, mark_minute = ?3, set_back = ?4 WHERE id = ?1")?
-            .execute(params![
-                mark.outbox_row,
-                mark.mark_seq,
-                mark.mark_minute.map(Minute::epoch_minutes),
-                mark.set_back.map_or(0, Minute::epoch_minutes)
-            ])?;
-        Ok(())
+        static KEEP: Bulk = Bulk {
+            one: "UPDATE outbox SET mark_seq = ?2, mark_minute = ?3, set_back = ?4 WHERE id = ?1",
+            many: "
+                UPDATE outbox SET mark_seq = mark.seq, mark_minute = mark.minute, set_back = mark.set_back
+                FROM (
+                    SELECT DISTINCT ON (id) id, seq, minute, set_back
+                    FROM unnest(?1::bigint[], ?2::bigint[], ?3::bigint[], ?4::bigint[])
+                        WITH ORDINALITY AS said (id, seq, minute, set_back, number)
+                    ORDER BY id, number DESC
+                ) AS mark
+                WHERE outbox.id = mark.id",
+        };
+        let minute = mark.mark_minute.map(Minute::epoch_minutes);
+        let set_back = mark.set_back.map_or(0, Minute::epoch_minutes);
+        Ok(self.transaction.bulk(&KEEP, params![mark.outbox_row, mark.mark_seq, minute, set_back])?)
     }
 
     /// Puts the batch on disk; when this returns, it is there.
@@ -359,10 +366,10 @@ fn outbox_marks(
         "SELECT site, meter.meter, coalesce(moved_to, meter.id), outbox.id, outbox.name, mark_seq, mark_minute,
                 outbox.set_back
          FROM meter JOIN outbox ON outbox.meter = meter.id AND outbox.name = meter.outbox
-         WHERE ?1 IS NULL OR meter.id = ?1",
+         WHERE CAST(?1 AS BIGINT) IS NULL OR meter.id = ?1",
     )?;
     let rows = statement.query_map([meter_row], |row| {
-        let text = |column: usize| row.get::<_, String>(column);
+        let text = |column: usize| row.get::<String>(column);
         let (meter_row, outbox_row, mark_seq): (i64, i64, u64) = (row.get(2)?, row.get(3)?, row.get(5)?);
         let (mark_minute, set_back): (Option<i64>, i64) = (row.get(6)?, row.get(7)?);
         Ok((text(0)?, text(1)?, text(4)?, meter_row, outbox_row, mark_seq, mark_minute, set_back))

@@ -3,6 +3,8 @@
 //! counted stays as it was.
 #![allow(clippy::unwrap_used)]
 
+mod homes;
+
 use std::collections::BTreeMap;
 use std::ops::Range;
 
@@ -14,6 +16,8 @@ use meter_ledger::{
 use meter_messages::{FEW_PULSES, Info, Meter, Minute, PulseCount};
 use proptest::prelude::*;
 use tempfile::TempDir;
+
+use homes::{by_hand, cases, home};
 
 const DAY: i64 = 1440;
 const DAYS: i64 = 5;
@@ -258,7 +262,7 @@ fn compare_gaps(ledger: &Ledger, meter: &RecordedMeter, minutes: &BTreeMap<i64, 
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(12))]
+    #![proptest_config(ProptestConfig::with_cases(cases(12)))]
 
     #[test]
     fn whatever_is_said_and_undone_sums_are_those_of_the_corrected_minutes(
@@ -266,15 +270,15 @@ proptest! {
         odd in proptest::collection::btree_set(-5..DAYS * DAY, 2..8),
     ) {
         let folder = TempDir::new().unwrap();
-        let path = folder.path().join("ledger.sqlite");
-        let mut ledger = Ledger::open(&path).unwrap();
+        let home = home(folder.path());
+        let mut ledger = Ledger::open(&home).unwrap();
         let (mut model, odd) = (Model::default(), odd.into_iter().collect::<Vec<_>>());
         // So many days that the first ones are packed.
         let begin = [Step::Record(0..2 * DAY), Step::Late(vec![4 * DAY, 4 * DAY + 1]), Step::Late(vec![])];
         for step in begin.iter().chain(&steps) {
             play(&mut ledger, &mut model, step);
         }
-        let reader = Ledger::open_read_only(&path).unwrap();
+        let reader = Ledger::open_read_only(&home).unwrap();
         let meter = known(&reader);
         let corrected = model.corrected();
         compare(&reader, &meter, &corrected, &odd);
@@ -297,7 +301,7 @@ proptest! {
 
 fn recorded(minutes: Range<i64>) -> (TempDir, Ledger) {
     let folder = TempDir::new().unwrap();
-    let mut ledger = Ledger::open(&folder.path().join("ledger.sqlite")).unwrap();
+    let mut ledger = Ledger::open(&home(folder.path())).unwrap();
     record(&mut ledger, minutes);
     (folder, ledger)
 }
@@ -408,13 +412,11 @@ fn what_cannot_be_is_refused_and_changes_nothing() {
 fn corrections_that_contradict_each_other_are_named() {
     let (folder, mut ledger) = recorded(0..10);
     correct(&mut ledger, 5..7, CorrectionKind::Void).unwrap();
-    let by_hand = rusqlite::Connection::open(folder.path().join("ledger.sqlite")).unwrap();
-    by_hand
-        .execute_batch(
-            "INSERT INTO correction SELECT 2, meter, from_minute, to_minute, kind, pulses, numerator,
-        denominator, reason, said, by, undone, undone_by, undone_reason FROM correction",
-        )
-        .unwrap();
+    by_hand(
+        folder.path(),
+        "INSERT INTO correction SELECT 2, meter, from_minute, to_minute, kind, pulses, numerator,
+             denominator, reason, said, by, undone, undone_by, undone_reason FROM correction",
+    );
     assert!(ledger.meters().unwrap().is_empty());
     let checked = ledger.meters_to_check().unwrap();
     let faults = ledger.check(&checked[0], || {}).unwrap();

@@ -1,6 +1,8 @@
 //! Prices of the day: what was said later holds, in whatever order it comes; and nobody fills the disk with them.
 #![allow(clippy::unwrap_used)]
 
+mod homes;
+
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
@@ -9,11 +11,13 @@ use meter_messages::{Currency, EnergyPrice, Minute, SiteId};
 use proptest::prelude::*;
 use tempfile::TempDir;
 
+use homes::{by_hand, home};
+
 /// 2026-11-29T00:00Z.
 const DAY: i64 = 29_931_840;
 
 fn open(folder: &TempDir) -> Ledger {
-    Ledger::open(&folder.path().join("ledger.sqlite")).unwrap()
+    Ledger::open(&home(folder.path())).unwrap()
 }
 
 fn euro() -> Currency {
@@ -103,8 +107,7 @@ fn quarters_are_as_many_as_there_may_be() {
     let folder = TempDir::new().unwrap();
     let mut ledger = open(&folder);
     enter(&mut ledger, ("home", euro()), 0, &[(0, 1)]);
-    let by_hand = rusqlite::Connection::open(folder.path().join("ledger.sqlite")).unwrap();
-    by_hand.execute("UPDATE price_series SET quarters = 20 * 366 * 96 - 1", []).unwrap();
+    by_hand(folder.path(), "UPDATE price_series SET quarters = 20 * 366 * 96 - 1");
     let entered = enter(&mut ledger, ("home", euro()), 1, &[(0, 2), (1, 2), (2, 2)]);
     assert_eq!(entered, Pricing::TooMany(NewPrices { new: 1, corrected: 1, outdated: 0 }));
     assert_eq!(prices(&ledger, "home", 0..9), [(0, 2), (1, 2)]);

@@ -1,10 +1,14 @@
 //! A meter that is forgotten is gone as a whole, and nothing of the others is.
 #![allow(clippy::unwrap_used)]
 
+mod homes;
+
 use jiff::Timestamp;
 use meter_ledger::{CorrectionKind, KeepingAside, Ledger, Lost, NewCorrection};
 use meter_messages::{Info, Meter, MeterReading, Minute, PulseCount, Unit};
 use tempfile::TempDir;
+
+use homes::{IS_DATABASE, by_hand, home, number};
 
 const FIRST: i64 = 20_000 * 24 * 60;
 
@@ -39,41 +43,41 @@ fn record(ledger: &mut Ledger, meter: &Meter) {
 #[test]
 fn nothing_is_left_of_it_and_all_of_the_others() {
     let folder = TempDir::new().unwrap();
-    let path = folder.path().join("ledger.sqlite");
-    let mut ledger = Ledger::open(&path).unwrap();
+    let mut ledger = Ledger::open(&home(folder.path())).unwrap();
     let [one, other]: [Meter; 2] = ["hq/one", "hq/other"].map(|meter| meter.parse().unwrap());
-    let by_hand = rusqlite::Connection::open(&path).unwrap();
     let rows = || {
-        let of_meters =
+        let of_meters = if IS_DATABASE {
+            "SELECT table_name FROM information_schema.columns JOIN information_schema.tables USING (table_schema, table_name)
+             WHERE table_schema = current_schema() AND table_type = 'BASE TABLE' AND column_name = 'meter'
+                 AND table_name <> 'forgotten'"
+        } else {
             "SELECT sqlite_schema.name FROM sqlite_schema JOIN pragma_table_info(sqlite_schema.name) AS known
-                         WHERE sqlite_schema.type = 'table' AND known.name = 'meter' AND sqlite_schema.name <> 'forgotten'";
-        let mut tables = by_hand.prepare(of_meters).unwrap();
-        let tables: Vec<String> =
-            tables.query_map([], |row| row.get(0)).unwrap().collect::<Result<_, _>>().unwrap();
-        let count = |table: &String| {
-            let sql = format!("SELECT count(*) FROM {table}");
-            by_hand.query_row(&sql, [], |row| row.get::<_, i64>(0)).unwrap()
+             WHERE sqlite_schema.type = 'table' AND known.name = 'meter' AND sqlite_schema.name <> 'forgotten'"
         };
-        tables.iter().map(|table| (table.clone(), count(table))).collect::<Vec<_>>()
+        let tables = homes::rows(folder.path(), of_meters).into_iter().flatten();
+        let count = |table: &String| number(folder.path(), &format!("SELECT count(*) FROM {table}"));
+        tables.map(|table| (table.clone(), count(&table))).collect::<Vec<_>>()
     };
     // When the pulses of minutes with few of them came, and what was imported, of each meter.
-    let with_times = |meter: i64| {
-        by_hand
-            .execute_batch(&format!(
-                "INSERT INTO pulse_times VALUES ({meter}, {FIRST}, 1, 1);
-                 INSERT INTO day_pulse_times VALUES ({meter}, 1, x'00');
-                 INSERT INTO import (meter, source, total, begun, by) VALUES ({meter}, 'x', 0, 0, 'anna');
-                 INSERT INTO imported_span VALUES ({meter}, 1, 2, last_insert_rowid(), 1, 1);"
-            ))
-            .unwrap();
+    let with_times = |name: &Meter| {
+        let id = format!("SELECT id FROM meter WHERE meter = '{}'", name.meter);
+        let meter = number(folder.path(), &id);
+        let bytes = if IS_DATABASE { "'\\x00'" } else { "x'00'" };
+        let sql = format!(
+            "INSERT INTO pulse_times VALUES ({meter}, {FIRST}, 1, 1);
+             INSERT INTO day_pulse_times VALUES ({meter}, 1, {bytes});
+             INSERT INTO import (meter, source, total, begun, by) VALUES ({meter}, 'x', 0, 0, 'anna');
+             INSERT INTO imported_span SELECT {meter}, 1, 2, max(id), 1, 1 FROM import;"
+        );
+        by_hand(folder.path(), &sql);
     };
     record(&mut ledger, &other);
-    with_times(1);
+    with_times(&other);
     let before = rows();
     // Each table has something of a meter: one that is new must be thought of here.
     assert!(before.len() > 9 && before.iter().all(|(_, rows)| *rows > 0), "{before:?}");
     record(&mut ledger, &one);
-    with_times(2);
+    with_times(&one);
     assert!(rows().iter().zip(&before).all(|(now, before)| now.1 > before.1));
 
     let mut batch = ledger.batch().unwrap();
@@ -86,8 +90,7 @@ fn nothing_is_left_of_it_and_all_of_the_others() {
     assert_eq!(rows(), before);
     assert_eq!(ledger.forgotten_after(0).unwrap(), std::slice::from_ref(&forgotten));
     assert_eq!(ledger.forgotten_after(forgotten.id).unwrap(), []);
-    let aside: i64 = by_hand.query_row("SELECT minutes FROM aside_of_site", [], |row| row.get(0)).unwrap();
-    assert_eq!(aside, 1);
+    assert_eq!(number(folder.path(), "SELECT minutes FROM aside_of_site"), 1);
     let left: Vec<Meter> = ledger.meters().unwrap().into_iter().map(|known| known.meter).collect();
     assert_eq!(left, std::slice::from_ref(&other));
     assert_eq!(ledger.check_file().unwrap(), []);

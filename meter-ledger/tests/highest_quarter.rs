@@ -1,12 +1,16 @@
 //! The quarter of an hour in which most was counted, compared with minutes added up one by one.
 #![allow(clippy::unwrap_used)]
 
+mod homes;
+
 use std::collections::BTreeMap;
 
 use meter_ledger::{Ledger, RecordedMeter};
 use meter_messages::{Info, Minute, PulseCount};
 use proptest::prelude::*;
 use tempfile::TempDir;
+
+use homes::home;
 
 /// 2026-11-20T00:00Z.
 const FIRST: i64 = 29_918_880;
@@ -15,7 +19,7 @@ const FIRST: i64 = 29_918_880;
 const CHANGED: i64 = FIRST + 2 * 1440 + 607;
 
 fn record(folder: &TempDir, pulses: &BTreeMap<i64, u32>) -> (Ledger, RecordedMeter) {
-    let mut ledger = Ledger::open(&folder.path().join("ledger.sqlite")).unwrap();
+    let mut ledger = Ledger::open(&home(folder.path())).unwrap();
     let (meter, changed) = ("hq/main".parse().unwrap(), Minute::nearest(CHANGED));
     let info = format!(
         r#"{{"name":"x","pulses_per_kwh":1000,"source":"x","version":"1","outbox":"a","oldest_seq":1,

@@ -1,6 +1,8 @@
 //! Imports: what they bring is summed as what it is, nothing is counted twice, and all of it can be undone.
 #![allow(clippy::unwrap_used)]
 
+mod homes;
+
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
@@ -8,6 +10,8 @@ use meter_ledger::{Imported, Ledger, NewImport, Piece, RecordedMeter};
 use meter_messages::{Info, Meter, Minute, PulseCount};
 use proptest::prelude::*;
 use tempfile::TempDir;
+
+use homes::home;
 
 /// The beginning of a day.
 const FIRST: i64 = 20_000 * 24 * 60;
@@ -24,7 +28,7 @@ fn info(outbox: &str) -> Info {
 }
 
 fn ledger(folder: &TempDir) -> Ledger {
-    let mut ledger = Ledger::open(&folder.path().join("ledger.sqlite")).unwrap();
+    let mut ledger = Ledger::open(&home(folder.path())).unwrap();
     let mut batch = ledger.batch().unwrap();
     batch.register(&meter(), &info("a")).unwrap();
     batch.commit().unwrap();

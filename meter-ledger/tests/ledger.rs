@@ -1,9 +1,13 @@
 //! The ledger's promise: every minute once, whole, and there after a commit.
 #![allow(clippy::unwrap_used)]
 
+mod homes;
+
 use meter_ledger::{Ledger, LedgerError, OutboxMark, Recording};
 use meter_messages::{Info, Medium, Meter, MeterConstant, Minute, PulseCount};
 use tempfile::TempDir;
+
+use homes::{by_hand, home, number};
 
 fn meter() -> Meter {
     "hq/main".parse().unwrap()
@@ -35,7 +39,7 @@ fn count(seq: u64, at: i64, pulses: u32) -> PulseCount {
 
 fn ledger() -> (TempDir, Ledger) {
     let folder = TempDir::new().unwrap();
-    let ledger = Ledger::open(&folder.path().join("ledger.sqlite")).unwrap();
+    let ledger = Ledger::open(&home(folder.path())).unwrap();
     (folder, ledger)
 }
 
@@ -96,9 +100,9 @@ fn two_outboxes_may_share_a_minute() {
 #[test]
 fn marks_and_minutes_are_there_after_reopening_but_no_batch_that_was_dropped() {
     let folder = TempDir::new().unwrap();
-    let path = folder.path().join("ledger.sqlite");
+    let home = home(folder.path());
     {
-        let mut ledger = Ledger::open(&path).unwrap();
+        let mut ledger = Ledger::open(&home).unwrap();
         let (mut mark, _) = record(&mut ledger, "a", &[count(1, 0, 5)]);
         (mark.mark_seq, mark.mark_minute) = (1, Some(minute(0)));
         let mut batch = ledger.batch().unwrap();
@@ -107,7 +111,7 @@ fn marks_and_minutes_are_there_after_reopening_but_no_batch_that_was_dropped() {
         let mut dropped = ledger.batch().unwrap();
         dropped.record(&mark, &count(2, 1, 5)).unwrap();
     }
-    let mut ledger = Ledger::open(&path).unwrap();
+    let mut ledger = Ledger::open(&home).unwrap();
     let mark = ledger.batch().unwrap().register(&meter(), &info("a")).unwrap();
     assert_eq!(ledger.outbox_marks().unwrap(), [(meter(), mark.clone())]);
     assert_eq!((mark.mark_seq, mark.mark_minute), (1, Some(minute(0))));
@@ -132,7 +136,7 @@ fn sums_follow_their_bounds_over_gaps() {
 #[test]
 fn a_reader_sees_what_a_writer_committed() {
     let (folder, mut ledger) = ledger();
-    let reader = Ledger::open_read_only(&folder.path().join("ledger.sqlite")).unwrap();
+    let reader = Ledger::open_read_only(&home(folder.path())).unwrap();
     assert!(reader.meters().unwrap().is_empty());
     record(&mut ledger, "a", &[count(1, 0, 5)]);
     assert_eq!(reader.meters().unwrap()[0].name, "Hauptzähler");
@@ -141,11 +145,11 @@ fn a_reader_sees_what_a_writer_committed() {
 #[test]
 fn a_day_that_is_packed_meanwhile_is_never_missed() {
     let (folder, mut ledger) = ledger();
-    let path = folder.path().join("ledger.sqlite");
+    let home = home(folder.path());
     let of_one_pulse = |at| PulseCount { total: at as u64 + 1, ..count(at as u64 + 1, at, 1) };
     record(&mut ledger, "a", &[of_one_pulse(0)]);
     let reader = std::thread::spawn(move || {
-        let ledger = Ledger::open_read_only(&path).unwrap();
+        let ledger = Ledger::open_read_only(&home).unwrap();
         let known = ledger.meters().unwrap().remove(0);
         let (mut before, mut looks) = (0, 0);
         while before < 20 * 1440 {
@@ -183,9 +187,10 @@ fn what_one_outbox_has_is_found_without_reading_the_days_of_others() {
     assert_eq!(ledger.beyond(&mark).unwrap(), beyond);
     assert_eq!(ledger.beyond(&mark_of_a).unwrap().len(), week.len());
     // Days of the other one that are not looked at may be unreadable.
-    let file = rusqlite::Connection::open(folder.path().join("ledger.sqlite")).unwrap();
-    let sql = r#"UPDATE day SET runs = runs || 'x' WHERE runs NOT LIKE '%{"outbox":2,%'"#;
-    assert!(file.execute(sql, []).unwrap() >= 4);
+    let outbox = number(folder.path(), "SELECT id FROM outbox WHERE name = 'b'");
+    let others = format!("runs NOT LIKE '%{{\"outbox\":{outbox},%'");
+    assert!(number(folder.path(), &format!("SELECT count(*) FROM day WHERE {others}")) >= 4);
+    by_hand(folder.path(), &format!("UPDATE day SET runs = runs || 'x' WHERE {others}"));
     assert!(ledger.beyond(&mark_of_a).is_err());
     assert_eq!(ledger.beyond(&mark).unwrap(), beyond);
     let mut batch = ledger.batch().unwrap();

@@ -3,17 +3,21 @@
 //! with its own numbers.
 #![allow(clippy::unwrap_used)]
 
+mod homes;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use jiff::Timestamp;
 use meter_ledger::{
-    CorrectingError, Correction, CorrectionKind, Factor, Ledger, MovingError, NewCorrection, OutboxMark,
-    Undone,
+    CorrectingError, Correction, CorrectionKind, Factor, Ledger, LedgerHome, MovingError, NewCorrection,
+    OutboxMark, Undone,
 };
 use meter_messages::{Info, Meter, Minute, PulseCount};
 use proptest::prelude::*;
 use tempfile::TempDir;
+
+use homes::{cases, home};
 
 const DAY: i64 = 1440;
 const DAYS: i64 = 5;
@@ -210,9 +214,9 @@ fn merge(ledger: &mut Ledger, from: usize, into: usize) -> Result<meter_ledger::
     Ok(merged)
 }
 
-fn play(ledger: &mut Ledger, path: &std::path::Path, model: &mut Model, step: &Step) {
+fn play(ledger: &mut Ledger, home: &LedgerHome, model: &mut Model, step: &Step) {
     match step {
-        Step::Record(name, span) => play(ledger, path, model, &Step::Late(*name, span.clone().collect())),
+        Step::Record(name, span) => play(ledger, home, model, &Step::Late(*name, span.clone().collect())),
         Step::Late(name, minutes) => {
             record(ledger, *name, minutes.iter().copied());
             let known = model.meters.entry(model.now(*name)).or_default();
@@ -263,7 +267,7 @@ fn play(ledger: &mut Ledger, path: &std::path::Path, model: &mut Model, step: &S
                 model.move_name(*from, *into);
             }
         }
-        Step::Start => *ledger = Ledger::open(path).unwrap(),
+        Step::Start => *ledger = Ledger::open(home).unwrap(),
     }
 }
 
@@ -298,22 +302,22 @@ fn compare(ledger: &Ledger, model: &Model) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(24))]
+    #![proptest_config(ProptestConfig::with_cases(cases(24)))]
 
     #[test]
     fn whatever_is_renamed_and_merged_sums_are_those_of_the_model(
         steps in proptest::collection::vec(step(), 2..20),
     ) {
         let folder = TempDir::new().unwrap();
-        let path = folder.path().join("ledger.sqlite");
-        let mut ledger = Ledger::open(&path).unwrap();
+        let home = home(folder.path());
+        let mut ledger = Ledger::open(&home).unwrap();
         let mut model = Model::default();
         // Some days are packed, and the other one begins later, as after a change of its publisher's `id`.
         let begin = [Step::Record(0, 0..2 * DAY), Step::Record(1, 2 * DAY..2 * DAY + 90), Step::Late(0, vec![4 * DAY])];
         for step in begin.iter().chain(&steps) {
-            play(&mut ledger, &path, &mut model, step);
+            play(&mut ledger, &home, &mut model, step);
         }
-        compare(&Ledger::open_read_only(&path).unwrap(), &model);
+        compare(&Ledger::open_read_only(&home).unwrap(), &model);
         // Of each name the outbox goes on with its own numbers, whatever became of the meter.
         for name in 0..NAMES.len() {
             let mark = record(&mut ledger, name, std::iter::empty());

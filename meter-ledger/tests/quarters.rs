@@ -2,6 +2,8 @@
 //! that were watched in part or not at all, two outboxes, a meter that was replaced, and minutes that come late.
 #![allow(clippy::unwrap_used)]
 
+mod homes;
+
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::path::Path;
@@ -10,6 +12,8 @@ use meter_ledger::{Ledger, Sum, Trust};
 use meter_messages::{Info, Meter, Minute, PulseCount};
 use proptest::prelude::*;
 use tempfile::TempDir;
+
+use homes::{by_hand, cases, home, number};
 
 const DAY: i64 = 1440;
 const DAYS: i64 = 5;
@@ -64,8 +68,8 @@ fn pulses(at: i64) -> u32 {
     (at * 7919 % 43) as u32
 }
 
-fn record(path: &Path, case: &Case) {
-    let mut ledger = Ledger::open(path).unwrap();
+fn record(folder: &Path, case: &Case) {
+    let mut ledger = Ledger::open(&home(folder)).unwrap();
     let mut write = |outbox: &str, minutes: &mut dyn Iterator<Item = i64>| {
         let mut batch = ledger.batch().unwrap();
         let mark = batch.register(&meter(), &info(outbox, case.change)).unwrap();
@@ -90,8 +94,8 @@ struct Read {
     points: Vec<Vec<Sum>>,
 }
 
-fn read(path: &Path, offset: i64, odd: &[i64]) -> Read {
-    let ledger = Ledger::open_read_only(path).unwrap();
+fn read(folder: &Path, offset: i64, odd: &[i64]) -> Read {
+    let ledger = Ledger::open_read_only(&home(folder)).unwrap();
     let known = ledger.meter(&meter()).unwrap().unwrap();
     let steps = |step: i64| -> Vec<Minute> {
         (-1..=DAYS * DAY / step + 1).map(|at| minute(offset + at * step)).collect()
@@ -105,17 +109,16 @@ fn read(path: &Path, offset: i64, odd: &[i64]) -> Read {
 }
 
 /// The same, and whether it is, when there are no sums of quarters to follow from.
-fn read_minute_by_minute(path: &Path, offset: i64, odd: &[i64]) -> Read {
-    let by_hand = rusqlite::Connection::open(path).unwrap();
-    let quarters: i64 = by_hand.query_row("SELECT count(*) FROM quarters", [], |row| row.get(0)).unwrap();
-    let days: i64 = by_hand.query_row("SELECT count(*) FROM day", [], |row| row.get(0)).unwrap();
+fn read_minute_by_minute(folder: &Path, offset: i64, odd: &[i64]) -> Read {
+    let (quarters, days) =
+        (number(folder, "SELECT count(*) FROM quarters"), number(folder, "SELECT count(*) FROM day"));
     assert_eq!((quarters, days > 0), (days, true));
-    by_hand.execute_batch("DELETE FROM quarters").unwrap();
-    read(path, offset, odd)
+    by_hand(folder, "DELETE FROM quarters");
+    read(folder, offset, odd)
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(8))]
+    #![proptest_config(ProptestConfig::with_cases(cases(8)))]
 
     #[test]
     fn sums_trust_and_power_are_those_of_the_minutes(
@@ -124,11 +127,10 @@ proptest! {
         odd in proptest::collection::btree_set(-5..DAYS * DAY, 2..6),
     ) {
         let folder = TempDir::new().unwrap();
-        let path = folder.path().join("ledger.sqlite");
-        record(&path, &case);
+        record(folder.path(), &case);
         let odd: Vec<i64> = odd.into_iter().collect();
-        let by_sums = read(&path, offset, &odd);
-        prop_assert_eq!(by_sums, read_minute_by_minute(&path, offset, &odd));
+        let by_sums = read(folder.path(), offset, &odd);
+        prop_assert_eq!(by_sums, read_minute_by_minute(folder.path(), offset, &odd));
     }
 }
 
@@ -136,7 +138,6 @@ proptest! {
 #[test]
 fn packed_days_are_not_read_for_what_their_sums_say() {
     let folder = TempDir::new().unwrap();
-    let path = folder.path().join("ledger.sqlite");
     let case = Case {
         gaps: Vec::new(),
         in_part: BTreeMap::new(),
@@ -144,12 +145,11 @@ fn packed_days_are_not_read_for_what_their_sums_say() {
         shared: Vec::new(),
         change: 4 * DAY,
     };
-    record(&path, &case);
-    let sound = read(&path, -330, &[0, 15, 3 * DAY - 15]);
+    record(folder.path(), &case);
+    let sound = read(folder.path(), -330, &[0, 15, 3 * DAY - 15]);
     // Whoever reads them from now on is told that they are damaged.
-    let by_hand = rusqlite::Connection::open(&path).unwrap();
-    by_hand.execute_batch("UPDATE day SET runs = ''").unwrap();
-    let ledger = Ledger::open_read_only(&path).unwrap();
+    by_hand(folder.path(), "UPDATE day SET runs = ''");
+    let ledger = Ledger::open_read_only(&home(folder.path())).unwrap();
     let known = ledger.meter(&meter()).unwrap().unwrap();
     let hours: Vec<Minute> = (0..=DAYS * 24).map(|hour| minute(hour * 60 + 30)).collect();
     let sums = ledger.sums(&known, &hours).unwrap();

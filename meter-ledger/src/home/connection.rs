@@ -1,0 +1,118 @@
+//! The connection to a home.
+
+use crate::home::bulk::Bulk;
+use crate::home::error::Result;
+use crate::home::postgres::Postgres;
+use crate::home::rows::Row;
+use crate::home::statement::Statement;
+use crate::home::value::{Params, Value};
+
+/// A connection, for one thread.
+#[derive(Debug)]
+pub(crate) enum Connection {
+    Sqlite(rusqlite::Connection),
+    Postgres(Box<Postgres>),
+}
+
+impl Connection {
+    /// A statement that is kept for the next time.
+    pub(crate) fn prepare_cached(&self, sql: &str) -> Result<Statement<'_>> {
+        match self {
+            Self::Sqlite(file) => Ok(Statement::Sqlite(file.prepare_cached(sql)?)),
+            Self::Postgres(postgres) => Ok(Statement::Postgres(postgres, postgres.known(sql))),
+        }
+    }
+
+    /// Executes what gives no rows; returns how many have changed.
+    pub(crate) fn execute(&self, sql: &str, params: impl Params) -> Result<usize> {
+        self.prepare_cached(sql)?.execute(params)
+    }
+
+    /// What `make` makes of the first row that is found.
+    pub(crate) fn query_row<T>(
+        &self,
+        sql: &str,
+        params: impl Params,
+        make: impl FnOnce(&Row<'_>) -> Result<T>,
+    ) -> Result<T> {
+        self.prepare_cached(sql)?.query_row(params, make)
+    }
+
+    /// Executes a statement of which many come one after the other, at the latest before anything else is asked.
+    pub(crate) fn bulk<const N: usize>(&self, bulk: &'static Bulk, values: [Value<'_>; N]) -> Result<()> {
+        match self {
+            Self::Sqlite(_) => self.execute(bulk.one, &values[..]).map(|_| ()),
+            Self::Postgres(postgres) => postgres.bulk(bulk, &values),
+        }
+    }
+
+    /// Does something that may fail because of what rows say; then nothing of it has happened, and the transaction goes
+    /// on.
+    pub(crate) fn attempt<T, E>(
+        &self,
+        work: impl FnOnce() -> std::result::Result<T, E>,
+    ) -> std::result::Result<T, E>
+    where
+        E: From<crate::home::SqlError>,
+    {
+        match self {
+            // A statement that fails has changed nothing, and what follows is not touched by it.
+            Self::Sqlite(_) => work(),
+            Self::Postgres(postgres) => postgres.attempt(work),
+        }
+    }
+
+    /// The SQLite file, for what only a file has.
+    pub(crate) fn file(&self) -> Option<&rusqlite::Connection> {
+        match self {
+            Self::Sqlite(file) => Some(file),
+            Self::Postgres(_) => None,
+        }
+    }
+
+    /// A number that changes with what others have written. To be asked in a transaction that writes.
+    pub(crate) fn edition(&self) -> Result<i64> {
+        match self {
+            Self::Sqlite(_) => self.query_row("PRAGMA data_version", [], |row| row.get(0)),
+            Self::Postgres(postgres) => Ok(postgres.edition()),
+        }
+    }
+
+    /// Whether no transaction is open.
+    pub(crate) fn is_free(&self) -> bool {
+        match self {
+            Self::Sqlite(file) => file.is_autocommit(),
+            Self::Postgres(postgres) => postgres.is_free(),
+        }
+    }
+
+    pub(super) fn begin_writing(&self) -> Result<()> {
+        match self {
+            Self::Sqlite(file) => Ok(file.execute_batch("BEGIN IMMEDIATE")?),
+            Self::Postgres(postgres) => postgres.begin_writing(),
+        }
+    }
+
+    pub(super) fn begin_reading(&self) -> Result<()> {
+        match self {
+            Self::Sqlite(file) => Ok(file.execute_batch("BEGIN")?),
+            Self::Postgres(postgres) => postgres.begin_reading(),
+        }
+    }
+
+    pub(super) fn commit(&self) -> Result<()> {
+        match self {
+            Self::Sqlite(file) => Ok(file.execute_batch("COMMIT")?),
+            Self::Postgres(postgres) => postgres.commit(),
+        }
+    }
+
+    pub(super) fn roll_back(&self) {
+        match self {
+            // Where it fails, SQLite has rolled back by itself.
+            Self::Sqlite(file) if !file.is_autocommit() => _ = file.execute_batch("ROLLBACK"),
+            Self::Sqlite(_) => {}
+            Self::Postgres(postgres) => postgres.roll_back(),
+        }
+    }
+}
