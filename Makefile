@@ -139,12 +139,13 @@ packages: ## Builds the Debian packages for this machine's architecture, in targ
 packages-arm: ## Builds the packages for Raspberry Pis, too (as root; fetches Debian sid once)
 	deploy/install-packages.sh arm
 	deploy/arm/build.sh
-	deploy/packages/build.sh powerpi-pi armhf target/arm/armv6 target/packages
-	deploy/packages/build.sh powerpi-pi arm64 target/arm/arm64 target/packages
+	deploy/packages/build-programs.sh target/packaged --package pi-publisher --bins
+	deploy/packages/build.sh powerpi-pi armhf target/arm/armv6 target/packages target/packaged/release
+	deploy/packages/build.sh powerpi-pi arm64 target/arm/arm64 target/packages target/packaged/release
 
 release: packages ## Makes what a release's page needs, in target/release-page: also of packages for Raspberry Pis, if they are built (SIGN_WITH=KEY)
-	[ ! -d target/arm/armv6 ] || deploy/packages/build.sh powerpi-pi armhf target/arm/armv6 target/packages
-	[ ! -d target/arm/arm64 ] || deploy/packages/build.sh powerpi-pi arm64 target/arm/arm64 target/packages
+	[ ! -d target/arm/armv6 ] || deploy/packages/build.sh powerpi-pi armhf target/arm/armv6 target/packages target/packaged/release
+	[ ! -d target/arm/arm64 ] || deploy/packages/build.sh powerpi-pi arm64 target/arm/arm64 target/packages target/packaged/release
 	SIGN_WITH='$(SIGN_WITH)' deploy/release.sh target/packages target/release-page
 
 test-packages: packages ## Builds the packages twice and compares; installs, upgrades and removes them in a booted Debian 12 (as root)

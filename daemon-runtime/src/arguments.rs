@@ -4,6 +4,8 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Command, FromArgMatches, Parser};
 
+use crate::manual;
+
 /// `--config FILE`, or `-c FILE`; with [`read`](Self::read) also `--version` and `--help`.
 ///
 /// A program with subcommands flattens this into arguments of its own.
@@ -37,5 +39,5 @@ impl Arguments {
 fn read<A: FromArgMatches>(command: Command, name: &str) -> A {
     let help = format!("Settings file [default: /etc/powerpi/{name}.toml, if there]");
     let command = command.mut_arg("config", |config| config.help(help));
-    A::from_arg_matches(&command.get_matches()).unwrap_or_else(|error| error.exit())
+    A::from_arg_matches(&manual::read_command_line(command)).unwrap_or_else(|error| error.exit())
 }

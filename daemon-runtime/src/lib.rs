@@ -11,6 +11,7 @@ mod daemon;
 mod health;
 mod log_pace;
 mod logging;
+mod manual;
 #[cfg(feature = "metrics")]
 mod metrics;
 mod mqtt;
@@ -34,6 +35,7 @@ pub use daemon::{Daemon, EXIT_FAILURE, EXIT_SETTINGS, block_on, exit_code, ready
 #[cfg(feature = "health")]
 pub use health::{Health, HealthEndpoint, HealthSettings};
 pub use log_pace::LogPace;
+pub use manual::read_command_line;
 #[cfg(feature = "metrics")]
 pub use metrics::{METRICS_CONTENT_TYPE, MetricLabels, MetricUnit, Metrics};
 pub use mqtt::{Address, Connection, MqttSession, MqttSettings, is_this_machine, shown_certificates};

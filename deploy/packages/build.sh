@@ -1,12 +1,13 @@
 #!/bin/bash
 # Makes one Debian package from programs that are built already:
-#   deploy/packages/build.sh powerpi-pi|powerpi-server ARCHITECTURE PROGRAMS FOLDER
-# PROGRAMS is the folder they lie in, FOLDER where the package goes. The same
-# programs make the same package, to the byte.
+#   deploy/packages/build.sh powerpi-pi|powerpi-server ARCHITECTURE PROGRAMS FOLDER [OURS]
+# PROGRAMS is the folder they lie in, FOLDER where the package goes. The programs
+# write their manual pages themselves; where they are for another processor, those
+# in OURS do. The same programs make the same package, to the byte.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
-package=$1 architecture=$2 programs=$3 folder=$4
+package=$1 architecture=$2 programs=$3 folder=$4 ours=${5:-$3}
 case $package in
 powerpi-pi) binaries="pi-publisher" ;;
 powerpi-server) binaries="powerpi-broker powerpi-recorder powerpi-web powerpi-alarms powerpi" ;;
@@ -26,6 +27,7 @@ strip_of() { case $1 in amd64) echo strip ;; *) echo true ;; esac; } # Zig's are
 for binary in $binaries; do
     install -D -m 755 "$programs/$binary" "$root/usr/bin/$binary"
     "$(strip_of "$architecture")" "$root/usr/bin/$binary"
+    "$ours/$binary" write-manual "$root/usr/share"
     settings=deploy/$binary.toml
     [ "$binary" = powerpi ] || install -D -m 644 "$settings" "$root/etc/powerpi/$binary.toml"
     [ "$binary" = powerpi ] || install -D -m 644 "deploy/systemd/$binary.service" "$root/lib/systemd/system/$binary.service"
@@ -41,6 +43,8 @@ install -D -m 644 "deploy/systemd/$package.tmpfiles" "$root/usr/lib/tmpfiles.d/$
 if [ "$package" = powerpi-pi ]; then
     install -D -m 644 deploy/systemd/powerpi-pi.udev "$root/lib/udev/rules.d/60-powerpi-pi.rules"
 fi
+
+find "$root/usr/share/man" -type f -exec gzip -9n {} +
 
 doc=$root/usr/share/doc/$package
 install -d "$doc"

@@ -169,3 +169,19 @@ fn every_decision_is_in_the_list() {
         }
     }
 }
+
+/// What people type to make certificates by hand makes some that fit.
+#[test]
+fn a_ca_is_made_as_the_document_says() {
+    let text = read("docs/ACCESS.md");
+    let block = text.split("```sh\n").find(|block| block.starts_with("umask")).unwrap();
+    let folder = tempfile::TempDir::new().unwrap();
+    let run = |commands: &str| {
+        let ran = Command::new("bash").args(["-euc", commands]).current_dir(folder.path()).output().unwrap();
+        assert!(ran.status.success(), "{commands}: {}", String::from_utf8_lossy(&ran.stderr));
+    };
+    run(block.split("```").next().unwrap());
+    run("openssl verify -CAfile ca.pem -verify_hostname server.lan broker.pem");
+    run("openssl verify -CAfile ca.pem -verify_ip 192.168.1.2 broker.pem");
+    run("[ $(stat -c %a ca.key) = 600 ] && [ $(stat -c %a broker.key) = 600 ]");
+}

@@ -3,11 +3,12 @@
 #![allow(clippy::unwrap_used)]
 
 use std::fs;
+use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::Output;
+use std::process::{Command, Output, Stdio};
 
-use end_to_end::{Program, Site, free_port, run_to_end, wait_until};
+use end_to_end::{Program, Site, binary, free_port, run_to_end, wait_until};
 use jiff::Timestamp;
 use pairing::{Fingerprint, Invitation};
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, date_time_ymd};
@@ -92,6 +93,23 @@ impl Pi {
         let output =
             run_to_end("pi-publisher", &self.0, &arguments.iter().map(String::as_str).collect::<Vec<_>>());
         (output.status.success(), String::from_utf8([output.stdout, output.stderr].concat()).unwrap())
+    }
+
+    /// The same with the line typed in, or what else `command` reads on its standard input.
+    fn join_typing(&self, mut command: Command, typed: &str) -> (bool, String) {
+        let mut child = command
+            .current_dir(&self.0)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        child.stdin.take().unwrap().write_all(typed.as_bytes()).unwrap();
+        let output = child.wait_with_output().unwrap();
+        (
+            output.status.success(),
+            String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned(),
+        )
     }
 
     fn settings(&self) -> String {
@@ -270,4 +288,40 @@ fn twenty_join_at_once() {
     let sites = String::from_utf8(sites.stdout).unwrap();
     let expected: Vec<String> = (0..20).map(|n| format!("site-{n:02}\tpaired")).collect();
     assert_eq!(sites.lines().collect::<Vec<_>>(), expected);
+}
+
+/// Without the line as an argument, which every user of the machine can read: from standard input, and from somebody at a
+/// terminal, who is asked for the meter as well.
+#[test]
+fn an_invitation_need_not_stand_in_the_list_of_processes() {
+    let mut server = Server::new();
+    let (piped, typed) = (server.invite(&["piped"]), server.invite(&["typed"]));
+    server.start_broker();
+    let _answering = server.start_answering();
+    let of = |pi: &Pi| {
+        let arguments = pi.arguments("", &QUICKLY);
+        arguments.into_iter().filter(|argument| !argument.is_empty()).collect::<Vec<_>>()
+    };
+
+    let pi = Pi::new(&server, "pi-piped");
+    let mut command = Command::new(binary("pi-publisher"));
+    command.args(of(&pi));
+    let (joined, said) = pi.join_typing(command, &format!("{piped}\nand what comes after it\n"));
+    assert!(joined && pi.settings().contains("\"piped\""), "{said}");
+    let mut nothing = Command::new(binary("pi-publisher"));
+    nothing.args(of(&pi));
+    let (joined, said) = pi.join_typing(nothing, "");
+    assert!(!joined && said.contains("there is no invitation"), "{said}");
+
+    let pi = Pi::new(&server, "pi-typed");
+    fs::write(pi.0.join("pi-publisher.toml"), "state_dir = '.'\nruntime_dir = 'run'\n").unwrap();
+    let mut command = Command::new("script");
+    let inside = format!("{} {}", binary("pi-publisher").display(), of(&pi).join(" "));
+    command.args(["--quiet", "--return", "--command", &inside, "/dev/null"]);
+    let (joined, said) = pi.join_typing(command, &format!("{typed}\nthirteen\n13\n800\n"));
+    let settings = pi.settings();
+    assert!(joined && said.contains("Please give a number."), "{said}");
+    for part in ["\"typed\"", "\"pin 13\"", "pulses_per_kwh = 800"] {
+        assert!(settings.contains(part), "{part} is not in {settings}");
+    }
 }

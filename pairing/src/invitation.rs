@@ -95,7 +95,7 @@ pub enum BadInvitation {
     #[error("an invitation begins with \"{SCHEME}\"; `powerpi invite` on the server prints one")]
     Other,
     /// It is not whole.
-    #[error("the invitation is damaged: copy the whole line, in quotes")]
+    #[error("the invitation is damaged: copy the whole line; as an argument it stands in quotes")]
     Damaged,
     /// It is of a form that this program does not know.
     #[error("the invitation was made by a newer PowerPi; update this one")]

@@ -8,9 +8,11 @@
 mod exchange;
 mod fingerprint;
 mod invitation;
+mod shown;
 
 pub use exchange::{
     Answer, LONGEST_MESSAGE, REQUESTS, Request, Unreadable, answer_topic, inviting_user, request_topic,
 };
 pub use fingerprint::Fingerprint;
 pub use invitation::{BadInvitation, Invitation, InvitationId, InvitationSecret};
+pub use shown::{SHOWN, ShownInvitation, hide};

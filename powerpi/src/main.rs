@@ -10,6 +10,7 @@ mod house;
 mod import;
 mod invitations;
 mod ledger;
+mod open_pages;
 mod passwd;
 mod prices;
 mod server;
@@ -19,7 +20,7 @@ mod top;
 
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{CommandFactory, FromArgMatches, Parser};
 use daemon_runtime::exit_code;
 
 /// PowerPi: what your electricity meter did, pulse by pulse.
@@ -36,6 +37,8 @@ enum Command {
     Demo(demo::Options),
     /// Adds, changes, deletes or lists users of the broker or of the pages
     Passwd(passwd::Options),
+    /// Opens the pages to others than who sits at this machine: to users who sign in, or to a proxy
+    OpenPages(open_pages::Options),
     /// Invites a Pi: prints a line with which it joins this server, once and within an hour
     Invite(invitations::InviteOptions),
     /// Answers invited Pis until no invitation is open; the service powerpi-pairing runs this
@@ -67,9 +70,12 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    let outcome = match Arguments::parse().command {
+    let matches = daemon_runtime::read_command_line(Arguments::command());
+    let arguments = Arguments::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    let outcome = match arguments.command {
         Command::Demo(options) => block_on(demo::run(&options)),
         Command::Doctor(options) => block_on(doctor::run(&options)),
+        Command::OpenPages(options) => open_pages::run(&options),
         Command::Invite(options) => block_on(invitations::invite(&options)),
         Command::Pair(options) => block_on(invitations::pair(&options)),
         Command::Sites(options) => invitations::sites(&options),

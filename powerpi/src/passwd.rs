@@ -76,7 +76,8 @@ fn list(file: &UsersFile) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn password(file: Option<&Path>) -> anyhow::Result<Vec<u8>> {
+/// The password in a file, or that of whoever is asked.
+pub(crate) fn password(file: Option<&Path>) -> anyhow::Result<Vec<u8>> {
     match file {
         Some(path) if path != Path::new("-") => {
             let file = std::fs::File::open(path).with_context(|| format!("opening {}", path.display()))?;

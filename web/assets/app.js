@@ -165,6 +165,8 @@ async function renew() {
     const renewed = page.getElementById(part.id);
     // Nothing moves under somebody's fingers.
     if (!renewed || part.contains(document.activeElement)) continue;
+    // Nor does a selection go for nothing.
+    if (part.innerHTML === renewed.innerHTML) continue;
     const open = [...part.querySelectorAll("details")].map((it) => it.open);
     part.replaceChildren(...renewed.childNodes);
     [...part.querySelectorAll("details")].forEach((it, index) => { if (open[index] !== undefined) it.open = open[index]; });
@@ -232,6 +234,7 @@ for (const source of document.querySelectorAll("[data-live]")) {
   if (source.dataset.unattended) watchOver(source.dataset.unattended);
   if (source.dataset.turn) takeTurns(source);
 }
+for (const waiting of document.querySelectorAll("[data-renew]")) setInterval(renew, Number(waiting.dataset.renew) * 1000);
 const clock = document.querySelector("[data-clock]");
 if (clock) showClock(clock);
 document.addEventListener("visibilitychange", renew);

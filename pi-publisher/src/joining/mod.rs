@@ -6,6 +6,7 @@
 mod asking;
 mod exchange;
 mod first_mark;
+mod line;
 mod options;
 mod paper;
 mod place;
@@ -28,17 +29,18 @@ use crate::settings::Settings;
 /// # Errors
 /// What went wrong, and what to do. As long as the server has not let this Pi in, its settings are as they were.
 pub async fn join(options: &Options, settings: &Path, out: &mut dyn Write) -> anyhow::Result<()> {
-    let place = Place::of(settings, &options.invitation)?;
+    let invitation = options.invitation()?;
+    let place = Place::of(settings, &invitation)?;
     let mut paper = Paper::read(settings)?;
     if let Some(meter) = options.meter(paper.is_of_nobody())? {
         paper.set_meter(&meter);
     }
-    paper.set_broker(&options.invitation, &place);
+    paper.set_broker(&invitation, &place);
     let joined = paper.settings().context("the settings")?;
     look(options, &joined, out)?;
 
-    place.keep_authority(&authority(&options.invitation, out)?)?;
-    exchange::become_a_user(&options.invitation, &place, out).await?;
+    place.keep_authority(&authority(&invitation, out)?)?;
+    exchange::become_a_user(&invitation, &place, out).await?;
     place.keep_password()?;
     place.keep_settings(&paper.text())?;
     writeln!(out, "The settings are in {}.", settings.display())?;

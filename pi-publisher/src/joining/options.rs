@@ -6,13 +6,14 @@ use anyhow::bail;
 use meter_messages::{MeterConstant, MeterId};
 use pairing::Invitation;
 
-use super::asking;
+use super::{asking, line};
 
 /// What is said, or asked for where somebody can answer.
 #[derive(Debug, clap::Args)]
 pub struct Options {
-    /// The line that `powerpi invite` on the server has printed, in quotes
-    pub(super) invitation: Invitation,
+    /// The line that `powerpi invite` on the server has printed, in quotes. Without it, it is asked for, or read from
+    /// standard input: other users of this machine can see a command line, as long as the invitation is open
+    invitation: Option<Invitation>,
     /// The meter's name in addresses of pages
     #[arg(long, value_name = "ID")]
     meter: Option<MeterId>,
@@ -50,6 +51,11 @@ pub(super) struct MeterAtPin {
 }
 
 impl Options {
+    /// The invitation, from the command line or whoever is asked.
+    pub(super) fn invitation(&self) -> anyhow::Result<Invitation> {
+        self.invitation.clone().map_or_else(line::read, Ok)
+    }
+
     /// The meter that was described, by options or answers; `None` if the one in the settings is to stay. `needed` says
     /// that there is none in the settings that somebody has described.
     pub(super) fn meter(&self, needed: bool) -> anyhow::Result<Option<MeterAtPin>> {

@@ -17,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 use super::control::BROKER;
 use super::decision::{Decision, decide, expired, invitations};
 use super::place::Place;
+use super::sites::no_longer_shown;
 
 /// As whom it logs in. No site can have this name.
 const USER: &str = "powerpi.pairing";
@@ -131,7 +132,7 @@ impl Answering<'_> {
     fn tidy(&self) -> anyhow::Result<bool> {
         let mut file = UsersFile::open(&self.users)?;
         let before = invitations(&file.users()?).count();
-        let is_open = tidy(&mut file)?;
+        let is_open = tidy(&mut file, self.place)?;
         if invitations(&file.users()?).count() < before {
             file.save()?;
             drop(file);
@@ -185,6 +186,7 @@ impl Answering<'_> {
                 file.remove(&inviting.parse()?)?;
                 file.set(&invitation.name, Some(&password), Some(invitation.role));
                 file.save()?;
+                no_longer_shown(&invitation.name, self.place);
                 (None, Some(invitation.name))
             }
         };
@@ -196,8 +198,12 @@ fn user() -> UserName {
     USER.parse().expect("a user's name")
 }
 
-fn tidy(file: &mut UsersFile) -> anyhow::Result<bool> {
-    for over in expired(&file.users()?, daemon_runtime::now()) {
+fn tidy(file: &mut UsersFile, place: &Place) -> anyhow::Result<bool> {
+    let users = file.users()?;
+    for over in expired(&users, daemon_runtime::now()) {
+        if let Some(invitation) = users.user.get(&over).and_then(|user| user.invitation.as_ref()) {
+            no_longer_shown(&invitation.name, place);
+        }
         file.remove(&over)?;
     }
     Ok(invitations(&file.users()?).next().is_some())

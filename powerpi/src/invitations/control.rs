@@ -13,14 +13,14 @@ pub(super) const ANSWERING: &str = "powerpi-pairing";
 
 /// The program that starts and reloads services.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Control<'a>(pub(super) &'a Path);
+pub(crate) struct Control<'a>(pub(super) &'a Path);
 
 impl Control<'_> {
     /// Does `verb` ("reload", "restart", "start") with a service, and waits until it is done.
     ///
     /// # Errors
     /// What it said, and what to do by hand.
-    pub(super) fn tell(self, verb: &str, service: &str) -> anyhow::Result<()> {
+    pub(crate) fn tell(self, verb: &str, service: &str) -> anyhow::Result<()> {
         let program = self.0.display();
         let by_hand = || format!("`{program} {verb} {service}` did not work; do this by hand");
         let output = Command::new(self.0).args([verb, service]).output().with_context(by_hand)?;

@@ -9,7 +9,7 @@ use daemon_runtime::Address;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan};
 use meter_messages::SiteId;
-use pairing::{Fingerprint, Invitation, InvitationId, InvitationSecret};
+use pairing::{Fingerprint, Invitation, InvitationId, InvitationSecret, ShownInvitation};
 use qrcode::QrCode;
 use qrcode::render::unicode::Dense1x2;
 
@@ -81,7 +81,9 @@ pub(crate) async fn run(options: &Options) -> anyhow::Result<()> {
         secret,
         authority: prepared.authority,
     };
-    print(&line.to_string(), until)?;
+    let line = ShownInvitation { invitation: line, until };
+    line.show(server.shown())?;
+    print(&line.invitation.to_string(), until)?;
     match options.wait {
         true => answering::answer(server).await,
         false => Ok(()),
@@ -178,6 +180,6 @@ fn print(line: &str, until: Timestamp) -> anyhow::Result<()> {
     }
     println!("{line}");
     let until = TimeZone::system().to_datetime(until).strftime("%H:%M");
-    eprintln!("It works once, until {until}. On the Pi, with the line in quotes: sudo pi-publisher join '…'");
+    eprintln!("It works once, until {until}. On the Pi, run `sudo pi-publisher join` and paste the line.");
     Ok(())
 }

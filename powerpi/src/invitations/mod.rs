@@ -17,4 +17,6 @@ mod sites;
 pub(crate) use answering::{Options as PairOptions, run as pair};
 pub(crate) use certificate::{Options as RenewOptions, run as renew};
 pub(crate) use inviting::{Options as InviteOptions, run as invite};
+pub(crate) use own_names::own_addresses;
+pub(crate) use place::Place;
 pub(crate) use sites::{RevokeOptions, SitesOptions, revoke, sites};

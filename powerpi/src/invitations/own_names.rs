@@ -5,7 +5,7 @@ use std::net::{IpAddr, UdpSocket};
 use daemon_runtime::Address;
 
 /// By its name, then by the addresses from which it reaches others, each with `port`.
-pub(super) fn own_addresses(port: u16) -> Vec<Address> {
+pub(crate) fn own_addresses(port: u16) -> Vec<Address> {
     let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
     let name = Some(name.trim()).filter(|name| !name.is_empty() && !name.starts_with("localhost"));
     let numbers = ["192.0.2.1:9", "[2001:db8::1]:9"].into_iter().filter_map(address_towards);

@@ -16,11 +16,14 @@ pub(crate) struct Place {
     /// The program that starts and reloads services: it is called with "reload", "restart" or "start" and their name
     #[arg(long, value_name = "PROGRAM", default_value = "systemctl")]
     control: PathBuf,
+    /// Where open invitations lie for the server's first page
+    #[arg(long, value_name = "DIR", default_value = pairing::SHOWN)]
+    invitations: PathBuf,
 }
 
 impl Place {
     /// The folder of its settings.
-    pub(super) fn folder(&self) -> &Path {
+    pub(crate) fn folder(&self) -> &Path {
         &self.settings
     }
 
@@ -43,8 +46,13 @@ impl Place {
         BrokerSettings::read(&text)
     }
 
+    /// Where its pages find open invitations.
+    pub(super) fn shown(&self) -> &Path {
+        &self.invitations
+    }
+
     /// What tells its services.
-    pub(super) fn control(&self) -> Control<'_> {
+    pub(crate) fn control(&self) -> Control<'_> {
         Control(&self.control)
     }
 }

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, bail};
 use broker_users::{Role, UserName, UsersFile};
+use meter_messages::SiteId;
 use serde_json::json;
 
 use super::control::BROKER;
@@ -73,9 +74,19 @@ pub(crate) fn revoke(options: &RevokeOptions) -> anyhow::Result<()> {
     }
     file.save()?;
     drop(file);
+    no_longer_shown(site, &options.server);
     options.server.control().tell("reload", BROKER)?;
     println!("{site} is let in no longer. What was recorded of it stays.");
     Ok(())
+}
+
+/// Takes a site's invitation off the server's first page. Whatever becomes of it, it is good for nothing any more.
+pub(super) fn no_longer_shown(site: &UserName, server: &Place) {
+    let hidden =
+        site.as_str().parse().ok().map_or(Ok(()), |site: SiteId| pairing::hide(&site, server.shown()));
+    if let Err(error) = hidden {
+        eprintln!("powerpi: {}: {error}", server.shown().display());
+    }
 }
 
 /// The broker's users file, if its settings name one.

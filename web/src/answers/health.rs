@@ -12,7 +12,7 @@ use crate::pages::HealthView;
 const FULL: &str = "full";
 
 /// What a publisher says of a clock that was never set.
-const NO_CLOCK: &str = "unsynchronised";
+pub(super) const NO_CLOCK: &str = "unsynchronised";
 
 impl Site {
     /// What is known of all that the visitor may see.

@@ -5,6 +5,7 @@ mod asked;
 mod bill;
 mod corrections;
 mod exports;
+mod first;
 mod forms;
 mod health;
 mod house;

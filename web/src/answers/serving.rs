@@ -92,8 +92,11 @@ impl Site {
             // Somebody who goes there by hand has nothing to see.
             Route::Logout => Ok(reply::see_other(&asked.frame().link("/"))),
             Route::Login => Ok(reply::see_other(&asked.frame().link("/"))),
-            Route::Start
-            | Route::Kiosk
+            Route::Start => match self.first_page(asked).await? {
+                Some(first) => Ok(first),
+                None => self.page(route, asked).await,
+            },
+            Route::Kiosk
             | Route::Status
             | Route::Meter(_)
             | Route::Period(_)

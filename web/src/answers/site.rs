@@ -49,6 +49,10 @@ pub(crate) struct Site {
     pub(crate) pictures: Pictures,
     /// What the meters say of now.
     pub(crate) live: LiveValues,
+    /// Where open invitations lie.
+    pub(crate) invitations: PathBuf,
+    /// Whether only browsers on this machine reach the pages.
+    pub(crate) is_closed: bool,
     /// What is finished and still true.
     pub(crate) kept: AnswerCache<Variant>,
     /// Whose turn it is to have a workbook written.

@@ -224,6 +224,19 @@ impl LiveValues {
         self.heard().sites.get(site).copied()
     }
 
+    /// The first `most` sites that were heard of, by name; whether their publishers are there, and what these say of
+    /// their clocks.
+    pub(crate) fn sites(&self, most: usize) -> Vec<(SiteId, Status, Vec<String>)> {
+        let heard = self.heard();
+        let mut sites: Vec<_> = heard.sites.iter().collect();
+        sites.sort_by_key(|(site, _)| *site);
+        let clocks = |site: &SiteId| {
+            let of_site = heard.publishers.iter().filter(|(meter, _)| meter.site == *site);
+            of_site.filter_map(|(_, said)| Some(said.diag.as_ref()?.clock.clone())).collect()
+        };
+        sites.into_iter().take(most).map(|(site, status)| (site.clone(), *status, clocks(site))).collect()
+    }
+
     /// What the broker says of itself.
     pub(crate) fn broker(&self) -> BrokerSays {
         self.heard().broker.clone()

@@ -35,6 +35,8 @@ pub struct Settings {
     pub settings_dir: PathBuf,
     /// The folder of what the pages keep for themselves: what sessions need.
     pub state_dir: PathBuf,
+    /// Where open invitations lie, for the first page.
+    pub invitations_dir: PathBuf,
     /// The currency of prices.
     pub currency: Option<String>,
     /// What energy costs.
@@ -69,6 +71,7 @@ impl Default for Settings {
             time_zone: None,
             settings_dir: USUAL_FOLDER.into(),
             state_dir: "/var/lib/powerpi/web".into(),
+            invitations_dir: pairing::SHOWN.into(),
             currency: None,
             tariff: Vec::new(),
             holidays: None,

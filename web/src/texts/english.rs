@@ -79,6 +79,7 @@ pub(super) static TEXTS: Texts = Texts {
         mean_of_hours: "Mean flow in l/h by month and time of day",
     },
     correcting: &super::corrections::ENGLISH,
+    first: &super::first::ENGLISH,
     chart: &chart::ENGLISH,
     health: &health::ENGLISH,
     house: &house::ENGLISH,

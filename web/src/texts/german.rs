@@ -79,6 +79,7 @@ pub(super) static TEXTS: Texts = Texts {
         mean_of_hours: "Mittlerer Durchfluss in l/h nach Monat und Tageszeit",
     },
     correcting: &super::corrections::GERMAN,
+    first: &super::first::GERMAN,
     chart: &chart::GERMAN,
     health: &health::GERMAN,
     house: &house::GERMAN,

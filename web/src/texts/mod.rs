@@ -7,6 +7,7 @@ mod chart;
 mod corrections;
 mod dates;
 mod english;
+mod first;
 mod german;
 mod health;
 mod house;
@@ -30,6 +31,7 @@ pub(crate) use chart::ChartWords;
 pub(crate) use corrections::CorrectionWords;
 use dates::Patterns;
 pub(crate) use dates::hour;
+pub(crate) use first::FirstWords;
 pub(crate) use health::HealthWords;
 pub(crate) use house::HouseWords;
 pub(crate) use language::Language;
@@ -67,6 +69,8 @@ pub(crate) struct Texts {
     pub(crate) house: &'static HouseWords,
     /// The page of corrections.
     pub(crate) correcting: &'static CorrectionWords,
+    /// The first page, before there is a meter.
+    pub(crate) first: &'static FirstWords,
     /// Words of the interactive chart.
     pub(crate) chart: &'static ChartWords,
     /// Words of the verdict on the whole.
