@@ -15,7 +15,7 @@ use crate::period::Period;
 
 /// The nights, and the hours of each, among which the base load is sought.
 const NIGHTS: i64 = 7;
-const NIGHT_HOURS: Range<i8> = 0..6;
+pub(crate) const NIGHT_HOURS: Range<i8> = 0..6;
 
 /// Days from which a month's rest is estimated.
 const ESTIMATE_DAYS: usize = 14;

@@ -1,5 +1,7 @@
 //! The figures of a meter: on its page, in the API and in live updates alike.
 
+use std::ops::Range;
+
 use jiff::ToSpan;
 use jiff::tz::TimeZone;
 use meter_ledger::{HighestQuarter, Ledger, LedgerError, RecordedMeter, RecordedMinute, Sum, Trust};
@@ -21,6 +23,9 @@ const FRESH_MINUTES: i64 = 3;
 
 /// Bars of days on a meter's page, today's included.
 pub const DAYS: i64 = 30;
+
+/// Marked times of the last days at most.
+const MOST_MARKS: usize = 200;
 
 /// Gaps that are told one by one.
 const GAPS: usize = 20;
@@ -70,6 +75,8 @@ pub struct Figures {
     pub curve_before: Curve,
     /// The last days up to today.
     pub days: Vec<(Period, Sum)>,
+    /// Times of these of which only sums are known, each with how many minutes one has: of more than a point of the curve.
+    pub coarse: Vec<(Range<Minute>, i64)>,
 }
 
 /// What today and the month cost so far.
@@ -142,7 +149,9 @@ impl Figures {
                 known.and_then(|kwh| tariffs.expected(&costs.month, kwh, (until, &facts), zone));
             costs
         });
+        let shown = days.first().map_or(until, |(day, _)| day.span.start)..until;
         Ok(Self {
+            coarse: ledger.coarse_spans(&meter, &shown, CURVE_STEP, MOST_MARKS)?,
             today: sum(spans.today)?,
             yesterday: sum(spans.yesterday)?,
             yesterday_by_now: sum(spans.yesterday_by_now)?,

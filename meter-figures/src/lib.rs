@@ -1,8 +1,10 @@
 //! What is reckoned from the ledger: periods of the site's clock, figures, costs and files of rows. It
 //! knows no HTTP and no MQTT, and whoever owns the ledger's thread asks it there.
 
+mod base_load;
 mod clock_hour;
 mod curves;
+mod day_profile;
 mod estimates;
 mod exports;
 mod figures;
@@ -22,7 +24,9 @@ mod step;
 mod tariff;
 mod unit_names;
 
+pub use base_load::{BaseLoad, Change, Level};
 pub use curves::{CURVE_STEP, Curve};
+pub use day_profile::{DayProfile, HourOfDay, StrongHour};
 pub use exports::{Notation, Pieces, Row, Rows, StatisticId, Statistics, Text};
 #[cfg(feature = "workbook")]
 pub use exports::{Table, WorkbookError, WorkbookWords, table, workbook};

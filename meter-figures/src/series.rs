@@ -22,6 +22,9 @@ const STEPS: [i64; 11] = [1, 2, 5, 10, 15, 30, 60, 120, 240, 360, 720];
 /// The longest time that may be asked for, in days.
 const MOST_DAYS: i64 = 100 * 366;
 
+/// Marked times of an answer at most.
+const MOST_MARKS: usize = 500;
+
 /// Minutes that are read in one go, so that others need not wait long: mostly by quarters of an hour.
 const AT_ONCE: i64 = 366 * 1440;
 
@@ -128,7 +131,8 @@ impl Series {
         let all = points.len();
         if known.len() == all {
             let sum = ledger.sum(meter, asked.clone())?;
-            return Ok(Some(json(points, known, (name_in(meter.medium.unit(), "kwh"), &sum))));
+            let marks = Marks::read(ledger, meter, points)?;
+            return Ok(Some(json(points, known, &marks, (name_in(meter.medium.unit(), "kwh"), &sum))));
         }
         // However long nothing was recorded, that costs one question.
         let first = ledger.first_from(meter, points.edge(known.len()))?;
@@ -147,8 +151,36 @@ impl Series {
     }
 }
 
+/// Times of which there is something to be said: Unix times.
+struct Marks {
+    /// Those that somebody has corrected.
+    corrected: Vec<[i64; 2]>,
+    /// Those of which only the sum of more than a point is known.
+    coarse: Vec<[i64; 2]>,
+}
+
+impl Marks {
+    fn read(ledger: &Ledger, meter: &RecordedMeter, points: &Points) -> Result<Self, LedgerError> {
+        let span = points.edge(0)..points.edge(points.len());
+        let times = |span: Range<Minute>| [span.start.start(), span.end.start()];
+        let coarse = match points {
+            _ if span.is_empty() => Vec::new(),
+            Points::Even(_, step, _) => ledger.coarse_spans(meter, &span, *step, MOST_MARKS)?,
+            Points::Calendar(_) => {
+                let longest = (0..points.len())
+                    .map(|point| points.edge(point + 1).epoch_minutes() - points.edge(point).epoch_minutes());
+                ledger.coarse_spans(meter, &span, longest.max().unwrap_or_default(), MOST_MARKS)?
+            }
+        };
+        Ok(Self {
+            corrected: meter.corrected_spans(&span).take(MOST_MARKS).map(times).collect(),
+            coarse: coarse.into_iter().map(|(span, _)| times(span)).collect(),
+        })
+    }
+}
+
 /// Compact: whole watts, or litres an hour, in three rows, `null` where nobody watched.
-fn json(points: &Points, all: &[Sum], (name, sum): (&str, &Sum)) -> String {
+fn json(points: &Points, all: &[Sum], marks: &Marks, (name, sum): (&str, &Sum)) -> String {
     let mut text = match points {
         Points::Even(first, step, _) => format!("{{\"start\":{},\"step\":{}", first.start(), step * 60),
         Points::Calendar(edges) => {
@@ -156,6 +188,13 @@ fn json(points: &Points, all: &[Sum], (name, sum): (&str, &Sum)) -> String {
             format!("{{\"edges\":[{}]", starts.join(","))
         }
     };
+    for (name, times) in [("corrected", &marks.corrected), ("coarse", &marks.coarse)] {
+        let times: Vec<String> = times.iter().map(|[from, to]| format!("[{from},{to}]")).collect();
+        if !times.is_empty() {
+            // Writing into memory does not fail.
+            let _ = write!(text, ",\"{name}\":[{}]", times.join(","));
+        }
+    }
     let mut row = |name: &str, of: fn(&Sum) -> Option<f64>| {
         // Writing into memory does not fail.
         let _ = write!(text, ",\"{name}\":[");

@@ -194,6 +194,28 @@ impl Ledger {
         self.first_from(meter, Minute::nearest(i64::MIN))
     }
 
+    /// The times of a span of which only the sums of more than so many minutes are known, because another system kept no
+    /// more, and how many minutes each of these sums has. In order; after `most` of them, the last one reaches to the end
+    /// of what follows.
+    pub fn coarse_spans(
+        &self,
+        meter: &RecordedMeter,
+        span: &Range<Minute>,
+        longer_than: i64,
+        most: usize,
+    ) -> Result<Vec<(Range<Minute>, i64)>, LedgerError> {
+        if i64::from(meter.resolution(span)) <= longer_than {
+            return Ok(Vec::new());
+        }
+        let asked = span.start.epoch_minutes()..span.end.epoch_minutes();
+        let found = spans::longer_than(&self.connection, meter.row, (&asked, longer_than), most)?;
+        let within = |(range, length): (Range<i64>, i64)| {
+            let (from, to) = (range.start.max(asked.start), range.end.min(asked.end));
+            (Minute::nearest(from)..Minute::nearest(to), length)
+        };
+        Ok(found.into_iter().map(within).collect())
+    }
+
     /// The first recorded minute from one on.
     pub fn first_from(&self, meter: &RecordedMeter, from: Minute) -> Result<Option<Minute>, LedgerError> {
         Ok(self.next_from(meter, from.epoch_minutes())?.map(Minute::nearest))

@@ -122,6 +122,36 @@ pub(crate) fn for_each<Take: FnMut(Stretch) -> bool>(
     ahead.before(i64::MAX, take)
 }
 
+/// Those of a span that have more than so many minutes, in order; of those that follow each other and are as long as each
+/// other, one range. After `most` of these, the last one goes on to the last of them.
+pub(crate) fn longer_than(
+    connection: &Connection,
+    meter_row: i64,
+    (asked, minutes): (&Range<i64>, i64),
+    most: usize,
+) -> Result<Vec<(Range<i64>, i64)>, LedgerError> {
+    let around = around_or_before(connection, meter_row, asked.start)?.map(|span| span.minutes);
+    let first = around.filter(|around| around.end > asked.start).map_or(asked.start, |around| around.start);
+    let mut statement = connection.prepare_cached(
+        "SELECT from_minute, to_minute FROM imported_span WHERE meter = ?1 AND from_minute >= ?2 AND from_minute < ?3
+         AND to_minute - from_minute > ?4 ORDER BY from_minute",
+    )?;
+    let spans = statement.query_map(params![meter_row, first, asked.end, minutes], |row| {
+        Ok(row.get::<i64>(0)?..row.get::<i64>(1)?)
+    })?;
+    let mut found: Vec<(Range<i64>, i64)> = Vec::new();
+    for span in spans {
+        let span = span?;
+        let length = span.end - span.start;
+        let is_full = found.len() >= most;
+        match found.last_mut().filter(|(last, of)| is_full || (last.end == span.start && *of == length)) {
+            Some((last, of)) => (last.end, *of) = (span.end, length.max(*of)),
+            None => found.push((span, length)),
+        }
+    }
+    Ok(found)
+}
+
 /// The last one that begins at a minute or before.
 fn around_or_before(connection: &Connection, meter_row: i64, minute: i64) -> home::Result<Option<Span>> {
     let sql = format!(

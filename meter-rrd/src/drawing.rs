@@ -40,6 +40,16 @@ pub(crate) struct Drawing {
     pub(crate) elements: Vec<GraphElement>,
 }
 
+/// How times are marked, and what that means.
+pub(crate) struct Mark<'a> {
+    /// What librrd calls it: any name that nothing else has.
+    pub(crate) name: &'static str,
+    pub(crate) color: Color,
+    pub(crate) legend: &'a str,
+    /// By stripes, instead of throughout.
+    pub(crate) is_striped: bool,
+}
+
 /// So many times are marked at most: librrd reckons with them at each point.
 const MOST_MARKS: usize = 30;
 
@@ -76,9 +86,14 @@ impl Drawing {
         self.push_area(name, (color, legend), stacked, false)
     }
 
+    /// How many seconds a stripe and the space beside it have.
+    fn stripe(&self) -> i64 {
+        ((self.edges.1 - self.edges.0) / 160).max(2 * i64::from(self.step))
+    }
+
     /// Hatches the times in which `name` is unknown, from top to bottom.
     pub(crate) fn hatch(&mut self, name: &str, palette: &Palette) -> RrdResult<()> {
-        let stripe = ((self.edges.1 - self.edges.0) / 160).max(2 * i64::from(self.step));
+        let stripe = self.stripe();
         self.work_out("gap", format!("{name},UN,INF,UNKN,IF"))?;
         self.work_out("stripe", format!("TIME,{stripe},%,{},LT,gap,UNKN,IF", stripe / 2))?;
         for (name, color) in [("gap", palette.gap.0), ("stripe", palette.gap.1)] {
@@ -87,14 +102,8 @@ impl Drawing {
         Ok(())
     }
 
-    /// Marks times from top to bottom, beside a known `name`: the first of those that are many. The legend says what
-    /// it means.
-    pub(crate) fn mark(
-        &mut self,
-        name: &str,
-        times: &[(Minute, Minute)],
-        (color, legend): (Color, &str),
-    ) -> RrdResult<()> {
+    /// Marks times from top to bottom, beside a known `name`: the first of those that are many.
+    pub(crate) fn mark(&mut self, name: &str, times: &[(Minute, Minute)], mark: &Mark<'_>) -> RrdResult<()> {
         let (first, last) = self.edges;
         let seen = times.iter().map(|(from, to)| (from.start(), to.start()));
         let seen: Vec<_> = seen.filter(|(from, to)| *from < last && first < *to).take(MOST_MARKS).collect();
@@ -105,9 +114,11 @@ impl Drawing {
         let step = i64::from(self.step);
         let within = seen.iter().map(|(from, to)| format!("TIME,{from},GT,TIME,{},LT,*", to + step));
         let any = within.reduce(|some, one| format!("{some},{one},+")).unwrap_or_default();
+        let stripe = self.stripe();
+        let any = if mark.is_striped { format!("{any},TIME,{stripe},%,{},LT,*", stripe / 2) } else { any };
         // Both branches read `name`, so that librrd knows how many points there are.
-        self.work_out("marked", format!("{any},INF,{name},UN,UNKN,UNKN,IF,IF"))?;
-        self.push_area("marked", (color, legend), false, true)
+        self.work_out(mark.name, format!("{any},INF,{name},UN,UNKN,UNKN,IF,IF"))?;
+        self.push_area(mark.name, (mark.color, mark.legend), false, true)
     }
 
     fn push_area(

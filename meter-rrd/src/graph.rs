@@ -37,6 +37,8 @@ impl Size {
 pub struct Words {
     /// Legend of what somebody has corrected.
     pub corrected: &'static str,
+    /// Legend of what is known as a sum only.
+    pub coarse: &'static str,
     /// Legend of the peaks of single minutes.
     pub peak: &'static str,
     /// Before the newest value.
@@ -99,6 +101,8 @@ pub struct Graph<'a> {
     pub rates: Option<&'a [(Minute, f64)]>,
     /// Times that somebody has corrected, ascending: they are marked.
     pub corrected: &'a [(Minute, Minute)],
+    /// Times of which only sums are known that are longer than what is drawn, ascending: they are marked.
+    pub coarse: &'a [(Minute, Minute)],
     /// The span's total in the unit, from the ledger: librrd's own sums are up to
     /// 0.4 % off. `None` if there is nothing to sum up.
     pub total: Option<f64>,
@@ -148,6 +152,7 @@ mod tests {
         let minute = |number: i64| Minute::nearest(29_000_000 + number);
         let words = Words {
             corrected: "",
+            coarse: "",
             peak: "",
             latest: "",
             mean: "",
@@ -177,6 +182,7 @@ mod tests {
             earlier: &earlier,
             rates: None,
             corrected: &[],
+            coarse: &[],
             total: None,
             now: minute(60),
             range: None,

@@ -9,7 +9,7 @@ use rrd::ops::graph::props::{AxisGridTimeUnit as Each, XAxisGrid};
 
 use crate::database::MeterDatabase;
 use crate::day_bars::{self, COMPLETE, DayBar, STEP_S, TREND, UNFINISHED, WATCHED};
-use crate::drawing::{Drawing, date, time_axis};
+use crate::drawing::{Drawing, Mark, date, time_axis};
 use crate::error::DatabaseError;
 use crate::graph::{Graph, Size};
 use crate::palette::Palette;
@@ -64,7 +64,11 @@ fn draw(drawing: &mut Drawing, graph: &Graph<'_>, scratch: &Path) -> Result<(), 
     drawing.work_out("today", format!("q,{worth},*"))?;
     drawing.work_out("trend", format!("t,{worth},*"))?;
     drawing.hatch("w", &palette)?;
-    drawing.mark("w", graph.corrected, (palette.shades.peak.into(), graph.words.corrected))?;
+    let (color, words) = (palette.shades.peak.into(), graph.words);
+    let corrected = Mark { name: "corrected", color, legend: words.corrected, is_striped: false };
+    drawing.mark("w", graph.corrected, &corrected)?;
+    let coarse = Mark { name: "coarse", legend: words.coarse, is_striped: true, ..corrected };
+    drawing.mark("w", graph.coarse, &coarse)?;
     drawing.area("day", palette.shades.bar.into(), graph.words.day, false)?;
     drawing.area("today", palette.shades.unfinished.into(), graph.words.today, false)?;
     drawing.line("trend", 1.8, palette.shades.trend.into(), graph.words.trend)

@@ -7,7 +7,7 @@ use rrd::ConsolidationFn;
 use rrd::ops::graph::props::{AxisGridTimeUnit as Each, XAxisGrid};
 
 use crate::database::MeterDatabase;
-use crate::drawing::{Drawing, time_axis};
+use crate::drawing::{Drawing, Mark, time_axis};
 use crate::error::DatabaseError;
 use crate::graph::{Graph, Size};
 use crate::layout::DATA_SOURCE;
@@ -129,7 +129,11 @@ fn draw(drawing: &mut Drawing, source: &Source<'_>, graph: &Graph<'_>) -> Result
     drawing.read("pulses", source, ConsolidationFn::Avg)?;
     drawing.work_out("power", format!("pulses,{rate}"))?;
     drawing.hatch("pulses", &palette)?;
-    drawing.mark("pulses", graph.corrected, (palette.shades.peak.into(), graph.words.corrected))?;
+    let (color, words) = (palette.shades.peak.into(), graph.words);
+    let corrected = Mark { name: "corrected", color, legend: words.corrected, is_striped: false };
+    drawing.mark("pulses", graph.corrected, &corrected)?;
+    let coarse = Mark { name: "coarse", legend: words.coarse, is_striped: true, ..corrected };
+    drawing.mark("pulses", graph.coarse, &coarse)?;
     drawing.area("power", palette.shades.fill.into(), "", false)?;
     if drawing.step > 60 {
         drawing.read("most", source, ConsolidationFn::Max)?;

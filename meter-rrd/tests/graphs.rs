@@ -13,6 +13,7 @@ use tempfile::TempDir;
 
 const WORDS: Words = Words {
     corrected: "korrigiert",
+    coarse: "nur die Summe",
     peak: "Spitze",
     latest: "zuletzt",
     mean: "Ø",
@@ -56,6 +57,7 @@ fn graph(kind: PeriodKind, picture: Picture) -> Graph<'static> {
         earlier: &[],
         rates: None,
         corrected: &[],
+        coarse: &[],
         total: Some(15.648),
         now: now(),
         range: None,
@@ -266,14 +268,16 @@ fn corrected_times_are_marked_and_the_legend_says_so() {
         (PeriodKind::Week, [(minute(3000), minute(2990))]),
         (PeriodKind::Month, [(minute(3000), minute(1500))]),
     ] {
-        let drawn = |corrected| {
-            let graph = Graph { corrected, ..graph(span, Picture::Svg) };
+        let drawn = |corrected, coarse| {
+            let graph = Graph { corrected, coarse, ..graph(span, Picture::Svg) };
             renderer().render(&database, &graph).unwrap()
         };
-        let (plain, marked) = (drawn(&[]), drawn(&times));
+        let (plain, marked) = (drawn(&[], &[]), drawn(&times, &[]));
         let shapes = |svg: &[u8]| String::from_utf8_lossy(svg).matches("<path").count();
         assert!(shapes(&marked) > shapes(&plain), "{span:?}: an area and its legend");
-        let outside = drawn(&[(minute(-300), minute(-299))]);
+        let of_sums = drawn(&[], &times);
+        assert!(shapes(&of_sums) > shapes(&plain) && of_sums != marked, "{span:?}: stripes are another mark");
+        let outside = drawn(&[(minute(-300), minute(-299))], &[]);
         assert!(shapes(&marked) > shapes(&outside), "{span:?}: what is not seen has no legend");
     }
 }

@@ -104,6 +104,25 @@ function showSums(meters) {
   }
 }
 
+/** What each meter said last, also those that have no place of their own on the page. */
+const said = new Map();
+
+/** What flows now through meters less others, where all of them say it of now: else nobody knows. */
+function showFlows() {
+  const rateOf = (name) => {
+    const { now, online } = said.get(name) ?? {};
+    const isFresh = now && online !== false && !away && Date.now() + aheadMs - Date.parse(now.t) < STALE_AFTER_S * 1000;
+    return isFresh ? (now.flow_l_h ?? now.power_w ?? null) : null;
+  };
+  for (const field of document.querySelectorAll("[data-flow]")) {
+    const parts = field.dataset.flow.split(" ").map((part) => (part.startsWith("-") ? [-1, part.slice(1)] : [1, part]));
+    const rates = parts.map(([sign, name]) => [sign, rateOf(name)]);
+    const isKnown = rates.every(([, rate]) => rate !== null);
+    // Values of different seconds do not fit quite.
+    field.textContent = isKnown ? whole.format(Math.max(0, rates.reduce((sum, [sign, rate]) => sum + sign * rate, 0))) : "–";
+  }
+}
+
 /** Listens while somebody looks, and begins anew whenever the server was away. */
 function listen(address, meters) {
   let events = null;
@@ -118,7 +137,9 @@ function listen(address, meters) {
     events.addEventListener("live", (event) => {
       const value = JSON.parse(event.data);
       meters.get(value.meter)?.show(value);
+      said.set(value.meter, value);
       showSums(meters);
+      showFlows();
     });
     events.addEventListener("minute", renew);
     events.addEventListener("error", () => {
@@ -227,10 +248,15 @@ function loadScript(address) {
 }
 
 for (const source of document.querySelectorAll("[data-live]")) {
-  const elements = [source, ...source.querySelectorAll("[data-meter]")].filter((it) => it.dataset.meter);
+  const elements = [source, ...source.querySelectorAll("[data-meter]")].filter((it) => it.dataset.meter && it.querySelector(".now"));
   const meters = new Map(elements.map((element) => [element.dataset.meter, new Now(element)]));
   listen(source.dataset.live, meters);
-  setInterval(() => { for (const meter of meters.values()) meter.showAge(); }, 1000);
+  setInterval(() => {
+    for (const meter of meters.values()) meter.showAge();
+    if (said.size) showFlows();
+  }, 1000);
+  // What was drawn anew has what the server knew.
+  document.addEventListener("minute", () => { if (said.size) showFlows(); });
   if (source.dataset.unattended) watchOver(source.dataset.unattended);
   if (source.dataset.turn) takeTurns(source);
 }

@@ -54,11 +54,19 @@
   let view = { min: Number(figure.dataset.from), max: end };
   let plot = null;
   let asked = 0;
+  /** Those that are drawn beside it at the moment. */
+  let drawnBeside = [];
   let ofDays = false;
+  /** Times that are corrected, and those of which only the sum is known. */
+  let marks = { corrected: [], coarse: [] };
   /** The highest and lowest of each point, also where they are not drawn. */
   let range = [[], []];
   let timer = null;
   let touched = Boolean(location.hash);
+
+  const boxes = [...figure.querySelectorAll(".others input")];
+  /** The meters that are shown beside this one. */
+  const shown = () => boxes.filter((it) => it.checked);
 
   const css = (name) => getComputedStyle(figure).getPropertyValue(name).trim();
   const calm = matchMedia("(prefers-reduced-motion: reduce)");
@@ -72,17 +80,36 @@
   }
 
   /** The columns that uPlot wants: time, highest, lowest, mean, mean of two weeks, and what it is compared with. */
-  function columns(data, other) {
+  function columns(data, other, beside) {
     const x = middles(data);
     const most = data.max ?? data.mean;
     const least = data.min ?? data.mean;
     range = [most, least];
+    marks = { corrected: data.corrected ?? [], coarse: data.coarse ?? [] };
+    for (const [name, times] of Object.entries(marks)) figure.dataset[name] = times.length;
     ofDays = Boolean(data.edges) && x.length > 1 && x[1] - x[0] < 2 * DAY_S;
     figure.dataset.days = ofDays;
     const none = x.map(() => null);
     // The strongest minutes of days would bury the days.
     const [high, low] = data.edges ? [none, none] : [most, least];
-    return [x, high, low, data.mean, ofDays ? trend(data.mean) : none, other ? ghost(x, other) : none];
+    return [x, high, low, data.mean, ofDays ? trend(data.mean) : none, other ? ghost(x, other) : none, ...beside.map((it) => atTimes(x, it))];
+  }
+
+  /** The mean of what another meter has around each of these times: its points may be shorter. */
+  function atTimes(x, other) {
+    const times = middles(other);
+    const half = Math.max(x.length > 1 ? (x[1] - x[0]) / 2 : 30, times.length > 1 ? (times[1] - times[0]) / 2 : 30);
+    let from = 0;
+    return x.map((time) => {
+      while (from < times.length && times[from] <= time - half) from++;
+      let [sum, count] = [0, 0];
+      for (let at = from; at < times.length && times[at] < time + half + 1; at++) {
+        if (other.mean[at] === null) continue;
+        sum += other.mean[at];
+        count++;
+      }
+      return count ? sum / count : null;
+    });
   }
 
   /** The mean of each day and those before it; of two weeks of which more than half is known. */
@@ -104,8 +131,8 @@
     });
   }
 
-  async function fetchSeries(from, to, points) {
-    const answer = await fetch(`${series}?from=${Math.floor(from)}&to=${Math.ceil(to)}&points=${points}${edition}`);
+  async function fetchSeries(from, to, points, of = series) {
+    const answer = await fetch(`${of}?from=${Math.floor(from)}&to=${Math.ceil(to)}&points=${points}${edition}`);
     if (!answer.ok) throw new Error(answer.statusText);
     return answer.json();
   }
@@ -118,11 +145,13 @@
     // At least as many as two years have days: the next step is a month.
     const fine = Math.min(2000, Math.max(800, Math.round(size().width * 1.2)));
     const points = width >= DAYS_FROM_S ? Math.min(2000, Math.ceil((to - from) / DAY_S) + 1) : fine;
-    let data, other;
+    let data, other, beside;
+    const others = shown();
     try {
-      [data, other] = await Promise.all([
+      [data, other, ...beside] = await Promise.all([
         fetchSeries(from, Math.max(to, from + 60), points),
         shift ? fetchSeries(from - shift, Math.max(to, from + 60) - shift, points) : null,
+        ...others.map((it) => fetchSeries(from, Math.max(to, from + 60), points, it.dataset.of)),
       ]);
     } catch {
       // What is there stays.
@@ -133,11 +162,16 @@
     if (mine !== asked) return;
     delete figure.dataset.failed;
     figure.dataset.step = data.step ?? DAY_S;
-    if (plot) {
-      plot.batch(() => { plot.setData(columns(data, other), false); plot.setScale("x", view); });
+    const drawn = columns(data, other, beside);
+    const isSame = others.length === drawnBeside.length && others.every((it, at) => it === drawnBeside[at]);
+    drawnBeside = others;
+    if (plot && isSame) {
+      plot.batch(() => { plot.setData(drawn, false); plot.setScale("x", view); });
     } else {
-      build(columns(data, other));
+      plot?.destroy();
+      build(drawn);
     }
+    figure.dataset.beside = others.map((it) => it.value).join(" ");
     tell();
     seen();
   }
@@ -158,7 +192,8 @@
   /** Puts what is seen and measured into the address; a step is one that the Back button undoes. */
   function tell(isStep = false) {
     const band = figure.chart.measured();
-    const address = `#view=${span(view)}${band ? `&measure=${span(band)}` : ""}`;
+    const beside = shown().map((it) => it.value).join(",");
+    const address = `#view=${span(view)}${band ? `&measure=${span(band)}` : ""}${beside ? `&with=${beside}` : ""}`;
     if (address === location.hash || (!touched && !location.hash)) return;
     if (isStep) history.pushState(null, "", address);
     else history.replaceState(history.state, "", address);
@@ -171,16 +206,23 @@
       const [min, max] = (parts.get(name) ?? "").split("/").map((at) => Date.parse(at) / 1000);
       return min < max ? { min, max } : null;
     };
-    return { view: read("view"), band: read("measure") };
+    return { view: read("view"), band: read("measure"), beside: (parts.get("with") ?? "").split(",") };
   }
 
   /** Goes where the address says. */
   function follow() {
-    const { view: seen, band } = told();
+    const { view: seen, band, beside } = told();
+    tick(beside);
     const { from, to } = figure.dataset;
     const wanted = seen ?? { min: Number(from), max: Number(to) };
     show(wanted.min, wanted.max);
     figure.chart.measure(band);
+  }
+
+  /** Shows these meters beside this one, and no others. */
+  function tick(meters) {
+    for (const box of boxes) box.checked = meters.includes(box.value);
+    if (shown().length) figure.querySelector(".others").open = true;
   }
 
   function soon() {
@@ -230,40 +272,51 @@
     });
   }
 
-  /** Stripes where nobody watched. */
-  function hatch(u) {
-    const { ctx, data, bbox } = u;
-    const [x, , , mean] = data;
-    const half = x.length > 1 ? (x[1] - x[0]) / 2 : 30;
+  /** Stripes between two places: `slant` is 1, -1 or, for those that lie, 0. */
+  function stripes({ ctx, bbox }, [left, right], slant, colour) {
+    left = Math.max(left, bbox.left);
+    right = Math.min(right, bbox.left + bbox.width);
+    if (right <= left) return;
     ctx.save();
     ctx.beginPath();
-    ctx.rect(bbox.left, bbox.top, bbox.width, bbox.height);
+    ctx.rect(left, bbox.top, right - left, bbox.height);
     ctx.clip();
+    ctx.strokeStyle = colour;
+    ctx.lineWidth = 2 * devicePixelRatio;
+    ctx.beginPath();
+    const apart = 8 * devicePixelRatio;
+    const [top, bottom] = [bbox.top, bbox.top + bbox.height];
+    if (slant) {
+      for (let x = left - bbox.height; x < right; x += apart) {
+        ctx.moveTo(x, slant > 0 ? bottom : top);
+        ctx.lineTo(x + bbox.height, slant > 0 ? top : bottom);
+      }
+    } else {
+      for (let y = top + apart; y < bottom; y += apart) {
+        ctx.moveTo(left, y);
+        ctx.lineTo(right, y);
+      }
+    }
+    ctx.stroke();
+    ctx.restore();
+  }
+
+  /** Stripes where nobody watched, where somebody has corrected, and where only the sum of a longer time is known. */
+  function hatch(u) {
+    const { data } = u;
+    const [x, , , mean] = data;
+    const half = x.length > 1 ? (x[1] - x[0]) / 2 : 30;
+    const place = (at) => u.valToPos(at, "x", true);
     for (let i = 0; i < x.length; i++) {
       // Before the recording began nothing was missed.
       if (mean[i] !== null || x[i] < first) continue;
       let last = i;
       while (last + 1 < x.length && mean[last + 1] === null) last++;
-      const left = Math.max(u.valToPos(Math.max(x[i] - half, first), "x", true), bbox.left);
-      const right = Math.min(u.valToPos(x[last] + half, "x", true), bbox.left + bbox.width);
+      stripes(u, [place(Math.max(x[i] - half, first)), place(x[last] + half)], 1, css("--hatch"));
       i = last;
-      if (right <= left) continue;
-      ctx.save();
-      ctx.beginPath();
-      ctx.rect(left, bbox.top, right - left, bbox.height);
-      ctx.clip();
-      ctx.strokeStyle = css("--hatch");
-      ctx.lineWidth = 2 * devicePixelRatio;
-      ctx.beginPath();
-      const apart = 8 * devicePixelRatio;
-      for (let slant = left - bbox.height; slant < right; slant += apart) {
-        ctx.moveTo(slant, bbox.top + bbox.height);
-        ctx.lineTo(slant + bbox.height, bbox.top);
-      }
-      ctx.stroke();
-      ctx.restore();
     }
-    ctx.restore();
+    for (const [from, to] of marks.corrected) stripes(u, [place(from), place(to)], -1, css("--peak"));
+    for (const [from, to] of marks.coarse) stripes(u, [place(from), place(to)], 0, css("--peak"));
   }
 
   function say(u) {
@@ -277,7 +330,9 @@
     const [most, least] = [range[0][index], range[1][index]];
     const between = most > least ? ` (${number(least)}–${number(most)})` : "";
     const step = u.data[0].length > 1 ? u.data[0][1] - u.data[0][0] : 60;
-    readout.textContent = `${moment(u.data[0][index] - step / 2)} · ${number(mean)} ${rateUnit}${between} · ${number(mean * step / 3.6e6, 3)} ${unit}`;
+    const others = drawnBeside.map((it, at) => [it.dataset.name, u.data[6 + at]?.[index] ?? null]);
+    const said = others.filter(([, rate]) => rate !== null).map(([name, rate]) => ` · ${name} ${number(rate)} ${rateUnit}`);
+    readout.textContent = `${moment(u.data[0][index] - step / 2)} · ${number(mean)} ${rateUnit}${between} · ${number(mean * step / 3.6e6, 3)} ${unit}${said.join("")}`;
   }
 
   function options() {
@@ -297,6 +352,12 @@
         { label, stroke: () => (ofDays ? css("--ghost") : line), width: 1.6, fill: css("--wash"), points: { show: false } },
         { stroke: line, width: 2.4, points: { show: false } },
         { stroke: css("--soft"), width: 1.2, dash: [4, 3], points: { show: false } },
+        ...drawnBeside.map((it) => ({
+          label: it.dataset.name,
+          stroke: getComputedStyle(it).getPropertyValue("--line").trim(),
+          width: 1.6,
+          points: { show: false },
+        })),
       ],
       bands: [{ series: [1, 2], fill: css("--peak") }],
       axes: [
@@ -414,6 +475,13 @@
       step(last - width, last);
     });
   }
+  for (const box of boxes) {
+    box.addEventListener("change", () => {
+      touched = true;
+      tell(true);
+      load();
+    });
+  }
   figure.querySelector("[data-now]").addEventListener("click", () => step(end - (view.max - view.min), end));
 
   // A new minute: whoever looks at the end goes on with it.
@@ -450,7 +518,8 @@
     clock,
     moment,
   };
-  const { view: asAsked } = told();
+  const { view: asAsked, beside: besideAsked } = told();
+  tick(besideAsked);
   if (asAsked) show(asAsked.min, asAsked.max);
   else load();
 })();

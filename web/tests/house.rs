@@ -141,6 +141,17 @@ fn the_page_shows_a_tree_and_a_table_in_both_languages() {
         english.contains("<tr class=\"depth-1 colour-teal\"><th scope=\"row\"><a href=\"/m/hq/heat"),
         "{english}"
     );
+    // What comes in stands first; one bar has its part and the rest of it.
+    let place = |meter: &str| english.find(&format!("href=\"/m/hq/{meter}?")).unwrap();
+    assert!(place("main") < place("feed"), "{english}");
+    let (_, bar) = english.split_once("class=\"shares\"").unwrap_or_else(|| panic!("no bar: {english}"));
+    let bar = bar.split("</svg>").next().unwrap();
+    assert!(
+        bar.contains("<title>heat: 48\u{a0}%</title>") && bar.contains("url(#electricity-rest)"),
+        "{bar}"
+    );
+    // A day that is over is not of now.
+    assert!(!english.contains("data-flow") && site.get("/site").text().contains("data-live"), "{english}");
     let rows = english.matches("<th scope=\"row\"><a href=\"/site/hour/2025-11-20T").count();
     assert_eq!(rows, 24, "a row for each hour");
     let german = site.get("/site/month/2025-11?lang=de").text();

@@ -39,6 +39,16 @@ fn what_was_imported_by_the_hour_is_marked() {
     assert!(page("de").contains("nur Summen über bis zu 1\u{a0}h 0\u{a0}min"));
     let today = site.get("/m/hq/main/day/2025-10-21?lang=en").text();
     assert!(!today.contains("id=\"imported\""));
+    // Whatever is drawn finer than it is known is hatched, and nothing else.
+    let hour = site.get("/m/hq/main/hour/2024-05-05T12?lang=en").text();
+    assert_eq!(hour.matches("url(#parts-coarse)").count(), 12, "{hour}");
+    assert!(!page("en").contains("url(#parts-coarse)"));
+    let end = first.start() + 86_400;
+    let series = |points: u32| {
+        site.json(&format!("/api/v1/meters/hq/main/series?from={}&to={end}&points={points}", first.start()))
+    };
+    assert_eq!(series(1440)["coarse"], serde_json::json!([[first.start(), end]]));
+    assert!(series(24).get("coarse").is_none(), "{}", series(24));
     let csv = site.get("/api/v1/meters/hq/main/energy.csv?from=2024-05-05&to=2024-05-06&step=hour").text();
     let mut lines = csv.lines();
     assert!(lines.next().unwrap().ends_with(",corrected_minutes,resolution_minutes"), "{csv}");

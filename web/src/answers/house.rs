@@ -12,7 +12,8 @@ use super::site::{Site, filled};
 use crate::api::{self, HouseRows};
 use crate::ledger::house::{HouseHistory, RecordedHouse};
 use crate::ledger::reader::minute_in_progress;
-use crate::pages::{HousePage, house_path};
+use crate::live::values::Freshness;
+use crate::pages::{HousePage, RatesNow, house_path};
 use crate::route::{Form, HouseRequest, HouseRowsRequest, MOST_DAYS_OF_HOURS, RouteError};
 
 impl Site {
@@ -56,7 +57,19 @@ impl Site {
 
     pub(super) async fn house(&self, request: HouseRequest, asked: &Asked<'_>) -> Result<String, NoAnswer> {
         let (house, history) = self.house_history(&request, asked).await?;
-        filled(&HousePage::new(asked.frame(), &house, &history, &self.ledger))
+        let rates = self.rates_now(house.house.meters());
+        filled(&HousePage::new(asked.frame(), &house, &history, (&self.ledger, &rates)))
+    }
+
+    /// What meters say of now, as far as it is of now.
+    fn rates_now(&self, meters: &[RecordedMeter]) -> RatesNow {
+        let now = daemon_runtime::now();
+        let rate = |known: &RecordedMeter| {
+            let presence = self.live.of(&known.meter);
+            let value = presence.value.as_ref().filter(|_| presence.freshness(now) == Freshness::Live)?;
+            Some((known.meter.clone(), value.rate_in(known.medium.unit())?.into()))
+        };
+        RatesNow(meters.iter().filter_map(rate).collect())
     }
 
     /// From what a date picker says to the page that it means.

@@ -12,6 +12,7 @@ mod house;
 mod metrics;
 mod pages;
 mod periods;
+mod questions;
 mod readings;
 mod refusals;
 mod serving;

@@ -15,7 +15,7 @@ use crate::ledger::disk;
 use crate::live::values::Presence;
 use crate::pages::{
     AlarmRow, Frame, HoldingView, ImplausibleView, KioskPage, MeterPage, MeterView, OverviewPage,
-    PublisherView, SetAsideView, StatusPage,
+    PublisherView, SetAsideView, StatusPage, others,
 };
 use crate::route::{Route, WallRequest};
 use crate::texts::Texts;
@@ -37,6 +37,8 @@ impl Site {
             Route::Status => self.status(asked).await,
             Route::Meter(meter) => self.meter(meter, asked).await,
             Route::Period(request) => self.period(request, asked).await,
+            Route::Profile(request) => self.profile(request, asked).await,
+            Route::BaseLoad(meter) => self.base_load(meter, asked).await,
             Route::House(request) => self.house(request, asked).await,
             Route::Bill(request) => self.bill(request, asked).await,
             _ => self.start(asked).await,
@@ -220,10 +222,11 @@ impl Site {
 
     async fn meter(&self, meter: Meter, asked: &Asked<'_>) -> Result<String, NoAnswer> {
         let figures = self.figures(meter.clone()).await?;
-        let others = self.known(asked).await?.len() > 1;
+        let known = self.known(asked).await?;
+        let others = others(&known, &figures.meter, &self.ledger);
         let (frame, zone) = (asked.frame(), self.ledger.zone());
         let view = MeterView::new(&figures, &self.live.of(&meter), frame.texts, &self.ledger);
         let implausible = self.implausible(&figures, (&frame, asked.visitor.may_correct().is_some())).await?;
-        filled(&MeterPage::new(frame, view, &figures, zone, others, implausible))
+        filled(&MeterPage::new(frame, view, &figures, zone, others, (known.len() < 2, implausible)))
     }
 }

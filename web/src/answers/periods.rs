@@ -11,7 +11,7 @@ use super::refusals::NoAnswer;
 use super::site::{Site, filled};
 use crate::ledger::history::{History, Question};
 use crate::ledger::reader::minute_in_progress;
-use crate::pages::PeriodPage;
+use crate::pages::{PeriodPage, others};
 use crate::pictures::{PictureError, PictureKey};
 use crate::route::{PeriodRequest, PictureRequest, RouteError};
 
@@ -36,7 +36,9 @@ impl Site {
         }
         let drawable = history.span.start.epoch_minutes() > until.epoch_minutes() - DRAWN_MINUTES;
         let drawable = drawable && history.period.is_some() && history.whole.is_known();
-        let mut page = PeriodPage::new(asked.frame(), &history, compared, drawable, &self.ledger);
+        let others = others(&self.known(asked).await?, &history.meter, &self.ledger);
+        let site = (&self.ledger, others);
+        let mut page = PeriodPage::new(asked.frame(), &history, compared, drawable, site);
         // The last minutes may still come.
         let (from, to) = (history.span.start.max(first), history.span.end.min(until));
         if asked.visitor.may_correct().is_some() && from < to {

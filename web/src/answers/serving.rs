@@ -100,6 +100,8 @@ impl Site {
             | Route::Status
             | Route::Meter(_)
             | Route::Period(_)
+            | Route::Profile(_)
+            | Route::BaseLoad(_)
             | Route::House(_)
             | Route::Bill(_) => self.page(route, asked).await,
             Route::Manifest => {

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::{FOOT, HEIGHT, beside, escaped, hatch, hatch_corrected, round_above};
+use super::{FOOT, HEIGHT, beside, escaped, hatch, hatch_coarse, hatch_corrected, round_above};
 
 /// One bar.
 #[derive(Debug, Default)]
@@ -15,6 +15,8 @@ pub(crate) struct Bar {
     pub(crate) partly: bool,
     /// Whether somebody has corrected a part of it.
     pub(crate) corrected: bool,
+    /// Whether only the sum of more than this bar is known.
+    pub(crate) coarse: bool,
     /// Whether it is not over.
     pub(crate) unfinished: bool,
     /// Whether it lies ahead: nothing is missing there.
@@ -40,6 +42,9 @@ pub(crate) fn svg(id: &str, bars: &[Bar], quantity: &dyn Fn(f64) -> String) -> S
     );
     if bars.iter().any(|bar| bar.corrected) {
         svg.push_str(&hatch_corrected(&format!("{id}-corrected")));
+    }
+    if bars.iter().any(|bar| bar.coarse) {
+        svg.push_str(&hatch_coarse(&format!("{id}-coarse")));
     }
     for part in [1.0, 0.5, 0.0] {
         let y = HEIGHT * (1.0 - part);
@@ -72,6 +77,9 @@ fn one(svg: &mut String, bar: &Bar, (left, slot): (f64, f64), top: f64, id: &str
     }
     if bar.corrected {
         striped(svg, "recount", &format!("{id}-corrected"), (left, slot));
+    }
+    if bar.coarse {
+        striped(svg, "recount", &format!("{id}-coarse"), (left, slot));
     }
     svg.push_str("</g>");
     if bar.href.is_some() {

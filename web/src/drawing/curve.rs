@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::{FOOT, HEIGHT, beside, escaped, hatch, hatch_corrected, round_above};
+use super::{FOOT, HEIGHT, beside, escaped, hatch, hatch_coarse, hatch_corrected, round_above};
 
 /// What to draw: points a fixed time apart.
 pub(crate) struct Curve<'a> {
@@ -12,6 +12,10 @@ pub(crate) struct Curve<'a> {
     pub(crate) begun: usize,
     /// Times that somebody has corrected, in points.
     pub(crate) corrected: &'a [(f64, f64)],
+    /// Times of which only the sum is known, in points.
+    pub(crate) coarse: &'a [(f64, f64)],
+    /// Times that are tinted, in points, and the class of each.
+    pub(crate) bands: &'a [(f64, f64, &'static str)],
     /// The day before.
     pub(crate) ghost: &'a [Option<f64>],
     /// What is to be expected.
@@ -42,6 +46,13 @@ impl Curve<'_> {
             hatch("unwatched")
         );
         let height = self.y(HEIGHT);
+        for (from, to, class) in self.bands {
+            let (x, width) = (percent(*from, count), percent(to - from, count));
+            push(
+                &mut svg,
+                format_args!("<rect class=\"{class}\" x=\"{x}%\" width=\"{width}%\" height=\"{height}\"/>"),
+            );
+        }
         for gap in gaps(self.values, self.begun) {
             let (x, width) = (percent(gap.start as f64, count), percent(gap.len() as f64, count));
             push(
@@ -54,15 +65,11 @@ impl Curve<'_> {
         if !self.corrected.is_empty() {
             svg.push_str(&hatch_corrected("corrected"));
         }
-        for (from, to) in self.corrected {
-            let (x, width) = (percent(*from, count), percent(to - from, count));
-            push(
-                &mut svg,
-                format_args!(
-                    "<rect class=\"recount\" fill=\"url(#corrected)\" x=\"{x}%\" width=\"{width}%\" height=\"{HEIGHT}\"/>"
-                ),
-            );
+        if !self.coarse.is_empty() {
+            svg.push_str(&hatch_coarse("coarse"));
         }
+        self.mark(&mut svg, self.corrected, "corrected", count);
+        self.mark(&mut svg, self.coarse, "coarse", count);
         for part in [1.0, 0.5, 0.0] {
             let y = self.y(HEIGHT * (1.0 - part));
             push(&mut svg, format_args!("<line class=\"grid\" x1=\"0\" x2=\"100%\" y1=\"{y}\" y2=\"{y}\"/>"));
@@ -99,6 +106,19 @@ impl Curve<'_> {
         }
         svg.push_str("</svg>");
         beside(&svg, &(self.rate)(top), &(self.rate)(top / 2.0))
+    }
+
+    /// Hatches times by the pattern of that name.
+    fn mark(&self, svg: &mut String, times: &[(f64, f64)], pattern: &str, count: usize) {
+        for (from, to) in times {
+            let (x, width, height) = (percent(*from, count), percent(to - from, count), self.y(HEIGHT));
+            push(
+                svg,
+                format_args!(
+                    "<rect class=\"recount\" fill=\"url(#{pattern})\" x=\"{x}%\" width=\"{width}%\" height=\"{height}\"/>"
+                ),
+            );
+        }
     }
 
     /// A place from the top, in pixels or in percent.
@@ -190,6 +210,8 @@ mod tests {
             values: &values,
             begun: 0,
             corrected: &[(1.0, 2.5)],
+            coarse: &[(3.0, 4.0)],
+            bands: &[(0.0, 1.0, "dear")],
             ghost: &[],
             expected: &[],
             ticks: vec![(2.5, "12:00".into(), true)],
@@ -199,6 +221,8 @@ mod tests {
         .svg();
         assert!(
             svg.contains("url(#corrected)\" x=\"20%\" width=\"30%\"")
+                && svg.contains("url(#coarse)\" x=\"60%\" width=\"20%\"")
+                && svg.contains("<rect class=\"dear\" x=\"0%\" width=\"20%\" height=\"168\"/>")
                 && svg.contains("x=\"40%\" width=\"40%\"")
                 && svg.contains("x=\"50%\" y=\"184\">12:00<"),
             "{svg}"

@@ -7,6 +7,7 @@
 pub(crate) mod bars;
 pub(crate) mod curve;
 pub(crate) mod heat;
+pub(crate) mod shares;
 
 /// The lowest round number that is not below `highest`.
 pub(crate) fn round_above(highest: f64) -> f64 {
@@ -52,6 +53,14 @@ pub(crate) fn hatch_corrected(id: &str) -> String {
     format!(
         "<defs><pattern id=\"{id}\" width=\"6\" height=\"6\" patternUnits=\"userSpaceOnUse\" \
          patternTransform=\"rotate(-45)\"><rect width=\"2\" height=\"6\" class=\"corrected\"/></pattern></defs>"
+    )
+}
+
+/// Stripes that lie, for time of which only the sum is known.
+pub(crate) fn hatch_coarse(id: &str) -> String {
+    format!(
+        "<defs><pattern id=\"{id}\" width=\"6\" height=\"6\" patternUnits=\"userSpaceOnUse\">\
+         <rect class=\"coarse\" width=\"6\" height=\"2\"/></pattern></defs>"
     )
 }
 

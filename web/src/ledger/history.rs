@@ -17,6 +17,9 @@ const TOP: usize = 10;
 /// Corrections that are told one by one.
 const MOST_TOLD: usize = 20;
 
+/// Times that are marked at most.
+const MOST_MARKS: usize = 200;
+
 /// Whole months are shown in days if they have no more than so many.
 const MOST_IN_DAYS: usize = 62;
 
@@ -70,6 +73,8 @@ pub(crate) struct History {
     pub(crate) hours: Vec<Hour>,
     /// What people say of times in it that were counted wrongly, the newest first.
     pub(crate) corrections: Vec<Correction>,
+    /// Times in it of which only sums of more than a piece are known.
+    pub(crate) coarse: Vec<Range<Minute>>,
     /// The quarter of an hour in which most was used.
     pub(crate) highest_quarter: Option<HighestQuarter>,
     /// The meter's first minute.
@@ -154,6 +159,7 @@ impl History {
             _ => Vec::new(),
         };
         let (corrections, hours) = (corrections(site, &meter, &span).await?, by_hour);
+        let coarse = coarse(&meter, &span, &parts, site).await?;
         let highest_quarter = highest_quarter(&meter, &span, site).await?;
         Ok(Self {
             meter,
@@ -169,6 +175,7 @@ impl History {
             top,
             hours,
             corrections,
+            coarse,
             highest_quarter,
             first,
             until,
@@ -293,8 +300,22 @@ impl Paid<'_> {
     }
 }
 
+/// The times of a period of which only sums are known that are longer than its pieces.
+async fn coarse(
+    meter: &RecordedMeter,
+    span: &Range<Minute>,
+    parts: &[Part],
+    site: &LedgerReader,
+) -> Result<Vec<Range<Minute>>, ReadError> {
+    let minutes = |part: &Part| part.span.end.epoch_minutes() - part.span.start.epoch_minutes();
+    let longest = parts.iter().map(minutes).max().unwrap_or_default();
+    let (meter, span) = (meter.clone(), span.clone());
+    let found = site.ask_much(move |ledger| ledger.coarse_spans(&meter, &span, longest, MOST_MARKS));
+    Ok(found.await?.into_iter().map(|(span, _)| span).collect())
+}
+
 /// From the beginning of a day to the end of another.
-fn of_days([first, last]: [Date; 2], zone: &TimeZone) -> Range<Minute> {
+pub(crate) fn of_days([first, last]: [Date; 2], zone: &TimeZone) -> Range<Minute> {
     let day = |date| Period::with_day(PeriodKind::Day, date, zone).span;
     day(first).start..day(last).end
 }

@@ -1,5 +1,13 @@
 //! The interactive chart of a page.
 
+use meter_ledger::RecordedMeter;
+
+use super::colours::distinct;
+use crate::ledger::reader::LedgerReader;
+
+/// Meters that can be shown beside one at most.
+const MOST_OTHERS: usize = 24;
+
 /// What the interactive chart shows.
 pub(crate) struct Chart {
     /// From this Unix time on.
@@ -18,4 +26,34 @@ pub(crate) struct Chart {
     pub(crate) edition: u64,
     /// The site's time zone by its IANA name; empty where it has none.
     pub(crate) zone: String,
+    /// What can be shown beside it.
+    pub(crate) others: Vec<OtherMeter>,
+}
+
+/// A meter that can be shown beside another.
+#[derive(Debug, Clone)]
+pub(crate) struct OtherMeter {
+    /// `site/meter`.
+    pub(crate) path: String,
+    pub(crate) name: String,
+    /// The name of its colour there.
+    pub(crate) colour: &'static str,
+}
+
+/// The others that count in the same unit, of those that a visitor may see.
+pub(crate) fn others(known: &[RecordedMeter], this: &RecordedMeter, site: &LedgerReader) -> Vec<OtherMeter> {
+    let fits = |known: &&RecordedMeter| {
+        known.meter != this.meter
+            && known.medium.unit() == this.medium.unit()
+            && known.constant.per_unit() > 0.0
+    };
+    let others: Vec<&RecordedMeter> = known.iter().filter(fits).take(MOST_OTHERS).collect();
+    let colour = |known: &RecordedMeter| site.meters().colour(&known.meter);
+    let colours = distinct(std::iter::once(this).chain(others.iter().copied()).map(colour));
+    let other = |(known, colour): (&RecordedMeter, meter_messages::Colour)| OtherMeter {
+        path: known.meter.to_string(),
+        name: known.name.clone(),
+        colour: colour.name(),
+    };
+    others.into_iter().zip(colours.into_iter().skip(1)).map(other).collect()
 }

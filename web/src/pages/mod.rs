@@ -1,7 +1,9 @@
 //! The pages: what their templates are filled with.
 
+mod base_load;
 mod bill;
 mod chart;
+mod colours;
 mod corrections;
 mod downloads;
 mod first;
@@ -15,6 +17,7 @@ mod meter;
 mod overview;
 mod period;
 mod presets;
+mod profile;
 mod readings;
 mod sign_in;
 mod status;
@@ -24,17 +27,20 @@ use askama::Template;
 use meter_messages::Unit;
 
 use crate::texts::Texts;
+pub(crate) use base_load::{BaseLoadPage, Nights};
 pub(crate) use bill::{Beside, BillPage, Billed, BilledBeside};
+pub(crate) use chart::others;
 pub(crate) use corrections::{CorrectionNotice, CorrectionsPage};
 pub(crate) use first::{FirstPage, Invited, Joined, Way};
 pub(crate) use frame::{Address, Frame};
 pub(crate) use health::{AlarmRow, HealthView};
-pub(crate) use house::{HousePage, base as site_path, here as house_path};
+pub(crate) use house::{HousePage, RatesNow, base as site_path, here as house_path};
 pub(crate) use kiosk::KioskPage;
 pub(crate) use message::MessagePage;
 pub(crate) use meter::{CardView, ImplausibleView, MeterPage, MeterView};
 pub(crate) use overview::OverviewPage;
 pub(crate) use period::PeriodPage;
+pub(crate) use profile::{ProfilePage, Profiled};
 pub(crate) use readings::{Lacking, Outcome, Reader, ReadingsPage};
 pub(crate) use sign_in::SignInPage;
 pub(crate) use status::{HoldingView, PublisherView, SetAsideView, StatusPage};

@@ -11,22 +11,22 @@ use super::Frame;
 /// Links, the nearest first.
 pub(crate) type Presets = Vec<(&'static str, String)>;
 
-/// Those of a meter, `site/meter`, as of today.
-pub(crate) fn presets(frame: &Frame, path: &str, zone: &TimeZone) -> Presets {
+/// Those of a meter, `site/meter`, as of today: of its pages, or of those below `below`.
+pub(crate) fn presets(frame: &Frame, path: &str, below: &str, zone: &TimeZone) -> Presets {
     let now = daemon_runtime::now();
     let today = zone.to_datetime(now).date();
     let names = frame.texts.chart.presets;
     let of = |kind: PeriodKind, date: Date| {
         let period = Period::with_day(kind, date, zone);
-        format!("/m/{path}/{}/{}", kind.name(), period.name(zone))
+        format!("/m/{path}{below}/{}/{}", kind.name(), period.name(zone))
     };
     let before = |kind: PeriodKind| {
         let period = Period::containing(kind, Minute::nearest(now.as_second().div_euclid(60)), zone);
-        format!("/m/{path}/{}/{}", kind.name(), period.previous(zone).name(zone))
+        format!("/m/{path}{below}/{}/{}", kind.name(), period.previous(zone).name(zone))
     };
     let quarter = |first: Date| {
         let last = first.saturating_add(2.months()).last_of_month();
-        format!("/m/{path}/span/{first}..{last}")
+        format!("/m/{path}{below}/span/{first}..{last}")
     };
     let this_quarter = quarter_of(today);
     let addresses = [

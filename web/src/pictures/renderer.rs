@@ -18,6 +18,12 @@ use crate::texts::Texts;
 /// The part of a picture's height from which on it can be seen.
 const SEEN: f64 = 0.02;
 
+/// Minutes of a point in pictures of up to a week, at most.
+const MINUTES_OF_POINT: i64 = 15;
+
+/// Times that are marked at most.
+const MOST_MARKS: usize = 30;
+
 /// What the drawing thread owns.
 #[derive(Debug)]
 pub(super) struct Renderer {
@@ -45,7 +51,8 @@ impl Renderer {
     /// The picture, and how often a correction of its meter was said or undone.
     fn draw(&self, key: &PictureKey) -> Result<(Vec<u8>, u64), PictureError> {
         let now = minute_in_progress();
-        let Shown { meter, total, rates, corrected } = self.shown(key, now)?.ok_or(PictureError::NotFound)?;
+        let Shown { meter, total, rates, corrected, coarse } =
+            self.shown(key, now)?.ok_or(PictureError::NotFound)?;
         let meter = self.ledger.meters().as_set(meter);
         let database = MeterDatabase::open(&self.rrd_dir, &key.meter)?.ok_or(PictureError::NotFound)?;
         let texts = key.language.texts();
@@ -74,6 +81,7 @@ impl Renderer {
             constant: meter.constant,
             rates: rates.as_deref(),
             corrected: &corrected,
+            coarse: &coarse,
             total,
             now,
             range: key.period.as_ref().map(|period| (period.span.start, period.span.end)),
@@ -101,8 +109,12 @@ impl Renderer {
                 None => rates_between_pulses(ledger, &meter, span.start..span.end.min(until), &sum)?,
                 Some(_) => None,
             };
+            // A point of a picture of power has some minutes, a bar has a day.
+            let point = if kind.days_up_to_now().is_some() { 1440 } else { MINUTES_OF_POINT };
+            let coarse = ledger.coarse_spans(&meter, &span, point, MOST_MARKS)?;
+            let coarse = coarse.into_iter().map(|(span, _)| (span.start, span.end)).collect();
             let corrected = meter.corrected_spans(&span).map(|span| (span.start, span.end)).collect();
-            Ok(Some(Shown { total: sum.quantity(), rates, corrected, meter }))
+            Ok(Some(Shown { total: sum.quantity(), rates, corrected, coarse, meter }))
         })
     }
 }
@@ -113,6 +125,7 @@ struct Shown {
     total: Option<f64>,
     rates: Option<Vec<(Minute, f64)>>,
     corrected: Vec<(Minute, Minute)>,
+    coarse: Vec<(Minute, Minute)>,
 }
 
 /// The power of a span minute by minute, if it has minutes with few pulses, and a pulse more or less in a minute can be

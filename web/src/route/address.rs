@@ -30,6 +30,10 @@ pub(crate) enum Route {
     Period(PeriodRequest),
     /// `/m/<site>/<meter>/go?kind=…&date=…`: what a date picker asks for.
     Go(PeriodRequest),
+    /// `/m/<site>/<meter>/profile/month/2026-11` and the like: how its days go.
+    Profile(PeriodRequest),
+    /// `/m/<site>/<meter>/base-load`: what flows even at night.
+    BaseLoad(Meter),
     /// `/site/day/2026-11-24` and the like: all meters together.
     House(HouseRequest),
     /// `/site/go?kind=…&date=…`: what a date picker there asks for.
@@ -81,6 +85,7 @@ impl Route {
     pub(crate) fn meter(&self) -> Option<&Meter> {
         match self {
             Self::Meter(meter)
+            | Self::BaseLoad(meter)
             | Self::Readings(meter)
             | Self::ReadingsData(meter)
             | Self::Corrections(meter)
@@ -88,7 +93,7 @@ impl Route {
             | Self::Figures(meter)
             | Self::Trust(meter)
             | Self::Live(meter) => Some(meter),
-            Self::Period(request) | Self::Go(request) => Some(&request.meter),
+            Self::Period(request) | Self::Go(request) | Self::Profile(request) => Some(&request.meter),
             Self::Bill(request) => Some(&request.meter),
             Self::Picture(request) => Some(&request.meter),
             Self::Energy(request) => Some(&request.meter),

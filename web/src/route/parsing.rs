@@ -39,6 +39,13 @@ impl Route {
         match rest {
             [] => Ok(Self::Meter(meter)),
             ["go"] => PeriodRequest::picked(meter, query).map(Self::Go),
+            ["base-load"] => Ok(Self::BaseLoad(meter)),
+            ["profile"] if query.get("from").is_some() => {
+                PeriodRequest::picked(meter, query).map(Self::Profile)
+            }
+            ["profile"] => Ok(Self::Profile(PeriodRequest::all(meter))),
+            ["profile", "span", name] => PeriodRequest::span(meter, name).map(Self::Profile),
+            ["profile", kind, name] => PeriodRequest::named(meter, kind, name, query).map(Self::Profile),
             ["bill"] => BillRequest::parse(meter, query).map(Self::Bill),
             ["readings"] => Ok(Self::Readings(meter)),
             ["corrections"] => Ok(Self::CorrectionsPage(meter)),
@@ -76,6 +83,8 @@ mod tests {
             "/m/hq/main/decade/2026",
             "/m/hq/main/day/2026-11-24/x",
             "/m/hq/main/day.gif",
+            "/m/hq/main/profile/decade/2026",
+            "/m/hq/main/base-load/2026",
             "/m/hq/main/day.svg/x",
             "/api",
             "/api/v1/meters/hq",

@@ -17,6 +17,8 @@ pub(crate) struct ChartWords {
     pub(crate) drag: &'static str,
     pub(crate) move_it: &'static str,
     pub(crate) measure: &'static str,
+    /// Opens the list of meters that can be shown, too.
+    pub(crate) others: &'static str,
     /// Names the ends of what is measured.
     pub(crate) band_from: &'static str,
     pub(crate) band_to: &'static str,
@@ -57,6 +59,7 @@ pub(super) static ENGLISH: ChartWords = ChartWords {
     drag: "What dragging does",
     move_it: "Move",
     measure: "Measure",
+    others: "Show other meters as well",
     band_from: "Measured from",
     band_to: "Measured to",
     most: ["peak minute", "peak hour", "peak day"],
@@ -99,6 +102,7 @@ pub(super) static GERMAN: ChartWords = ChartWords {
     drag: "Was Ziehen bewirkt",
     move_it: "Verschieben",
     measure: "Messen",
+    others: "Weitere Zähler zeigen",
     band_from: "Gemessen ab",
     band_to: "Gemessen bis",
     most: ["stärkste Minute", "stärkste Stunde", "stärkster Tag"],

@@ -3,7 +3,8 @@
 use meter_rrd::Words;
 
 use super::{
-    Measure, Patterns, Texts, bill, chart, health, house, meter, period, readings, refusals, sign_in, status,
+    Measure, Patterns, Texts, bill, chart, health, house, meter, period, questions, readings, refusals,
+    sign_in, status,
 };
 
 pub(super) static TEXTS: Texts = Texts {
@@ -44,6 +45,7 @@ pub(super) static TEXTS: Texts = Texts {
     },
     graph: Words {
         corrected: "corrected",
+        coarse: "only the sum is known",
         peak: "Peak",
         latest: "latest",
         mean: "mean",
@@ -83,6 +85,7 @@ pub(super) static TEXTS: Texts = Texts {
     chart: &chart::ENGLISH,
     health: &health::ENGLISH,
     house: &house::ENGLISH,
+    asking: &questions::ENGLISH,
     meter: &meter::ENGLISH,
     period: &period::ENGLISH,
     refusing: &refusals::ENGLISH,
@@ -113,6 +116,7 @@ pub(super) static TEXTS: Texts = Texts {
     recorded: "Recorded",
     pulses: "Pulses",
     not_watched: "Not watched",
+    only_sum: "only the sum is known",
     corrected: "corrected",
     corrections: "Corrected",
     corrections_mean: "These times were counted wrongly. The figures show what is right; what was counted is still in the ledger.",

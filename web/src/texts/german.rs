@@ -3,7 +3,8 @@
 use meter_rrd::Words;
 
 use super::{
-    Measure, Patterns, Texts, bill, chart, health, house, meter, period, readings, refusals, sign_in, status,
+    Measure, Patterns, Texts, bill, chart, health, house, meter, period, questions, readings, refusals,
+    sign_in, status,
 };
 
 pub(super) static TEXTS: Texts = Texts {
@@ -44,6 +45,7 @@ pub(super) static TEXTS: Texts = Texts {
     },
     graph: Words {
         corrected: "korrigiert",
+        coarse: "nur die Summe ist bekannt",
         peak: "Spitze",
         latest: "zuletzt",
         mean: "Ø",
@@ -83,6 +85,7 @@ pub(super) static TEXTS: Texts = Texts {
     chart: &chart::GERMAN,
     health: &health::GERMAN,
     house: &house::GERMAN,
+    asking: &questions::GERMAN,
     meter: &meter::GERMAN,
     period: &period::GERMAN,
     refusing: &refusals::GERMAN,
@@ -113,6 +116,7 @@ pub(super) static TEXTS: Texts = Texts {
     recorded: "Erfasst",
     pulses: "Impulse",
     not_watched: "Nicht beobachtet",
+    only_sum: "nur die Summe ist bekannt",
     corrected: "korrigiert",
     corrections: "Korrigiert",
     corrections_mean: "In diesen Zeiten wurde falsch gezählt. Die Zahlen hier sind berichtigt; was gezählt wurde, steht weiterhin im Zählbuch.",

@@ -36,7 +36,11 @@ pub(crate) struct HouseWords {
     pub(crate) earned: &'static str,
     /// Column of files: of how many hours something is reckoned.
     pub(crate) hours: &'static str,
-    /// Heading of the tree.
+    /// Heading of the bar and the tree.
+    pub(crate) who_takes: &'static str,
+    /// Before what flows at this moment.
+    pub(crate) now: &'static str,
+    /// Column of the table behind the tree.
     pub(crate) meters: &'static str,
     /// Column: what a meter measures.
     pub(crate) measures: &'static str,
@@ -125,6 +129,8 @@ pub(super) static ENGLISH: HouseWords = HouseWords {
     self_sufficiency: "Self-sufficiency",
     not_measured: "Not measured",
     share: "Share",
+    who_takes: "What uses how much",
+    now: "now",
     meters: "Meters",
     measures: "Measures",
     hours: "Watched by all",
@@ -158,6 +164,8 @@ pub(super) static GERMAN: HouseWords = HouseWords {
     self_sufficiency: "Autarkie",
     not_measured: "Nicht gemessen",
     share: "Anteil",
+    who_takes: "Was wie viel verbraucht",
+    now: "jetzt",
     meters: "Zähler",
     measures: "Misst",
     hours: "Von allen beobachtet",

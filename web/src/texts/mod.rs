@@ -15,6 +15,7 @@ mod language;
 mod measure;
 mod meter;
 mod period;
+mod questions;
 mod readings;
 mod refusals;
 mod sign_in;
@@ -38,6 +39,7 @@ pub(crate) use language::Language;
 pub(crate) use measure::Measure;
 pub(crate) use meter::MeterWords;
 pub(crate) use period::PeriodWords;
+pub(crate) use questions::QuestionWords;
 pub(crate) use readings::ReadingWords;
 pub(crate) use refusals::RefusalWords;
 pub(crate) use sign_in::SignInWords;
@@ -89,6 +91,8 @@ pub(crate) struct Texts {
     pub(crate) period: &'static PeriodWords,
     /// Words of a meter's page.
     pub(crate) meter: &'static MeterWords,
+    /// Words of the pages that answer a question.
+    pub(crate) asking: &'static QuestionWords,
     /// Names of the spans of pictures, from hour to year.
     spans: [&'static str; 5],
     /// All meters, as a heading and a link.
@@ -135,6 +139,8 @@ pub(crate) struct Texts {
     pub(crate) pulses: &'static str,
     /// Column, and heading of the table of gaps.
     pub(crate) not_watched: &'static str,
+    /// Legend of times of which only the sum is known.
+    pub(crate) only_sum: &'static str,
     /// Legend of the time that somebody has corrected.
     pub(crate) corrected: &'static str,
     /// Heading of the list of corrections.

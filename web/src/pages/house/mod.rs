@@ -2,6 +2,7 @@
 
 mod branches;
 mod links;
+mod now;
 mod rows;
 mod view;
 
@@ -9,6 +10,7 @@ use askama::Template;
 
 use self::links::{Links, date};
 pub(crate) use self::links::{base, here};
+pub(crate) use self::now::RatesNow;
 use self::view::MediumView;
 use super::Frame;
 use crate::ledger::house::{HouseHistory, RecordedHouse};
@@ -35,24 +37,25 @@ pub(crate) struct HousePage {
 }
 
 impl HousePage {
-    /// The page of what was read.
+    /// The page of what was read, and of what meters say of now.
     pub(crate) fn new(
         frame: Frame,
         house: &RecordedHouse,
         history: &HouseHistory,
-        site: &LedgerReader,
+        (site, rates): (&LedgerReader, &RatesNow),
     ) -> Self {
         let (texts, zone) = (frame.texts, site.zone());
         let span = &history.whole.span;
         let shown = span.start.min(house.until).max(house.first);
+        let in_progress = house.until < span.end && span.start < house.until;
         let title = history.period.as_ref().map(|period| texts.title(period, zone));
         Self {
             site: house.site.as_ref().map(ToString::to_string),
             go: format!("{}/go", base(house.site.as_ref())),
             title: title.unwrap_or_else(|| texts.everything.to_owned()),
-            in_progress: house.until < span.end && span.start < house.until,
+            in_progress,
             is_whole: house.is_whole,
-            media: view::media(&frame, house, history, site),
+            media: view::media(&frame, house, history, (site, in_progress.then_some(rates))),
             links: links::links(&frame, house, history, zone),
             kind: history.period.as_ref().map_or("all", |period| period.kind.name()),
             dates: (date(shown, zone), date(house.first, zone), date(house.until, zone)),

@@ -23,8 +23,13 @@ pub(crate) fn day_curve(figures: &Figures, texts: &Texts, zone: &TimeZone, fills
     let point = |at: Minute| (at.epoch_minutes() - start) as f64 / CURVE_STEP as f64;
     let corrected: Vec<_> =
         figures.meter.corrected_spans(&span).map(|span| (point(span.start), point(span.end))).collect();
+    let coarse = figures.coarse.iter().filter(|(of, _)| of.start < span.end && span.start < of.end);
+    let coarse: Vec<_> =
+        coarse.map(|(of, _)| (point(of.start.max(span.start)), point(of.end.min(span.end)))).collect();
     Curve {
         corrected: &corrected,
+        coarse: &coarse,
+        bands: &[],
         values: &figures.curve,
         begun: figures.curve_begins(),
         ghost: &figures.curve_before,

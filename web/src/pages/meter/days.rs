@@ -22,6 +22,9 @@ pub(super) fn days(frame: &Frame, figures: &Figures, path: &str, zone: &TimeZone
         let ago = figures.days.len() - 1 - index;
         drawn.push(Bar {
             quantity,
+            coarse: figures.coarse.iter().any(|(span, minutes)| {
+                *minutes > day.minutes() && span.start < day.span.end && day.span.start < span.end
+            }),
             corrected: figures.meter.corrected_minutes(&day.span) > 0,
             unfinished: day.span.end > figures.until,
             // Before its first day a meter missed nothing.

@@ -11,7 +11,7 @@ use super::days::days;
 use super::implausible::ImplausibleView;
 use super::pictures::PictureView;
 use super::view::MeterView;
-use crate::pages::chart::Chart;
+use crate::pages::chart::{Chart, OtherMeter};
 use crate::pages::presets::{Presets, presets};
 use crate::pages::{Frame, Row};
 
@@ -52,8 +52,8 @@ impl MeterPage {
         meter: MeterView,
         figures: &Figures,
         zone: &TimeZone,
-        others: bool,
-        implausible: Option<ImplausibleView>,
+        others: Vec<OtherMeter>,
+        (is_only, implausible): (bool, Option<ImplausibleView>),
     ) -> Self {
         let texts = frame.texts;
         let until = figures.until;
@@ -68,7 +68,7 @@ impl MeterPage {
         let (days, day_rows) = days(&frame, figures, &meter.path, zone);
         Self {
             pictures: PictureView::all(figures, texts, until),
-            others,
+            others: !is_only,
             wide: Size::Wide.pixels(),
             narrow: Size::Narrow.pixels(),
             curve: day_curve(figures, texts, zone, false),
@@ -77,7 +77,7 @@ impl MeterPage {
             days,
             day_rows,
             periods,
-            presets: presets(&frame, &meter.path, zone),
+            presets: presets(&frame, &meter.path, "", zone),
             dates: (local_day(until), figures.first.map(local_day).unwrap_or_default()),
             chart: Chart {
                 from: (until.start() - 7 * 86_400).max(first).min(until.start() - 3_600),
@@ -88,6 +88,7 @@ impl MeterPage {
                 until: None,
                 edition: figures.meter.edition(),
                 zone: zone.iana_name().unwrap_or_default().to_owned(),
+                others,
             },
             unit: meter.unit,
             meter,

@@ -107,6 +107,16 @@ impl MeterView {
         format!("/m/{}/all", self.path)
     }
 
+    /// Where it stands how its days go.
+    pub(crate) fn profile(&self) -> String {
+        format!("/m/{}/profile", self.path)
+    }
+
+    /// Where it stands what flows even at night.
+    pub(crate) fn base_load(&self) -> String {
+        format!("/m/{}/base-load", self.path)
+    }
+
     /// Where it stands what a time costs, line by line.
     pub(crate) fn bill(&self) -> String {
         format!("/m/{}/bill", self.path)

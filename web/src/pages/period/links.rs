@@ -6,6 +6,7 @@ use meter_messages::{Minute, PeriodKind};
 
 use crate::ledger::history::History;
 use crate::pages::Frame;
+use crate::route::MOST_DAYS_OF_HOURS;
 
 /// Links from a period to others.
 pub(super) struct Links {
@@ -15,6 +16,8 @@ pub(super) struct Links {
     /// What it can be compared with by one click.
     pub(super) comparisons: Vec<(&'static str, String)>,
     pub(super) uncompared: Option<String>,
+    /// How its days go, where it has several and not too many.
+    pub(super) profile: Option<String>,
 }
 
 /// All that a period leads to.
@@ -66,8 +69,21 @@ pub(super) fn links(frame: &Frame, history: &History, compared: bool, zone: &Tim
         earlier: period.and_then(|period| neighbour(period.previous(zone))),
         later: period.and_then(|period| neighbour(period.next(zone))),
         comparisons,
+        profile: profile(&path, history, zone).map(|address| frame.link(&address)),
         uncompared: compared.then(|| frame.link(&here(&path, period, zone))),
     }
+}
+
+fn profile(path: &str, history: &History, zone: &TimeZone) -> Option<String> {
+    let days = (history.span.end.epoch_minutes() - history.span.start.epoch_minutes()) / 1440;
+    let is_long =
+        !matches!(history.period.as_ref().map(|it| it.kind), Some(PeriodKind::Hour | PeriodKind::Day));
+    let name = match (&history.period, history.days) {
+        (Some(period), _) => format!("{}/{}", period.kind.name(), period.name(zone)),
+        (None, Some([first, last])) => format!("span/{first}..{last}"),
+        (None, None) => return None,
+    };
+    (is_long && days <= MOST_DAYS_OF_HOURS).then(|| format!("/m/{path}/profile/{name}"))
 }
 
 /// The path of a period's page; of everything without one.

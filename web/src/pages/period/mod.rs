@@ -17,7 +17,7 @@ use self::heat::{HeatView, heat};
 use self::links::{Links, here, links};
 use self::parts::{bars_of, top};
 use self::running::RunningView;
-use super::chart::Chart;
+use super::chart::{Chart, OtherMeter};
 use super::downloads::{self, Download};
 use super::presets::{Presets, presets};
 use super::{Change, Frame, Row, exact, rough};
@@ -134,7 +134,7 @@ impl PeriodPage {
         history: &History,
         compared: bool,
         picture: bool,
-        site: &LedgerReader,
+        (site, others): (&LedgerReader, Vec<OtherMeter>),
     ) -> Self {
         let zone = site.zone();
         let meter = &history.meter;
@@ -153,7 +153,7 @@ impl PeriodPage {
             links: links(&frame, history, compared, zone),
             downloads: downloads::downloads(&frame, history, zone),
             kind: history.period.as_ref().map_or("all", |period| period.kind.name()),
-            presets: presets(&frame, &path, zone),
+            presets: presets(&frame, &path, "", zone),
             dates: (date(shown), date(history.first), date(history.until)),
             picture: picture.then(|| frame.plain(&here)),
             wide: Size::Wide.pixels(),
@@ -172,6 +172,7 @@ impl PeriodPage {
                 until: (history.period.is_some() || history.days.is_some()).then(|| history.span.end.start()),
                 edition: meter.edition(),
                 zone: zone.iana_name().unwrap_or_default().to_owned(),
+                others,
             },
             name: meter.name.clone(),
             colour: site.meters().colour(&meter.meter).name(),

@@ -74,6 +74,7 @@ pub(super) fn bars_of(frame: &Frame, history: &History, site: &LedgerReader) -> 
         drawn.push(Bar {
             quantity: part.sum.quantity(),
             ghost: part.other.as_ref().and_then(Sum::quantity),
+            coarse: history.coarse.iter().any(|of| of.start < part.span.end && part.span.start < of.end),
             corrected: meter.corrected_minutes(&part.span) > 0,
             partly: partly && part.sum.is_known() && !begins_here,
             unfinished: part.span.end > history.until,

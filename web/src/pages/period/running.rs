@@ -56,6 +56,8 @@ impl RunningView {
                 // Days that were not watched in both add nothing.
                 begun: this.len(),
                 corrected: &[],
+                coarse: &[],
+                bands: &[],
                 ghost: &before,
                 expected: &expected,
                 ticks: months(period, days, texts, zone),
