@@ -22,6 +22,7 @@ declare -A why=(
     [nginx-light]="a proxy in front of the pages, in tests"
     [apache2-bin]="another proxy"
     [caddy]="a third proxy"
+    [prometheus]="scrapes all programs, in tests"
     [curl]="a client that speaks TLS, in tests"
     [mandoc]="reads manual pages, in tests"
     [sqlite3]="looks into the ledger, in tests"
@@ -59,7 +60,7 @@ declare -A packages=(
     [container]="mmdebstrap podman buildah runc containernetworking-plugins iptables python3-pip curl"
     [packages]="debootstrap systemd-container lintian"
     [build]="gcc pkg-config librrd-dev libclang-dev fonts-inter fonts-dejavu-core"
-    [test]="rrdtool postgresql mosquitto mosquitto-clients chromium chromium-driver mandoc sqlite3 npm python3-aiosmtpd nginx-light apache2-bin caddy curl"
+    [test]="rrdtool postgresql mosquitto mosquitto-clients chromium chromium-driver mandoc sqlite3 npm python3-aiosmtpd nginx-light apache2-bin caddy curl prometheus"
     [bench]="wrk nginx-light curl victoria-metrics php-fpm php-rrd collectd-core rrdcached python3-paho-mqtt python3-rrdtool"
     [gpio]="linux-source-6.1 make flex bison bc xz-utils busybox-static"
 )
@@ -86,7 +87,7 @@ as_root=()
 "${as_root[@]}" apt-get update -qq
 "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}"
 # Their packages start them at once, on the ports of our own broker and of others.
-for service in postgresql mosquitto nginx caddy; do
+for service in postgresql mosquitto nginx caddy prometheus; do
     case " ${missing[*]} " in
     *" $service "* | *" $service-light "*) [ ! -d /run/systemd/system ] || "${as_root[@]}" systemctl disable --now $service ;;
     esac

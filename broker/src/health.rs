@@ -2,16 +2,30 @@
 
 use std::time::Duration;
 
-use daemon_runtime::{Health, MetricUnit, Metrics};
+use daemon_runtime::{Health, MetricUnit, Metrics, Tells};
 use serde_json::json;
+use tokio::sync::watch;
 
 use crate::exchange::{Overview, StoreState};
 
 /// The exchange takes stock every second; after so long it hangs, in the disk mostly.
 const STALE: Duration = Duration::from_secs(60);
 
+/// How the broker does, from moment to moment.
+pub(crate) struct Said(pub(crate) watch::Receiver<Overview>);
+
+impl Tells for Said {
+    fn health(&self) -> Option<Health> {
+        Some(health(&self.0.borrow()))
+    }
+
+    async fn metrics(&self) -> Metrics {
+        metrics(&self.0.borrow())
+    }
+}
+
 /// Whether messages are taken and passed on.
-pub(crate) fn health(overview: &Overview) -> Health {
+fn health(overview: &Overview) -> Health {
     let Overview { store, store_bytes, .. } = overview;
     let problem = match store {
         StoreState::InMemory | StoreState::Ok if overview.taken.elapsed() > STALE => {
@@ -52,7 +66,7 @@ pub(crate) fn health(overview: &Overview) -> Health {
 }
 
 /// The broker's figures.
-pub(crate) fn metrics(overview: &Overview) -> Metrics {
+fn metrics(overview: &Overview) -> Metrics {
     let mut metrics = Metrics::of_process("powerpi-broker");
     let well = f64::from(u8::from(health(overview).well));
     metrics.gauge("powerpi_broker_well", "1 if messages are taken and passed on, 0 if not", None, well);

@@ -49,7 +49,7 @@ use std::sync::atomic::AtomicU64;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
-use daemon_runtime::{HealthEndpoint, OwnerThread, Reloads, SettingsError};
+use daemon_runtime::{Endpoint, OwnerThread, Reloads, SettingsError};
 use futures_util::future::join_all;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -80,7 +80,7 @@ pub struct Broker {
     current: Arc<Current>,
     reloads: Option<Reloads<Settings>>,
     kept: (Account, Restored, Journal),
-    health: Option<HealthEndpoint>,
+    health: Option<Endpoint>,
 }
 
 /// Binds and serves until `shutdown` is cancelled; SIGHUP reloads.
@@ -135,7 +135,7 @@ impl Broker {
                 (Restored::default(), Journal::in_memory())
             }
         };
-        let health = HealthEndpoint::bind(&settings.health).await?;
+        let health = Endpoint::bind(&settings.health, "[health]").await?;
         let kept = (account, restored, journal);
         let (settings, current) = (settings.clone(), Arc::new(current));
         Ok(Broker { listeners, settings, current, reloads: None, kept, health })
@@ -156,7 +156,7 @@ impl Broker {
     ///
     /// If the operating system does not tell.
     pub fn health_addr(&self) -> anyhow::Result<Option<SocketAddr>> {
-        self.health.as_ref().map(HealthEndpoint::local_addr).transpose()
+        self.health.as_ref().map(Endpoint::local_addr).transpose()
     }
 
     /// Serves until `shutdown` is cancelled, then ends all connections and publishes their
@@ -188,10 +188,8 @@ impl Broker {
             tasks.spawn(shutdown.clone().run_until_cancelled_owned(reloading));
         }
         if let Some(endpoint) = self.health {
-            let (of_health, of_metrics) = (overview.clone(), overview);
-            let health = move || health::health(&of_health.borrow());
-            let metrics = move || health::metrics(&of_metrics.borrow());
-            tasks.spawn(endpoint.serve(health, metrics, shutdown.clone()));
+            let shutdown = shutdown.clone();
+            tasks.spawn(async move { endpoint.serve(health::Said(overview), shutdown).await });
         }
         tasks.spawn(send_ticks(exchange.clone(), shutdown.clone()));
         let (current, last) = (self.current, AtomicU64::new(0));

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use broker_users::{Role, UserName};
-use daemon_runtime::HealthSettings;
+use daemon_runtime::EndpointSettings;
 use serde::Deserialize;
 
 /// All settings of the broker; the file's sections are the fields.
@@ -16,7 +16,7 @@ pub struct Settings {
     /// What survives a restart.
     pub store: StoreSettings,
     /// Telling how the broker does, over HTTP.
-    pub health: HealthSettings,
+    pub health: EndpointSettings,
     /// Who may come in.
     pub access: AccessSettings,
     /// A second listener, with TLS.

@@ -52,6 +52,14 @@ pub fn utc_offset_ns() -> i64 {
     offset_ns(ClockId::Realtime)
 }
 
+/// When the machine was started, as its clock has it now: in seconds since 1970, to a hundredth. `/proc/stat` says it,
+/// too, but systemd's `ProcSubset=pid` hides that.
+#[cfg(feature = "metrics")]
+pub(crate) fn utc_of_boot_s() -> f64 {
+    let hundredths = (offset_ns(ClockId::Realtime) - offset_ns(ClockId::Boottime)) / 10_000_000;
+    hundredths as f64 / 100.0
+}
+
 fn clock_ns(clock: ClockId) -> i64 {
     let now = clock_gettime(clock);
     now.tv_sec * 1_000_000_000 + now.tv_nsec

@@ -7,8 +7,8 @@
 mod arguments;
 mod clock;
 mod daemon;
-#[cfg(feature = "health")]
-mod health;
+#[cfg(feature = "endpoint")]
+mod endpoint;
 mod log_pace;
 mod logging;
 mod manual;
@@ -32,12 +32,12 @@ mod watchdog;
 pub use arguments::Arguments;
 pub use clock::{Clocks, monotonic_ns, now, utc_offset_ns};
 pub use daemon::{Daemon, EXIT_FAILURE, EXIT_SETTINGS, block_on, exit_code, ready};
-#[cfg(feature = "health")]
-pub use health::{Health, HealthEndpoint, HealthSettings};
+#[cfg(feature = "endpoint")]
+pub use endpoint::{Endpoint, EndpointSettings, Health, Tells};
 pub use log_pace::LogPace;
 pub use manual::read_command_line;
 #[cfg(feature = "metrics")]
-pub use metrics::{METRICS_CONTENT_TYPE, MetricLabels, MetricUnit, Metrics};
+pub use metrics::{Durations, MetricLabels, MetricUnit, Metrics, MetricsForm};
 pub use mqtt::{Address, Connection, MqttSession, MqttSettings, is_this_machine, shown_certificates};
 pub use open_files::allow_open_files;
 pub use owner::{Alive, Owner, OwnerEnded, OwnerThread};

@@ -1,20 +1,21 @@
-//! Figures for Prometheus, as OpenMetrics has them: what a daemon says of itself when it is asked.
+//! Figures for Prometheus and all who read its formats: what a daemon says of itself when it is asked.
 //!
 //! Names are by Prometheus' conventions: base units (seconds, bytes, joules), and what only goes up ends in `_total`.
 //! prometheus-client writes them, with units and endings.
 
+mod durations;
+mod form;
 mod process;
 
+pub use self::durations::Durations;
+pub use self::form::MetricsForm;
 use prometheus_client::collector::Collector;
-use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric, MetricEncoder, text};
+use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric, MetricEncoder};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::Registry;
 pub use prometheus_client::registry::Unit as MetricUnit;
-
-/// The content type of [`Metrics::text`].
-pub const METRICS_CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 /// What tells values of one figure from each other: names and values.
 pub type MetricLabels = Vec<(&'static str, String)>;
@@ -31,8 +32,25 @@ struct Family {
     name: &'static str,
     help: &'static str,
     unit: Option<MetricUnit>,
-    kind: MetricType,
-    values: Vec<(MetricLabels, f64)>,
+    values: Values,
+}
+
+/// What kind of figure it is, and what it is now.
+#[derive(Debug)]
+enum Values {
+    Gauges(Vec<(MetricLabels, f64)>),
+    Counters(Vec<(MetricLabels, f64)>),
+    Durations(Durations),
+}
+
+impl Values {
+    fn kind(&self) -> MetricType {
+        match self {
+            Self::Gauges(_) => MetricType::Gauge,
+            Self::Counters(_) => MetricType::Counter,
+            Self::Durations(_) => MetricType::Histogram,
+        }
+    }
 }
 
 impl Metrics {
@@ -44,7 +62,10 @@ impl Metrics {
         unit: Option<MetricUnit>,
         values: impl IntoIterator<Item = (MetricLabels, f64)>,
     ) {
-        self.add(name, help, unit, MetricType::Gauge, values);
+        let values: Vec<_> = values.into_iter().collect();
+        if !values.is_empty() {
+            self.families.push(Family { name, help, unit, values: Values::Gauges(values) });
+        }
     }
 
     /// Adds a figure that only goes up, or begins anew. The unit and `_total` are written behind the name.
@@ -55,7 +76,10 @@ impl Metrics {
         unit: Option<MetricUnit>,
         values: impl IntoIterator<Item = (MetricLabels, f64)>,
     ) {
-        self.add(name, help, unit, MetricType::Counter, values);
+        let values: Vec<_> = values.into_iter().collect();
+        if !values.is_empty() {
+            self.families.push(Family { name, help, unit, values: Values::Counters(values) });
+        }
     }
 
     /// A gauge with one value.
@@ -68,57 +92,60 @@ impl Metrics {
         self.counters(name, help, unit, [(MetricLabels::new(), value)]);
     }
 
-    fn add(
-        &mut self,
-        name: &'static str,
-        help: &'static str,
-        unit: Option<MetricUnit>,
-        kind: MetricType,
-        values: impl IntoIterator<Item = (MetricLabels, f64)>,
-    ) {
-        let values: Vec<_> = values.into_iter().collect();
-        if !values.is_empty() {
-            self.families.push(Family { name, help, unit, kind, values });
-        }
+    /// How long something took, each time: how often it took at most so long, and all of it together.
+    pub fn durations(&mut self, name: &'static str, help: &'static str, durations: Durations) {
+        let (unit, values) = (Some(MetricUnit::Seconds), Values::Durations(durations));
+        self.families.push(Family { name, help, unit, values });
     }
 
-    /// All of it, to be sent as [`METRICS_CONTENT_TYPE`].
-    pub fn text(self) -> String {
+    /// All of it, in a form.
+    pub fn text(self, form: MetricsForm) -> String {
         let mut registry = Registry::default();
         registry.register_collector(Box::new(self));
         let mut written = String::new();
         // Writing to a text does not fail.
-        let _ = text::encode(&mut written, &registry);
+        let _ = form.write(&registry, &mut written);
         written
     }
 }
 
 impl Collector for Metrics {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> std::fmt::Result {
-        for Family { name, help, unit, kind, values } in &self.families {
-            let mut family = encoder.encode_descriptor(name, help, unit.as_ref(), *kind)?;
-            for (labels, value) in values {
-                if labels.is_empty() {
-                    write(*kind, *value, family)?;
-                    // There is no other value without labels.
-                    break;
+        for Family { name, help, unit, values } in &self.families {
+            let family = encoder.encode_descriptor(name, help, unit.as_ref(), values.kind())?;
+            match values {
+                Values::Gauges(values) => {
+                    write(values, family, |value, encoder| ConstGauge::new(value).encode(encoder))?;
                 }
-                write(*kind, *value, family.encode_family(labels)?)?;
+                Values::Counters(values) => {
+                    write(values, family, |value, encoder| ConstCounter::new(value).encode(encoder))?;
+                }
+                Values::Durations(durations) => durations.write(family)?,
             }
         }
         Ok(())
     }
 }
 
-fn write(kind: MetricType, value: f64, encoder: MetricEncoder<'_>) -> std::fmt::Result {
-    match kind {
-        MetricType::Counter => ConstCounter::new(value).encode(encoder),
-        _ => ConstGauge::new(value).encode(encoder),
+fn write(
+    values: &[(MetricLabels, f64)],
+    mut family: MetricEncoder<'_>,
+    one: impl Fn(f64, MetricEncoder<'_>) -> std::fmt::Result,
+) -> std::fmt::Result {
+    for (labels, value) in values {
+        if labels.is_empty() {
+            // There is no other value without labels.
+            return one(*value, family);
+        }
+        one(*value, family.encode_family(labels)?)?;
     }
+    Ok(())
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     #[test]
@@ -129,6 +156,9 @@ mod tests {
         metrics.counters("powerpi_energy", "Energy", Some(MetricUnit::Joules), energy);
         metrics.gauges("powerpi_nothing", "Nothing", None, []);
         metrics.gauge("powerpi_clients", "Clients", None, 7.0);
+        let mut durations = Durations::default();
+        [3, 30, 30, 70_000].into_iter().for_each(|ms| durations.took(Duration::from_millis(ms)));
+        metrics.durations("powerpi_commit", "Commits", durations);
         let expected = "# HELP powerpi_energy_joules Energy\n\
                         # TYPE powerpi_energy_joules counter\n\
                         # UNIT powerpi_energy_joules joules\n\
@@ -137,13 +167,24 @@ mod tests {
                         # HELP powerpi_clients Clients\n\
                         # TYPE powerpi_clients gauge\n\
                         powerpi_clients 7.0\n\
+                        # HELP powerpi_commit_seconds Commits\n\
+                        # TYPE powerpi_commit_seconds histogram\n\
+                        # UNIT powerpi_commit_seconds seconds\n\
+                        powerpi_commit_seconds_sum 70.063\n\
+                        powerpi_commit_seconds_count 4\n\
+                        powerpi_commit_seconds_bucket{le=\"0.001\"} 0\n\
+                        powerpi_commit_seconds_bucket{le=\"0.01\"} 1\n\
+                        powerpi_commit_seconds_bucket{le=\"0.1\"} 3\n\
+                        powerpi_commit_seconds_bucket{le=\"1.0\"} 3\n\
+                        powerpi_commit_seconds_bucket{le=\"10.0\"} 3\n\
+                        powerpi_commit_seconds_bucket{le=\"+Inf\"} 4\n\
                         # EOF\n";
-        assert_eq!(metrics.text(), expected);
+        assert_eq!(metrics.text(MetricsForm::Open), expected);
     }
 
     #[test]
     fn a_process_tells_its_own() {
-        let told = Metrics::of_process("x").text();
+        let told = Metrics::of_process("x").text(MetricsForm::Plain);
         let value = |name: &str| {
             let line = told.lines().find(|line| line.split([' ', '{']).next() == Some(name));
             line.and_then(|line| line.rsplit(' ').next()?.parse::<f64>().ok())

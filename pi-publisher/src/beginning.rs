@@ -178,6 +178,7 @@ impl<'a> Beginning<'a> {
             reading,
             extent,
             mark: watch::Sender::new(account.mark),
+            recorded_until: watch::Sender::new(None),
         }
     }
 }

@@ -55,6 +55,7 @@ pub(crate) async fn run(publisher: &Publisher, shutdown: &CancellationToken) {
             (home_assistant::STATUS_TOPIC.to_owned(), QoS::AtMostOnce),
         ],
         last_words: Some(offline),
+        connected: publisher.connected.clone(),
         ..MqttSession::new(&publisher.mqtt, &client_id(publisher))
     };
     session.run(shutdown, async |connection| serve(publisher, connection).await).await;
@@ -200,6 +201,7 @@ async fn hear(
         Verdict::Own => {
             meter.confirmed.send_replace(true);
             meter.mark.send_replace(mark.seq);
+            meter.recorded_until.send_replace(mark.minute);
             publisher
                 .keeper
                 .send(Command::Mark { meter: meter.place, seq: mark.seq })

@@ -14,6 +14,7 @@ mod connection;
 pub mod constants;
 pub mod counting;
 pub mod delivery;
+pub mod figures;
 pub mod home_assistant;
 pub mod interim;
 pub mod joining;
@@ -38,11 +39,12 @@ pub mod watch;
 use std::sync::{Mutex, PoisonError};
 
 use anyhow::Context;
-use daemon_runtime::OwnerThread;
+use daemon_runtime::{Endpoint, OwnerThread};
 use meter_messages::{Meter, MeterId};
 use tokio_util::sync::CancellationToken;
 
 use crate::beginning::{Beginning, Devices};
+use crate::figures::Figures;
 use crate::outbox::Outbox;
 use crate::outbox_keeper::OutboxKeeper;
 use crate::publisher::Publisher;
@@ -60,13 +62,14 @@ pub async fn run(settings: Settings, shutdown: CancellationToken) -> anyhow::Res
         counters.warn_of_openings();
     }
     let _alone = state_lock::lock(&settings.state_dir)?;
+    let endpoint = Endpoint::bind(&settings.metrics, "[metrics]").await?;
     if let Err(error) = std::fs::create_dir_all(&settings.runtime_dir) {
         let folder = settings.runtime_dir.display();
         tracing::warn!(%folder, %error, "the minute in progress would not survive a kill; set runtime_dir to a folder in a tmpfs");
     }
     let mut stored = StoredLines::from_systemd();
     loop {
-        let old_copies = run_until_old_copy(&settings, &mut stored, &shutdown).await?;
+        let old_copies = run_until_old_copy(&settings, &mut stored, endpoint.as_ref(), &shutdown).await?;
         for meter in &old_copies {
             if let Some(outbox) = old_copy::begin_anew(&settings, meter)? {
                 tracing::warn!(%meter, %outbox, "the outbox is an old copy of one that went on; all it holds goes on in a new one");
@@ -82,6 +85,7 @@ pub async fn run(settings: Settings, shutdown: CancellationToken) -> anyhow::Res
 async fn run_until_old_copy(
     settings: &Settings,
     stored: &mut StoredLines,
+    endpoint: Option<&Endpoint>,
     shutdown: &CancellationToken,
 ) -> anyhow::Result<Vec<MeterId>> {
     let mut outbox = Outbox::open(&settings.state_dir)?;
@@ -118,6 +122,7 @@ async fn run_until_old_copy(
         mqtt: settings.mqtt.clone(),
         home_assistant: settings.home_assistant,
         site: settings.site.clone(),
+        connected: tokio::sync::watch::Sender::new(false),
         meters,
         removed,
         withdrawn,
@@ -125,7 +130,16 @@ async fn run_until_old_copy(
         old_copies: Mutex::default(),
         stop: stop.clone(),
     };
-    tokio::join!(connection::run(&publisher, &stop), listening::run(settings, &devices.listeners, &stop));
+    let telling = async {
+        if let Some(endpoint) = endpoint {
+            endpoint.serve(Figures::of(&publisher), stop.clone()).await;
+        }
+    };
+    tokio::join!(
+        connection::run(&publisher, &stop),
+        listening::run(settings, &devices.listeners, &stop),
+        telling
+    );
     drop(devices);
     let old_copies =
         std::mem::take(&mut *publisher.old_copies.lock().unwrap_or_else(PoisonError::into_inner));

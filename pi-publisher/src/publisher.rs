@@ -3,7 +3,7 @@
 use std::sync::Mutex;
 
 use daemon_runtime::MqttSettings;
-use meter_messages::{Info, Medium, Meter, MeterConstant, MeterId, OutboxId, Relation, SiteId};
+use meter_messages::{Info, Medium, Meter, MeterConstant, MeterId, Minute, OutboxId, Relation, SiteId};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
@@ -41,6 +41,8 @@ pub struct Published {
     pub extent: watch::Receiver<Extent>,
     /// How far the recorder's mark reaches, as far as is known here.
     pub mark: watch::Sender<u64>,
+    /// The last minute that it covers, once a mark has said so since the start.
+    pub recorded_until: watch::Sender<Option<Minute>>,
     /// Whether a mark has shown since the start that the recorder means the same
     /// minutes by the outbox's numbers.
     pub confirmed: watch::Sender<bool>,
@@ -74,6 +76,8 @@ pub struct Publisher {
     pub home_assistant: bool,
     /// This publisher's name.
     pub site: SiteId,
+    /// Whether it is connected to the broker now.
+    pub connected: watch::Sender<bool>,
     /// The meters, by place.
     pub meters: Vec<Published>,
     /// Those that were counted once and are no longer in the settings.

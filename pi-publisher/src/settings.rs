@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use daemon_runtime::{MqttSettings, SettingsError};
+use daemon_runtime::{EndpointSettings, MqttSettings, SettingsError};
 use meter_messages::{
     Info, MAX_COUNT, Measures, Medium, Meter, MeterConstant, MeterId, PartOf, Related, Relation, SiteId,
     Tree, Unfit, Unit,
@@ -32,6 +32,8 @@ pub struct Settings {
     pub wait_for_clock: bool,
     /// Whether Home Assistant shall discover the meters.
     pub home_assistant: bool,
+    /// Where Prometheus finds the figures.
+    pub metrics: EndpointSettings,
     /// The broker.
     pub mqtt: MqttSettings,
     /// The broker on which other people's counters publish their totals; the same by default.
@@ -49,6 +51,7 @@ impl Default for Settings {
             keep_days: 366,
             wait_for_clock: true,
             home_assistant: true,
+            metrics: EndpointSettings::default(),
             mqtt: MqttSettings::default(),
             counters: None,
             meter: Vec::new(),

@@ -12,7 +12,9 @@ use meter_ledger::{Batch, Forgotten, Ledger, LedgerError};
 use meter_messages::{Mark, Meter, Minute, OutboxId, SiteId};
 use rumqttc::Publish;
 use tokio::sync::mpsc::UnboundedSender;
+use tokio::sync::watch;
 
+use crate::counts::{Counts, Outcome};
 use crate::marks::{MarkOf, Marks};
 use crate::pictures::{self, Recorded};
 use crate::plausible_time::PlausibleTime;
@@ -78,7 +80,7 @@ pub struct Bookkeeping {
     time: PlausibleTime,
     /// Counts connections.
     connection: u64,
-    nonsense: u64,
+    counts: watch::Sender<Counts>,
     strangers: Strangers,
     marks: Marks,
     /// The last meter that was forgotten, renamed or merged, by its number.
@@ -149,6 +151,7 @@ impl Bookkeeping {
             }
         }
         let (strangers, marks) = (Strangers::new(limits), Marks::default());
+        let counts = Counts { meters: meters.len() as u64, ..Counts::default() };
         Ok(Self {
             ledger,
             meters,
@@ -157,7 +160,7 @@ impl Bookkeeping {
             outboxes,
             time,
             connection: 0,
-            nonsense: 0,
+            counts: watch::Sender::new(counts),
             strangers,
             marks,
             forgotten,
@@ -169,6 +172,11 @@ impl Bookkeeping {
     /// Gives the ledger back.
     pub fn into_ledger(self) -> Ledger {
         self.ledger
+    }
+
+    /// What has come of the messages since the start, from batch to batch.
+    pub fn counts(&self) -> watch::Receiver<Counts> {
+        self.counts.subscribe()
     }
 
     /// Works until the subscription is gone.
@@ -241,6 +249,7 @@ impl Bookkeeping {
         if let Some(latest) = latest.filter(|_| time_has_come == Some(true)) {
             let due = batch.record_kept_aside(latest, LARGEST_BATCH)?;
             due.iter().for_each(|(meter, count)| pictures::add(&mut tally.recorded, meter, count));
+            tally.outcome.recorded += due.len() as u64;
         }
         for input in inputs {
             match input {
@@ -253,10 +262,13 @@ impl Bookkeeping {
         }
         let due = self.marks.due(inputs.is_empty(), now);
         let stored = store_marks(&mut batch, &tally, &due).and_then(|()| note_refused(&mut batch, &tally));
+        let began = Instant::now();
         if let Err(error) = stored.and_then(|()| batch.commit()) {
             self.marks.not_said(due, now);
+            self.counts.send_modify(|counts| counts.failed_commits += 1);
             return Err(error);
         }
+        let took = began.elapsed();
         let Tally {
             changed,
             shares,
@@ -265,7 +277,7 @@ impl Bookkeeping {
             connection,
             needed,
             recorded,
-            nonsense,
+            outcome,
             strangers,
             ..
         } = tally;
@@ -277,7 +289,7 @@ impl Bookkeeping {
             self.outboxes = outboxes;
         }
         self.meters.extend(changed);
-        self.count_nonsense(nonsense);
+        self.count(outcome, took);
         if !recorded.is_empty() {
             // Their thread is gone only where this process is about to end.
             let _ = self.pictures.send(recorded);
@@ -314,11 +326,12 @@ impl Bookkeeping {
         (outboxes, self.meters.values().map(MeterState::runs).sum())
     }
 
-    fn count_nonsense(&mut self, messages: u64) {
-        self.nonsense += messages;
+    fn count(&self, outcome: Outcome, took: Duration) {
+        self.counts.send_modify(|counts| counts.committed(outcome, took, self.meters.len()));
         static PACE: LogPace = LogPace::new();
+        let (messages, all) = (outcome.not_taken(), self.counts.borrow().outcome.not_taken());
         if messages > 0 && PACE.due().is_some() {
-            tracing::warn!(since_start = self.nonsense, "{messages} messages ignored");
+            tracing::warn!(since_start = all, "{messages} messages ignored");
         }
     }
 
@@ -475,12 +488,15 @@ mod tests {
         bookkeeping
             .record(&[prices(then, "null,0.3"), prices(first, "0.1,0.2"), cleared], None, Instant::now())
             .unwrap();
-        assert_eq!((known(), bookkeeping.nonsense), (vec![0.1, 0.1, 0.1, 0.1, 0.3, 0.3, 0.3, 0.3], 0));
+        assert_eq!(
+            (known(), bookkeeping.counts.borrow().outcome.not_taken()),
+            (vec![0.1, 0.1, 0.1, 0.1, 0.3, 0.3, 0.3, 0.3], 0)
+        );
         // What is no price, and what is said by a clock that is days ahead.
         let latest = Some(Minute::nearest(29_927_520));
         let bad = [prices(then, "\"cheap\""), prices(then, "1e99"), prices("2026-11-27T00:00:00Z", "9")];
         bookkeeping.record(&bad, latest, Instant::now()).unwrap();
-        assert_eq!((known().len(), known()[7], bookkeeping.nonsense), (8, 0.3, 3));
+        assert_eq!((known().len(), known()[7], bookkeeping.counts.borrow().outcome.not_taken()), (8, 0.3, 3));
     }
 
     fn reading(kwh: &str, by: &str, retain: bool) -> Input {
@@ -538,7 +554,7 @@ mod tests {
             [reading("-1", "anna", false), reading("1e10", "anna", false), message("reading", "{", false)];
         let good = [reading("12345.6", "anna", false), reading("12346", "ernst", false)];
         bookkeeping.record(&good.into_iter().chain(bad).collect::<Vec<_>>(), None, Instant::now()).unwrap();
-        assert_eq!(bookkeeping.nonsense, 3);
+        assert_eq!(bookkeeping.counts.borrow().outcome.not_taken(), 3);
         assert_eq!(readings(folder.path()), [(12346.0, "ernst".to_owned())]);
         // One that a broker has kept may be the one that was corrected.
         bookkeeping.record(&[reading("12345.6", "anna", true)], None, Instant::now()).unwrap();
@@ -558,7 +574,7 @@ mod tests {
             .unwrap();
         // One that a broker has kept may be older than what was entered since.
         bookkeeping.record(&[taken_back(true)], None, Instant::now()).unwrap();
-        assert_eq!((bookkeeping.nonsense, readings(folder.path()).len()), (1, 1));
+        assert_eq!((bookkeeping.counts.borrow().outcome.not_taken(), readings(folder.path()).len()), (1, 1));
         bookkeeping.record(&[taken_back(false)], None, Instant::now()).unwrap();
         assert!(readings(folder.path()).is_empty());
         // Killed before it acknowledged either.
@@ -573,7 +589,7 @@ mod tests {
         bookkeeping.record(&[reading("8", "anna", false)], None, Instant::now()).unwrap();
         assert_eq!(readings(folder.path()), [(8.0, "anna".to_owned())], "it can be entered again");
         assert_eq!((account(folder.path()), pulses(folder.path())), (("a".to_owned(), 1), 5));
-        assert_eq!(bookkeeping.nonsense, 1);
+        assert_eq!(bookkeeping.counts.borrow().outcome.not_taken(), 1);
     }
 
     #[test]
@@ -594,18 +610,29 @@ mod tests {
         );
         let message = |payload: &str, retain| message("correction", payload, retain);
         bookkeeping.record(&[message(&said, true), message("{}", false)], None, Instant::now()).unwrap();
-        assert_eq!((bookkeeping.nonsense, pulses(folder.path())), (2, 10), "kept by a broker, or none");
+        assert_eq!(
+            (bookkeeping.counts.borrow().outcome.not_taken(), pulses(folder.path())),
+            (2, 10),
+            "kept by a broker, or none"
+        );
         bookkeeping.record(&[message(&said, false), message(&said, false)], None, Instant::now()).unwrap();
         assert_eq!((ledger().corrections(&all()).unwrap().len(), pulses(folder.path())), (1, 5));
         let other = said.replace("\"x\"", "\"y\"");
         bookkeeping.record(&[message(&other, false)], None, Instant::now()).unwrap();
-        assert_eq!((bookkeeping.nonsense, pulses(folder.path())), (3, 5), "of the same minutes");
+        assert_eq!(
+            (bookkeeping.counts.borrow().outcome.not_taken(), pulses(folder.path())),
+            (3, 5),
+            "of the same minutes"
+        );
         bookkeeping.record(&[message(&undone, false)], None, Instant::now()).unwrap();
         // Killed before it acknowledged either.
         let again = [message(&said, false), message(&undone, false)];
         bookkeeping.record(&again, None, Instant::now()).unwrap();
         let corrections = ledger().corrections(&all()).unwrap();
-        assert_eq!((corrections.len(), pulses(folder.path()), bookkeeping.nonsense), (1, 10, 3));
+        assert_eq!(
+            (corrections.len(), pulses(folder.path()), bookkeeping.counts.borrow().outcome.not_taken()),
+            (1, 10, 3)
+        );
         assert_eq!(corrections[0].undone.as_ref().unwrap().by, "otto");
     }
 

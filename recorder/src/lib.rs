@@ -8,7 +8,9 @@
 
 pub mod bookkeeping;
 pub mod checking;
+pub mod counts;
 mod day_prices;
+pub mod figures;
 mod marks;
 pub mod pictures;
 pub mod plausible_time;
@@ -18,10 +20,13 @@ pub mod subscription;
 mod tally;
 
 use anyhow::Context;
+use daemon_runtime::{Endpoint, OwnerThread};
 use meter_ledger::Ledger;
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::bookkeeping::{Bookkeeping, Limits};
+use crate::figures::Figures;
 use crate::pictures::Pictures;
 use crate::plausible_time::PlausibleTime;
 use crate::settings::Settings;
@@ -31,6 +36,7 @@ use crate::subscription::Subscription;
 pub async fn run(settings: Settings, shutdown: CancellationToken) -> anyhow::Result<()> {
     settings.mqtt.check()?;
     settings.mqtt.warn_of_openings();
+    let endpoint = Endpoint::bind(&settings.metrics, "[metrics]").await?;
     let ledger = Ledger::open(&settings.ledger)?;
     let reader = Ledger::open_read_only(&settings.ledger)?;
     std::fs::create_dir_all(&settings.rrd_dir).with_context(|| {
@@ -42,14 +48,36 @@ pub async fn run(settings: Settings, shutdown: CancellationToken) -> anyhow::Res
     let (output, outputs) = tokio::sync::mpsc::unbounded_channel();
     let limits = Limits { max_meters: settings.max_meters };
     let time = PlausibleTime::new(settings.wait_for_sync);
-    let (inputs, bookkeeping) = Bookkeeping::new(ledger, recorded, limits, time)?.spawn(output)?;
+    let bookkeeping = Bookkeeping::new(ledger, recorded, limits, time)?;
+    let connected = watch::Sender::new(false);
+    let figures =
+        || Figures::of(&settings.ledger, bookkeeping.counts(), connected.subscribe(), limits.max_meters);
+    let telling = match endpoint {
+        Some(endpoint) => Some(tell(endpoint, figures()?, shutdown.clone())),
+        None => None,
+    };
+    let (inputs, bookkeeping) = bookkeeping.spawn(output)?;
     let checking = checking::spawn(settings.ledger, shutdown.clone())?;
     daemon_runtime::ready();
 
     // Ends last to first: without inputs the ledger's thread ends, and with it
     // the pictures'.
-    Subscription { mqtt: settings.mqtt, inputs, outputs, connection: 0 }.run(&shutdown).await;
+    Subscription { mqtt: settings.mqtt, inputs, outputs, connection: 0, connected }.run(&shutdown).await;
     bookkeeping.join().await?;
     pictures.join().await?;
-    checking.join().await
+    checking.join().await?;
+    match telling {
+        Some(figures) => figures.join().await,
+        None => Ok(()),
+    }
+}
+
+/// Tells Prometheus what it asks for until `shutdown`; the thread that reads the ledger for it.
+fn tell(
+    endpoint: Endpoint,
+    (figures, thread): (Figures, OwnerThread),
+    shutdown: CancellationToken,
+) -> OwnerThread {
+    tokio::spawn(async move { endpoint.serve(figures, shutdown).await });
+    thread
 }

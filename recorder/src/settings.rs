@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use daemon_runtime::MqttSettings;
+use daemon_runtime::{EndpointSettings, MqttSettings};
 use serde::Deserialize;
 
 /// `/etc/powerpi/powerpi-recorder.toml`.
@@ -20,6 +20,8 @@ pub struct Settings {
     pub max_rrd_files: usize,
     /// Whether minutes are judged by this machine's clock only once that is synchronised; else always.
     pub wait_for_sync: bool,
+    /// Where Prometheus finds the figures.
+    pub metrics: EndpointSettings,
     /// The broker.
     pub mqtt: MqttSettings,
 }
@@ -32,6 +34,7 @@ impl Default for Settings {
             max_meters: 1000,
             max_rrd_files: 1000,
             wait_for_sync: true,
+            metrics: EndpointSettings::default(),
             mqtt: MqttSettings::default(),
         }
     }

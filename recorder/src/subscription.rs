@@ -6,6 +6,7 @@ use daemon_runtime::{Connection, MqttSession, MqttSettings};
 use meter_messages::{ALL_METERS, ALL_PRICES, Mark, Topic};
 use rumqttc::{AsyncClient, Publish, QoS};
 use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::bookkeeping::{Delivered, Input, Output};
@@ -30,6 +31,8 @@ pub struct Subscription {
     pub outputs: UnboundedReceiver<Output>,
     /// Counts connections.
     pub connection: u64,
+    /// Whether there is one now.
+    pub connected: watch::Sender<bool>,
 }
 
 impl Subscription {
@@ -42,6 +45,7 @@ impl Subscription {
             room: WAITING_ACKS,
             subscriptions: vec![(ALL_METERS.to_owned(), QoS::AtLeastOnce)],
             needs_subscriptions: true,
+            connected: self.connected.clone(),
             ..MqttSession::new(&self.mqtt, USUAL_CLIENT_ID)
         };
         session.run(shutdown, async |connection| self.serve(connection).await).await;

@@ -17,6 +17,7 @@ use meter_messages::{
 };
 use rumqttc::Publish;
 
+use crate::counts::Outcome;
 use crate::day_prices::{self, NotEntered};
 use crate::marks::MarkOf;
 use crate::pictures::{self, Recorded};
@@ -162,8 +163,8 @@ pub(crate) struct Tally<'known> {
     pub(crate) untold: HashSet<MarkOf>,
     /// What is new in the ledger.
     pub(crate) recorded: Recorded,
-    /// How many messages were ignored.
-    pub(crate) nonsense: u64,
+    /// What came of the messages.
+    pub(crate) outcome: Outcome,
     /// How many of them of meters whose publishers keep what they say, and why.
     pub(crate) refused: HashMap<(Meter, Reason), u64>,
     /// Meters that sent minutes without any `info`, and the outboxes that these name if the meter is new.
@@ -203,7 +204,7 @@ impl<'known> Tally<'known> {
             needed: HashSet::new(),
             untold: HashSet::new(),
             recorded: Recorded::new(),
-            nonsense: 0,
+            outcome: Outcome::default(),
             refused: HashMap::new(),
             strangers: HashMap::new(),
             now,
@@ -248,11 +249,13 @@ impl<'known> Tally<'known> {
             }
             Err(error) => return Err(error),
         };
-        self.nonsense += 1;
         if let (Some(reason), Ok(Topic::Minute(meter) | Topic::Info(meter))) =
             (ignored.reason(), message.topic.parse())
         {
+            self.outcome.refused += 1;
             *self.refused.entry((meter, reason)).or_default() += 1;
+        } else {
+            self.outcome.ignored += 1;
         }
         let topic: String = message.topic.chars().take(100).collect();
         tracing::debug!(topic, %ignored, "message ignored");
@@ -439,6 +442,7 @@ impl<'known> Tally<'known> {
             self.needed.insert((meter.clone(), outbox.clone()));
         }
         if is_set_back {
+            self.outcome.refused += 1;
             if progress.warns(self.now) {
                 let (seq, minute) = (count.seq, count.minute);
                 tracing::warn!(%meter, seq, %minute, "the outbox is an old copy of itself; asking its publisher to start a new one");
@@ -446,15 +450,24 @@ impl<'known> Tally<'known> {
             }
         } else if self.latest.is_some_and(|latest| count.minute > latest) {
             match batch.keep_aside(&named, &progress.mark, &count)? {
-                KeepingAside::Kept => warn_of_the_future(&meter, &count),
-                KeepingAside::AlreadyKept => {}
+                KeepingAside::Kept => {
+                    self.outcome.set_aside += 1;
+                    warn_of_the_future(&meter, &count);
+                }
+                KeepingAside::AlreadyKept => self.outcome.repeated += 1,
                 // Its publisher keeps it: the mark does not cover it.
                 KeepingAside::TooMany => return Ok(Err(Ignored::TooFarAhead)),
             }
             progress.note(&count, minute_before, self.now);
             self.untold.insert((meter.clone(), outbox.clone()));
         } else {
-            match batch.record_timed(&progress.mark, &count, times)? {
+            let recording = batch.record_timed(&progress.mark, &count, times)?;
+            match &recording {
+                Recording::Recorded | Recording::CountedTwice => self.outcome.recorded += 1,
+                Recording::OfAnotherOutbox | Recording::AlreadyRecorded => self.outcome.repeated += 1,
+                Recording::Contradiction { .. } => self.outcome.set_aside += 1,
+            }
+            match recording {
                 Recording::Recorded => pictures::add(&mut self.recorded, &named, &count),
                 Recording::CountedTwice => {
                     pictures::add(&mut self.recorded, &named, &count);

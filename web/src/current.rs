@@ -19,7 +19,6 @@ use crate::ledger::hours::Hours;
 use crate::ledger::reader::LedgerReader;
 use crate::ledger::records::Records;
 use crate::ledger::series::SeriesStore;
-use crate::ledger::unwatched::Unwatched;
 use crate::live::values::LiveValues;
 use crate::pictures::Pictures;
 use crate::settings::Settings;
@@ -108,7 +107,7 @@ fn site(settings: &Settings, applied: Applied, lasting: &Lasting) -> anyhow::Res
         invitations: settings.invitations_dir.clone(),
         is_closed: settings.listen.ip().to_canonical().is_loopback(),
         space: settings.spaceapi.as_deref().map(Space::read).transpose()?,
-        unwatched: Unwatched::default(),
+        unwatched: Arc::default(),
         access,
         mqtt,
         ledger,

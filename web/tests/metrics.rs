@@ -15,7 +15,8 @@ use site::{Site, meter, record_meter};
 use tempfile::TempDir;
 
 fn scrape(site: &Site, headers: &[(&str, &str)]) -> String {
-    let answer = site.ask("GET", "/metrics", headers);
+    let open = ("Accept", "application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5");
+    let answer = site.ask("GET", "/metrics", &[&[open], headers].concat());
     assert_eq!(answer.status, 200, "{}", answer.text());
     assert!(answer.header("content-type").starts_with("application/openmetrics-text; version=1.0.0"));
     answer.text()
@@ -56,7 +57,7 @@ fn a_scrape_says_what_pages_and_interface_say() {
     assert_eq!(of_main("powerpi_last_minute_timestamp_seconds"), Some(end as f64));
     assert_eq!(of_main("powerpi_unwatched_seconds"), trust["unwatched_s"].as_f64());
     assert_eq!(of_main("powerpi_gaps"), trust["gaps"].as_f64());
-    assert_eq!(of_main("powerpi_outbox_minutes"), Some(12.0));
+    assert_eq!(of_main("powerpi_outbox_depth"), Some(12.0));
     assert_eq!(of_main("powerpi_rejected_edges_total"), Some(3.0));
     let info = "powerpi_meter_info{site=\"hq\",meter=\"main\",medium=\"electricity\",measures=\"import\"}";
     assert_eq!(value(&told, info), Some(1.0), "{told}");
@@ -64,6 +65,10 @@ fn a_scrape_says_what_pages_and_interface_say() {
     assert!(value(&told, "process_resident_memory_bytes").unwrap() > 1_000_000.0);
     is_by_the_grammar(&told);
     the_dashboard_asks_for_what_is_there(&told);
+    let plain = site.ask("GET", "/metrics", &[]);
+    assert!(plain.header("content-type").starts_with("text/plain; version=0.0.4"), "{}", plain.text());
+    let energy = "# TYPE powerpi_energy_joules_total counter\npowerpi_energy_joules_total{site=\"hq\",meter=\"main\"} ";
+    assert!(plain.text().contains(energy) && !plain.text().contains("# EOF"), "{}", plain.text());
     // A value of a publisher that is gone is none of now: the line is not there, rather than 0.
     broker.publish("powerpi/hq/status", "offline", true);
     while told.contains("powerpi_power_watts{") {
@@ -73,7 +78,7 @@ fn a_scrape_says_what_pages_and_interface_say() {
     }
 }
 
-/// But for the broker's, and for gas and water, which there are none of.
+/// But for those of the other programs, and for gas and water, which there are none of.
 fn the_dashboard_asks_for_what_is_there(told: &str) {
     let dashboard = include_str!("../../deploy/grafana/powerpi.json");
     let dashboard: serde_json::Value = serde_json::from_str(dashboard).unwrap();
@@ -83,7 +88,8 @@ fn the_dashboard_asks_for_what_is_there(told: &str) {
     assert!(asked.len() > 10);
     let words = asked.iter().flat_map(|asked| asked.split(|c: char| !(c.is_alphanumeric() || c == '_')));
     for name in words.filter(|word| word.starts_with("powerpi_") || word.starts_with("process_")) {
-        let is_elsewhere = name.starts_with("powerpi_broker_") || name.starts_with("powerpi_volume_");
+        let others = ["powerpi_broker_", "powerpi_recorder_", "powerpi_publisher_", "powerpi_volume_"];
+        let is_elsewhere = others.iter().any(|other| name.starts_with(other));
         let is_there = told.lines().any(|line| line.split(['{', ' ']).next() == Some(name));
         assert!(is_there || is_elsewhere, "{name} is not there");
     }

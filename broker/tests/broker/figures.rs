@@ -110,7 +110,9 @@ fn the_health_endpoint_is_off_unless_it_is_asked_for_and_answers_nothing_else() 
     assert!(ask("GET /health HTTP/1.1").starts_with("HTTP/1.1 200 "));
     assert!(ask("HEAD /health HTTP/1.1").ends_with("\r\n\r\n"));
     assert!(ask("GET / HTTP/1.1").starts_with("HTTP/1.1 404 "));
-    let metrics = ask("GET /metrics HTTP/1.1");
+    let plain = ask("GET /metrics HTTP/1.1");
+    assert!(plain.contains("\r\ncontent-type: text/plain; version=0.0.4;"), "{plain}");
+    let metrics = ask("GET /metrics HTTP/1.1\r\nAccept: application/openmetrics-text; version=1.0.0");
     assert!(metrics.starts_with("HTTP/1.1 200 ") && metrics.ends_with("\n# EOF\n"), "{metrics}");
     assert!(metrics.contains("\r\ncontent-type: application/openmetrics-text; version=1.0.0;"), "{metrics}");
     for line in

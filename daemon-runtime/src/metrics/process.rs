@@ -3,6 +3,7 @@
 use std::fs;
 
 use super::{MetricUnit, Metrics};
+use crate::clock::utc_of_boot_s;
 
 impl Metrics {
     /// Those of this process: `process_cpu_seconds_total`, `process_resident_memory_bytes` and the like, and which
@@ -26,10 +27,8 @@ fn add(metrics: &mut Metrics) {
         let resident = stat.resident_pages * rustix::param::page_size() as f64;
         metrics.gauge("process_resident_memory", "Memory in use", bytes(), resident);
         metrics.gauge("process_threads", "Threads", None, stat.threads);
-        if let Some(booted) = boot_time() {
-            let started = booted + stat.started / ticks;
-            metrics.gauge("process_start_time", "When the process started, since 1970", seconds(), started);
-        }
+        let started = utc_of_boot_s() + stat.started / ticks;
+        metrics.gauge("process_start_time", "When the process started, since 1970", seconds(), started);
     }
     if let Ok(open) = fs::read_dir("/proc/self/fd") {
         metrics.gauge("process_open_fds", "Open files and connections", None, open.count() as f64);
@@ -63,10 +62,4 @@ fn fields(stat: &str) -> Option<Stat> {
         virtual_bytes: field(23)?,
         resident_pages: field(24)?,
     })
-}
-
-/// In seconds since 1970.
-fn boot_time() -> Option<f64> {
-    let stat = fs::read_to_string("/proc/stat").ok()?;
-    stat.lines().find_map(|line| line.strip_prefix("btime "))?.parse().ok()
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Context, anyhow, bail};
 use rumqttc::{AsyncClient, ConnectionError, Event, LastWill, NetworkOptions, Packet, QoS};
+use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
@@ -40,6 +41,24 @@ pub struct MqttSession {
     pub needs_subscriptions: bool,
     /// The will, and what is said of our own accord at the end.
     pub last_words: Option<LastWill>,
+    /// Whether there is a connection now, while the session [runs](Self::run).
+    pub connected: watch::Sender<bool>,
+}
+
+/// While this lives, there is a connection.
+struct Connected<'a>(&'a watch::Sender<bool>);
+
+impl<'a> Connected<'a> {
+    fn from_now_on(connected: &'a watch::Sender<bool>) -> Self {
+        connected.send_replace(true);
+        Self(connected)
+    }
+}
+
+impl Drop for Connected<'_> {
+    fn drop(&mut self) {
+        self.0.send_replace(false);
+    }
 }
 
 impl MqttSession {
@@ -55,6 +74,7 @@ impl MqttSession {
             subscriptions: Vec::new(),
             needs_subscriptions: false,
             last_words: None,
+            connected: watch::Sender::new(false),
         }
     }
 
@@ -75,6 +95,7 @@ impl MqttSession {
             };
             let (error, lasted) = match connected {
                 Ok(mut connection) => {
+                    let _connected = Connected::from_now_on(&self.connected);
                     let began = Instant::now();
                     match shutdown.run_until_cancelled(serve(&mut connection)).await {
                         Some(Err(error)) => (error, began.elapsed()),

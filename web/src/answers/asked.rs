@@ -2,6 +2,7 @@
 
 use std::sync::OnceLock;
 
+use daemon_runtime::MetricsForm;
 use hyper::{HeaderMap, Uri, header};
 use tokio_util::sync::CancellationToken;
 use web_http::{AnswerKey, RequestQuota, Visit};
@@ -11,9 +12,9 @@ use crate::pages::{Address, Frame, HealthView};
 use crate::route::Query;
 use crate::texts::{Language, Texts};
 
-/// Beside the address, what an answer depends on: the language of its words, and who asks, if it
-/// is another one for others.
-pub(crate) type Variant = (Language, Option<Visitor>);
+/// Beside the address, what an answer depends on: the language of its words, who asks, if it is another one for others,
+/// and the form of figures for Prometheus.
+pub(crate) type Variant = (Language, Option<Visitor>, MetricsForm);
 
 /// A request: its address, who sends it and what their browser can do.
 pub(super) struct Asked<'a> {
@@ -53,6 +54,11 @@ impl<'a> Asked<'a> {
         self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
     }
 
+    /// The form in which figures for Prometheus are wanted.
+    pub(super) fn metrics_form(&self) -> MetricsForm {
+        MetricsForm::accepted(self.text(header::ACCEPT))
+    }
+
     pub(super) fn language(&self) -> Language {
         let preferred = || Language::preferred(self.text(header::ACCEPT_LANGUAGE));
         self.query.language().unwrap_or_else(preferred)
@@ -69,7 +75,7 @@ impl<'a> Asked<'a> {
             address: self.address.into(),
             origin: origin.into(),
             base_path: base_path.into(),
-            variant: (self.language(), visitor),
+            variant: (self.language(), visitor, self.metrics_form()),
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use daemon_runtime::{METRICS_CONTENT_TYPE, Metrics};
+use daemon_runtime::Metrics;
 use hyper::{StatusCode, header};
 use meter_ledger::{Ledger, LedgerError, RecordedMeter, RecordedMinute};
 use web_http::reply::{self, Reply};
@@ -18,8 +18,6 @@ use crate::route::RouteError;
 
 /// Of so many meters the ledger is asked in one go.
 const METERS_AT_ONCE: usize = 50;
-/// Of so many meters what was not watched is worked out for one scrape: that reads years of days.
-const TRUSTED_AT_ONCE: usize = 20;
 
 /// The total and the newest minute of a meter.
 type Counted = (Option<f64>, Option<RecordedMinute>);
@@ -50,7 +48,8 @@ impl Site {
             metrics.gauge("powerpi_web_broker_connected", "1 if live values come", None, connected);
         }
         add_meters(&mut metrics, &figures, daemon_runtime::now());
-        let file = Prepared::text(METRICS_CONTENT_TYPE, metrics.text(), Effort::Quick);
+        let form = asked.metrics_form();
+        let file = Prepared::text(form.content_type(), metrics.text(form), Effort::Quick);
         Ok(self.keep(Arc::new(file), Lasts::a_moment(), asked))
     }
 
@@ -75,13 +74,9 @@ impl Site {
 
     /// Works out of some meters what was not watched: those of which it is not known, or for too long.
     async fn work_out_unwatched(&self, meters: &[RecordedMeter]) -> Result<(), NoAnswer> {
-        let due: Vec<_> =
-            meters.iter().filter(|known| self.unwatched.is_due(&known.meter)).take(TRUSTED_AT_ONCE).collect();
-        for known in due {
-            let asked_for = known.clone();
-            let trust = self.ledger.ask_much(move |ledger| ledger.trust(&asked_for, 0)).await?;
-            let unwatched = trust.map_or((0, 0), |trust| (trust.unwatched_s, trust.gaps));
-            self.unwatched.keep(known.meter.clone(), unwatched);
+        for known in self.unwatched.due(meters) {
+            let unwatched = self.unwatched.clone();
+            self.ledger.ask_much(move |ledger| unwatched.work_out(ledger, &known)).await?;
         }
         Ok(())
     }

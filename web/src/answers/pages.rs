@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use meter_figures::{Figures, Glance, implausible};
-use meter_ledger::{Reason, RecordedMeter};
+use meter_ledger::{Reason, RecordedMeter, Space};
 use meter_messages::{Meter, Minute};
 use web_http::{Lasts, Prepared, Reply};
 
@@ -11,7 +11,6 @@ use super::asked::Asked;
 use super::refusals::NoAnswer;
 use super::site::{Site, filled};
 use crate::health::MeterState;
-use crate::ledger::disk;
 use crate::live::values::Presence;
 use crate::pages::{
     AlarmRow, Frame, HoldingView, ImplausibleView, KioskPage, MeterPage, MeterView, OverviewPage,
@@ -191,7 +190,7 @@ impl Site {
         let broker = self.live.broker();
         let connected =
             if self.live.is_connected() { texts.machinery.connected } else { texts.machinery.away };
-        let space = disk::Space::around(&self.disk);
+        let space = Space::around(&self.disk);
         let gigabytes = |bytes: u64| format!("{}\u{a0}GB", texts.number(bytes as f64 / 1e9, 1));
         let megabytes = |bytes: u64| format!("{}\u{a0}MB", texts.number(bytes as f64 / 1e6, 1));
         let mut server = vec![(texts.machinery.broker, connected.to_owned())];

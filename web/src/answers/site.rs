@@ -6,7 +6,7 @@ use std::sync::Arc;
 use askama::Template;
 use daemon_runtime::MqttSettings;
 use meter_figures::{Figures, until};
-use meter_ledger::RecordedMeter;
+use meter_ledger::{RecordedMeter, Unwatched};
 use meter_messages::{Meter, Minute};
 use site_settings::{Applied, SettingNames};
 use tokio::sync::Semaphore;
@@ -21,7 +21,6 @@ use crate::ledger::hours::Hours;
 use crate::ledger::reader::{LedgerReader, minute_in_progress, tomorrow};
 use crate::ledger::records::Records;
 use crate::ledger::series::SeriesStore;
-use crate::ledger::unwatched::Unwatched;
 use crate::live::values::LiveValues;
 use crate::pages;
 use crate::pictures::Pictures;
@@ -60,7 +59,7 @@ pub(crate) struct Site {
     /// What a hackerspace says of itself, if it is one.
     pub(crate) space: Option<Space>,
     /// What was not watched of meters, for Prometheus.
-    pub(crate) unwatched: Unwatched,
+    pub(crate) unwatched: Arc<Unwatched>,
     /// The ledger's file, on the disk that people worry about.
     pub(crate) disk: PathBuf,
 }

@@ -61,7 +61,7 @@ pub(crate) fn add_meters(metrics: &mut Metrics, meters: &[MeterFigures], now: Ti
     metrics.gauges("powerpi_gaps", "Gaps in the record", None, gaps);
     let depth = of(&|figures| figures.diag.as_ref().map(|diag| diag.outbox_depth as f64));
     let help = "Minutes in the publisher's outbox that no mark covers yet";
-    metrics.gauges("powerpi_outbox_minutes", help, None, depth);
+    metrics.gauges("powerpi_outbox_depth", help, None, depth);
     let rejected = of(&|figures| figures.diag.as_ref().map(|diag| diag.rejected as f64));
     metrics.counters("powerpi_rejected_edges", "Edges the bounce filter refused", None, rejected);
     let lost = of(&|figures| figures.diag.as_ref().map(|diag| diag.lost_edges as f64));

@@ -3,16 +3,17 @@
 use std::path::Path;
 
 /// Room on the ledger's disk, as far as it can be known.
-pub(crate) struct Space {
+#[derive(Debug, Clone, Copy)]
+pub struct Space {
     /// The ledger with its journal.
-    pub(crate) ledger_bytes: Option<u64>,
+    pub ledger_bytes: Option<u64>,
     /// Free for it.
-    pub(crate) free_bytes: Option<u64>,
+    pub free_bytes: Option<u64>,
 }
 
 impl Space {
-    /// Of the disk that a file lies on.
-    pub(crate) fn around(ledger: &Path) -> Self {
+    /// Of the disk that a ledger's file lies on.
+    pub fn around(ledger: &Path) -> Self {
         let size = |path: &Path| std::fs::metadata(path).ok().map(|file| file.len());
         let journal = ledger.with_extension("sqlite-wal");
         let folder =

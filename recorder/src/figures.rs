@@ -1,0 +1,155 @@
+//! The recorder's figures for Prometheus: what its threads count, and what the ledger says of itself.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use daemon_runtime::{LogPace, MetricLabels, MetricUnit, Metrics, Owner, OwnerThread, Tells};
+use meter_ledger::{Checked, Ledger, LedgerError, Space, Unwatched};
+use meter_messages::{Meter, Minute};
+use tokio::sync::watch;
+
+use crate::counts::Counts;
+
+/// What is told, and by whom.
+#[derive(Debug)]
+pub struct Figures {
+    ledger: Owner<LedgerFigures>,
+    counts: watch::Receiver<Counts>,
+    connected: watch::Receiver<bool>,
+    max_meters: usize,
+}
+
+impl Figures {
+    /// Reads the ledger at `path` in a thread of its own.
+    ///
+    /// # Errors
+    /// If the ledger cannot be read, or the system has no thread.
+    pub fn of(
+        path: &Path,
+        counts: watch::Receiver<Counts>,
+        connected: watch::Receiver<bool>,
+        max_meters: usize,
+    ) -> anyhow::Result<(Self, OwnerThread)> {
+        let ledger = Ledger::open_read_only(path)?;
+        let read = LedgerFigures { ledger, path: path.to_owned(), unwatched: Unwatched::default() };
+        let (ledger, thread) = Owner::spawn("figures", read)?;
+        Ok((Self { ledger, counts, connected, max_meters }, thread))
+    }
+}
+
+impl Tells for Figures {
+    async fn metrics(&self) -> Metrics {
+        let mut metrics = Metrics::of_process("powerpi-recorder");
+        let connected = f64::from(u8::from(*self.connected.borrow()));
+        metrics.gauge("powerpi_recorder_connected", "1 while the broker is there", None, connected);
+        let counts = *self.counts.borrow();
+        add_counts(&mut metrics, &counts);
+        metrics.gauge("powerpi_recorder_meters", "Meters that are recorded", None, counts.meters as f64);
+        let most = self.max_meters as f64;
+        metrics.gauge("powerpi_recorder_max_meters", "How many there may be (max_meters)", None, most);
+        match self.ledger.ask(LedgerFigures::read).await {
+            Ok(Ok(told)) => told.add_to(&mut metrics),
+            Ok(Err(error)) => {
+                static PACE: LogPace = LogPace::new();
+                if let Some(left_out) = PACE.due() {
+                    tracing::warn!(%error, left_out, "figures without what the ledger says");
+                }
+            }
+            // Its thread is gone only where this process is about to end.
+            Err(_) => {}
+        }
+        metrics
+    }
+}
+
+fn add_counts(metrics: &mut Metrics, counts: &Counts) {
+    let outcome = &counts.outcome;
+    for (name, help, value) in [
+        ("powerpi_recorder_recorded", "Minutes that were new in the ledger", outcome.recorded),
+        ("powerpi_recorder_repeated", "Minutes that were in it before", outcome.repeated),
+        ("powerpi_recorder_set_aside", "Minutes put aside with their reason", outcome.set_aside),
+        ("powerpi_recorder_refused_messages", "Messages left with their publishers", outcome.refused),
+        ("powerpi_recorder_ignored_messages", "Messages that mean nothing here", outcome.ignored),
+        ("powerpi_recorder_failed_commits", "Commits that the disk refused", counts.failed_commits),
+    ] {
+        metrics.counter(name, help, None, value as f64);
+    }
+    metrics.durations("powerpi_recorder_commit_duration", "How long commits took", counts.commits);
+}
+
+/// The thread's state.
+#[derive(Debug)]
+struct LedgerFigures {
+    ledger: Ledger,
+    path: PathBuf,
+    unwatched: Unwatched,
+}
+
+/// What the ledger says of itself.
+#[derive(Debug)]
+struct Told {
+    space: Space,
+    checked: Option<Checked>,
+    meters: BTreeMap<Meter, MeterFigures>,
+}
+
+/// What it says of a meter.
+#[derive(Debug, Default)]
+struct MeterFigures {
+    /// Up to which minute nothing is missing; `None` before the first one.
+    mark: Option<Minute>,
+    /// Seconds that were not watched, and in how many gaps; if that was worked out already.
+    unwatched: Option<(u64, u64)>,
+}
+
+impl LedgerFigures {
+    fn read(&mut self) -> Result<Told, LedgerError> {
+        let known = self.ledger.meters()?;
+        for due in self.unwatched.due(&known) {
+            self.unwatched.work_out(&self.ledger, &due)?;
+        }
+        self.unwatched.keep_only(&known);
+        let of = |meter: &Meter| MeterFigures { mark: None, unwatched: self.unwatched.of(meter) };
+        let mut meters: BTreeMap<_, _> =
+            known.iter().map(|known| (known.meter.clone(), of(&known.meter))).collect();
+        // A mark stands under the name that minutes come under.
+        let former = self.ledger.former_names()?;
+        for (name, mark) in self.ledger.outbox_marks()? {
+            let Some(meter) = meters.get_mut(former.get(&name).unwrap_or(&name)) else { continue };
+            meter.mark = meter.mark.max(mark.mark_minute);
+        }
+        Ok(Told { space: Space::around(&self.path), checked: self.ledger.checked()?, meters })
+    }
+}
+
+impl Told {
+    fn add_to(&self, metrics: &mut Metrics) {
+        let (seconds, bytes) = (|| Some(MetricUnit::Seconds), || Some(MetricUnit::Bytes));
+        if let Some(size) = self.space.ledger_bytes {
+            metrics.gauge("powerpi_recorder_ledger", "The ledger with its journal", bytes(), size as f64);
+        }
+        if let Some(free) = self.space.free_bytes {
+            metrics.gauge("powerpi_recorder_ledger_free", "Room left for it", bytes(), free as f64);
+        }
+        if let Some(checked) = &self.checked {
+            let help = "Faults that the recorder's last check of the ledger has found";
+            metrics.gauge("powerpi_recorder_ledger_faults", help, None, checked.faults as f64);
+            let (help, at) = ("When that was, since 1970", checked.at.as_second() as f64);
+            metrics.gauge("powerpi_recorder_ledger_checked_timestamp", help, seconds(), at);
+        }
+        let help = "End of the minute up to which nothing is missing, since 1970";
+        let mark = self.of(|meter| Some(meter.mark?.end() as f64));
+        metrics.gauges("powerpi_recorder_mark_timestamp", help, seconds(), mark);
+        let help = "Time since the first minute that nobody watched";
+        let unwatched = self.of(|meter| Some(meter.unwatched?.0 as f64));
+        metrics.gauges("powerpi_recorder_unwatched", help, seconds(), unwatched);
+        let gaps = self.of(|meter| Some(meter.unwatched?.1 as f64));
+        metrics.gauges("powerpi_recorder_gaps", "Gaps in the record", None, gaps);
+    }
+
+    fn of(&self, read: impl Fn(&MeterFigures) -> Option<f64>) -> Vec<(MetricLabels, f64)> {
+        let labels =
+            |meter: &Meter| vec![("site", meter.site.to_string()), ("meter", meter.meter.to_string())];
+        self.meters.iter().filter_map(|(meter, figures)| Some((labels(meter), read(figures)?))).collect()
+    }
+}
