@@ -18,6 +18,7 @@ pub mod sending;
 pub mod session;
 pub mod settings;
 pub mod texts;
+pub mod trying;
 pub mod watching;
 pub mod webhook;
 
@@ -25,6 +26,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use daemon_runtime::{Owner, Reloads};
+use futures_util::future::join_all;
 use jiff::tz::TimeZone;
 use site_settings::{Alarm, Applied, NewVersions, alarms};
 use tokio_util::sync::CancellationToken;
@@ -94,7 +96,7 @@ fn applied(settings: &Settings) -> anyhow::Result<Applied> {
 struct Checked {
     zone: TimeZone,
     email: Option<Email>,
-    webhook: Option<Webhook>,
+    webhooks: Vec<Webhook>,
     record: Record,
 }
 
@@ -105,7 +107,7 @@ impl Checked {
         Ok(Self {
             zone: settings.zone()?,
             email: settings.email.as_ref().map(Email::new).transpose()?,
-            webhook: settings.webhook.as_ref().map(Webhook::new).transpose()?,
+            webhooks: Webhook::all(&settings.webhook)?,
             record: Record::read(&settings.state_file)?,
         })
     }
@@ -113,17 +115,18 @@ impl Checked {
 
 /// Watches until `shutdown`, by the same settings.
 async fn watch(settings: Settings, alarms: Vec<Alarm>, shutdown: CancellationToken) -> anyhow::Result<()> {
-    let Checked { zone, email, webhook, record } = Checked::new(&settings)?;
+    let Checked { zone, email, webhooks, record } = Checked::new(&settings)?;
     settings.mqtt.warn_of_openings();
     // If it cannot be written, better fail now than at the first alarm.
     record.write(&settings.state_file)?;
     if alarms.is_empty() {
         tracing::warn!("the settings have no [[alarm]]: nothing is watched");
     }
-    let ways = [email.as_ref().map(|_| Way::Email), webhook.as_ref().map(|_| Way::Webhook)];
+    let by_email = email.as_ref().map(|_| Way::Email);
+    let by_webhooks = webhooks.iter().map(|webhook| Way::Webhook(webhook.name.clone()));
     let setting = Setting {
         alarms,
-        ways: ways.into_iter().flatten().collect(),
+        ways: by_email.into_iter().chain(by_webhooks).collect(),
         language: settings.language,
         zone: zone.clone(),
         pages: settings.pages,
@@ -141,15 +144,13 @@ async fn watch(settings: Settings, alarms: Vec<Alarm>, shutdown: CancellationTok
         look(&watch, &shutdown),
         async {
             if let Some(email) = email {
-                sending::run(Way::Email, &watch, &shutdown, async |notice| email.send(notice).await).await;
+                sending::run(&Way::Email, &watch, &shutdown, async |notice| email.send(notice).await).await;
             }
         },
-        async {
-            if let Some(webhook) = webhook {
-                sending::run(Way::Webhook, &watch, &shutdown, async |notice| webhook.send(notice).await)
-                    .await;
-            }
-        },
+        join_all(webhooks.iter().map(async |webhook| {
+            let way = Way::Webhook(webhook.name.clone());
+            sending::run(&way, &watch, &shutdown, async |notice| webhook.send(notice).await).await;
+        })),
     );
     watch.keep();
     Ok(())

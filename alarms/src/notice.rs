@@ -42,6 +42,21 @@ pub enum State {
 }
 
 impl Notice {
+    /// One that says nothing true: for trying how it looks.
+    pub fn sample() -> Self {
+        let since = Timestamp::from_second(1_795_305_600).unwrap_or_default();
+        Self {
+            alarm: "test".to_owned(),
+            meter: "home/main".to_owned(),
+            state: State::Raised,
+            since: Some(since),
+            until: Some(since),
+            highest: Some(1.5),
+            text: Some("\"test\"".to_owned()),
+            page: Some("https://power.example.org/m/home/main".to_owned()),
+        }
+    }
+
     /// Its payload.
     pub fn to_json(&self) -> Vec<u8> {
         // Fails only for maps with keys that are not text; there are none here.

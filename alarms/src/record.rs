@@ -1,6 +1,7 @@
 //! What survives a restart: each alarm's state, and what is still to be sent.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::fmt::{self, Display};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
@@ -15,13 +16,40 @@ use crate::notice::Notice;
 const MOST_UNSENT: usize = 100;
 
 /// A way of sending that is retried until it succeeds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(from = "String", into = "String")]
 pub enum Way {
     /// By e-mail.
     Email,
-    /// By webhook.
-    Webhook,
+    /// By the webhook of this name.
+    Webhook(String),
+}
+
+impl From<String> for Way {
+    fn from(text: String) -> Self {
+        match text.strip_prefix("webhook ") {
+            Some(name) => Self::Webhook(name.to_owned()),
+            None if text == "email" => Self::Email,
+            // There was one only, which had no name.
+            None => Self::Webhook(text),
+        }
+    }
+}
+
+impl From<Way> for String {
+    fn from(way: Way) -> Self {
+        way.to_string()
+    }
+}
+
+impl Display for Way {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Email => f.write_str("email"),
+            Self::Webhook(name) if name == "webhook" => f.write_str("webhook"),
+            Self::Webhook(name) => write!(f, "webhook {name}"),
+        }
+    }
 }
 
 /// What is kept of one alarm.
@@ -77,11 +105,11 @@ impl Record {
     }
 
     /// Queues a notice for a way of sending.
-    pub fn queue(&mut self, way: Way, notice: Notice) {
-        let unsent = self.unsent.entry(way).or_default();
+    pub fn queue(&mut self, way: &Way, notice: Notice) {
+        let unsent = self.unsent.entry(way.clone()).or_default();
         if unsent.len() >= MOST_UNSENT {
             unsent.pop_front();
-            tracing::warn!(?way, "more than {MOST_UNSENT} notices are waiting; the oldest is discarded");
+            tracing::warn!(%way, "more than {MOST_UNSENT} notices are waiting; the oldest is discarded");
         }
         unsent.push_back(notice);
     }

@@ -14,7 +14,7 @@ const PAUSE: (Duration, Duration) = (Duration::from_secs(5), Duration::from_secs
 
 /// Sends until `shutdown`.
 pub async fn run(
-    way: Way,
+    way: &Way,
     watch: &Watch,
     shutdown: &CancellationToken,
     send: impl AsyncFn(&Notice) -> anyhow::Result<()>,
@@ -26,14 +26,14 @@ pub async fn run(
             None => None,
             Some(notice) => match send(&notice).await {
                 Ok(()) => {
-                    tracing::info!(?way, alarm = notice.alarm, "sent");
+                    tracing::info!(%way, alarm = notice.alarm, "sent");
                     watch.sent(way, &notice);
                     pauses = self::pauses();
                     continue;
                 }
                 Err(error) => {
                     let pause = pauses.next().unwrap_or(PAUSE.1);
-                    tracing::warn!(?way, "not sent: {error:#}; next try in {:.0} s", pause.as_secs_f64());
+                    tracing::warn!(%way, "not sent: {error:#}; next try in {:.0} s", pause.as_secs_f64());
                     Some(pause)
                 }
             },

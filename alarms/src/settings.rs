@@ -9,7 +9,7 @@ use site_settings::{AlarmSettings, SiteSettings, Store, USUAL_FOLDER};
 
 use crate::email::EmailSettings;
 use crate::texts::NoticeLanguage;
-use crate::webhook::WebhookSettings;
+use crate::webhook::{WebhookSettings, one_or_several};
 
 /// `/etc/powerpi/powerpi-alarms.toml`.
 #[derive(Debug, Clone, Deserialize)]
@@ -33,8 +33,9 @@ pub struct Settings {
     pub alarm: Vec<AlarmSettings>,
     /// Notices by e-mail.
     pub email: Option<EmailSettings>,
-    /// Notices to a web address.
-    pub webhook: Option<WebhookSettings>,
+    /// Notices to web addresses.
+    #[serde(deserialize_with = "one_or_several")]
+    pub webhook: Vec<WebhookSettings>,
 }
 
 impl Default for Settings {
@@ -49,7 +50,7 @@ impl Default for Settings {
             settings_dir: USUAL_FOLDER.into(),
             alarm: Vec::new(),
             email: None,
-            webhook: None,
+            webhook: Vec::new(),
         }
     }
 }
@@ -67,7 +68,7 @@ impl Settings {
 
     /// Whether a secret stands in the settings themselves.
     pub fn has_secrets(&self) -> bool {
-        self.webhook.as_ref().is_some_and(|webhook| webhook.url.is_some())
+        self.webhook.iter().any(|webhook| webhook.url.is_some())
     }
 
     /// The zone of months and times.
@@ -102,6 +103,7 @@ mod tests {
             .collect();
         let settings = daemon_runtime::parse::<Settings>(&shown).unwrap();
         assert_eq!(alarms(&settings.alarm).unwrap().len(), 6, "{shown}");
-        assert!(settings.email.is_some() && settings.webhook.is_some());
+        assert!(settings.email.is_some());
+        assert_eq!(settings.webhook.len(), 6, "{shown}");
     }
 }

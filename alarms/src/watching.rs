@@ -126,14 +126,14 @@ impl Watch {
     }
 
     /// The oldest notice that waits for a way of sending.
-    pub fn unsent(&self, way: Way) -> Option<Notice> {
-        self.with(|inner| inner.record.unsent.get(&way).and_then(|unsent| unsent.front().cloned()))
+    pub fn unsent(&self, way: &Way) -> Option<Notice> {
+        self.with(|inner| inner.record.unsent.get(way).and_then(|unsent| unsent.front().cloned()))
     }
 
     /// Removes it: it was sent.
-    pub fn sent(&self, way: Way, notice: &Notice) {
+    pub fn sent(&self, way: &Way, notice: &Notice) {
         self.with(|inner| {
-            if let Some(unsent) = inner.record.unsent.get_mut(&way)
+            if let Some(unsent) = inner.record.unsent.get_mut(way)
                 && unsent.front() == Some(notice)
             {
                 unsent.pop_front();
@@ -182,7 +182,7 @@ impl Inner {
             tracing::info!(alarm = %alarm.name, "{}", notice.text.as_deref().unwrap_or_default());
             own.notice = Some(notice.clone());
             for way in &self.setting.ways {
-                self.record.queue(*way, notice.clone());
+                self.record.queue(way, notice.clone());
             }
             turned = true;
         }

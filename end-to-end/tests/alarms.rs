@@ -9,7 +9,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::thread;
 
-use end_to_end::{Program, Site, free_port, mosquitto_pub, mosquitto_sub, wait_until};
+use end_to_end::{Program, Site, free_port, mosquitto_pub, mosquitto_sub, run_to_end, wait_until};
 use jiff::Timestamp;
 use rustix::process::Signal;
 use serde_json::Value;
@@ -204,4 +204,69 @@ fn budget(site: &Site, told: &dyn Fn(&str, &str) -> usize) -> Program {
     let alarms = site.start("powerpi-alarms");
     wait_until("the budget is told", || told("budget", "raised") == 1);
     alarms
+}
+
+/// Keeps the head and the body of two requests, and takes only those to `/`.
+fn two_posts() -> (u16, thread::JoinHandle<Vec<(String, Value)>>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let posts = thread::spawn(move || {
+        let posts = listener.incoming().take(2).map(|stream| {
+            let (mut request, mut head) = (BufReader::new(stream.unwrap()), String::new());
+            while !head.ends_with("\r\n\r\n") {
+                request.read_line(&mut head).unwrap();
+            }
+            let length = head.to_lowercase().split("content-length: ").nth(1).unwrap().to_owned();
+            let mut body = vec![0; length.split("\r\n").next().unwrap().parse().unwrap()];
+            request.read_exact(&mut body).unwrap();
+            // As servers of many kinds do: what was asked for stands in the answer.
+            let path = head.split(' ').nth(1).unwrap().to_owned();
+            let (status, said) = if path == "/" {
+                ("200 OK", "{}".to_owned())
+            } else {
+                ("404 Not Found", format!("Cannot POST {path}"))
+            };
+            let length = said.len();
+            write!(
+                request.into_inner(),
+                "HTTP/1.1 {status}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{said}"
+            )
+            .unwrap();
+            (head, serde_json::from_slice(&body).unwrap())
+        });
+        posts.collect()
+    });
+    (port, posts)
+}
+
+#[test]
+fn a_test_notice_goes_to_each_webhook_in_its_form_and_it_is_said_what_came_of_it() {
+    let folder = tempfile::TempDir::new().unwrap();
+    let (port, posts) = two_posts();
+    std::fs::write(folder.path().join("ntfy.token"), "tk_s3cret\n").unwrap();
+    let webhooks = format!(
+        "language = 'de'\n[[webhook]]\nname = 'phone'\ntemplate = 'ntfy'\nurl = 'http://127.0.0.1:{port}/my-power'\ntoken_file = 'ntfy.token'\n\
+         [[webhook]]\nname = 'team'\ntemplate = 'slack'\nurl = 'http://127.0.0.1:{port}/hooks/hidden'\n"
+    );
+    std::fs::write(folder.path().join("alarms.toml"), &webhooks).unwrap();
+    let send_test = || run_to_end("powerpi-alarms", folder.path(), &["--config", "alarms.toml", "send-test"]);
+    let output = send_test();
+    let (said, errors) =
+        (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
+    assert_eq!(said, "phone: sent\nteam: not sent: the server answered 404 Not Found\n", "{errors}");
+    assert!(!output.status.success() && errors.ends_with("powerpi-alarms: 1 of 2 not sent\n"), "{errors}");
+    assert!(!errors.contains("hidden") && !errors.contains("s3cret"), "{errors}");
+    let posts = posts.join().unwrap();
+    assert!(posts[0].0.starts_with("POST / HTTP/1.1\r\n"), "{}", posts[0].0);
+    assert!(posts[0].0.contains("authorization: Bearer tk_s3cret\r\n"), "{}", posts[0].0);
+    let text = "PowerPi: ein Test. Meldungen kommen hier an.";
+    assert_eq!((&posts[0].1["topic"], &posts[0].1["message"]), (&"my-power".into(), &text.into()));
+    assert_eq!(posts[1].1, serde_json::json!({ "text": text }));
+
+    std::fs::write(folder.path().join("alarms.toml"), "language = 'en'\n").unwrap();
+    let output = send_test();
+    let errors = String::from_utf8(output.stderr).unwrap();
+    assert!(!output.status.success() && errors.contains("neither [email] nor [[webhook]]"), "{errors}");
+    std::fs::write(folder.path().join("alarms.toml"), webhooks.replace("'ntfy'", "'ntfi'")).unwrap();
+    assert_eq!(send_test().status.code(), Some(2), "wrong settings");
 }
