@@ -477,3 +477,40 @@ fn settings_that_let_nobody_in_or_hide_nothing_are_refused() {
         assert!(!output.status.success() && said.contains(says), "{access}: {said}");
     }
 }
+
+/// What everybody may see is there for scripts of other sites, too: without cookies and passwords, and nothing else.
+#[test]
+fn scripts_of_other_sites_get_what_is_said_to_be_public() {
+    let site = restricted("'hq/main'");
+    let allowed = |path: &str, headers: &[(&str, &str)]| {
+        let headers = [&[("Origin", "https://elsewhere.example")], headers].concat();
+        let answer = site.ask("GET", path, &headers);
+        assert_eq!(answer.header("access-control-allow-credentials"), "", "{path}");
+        (answer.status, answer.header("access-control-allow-origin").to_owned())
+    };
+    let public = (200, "*".to_owned());
+    let energy = "/api/v1/meters/hq/main/energy?from=2025-06-10&to=2025-06-11&step=hour";
+    for path in ["/api/v1/meters", "/api/v1/meters/hq/main", "/api/v1/meters/hq/main/trust", energy] {
+        assert_eq!(allowed(path, &[]), public, "{path}");
+        // The same answer, kept for who asks again.
+        assert_eq!(allowed(path, &[]), public, "{path}");
+    }
+    let etag = site.ask("GET", energy, &[]).header("etag").to_owned();
+    if !etag.is_empty() {
+        assert_eq!(allowed(energy, &[("If-None-Match", &etag)]), (304, "*".to_owned()));
+    }
+    let login = anna().1;
+    assert_eq!(allowed("/api/v1/meters/hq/main", &[("Authorization", &login)]), (200, String::new()));
+    for (path, status) in [
+        ("/api/v1/meters/flat/cellar", 401),
+        ("/api/v1/nothing", 404),
+        ("/m/hq/main", 200),
+        ("/metrics", 200),
+    ] {
+        assert_eq!(allowed(path, &[]), (status, String::new()), "{path}");
+    }
+    // Where there are no users, nobody has said that anything is for the world.
+    let open = Site::over(two_meters(), 1);
+    let answer = open.ask("GET", "/api/v1/meters", &[("Origin", "https://elsewhere.example")]);
+    assert_eq!((answer.status, answer.header("access-control-allow-origin")), (200, ""));
+}

@@ -68,6 +68,12 @@ impl Visitor {
         self.only.is_none()
     }
 
+    /// Whether what is there for this visitor was said to be public: without users everybody sees everything, but nobody
+    /// has said that it is for the world.
+    pub(crate) fn sees_what_is_public(&self) -> bool {
+        self.user.is_none() && self.only.is_some()
+    }
+
     /// Whether what the broker keeps for whom is shown: to admins, and where everybody sees everything.
     pub(crate) fn may_administer(&self) -> bool {
         match &self.user {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use askama::Template;
 use daemon_runtime::MqttSettings;
+use hyper::{StatusCode, header};
 use meter_figures::{Figures, until};
 use meter_ledger::{RecordedMeter, Unwatched};
 use meter_messages::{Meter, Minute};
@@ -72,6 +73,10 @@ impl Site {
         if self.access.is_restricted() {
             reply::keep_private(&mut reply);
         }
+        if asked.by_a_program() && asked.visitor.sees_what_is_public() && is_there(&reply) {
+            // For scripts of other sites, too. With this a browser sends neither cookies nor passwords along.
+            reply::set(&mut reply, header::ACCESS_CONTROL_ALLOW_ORIGIN, "*");
+        }
         reply
     }
 
@@ -104,6 +109,10 @@ impl Site {
         let until = until(newest.as_ref(), now);
         Ok((self.ledger.meters().as_set(known), first.map_or(until, |first| first.min(until)), until))
     }
+}
+
+fn is_there(reply: &Reply) -> bool {
+    reply.status().is_success() || reply.status() == StatusCode::NOT_MODIFIED
 }
 
 /// A template with its values.
