@@ -6,7 +6,9 @@
 
 mod alarms;
 mod applied;
+mod changes;
 mod document;
+mod editing;
 mod meters;
 mod names;
 mod new_versions;
@@ -15,7 +17,9 @@ mod version;
 
 pub use alarms::{Alarm, AlarmSettings, Condition, alarms};
 pub use applied::Applied;
+pub use changes::Change;
 pub use document::{LONGEST, PublicMeters, SiteSettings, checked};
+pub use editing::Editing;
 pub use meters::{MeterSettings, SiteMeters};
 pub use names::SettingNames;
 pub use new_versions::NewVersions;

@@ -18,6 +18,8 @@ pub struct MeterSettings {
     pub name: Option<String>,
     /// The name of its colour, one of [`Colour::ALL`].
     pub colour: Option<String>,
+    /// Where it stands among the others: those with a lower number come first, and those without one last.
+    pub place: Option<u16>,
     /// The energy that a calendar month may take, in kWh.
     pub budget_kwh_per_month: Option<f64>,
     /// The volume that it may take, in m³.
@@ -49,6 +51,7 @@ impl MeterSettings {
             id: self.id,
             name: self.name.or(other.name),
             colour: self.colour.or(other.colour),
+            place: self.place.or(other.place),
             budget_kwh_per_month: kwh,
             budget_m3_per_month: m3,
             measures: self.measures.or(other.measures),
@@ -58,11 +61,45 @@ impl MeterSettings {
         }
     }
 
+    /// Nothing said of a meter.
+    pub(crate) fn nothing_of(id: Meter) -> Self {
+        Self {
+            id,
+            name: None,
+            colour: None,
+            place: None,
+            budget_kwh_per_month: None,
+            budget_m3_per_month: None,
+            measures: None,
+            part_of: None,
+            max_power_w: None,
+            max_flow_l_h: None,
+        }
+    }
+
+    /// The keys of which the other one says something else, as [`said`](Self::said) names them.
+    pub(crate) fn differs_from(&self, other: &Self) -> impl Iterator<Item = &'static str> {
+        let budget = |one: &Self| (one.budget_kwh_per_month, one.budget_m3_per_month);
+        let highest = |one: &Self| (one.max_power_w, one.max_flow_l_h);
+        [
+            ("name", self.name != other.name),
+            ("colour", self.colour != other.colour),
+            ("place", self.place != other.place),
+            ("budget", budget(self) != budget(other)),
+            ("measures", self.measures != other.measures),
+            ("part_of", self.part_of != other.part_of),
+            ("highest power or flow", highest(self) != highest(other)),
+        ]
+        .into_iter()
+        .filter_map(|(key, differs)| differs.then_some(key))
+    }
+
     /// The keys that are said here, each with the name of what they say.
     pub(crate) fn said(&self) -> impl Iterator<Item = &'static str> {
         [
             ("name", self.name.is_some()),
             ("colour", self.colour.is_some()),
+            ("place", self.place.is_some()),
             ("budget", self.budget_kwh_per_month.or(self.budget_m3_per_month).is_some()),
             ("measures", self.measures.is_some()),
             ("part_of", self.part_of.is_some()),
@@ -78,6 +115,7 @@ impl MeterSettings {
 struct Said {
     name: Option<String>,
     colour: Colour,
+    place: Option<u16>,
     budget: Option<(Unit, f64)>,
     measures: Option<Measures>,
     /// Inside: `None` where it is no other's part, whatever its publisher says.
@@ -120,6 +158,11 @@ impl SiteMeters {
     /// A meter's colour.
     pub fn colour(&self, meter: &Meter) -> Colour {
         self.0.get(meter).map_or_else(Colour::default, |said| said.colour)
+    }
+
+    /// Sorts meters as they are to stand; those of which nothing is said stay as they are, behind the others.
+    pub fn sort(&self, meters: &mut [RecordedMeter]) {
+        meters.sort_by_key(|known| self.0.get(&known.meter).and_then(|said| said.place).unwrap_or(u16::MAX));
     }
 
     /// What a month of a meter may take, in its unit.
@@ -168,7 +211,8 @@ fn said(meter: &MeterSettings) -> Result<Said, String> {
         }
     };
     let (name, colour) = (name.map(str::to_owned), colour.transpose()?.unwrap_or_default());
-    Ok(Said { name, colour, budget, highest, measures: meter.measures, part_of })
+    let (place, measures) = (meter.place, meter.measures);
+    Ok(Said { name, colour, place, budget, highest, measures, part_of })
 }
 
 /// Refuses what cannot be, whatever else is recorded: a part of itself. What the settings do not say of a meter its

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::store::Store;
 
 /// How often the folder is looked at: somebody waits in front of a page.
-const EVERY: Duration = Duration::from_secs(3);
+const EVERY: Duration = Duration::from_secs(1);
 
 /// A store, and the newest version that was seen in it.
 #[derive(Debug)]

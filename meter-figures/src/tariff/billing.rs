@@ -1,5 +1,6 @@
 //! The months and years of a bill. Pure.
 
+use std::fmt;
 use std::ops::Range;
 
 use jiff::ToSpan;
@@ -36,6 +37,16 @@ impl TryFrom<String> for BillingDay {
         let day = part(month).zip(part(day)).filter(|(month, day)| is_date(*month, *day));
         let (month, day) = day.ok_or("write the first day of a bill like \"17\" or \"05-17\"")?;
         Ok(Self { month, day })
+    }
+}
+
+/// As it is written.
+impl fmt::Display for BillingDay {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.month {
+            1 => write!(f, "{}", self.day),
+            month => write!(f, "{month:02}-{:02}", self.day),
+        }
     }
 }
 

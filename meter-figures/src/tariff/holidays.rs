@@ -1,5 +1,7 @@
 //! A site's holidays. Pure.
 
+use std::fmt;
+
 use jiff::ToSpan;
 use jiff::civil::Date;
 use serde::Deserialize;
@@ -39,6 +41,18 @@ impl TryFrom<String> for Holiday {
     }
 }
 
+/// As it is written.
+impl fmt::Display for Holiday {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Once(day) => write!(f, "{day}"),
+            Self::EveryYear(month, day) => write!(f, "{month:02}-{day:02}"),
+            Self::Easter(0) => f.write_str("easter"),
+            Self::Easter(days) => write!(f, "easter{days:+}"),
+        }
+    }
+}
+
 impl Holiday {
     /// Whether it is on that day.
     pub(super) fn is_on(self, date: Date) -> bool {
@@ -66,6 +80,13 @@ fn easter_sunday(year: i16) -> Option<Date> {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn it_is_written_as_it_is_read() {
+        for text in ["2026-10-31", "12-25", "easter", "easter+1", "easter-2"] {
+            assert_eq!(Holiday::try_from(text.to_owned()).unwrap().to_string(), text);
+        }
+    }
 
     #[test]
     fn easter_is_when_the_almanac_says() {

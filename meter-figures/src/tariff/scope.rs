@@ -19,7 +19,8 @@ pub enum Scope {
 }
 
 impl Scope {
-    pub(super) fn contains(&self, meter: &Meter) -> bool {
+    /// Whether a meter is one of those.
+    pub fn contains(&self, meter: &Meter) -> bool {
         match self {
             Self::All => true,
             Self::Site(site) => *site == meter.site,
