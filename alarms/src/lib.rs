@@ -17,6 +17,7 @@ pub mod record;
 pub mod sending;
 pub mod session;
 pub mod settings;
+pub mod testing;
 pub mod texts;
 pub mod trying;
 pub mod watching;
@@ -35,6 +36,7 @@ use crate::email::Email;
 use crate::months::Months;
 use crate::record::{Record, Way};
 use crate::settings::Settings;
+use crate::testing::Tests;
 use crate::watching::{Setting, Watch};
 use crate::webhook::Webhook;
 
@@ -133,17 +135,18 @@ async fn watch(settings: Settings, alarms: Vec<Alarm>, shutdown: CancellationTok
         state_file: settings.state_file,
     };
     let watch = Watch::new(setting, record, daemon_runtime::now());
-    let session = session::session(&settings.mqtt, &watch);
+    let (session, tests) = (session::session(&settings.mqtt, &watch), Tests::default());
     let unknown = Vec::new();
     let months = Months { ledger: settings.ledger, zone, watch: watch.clone(), unknown };
     let (months, _ends_by_itself) = Owner::spawn("ledger", months).context("starting the ledger's thread")?;
     daemon_runtime::ready();
     tokio::join!(
-        session::run(&session, &watch, &shutdown),
+        session::run(&session, &watch, &tests, &shutdown),
+        shutdown.run_until_cancelled(tests.run(email.as_ref(), &webhooks)),
         months::run(months, shutdown.clone()),
         look(&watch, &shutdown),
         async {
-            if let Some(email) = email {
+            if let Some(email) = &email {
                 sending::run(&Way::Email, &watch, &shutdown, async |notice| email.send(notice).await).await;
             }
         },

@@ -10,7 +10,8 @@ pub struct Notice {
     pub alarm: String,
     /// `<site>/<meter>`.
     pub meter: String,
-    /// `raised` or `over`; the retained topic of an alarm that was never raised says `quiet`.
+    /// `raised` or `over`; `test` where somebody only wants to know whether it arrives; the retained topic of an alarm that
+    /// was never raised says `quiet`.
     pub state: State,
     /// Since when its condition has been met.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -39,6 +40,8 @@ pub enum State {
     Raised,
     /// Its condition is no longer met.
     Over,
+    /// Nothing has happened: somebody tries whether notices arrive.
+    Test,
 }
 
 impl Notice {

@@ -3,11 +3,12 @@
 use std::collections::BTreeSet;
 
 use daemon_runtime::{Connection, MqttSession, MqttSettings, random_id};
-use meter_messages::{Live, Meter, SiteId, State, Status, Topic};
+use meter_messages::{AlarmTest, Live, Meter, SiteId, State, Status, Topic, alarm_of_topic, alarm_topic};
 use rumqttc::{AsyncClient, Publish, QoS};
 use tokio_util::sync::CancellationToken;
 
 use crate::notice::Notice;
+use crate::testing::{Outcome, Test, Tests};
 use crate::watching::Watch;
 
 /// A session that hears what the watched meters and their publishers say, and nothing of others.
@@ -15,7 +16,8 @@ pub fn session(mqtt: &MqttSettings, watch: &Watch) -> MqttSession {
     let meters = watch.meters();
     let sites: BTreeSet<&SiteId> = meters.iter().map(|meter| &meter.site).collect();
     let status = |site: &SiteId| (Topic::Status(site.clone()).to_string(), QoS::AtLeastOnce);
-    let mut subscriptions: Vec<_> = sites.into_iter().map(status).collect();
+    let tests = |site: &SiteId| (alarm_topic(site, "+", "test"), QoS::AtLeastOnce);
+    let mut subscriptions: Vec<_> = sites.into_iter().flat_map(|site| [status(site), tests(site)]).collect();
     for meter in meters {
         subscriptions.push((Topic::Live(meter.clone()).to_string(), QoS::AtMostOnce));
         subscriptions.push((Topic::State(meter).to_string(), QoS::AtMostOnce));
@@ -24,12 +26,13 @@ pub fn session(mqtt: &MqttSettings, watch: &Watch) -> MqttSession {
 }
 
 /// Listens and publishes until `shutdown`. While the broker is away, publishers count as gone.
-pub async fn run(session: &MqttSession, watch: &Watch, shutdown: &CancellationToken) {
+pub async fn run(session: &MqttSession, watch: &Watch, tests: &Tests, shutdown: &CancellationToken) {
     let serve = async |connection: &mut Connection| {
         let client = connection.client.clone();
         let ended = tokio::select! {
-            ended = listen(connection, watch) => ended,
+            ended = listen(connection, watch, tests) => ended,
             ended = tell(&client, watch) => ended,
+            ended = tell_outcomes(&client, tests) => ended,
         };
         watch.status(|_| true, None, daemon_runtime::now());
         ended
@@ -37,10 +40,31 @@ pub async fn run(session: &MqttSession, watch: &Watch, shutdown: &CancellationTo
     session.run(shutdown, serve).await;
 }
 
-async fn listen(connection: &mut Connection, watch: &Watch) -> anyhow::Result<()> {
+async fn listen(connection: &mut Connection, watch: &Watch, tests: &Tests) -> anyhow::Result<()> {
     loop {
-        take(watch, &connection.message().await?);
+        let message = connection.message().await?;
+        match alarm_of_topic(&message.topic, "test") {
+            Some((site, alarm)) => {
+                // One that is retained was asked for long ago.
+                if let (false, Ok(AlarmTest { id })) =
+                    (message.retain, AlarmTest::from_json(&message.payload))
+                    && let Some((meter, notice)) = watch.test(&site, &alarm)
+                {
+                    tests.ask(Test { id, meter, notice });
+                }
+            }
+            None => take(watch, &message),
+        }
     }
+}
+
+/// Publishes what became of tests.
+async fn tell_outcomes(client: &AsyncClient, tests: &Tests) -> anyhow::Result<()> {
+    while let Some(Outcome { meter, alarm, tested }) = tests.outcome().await {
+        let topic = alarm_topic(&meter.site, &alarm, "tested");
+        client.publish(topic, QoS::AtLeastOnce, false, tested.to_json()).await?;
+    }
+    Ok(())
 }
 
 /// Publishes what each alarm says: all at first, then what turned.
@@ -62,7 +86,7 @@ async fn tell(client: &AsyncClient, watch: &Watch) -> anyhow::Result<()> {
 /// `powerpi/<site>/alarm/<name>/state`: five levels, which no subscription of
 /// the recorder's covers.
 fn topic(meter: &Meter, notice: &Notice) -> String {
-    format!("powerpi/{}/alarm/{}/state", meter.site, notice.alarm)
+    alarm_topic(&meter.site, &notice.alarm, "state")
 }
 
 /// Takes a message; other topics are ignored.

@@ -51,6 +51,15 @@ pub fn sentence(
     }
 }
 
+/// What a test says.
+pub fn test_sentence(language: NoticeLanguage, name: &str, condition: &Condition) -> String {
+    let name = foreign(name);
+    match language {
+        NoticeLanguage::English => format!("Test, nothing has happened: {name}: {}", english(condition)),
+        NoticeLanguage::German => format!("Probe, nichts ist passiert: {name}: {}", german(condition)),
+    }
+}
+
 fn english(condition: &Condition) -> String {
     match condition {
         Condition::Above { unit, limit, .. } => format!("above {limit} {}", unit.of_rate()),

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use meter_messages::{Live, Meter, Status, Unit};
+use meter_messages::{Live, Meter, MeterId, SiteId, Status, Unit};
 use site_settings::Alarm;
 use tokio::sync::Notify;
 use tokio::sync::futures::Notified;
@@ -17,7 +17,7 @@ use crate::notice::{Notice, State};
 use crate::observed::MeterObserved;
 use crate::quarter::Quarter;
 use crate::record::{Record, Way};
-use crate::texts::{NoticeLanguage, sentence};
+use crate::texts::{NoticeLanguage, sentence, test_sentence};
 
 /// The alarms, what is known of their meters, and what was sent; shared by the
 /// MQTT session, the ledger's reader and the senders.
@@ -112,6 +112,17 @@ impl Watch {
     /// Waits until an alarm changes after this call, even before it is awaited.
     pub fn turned(&self) -> Notified<'_> {
         self.turned.notified()
+    }
+
+    /// A notice of an alarm that only says that it is a test, and the alarm's meter; `None` where there is no such alarm.
+    pub fn test(&self, site: &SiteId, alarm: &MeterId) -> Option<(Meter, Notice)> {
+        self.with(|inner| {
+            let mut alarms = inner.setting.alarms.iter();
+            let alarm = alarms.find(|known| known.name == *alarm && known.meter.site == *site)?;
+            let name = inner.names.get(&alarm.meter).cloned().unwrap_or_else(|| alarm.meter.to_string());
+            let text = test_sentence(inner.setting.language, &name, &alarm.condition);
+            Some((alarm.meter.clone(), Notice { state: State::Test, text: Some(text), ..quiet(alarm) }))
+        })
     }
 
     /// The retained topics' content: each alarm's last notice.

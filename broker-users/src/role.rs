@@ -14,7 +14,7 @@ pub enum Role {
     Publisher,
     /// powerpi-recorder: reads all meters, publishes marks.
     Recorder,
-    /// powerpi-web: reads everything, publishes readings and corrections.
+    /// powerpi-web: reads everything, publishes readings and corrections, and asks for tests of alarms.
     Web,
     /// powerpi-alarms: reads all meters, publishes alarms' states.
     Alarms,
@@ -97,8 +97,8 @@ impl Role {
                 "homeassistant/device/powerpi_%u_+/config",
             ],
             Self::Recorder => &["powerpi/+/+/recorded"],
-            Self::Alarms => &["powerpi/+/alarm/+/state"],
-            Self::Web => &["powerpi/+/+/reading", "powerpi/+/+/correction"],
+            Self::Alarms => &["powerpi/+/alarm/+/state", "powerpi/+/alarm/+/tested"],
+            Self::Web => &["powerpi/+/+/reading", "powerpi/+/+/correction", "powerpi/+/alarm/+/test"],
             Self::Reader | Self::Look | Self::EnterReadings => &[],
             // It clears the discovery of a device that somebody deletes there.
             Self::HomeAssistant => &["homeassistant/status", "homeassistant/device/powerpi_+/config"],

@@ -4,6 +4,7 @@
 //! Everything from outside is parsed here once, into types that cannot hold
 //! anything invalid: a [`MeterId`] is safe in a topic *and* in a file name.
 
+mod alarm_test;
 mod colour;
 mod correction;
 mod id;
@@ -21,6 +22,7 @@ mod topic;
 mod tree;
 mod units;
 
+pub use alarm_test::{AlarmTest, AlarmTested, Sent, alarm_of_topic, alarm_topic};
 pub use colour::{Colour, UnknownColour};
 pub use correction::{
     CorrectionKind, CorrectionMessage, Factor, FactorError, SaidCorrection, UndoneCorrection,

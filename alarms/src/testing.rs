@@ -1,0 +1,100 @@
+//! Tests: somebody at the pages wants to know whether the notices of an alarm arrive. A test is sent once, beside what
+//! waits to be sent, and nothing of it is kept.
+
+use anyhow::{Context, anyhow};
+use foreign_text::foreign;
+use futures_util::future::join_all;
+use meter_messages::{AlarmTested, Meter, Sent};
+use tokio::sync::{Mutex, mpsc};
+
+use crate::email::Email;
+use crate::notice::Notice;
+use crate::webhook::Webhook;
+
+/// So many tests may wait; more are passed over.
+const WAITING: usize = 4;
+
+/// A test, and how it is called.
+#[derive(Debug)]
+pub struct Test {
+    /// Its name.
+    pub id: String,
+    /// The alarm's meter.
+    pub meter: Meter,
+    /// What is sent.
+    pub notice: Notice,
+}
+
+/// The outcome of one, of an alarm of this name and meter.
+#[derive(Debug)]
+pub struct Outcome {
+    /// The alarm's meter.
+    pub meter: Meter,
+    /// The alarm.
+    pub alarm: String,
+    /// What became of it.
+    pub tested: AlarmTested,
+}
+
+/// Between the session, which hears of tests and tells their outcomes, and who sends them.
+#[derive(Debug)]
+pub struct Tests {
+    asked: (mpsc::Sender<Test>, Mutex<mpsc::Receiver<Test>>),
+    done: (mpsc::Sender<Outcome>, Mutex<mpsc::Receiver<Outcome>>),
+}
+
+impl Default for Tests {
+    fn default() -> Self {
+        let (asked, done) = (mpsc::channel(WAITING), mpsc::channel(WAITING));
+        Self { asked: (asked.0, Mutex::new(asked.1)), done: (done.0, Mutex::new(done.1)) }
+    }
+}
+
+impl Tests {
+    /// Asks for one.
+    pub fn ask(&self, test: Test) {
+        if self.asked.0.try_send(test).is_err() {
+            tracing::warn!("a test was passed over: {WAITING} wait already");
+        }
+    }
+
+    /// The next outcome.
+    pub async fn outcome(&self) -> Option<Outcome> {
+        self.done.1.lock().await.recv().await
+    }
+
+    /// Sends tests one after the other, without end.
+    pub async fn run(&self, email: Option<&Email>, webhooks: &[Webhook]) {
+        while let Some(Test { id, meter, notice }) = self.asked.1.lock().await.recv().await {
+            let by_email = async {
+                match email {
+                    Some(email) => Some(sent(email.send(&notice).await)),
+                    None => None,
+                }
+            };
+            let (email, webhook) = tokio::join!(by_email, by_all(webhooks, &notice));
+            tracing::info!(alarm = notice.alarm, ?email, ?webhook, "tested");
+            let outcome = Outcome { meter, alarm: notice.alarm, tested: AlarmTested { id, email, webhook } };
+            // Without a broker nobody waits for it any more.
+            let _nobody_listens = self.done.0.try_send(outcome);
+        }
+    }
+}
+
+/// What became of a notice by all webhooks, if there are any: those that failed say which they are.
+async fn by_all(webhooks: &[Webhook], notice: &Notice) -> Option<Sent> {
+    let outcomes =
+        join_all(webhooks.iter().map(async |webhook| {
+            webhook.send(notice).await.with_context(|| webhook.name.clone())
+        }));
+    let failures: Vec<_> = outcomes.await.into_iter().filter_map(Result::err).map(|error| format!("{error:#}")).collect();
+    let outcome = if failures.is_empty() { Ok(()) } else { Err(anyhow!(failures.join("; "))) };
+    (!webhooks.is_empty()).then(|| sent(outcome))
+}
+
+fn sent(outcome: anyhow::Result<()>) -> Sent {
+    match outcome {
+        Ok(()) => Sent::Ok,
+        Err(error) => Sent::Failed(foreign(&format!("{error:#}")).to_string()),
+    }
+}
