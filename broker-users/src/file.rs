@@ -90,6 +90,16 @@ impl UsersFile {
         user
     }
 
+    /// Withdraws all invitations by which somebody would become this user.
+    ///
+    /// # Errors
+    /// If the file has become invalid.
+    pub fn withdraw(&mut self, name: &UserName) -> Result<(), UsersError> {
+        let users = self.users()?;
+        let open = users.invitations().filter(|(_, invitation)| invitation.name == *name);
+        open.map(|(user, _)| user.clone()).try_for_each(|user| self.remove(&user))
+    }
+
     /// Deletes a user.
     ///
     /// # Errors
@@ -123,7 +133,9 @@ impl UsersFile {
         file.write_all(self.document.to_string().as_bytes())?;
         match std::fs::metadata(&path) {
             Ok(old) => {
-                give_to(file.as_file(), old.uid(), old.gid())?;
+                // Who may not give files away, but may replace this one, becomes its owner; its group stays.
+                give_to(file.as_file(), old.uid(), old.gid())
+                    .or_else(|_| give_to(file.as_file(), file.as_file().metadata()?.uid(), old.gid()))?;
                 file.as_file().set_permissions(Permissions::from_mode(old.mode() & 0o777))?;
             }
             Err(_) => share_with_group_of(folder, file.as_file())?,
@@ -141,11 +153,13 @@ fn folder_of(path: &Path) -> &Path {
     }
 }
 
-/// Makes a new file readable by the group of its folder: a temporary file is for its owner only.
+/// Makes a new file readable by the group of its folder, and its owner's: a temporary file is for whoever makes it.
 fn share_with_group_of(folder: &Path, file: &File) -> std::io::Result<()> {
-    let (ours, group) = (file.metadata()?, std::fs::metadata(folder)?.gid());
-    // Without the right to change the group it stays; the broker reports if it cannot read the file.
-    if ours.gid() != group && give_to(file, ours.uid(), group).is_ok() {
+    let (ours, folder) = (file.metadata()?, std::fs::metadata(folder)?);
+    let (owner, group) = (folder.uid(), folder.gid());
+    let given = || give_to(file, owner, group).or_else(|_| give_to(file, ours.uid(), group));
+    // Without the right to change them they stay; the broker reports if it cannot read the file.
+    if (ours.uid(), ours.gid()) != (owner, group) && given().is_ok() {
         file.set_permissions(Permissions::from_mode(0o640))?;
     }
     Ok(())

@@ -53,7 +53,7 @@ fn without_source(said: &str) -> String {
 }
 
 /// One user's section, `[user.NAME]`.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct User {
     /// Without one the user can only log in by client certificate.
@@ -106,6 +106,11 @@ pub struct Users {
 }
 
 impl Users {
+    /// The users of invitations that nobody has used, and the invitations.
+    pub fn invitations(&self) -> impl Iterator<Item = (&UserName, &OpenInvitation)> {
+        self.user.iter().filter_map(|(name, user)| Some((name, user.invitation.as_ref()?)))
+    }
+
     /// Reads a users file.
     ///
     /// # Errors

@@ -55,6 +55,11 @@ impl InvitationSecret {
         Self(random())
     }
 
+    /// The one of a password; `None` where it is none.
+    pub(crate) fn of_password(text: &str) -> Option<Self> {
+        URL_SAFE_NO_PAD.decode(text).ok()?.try_into().ok().map(Self)
+    }
+
     /// The password with which whoever has the invitation logs in at the broker.
     pub fn password(self) -> String {
         URL_SAFE_NO_PAD.encode(self.0)

@@ -9,6 +9,7 @@ mod exchange;
 mod fingerprint;
 mod invitation;
 mod shown;
+mod link;
 
 pub use exchange::{
     Answer, LONGEST_MESSAGE, REQUESTS, Request, Unreadable, answer_topic, inviting_user, request_topic,
@@ -16,3 +17,4 @@ pub use exchange::{
 pub use fingerprint::Fingerprint;
 pub use invitation::{BadInvitation, Invitation, InvitationId, InvitationSecret};
 pub use shown::{SHOWN, ShownInvitation, hide};
+pub use link::{BrowserInvitation, NoInvitation};

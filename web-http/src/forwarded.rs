@@ -86,6 +86,27 @@ pub struct Proxies {
     pub trusted: Vec<Network>,
 }
 
+/// What a proxy adds to a request.
+const BY_WAY_OF_A_PROXY: [&str; 7] = [
+    "forwarded",
+    "via",
+    "x-forwarded-for",
+    "x-forwarded-host",
+    "x-forwarded-proto",
+    "x-forwarded-prefix",
+    "x-real-ip",
+];
+
+/// Whether a `Host` is a name of this machine that no other has.
+fn is_loopback_name(host: &str) -> bool {
+    let name = match host.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|digit| digit.is_ascii_digit()) => name,
+        _ => host,
+    };
+    let address = name.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
+    name.eq_ignore_ascii_case("localhost") || address.is_ok_and(|address| address.is_loopback())
+}
+
 /// Who asks, and how this server looks from there.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Visit {
@@ -95,6 +116,9 @@ pub struct Visit {
     pub origin: String,
     /// Before the path of every link of ours.
     pub base_path: BasePath,
+    /// Whether somebody on this machine asks, with nothing in between: over the loopback, under one of its names, and not
+    /// by way of a proxy that says so. A page of elsewhere whose name leads here has another name.
+    pub is_local: bool,
 }
 
 impl Proxies {
@@ -102,8 +126,11 @@ impl Proxies {
     pub fn visit(&self, peer: IpAddr, headers: &HeaderMap) -> Visit {
         let said = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(str::trim);
         let host = said(header::HOST.as_str()).unwrap_or_default();
-        let direct =
-            Visit { address: peer, origin: format!("http://{host}"), base_path: self.base_path.clone() };
+        let is_local = peer.to_canonical().is_loopback()
+            && is_loopback_name(host)
+            && !BY_WAY_OF_A_PROXY.iter().any(|name| headers.contains_key(*name));
+        let (origin, base_path) = (format!("http://{host}"), self.base_path.clone());
+        let direct = Visit { address: peer, origin, base_path, is_local };
         if !self.trusts(peer) {
             return direct;
         }
@@ -116,6 +143,7 @@ impl Proxies {
             address: self.browser(peer, headers),
             origin: format!("{scheme}://{host}"),
             base_path: prefix.unwrap_or(direct.base_path),
+            is_local,
         }
     }
 
@@ -224,5 +252,28 @@ mod tests {
         );
         assert_eq!((odd.origin.as_str(), odd.base_path), ("http://h", base("/power")));
         assert_eq!(odd.address.to_string(), "127.0.0.1");
+    }
+
+    #[test]
+    fn local_is_who_asks_this_machine_by_its_own_name_with_nothing_in_between() {
+        for host in ["localhost", "LOCALHOST:8080", "127.0.0.1:8080", "[::1]:8080", "[::1]"] {
+            assert!(visit("127.0.0.1", &[("host", host)]).is_local, "{host}");
+        }
+        assert!(
+            visit("::ffff:127.0.0.1", &[("host", "127.0.0.1")]).is_local
+                && visit("::1", &[("host", "[::1]:80")]).is_local
+        );
+        for host in
+            ["power.lan", "evil.example:8080", "localhost.evil.example", "", "127.0.0.1.evil", "10.0.0.1"]
+        {
+            assert!(!visit("127.0.0.1", &[("host", host)]).is_local, "{host}");
+        }
+        assert!(!visit("10.1.0.7", &[("host", "localhost")]).is_local);
+        for header in BY_WAY_OF_A_PROXY {
+            assert!(
+                !visit("127.0.0.1", &[("host", "localhost"), (header, "127.0.0.1")]).is_local,
+                "{header}"
+            );
+        }
     }
 }
