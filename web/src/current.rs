@@ -21,6 +21,7 @@ use crate::ledger::records::Records;
 use crate::ledger::series::SeriesStore;
 use crate::live::values::LiveValues;
 use crate::pictures::Pictures;
+use crate::saved_versions::SavedVersions;
 use crate::settings::Settings;
 
 /// What no reload replaces.
@@ -32,6 +33,8 @@ pub(crate) struct Lasting {
     pub(crate) live: LiveValues,
     /// The broker.
     pub(crate) mqtt: MqttSettings,
+    /// Which version of the site's settings holds.
+    pub(crate) saved: Arc<SavedVersions>,
 }
 
 /// The site that answers now.
@@ -94,10 +97,12 @@ fn site(settings: &Settings, applied: Applied, lasting: &Lasting) -> anyhow::Res
         .context("starting the ledger's thread")?;
     let pictures = Pictures::start(settings.rrd_dir.clone(), ledger.clone())
         .context("starting the thread that draws")?;
-    let Lasting { access, live, mqtt } = lasting.clone();
+    let Lasting { access, live, mqtt, saved } = lasting.clone();
     Ok(Site {
         names: SettingNames::new(&applied.settings),
+        store: settings.store(),
         applied,
+        saved,
         hours: Hours::new(ledger.clone()),
         records: Records::new(ledger.clone()),
         series: SeriesStore::new(ledger.clone()),

@@ -21,7 +21,9 @@ mod pictures;
 mod readings;
 mod reloading;
 mod route;
+mod saved_versions;
 mod settings;
+mod site_forms;
 mod texts;
 
 use std::net::SocketAddr;
@@ -90,6 +92,7 @@ impl Web {
             access: Arc::new(access::Access::read(&settings.access, &settings.state_dir)?),
             live: live::values::LiveValues::new(settings.max_meters),
             mqtt: settings.mqtt.clone(),
+            saved: Arc::default(),
         };
         let current = CurrentSite::new(&settings, &lasting)?;
         let listen = settings.listen;
@@ -110,7 +113,7 @@ impl Web {
     /// Answers until `shutdown`.
     pub async fn serve(self, shutdown: CancellationToken) -> anyhow::Result<()> {
         let Self { settings, listener, current, lasting, .. } = self;
-        let Lasting { access, live, mqtt } = lasting;
+        let Lasting { access, live, mqtt, .. } = lasting;
         let following = former_names::follow(&current, &live, &shutdown);
         let listening = live::values::listen(live::values::session(&mqtt), live.clone(), shutdown.clone());
         access.stop_with(shutdown.clone());

@@ -5,6 +5,7 @@
 //! recognised for some minutes without its hash. Somebody at a browser says both once, in a form, and it keeps a
 //! session: the only cookie there is.
 
+mod changing;
 mod credentials;
 mod origin;
 mod session;
@@ -16,13 +17,16 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use broker_users::{LoginError, Logins, Pace, PagesRight, PasswordHash, UserName, Users};
+use broker_users::{LoginError, Logins, OpenInvitation, Pace, PagesRight, PasswordHash, UserName, Users};
 use daemon_runtime::SettingsError;
 use hyper::HeaderMap;
 use meter_messages::Meter;
+use pairing::BrowserInvitation;
 use serde::Deserialize;
 use tokio_util::sync::CancellationToken;
+use web_http::Visit;
 
+pub(crate) use crate::access::changing::{NotChanged, UserChange};
 use crate::access::credentials::Credentials;
 pub(crate) use crate::access::origin::is_ours as comes_from_our_page;
 use crate::access::session::Claim;
@@ -50,7 +54,12 @@ pub(crate) struct Visitor {
     only: Option<Arc<BTreeSet<Meter>>>,
     /// Whether they have said it in the form, and so can end it.
     by_session: bool,
+    /// Whether they sit at this machine, as far as can be seen.
+    is_local: bool,
 }
+
+/// As whom somebody saves settings where there are no users.
+const LOCAL: &str = "localhost";
 
 impl Visitor {
     /// Whether a meter is there for this visitor.
@@ -92,6 +101,15 @@ impl Visitor {
     pub(crate) fn may_correct(&self) -> Option<&UserName> {
         let (name, right) = self.user.as_ref()?;
         (*right >= PagesRight::Administer).then_some(name)
+    }
+
+    /// As whom the visitor may say what holds for meters, prices and alarms: an admin, or without users whoever sits at
+    /// this machine.
+    pub(crate) fn may_set(&self) -> Option<String> {
+        match &self.user {
+            Some(_) => self.may_correct().map(UserName::to_string),
+            None => (self.is_local && self.may_see_all()).then(|| LOCAL.to_owned()),
+        }
     }
 
     /// Whether the visitor has signed in by the form.
@@ -138,7 +156,12 @@ impl Rules {
             return Ok(Self::default());
         };
         let users = Users::read(path)?;
-        let may_come = |user: &broker_users::User| user.password.is_some() && right_of(user).is_some();
+        let is_invited = |user: &broker_users::User| {
+            user.invitation.as_ref().is_some_and(|invitation| invitation.role.pages().is_some())
+        };
+        let may_come = |user: &broker_users::User| {
+            user.password.is_some() && (right_of(user).is_some() || is_invited(user))
+        };
         if public.is_empty() && !users.user.values().any(may_come) {
             let said = format!(
                 "access: no user in {} may see the pages; `powerpi passwd --file {} --role look NAME` adds a user",
@@ -149,6 +172,18 @@ impl Rules {
         }
         Ok(Self { users: Some(users), public })
     }
+
+    /// Whether somebody may see less by these than by others, or has to say anew who they are.
+    fn take_from_somebody(&self, before: &Self) -> bool {
+        let Some(users) = &self.users else { return false };
+        let Some(were) = &before.users else { return true };
+        let is_as_before = |(name, user): (&UserName, &broker_users::User)| {
+            let now = users.user.get(name);
+            user.invitation.is_some()
+                || now.is_some_and(|now| (now.role, &now.password) == (user.role, &user.password))
+        };
+        !were.user.iter().all(is_as_before) || !before.public.is_subset(&self.public)
+    }
 }
 
 fn right_of(user: &broker_users::User) -> Option<PagesRight> {
@@ -158,6 +193,7 @@ fn right_of(user: &broker_users::User) -> Option<PagesRight> {
 /// The door.
 #[derive(Debug)]
 pub(crate) struct Access {
+    settings: RwLock<AccessSettings>,
     rules: RwLock<Arc<Rules>>,
     /// Of the server, and of these rules within it: cancelled when it stops, or other rules apply.
     terms: RwLock<(CancellationToken, CancellationToken)>,
@@ -169,9 +205,10 @@ impl Access {
     /// Reads the users file, if one is set. What sessions need is kept in `folder`.
     pub(crate) fn read(settings: &AccessSettings, folder: &Path) -> anyhow::Result<Self> {
         let rules = RwLock::new(Arc::new(Rules::read(settings)?));
+        let settings = RwLock::new(settings.clone());
         let terms = RwLock::default();
         let logins = Logins::new(Pace::IsTurnedAway, RECOGNISED_FOR)?;
-        Ok(Self { rules, terms, logins, sessions: Arc::new(Sessions::of(folder)) })
+        Ok(Self { settings, rules, terms, logins, sessions: Arc::new(Sessions::of(folder)) })
     }
 
     /// From now on other users may come in. After an error those who could still can.
@@ -180,10 +217,72 @@ impl Access {
         if rules.users.is_some() {
             self.sessions.read();
         }
+        self.settings.write().unwrap_or_else(PoisonError::into_inner).clone_from(settings);
         *self.rules.write().unwrap_or_else(PoisonError::into_inner) = rules;
         self.logins.forget();
         self.begin_term(None);
         Ok(())
+    }
+
+    /// The users file, if there is one.
+    pub(crate) fn users_file(&self) -> Option<PathBuf> {
+        self.settings.read().unwrap_or_else(PoisonError::into_inner).users.clone()
+    }
+
+    /// Reads the users file again, because it has changed. Streams end only if somebody has lost something by it.
+    pub(crate) fn follow(&self) -> anyhow::Result<()> {
+        let settings = self.settings.read().unwrap_or_else(PoisonError::into_inner).clone();
+        let new = Arc::new(Rules::read(&settings)?);
+        let before =
+            std::mem::replace(&mut *self.rules.write().unwrap_or_else(PoisonError::into_inner), new.clone());
+        self.logins.forget();
+        if new.take_from_somebody(&before) {
+            self.begin_term(None);
+        }
+        Ok(())
+    }
+
+    /// All users, where there are any.
+    pub(crate) fn users(&self) -> Option<Users> {
+        self.rules().users.clone()
+    }
+
+    /// Changes the users file; what is new holds at once. Who has accepted an invitation, if that was it.
+    pub(crate) async fn change(&self, change: UserChange) -> Result<Option<UserName>, NotChanged> {
+        let path = self.users_file().ok_or(NotChanged::NoUsers)?;
+        let now = daemon_runtime::now();
+        let changed = tokio::task::spawn_blocking(move || changing::change(&path, change, now));
+        let accepted = changed.await.unwrap_or(Err(NotChanged::Stale))?;
+        if let Err(error) = self.follow() {
+            tracing::error!("the users file was written, and cannot be used: {error:#}");
+        }
+        Ok(accepted)
+    }
+
+    /// Whose invitation a link is of, and the hash of its secret.
+    pub(crate) async fn invited(
+        &self,
+        link: &str,
+        address: IpAddr,
+    ) -> Result<(UserName, PasswordHash, OpenInvitation), Denied> {
+        let rules = self.rules();
+        let link: Option<BrowserInvitation> = link.parse().ok();
+        let users = rules.users.as_ref();
+        let known = link.and_then(|link| users?.user.get_key_value(link.id.user().as_str()));
+        let hash = known.and_then(|(_, user)| user.password.clone());
+        let secret = link.map(|link| link.secret.password()).unwrap_or_default();
+        // Of one that nobody has, it takes as long.
+        self.check(address, hash.clone(), &secret).await?;
+        let invitation = known.and_then(|(_, user)| user.invitation.clone());
+        let invitation =
+            invitation.filter(|it| it.role.pages().is_some() && it.until > daemon_runtime::now());
+        let (as_user, hash) = known.map(|(name, _)| name.clone()).zip(hash).ok_or(Denied::WrongLogin)?;
+        Ok((as_user, hash, invitation.ok_or(Denied::WrongLogin)?))
+    }
+
+    /// A session for somebody who has just chosen this password.
+    pub(crate) fn begin_session(&self, name: &UserName, password: &PasswordHash) -> Claim {
+        self.sessions.begin(name.as_str(), password, daemon_runtime::now())
     }
 
     /// From now on answers that go on end when `stop` is cancelled.
@@ -216,17 +315,21 @@ impl Access {
     /// Who has not said who they are.
     pub(crate) fn stranger(&self) -> Visitor {
         let rules = self.rules();
-        Visitor { user: None, only: rules.users.as_ref().map(|_| rules.public.clone()), by_session: false }
+        let only = rules.users.as_ref().map(|_| rules.public.clone());
+        Visitor { user: None, only, by_session: false, is_local: false }
     }
 
     /// Who sends a request.
-    pub(crate) async fn visitor(&self, headers: &HeaderMap, address: IpAddr) -> Result<Visitor, Denied> {
+    pub(crate) async fn visitor(&self, headers: &HeaderMap, visit: &Visit) -> Result<Visitor, Denied> {
         let rules = self.rules();
         // Without users a name is none of our business: a proxy may ask for one.
-        let Some(users) = &rules.users else { return Ok(self.stranger()) };
+        let Some(users) = &rules.users else {
+            return Ok(Visitor { is_local: visit.is_local, ..self.stranger() });
+        };
         if let Some(Credentials { name, password }) = Credentials::of(headers) {
-            let user = self.checked(users, (&name, &password), address).await?;
-            return Ok(Visitor { user: Some((user.0, user.1)), only: None, by_session: false });
+            let user = self.checked(users, (&name, &password), visit.address).await?;
+            let user = Some((user.0, user.1));
+            return Ok(Visitor { user, only: None, by_session: false, is_local: false });
         }
         Ok(self.of_session(users, headers).unwrap_or_else(|| self.stranger()))
     }
@@ -237,7 +340,7 @@ impl Access {
         let (name, user) = users.user.get_key_value(claim.name.as_str())?;
         let holds = self.sessions.holds(&claim, user.password.as_ref()?, daemon_runtime::now());
         let right = right_of(user).filter(|_| holds)?;
-        Some(Visitor { user: Some((name.clone(), right)), only: None, by_session: true })
+        Some(Visitor { user: Some((name.clone(), right)), only: None, by_session: true, is_local: false })
     }
 
     /// A session for who knows a name and its password.
@@ -264,6 +367,18 @@ impl Access {
         }
     }
 
+    /// Whether a password is that of a hash, for an address that has not tried too often.
+    async fn check(&self, address: IpAddr, hash: Option<PasswordHash>, password: &str) -> Result<(), Denied> {
+        self.logins.check(address, hash, password.as_bytes()).await.map_err(|error| {
+            tracing::debug!(%address, %error, "a login was refused");
+            match error {
+                LoginError::Wrong => Denied::WrongLogin,
+                LoginError::Busy => Denied::TooMany(Duration::from_secs(1)),
+                LoginError::TooMany(pause) => Denied::TooMany(pause),
+            }
+        })
+    }
+
     /// Who a name and a password are of.
     async fn checked(
         &self,
@@ -273,14 +388,7 @@ impl Access {
     ) -> Result<(UserName, PagesRight, PasswordHash), Denied> {
         let known = users.user.get_key_value(name);
         let hash = known.and_then(|(_, user)| user.password.clone());
-        self.logins.check(address, hash.clone(), password.as_bytes()).await.map_err(|error| {
-            tracing::debug!(%address, %error, "a login was refused");
-            match error {
-                LoginError::Wrong => Denied::WrongLogin,
-                LoginError::Busy => Denied::TooMany(Duration::from_secs(1)),
-                LoginError::TooMany(pause) => Denied::TooMany(pause),
-            }
-        })?;
+        self.check(address, hash.clone(), password).await?;
         let ((name, user), hash) = known.zip(hash).ok_or(Denied::WrongLogin)?;
         let right = right_of(user).ok_or(Denied::NoRight)?;
         Ok((name.clone(), right, hash))

@@ -94,6 +94,7 @@ impl<'a> Asked<'a> {
             origin: self.visit.origin.clone(),
             base_path: self.visit.base_path.clone(),
             login: (&self.visitor).into(),
+            may_set: self.visitor.may_set().is_some(),
         };
         let mut frame = Frame::new(self.language(), &address);
         frame.health = self.health.get().cloned();

@@ -56,7 +56,7 @@ impl Site {
     }
 
     /// What a meter counted in a time, and what that costs.
-    async fn amounts(
+    pub(super) async fn amounts(
         &self,
         meter: &RecordedMeter,
         (first, until): (Minute, Minute),

@@ -1,9 +1,6 @@
 //! Corrections: their page, and the forms by which an admin says or undoes one.
 
-use std::time::{Duration, Instant};
-
 use hyper::StatusCode;
-use hyper::header::HeaderValue;
 use jiff::Timestamp;
 use meter_ledger::{Correction, NewCorrection, RecordedMeter};
 use meter_messages::{CorrectionMessage, Meter, Minute, SaidCorrection, Topic, UndoneCorrection};
@@ -11,16 +8,12 @@ use web_http::Prepared;
 use web_http::reply::{self, Reply};
 
 use super::asked::Asked;
+use super::entering::{Patience, not_kept, status_of};
 use super::refusals::NoAnswer;
 use super::site::{Site, filled};
 use crate::ledger::reader::minute_in_progress;
-use crate::pages::{CorrectionNotice, CorrectionsPage};
+use crate::pages::{CorrectionNotice, CorrectionsPage, Lacking};
 use crate::readings::correcting::{CorrectionFields, Sent};
-use crate::readings::sender;
-
-/// How long to look whether the recorder has entered a correction, and how often.
-const ENTERED_WITHIN: Duration = Duration::from_secs(3);
-const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 impl Site {
     /// What becomes of a form of `by`, who may correct.
@@ -79,18 +72,14 @@ impl Site {
         told: &str,
         (from, said): (Minute, Timestamp),
     ) -> Result<Reply, NoAnswer> {
-        let topic = Topic::Correction(known.meter.clone());
-        if let Err(error) = sender::send(&self.mqtt, &topic, message.to_json()).await {
-            tracing::warn!("a correction of {} was not sent: {error:#}", known.meter);
+        let holds = matches!(message, CorrectionMessage::Said(_));
+        if !self.has_sent(&Topic::Correction(known.meter.clone()), message.to_json()).await {
             return self.correct_again(&known, asked, typed, CorrectionNotice::NotSent).await;
         }
-        let holds = matches!(message, CorrectionMessage::Said(_));
-        let began = Instant::now();
-        while began.elapsed() < ENTERED_WITHIN
-            && find(&self.said(&known).await?, from, said).is_some_and(|it| it.undone.is_none()) != holds
-        {
-            tokio::time::sleep(LOOK_EVERY).await;
-        }
+        let (patience, is_there) = (Patience::new(), |it: &Correction| it.undone.is_none());
+        while find(&self.said(&known).await?, from, said).is_some_and(is_there) != holds
+            && patience.lasts().await
+        {}
         let path = format!("/m/{}/corrections?{told}", known.meter);
         Ok(reply::see_other(&asked.frame().link(&path)))
     }
@@ -109,12 +98,7 @@ impl Site {
         notice: CorrectionNotice,
     ) -> Result<Reply, NoAnswer> {
         let page = self.corrections_filled(known, asked, fields, Some(&notice)).await?;
-        let mut reply = Prepared::html(page).reply(asked.headers, HeaderValue::from_static("no-store"));
-        *reply.status_mut() = match notice {
-            CorrectionNotice::NotSent => StatusCode::SERVICE_UNAVAILABLE,
-            _ => StatusCode::BAD_REQUEST,
-        };
-        Ok(reply)
+        not_kept(page, asked, status_of(notice == CorrectionNotice::NotSent))
     }
 
     /// The page of a meter's corrections; `from` and `to` fill the form in. It is made anew for each who asks: who has
@@ -148,12 +132,12 @@ impl Site {
         notice: Option<&CorrectionNotice>,
     ) -> Result<String, NoAnswer> {
         let words = asked.texts().correcting;
-        let form = match asked.visitor.may_correct() {
-            Some(_) => Ok(fields),
-            None if asked.visitor.name().is_some() => Err(words.needs_right),
-            None if self.access.is_restricted() => Err(words.needs_login),
-            None => Err(words.needs_users),
-        };
+        let form = self.form_or_why_not(asked.visitor.may_correct(), asked).map(|()| fields);
+        let form = form.map_err(|lacking| match lacking {
+            Lacking::Right => words.needs_right,
+            Lacking::Login => words.needs_login,
+            Lacking::Users => words.needs_users,
+        });
         let notice = notice.filter(|_| form.is_ok());
         let (said, names) = (self.said(known).await?, asked.visitor.may_see_all());
         let page =

@@ -18,6 +18,8 @@ use crate::route::Route;
 
 /// The longest form, in bytes.
 const LONGEST_FORM: usize = 4096;
+/// The longest form of settings: tariffs have many fields.
+const LONGEST_SETTINGS: usize = 16 << 10;
 /// How long it may take to arrive.
 const ARRIVES_WITHIN: Duration = Duration::from_secs(10);
 
@@ -25,16 +27,23 @@ impl Site {
     /// The answer to a form.
     pub(super) async fn take(&self, mut asked: Asked<'_>, form: Incoming) -> Reply {
         let answer = match Route::parse(asked.path, asked.query) {
-            Ok(Route::Readings(meter)) => match self.form(&mut asked, form, Visitor::may_enter).await {
+            Ok(Route::Readings(meter)) => match self.form(&mut asked, form, may_enter, LONGEST_FORM).await {
                 Ok((body, by)) => self.reading_sent(meter, &asked, &body, &by).await,
                 Err(refused) => Err(refused),
             },
             Ok(Route::CorrectionsPage(meter)) => {
-                match self.form(&mut asked, form, Visitor::may_correct).await {
+                match self.form(&mut asked, form, may_correct, LONGEST_FORM).await {
                     Ok((body, by)) => self.correction_sent(meter, &asked, &body, &by).await,
                     Err(refused) => Err(refused),
                 }
             }
+            Ok(Route::Settings(place)) => {
+                match self.form(&mut asked, form, Visitor::may_set, LONGEST_SETTINGS).await {
+                    Ok((body, by)) => self.settings_sent(place, &asked, &body, &by).await,
+                    Err(refused) => Err(refused),
+                }
+            }
+            Ok(Route::Invitation(token)) => self.invitation_sent(&token, &asked, form).await,
             Ok(Route::Login) => self.sign_in(&asked, form).await,
             Ok(Route::Logout) => self.sign_out(&asked).await,
             _ => return reply::not_allowed(),
@@ -47,9 +56,10 @@ impl Site {
         &self,
         asked: &mut Asked<'_>,
         form: Incoming,
-        may: impl Fn(&Visitor) -> Option<&UserName>,
+        may: impl Fn(&Visitor) -> Option<String>,
+        longest: usize,
     ) -> Result<(Bytes, String), NoAnswer> {
-        asked.visitor = self.access.visitor(asked.headers, asked.visit.address).await?;
+        asked.visitor = self.access.visitor(asked.headers, &asked.visit).await?;
         let Some(by) = may(&asked.visitor) else {
             // Who has not said who they are can do so.
             let login = asked.visitor.name().is_none() && self.access.is_restricted();
@@ -58,17 +68,32 @@ impl Site {
         if !comes_from_our_page(asked.headers, &asked.visit.origin) {
             return Err(NoAnswer::Foreign);
         }
-        let by = by.to_string();
-        Ok((body(asked, form).await?, by))
+        Ok((body(asked, form, longest).await?, by))
     }
 }
 
+fn may_enter(visitor: &Visitor) -> Option<String> {
+    visitor.may_enter().map(UserName::to_string)
+}
+
+fn may_correct(visitor: &Visitor) -> Option<String> {
+    visitor.may_correct().map(UserName::to_string)
+}
+
+/// The body of a form for which nobody has to say who they are.
+pub(super) async fn short_body(asked: &Asked<'_>, form: Incoming) -> Result<Bytes, NoAnswer> {
+    if !comes_from_our_page(asked.headers, &asked.visit.origin) {
+        return Err(NoAnswer::Foreign);
+    }
+    body(asked, form, LONGEST_FORM).await
+}
+
 /// A form's body; a longer or a slower one than ours is none.
-pub(super) async fn body(asked: &Asked<'_>, form: Incoming) -> Result<Bytes, NoAnswer> {
+async fn body(asked: &Asked<'_>, form: Incoming, longest: usize) -> Result<Bytes, NoAnswer> {
     if !asked.text(header::CONTENT_TYPE).starts_with("application/x-www-form-urlencoded") {
         return Err(NoAnswer::Form(StatusCode::UNSUPPORTED_MEDIA_TYPE));
     }
-    let whole = tokio::time::timeout(ARRIVES_WITHIN, Limited::new(form, LONGEST_FORM).collect()).await;
+    let whole = tokio::time::timeout(ARRIVES_WITHIN, Limited::new(form, longest).collect()).await;
     match whole {
         Ok(Ok(whole)) => Ok(whole.to_bytes()),
         Ok(Err(error)) if error.is::<LengthLimitError>() => {

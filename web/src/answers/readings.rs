@@ -1,9 +1,6 @@
 //! Readings: their page, and the form by which somebody types one in.
 
-use std::time::Duration;
-
 use hyper::StatusCode;
-use hyper::header::HeaderValue;
 use jiff::Timestamp;
 use meter_figures::{CheckedReading, checked_readings};
 use meter_ledger::RecordedMeter;
@@ -12,16 +9,12 @@ use web_http::Prepared;
 use web_http::reply::{self, Reply};
 
 use super::asked::Asked;
+use super::entering::{Patience, not_kept, status_of};
 use super::refusals::NoAnswer;
 use super::site::{Site, filled};
 use crate::api;
-use crate::pages::{Lacking, Outcome, Reader, ReadingsPage};
+use crate::pages::{Outcome, Reader, ReadingsPage};
 use crate::readings::form::{Fields, Sent};
-use crate::readings::sender;
-
-/// How long to look whether the recorder has entered a reading, and how often.
-const ENTERED_WITHIN: Duration = Duration::from_secs(3);
-const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 impl Site {
     /// What becomes of a form of `by`, who may enter readings.
@@ -80,14 +73,11 @@ impl Site {
         told: &str,
         is_done: impl Fn(&[CheckedReading]) -> bool,
     ) -> Result<Reply, NoAnswer> {
-        if let Err(error) = sender::send(&self.mqtt, &Topic::Reading(known.meter.clone()), payload).await {
-            tracing::warn!("what was entered for {} was not sent: {error:#}", known.meter);
+        if !self.has_sent(&Topic::Reading(known.meter.clone()), payload).await {
             return self.again(&known, asked, typed, Outcome::NotSent).await;
         }
-        let began = std::time::Instant::now();
-        while began.elapsed() < ENTERED_WITHIN && !is_done(&self.checked(known.clone()).await?) {
-            tokio::time::sleep(LOOK_EVERY).await;
-        }
+        let patience = Patience::new();
+        while !is_done(&self.checked(known.clone()).await?) && patience.lasts().await {}
         let path = format!("/m/{}/readings?{told}", known.meter);
         Ok(reply::see_other(&asked.frame().link(&path)))
     }
@@ -102,12 +92,7 @@ impl Site {
     ) -> Result<Reply, NoAnswer> {
         let readings = self.checked(known.clone()).await?;
         let page = self.readings_page(known, &readings, asked, Some((outcome, Some(fields))))?;
-        let mut reply = Prepared::html(page).reply(asked.headers, HeaderValue::from_static("no-store"));
-        *reply.status_mut() = match outcome {
-            Outcome::NotSent => StatusCode::SERVICE_UNAVAILABLE,
-            _ => StatusCode::BAD_REQUEST,
-        };
-        Ok(reply)
+        not_kept(page, asked, status_of(outcome == Outcome::NotSent))
     }
 
     async fn checked(&self, known: RecordedMeter) -> Result<Vec<CheckedReading>, NoAnswer> {
@@ -137,12 +122,8 @@ impl Site {
     ) -> Result<String, NoAnswer> {
         let zone = self.ledger.zone();
         let (outcome, typed) = outcome.map_or((None, None), |(outcome, typed)| (Some(outcome), typed));
-        let form = match asked.visitor.may_enter() {
-            Some(_) => Ok(typed.unwrap_or_else(|| Fields::at(zone.to_datetime(daemon_runtime::now())))),
-            None if asked.visitor.name().is_some() => Err(Lacking::Right),
-            None if self.access.is_restricted() => Err(Lacking::Login),
-            None => Err(Lacking::Users),
-        };
+        let fields = || typed.unwrap_or_else(|| Fields::at(zone.to_datetime(daemon_runtime::now())));
+        let form = self.form_or_why_not(asked.visitor.may_enter(), asked).map(|()| fields());
         let outcome = outcome.filter(|_| form.is_ok());
         let reader = Reader { sees_names: asked.visitor.may_see_all(), form, outcome };
         filled(&ReadingsPage::new(asked.frame(), known, readings, reader, zone))

@@ -3,6 +3,7 @@
 use foreign_text::foreign;
 use hyper::{StatusCode, header};
 use meter_figures::{SpanError, WorkbookError};
+use site_settings::StoreError;
 use web_http::Prepared;
 use web_http::reply::{self, Reply};
 
@@ -25,6 +26,14 @@ pub(super) enum NoAnswer {
     LoginNeeded,
     #[error("this visitor may not enter readings")]
     NoRight,
+    #[error("without users this is only for a browser on the server itself")]
+    NotLocal,
+    #[error("this invitation is no longer good")]
+    InvitationOver,
+    #[error("the users file cannot be written")]
+    UsersFile,
+    #[error(transparent)]
+    Settings(#[from] StoreError),
     #[error("this form does not come from a page of this server")]
     Foreign,
     #[error("this form cannot be read: {0}")]
@@ -49,12 +58,18 @@ impl From<SpanError> for NoAnswer {
 pub(super) fn refused(refusal: &NoAnswer, asked: &Asked<'_>) -> Reply {
     let status = match refusal {
         NoAnswer::Route(RouteError::Parameter { .. }) => StatusCode::BAD_REQUEST,
-        NoAnswer::Route(RouteError::NotFound) | NoAnswer::UnknownMeter => StatusCode::NOT_FOUND,
+        NoAnswer::Route(RouteError::NotFound) | NoAnswer::UnknownMeter | NoAnswer::InvitationOver => {
+            StatusCode::NOT_FOUND
+        }
         NoAnswer::LoginNeeded | NoAnswer::Denied(Denied::WrongLogin) => StatusCode::UNAUTHORIZED,
         NoAnswer::Denied(Denied::TooMany(_)) => StatusCode::TOO_MANY_REQUESTS,
-        NoAnswer::Denied(Denied::NoRight) | NoAnswer::NoRight | NoAnswer::Foreign => StatusCode::FORBIDDEN,
+        NoAnswer::Denied(Denied::NoRight) | NoAnswer::NoRight | NoAnswer::NotLocal | NoAnswer::Foreign => {
+            StatusCode::FORBIDDEN
+        }
         NoAnswer::Form(status) => *status,
-        NoAnswer::Ledger(_) | NoAnswer::Workbook(_) => StatusCode::SERVICE_UNAVAILABLE,
+        NoAnswer::Ledger(_) | NoAnswer::Workbook(_) | NoAnswer::Settings(_) | NoAnswer::UsersFile => {
+            StatusCode::SERVICE_UNAVAILABLE
+        }
         NoAnswer::Unfilled => StatusCode::INTERNAL_SERVER_ERROR,
     };
     match refusal {
@@ -64,6 +79,7 @@ pub(super) fn refused(refusal: &NoAnswer, asked: &Asked<'_>) -> Reply {
         NoAnswer::Workbook(error) => {
             tracing::warn!(%error, path = ?foreign(asked.path), "a workbook could not be made");
         }
+        NoAnswer::Settings(error) => tracing::warn!("the settings of the site cannot be read: {error}"),
         _ => {}
     }
     let mut reply = if asked.by_a_program() {
@@ -98,6 +114,10 @@ fn message(refusal: &NoAnswer, status: StatusCode, asked: &Asked<'_>) -> Reply {
         NoAnswer::Denied(Denied::TooMany(_)) => MessagePage::too_many_logins(asked.frame()),
         NoAnswer::NoRight if asked.visitor.name().is_none() => MessagePage::no_users(asked.frame()),
         NoAnswer::Denied(Denied::NoRight) | NoAnswer::NoRight => MessagePage::no_right(asked.frame()),
+        NoAnswer::NotLocal => MessagePage::not_local(asked.frame()),
+        NoAnswer::InvitationOver => MessagePage::invitation_over(asked.frame()),
+        NoAnswer::UsersFile => MessagePage::users_file(asked.frame()),
+        NoAnswer::Settings(_) => MessagePage::not_yet(asked.frame()),
         NoAnswer::Foreign => MessagePage::foreign_form(asked.frame()),
         NoAnswer::Form(status) => MessagePage::malformed_form(asked.frame(), *status),
         _ => MessagePage::not_found(asked.frame()),

@@ -32,7 +32,11 @@ impl Site {
             let answer = async { self.route(route?, &asked).await };
             return answer.await.unwrap_or_else(|refusal| refused(&refusal, &asked));
         }
-        let answer = match self.access.visitor(asked.headers, asked.visit.address).await {
+        if let Ok(Route::Invitation(token)) = &route {
+            let answer = self.invitation_page(token, &asked).await;
+            return self.finished(answer, &asked);
+        }
+        let answer = match self.access.visitor(asked.headers, &asked.visit).await {
             Ok(visitor) => {
                 asked.visitor = visitor;
                 self.permitted(route, &asked).await
@@ -88,6 +92,9 @@ impl Site {
 
     async fn route(&self, route: Route, asked: &Asked<'_>) -> Result<Reply, NoAnswer> {
         match route {
+            Route::Settings(place) => self.settings_page(place, asked).await,
+            // It was answered before anybody was asked for a name.
+            Route::Invitation(_) => Err(RouteError::NotFound.into()),
             Route::Login if !asked.visitor.may_see_all() => Err(NoAnswer::LoginNeeded),
             // Somebody who goes there by hand has nothing to see.
             Route::Logout => Ok(reply::see_other(&asked.frame().link("/"))),

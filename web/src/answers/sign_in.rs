@@ -2,12 +2,13 @@
 
 use hyper::StatusCode;
 use hyper::body::Incoming;
-use hyper::header::{self, HeaderValue};
+use hyper::header;
+use web_http::Visit;
 use web_http::reply::{self, Reply};
-use web_http::{Prepared, Visit};
 
 use super::asked::Asked;
-use super::forms::body;
+use super::entering::not_kept;
+use super::forms::short_body;
 use super::refusals::NoAnswer;
 use super::site::{Site, filled};
 use crate::access::{Denied, comes_from_our_page, no_cookie};
@@ -36,20 +37,12 @@ impl Site {
         (status, wrong): (StatusCode, Option<&'static str>),
     ) -> Result<Reply, NoAnswer> {
         let page = filled(&SignInPage { frame: asked.frame(), next: next.to_owned(), wrong })?;
-        let mut headers = asked.headers.clone();
-        // It is no page that a browser may have kept.
-        headers.remove(header::IF_NONE_MATCH);
-        let mut reply = Prepared::html(page).reply(&headers, HeaderValue::from_static("no-store"));
-        *reply.status_mut() = status;
-        Ok(reply)
+        not_kept(page, asked, status)
     }
 
     /// Takes the form: with the right password the browser gets a session, and goes on.
     pub(super) async fn sign_in(&self, asked: &Asked<'_>, form: Incoming) -> Result<Reply, NoAnswer> {
-        if !comes_from_our_page(asked.headers, &asked.visit.origin) {
-            return Err(NoAnswer::Foreign);
-        }
-        let form = body(asked, form).await?;
+        let form = short_body(asked, form).await?;
         let field = |name: &str| {
             let mut fields = form_urlencoded::parse(&form);
             fields.find(|(key, _)| key == name).map(|(_, value)| value.into_owned()).unwrap_or_default()
@@ -85,7 +78,7 @@ impl Site {
     }
 }
 
-fn is_encrypted(visit: &Visit) -> bool {
+pub(super) fn is_encrypted(visit: &Visit) -> bool {
     visit.origin.starts_with("https://")
 }
 

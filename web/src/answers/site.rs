@@ -9,7 +9,7 @@ use hyper::{StatusCode, header};
 use meter_figures::{Figures, until};
 use meter_ledger::{RecordedMeter, Unwatched};
 use meter_messages::{Meter, Minute};
-use site_settings::{Applied, SettingNames};
+use site_settings::{Applied, SettingNames, Store};
 use tokio::sync::Semaphore;
 use web_http::reply::{self, Reply};
 use web_http::{AnswerCache, Lasts, Prepared};
@@ -25,6 +25,7 @@ use crate::ledger::series::SeriesStore;
 use crate::live::values::LiveValues;
 use crate::pages;
 use crate::pictures::Pictures;
+use crate::saved_versions::SavedVersions;
 
 /// Everything answers are made from.
 #[derive(Debug)]
@@ -35,6 +36,10 @@ pub(crate) struct Site {
     pub(crate) mqtt: MqttSettings,
     /// The settings of the site that hold, and where they stand.
     pub(crate) applied: Applied,
+    /// Where people save others.
+    pub(crate) store: Store,
+    /// To those who take over what was saved.
+    pub(crate) saved: Arc<SavedVersions>,
     /// The names that stand in the settings.
     pub(crate) names: SettingNames,
     /// What was recorded.
@@ -89,7 +94,9 @@ impl Site {
     pub(super) async fn known(&self, asked: &Asked<'_>) -> Result<Vec<RecordedMeter>, NoAnswer> {
         let mut meters = self.ledger.ask(|ledger| ledger.meters()).await?;
         meters.retain(|known| asked.visitor.may_see(&known.meter));
-        Ok(meters.into_iter().map(|known| self.ledger.meters().as_set(known)).collect())
+        let mut meters: Vec<_> = meters.into_iter().map(|known| self.ledger.meters().as_set(known)).collect();
+        self.ledger.meters().sort(&mut meters);
+        Ok(meters)
     }
 
     /// What the ledger says of a meter.

@@ -22,6 +22,8 @@ pub(crate) struct Address {
     pub(crate) base_path: BasePath,
     /// Who looks at it.
     pub(crate) login: LoginState,
+    /// Whether they may say what holds for meters, prices and alarms.
+    pub(crate) may_set: bool,
 }
 
 /// What a page says of logging in.
@@ -55,6 +57,8 @@ pub(crate) struct Frame {
     /// Whether all is well, on pages that say so.
     pub(crate) health: Option<HealthView>,
     login: LoginState,
+    /// Whether there is a link to the settings.
+    pub(crate) may_set: bool,
     /// Before every path: empty, or the sub-path that a proxy serves this under.
     root: String,
     /// Carried along in links, if the reader chose a language.
@@ -77,6 +81,7 @@ impl Frame {
             origin: address.origin.clone(),
             health: None,
             login: address.login.clone(),
+            may_set: address.may_set,
             root,
         }
     }

@@ -53,6 +53,24 @@ impl MessagePage {
         Self::new(frame, texts.signing_in.no_right, texts.entering.entering_needs_users)
     }
 
+    /// Settings without users, from another machine.
+    pub(crate) fn not_local(frame: Frame) -> Self {
+        let texts = frame.texts;
+        Self::new(frame, texts.settings.title, texts.settings.needs_local)
+    }
+
+    /// A link that was used, or is too old, or none.
+    pub(crate) fn invitation_over(frame: Frame) -> Self {
+        let words = frame.texts.settings;
+        Self::new(frame, words.invitation_over, words.invitation_over_advice)
+    }
+
+    /// The users file cannot be written.
+    pub(crate) fn users_file(frame: Frame) -> Self {
+        let words = frame.texts.settings;
+        Self::new(frame, words.users, words.disk)
+    }
+
     /// A form comes from elsewhere.
     pub(crate) fn foreign_form(frame: Frame) -> Self {
         let texts = frame.texts;

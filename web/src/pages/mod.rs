@@ -19,6 +19,7 @@ mod period;
 mod presets;
 mod profile;
 mod readings;
+mod settings;
 mod sign_in;
 mod status;
 mod trust;
@@ -42,6 +43,10 @@ pub(crate) use overview::OverviewPage;
 pub(crate) use period::PeriodPage;
 pub(crate) use profile::{ProfilePage, Profiled};
 pub(crate) use readings::{Lacking, Outcome, Reader, ReadingsPage};
+pub(crate) use settings::{
+    FormPage, HistoryPage, InvitationPage, ListedSetting, Notice, SettingsPage, TrialRow, UserRow, UsersPage,
+    VersionRow,
+};
 pub(crate) use sign_in::SignInPage;
 pub(crate) use status::{HoldingView, PublisherView, SetAsideView, StatusPage};
 

@@ -8,6 +8,7 @@ use super::energy::{EnergyRequest, StatisticsRequest};
 use super::house::{HouseRequest, HouseRowsRequest};
 use super::periods::PeriodRequest;
 use super::pictures::PictureRequest;
+use super::settings::SettingsPlace;
 
 /// What a browser asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,6 +23,10 @@ pub(crate) enum Route {
     Login,
     /// `/logout`: where its counterpart is sent to.
     Logout,
+    /// `/settings` and what lies below: for admins.
+    Settings(SettingsPlace),
+    /// `/invitation/<number>.<secret>`: where somebody who is invited sets a password.
+    Invitation(String),
     /// `/manifest.webmanifest`: makes it installable.
     Manifest,
     /// `/m/<site>/<meter>`: a meter's page.
@@ -105,6 +110,8 @@ impl Route {
             | Self::Status
             | Self::Login
             | Self::Logout
+            | Self::Settings(_)
+            | Self::Invitation(_)
             | Self::Manifest
             | Self::House(_)
             | Self::GoHouse(_)

@@ -8,6 +8,7 @@ use super::house::HouseRequest;
 use super::periods::PeriodRequest;
 use super::pictures::PictureRequest;
 use super::query::{Query, RouteError, meter, site};
+use super::settings::SettingsPlace;
 
 impl Route {
     /// Reads a path and its query.
@@ -23,6 +24,8 @@ impl Route {
             ["status"] => Ok(Self::Status),
             ["login"] => Ok(Self::Login),
             ["logout"] => Ok(Self::Logout),
+            ["settings", rest @ ..] => SettingsPlace::parse(rest).map(Self::Settings),
+            ["invitation", token] => Ok(Self::Invitation((*token).to_owned())),
             ["manifest.webmanifest"] => Ok(Self::Manifest),
             ["site", "go"] => HouseRequest::picked(None, query).map(Self::GoHouse),
             ["site", rest @ ..] => HouseRequest::parse(None, rest).map(Self::House),

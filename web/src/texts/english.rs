@@ -82,6 +82,7 @@ pub(super) static TEXTS: Texts = Texts {
     },
     correcting: &super::corrections::ENGLISH,
     first: &super::first::ENGLISH,
+    settings: &super::settings::ENGLISH,
     chart: &chart::ENGLISH,
     health: &health::ENGLISH,
     house: &house::ENGLISH,

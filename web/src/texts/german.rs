@@ -82,6 +82,7 @@ pub(super) static TEXTS: Texts = Texts {
     },
     correcting: &super::corrections::GERMAN,
     first: &super::first::GERMAN,
+    settings: &super::settings::GERMAN,
     chart: &chart::GERMAN,
     health: &health::GERMAN,
     house: &house::GERMAN,

@@ -18,6 +18,7 @@ mod period;
 mod questions;
 mod readings;
 mod refusals;
+mod settings;
 mod sign_in;
 mod status;
 
@@ -42,6 +43,7 @@ pub(crate) use period::PeriodWords;
 pub(crate) use questions::QuestionWords;
 pub(crate) use readings::ReadingWords;
 pub(crate) use refusals::RefusalWords;
+pub(crate) use settings::SettingsWords;
 pub(crate) use sign_in::SignInWords;
 pub(crate) use status::StatusWords;
 
@@ -73,6 +75,8 @@ pub(crate) struct Texts {
     pub(crate) correcting: &'static CorrectionWords,
     /// The first page, before there is a meter.
     pub(crate) first: &'static FirstWords,
+    /// The pages of settings.
+    pub(crate) settings: &'static SettingsWords,
     /// Words of the interactive chart.
     pub(crate) chart: &'static ChartWords,
     /// Words of the verdict on the whole.

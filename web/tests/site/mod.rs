@@ -239,6 +239,30 @@ impl Drop for Site {
     }
 }
 
+/// Asks a server, and waits for its answer; a form is sent if there is one.
+pub(crate) fn request(
+    address: SocketAddr,
+    (method, path): (&str, &str),
+    headers: &[(&str, &str)],
+    form: Option<&str>,
+) -> Answer {
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+    let mut head = format!("{method} {path} HTTP/1.1\r\nConnection: close\r\n");
+    headers.iter().for_each(|(name, value)| head.push_str(&format!("{name}: {value}\r\n")));
+    if let Some(form) = form {
+        let length = form.len();
+        head.push_str(&format!(
+            "Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {length}\r\n"
+        ));
+    }
+    // A server that does not want all of it may have closed the connection.
+    let _ = stream.write_all(format!("{head}\r\n{}", form.unwrap_or_default()).as_bytes());
+    let mut raw = Vec::new();
+    stream.read_to_end(&mut raw).unwrap();
+    Answer::parse(&raw, method)
+}
+
 /// An answer.
 pub(crate) struct Answer {
     pub(crate) status: u16,

@@ -1,0 +1,134 @@
+//! The pages on which admins set things. Pure.
+
+use jiff::civil::Date;
+use meter_figures::{Scope, TariffSettings};
+use meter_messages::{Medium, Meter, MeterId};
+
+use super::query::{RouteError, meter};
+
+/// One of them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum SettingsPlace {
+    /// `/settings`: all of them, and the form for the whole site.
+    All,
+    /// `/settings/meter/<site>/<meter>`
+    Meter(Meter),
+    /// `/settings/tariff` for a new one, or `/settings/tariff/<medium>/<first day or always>[/<site>[/<meter>]]`
+    Tariff(Option<TariffKey>),
+    /// `/settings/alarm` for a new one, or `/settings/alarm/<name>`
+    Alarm(Option<MeterId>),
+    /// `/settings/history`
+    History,
+    /// `/settings/users`
+    Users,
+}
+
+/// By what a tariff is known.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct TariffKey {
+    pub(crate) medium: Medium,
+    pub(crate) from: Option<Date>,
+    pub(crate) scope: Scope,
+}
+
+/// In the place of a day, of a tariff that held always.
+const ALWAYS: &str = "always";
+
+impl TariffKey {
+    /// That of a tariff.
+    pub(crate) fn of(tariff: &TariffSettings) -> Self {
+        Self { medium: tariff.medium, from: tariff.from, scope: tariff.scope.clone() }
+    }
+
+    fn parse(medium: &str, from: &str, scope: &[&str]) -> Result<Self, RouteError> {
+        let media = [Medium::Electricity, Medium::Gas, Medium::Water];
+        let medium = media.into_iter().find(|one| one.as_str() == medium).ok_or(RouteError::NotFound)?;
+        let from = match from {
+            ALWAYS => None,
+            day => Some(day.parse().map_err(|_| RouteError::NotFound)?),
+        };
+        let scope = match scope {
+            [] => Scope::All,
+            [site] => Scope::Site(site.parse().map_err(|_| RouteError::NotFound)?),
+            [site, id] => Scope::Meter(meter(site, id)?),
+            _ => return Err(RouteError::NotFound),
+        };
+        Ok(Self { medium, from, scope })
+    }
+
+    fn path(&self) -> String {
+        let from = self.from.map_or_else(|| ALWAYS.to_owned(), |from| from.to_string());
+        let scope = match &self.scope {
+            Scope::All => String::new(),
+            Scope::Site(site) => format!("/{site}"),
+            Scope::Meter(meter) => format!("/{meter}"),
+        };
+        format!("{}/{from}{scope}", self.medium.as_str())
+    }
+}
+
+impl SettingsPlace {
+    /// Reads what stands after `/settings`.
+    pub(super) fn parse(rest: &[&str]) -> Result<Self, RouteError> {
+        match rest {
+            [] => Ok(Self::All),
+            ["history"] => Ok(Self::History),
+            ["users"] => Ok(Self::Users),
+            ["meter", site, id] => meter(site, id).map(Self::Meter),
+            ["tariff"] => Ok(Self::Tariff(None)),
+            ["tariff", medium, from, scope @ ..] => {
+                TariffKey::parse(medium, from, scope).map(|key| Self::Tariff(Some(key)))
+            }
+            ["alarm"] => Ok(Self::Alarm(None)),
+            ["alarm", name] => {
+                name.parse().map(|name| Self::Alarm(Some(name))).map_err(|_| RouteError::NotFound)
+            }
+            _ => Err(RouteError::NotFound),
+        }
+    }
+
+    /// Its path.
+    pub(crate) fn path(&self) -> String {
+        match self {
+            Self::All => "/settings".to_owned(),
+            Self::Meter(meter) => format!("/settings/meter/{meter}"),
+            Self::Tariff(None) => "/settings/tariff".to_owned(),
+            Self::Tariff(Some(key)) => format!("/settings/tariff/{}", key.path()),
+            Self::Alarm(None) => "/settings/alarm".to_owned(),
+            Self::Alarm(Some(name)) => format!("/settings/alarm/{name}"),
+            Self::History => "/settings/history".to_owned(),
+            Self::Users => "/settings/users".to_owned(),
+        }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_has_an_address_of_its_own() {
+        for path in [
+            "/settings",
+            "/settings/meter/hq/main",
+            "/settings/tariff",
+            "/settings/tariff/electricity/2026-01-01",
+            "/settings/tariff/gas/always/hq",
+            "/settings/tariff/water/always/hq/main",
+            "/settings/alarm",
+            "/settings/alarm/too-much",
+            "/settings/history",
+            "/settings/users",
+        ] {
+            let parts: Vec<&str> = path.split('/').skip(2).collect();
+            assert_eq!(SettingsPlace::parse(&parts).unwrap().path(), path);
+        }
+        for path in
+            ["x", "meter/hq", "meter/HQ/main", "tariff/oil/always", "tariff/gas/soon", "alarm/a b", "alarm/"]
+        {
+            let parts: Vec<&str> = path.split('/').collect();
+            assert_eq!(SettingsPlace::parse(&parts), Err(RouteError::NotFound), "{path}");
+        }
+    }
+}

@@ -1,0 +1,45 @@
+//! What forms offer to choose from.
+
+use meter_ledger::RecordedMeter;
+use meter_messages::{Meter, Unit};
+use site_settings::SiteSettings;
+
+use crate::texts::{SettingsWords, Texts};
+
+/// What forms offer to choose from.
+#[derive(Clone, Copy)]
+pub(crate) struct Offered<'a> {
+    pub(crate) texts: &'static Texts,
+    /// All meters, as they are called here.
+    pub(crate) meters: &'a [RecordedMeter],
+    /// What stands in TOML, and cannot be changed here.
+    pub(crate) fixed: &'a SiteSettings,
+    /// What is saved.
+    pub(crate) stored: &'a SiteSettings,
+    /// Whether there are users, so that it matters which meters are public.
+    pub(crate) is_restricted: bool,
+}
+
+impl Offered<'_> {
+    pub(super) fn words(&self) -> &'static SettingsWords {
+        self.texts.settings
+    }
+
+    /// Meters to choose from; with the one that was chosen, though it is not known.
+    pub(super) fn meters(&self, chosen: &str, but: Option<&Meter>) -> Vec<(String, String)> {
+        let others = self.meters.iter().filter(|known| Some(&known.meter) != but);
+        let mut choices: Vec<_> = others
+            .map(|known| (known.meter.to_string(), format!("{} ({})", known.name, known.meter)))
+            .collect();
+        if chosen.contains('/') && !choices.iter().any(|(meter, _)| meter == chosen) {
+            choices.push((chosen.to_owned(), chosen.to_owned()));
+        }
+        choices
+    }
+
+    /// The unit in which a meter counts.
+    pub(super) fn unit_of(&self, meter: &str) -> Unit {
+        let known = self.meters.iter().find(|known| known.meter.to_string() == meter);
+        known.map_or(Unit::KilowattHour, |known| known.medium.unit())
+    }
+}
