@@ -39,13 +39,15 @@ enum Command {
     Passwd(passwd::Options),
     /// Opens the pages to others than who sits at this machine: to users who sign in, or to a proxy
     OpenPages(open_pages::Options),
-    /// Invites a Pi: prints a line with which it joins this server, once and within an hour
+    /// Invites a Pi or, with --browser, a person: prints a line or a link with which they join, once and within an hour
     Invite(invitations::InviteOptions),
     /// Answers invited Pis until no invitation is open; the service powerpi-pairing runs this
     Pair(invitations::PairOptions),
     /// Lists the sites that are let in, and open invitations
     Sites(invitations::SitesOptions),
-    /// Lets a site in no longer, or withdraws its invitation
+    /// Lists who may come to the pages, and who is invited
+    Users(invitations::UsersOptions),
+    /// Lets a site or, with --browser, a person in no longer, or withdraws their invitation
     Revoke(invitations::RevokeOptions),
     /// Renews the certificate that `powerpi invite` has made for the broker, if it ends within months
     RenewCertificate(invitations::RenewOptions),
@@ -79,6 +81,7 @@ fn main() -> ExitCode {
         Command::Invite(options) => block_on(invitations::invite(&options)),
         Command::Pair(options) => block_on(invitations::pair(&options)),
         Command::Sites(options) => invitations::sites(&options),
+        Command::Users(options) => invitations::users(&options),
         Command::Revoke(options) => invitations::revoke(&options),
         Command::RenewCertificate(options) => invitations::renew(&options),
         Command::Top(options) => block_on(top::run(&options)),

@@ -41,6 +41,8 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     };
     if options.delete {
         file.remove(name)?;
+        // Nobody comes back by a link that was made before.
+        file.withdraw(name)?;
     } else {
         let is_new = !file.contains(name);
         if is_new && options.role.is_none() {

@@ -8,6 +8,9 @@ use anyhow::{Context, bail};
 /// The service of the broker.
 pub(super) const BROKER: &str = "powerpi-broker";
 
+/// The service of the pages.
+pub(super) const PAGES: &str = "powerpi-web";
+
 /// The service that answers whoever is invited: `powerpi pair`.
 pub(super) const ANSWERING: &str = "powerpi-pairing";
 

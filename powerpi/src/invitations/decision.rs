@@ -1,6 +1,6 @@
 //! Whether a request of somebody invited is granted. Pure.
 
-use broker_users::{OpenInvitation, PasswordHash, User, UserName, Users};
+use broker_users::{OpenInvitation, PasswordHash, UserName, Users};
 use jiff::Timestamp;
 use pairing::Request;
 
@@ -31,7 +31,7 @@ pub(super) fn decide(users: &Users, inviting: &str, request: &Request, now: Time
 
 /// The users of invitations, and the invitations.
 pub(super) fn invitations(users: &Users) -> impl Iterator<Item = (&UserName, &OpenInvitation)> {
-    users.user.iter().filter_map(|(name, User { invitation, .. })| Some((name, invitation.as_ref()?)))
+    users.invitations()
 }
 
 /// The users of invitations that are over.

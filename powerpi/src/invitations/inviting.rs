@@ -14,6 +14,7 @@ use qrcode::QrCode;
 use qrcode::render::unicode::Dense1x2;
 
 use super::answering;
+use super::browser::{self, Invited};
 use super::certificate::{OwnCertificate, authority_of, give, write};
 use super::control::{ANSWERING, BROKER};
 use super::decision::{expired, invitations};
@@ -26,8 +27,17 @@ const MOST_OPEN: usize = 100;
 /// The command line.
 #[derive(clap::Args)]
 pub(crate) struct Options {
-    /// The name of the Pi's site: a-z 0-9 _ -
-    site: SiteId,
+    /// The name of the Pi's site (a-z 0-9 _ -); with --browser that of the person
+    name: UserName,
+    /// Invites a person to the pages: prints a link by which they set a password
+    #[arg(long, conflicts_with_all = ["address", "wait"])]
+    browser: bool,
+    /// With --browser: what the person may do; look, enter-readings or admin
+    #[arg(long, value_name = "ROLE", requires = "browser", default_value = "look")]
+    role: Role,
+    /// With --browser: where browsers reach the pages, like https://power.example.org
+    #[arg(long, value_name = "URL", requires = "browser", value_parser = pages)]
+    pages: Option<String>,
     /// Where the Pi reaches this server, like server.lan or 192.168.1.2:8883; several times for several addresses.
     /// By default this machine's name and its addresses
     #[arg(long, value_name = "ADDRESS", value_parser = address)]
@@ -35,7 +45,8 @@ pub(crate) struct Options {
     /// For how many minutes the invitation is good
     #[arg(long, value_name = "N", default_value_t = 60, value_parser = clap::value_parser!(u32).range(1..=1440))]
     minutes: u32,
-    /// Lets another Pi take the site's place: the one that has it now is no longer let in once the other has joined
+    /// Lets another Pi take the site's place: the one that has it now is no longer let in once the other has joined. With
+    /// --browser: the person is there already, and sets another password
     #[arg(long)]
     replace: bool,
     /// Waits here until the Pi has joined, instead of leaving that to the service powerpi-pairing
@@ -49,14 +60,26 @@ fn address(text: &str) -> Result<Address, String> {
     text.to_owned().try_into()
 }
 
+fn pages(text: &str) -> Result<String, String> {
+    let is_address = text.starts_with("http://") || text.starts_with("https://");
+    is_address.then(|| text.to_owned()).ok_or_else(|| "write it like https://power.example.org".into())
+}
+
 /// Invites, and prints the invitation.
 pub(crate) async fn run(options: &Options) -> anyhow::Result<()> {
+    if options.browser {
+        let Options { name, role, minutes, replace, pages, .. } = options;
+        let (role, minutes, replace) = (*role, *minutes, *replace);
+        let invited = Invited { name, role, minutes, replace, pages: pages.as_deref() };
+        return browser::invite(&options.server, &invited);
+    }
+    let site: SiteId = options.name.as_str().parse().context("a site's name")?;
     let (server, now) = (&options.server, daemon_runtime::now());
     let until = now.checked_add(i64::from(options.minutes).minutes())?;
     let prepared = prepare(options, now)?;
     let (id, secret) = (InvitationId::random(), InvitationSecret::random());
     let invitation = OpenInvitation {
-        name: options.site.as_str().parse()?,
+        name: options.name.clone(),
         role: Role::Publisher,
         until: Timestamp::from_second(until.as_second())?,
     };
@@ -74,13 +97,7 @@ pub(crate) async fn run(options: &Options) -> anyhow::Result<()> {
     if !options.wait {
         server.control().tell("start", ANSWERING).context("nobody answers the Pi yet; or add --wait")?;
     }
-    let line = Invitation {
-        addresses: prepared.addresses,
-        site: options.site.clone(),
-        id,
-        secret,
-        authority: prepared.authority,
-    };
+    let line = Invitation { addresses: prepared.addresses, site, id, secret, authority: prepared.authority };
     let line = ShownInvitation { invitation: line, until };
     line.show(server.shown())?;
     print(&line.invitation.to_string(), until)?;
@@ -146,7 +163,7 @@ fn add(
     let is_new = !path.exists();
     let mut file = UsersFile::open(path)?;
     let users = file.users()?;
-    let site = &options.site;
+    let site = &options.name;
     match users.user.get(site.as_str()).map(|user| user.role) {
         Some(Some(Role::Publisher)) if !options.replace => {
             bail!("{site} has joined already; with --replace another Pi can take its place")

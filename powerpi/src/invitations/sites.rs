@@ -3,10 +3,11 @@
 use std::path::PathBuf;
 
 use anyhow::{Context, bail};
-use broker_users::{Role, UserName, UsersFile};
+use broker_users::{OpenInvitation, Role, UserName, UsersFile};
 use meter_messages::SiteId;
 use serde_json::json;
 
+use super::browser;
 use super::control::BROKER;
 use super::decision::invitations;
 use super::place::Place;
@@ -24,8 +25,11 @@ pub(crate) struct SitesOptions {
 /// The command line of `revoke`.
 #[derive(clap::Args)]
 pub(crate) struct RevokeOptions {
-    /// The site's name
+    /// The site's name; with --browser that of a user of the pages
     site: UserName,
+    /// Lets a person in no longer, at the pages
+    #[arg(long)]
+    browser: bool,
     #[command(flatten)]
     server: Place,
 }
@@ -43,7 +47,8 @@ pub(crate) fn sites(options: &SitesOptions) -> anyhow::Result<()> {
         }
     }
     let now = daemon_runtime::now();
-    for (_, invitation) in invitations(&users).filter(|(_, invitation)| invitation.until > now) {
+    let is_of_site = |open: &OpenInvitation| open.until > now && open.role == Role::Publisher;
+    for (_, invitation) in invitations(&users).filter(|(_, invitation)| is_of_site(invitation)) {
         let (name, until) = (&invitation.name, invitation.until);
         match options.json {
             true => println!("{}", json!({"site": name.as_str(), "state": "invited", "until": until})),
@@ -55,6 +60,9 @@ pub(crate) fn sites(options: &SitesOptions) -> anyhow::Result<()> {
 
 /// Lets a site in no longer: its Pi is disconnected, and invitations for it are good for nothing.
 pub(crate) fn revoke(options: &RevokeOptions) -> anyhow::Result<()> {
+    if options.browser {
+        return browser::revoke(&options.server, &options.site);
+    }
     let site = &options.site;
     let nobody = || format!("there is no site \"{site}\"; `powerpi sites` lists them");
     let mut file = UsersFile::open(&users_file(&options.server)?.with_context(nobody)?)?;
