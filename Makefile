@@ -64,6 +64,10 @@ test-histories: ## Plays random histories of cards, ledgers, brokers and recorde
 	deploy/install-packages.sh build
 	$(PLAY_HISTORIES)
 
+test-imports: ## Imports from a real MariaDB, and a year of minutes in each format, with its time and memory
+	deploy/install-packages.sh build imports
+	POWERPI_IMPORT_DAYS=366 cargo test --release --locked --package powerpi --test import -- --include-ignored --nocapture
+
 MINUTES ?= 10
 bench-sd-card: ## What the publisher writes to its SD card in a day (as root)
 	deploy/install-packages.sh build test
@@ -168,4 +172,4 @@ test-container: ## Builds the image of the server's programs and runs compose.ya
 	deploy/container/test.sh target/release/pi-publisher
 
 .PHONY: packages packages-arm release test-packages test-arm test-container
-.PHONY: help demo test test-beside-load test-gpio test-histories screenshots torture bench bench-broker bench-growth bench-ingest bench-pages bench-rest bench-publisher bench-web bench-attacks bench-sd-card deny
+.PHONY: help demo test test-beside-load test-gpio test-histories test-imports screenshots torture bench bench-broker bench-growth bench-ingest bench-pages bench-rest bench-publisher bench-web bench-attacks bench-sd-card deny

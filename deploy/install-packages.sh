@@ -1,6 +1,6 @@
 #!/bin/bash
 # Installs what the named steps need and this machine lacks, and says why:
-#   install-packages.sh build|test|bench|gpio|arm|test-arm|packages|container ...
+#   install-packages.sh build|test|imports|bench|gpio|arm|test-arm|packages|container ...
 # Debian 12 and its relatives; as root, or as a user with sudo.
 set -euo pipefail
 
@@ -53,9 +53,11 @@ declare -A why=(
     [php-fpm]="another server with the same data, in benchmarks"
     [php-rrd]="reads RRD files for php-fpm"
     [wrk]="requests pages as fast as they come, in benchmarks"
+    [mariadb-server]="Volkszähler's database, in tests of imports"
 )
 declare -A packages=(
     [arm]="mmdebstrap"
+    [imports]="rrdtool sqlite3 mariadb-server"
     [test-arm]="mmdebstrap qemu-user-static binutils-arm-linux-gnueabihf sqlite3"
     [container]="mmdebstrap podman buildah runc containernetworking-plugins iptables python3-pip curl"
     [packages]="debootstrap systemd-container lintian"

@@ -10,6 +10,7 @@ use std::ops::Range;
 use foreign_text::foreign;
 use jiff::Span;
 use jiff::civil::{Date, date};
+use meter_messages::Minute;
 
 use crate::corrections::Corrections;
 use crate::days::{self, MINUTES_OF_DAY, minutes_of};
@@ -90,6 +91,16 @@ pub enum FaultKind {
     },
     /// The outbox that a meter fills is not there: nothing of it would be recorded.
     NoOutbox,
+    /// A publisher was told that everything up to a number of its outbox is recorded, and the minute of that is not there.
+    /// The mark can be set back, so that it sends the rest again, as far as it still holds it.
+    Mark {
+        /// The outbox.
+        outbox: String,
+        /// The number.
+        seq: u64,
+        /// Its minute.
+        minute: Minute,
+    },
     /// The corrections of a meter cannot be read, or contradict each other: it is in no list.
     Corrections {
         /// Why.
@@ -98,9 +109,9 @@ pub enum FaultKind {
 }
 
 impl Fault {
-    /// Whether [`Batch::repair`] can mend it.
+    /// Whether [`Batch::repair`] or [`Batch::repair_marks`] can mend it.
     pub fn is_repairable(&self) -> bool {
-        matches!(self.kind, FaultKind::Sums { .. })
+        matches!(self.kind, FaultKind::Sums { .. } | FaultKind::Mark { .. })
     }
 }
 
@@ -124,6 +135,11 @@ impl fmt::Display for Fault {
                 write!(to, "{day}: the day is there twice, packed and minute by minute")
             }
             FaultKind::NoOutbox => write!(to, "the outbox that it fills is not in the ledger"),
+            FaultKind::Mark { outbox, seq, minute } => write!(
+                to,
+                "its publisher was told that all minutes of the outbox {outbox} up to number {seq} are recorded, but that of \
+                 {minute} is not"
+            ),
             FaultKind::Corrections { reason } => write!(to, "its corrections cannot be read: {reason}"),
         }
     }
@@ -132,7 +148,7 @@ impl fmt::Display for Fault {
 /// A meter, by its row.
 #[derive(Debug, Clone)]
 pub struct MeterToCheck {
-    row: i64,
+    pub(crate) row: i64,
     name: String,
     /// How many days of it are packed.
     pub days: u64,
@@ -169,7 +185,7 @@ impl Ledger {
         Ok(meters.collect::<Result<_, _>>()?)
     }
 
-    /// What is wrong with a meter's packed days, its outbox and its corrections. Calls `progress` after each packed day.
+    /// What is wrong with a meter's packed days, its outboxes and its corrections. Calls `progress` after each packed day.
     pub fn check(&self, meter: &MeterToCheck, progress: impl FnMut()) -> Result<Vec<Fault>, LedgerError> {
         self.check_from(meter, i64::MIN, progress)
     }
@@ -207,10 +223,11 @@ impl Ledger {
         if !has_outbox(&self.connection, meter.row)? {
             faults.push(Fault { meter: Some(meter.name.clone()), kind: FaultKind::NoOutbox });
         }
+        let of_meter = |kind| Fault { meter: Some(meter.name.clone()), kind };
+        faults.extend(self.check_marks(meter)?.into_iter().map(of_meter));
         match Corrections::read(&self.connection, meter.row) {
             Err(error) if error.is_of_rows() => {
-                let kind = FaultKind::Corrections { reason: error.to_string() };
-                faults.push(Fault { meter: Some(meter.name.clone()), kind });
+                faults.push(of_meter(FaultKind::Corrections { reason: error.to_string() }));
             }
             read => _ = read?,
         }

@@ -18,6 +18,11 @@ const MOST: u64 = 200;
 pub(crate) struct Constants(Vec<(i64, MeterConstant)>);
 
 impl Constants {
+    /// One that has always applied.
+    pub(crate) fn always(constant: MeterConstant) -> Self {
+        Self(vec![(0, constant)])
+    }
+
     pub(crate) fn read(connection: &Connection, meter_row: i64) -> Result<Self, LedgerError> {
         let mut statement = connection.prepare_cached(
             "SELECT from_minute, millionths FROM constant WHERE meter = ?1 ORDER BY from_minute",

@@ -94,7 +94,8 @@ impl Ledger {
         let _state = self.one_state()?;
         loop {
             let counted = RecordedMinute::of_all(&rows::before(&self.connection, meter.row, minute)?);
-            let imported = spans::last_before(&self.connection, meter.row, minute)?;
+            let newest = counted.map(|counted| counted.minute.epoch_minutes());
+            let imported = spans::last_before(&self.connection, meter.row, minute, newest)?;
             let last = [counted, imported].into_iter().flatten().max_by_key(|last| last.minute);
             match last.and_then(|last| meter.corrections.void_at(last.minute.epoch_minutes())) {
                 Some(void) => minute = void.span.start,

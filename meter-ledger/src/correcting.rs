@@ -249,7 +249,7 @@ fn is_recorded(connection: &Connection, meter_row: i64, new: &NewCorrection) -> 
         Ok(counted.into_iter().chain(spans::first_from(connection, meter_row, minute)?).min())
     };
     let newest = rows::before(connection, meter_row, i64::MAX)?.first().map(|row| row.minute);
-    let imported = spans::last_before(connection, meter_row, i64::MAX)?;
+    let imported = spans::last_before(connection, meter_row, i64::MAX, newest)?;
     let newest = newest.max(imported.map(|imported| imported.minute.epoch_minutes()));
     let (first, newest) = from(i64::MIN)?.zip(newest).ok_or(CorrectingError::NothingThere)?;
     if span.start < first || span.end > newest + 1 {

@@ -1,11 +1,11 @@
 //! Importing what another system has recorded, in transactions of bounded length, while the recorder runs.
 //!
 //! Minutes become those of an outbox of the import's own, whose name says which it is; times of which only the sum is
-//! known stay what they are (`spans`). Nothing is imported for a minute of which something is there already, and a
-//! minute that is counted and comes later displaces what was imported for it. So the same can be imported again, also
-//! after an interruption: what is there is left as it is.
+//! known stay what they are (`spans`), and count less what is known of their minutes. Nothing is imported for a minute of
+//! which something is there already, and a minute that is counted and comes later displaces what was imported for it. So
+//! the same can be imported again, also after an interruption: what is there is left as it is.
 
-use std::collections::HashSet;
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 use jiff::Timestamp;
@@ -14,7 +14,8 @@ use meter_messages::{Meter, Minute, OutboxId};
 use crate::days::{self, day_of, minutes_of};
 use crate::error::damaged;
 use crate::home::{OptionalRow, SqlError, params};
-use crate::{Batch, LedgerError, OutboxMinute, outbox_minute, packing, quarters, rows, spans};
+use crate::spans::{self, Rest};
+use crate::{Batch, LedgerError, OutboxMinute, outbox_minute, packing, quarters, rows};
 
 /// Days that lie so far before the newest are written as packed ones.
 const DAYS_IN_ROWS: i64 = 2;
@@ -75,11 +76,11 @@ pub struct Imported {
     pub minutes: u64,
     /// Longer times that are new.
     pub spans: u64,
-    /// Pulses of both.
+    /// Pulses of both that are new.
     pub pulses: u64,
-    /// Pieces of whose time something was there already.
+    /// Pieces of whose time something was there already. Of longer ones the rest is new.
     pub there: u64,
-    /// Their pulses, which are not counted a second time.
+    /// Their pulses that are not counted a second time.
     pub pulses_there: u64,
 }
 
@@ -165,6 +166,7 @@ impl Batch<'_> {
             .transaction()
             .prepare_cached("INSERT INTO outbox (meter, name) VALUES (?1, ?2) RETURNING id")?
             .query_row(params![meter_row, name.as_str()], |row| row.get(0))?;
+        self.fill_if_new(meter_row, name.as_str())?;
         self.transaction()
             .prepare_cached("UPDATE import SET outbox = ?2 WHERE id = ?1")?
             .execute([id, outbox_row])?;
@@ -207,19 +209,21 @@ impl Batch<'_> {
         for piece in pieces {
             let (span, before) = (piece.span(), importing.total);
             importing.total = importing.total.saturating_add(piece.pulses);
-            if self.is_there(importing.meter_row, (&known, has_spans), &span)? {
-                imported.there += 1;
-                imported.pulses_there += piece.pulses;
+            let rest = self.rest(importing.meter_row, (&known, has_spans), piece)?;
+            let new = rest.as_ref().map_or(0, Rest::pulses);
+            imported.pulses += new;
+            imported.pulses_there += piece.pulses - new;
+            imported.there += u64::from(!rest.as_ref().is_some_and(Rest::is_whole));
+            if rest.is_none() {
                 continue;
             }
-            imported.pulses += piece.pulses;
             if piece.minutes > 1 {
                 imported.spans += 1;
                 self.insert_span(importing, piece, before)?;
                 continue;
             }
             imported.minutes += 1;
-            known.insert(span.start);
+            known.insert(span.start, piece.pulses);
             let pulses = u32::try_from(piece.pulses).map_err(|_| ImportError::TooMany(piece.from))?;
             let (outbox, watched_s, total) = (importing.outbox_row, piece.watched_s, importing.total);
             rows.push(OutboxMinute { minute: span.start, outbox, pulses, watched_s, total, seq: None });
@@ -228,14 +232,14 @@ impl Batch<'_> {
         Ok(imported)
     }
 
-    /// The minutes of a day that are recorded.
-    fn minutes_there(&mut self, meter_row: i64, day: i64) -> Result<HashSet<i64>, LedgerError> {
-        let mut known: HashSet<i64> = rows::unpacked(self.transaction(), meter_row, minutes_of(day))?
-            .iter()
-            .map(|row| row.minute)
-            .collect();
+    /// The minutes of a day that are recorded, and their pulses.
+    fn minutes_there(&mut self, meter_row: i64, day: i64) -> Result<BTreeMap<i64, u64>, LedgerError> {
+        let unpacked = rows::unpacked(self.transaction(), meter_row, minutes_of(day))?;
         let packed = days::read(self.transaction(), days::DAY, meter_row, day)?;
-        known.extend(packed.iter().map(|row| row.minute));
+        let mut known = BTreeMap::new();
+        for row in unpacked.iter().chain(&packed) {
+            *known.entry(row.minute).or_default() += u64::from(row.pulses);
+        }
         Ok(known)
     }
 
@@ -245,29 +249,25 @@ impl Batch<'_> {
         spans::is_any_within(self.transaction(), meter_row, &(first.span().start..last.span().end))
     }
 
-    /// Whether something is recorded of a time. `known` are the minutes of its first day, `has_spans` is whether longer
-    /// times may be there.
-    fn is_there(
+    /// What is new of a piece, beside what is recorded of its time; `None` if nothing is. `known` are the minutes of its
+    /// first day, `has_spans` is whether longer times may be there.
+    fn rest(
         &self,
         meter_row: i64,
-        (known, has_spans): (&HashSet<i64>, bool),
-        span: &Range<i64>,
-    ) -> Result<bool, LedgerError> {
-        if known.contains(&span.start)
-            || (has_spans && spans::is_any_within(self.transaction(), meter_row, span)?)
-        {
-            return Ok(true);
+        (known, has_spans): (&BTreeMap<i64, u64>, bool),
+        piece: &Piece,
+    ) -> Result<Option<Rest>, LedgerError> {
+        let span = piece.span();
+        if has_spans && spans::is_any_within(self.transaction(), meter_row, &span)? {
+            return Ok(None);
         }
-        if span.end - span.start == 1 {
-            return Ok(false);
-        }
-        let day = minutes_of(day_of(span.start));
-        let is_known = span.clone().take_while(|minute| day.contains(minute)).any(|it| known.contains(&it));
-        if is_known || span.end <= day.end {
-            return Ok(is_known);
-        }
-        let next = rows::from(self.transaction(), meter_row, day.end)?;
-        Ok(next.first().is_some_and(|next| next.minute < span.end))
+        let rest = if span.end <= minutes_of(day_of(span.start)).end {
+            let known = known.range(span.clone()).map(|(minute, pulses)| (*minute, *pulses));
+            Rest::of_new(span, piece.pulses, known)
+        } else {
+            Rest::read_new(self.transaction(), meter_row, span, piece.pulses)?
+        };
+        Ok((rest.minutes() > 0).then_some(rest))
     }
 
     fn insert_span(&mut self, of: &Importing, piece: &Piece, total: u64) -> Result<(), LedgerError> {

@@ -1,7 +1,8 @@
 //! Putting two meters together whose minutes belong to one, such as the two that came of a publisher's `id` that was changed.
-//! A minute stays what its outbox has counted; nothing is added up that is not exact.
+//! A minute stays what its outbox has counted; nothing is added up that is not exact. What was imported for one of them is
+//! the other's by the rules of importing: what is counted goes before it, and of two imports that of the meter that stays.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 use jiff::Timestamp;
 use meter_messages::{Meter, MeterConstant, Minute};
@@ -10,15 +11,18 @@ use crate::constants::{self, Constants};
 use crate::corrections::{Corrections, MOST_OF_METER};
 use crate::days::{self, MINUTES_OF_DAY, minutes_of};
 use crate::home::{self, Connection, Statement, params};
+use crate::imports::ImportedOf;
 use crate::renaming::Moving;
 use crate::writing::{is_counted_twice, same};
 use crate::{
     Batch, Forgotten, LedgerError, MovingError, OutboxMinute, outbox_minute, pulse_times, quarters, rows,
+    spans,
 };
 
 /// What belongs to a meter and can be another's as it is.
-const OF_METER: [&str; 3] = [
+const OF_METER: [&str; 4] = [
     "UPDATE correction SET meter = ?2 WHERE meter = ?1",
+    "UPDATE import SET meter = ?2 WHERE meter = ?1",
     "UPDATE given_up SET meter = ?2 WHERE meter = ?1",
     "UPDATE aside SET meter = ?2 WHERE meter = ?1",
 ];
@@ -51,6 +55,10 @@ pub struct Merged {
     pub minutes: u64,
     /// Those that the other one had already: the same minute, recorded under two names.
     pub known: u64,
+    /// The imported times of which only the sum is known that have moved.
+    pub spans: u64,
+    /// Imported times that are left out, because the other meter has something of their time.
+    pub displaced: u64,
     /// The readings that have moved.
     pub readings: u64,
     /// Readings of a time of which the other one has one, which stays.
@@ -73,6 +81,7 @@ struct Rows {
 struct Moved {
     minutes: u64,
     known: u64,
+    displaced: u64,
     twice: u64,
     first_twice: Option<i64>,
 }
@@ -97,18 +106,16 @@ impl Batch<'_> {
         }
         self.look_again()?;
         let transaction = self.transaction();
-        for (meter, row) in [(from, rows.from), (into, rows.into)] {
-            if is_imported(transaction, row)? {
-                return Err(MovingError::Imported(meter.clone()));
-            }
-        }
         one_medium(transaction, rows)?;
         let constants = constants_of_both(transaction, rows)?;
         corrections_of_their_own(transaction, rows)?;
-        let moved = move_days(transaction, rows, &mut progress)?;
+        let imported = Imports::read(transaction, rows)?;
+        let moved = move_days(transaction, rows, &imported, &mut progress)?;
         if let Some(first) = moved.first_twice {
             return Err(MovingError::CountedTwice { minutes: moved.twice, first: Minute::nearest(first) });
         }
+        let (spans, other_spans) = move_spans(transaction, rows)?;
+        delete_counted_spans(transaction, rows, &imported)?;
         let corrections = transaction.query_row(
             "SELECT count(*) FROM correction WHERE meter = ?1",
             [rows.from],
@@ -129,6 +136,8 @@ impl Batch<'_> {
             into: into.clone(),
             minutes: moved.minutes,
             known: moved.known,
+            spans,
+            displaced: moved.displaced + other_spans,
             readings,
             other_readings,
             corrections,
@@ -145,11 +154,29 @@ fn one_medium(connection: &Connection, rows: Rows) -> Result<(), MovingError> {
     if one == other { Ok(()) } else { Err(MovingError::OtherMedium(one, other)) }
 }
 
+/// The outboxes of what was imported for both.
+struct Imports {
+    from: Vec<i64>,
+    into: Vec<i64>,
+}
+
+impl Imports {
+    fn read(connection: &Connection, rows: Rows) -> Result<Self, LedgerError> {
+        let of = |row| Ok::<_, LedgerError>(ImportedOf::read(connection, row)?.outboxes);
+        Ok(Self { from: of(rows.from)?, into: of(rows.into)? })
+    }
+
+    fn all(&self) -> Vec<i64> {
+        self.from.iter().chain(&self.into).copied().collect()
+    }
+}
+
 /// The first and the newest minute of a meter; `None` if it has none.
 fn ends(connection: &Connection, row: i64) -> Result<Option<(i64, i64)>, LedgerError> {
     let first = rows::from(connection, row, i64::MIN)?.first().map(|row| row.minute);
+    let first = first.into_iter().chain(spans::first_from(connection, row, i64::MIN)?).min();
     let newest = rows::before(connection, row, i64::MAX)?.first().map(|row| row.minute);
-    Ok(first.zip(newest))
+    Ok(first.zip(newest.max(spans::last(connection, row)?)))
 }
 
 /// The constants of both, each with the minute from which it applies: of each minute that one of them has it is the one of
@@ -202,7 +229,8 @@ fn corrections_of_their_own(connection: &Connection, rows: Rows) -> Result<(), M
     for (corrections, others, other_row) in [(&from, &into, rows.into), (&into, &from, rows.from)] {
         for known in corrections.within(&everything) {
             let next = rows::from(connection, other_row, known.span.start)?;
-            let has_minutes = next.first().is_some_and(|next| next.minute < known.span.end);
+            let has_minutes = next.first().is_some_and(|next| next.minute < known.span.end)
+                || spans::is_any_within(connection, other_row, &known.span)?;
             if has_minutes || !others.within(&known.span).is_empty() {
                 return Err(MovingError::Corrected(known.id));
             }
@@ -218,6 +246,7 @@ fn corrections_of_their_own(connection: &Connection, rows: Rows) -> Result<(), M
 fn move_days(
     connection: &Connection,
     rows: Rows,
+    imported: &Imports,
     progress: &mut impl FnMut(u64, u64),
 ) -> Result<Moved, LedgerError> {
     let mut days = connection.prepare_cached(
@@ -228,20 +257,44 @@ fn move_days(
         days.query_map([rows.from, MINUTES_OF_DAY], |row| row.get(0))?.collect::<Result<_, _>>()?;
     let (mut moved, all) = (Moved::default(), days.len() as u64);
     for (day, done) in days.into_iter().zip(1..) {
-        move_day(connection, rows, day, &mut moved)?;
+        move_day(connection, rows, (day, imported), &mut moved)?;
         progress(done, all);
     }
     Ok(moved)
 }
 
-/// Whether something was imported for a meter, and not taken back.
-fn is_imported(connection: &Connection, meter_row: i64) -> Result<bool, LedgerError> {
-    let mut statement = connection
-        .prepare_cached("SELECT EXISTS (SELECT 1 FROM import WHERE meter = ?1 AND outbox IS NOT NULL)")?;
-    Ok(statement.query_row([meter_row], |row| row.get(0))?)
+/// Moves the longer times of which the sum is known, but for those of which the other meter has a part; returns how many of
+/// each there are.
+fn move_spans(connection: &Connection, rows: Rows) -> Result<(u64, u64), LedgerError> {
+    // Those of a meter share no minute, so the last one that begins before another's end is the last one to end.
+    let left_out = connection.execute(
+        "DELETE FROM imported_span WHERE meter = ?1 AND from_minute <
+             (SELECT to_minute FROM imported_span AS other
+              WHERE other.meter = ?2 AND other.from_minute < imported_span.to_minute
+              ORDER BY other.from_minute DESC LIMIT 1)",
+        [rows.from, rows.into],
+    )?;
+    let moved =
+        connection.execute("UPDATE imported_span SET meter = ?2 WHERE meter = ?1", [rows.from, rows.into])?;
+    Ok((moved as u64, left_out as u64))
 }
 
-fn move_day(connection: &Connection, rows: Rows, day: i64, moved: &mut Moved) -> Result<(), LedgerError> {
+/// What was imported of longer times may be counted as a whole by now.
+fn delete_counted_spans(connection: &Connection, rows: Rows, imported: &Imports) -> Result<(), LedgerError> {
+    let mut days =
+        connection.prepare_cached("SELECT DISTINCT from_minute / ?2 FROM imported_span WHERE meter = ?1")?;
+    let days: Vec<i64> =
+        days.query_map([rows.into, MINUTES_OF_DAY], |row| row.get(0))?.collect::<Result<_, _>>()?;
+    let imported = imported.all();
+    days.into_iter().try_for_each(|day| spans::delete_counted(connection, rows.into, day, &imported))
+}
+
+fn move_day(
+    connection: &Connection,
+    rows: Rows,
+    (day, imported): (i64, &Imports),
+    moved: &mut Moved,
+) -> Result<(), LedgerError> {
     let minutes = minutes_of(day);
     let (from, from_is_packed) = of_day(connection, rows.from, day)?;
     let (into, into_is_packed) = of_day(connection, rows.into, day)?;
@@ -253,7 +306,7 @@ fn move_day(connection: &Connection, rows: Rows, day: i64, moved: &mut Moved) ->
         }
         return Ok(());
     }
-    let both = both(from, into, moved);
+    let both = both(from, into, imported, moved);
     pulse_times::move_day(connection, (rows.from, rows.into), day)?;
     for sql in REST_OF_DAY {
         let mut statement = connection.prepare_cached(sql)?;
@@ -295,12 +348,26 @@ fn of_day(
 }
 
 /// The minutes of both in order. What the one that stays has already, by the same rule by which it is recorded, is not there
-/// twice.
-fn both(from: Vec<OutboxMinute>, mut into: Vec<OutboxMinute>, moved: &mut Moved) -> Vec<OutboxMinute> {
+/// twice, and what is counted goes before what was imported.
+fn both(
+    from: Vec<OutboxMinute>,
+    mut into: Vec<OutboxMinute>,
+    imported: &Imports,
+    moved: &mut Moved,
+) -> Vec<OutboxMinute> {
+    let is_counted = |row: &&OutboxMinute| !imported.from.contains(&row.outbox);
+    let counted: HashSet<i64> = from.iter().filter(is_counted).map(|row| row.minute).collect();
+    let before = into.len();
+    into.retain(|row| !imported.into.contains(&row.outbox) || !counted.contains(&row.minute));
+    moved.displaced += (before - into.len()) as u64;
     let mut new = Vec::new();
     for row in from {
         let first = into.partition_point(|known| known.minute < row.minute);
         let mut known = into[first..].iter().take_while(|known| known.minute == row.minute);
+        if !is_counted(&&row) && known.clone().next().is_some() {
+            moved.displaced += 1;
+            continue;
+        }
         if known.clone().any(|known| same(known, &row).is_some()) {
             moved.known += 1;
             continue;

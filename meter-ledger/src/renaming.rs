@@ -22,11 +22,6 @@ pub enum MovingError {
     /// It is called otherwise by now.
     #[error("{0} is a former name of {1}; name that")]
     FormerName(Meter, Meter),
-    /// Something was imported for it.
-    #[error(
-        "something was imported for {0}; take that back first, as `powerpi import list` tells, and import it again afterwards"
-    )]
-    Imported(Meter),
     /// Both names are the same.
     #[error("both are the same meter")]
     Same,

@@ -33,6 +33,7 @@ pub(crate) static LEDGER: FileKind = FileKind {
     ],
     patience: Duration::from_secs(5),
     exclusive: false,
+    incremental_vacuum: true,
 };
 
 /// A minute belongs to the outbox it came from: two SD cards that shared a

@@ -1,5 +1,6 @@
 //! Undoing an import as a whole: all that it brought is deleted, in transactions of bounded length, and that it was there
-//! stays in the list. If it is interrupted, it goes on when it is said again.
+//! stays in the list. If it is interrupted, it goes on when it is said again. A meter that it has made goes with it, unless
+//! something else is left of it.
 
 use jiff::Timestamp;
 
@@ -34,6 +35,7 @@ impl Batch<'_> {
         let next = self.undo_days(meter_row, outbox_row, from)?;
         if next.is_none() {
             self.end_of(id, meter_row, outbox_row)?;
+            self.forget_if_empty(meter_row, (by, now))?;
         }
         Ok(next)
     }

@@ -1,6 +1,6 @@
 //! The recorder's side: minutes in, one commit for many.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use meter_messages::{Info, Mark, Measures, Meter, Minute, OutboxId, PulseCount, PulseTimes};
 
@@ -82,6 +82,8 @@ pub struct Batch<'ledger> {
     new_outboxes: HashSet<i64>,
     /// By meter: what was imported.
     imported: BTreeMap<i64, ImportedOf>,
+    /// Meters, and days on which something that was imported begins, and has got minutes of its own.
+    filled: BTreeSet<(i64, i64)>,
 }
 
 impl Ledger {
@@ -91,8 +93,8 @@ impl Ledger {
         self.newest.begin(&transaction)?;
         let newest = &mut self.newest;
         let (late, again, new_outboxes) = (PackedDays::default(), BTreeMap::new(), HashSet::new());
-        let imported = BTreeMap::new();
-        Ok(Batch { transaction, newest, late, again, new_outboxes, imported })
+        let (imported, filled) = (BTreeMap::new(), BTreeSet::new());
+        Ok(Batch { transaction, newest, late, again, new_outboxes, imported, filled })
     }
 
     /// Every meter's current outbox, and how far it is recorded; without those whose rows cannot be read.
@@ -196,7 +198,9 @@ impl Batch<'_> {
     /// Forgets what is remembered of the minutes of meters, which have changed otherwise than minute by minute.
     pub(crate) fn look_again(&mut self) -> Result<(), LedgerError> {
         self.late.write(&self.transaction)?;
+        self.delete_filled()?;
         self.newest.forget();
+        self.imported.clear();
         Ok(())
     }
 
@@ -213,6 +217,7 @@ impl Batch<'_> {
         }
         if info.history.is_empty() && known.is_some_and(|known| known != info.constant.millionths()) {
             let newest = packing::newest(&self.transaction, meter_row)?;
+            let newest = newest.max(spans::last(&self.transaction, meter_row)?);
             let from = newest.map_or(0, |newest| newest + 1);
             constants::set(&self.transaction, meter_row, from, info.constant)?;
         }
@@ -287,8 +292,8 @@ impl Batch<'_> {
         Ok(if is_counted_twice { Recording::CountedTwice } else { Recording::Recorded })
     }
 
-    /// What was counted goes before what was imported: a longer time that a minute lies in is deleted, and whose imported
-    /// minutes are to be deleted, too, is returned.
+    /// What was counted goes before what was imported: whose imported minutes are to be deleted is returned. A longer time
+    /// that a minute lies in stays until all its minutes are counted.
     fn give_way(&mut self, meter_row: i64, minute: i64) -> Result<Vec<i64>, LedgerError> {
         let imported = match self.imported.get(&meter_row) {
             Some(imported) => imported,
@@ -297,10 +302,22 @@ impl Batch<'_> {
                 self.imported.entry(meter_row).or_insert(found)
             }
         };
-        if imported.has_spans {
-            spans::delete_around(&self.transaction, meter_row, minute)?;
+        if imported.has_spans
+            && let Some(start) = spans::start_around(&self.transaction, meter_row, minute)?
+        {
+            self.filled.insert((meter_row, days::day_of(start)));
         }
         Ok(imported.outboxes.clone())
+    }
+
+    /// Deletes what was imported of times of which every minute is counted by now.
+    fn delete_filled(&mut self) -> Result<(), LedgerError> {
+        for (meter_row, day) in std::mem::take(&mut self.filled) {
+            let imported = self.imported.get(&meter_row).map_or(&[][..], |imported| &imported.outboxes);
+            let deleted = spans::delete_counted(&self.transaction, meter_row, day, imported);
+            if_readable(format_args!("row {meter_row}"), deleted)?;
+        }
+        Ok(())
     }
 
     fn remove_imported(&mut self, meter_row: i64, minute: i64, outboxes: &[i64]) -> Result<(), LedgerError> {
@@ -346,6 +363,7 @@ impl Batch<'_> {
     /// Puts the batch on disk; when this returns, it is there.
     pub fn commit(mut self) -> Result<(), LedgerError> {
         self.late.write(&self.transaction)?;
+        self.delete_filled()?;
         self.newest.pack(&self.transaction)?;
         for (meter_row, (repeated, contradicted)) in &self.again {
             self.transaction

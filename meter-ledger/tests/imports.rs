@@ -3,15 +3,12 @@
 
 mod homes;
 
-use std::collections::BTreeMap;
-
 use jiff::Timestamp;
 use meter_ledger::{Imported, Ledger, NewImport, Piece, RecordedMeter};
 use meter_messages::{Info, Meter, Minute, PulseCount};
-use proptest::prelude::*;
 use tempfile::TempDir;
 
-use homes::home;
+use homes::{home, number};
 
 /// The beginning of a day.
 const FIRST: i64 = 20_000 * 24 * 60;
@@ -143,114 +140,42 @@ fn what_was_counted_goes_before_what_was_imported_also_if_it_comes_later() {
     pieces.push(piece(5 * 1440, 60, 600));
     import(&mut ledger, "mixed", &pieces);
     assert_eq!(pulses(&ledger, 0..6 * 1440), (5 * 1440 * 3 + 600, (5 * 1440 + 60) * 60));
-    // In a packed day, in one in rows, and within the hour, of which the rest is not known any more.
+    // In a packed day, in one in rows, and within the hour, of whose pulses the rest stays.
     record(&mut ledger, &[(10, 50), (5 * 1440 - 10, 50), (5 * 1440 + 10, 50)]);
-    assert_eq!(pulses(&ledger, 0..6 * 1440), (5 * 1440 * 3 - 6 + 150, (5 * 1440 + 1) * 60));
+    assert_eq!(pulses(&ledger, 0..6 * 1440), (5 * 1440 * 3 - 6 + 100 + 600, (5 * 1440 + 60) * 60));
     assert_eq!(pulses(&ledger, 10..11), (50, 60));
+    let hour = 5 * 1440;
+    assert_eq!(
+        (pulses(&ledger, hour..hour + 60), pulses(&ledger, hour + 10..hour + 11)),
+        ((600, 3600), (50, 60))
+    );
+    assert_eq!(pulses(&ledger, hour..hour + 10).0 + pulses(&ledger, hour + 11..hour + 60).0, 550);
+    // More than the hour has: nothing is left for its other minutes.
+    record(&mut ledger, &[(hour + 20, 580)]);
+    assert_eq!((pulses(&ledger, hour..hour + 60), pulses(&ledger, hour..hour + 10)), ((630, 3600), (0, 600)));
 }
 
-/// What is there: of each minute, its pulses if they are known by themselves; and times with their pulses.
-#[derive(Debug, Default, Clone)]
-struct Model {
-    minutes: BTreeMap<i64, (u64, bool)>,
-    spans: BTreeMap<i64, (i64, u64)>,
-}
-
-impl Model {
-    fn is_there(&self, from: i64, to: i64) -> bool {
-        self.minutes.range(from..to).next().is_some()
-            || self.spans.iter().any(|(start, (end, _))| *start < to && from < *end)
-    }
-
-    fn pulses(&self) -> u64 {
-        self.minutes.values().map(|(pulses, _)| pulses).sum::<u64>()
-            + self.spans.values().map(|(_, pulses)| pulses).sum::<u64>()
-    }
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(24))]
-
-    /// Random minutes, imports and undos against a model.
-    #[test]
-    fn whatever_is_imported_recorded_and_undone_is_what_a_model_says(
-        steps in proptest::collection::vec(
-            prop_oneof![
-                3 => (0i64..6000, 1i64..40).prop_map(|(at, count)| (0u8, at, count, 1u32)),
-                4 => (0i64..6000, 1i64..200, prop_oneof![Just(1u32), Just(5), Just(15), Just(60)])
-                    .prop_map(|(at, count, minutes)| (1, at, count, minutes)),
-                2 => (0i64..8).prop_map(|which| (2, which, 0, 0)),
-            ],
-            1..12,
-        ),
-    ) {
-        let folder = TempDir::new().unwrap();
-        let mut ledger = ledger(&folder);
-        let (mut model, mut of_import) = (Model::default(), BTreeMap::<i64, Model>::new());
-        for (number, (what, at, count, minutes)) in steps.into_iter().enumerate() {
-            match what {
-                0 => {
-                    let counts: Vec<_> = (at..at + count)
-                        .filter(|at| model.minutes.get(at).is_none_or(|(_, imported)| *imported))
-                        .map(|at| (at, (at % 50) as u32))
-                        .collect();
-                    record(&mut ledger, &counts);
-                    for (at, pulses) in counts {
-                        model.minutes.insert(at, (pulses.into(), false));
-                        model.spans.retain(|start, (end, _)| !(*start <= at && at < *end));
-                        for import in of_import.values_mut() {
-                            import.minutes.remove(&at);
-                            import.spans.retain(|start, (end, _)| !(*start <= at && at < *end));
-                        }
-                    }
-                }
-                1 => {
-                    let length = i64::from(minutes);
-                    let pieces: Vec<_> = (0..count)
-                        .map(|it| piece(at + it * length, minutes, (it as u64 * 7 + 1) * u64::from(minutes)))
-                        .collect();
-                    let mut own = Model::default();
-                    for piece in &pieces {
-                        let from = piece.from.epoch_minutes() - FIRST;
-                        if model.is_there(from, from + length) {
-                            continue;
-                        }
-                        for model in [&mut model, &mut own] {
-                            if minutes == 1 {
-                                model.minutes.insert(from, (piece.pulses, true));
-                            } else {
-                                model.spans.insert(from, (from + length, piece.pulses));
-                            }
-                        }
-                    }
-                    let (id, imported) = import(&mut ledger, &format!("import {number}"), &pieces);
-                    prop_assert_eq!(imported.pulses, own.pulses());
-                    if imported.minutes + imported.spans > 0 {
-                        of_import.insert(id, own);
-                    }
-                }
-                _ => {
-                    let Some((id, own)) = of_import.iter().nth(at as usize).map(|(id, own)| (*id, own.clone())) else {
-                        continue;
-                    };
-                    undo(&mut ledger, id);
-                    of_import.remove(&id);
-                    own.minutes.keys().for_each(|at| _ = model.minutes.remove(at));
-                    own.spans.keys().for_each(|at| _ = model.spans.remove(at));
-                }
-            }
-            prop_assert_eq!(pulses(&ledger, 0..30_000).0, model.pulses());
-        }
-        // Hours, where no time of an import is cut.
-        let known = known(&ledger);
-        let mut one_by_one = 0;
-        ledger.for_each_minute(&known, minute(0)..minute(30_000), |minute| one_by_one += u64::from(minute.pulses)).unwrap();
-        prop_assert_eq!(one_by_one, model.pulses());
-        let bounds: Vec<Minute> = (0..=300).map(|hour| minute(hour * 60)).collect();
-        let hours: u64 = ledger.sums(&known, &bounds).unwrap().iter().map(|sum| sum.pulses).sum();
-        prop_assert_eq!(hours, pulses(&ledger, 0..18_000).0);
-        for meter in ledger.meters_to_check().unwrap() {
-            prop_assert_eq!(ledger.check(&meter, || {}).unwrap(), vec![]);
-        }
-    }
+/// An hour in which counting began is imported for the minutes before: neither lost nor counted twice.
+#[test]
+fn of_an_hour_that_is_counted_in_part_the_rest_is_imported() {
+    let folder = TempDir::new().unwrap();
+    let mut ledger = ledger(&folder);
+    record(&mut ledger, &(94..180).map(|at| (at, 10)).collect::<Vec<_>>());
+    let hours: Vec<Piece> = (0..3).map(|hour| piece(hour * 60, 60, 620)).collect();
+    let (id, imported) = import(&mut ledger, "hours", &hours);
+    // The third one is counted as a whole.
+    assert_eq!(
+        imported,
+        Imported { minutes: 0, spans: 2, pulses: 620 + 360, there: 2, pulses_there: 260 + 620 }
+    );
+    assert_eq!(pulses(&ledger, 0..180), (620 + 620 + 600, 3 * 3600));
+    assert_eq!((pulses(&ledger, 60..94).0, pulses(&ledger, 94..120).0), (360, 260));
+    let trust = ledger.trust(&known(&ledger), 5).unwrap().unwrap();
+    assert_eq!((trust.gaps, trust.unwatched_s), (0, 0));
+    // The rest comes late: what was imported of it is no more.
+    record(&mut ledger, &(60..94).map(|at| (at, 9)).collect::<Vec<_>>());
+    assert_eq!(pulses(&ledger, 0..180), (620 + 34 * 9 + 860, 3 * 3600));
+    assert_eq!(number(folder.path(), "SELECT count(*) FROM imported_span"), 1);
+    undo(&mut ledger, id);
+    assert_eq!(pulses(&ledger, 0..180), (34 * 9 + 860, 120 * 60));
 }

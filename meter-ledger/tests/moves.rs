@@ -1,23 +1,26 @@
-//! Renames and merges against a simple model: whatever is recorded under whatever name, said, undone, renamed and merged, and
-//! however late a minute comes, sums of quarters, hours and days are those of the model's minutes, and each outbox goes on
+//! Renames, merges and imports against a simple model: whatever is recorded under whatever name, imported, said, undone,
+//! renamed and merged, and however late a minute comes, sums of quarters, hours and days are those of the model's minutes, and each outbox goes on
 //! with its own numbers.
 #![allow(clippy::unwrap_used)]
 
 mod homes;
+#[path = "moves/model.rs"]
+mod model;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::ops::Range;
 
 use jiff::Timestamp;
 use meter_ledger::{
-    CorrectingError, Correction, CorrectionKind, Factor, Ledger, LedgerHome, MovingError, NewCorrection,
-    OutboxMark, Undone,
+    CorrectingError, Correction, CorrectionKind, Factor, ImportError, Imported, Ledger, LedgerHome,
+    MovingError, NewCorrection, NewImport, OutboxMark, Piece, Undone,
 };
 use meter_messages::{Info, Meter, Minute, PulseCount};
 use proptest::prelude::*;
 use tempfile::TempDir;
 
 use homes::{cases, home};
+use model::Model;
 
 const DAY: i64 = 1440;
 const DAYS: i64 = 5;
@@ -62,105 +65,15 @@ fn record(ledger: &mut Ledger, name: usize, minutes: impl Iterator<Item = i64>) 
     mark
 }
 
-/// A meter: by minute and the name under which it came, its pulses.
-#[derive(Default, Clone)]
-struct Known {
-    minutes: BTreeMap<(i64, usize), u64>,
-    holding: Vec<(i64, Range<i64>, CorrectionKind)>,
-}
-
-impl Known {
-    fn counted(&self) -> BTreeMap<i64, (u64, u64)> {
-        let mut all = BTreeMap::<i64, (u64, u64)>::new();
-        for ((at, _), pulses) in &self.minutes {
-            let sum = all.entry(*at).or_default();
-            *sum = (sum.0 + pulses, 60);
-        }
-        all
-    }
-
-    fn corrected(&self) -> BTreeMap<i64, (u64, u64)> {
-        let (counted, mut all) = (self.counted(), self.counted());
-        for (_, span, kind) in &self.holding {
-            let of_span: Vec<_> = counted.range(span.clone()).map(|(at, it)| (*at, *it)).collect();
-            of_span.iter().for_each(|(at, _)| _ = all.remove(at));
-            match kind {
-                CorrectionKind::Void => {}
-                CorrectionKind::Replace { pulses } => {
-                    let minutes = (span.end - span.start) as u64;
-                    for (passed, at) in (0..).zip(span.clone()) {
-                        all.insert(at, (pulses * (passed + 1) / minutes - pulses * passed / minutes, 60));
-                    }
-                }
-                CorrectionKind::Scale(factor) => {
-                    let (mut counted, mut given) = (0, 0);
-                    for (at, (pulses, watched_s)) in of_span {
-                        counted += pulses;
-                        let (over, under) = (u64::from(factor.numerator()), u64::from(factor.denominator()));
-                        let so_far = (2 * counted * over + under) / (2 * under);
-                        all.insert(at, (so_far - given, watched_s));
-                        given = so_far;
-                    }
-                }
-            }
-        }
-        all
-    }
-
-    fn may_be_corrected(&self, span: &Range<i64>, kind: &CorrectionKind) -> bool {
-        let counted = self.counted();
-        let ends = counted.keys().next().zip(counted.keys().next_back());
-        let is_within = ends.is_some_and(|(first, newest)| *first <= span.start && span.end <= newest + 1);
-        let is_free = self.holding.iter().all(|(_, other, _)| !overlap(other, span));
-        let has_minutes = counted.range(span.clone()).next().is_some();
-        is_within && is_free && (has_minutes || matches!(kind, CorrectionKind::Replace { .. }))
-    }
-}
-
-fn overlap(one: &Range<i64>, other: &Range<i64>) -> bool {
-    one.start < other.end && other.start < one.end
-}
-
-/// Meters by what they are called, and what every name that was ever used leads to.
-#[derive(Default)]
-struct Model {
-    meters: BTreeMap<usize, Known>,
-    former: BTreeMap<usize, usize>,
-}
-
-impl Model {
-    fn now(&self, name: usize) -> usize {
-        self.former.get(&name).copied().unwrap_or(name)
-    }
-
-    fn move_name(&mut self, from: usize, to: usize) {
-        self.former.remove(&to);
-        self.former.values_mut().filter(|now| **now == from).for_each(|now| *now = to);
-        self.former.insert(from, to);
-    }
-
-    fn may_merge(&self, from: usize, into: usize) -> bool {
-        let (Some(one), Some(other)) = (self.meters.get(&from), self.meters.get(&into)) else { return false };
-        let minutes = |known: &Known| known.minutes.keys().map(|(at, _)| *at).collect::<BTreeSet<_>>();
-        let is_free = |one: &Known, other: &Known| {
-            one.holding.iter().all(|(_, span, _)| {
-                minutes(other).range(span.clone()).next().is_none()
-                    && other.holding.iter().all(|(_, other, _)| !overlap(span, other))
-            })
-        };
-        from != into
-            && minutes(one).is_disjoint(&minutes(other))
-            && is_free(one, other)
-            && is_free(other, one)
-    }
-}
-
 #[derive(Debug, Clone)]
 enum Step {
     Record(usize, Range<i64>),
     Late(usize, Vec<i64>),
     Correct(usize, Range<i64>, CorrectionKind),
     Undo(usize, usize),
+    /// For a meter, from a minute on so many times of so many minutes.
+    Import(usize, i64, i64, u32),
+    UndoImport(usize),
     Rename(usize, usize),
     Merge(usize, usize),
     Start,
@@ -180,10 +93,85 @@ fn step() -> impl Strategy<Value = Step> {
         2 => (name.clone(), proptest::collection::vec(at, 1..20)).prop_map(|(name, all)| Step::Late(name, all)),
         4 => (name.clone(), span, kind).prop_map(|(name, span, kind)| Step::Correct(name, span, kind)),
         2 => (name.clone(), 0usize..8).prop_map(|(name, which)| Step::Undo(name, which)),
+        4 => import(name.clone()),
+        2 => (0usize..8).prop_map(Step::UndoImport),
         4 => (name.clone(), name.clone()).prop_map(|(from, to)| Step::Rename(from, to)),
         5 => (name.clone(), name).prop_map(|(from, to)| Step::Merge(from, to)),
         1 => Just(Step::Start),
     ]
+}
+
+fn import(name: Range<usize>) -> impl Strategy<Value = Step> {
+    let length = prop_oneof![Just(1u32), Just(15), Just(60), 2u32..3000];
+    (name, 0..DAYS * DAY, 1i64..60, length).prop_map(|(name, at, count, length)| {
+        let most = (DAYS * DAY - at) / i64::from(length);
+        Step::Import(name, at, count.min(most), length)
+    })
+}
+
+fn pieces(at: i64, count: i64, length: u32) -> Vec<Piece> {
+    let from = |number: i64| minute(at + number * i64::from(length));
+    let pulses = |number: i64| (number as u64 * 31 % 40) * u64::from(length) + 7;
+    let piece = |number| Piece { from: from(number), minutes: length, watched_s: 60, pulses: pulses(number) };
+    (0..count).map(piece).collect()
+}
+
+fn import_pieces(
+    ledger: &mut Ledger,
+    name: usize,
+    source: &str,
+    pieces: &[Piece],
+) -> Result<(i64, Imported), ImportError> {
+    let (Some(first), Some(last)) = (pieces.first(), pieces.last()) else {
+        return Ok((0, Imported::default()));
+    };
+    let (source, by) = (source.to_owned(), "test".to_owned());
+    let pulses = pieces.iter().map(|piece| piece.pulses).sum();
+    let new = NewImport { meter: meter(name), source, by, first: first.from, pulses };
+    let mut batch = ledger.batch().unwrap();
+    let mut importing = batch.begin_import(&new, last.from, now())?;
+    batch.commit().unwrap();
+    let (mut imported, day) = (Imported::default(), |piece: &Piece| piece.from.epoch_minutes() / DAY);
+    for of_day in pieces.chunk_by(|one, next| day(one) == day(next)) {
+        let mut batch = ledger.batch().unwrap();
+        imported = imported.and(&batch.import(&mut importing, of_day)?);
+        batch.commit().unwrap();
+    }
+    let mut batch = ledger.batch().unwrap();
+    batch.finish_import(&importing, now()).unwrap();
+    batch.commit().unwrap();
+    Ok((importing.id, imported))
+}
+
+fn undo_import(ledger: &mut Ledger, id: i64) {
+    let mut from = None;
+    loop {
+        let mut batch = ledger.batch().unwrap();
+        from = batch.undo_import(id, from, ("test", now())).unwrap();
+        batch.commit().unwrap();
+        if from.is_none() {
+            return;
+        }
+    }
+}
+
+fn play_import(ledger: &mut Ledger, model: &mut Model, name: usize, pieces: &[Piece]) {
+    let source = format!("import {:?}", model.imports);
+    let imported = import_pieces(ledger, name, &source, pieces);
+    let Some(known) = model.meters.get_mut(&name) else {
+        assert!(pieces.is_empty() || matches!(imported, Err(ImportError::UnknownMeter(_))));
+        return;
+    };
+    let (id, imported) = imported.unwrap();
+    let mut pulses = 0;
+    for piece in pieces {
+        let from = piece.from.epoch_minutes() - FIRST;
+        pulses += known.import(id, from..from + i64::from(piece.minutes), piece.pulses);
+    }
+    assert_eq!(imported.pulses, pulses);
+    if imported.minutes + imported.spans > 0 {
+        model.imports.insert(id);
+    }
 }
 
 fn correct(
@@ -220,7 +208,7 @@ fn play(ledger: &mut Ledger, home: &LedgerHome, model: &mut Model, step: &Step) 
         Step::Late(name, minutes) => {
             record(ledger, *name, minutes.iter().copied());
             let known = model.meters.entry(model.now(*name)).or_default();
-            known.minutes.extend(minutes.iter().map(|at| ((*at, *name), u64::from(pulses(*name, *at)))));
+            known.record(minutes.iter().map(|at| ((*at, *name), u64::from(pulses(*name, *at)))));
         }
         Step::Correct(name, span, kind) => {
             let said = correct(ledger, *name, span, *kind);
@@ -242,6 +230,15 @@ fn play(ledger: &mut Ledger, home: &LedgerHome, model: &mut Model, step: &Step) 
             assert_eq!(of, meter(*name));
             batch.commit().unwrap();
         }
+        Step::Import(name, at, count, length) => {
+            play_import(ledger, model, *name, &pieces(*at, *count, *length));
+        }
+        Step::UndoImport(which) => {
+            let Some(id) = model.imports.iter().nth(*which).copied() else { return };
+            undo_import(ledger, id);
+            model.imports.remove(&id);
+            model.meters.values_mut().for_each(|known| known.undo_import(id));
+        }
         Step::Rename(from, to) => {
             let may = model.meters.contains_key(from)
                 && !model.meters.contains_key(to)
@@ -259,12 +256,8 @@ fn play(ledger: &mut Ledger, home: &LedgerHome, model: &mut Model, step: &Step) 
             let merged = merge(ledger, *from, *into);
             assert_eq!(merged.is_ok(), may, "{from} into {into}: {merged:?}");
             if may {
-                let gone = model.meters.remove(from).unwrap();
-                assert_eq!(merged.unwrap().minutes, gone.minutes.len() as u64);
-                let known = model.meters.get_mut(into).unwrap();
-                known.minutes.extend(gone.minutes);
-                known.holding.extend(gone.holding);
-                model.move_name(*from, *into);
+                let displaced = model.merge(*from, *into);
+                assert_eq!(merged.unwrap().displaced, displaced);
             }
         }
         Step::Start => *ledger = Ledger::open(home).unwrap(),
@@ -305,7 +298,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(cases(24)))]
 
     #[test]
-    fn whatever_is_renamed_and_merged_sums_are_those_of_the_model(
+    fn whatever_is_imported_renamed_and_merged_sums_are_those_of_the_model(
         steps in proptest::collection::vec(step(), 2..20),
     ) {
         let folder = TempDir::new().unwrap();

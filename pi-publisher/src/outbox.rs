@@ -31,6 +31,7 @@ static OUTBOX: FileKind = FileKind {
     ],
     patience: Duration::from_secs(5),
     exclusive: false,
+    incremental_vacuum: false,
 };
 
 const TABLES: &str = "

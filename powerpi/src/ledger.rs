@@ -11,7 +11,7 @@ mod saying;
 mod show;
 
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::{Context, bail};
 use meter_ledger::{Factor, Fault, Ledger, MeterToCheck, RecordedMeter};
@@ -21,6 +21,7 @@ use serde_json::json;
 
 use self::moments::Clock;
 use self::saying::{Amount, How, Saying};
+use crate::ledger_file::{LedgerFile, open_existing};
 
 /// What to do about a fault that nothing in the ledger can mend.
 const BACKUP: &str =
@@ -31,17 +32,8 @@ const BACKUP: &str =
 pub(crate) struct Options {
     #[command(subcommand)]
     command: Command,
-    /// The ledger's file
-    #[arg(
-        long,
-        value_name = "FILE",
-        global = true,
-        default_value = "/var/lib/powerpi/recorder/ledger.sqlite"
-    )]
-    ledger: PathBuf,
-    /// Prints a JSON object a line, for programs
-    #[arg(long, global = true)]
-    json: bool,
+    #[command(flatten)]
+    ledger: LedgerFile,
 }
 
 #[derive(clap::Subcommand)]
@@ -50,7 +42,8 @@ enum Command {
     Meters,
     /// Reads the whole ledger and says what is wrong with it; exit code 1 if anything is
     Check {
-        /// Makes sums anew that do not agree with their minutes; minutes are never changed
+        /// Makes sums anew that do not agree with their minutes, and has publishers send again what they were told is
+        /// recorded and is not; minutes are never changed
         #[arg(long)]
         repair: bool,
     },
@@ -97,18 +90,14 @@ enum Command {
     /// Puts two meters together whose minutes belong to one
     Merge(moving::Merge),
     /// Gives the room back that the ledger's file no longer needs
-    Compact {
-        /// Tells how much room that is at least, and changes nothing
-        #[arg(long)]
-        dry_run: bool,
-    },
+    Compact(compacting::Options),
     /// Deletes all that the ledger holds of a meter that is no more
     Forget(forgetting::Options),
 }
 
 /// Does what is asked for.
 pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
-    let (path, json) = (options.ledger.as_path(), options.json);
+    let (path, json) = (options.ledger.path.as_path(), options.ledger.json);
     match &options.command {
         // Opening it for writing would make an empty one.
         Command::Meters => meters(&Ledger::open_read_only(path)?, json),
@@ -120,7 +109,7 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
         Command::Corrections { meter, clock } => saying::list(path, json, meter.as_ref(), clock),
         Command::Rename(options) => moving::rename(path, json, options),
         Command::Merge(options) => moving::merge(path, json, options),
-        Command::Compact { dry_run } => compacting::run(path, json, *dry_run),
+        Command::Compact(options) => compacting::run(path, json, options),
         Command::Forget(options) => forgetting::run(path, json, options),
         Command::Undo { number, reason, how } => saying::undo(path, json, *number, reason.as_deref(), how),
     }
@@ -231,14 +220,21 @@ fn told(fault: &Fault, json: bool) -> String {
 
 /// Makes sums anew, in one transaction; the recorder waits for it.
 fn mend(path: &Path, found: &Found) -> anyhow::Result<()> {
-    let mut ledger = Ledger::open(path)?;
+    let mut ledger = open_existing(path)?;
     let mut batch = ledger.batch()?;
-    let mut days = 0;
+    let (mut days, mut marks) = (0, 0);
     for meter in &found.meters {
         days += batch.repair(meter)?;
+        marks += batch.repair_marks(meter)?;
     }
     batch.commit()?;
     eprintln!("days of which the sums were made anew: {days}");
+    if marks > 0 {
+        eprintln!(
+            "outboxes whose publisher sends again what is missing: {marks}, once the recorder is started again \
+             (systemctl restart powerpi-recorder)"
+        );
+    }
     if found.faults > found.repairable {
         bail!("faults that are left: {}; {BACKUP}", found.faults - found.repairable);
     }

@@ -10,6 +10,7 @@ mod house;
 mod import;
 mod invitations;
 mod ledger;
+mod ledger_file;
 mod open_pages;
 mod passwd;
 mod prices;

@@ -27,12 +27,21 @@ const MOST_TOLD: usize = 20;
 
 /// Checks a ledger from time to time until `shutdown`.
 pub fn spawn(path: PathBuf, shutdown: CancellationToken) -> std::io::Result<OwnerThread> {
+    spawn_by(|| daemon_runtime::now().as_second(), path, shutdown)
+}
+
+/// The same by another clock, which tells seconds since 1970.
+pub fn spawn_by(
+    clock: impl Fn() -> i64 + Send + 'static,
+    path: PathBuf,
+    shutdown: CancellationToken,
+) -> std::io::Result<OwnerThread> {
     OwnerThread::spawn("check", move |alive| {
         tell(check_newest(&path, alive, &shutdown), &path);
-        let mut night = night(daemon_runtime::now().as_second());
+        let mut night = night(clock());
         while !shutdown.is_cancelled() {
             alive.wait(|| std::thread::sleep(LOOK_EVERY));
-            let now = self::night(daemon_runtime::now().as_second());
+            let now = self::night(clock());
             if now > night {
                 night = now;
                 tell(check_all(&path, alive, &shutdown), &path);

@@ -2,14 +2,18 @@
 #![allow(clippy::unwrap_used)]
 
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::AtomicI64;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
-use meter_ledger::{Ledger, Reason};
+use meter_ledger::{Checked, Ledger, Reason};
 use meter_messages::{Mark, Meter, Minute};
 use recorder::bookkeeping::{Bookkeeping, Delivered, Input, Limits};
 use recorder::plausible_time::PlausibleTime;
 use rumqttc::{Publish, QoS};
 use tempfile::TempDir;
+use tokio_util::sync::CancellationToken;
 
 const FIRST: i64 = 20_700 * 24 * 60;
 
@@ -160,32 +164,99 @@ fn a_minute_that_comes_with_another_count_is_kept_beside_the_first_one() {
     assert_eq!(pulses(folder.path(), "hq/main", 0..2), 10);
 }
 
+/// What a check that runs beside the books has found, once it is another than `before`.
+fn next_check(folder: &Path, before: Option<&Checked>) -> Checked {
+    let began = Instant::now();
+    loop {
+        let ledger = Ledger::open_read_only(&folder.join("ledger.sqlite")).unwrap();
+        if let Some(checked) = ledger.checked().unwrap().filter(|checked| Some(checked) != before) {
+            return checked;
+        }
+        assert!(began.elapsed() < Duration::from_secs(60), "nothing was checked");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
 /// It runs beside the books, and says what it has found where pages look.
 #[test]
 fn a_start_checks_the_newest_days() {
     for (sql, faults) in [("SELECT 1", 0), ("UPDATE day SET pulses = 1 WHERE meter = 1 AND day = 20707", 1)] {
-        let folder = TempDir::new().unwrap();
-        let mut books = Books::open(folder.path());
-        books.record(&[info("hq/spoilt")]);
-        books.record(&days("hq/spoilt", 0..10));
+        let (folder, mut books) = spoilt("SELECT 1");
         // Of several packed days the newest.
         (0..3).for_each(|_| _ = books.record(&[info("hq/spoilt")]));
-        rusqlite::Connection::open(folder.path().join("ledger.sqlite")).unwrap().execute_batch(sql).unwrap();
-        let shutdown = tokio_util::sync::CancellationToken::new();
+        by_hand(folder.path(), sql);
+        let shutdown = CancellationToken::new();
         let checking =
             recorder::checking::spawn(folder.path().join("ledger.sqlite"), shutdown.clone()).unwrap();
-        let began = Instant::now();
-        let checked = loop {
-            let ledger = Ledger::open_read_only(&folder.path().join("ledger.sqlite")).unwrap();
-            if let Some(checked) = ledger.checked().unwrap() {
-                break checked;
-            }
-            assert!(began.elapsed() < Duration::from_secs(60), "nothing was checked");
-            std::thread::sleep(Duration::from_millis(20));
-        };
+        let checked = next_check(folder.path(), None);
         shutdown.cancel();
         checking.join_blocking().unwrap();
         assert_eq!((checked.faults, checked.is_whole), (faults, false), "{checked:?}");
         assert_eq!(checked.first.is_some(), faults > 0);
     }
+}
+
+/// An old day, which no start looks at, is found in the night and told until it is mended, while recording goes on.
+#[test]
+fn each_night_all_of_the_ledger_is_checked() {
+    let (folder, mut books) = spoilt("SELECT 1");
+    (0..3).for_each(|_| _ = books.record(&[info("hq/spoilt")]));
+    by_hand(folder.path(), "UPDATE day SET pulses = 1 WHERE meter = 1 AND day = 20700");
+    let evening = 20_800 * 86_400 - 3 * 3600;
+    let clock = Arc::new(AtomicI64::new(evening));
+    let (shutdown, time) = (CancellationToken::new(), Arc::clone(&clock));
+    let path = folder.path().join("ledger.sqlite");
+    let checking =
+        recorder::checking::spawn_by(move || time.load(Relaxed), path.clone(), shutdown.clone()).unwrap();
+    let start = next_check(folder.path(), None);
+    assert_eq!((start.faults, start.is_whole), (0, false));
+    clock.store(evening + 5 * 3600, Relaxed);
+    let night = next_check(folder.path(), Some(&start));
+    assert_eq!((night.faults, night.is_whole), (1, true));
+    assert_eq!(
+        night.first.as_deref(),
+        Some("hq/spoilt: 2026-09-04: the day's sums are not those of its minutes")
+    );
+    assert_eq!(marked(&books.record(&[minute("hq/spoilt", (10, 0), 11)]), "hq/spoilt"), Some(11));
+    let mut ledger = Ledger::open(&path).unwrap();
+    let meters = ledger.meters_to_check().unwrap();
+    let mut batch = ledger.batch().unwrap();
+    assert_eq!(meters.iter().map(|meter| batch.repair(meter).unwrap()).sum::<u64>(), 1);
+    batch.commit().unwrap();
+    clock.store(evening + 29 * 3600, Relaxed);
+    let next = next_check(folder.path(), Some(&night));
+    assert_eq!((next.faults, next.is_whole), (0, true));
+    shutdown.cancel();
+    checking.join_blocking().unwrap();
+}
+
+/// Minutes that were deleted by hand, though their publisher was told that they are recorded, are found, and come again.
+#[test]
+fn a_mark_that_is_ahead_of_the_ledger_is_found_and_set_back() {
+    let (folder, books) = spoilt("DELETE FROM minute WHERE meter = 1");
+    let mut ledger = Ledger::open(&folder.path().join("ledger.sqlite")).unwrap();
+    let faults = |ledger: &Ledger| {
+        let meters = ledger.meters_to_check().unwrap();
+        let faults = meters.iter().flat_map(|meter| ledger.check(meter, || {}).unwrap());
+        faults.map(|fault| (fault.is_repairable(), fault.to_string())).collect::<Vec<_>>()
+    };
+    let told = "hq/spoilt: its publisher was told that all minutes of the outbox a up to number 10 are recorded, but that \
+                of 2026-09-13T00:00:00Z is not";
+    assert_eq!(faults(&ledger), [(true, told.to_owned())]);
+    let meters = ledger.meters_to_check().unwrap();
+    let mut batch = ledger.batch().unwrap();
+    assert_eq!(meters.iter().map(|meter| batch.repair_marks(meter).unwrap()).sum::<u64>(), 1);
+    batch.commit().unwrap();
+    assert_eq!(faults(&ledger), []);
+    let known = ledger.outbox_marks().unwrap();
+    let spoilt = known.iter().find(|(meter, _)| meter.to_string() == "hq/spoilt");
+    // Four days are packed.
+    assert_eq!(spoilt.map(|(_, mark)| mark.mark_seq), Some(4));
+    // A recorder that is started anew takes what its publisher sends from there on.
+    drop(books);
+    let mut books = Books::open(folder.path());
+    books.record(&[info("hq/spoilt")]);
+    let marks = books.record(&days("hq/spoilt", 4..10));
+    assert_eq!(marked(&marks, "hq/spoilt"), Some(10));
+    assert_eq!(pulses(folder.path(), "hq/spoilt", 0..10), 50);
 }

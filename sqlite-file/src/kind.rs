@@ -33,4 +33,7 @@ pub struct FileKind {
     pub patience: Duration,
     /// Whether nobody else may have the file open, not even for reading.
     pub exclusive: bool,
+    /// Whether a new file can give back what it no longer needs a few pages at a time, while others write. For that,
+    /// SQLite keeps a page in a thousand more, and has to write it, too, where a page is new or free.
+    pub incremental_vacuum: bool,
 }

@@ -19,14 +19,16 @@ impl FileKind {
     /// A file of another kind or of a newer format is refused and left as it is.
     pub fn open(&'static self, path: &Path) -> Result<Connection, OpenError> {
         let of = |error| OpenError::of(self, path, error);
+        let mut is_new = true;
         if path.exists() {
             let found = Header::of_file(path, self).map_err(of)?;
-            if !found.is_empty() {
+            is_new = found.is_empty();
+            if !is_new {
                 self.check(path, &found)?;
             }
         }
         let mut connection = Connection::open(path).map_err(of)?;
-        self.set_up(&connection).map_err(of)?;
+        self.set_up(&connection, is_new).map_err(of)?;
         let found = Header::read(&connection).map_err(of)?;
         if found.format < self.newest() {
             let is_new = found.is_empty();
@@ -80,10 +82,14 @@ impl FileKind {
         self.steps.len()
     }
 
-    fn set_up(&self, connection: &Connection) -> rusqlite::Result<()> {
+    fn set_up(&self, connection: &Connection, is_new: bool) -> rusqlite::Result<()> {
         connection.busy_timeout(self.patience)?;
         if self.exclusive {
             connection.pragma_update(None, "locking_mode", "EXCLUSIVE")?;
+        }
+        if is_new && self.incremental_vacuum {
+            // Another file would be written to, which somebody else may be doing, and not be changed by it.
+            connection.pragma_update(None, "auto_vacuum", "INCREMENTAL")?;
         }
         connection.pragma_update(None, "journal_mode", "WAL")?;
         connection.pragma_update(None, "synchronous", "FULL")

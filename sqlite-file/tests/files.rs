@@ -21,6 +21,7 @@ const fn kind(steps: &'static [Step]) -> FileKind {
         steps,
         patience: Duration::from_millis(50),
         exclusive: false,
+        incremental_vacuum: false,
     }
 }
 

@@ -23,6 +23,7 @@ static STORE: FileKind = FileKind {
     patience: Duration::from_secs(2),
     // Two brokers on one file would be the end of it.
     exclusive: true,
+    incremental_vacuum: false,
 };
 
 /// `owed.message` is NULL once the client has recorded a QoS 2 message and PUBCOMP is missing;

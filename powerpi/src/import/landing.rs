@@ -1,19 +1,19 @@
 //! How a series gets into the ledger: as pieces in whole pulses, a month at most in a transaction, while the recorder runs.
 
 use std::io::{IsTerminal, Write};
-use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
-use meter_ledger::{ImportError, Imported, Importing, Ledger, NewImport, Piece, RecordedMeter};
+use meter_ledger::{Batch, Imported, Importing, Ledger, NewImport, NewMeter, Piece, RecordedMeter};
 use meter_messages::Minute;
 use serde_json::json;
 
 use super::amounts::{Amount, Cutting, LeftOut, Rounding, minute};
 use super::series::Series;
+use crate::ledger_file::{LedgerFile, open_existing};
 
 /// The longest time of which only the sum is known, in minutes.
 const LONGEST: i64 = 400 * 1440;
@@ -26,11 +26,12 @@ const TURN: Duration = Duration::from_millis(20);
 
 /// Where to, and how it is told.
 pub(super) struct Landing<'a> {
-    pub(super) ledger: &'a Path,
+    pub(super) ledger: &'a LedgerFile,
     pub(super) meter: RecordedMeter,
+    /// What the meter is, if the import is to make it.
+    pub(super) new: Option<&'a NewMeter>,
     pub(super) by: &'a str,
     pub(super) dry_run: bool,
-    pub(super) json: bool,
     pub(super) zone: &'a TimeZone,
 }
 
@@ -71,8 +72,13 @@ impl Landing<'_> {
             first,
             pulses: seen.pulses,
         };
-        let mut ledger = Ledger::open(self.ledger)?;
-        let begun = self.begin(&mut ledger, &new, last)?;
+        let mut ledger = open_existing(&self.ledger.path)?;
+        let mut batch = ledger.batch()?;
+        let begun = self.begin(&mut batch, &new, last)?;
+        match self.dry_run {
+            true => drop(batch),
+            false => batch.commit().context("writing the ledger")?,
+        }
         let mut writing = Writing {
             landing: self,
             ledger,
@@ -97,13 +103,13 @@ impl Landing<'_> {
         writing.end(&seen, series)
     }
 
-    fn begin(&self, ledger: &mut Ledger, new: &NewImport, last: Minute) -> anyhow::Result<Importing> {
-        let mut batch = ledger.batch()?;
-        let importing = batch.begin_import(new, last, daemon_runtime::now())?;
-        if !self.dry_run {
-            batch.commit().context("writing the ledger")?;
+    fn begin(&self, batch: &mut Batch<'_>, new: &NewImport, last: Minute) -> anyhow::Result<Importing> {
+        if let Some(meter) = self.new
+            && !batch.make_meter(meter)?
+        {
+            bail!("something has just come of the meter {}; say it again", meter.meter);
         }
-        Ok(importing)
+        Ok(batch.begin_import(new, last, daemon_runtime::now())?)
     }
 
     fn look(&self, series: &Series) -> anyhow::Result<Seen> {
@@ -200,7 +206,7 @@ impl Writing<'_> {
         let mut batch = self.ledger.batch()?;
         if self.landing.dry_run {
             // What is not committed is as if it had never been.
-            self.importing = batch.begin_import(&self.new, self.last, daemon_runtime::now())?;
+            self.importing = self.landing.begin(&mut batch, &self.new, self.last)?;
         }
         let imported = batch.import(&mut self.importing, pieces)?;
         if !self.landing.dry_run {
@@ -230,7 +236,7 @@ impl Writing<'_> {
             batch.commit().context("writing the ledger")?;
         }
         let mut out = std::io::stdout().lock();
-        if self.landing.json {
+        if self.landing.ledger.json {
             return writeln!(out, "{}", self.as_json(&whole, seen)).context("writing what was imported");
         }
         self.print(&mut out, &whole, seen, series).context("writing what was imported")
@@ -276,7 +282,7 @@ impl Writing<'_> {
         if whole.there > 0 {
             writeln!(
                 out,
-                "For {} times something is recorded already; they are not counted again.",
+                "For {} times something is recorded already; that is not counted again.",
                 whole.there
             )?;
         }
@@ -292,6 +298,9 @@ impl Writing<'_> {
             (true, _) => writeln!(out, "Nothing was changed (--dry-run)."),
             (false, _) => {
                 let id = self.importing.id;
+                if let Some(made) = self.landing.new {
+                    writeln!(out, "The meter {} ({}) is new.", made.meter, made.name)?;
+                }
                 writeln!(
                     out,
                     "Imported for {} as number {id}; `powerpi import undo {id}` takes it back.",
@@ -299,24 +308,6 @@ impl Writing<'_> {
                 )
             }
         }
-    }
-}
-
-/// Takes an import back, a part in each transaction.
-pub(super) fn undo(path: &Path, id: i64, by: &str) -> anyhow::Result<()> {
-    Ledger::open_read_only(path)?;
-    let (mut ledger, mut from) = (Ledger::open(path)?, None);
-    loop {
-        let mut batch = ledger.batch()?;
-        from = match batch.undo_import(id, from, (by, daemon_runtime::now())) {
-            Err(error @ ImportError::Ledger(_)) => return Err(error).context("writing the ledger"),
-            other => other?,
-        };
-        batch.commit().context("writing the ledger")?;
-        if from.is_none() {
-            return Ok(());
-        }
-        std::thread::sleep(TURN);
     }
 }
 

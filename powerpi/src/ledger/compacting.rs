@@ -1,5 +1,6 @@
-//! `powerpi ledger compact`: the ledger's file becomes as small as what is in it, while everything runs. Readers go on; the
-//! recorder waits, and what it has not recorded stays with the broker and the publishers.
+//! `powerpi ledger compact`: the ledger's file gives the room back that it no longer needs, while everything runs. Readers go
+//! on; the recorder waits for a part at a time, or once for all of it. What it has not recorded stays with the broker and
+//! the publishers.
 
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{RecvTimeoutError, channel};
@@ -11,16 +12,34 @@ use meter_ledger::{Ledger, LedgerSize};
 use serde_json::json;
 
 use super::progress::progress_bar;
+use crate::ledger_file::open_existing;
 
 /// How often the bar moves.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 
+/// Between two parts the recorder has its turn.
+const TURN: Duration = Duration::from_millis(50);
+
+/// The command line.
+#[derive(clap::Args)]
+pub(crate) struct Options {
+    /// Writes the whole file anew, which also fills half-empty parts of it; the recorder waits as long as that takes
+    #[arg(long)]
+    rewrite: bool,
+    /// Tells how much room that is at least, and changes nothing
+    #[arg(long)]
+    dry_run: bool,
+}
+
 /// Compacts it, or tells what that would come to.
-pub(super) fn run(path: &Path, json: bool, dry_run: bool) -> anyhow::Result<()> {
-    let before = Ledger::open_read_only(path)?.size()?;
-    let after = match dry_run {
-        true => LedgerSize { bytes: before.bytes - before.unused, unused: 0 },
-        false => compact(path, before)?,
+pub(super) fn run(path: &Path, json: bool, options: &Options) -> anyhow::Result<()> {
+    let (ledger, dry_run) = (Ledger::open_read_only(path)?, options.dry_run);
+    let (before, in_parts) = (ledger.size()?, ledger.is_compacted_in_parts()?);
+    drop(ledger);
+    let after = match (dry_run, in_parts && !options.rewrite) {
+        (true, _) => LedgerSize { bytes: before.bytes - before.unused, unused: 0 },
+        (false, true) => compact(path, before)?,
+        (false, false) => rewrite(path, before)?,
     };
     let freed = before.bytes.saturating_sub(after.bytes);
     if json {
@@ -40,32 +59,51 @@ pub(super) fn run(path: &Path, json: bool, dry_run: bool) -> anyhow::Result<()> 
     Ok(())
 }
 
-/// All is copied to a temporary file and from there to the log beside the ledger; the log's length tells how far it is.
+/// A part at a time. One that the recorder is faster than is tried again.
 fn compact(path: &Path, before: LedgerSize) -> anyhow::Result<LedgerSize> {
-    let (bar, log) = (progress_bar(before.bytes - before.unused), log_of(path));
+    let (mut ledger, bar) = (open_existing(path)?, bar(before.unused));
+    loop {
+        let left = ledger.compact().context("what was given back until then stays so")?;
+        bar.set_position(before.unused.saturating_sub(left));
+        if left == 0 {
+            bar.finish_and_clear();
+            return Ok(ledger.size()?);
+        }
+        std::thread::sleep(TURN);
+    }
+}
+
+fn bar(bytes: u64) -> indicatif::ProgressBar {
+    let bar = progress_bar(bytes);
     if let Ok(style) = ProgressStyle::with_template("{wide_bar:.green/dim} {bytes} of {total_bytes}") {
         bar.set_style(style);
     }
+    bar
+}
+
+/// All is copied to a temporary file and from there to the log beside the ledger; the log's length tells how far it is.
+fn rewrite(path: &Path, before: LedgerSize) -> anyhow::Result<LedgerSize> {
+    let (bar, log) = (bar(before.bytes - before.unused), log_of(path));
     let length = || std::fs::metadata(&log).map_or(0, |log| log.len());
     let (begin, path) = (length(), path.to_owned());
     let (sender, done) = channel();
     let worker = std::thread::spawn(move || {
-        let compacted = Ledger::open(&path).and_then(|mut ledger| {
-            ledger.compact()?;
+        let rewritten = open_existing(&path).and_then(|mut ledger| {
+            ledger.rewrite()?;
             ledger.size()
         });
-        let _ = sender.send(compacted);
+        let _ = sender.send(rewritten);
     });
-    let compacted = loop {
+    let rewritten = loop {
         match done.recv_timeout(LOOK_EVERY) {
             Err(RecvTimeoutError::Timeout) => bar.set_position(length().saturating_sub(begin)),
-            Ok(compacted) => break compacted,
+            Ok(rewritten) => break rewritten,
             Err(RecvTimeoutError::Disconnected) => return Err(anyhow!("compacting has stopped")),
         }
     };
     bar.finish_and_clear();
     let _ = worker.join();
-    compacted.context(
+    rewritten.context(
         "nothing was changed; it needs as much room as the ledger has in /var/tmp, and the same beside the ledger",
     )
 }

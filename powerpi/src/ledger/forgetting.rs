@@ -3,11 +3,12 @@
 use std::path::Path;
 
 use anyhow::{Context, bail};
-use meter_ledger::{CorrectingError, Ledger};
+use meter_ledger::CorrectingError;
 use meter_messages::{Meter, Topic};
 use serde_json::json;
 
 use super::person;
+use crate::ledger_file::open_existing;
 
 /// A meter of which a minute came within so many minutes is still counted.
 const STILL_COUNTED: i64 = 30;
@@ -39,9 +40,8 @@ pub(super) fn say_retained(meter: &Meter) {
 
 /// Forgets a meter, in one transaction; the recorder waits for it.
 pub(super) fn run(path: &Path, json: bool, options: &Options) -> anyhow::Result<()> {
-    Ledger::open_read_only(path)?;
     let (Options { meter, by, dry_run }, now) = (options, daemon_runtime::now());
-    let mut ledger = Ledger::open(path)?;
+    let mut ledger = open_existing(path)?;
     let mut batch = ledger.batch()?;
     if let Some(now) = batch.name_now(meter)? {
         bail!("{meter} is a former name of {now}; name that, or rename it back");

@@ -2,13 +2,14 @@
 
 use std::path::Path;
 
-use anyhow::{Context, bail};
-use meter_ledger::{Ledger, Merged, Renamed};
+use anyhow::Context;
+use meter_ledger::{Merged, Renamed};
 use meter_messages::{Meter, Topic};
 use serde_json::json;
 
 use super::progress::progress_bar;
 use super::{forgetting, person};
+use crate::ledger_file::open_existing;
 
 /// Where settings may name a meter.
 const SETTINGS: &str = "/etc/powerpi";
@@ -63,7 +64,7 @@ impl Rename {
 /// Renames a meter, in one transaction; the recorder waits for it.
 pub(super) fn rename(path: &Path, json: bool, options: &Rename) -> anyhow::Result<()> {
     let (Rename { meter, how, .. }, new) = (options, options.new_name()?);
-    let mut ledger = open(path)?;
+    let mut ledger = open_existing(path)?;
     let mut batch = ledger.batch()?;
     let Renamed { before, now, name, newest } = batch.rename(meter, &new, &how.by, daemon_runtime::now())?;
     if !how.dry_run {
@@ -97,7 +98,7 @@ pub(super) fn rename(path: &Path, json: bool, options: &Rename) -> anyhow::Resul
 /// Merges two meters, in one transaction; the recorder waits for it.
 pub(super) fn merge(path: &Path, json: bool, options: &Merge) -> anyhow::Result<()> {
     let Merge { from, into, how } = options;
-    let mut ledger = open(path)?;
+    let mut ledger = open_existing(path)?;
     let mut batch = ledger.batch()?;
     let bar = progress_bar(0);
     let merged = batch.merge(from, into, (&how.by, daemon_runtime::now()), |done, all| {
@@ -110,11 +111,11 @@ pub(super) fn merge(path: &Path, json: bool, options: &Merge) -> anyhow::Result<
         batch.commit().context("writing the ledger")?;
     }
     let settings = settings_that_name(from);
-    let Merged { minutes, known, readings, other_readings, corrections, .. } = merged;
+    let Merged { minutes, known, spans, displaced, readings, other_readings, corrections, .. } = merged;
     if json {
         let told = json!({
             "merged": from.to_string(), "into": into.to_string(), "minutes": minutes, "known_minutes": known,
-            "readings": readings, "other_readings": other_readings, "corrections": corrections,
+            "longer_times": spans, "left_out": displaced, "readings": readings, "other_readings": other_readings, "corrections": corrections,
             "dry_run": how.dry_run, "retained": retained(from), "settings": settings,
         });
         println!("{told}");
@@ -124,6 +125,14 @@ pub(super) fn merge(path: &Path, json: bool, options: &Merge) -> anyhow::Result<
     println!("{from} {verb} {into}: {minutes} minutes, {readings} readings, {corrections} corrections.");
     if known > 0 {
         println!("{known} minutes were there already, recorded under both names; they count once.");
+    }
+    if spans > 0 {
+        println!("{spans} imported times of which only the sum is known come along.");
+    }
+    if displaced > 0 {
+        println!(
+            "{displaced} imported times are left out, because something else is recorded of their time."
+        );
     }
     if other_readings > 0 {
         println!("{other_readings} readings are left out: {into} has one of the same time.");
@@ -135,15 +144,6 @@ pub(super) fn merge(path: &Path, json: bool, options: &Merge) -> anyhow::Result<
     }
     say_rest(from, &settings, how.dry_run);
     Ok(())
-}
-
-/// Opening it for writing would make an empty one.
-fn open(path: &Path) -> anyhow::Result<Ledger> {
-    Ledger::open_read_only(path)?;
-    if !path.is_file() {
-        bail!("{} is no file", path.display());
-    }
-    Ok(Ledger::open(path)?)
 }
 
 fn retained(meter: &Meter) -> Vec<String> {

@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 
 use super::moments::{self, Clock, Span};
 use super::person;
+use crate::ledger_file::open_existing;
 
 /// Of what something is said, and by whom.
 #[derive(clap::Args)]
@@ -95,7 +96,7 @@ fn say(
     let span = saying.span.minutes(&how.clock)?;
     let meter = known(&Ledger::open_read_only(path)?, id)?;
     let new = NewCorrection { kind: kind(&meter, &span)?, span, reason: reason.clone(), by: how.by.clone() };
-    let mut ledger = Ledger::open(path)?;
+    let mut ledger = open_existing(path)?;
     let mut batch = ledger.batch()?;
     let said = batch.correct(id, &new, daemon_runtime::now())?;
     finish(batch, how)?;
@@ -116,8 +117,7 @@ pub(super) fn undo(
     reason: Option<&str>,
     how: &How,
 ) -> anyhow::Result<()> {
-    Ledger::open_read_only(path)?;
-    let mut ledger = Ledger::open(path)?;
+    let mut ledger = open_existing(path)?;
     let mut batch = ledger.batch()?;
     let undone = Undone { at: daemon_runtime::now(), by: how.by.clone(), reason: reason.map(str::to_owned) };
     let (id, said) = batch.undo(number, &undone)?;

@@ -1,8 +1,10 @@
 //! `powerpi import` with files as the real programs write them, into a ledger that a recorder has open.
 #![allow(clippy::unwrap_used)]
 
+mod create;
 mod files;
 mod guide;
+mod mariadb;
 mod year;
 
 use std::path::Path;
