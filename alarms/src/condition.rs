@@ -86,7 +86,7 @@ impl Watched for Condition {
                 Some((of, _)) if of == unit => Verdict::Clear,
                 _ => Verdict::Unknown,
             },
-            Self::NewPeak { above } => new_peak(observed, above.into(), now).unwrap_or(Verdict::Unknown),
+            Self::NewPeak { above, .. } => new_peak(observed, above.into(), now).unwrap_or(Verdict::Unknown),
             Self::Offline { .. } => match observed.presence {
                 Presence::Online => Verdict::Clear,
                 Presence::Gone { since } => {
@@ -121,6 +121,7 @@ fn rate_of_now(observed: &MeterObserved, unit: Unit, now: Timestamp) -> Option<u
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
+    use meter_figures::CapacityOf;
     use meter_messages::Live;
 
     use super::*;
@@ -138,7 +139,7 @@ mod tests {
                 energy_wh,
                 highest_w: 4000.0,
             });
-            Condition::NewPeak { above: 3000 }.find(&observed, at(now))
+            Condition::NewPeak { above: 3000, of: CapacityOf::Meter }.find(&observed, at(now))
         };
         // 500 Wh in 5 minutes, and 10 more minutes: 1,000 Wh in all are 4 kW.
         assert_eq!(find(3000, 500.0, "18:20:30"), Verdict::Unknown);
@@ -147,6 +148,9 @@ mod tests {
         // What is known is of the quarter before, or nothing is.
         assert_eq!(find(9000, 500.0, "18:30:00"), Verdict::Unknown);
         let nothing = MeterObserved::nothing(at("18:00:00"));
-        assert_eq!(Condition::NewPeak { above: 1 }.find(&nothing, at("18:00:00")), Verdict::Unknown);
+        assert_eq!(
+            Condition::NewPeak { above: 1, of: CapacityOf::Site }.find(&nothing, at("18:00:00")),
+            Verdict::Unknown
+        );
     }
 }

@@ -22,6 +22,7 @@ pub mod texts;
 pub mod trying;
 pub mod watching;
 pub mod webhook;
+pub mod whole_site;
 
 use std::time::Duration;
 
@@ -29,7 +30,7 @@ use anyhow::Context;
 use daemon_runtime::{Owner, Reloads};
 use futures_util::future::join_all;
 use jiff::tz::TimeZone;
-use site_settings::{Alarm, Applied, NewVersions, alarms};
+use site_settings::{Applied, NewVersions, SiteSettings, alarms};
 use tokio_util::sync::CancellationToken;
 
 use crate::email::Email;
@@ -57,8 +58,7 @@ pub async fn run(
         let stop = shutdown.child_token();
         let applied = applied(&settings)?;
         let mut versions = NewVersions::after(settings.store(), applied.version);
-        let mut watching =
-            std::pin::pin!(watch(settings.clone(), alarms(&applied.settings.alarm)?, stop.clone()));
+        let mut watching = std::pin::pin!(watch(settings.clone(), &applied.settings, stop.clone()));
         let new = loop {
             tokio::select! {
                 ended = &mut watching => return ended,
@@ -67,8 +67,9 @@ pub async fn run(
                     Err(error) => tracing::error!("not reloaded, nothing was changed: {error:#}"),
                 },
                 () = versions.next() => {
-                    // Most versions say nothing new of alarms, and then nothing is interrupted.
-                    if self::applied(&settings)?.settings.alarm != applied.settings.alarm {
+                    // Most versions say nothing new of alarms and meters, and then nothing is interrupted.
+                    let new = self::applied(&settings)?.settings;
+                    if new.alarm != applied.settings.alarm || new.meter != applied.settings.meter {
                         break settings;
                     }
                 }
@@ -116,7 +117,12 @@ impl Checked {
 }
 
 /// Watches until `shutdown`, by the same settings.
-async fn watch(settings: Settings, alarms: Vec<Alarm>, shutdown: CancellationToken) -> anyhow::Result<()> {
+async fn watch(
+    settings: Settings,
+    of_site: &SiteSettings,
+    shutdown: CancellationToken,
+) -> anyhow::Result<()> {
+    let (alarms, meters) = (alarms(&of_site.alarm)?, of_site.meters()?);
     let Checked { zone, email, webhooks, record } = Checked::new(&settings)?;
     settings.mqtt.warn_of_openings();
     // If it cannot be written, better fail now than at the first alarm.
@@ -137,7 +143,7 @@ async fn watch(settings: Settings, alarms: Vec<Alarm>, shutdown: CancellationTok
     let watch = Watch::new(setting, record, daemon_runtime::now());
     let (session, tests) = (session::session(&settings.mqtt, &watch), Tests::default());
     let unknown = Vec::new();
-    let months = Months { ledger: settings.ledger, zone, watch: watch.clone(), unknown };
+    let months = Months { ledger: settings.ledger, zone, watch: watch.clone(), meters, unknown };
     let (months, _ends_by_itself) = Owner::spawn("ledger", months).context("starting the ledger's thread")?;
     daemon_runtime::ready();
     tokio::join!(

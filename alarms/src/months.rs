@@ -7,9 +7,10 @@ use std::time::Duration;
 use anyhow::Context;
 use daemon_runtime::{Owner, UnknownName, unknown_names};
 use jiff::tz::TimeZone;
-use meter_figures::RecentSpans;
+use meter_figures::{House, RecentSpans};
 use meter_ledger::{Ledger, RecordedMeter};
 use meter_messages::{Minute, Unit};
+use site_settings::SiteMeters;
 use tokio_util::sync::CancellationToken;
 
 use crate::quarter::Quarter;
@@ -25,6 +26,8 @@ pub struct Months {
     pub zone: TimeZone,
     /// Who is told.
     pub watch: Watch,
+    /// What the settings say of meters.
+    pub meters: SiteMeters,
     /// Names of alarms' meters that nobody has, as they stand in the log.
     pub unknown: Vec<UnknownName>,
 }
@@ -63,8 +66,28 @@ impl Months {
             // What was not watched cannot exceed a budget: only what was counted does.
             let quantity = ledger.sum(&known, span.clone())?.counted();
             let is_energy = unit == Unit::KilowattHour;
-            let quarter = is_energy.then(|| quarter(&ledger, &known, &span)).transpose()?;
+            let one = std::slice::from_ref(&known);
+            let quarter = is_energy.then(|| quarter(&ledger, one, &span)).transpose()?;
             self.watch.month(&meter, known.name, (unit, quantity), quarter);
+        }
+        self.read_sites(&ledger, &span)
+    }
+
+    /// What the meters through which a site takes in what it uses counted together.
+    fn read_sites(&self, ledger: &Ledger, month: &Range<Minute>) -> anyhow::Result<()> {
+        let sites = self.watch.sites();
+        if sites.is_empty() {
+            return Ok(());
+        }
+        let meters = ledger.meters()?.into_iter().map(|known| self.meters.as_set(known));
+        let house = House::new(meters.collect());
+        for site in sites {
+            let supply = house.supply(&site);
+            if supply.is_empty() {
+                continue;
+            }
+            let quarter = quarter(ledger, &supply, month)?;
+            self.watch.site(&site, supply.into_iter().map(|known| known.meter).collect(), quarter);
         }
         Ok(())
     }
@@ -87,18 +110,26 @@ impl Months {
     }
 }
 
-/// The quarter of an hour in progress at the end of a month so far.
-fn quarter(ledger: &Ledger, known: &RecordedMeter, month: &Range<Minute>) -> anyhow::Result<Quarter> {
+/// The quarter of an hour in progress at the end of a month so far, of some meters together.
+fn quarter(ledger: &Ledger, meters: &[RecordedMeter], month: &Range<Minute>) -> anyhow::Result<Quarter> {
     let until = month.end.epoch_minutes();
     let start = Minute::nearest(until - until.rem_euclid(15));
-    let newest = ledger.newest_up_to(known, month.end)?;
-    let recorded = newest.map_or(start, |newest| Minute::nearest(newest.minute.epoch_minutes() + 1));
-    let recorded = recorded.clamp(start, month.end);
-    let highest = ledger.highest_quarter(known, month.start..start)?;
+    // As far as all of them are recorded.
+    let mut recorded = month.end;
+    for known in meters {
+        let newest = ledger.newest_up_to(known, month.end)?;
+        let of_one = newest.map_or(start, |newest| Minute::nearest(newest.minute.epoch_minutes() + 1));
+        recorded = recorded.min(of_one.clamp(start, month.end));
+    }
+    let mut energy_kwh = 0.0;
+    for known in meters {
+        energy_kwh += ledger.sum(known, start..recorded)?.counted();
+    }
+    let highest = ledger.highest_quarter_together(meters, month.start..start)?;
     Ok(Quarter {
         start: start.timestamp(),
         recorded_until: recorded.timestamp(),
-        energy_wh: ledger.sum(known, start..recorded)?.counted() * 1_000.0,
+        energy_wh: energy_kwh * 1_000.0,
         highest_w: highest.map_or(0.0, |highest| highest.rate()),
     })
 }

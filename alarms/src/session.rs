@@ -22,6 +22,10 @@ pub fn session(mqtt: &MqttSettings, watch: &Watch) -> MqttSession {
         subscriptions.push((Topic::Live(meter.clone()).to_string(), QoS::AtMostOnce));
         subscriptions.push((Topic::State(meter).to_string(), QoS::AtMostOnce));
     }
+    for site in watch.sites() {
+        subscriptions.push((format!("powerpi/{site}/+/live"), QoS::AtMostOnce));
+        subscriptions.push((format!("powerpi/{site}/+/state"), QoS::AtMostOnce));
+    }
     MqttSession { subscriptions, ..MqttSession::new(mqtt, &format!("powerpi-alarms-{}", random_id())) }
 }
 

@@ -3,6 +3,7 @@
 use foreign_text::foreign;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ZonedDateTime};
+use meter_figures::CapacityOf;
 use serde::Deserialize;
 use site_settings::Condition;
 
@@ -67,7 +68,12 @@ fn english(condition: &Condition) -> String {
         Condition::Budget { unit, per_month } => {
             format!("monthly budget of {per_month} {} exceeded", unit.symbol())
         }
-        Condition::NewPeak { .. } => "about to exceed the month's highest quarter-hour".to_owned(),
+        Condition::NewPeak { of: CapacityOf::Meter, .. } => {
+            "about to exceed the month's highest quarter-hour".to_owned()
+        }
+        Condition::NewPeak { of: CapacityOf::Site, .. } => {
+            "about to exceed the month's highest quarter-hour of the whole site".to_owned()
+        }
         Condition::Offline { .. } => "publisher offline".to_owned(),
     }
 }
@@ -80,7 +86,12 @@ fn german(condition: &Condition) -> String {
             let budget = per_month.to_string().replace('.', ",");
             format!("Monatsbudget von {budget} {} überschritten", unit.symbol())
         }
-        Condition::NewPeak { .. } => "höchste Viertelstunde des Monats wird übertroffen".to_owned(),
+        Condition::NewPeak { of: CapacityOf::Meter, .. } => {
+            "höchste Viertelstunde des Monats wird übertroffen".to_owned()
+        }
+        Condition::NewPeak { of: CapacityOf::Site, .. } => {
+            "höchste Viertelstunde des Monats der ganzen Anlage wird übertroffen".to_owned()
+        }
         Condition::Offline { .. } => "Zählrechner offline".to_owned(),
     }
 }

@@ -6,8 +6,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use meter_figures::CapacityOf;
 use meter_messages::{Live, Meter, MeterId, SiteId, Status, Unit};
-use site_settings::Alarm;
+use site_settings::{Alarm, Condition};
 use tokio::sync::Notify;
 use tokio::sync::futures::Notified;
 
@@ -18,6 +19,7 @@ use crate::observed::MeterObserved;
 use crate::quarter::Quarter;
 use crate::record::{Record, Way};
 use crate::texts::{NoticeLanguage, sentence, test_sentence};
+use crate::whole_site::SiteObserved;
 
 /// The alarms, what is known of their meters, and what was sent; shared by the
 /// MQTT session, the ledger's reader and the senders.
@@ -31,6 +33,8 @@ pub struct Watch {
 struct Inner {
     setting: Setting,
     observed: BTreeMap<Meter, MeterObserved>,
+    /// Sites of which an alarm watches all that they take in.
+    sites: BTreeMap<SiteId, SiteObserved>,
     names: BTreeMap<Meter, String>,
     record: Record,
     /// Whether the last write of the record failed.
@@ -66,7 +70,9 @@ impl Watch {
                 of_meter.take(Live { at, power_w: None, flow_l_h: None, total }, now);
             }
         }
-        let inner = Inner { setting, observed, names: BTreeMap::new(), record, refused: false };
+        let of_site = setting.alarms.iter().filter(|alarm| is_of_site(alarm));
+        let sites = of_site.map(|alarm| (alarm.meter.site.clone(), SiteObserved::default())).collect();
+        let inner = Inner { setting, observed, sites, names: BTreeMap::new(), record, refused: false };
         Self { inner: Arc::new(Mutex::new(inner)), turned: Arc::new(Notify::new()) }
     }
 
@@ -77,7 +83,23 @@ impl Watch {
 
     /// A value of a meter, at `now`.
     pub fn value(&self, meter: &Meter, value: Live, now: Timestamp) {
-        self.with(|inner| inner.observed.get_mut(meter).map(|observed| observed.take(value, now)));
+        self.with(|inner| {
+            if let Some(site) = inner.sites.get_mut(&meter.site) {
+                site.take(meter, &value);
+            }
+            inner.observed.get_mut(meter).map(|observed| observed.take(value, now))
+        });
+    }
+
+    /// The sites of which an alarm watches all that they take in.
+    pub fn sites(&self) -> Vec<SiteId> {
+        self.with(|inner| inner.sites.keys().cloned().collect())
+    }
+
+    /// What the ledger knows of a site: the meters through which it takes in what it uses, and their quarter of an hour in
+    /// progress.
+    pub fn site(&self, site: &SiteId, supply: Vec<Meter>, quarter: Quarter) {
+        self.with(|inner| inner.sites.get_mut(site).map(|observed| observed.know(supply, quarter)));
     }
 
     /// A site's publisher, or (`None`) the broker that cannot be reached.
@@ -163,6 +185,10 @@ impl Watch {
     }
 }
 
+fn is_of_site(alarm: &Alarm) -> bool {
+    matches!(alarm.condition, Condition::NewPeak { of: CapacityOf::Site, .. })
+}
+
 impl Inner {
     /// Warns of an alarm of another unit than its meter's: it would never be raised.
     fn warn_of_other_units(&self, meter: &Meter, unit: Unit) {
@@ -186,7 +212,9 @@ impl Inner {
             let Some(observed) = self.observed.get(&alarm.meter) else { continue };
             let own = self.record.alarms.entry(alarm.name.to_string()).or_default();
             own.last_pulse = observed.last_pulse.zip(observed.value.as_ref().map(|value| value.total));
-            let finding = alarm.condition.find(observed, now);
+            let together = self.sites.get(&alarm.meter.site).filter(|_| is_of_site(alarm));
+            let together = together.map(|site| site.together(now));
+            let finding = alarm.condition.find(together.as_ref().unwrap_or(observed), now);
             let Some(turn) = own.standing.step(&alarm.condition, finding, now) else { continue };
             let name = self.names.get(&alarm.meter).cloned().unwrap_or_else(|| alarm.meter.to_string());
             let notice = notice(&self.setting, alarm, &name, &turn);

@@ -8,7 +8,7 @@ use meter_messages::{Minute, PeriodKind};
 
 use crate::hour::Hour;
 use crate::period::{Period, pieces};
-use crate::tariff::{BillFacts, Tariffs};
+use crate::tariff::{BillFacts, CapacityOf, HighestOf, Tariffs};
 
 /// Minutes that have one price of the day.
 const QUARTER: i64 = 15;
@@ -102,16 +102,17 @@ pub fn bill_facts(
 }
 
 /// The months and years of bills that lie in a span or reach into it and whose highest quarter of an hour is paid, and
-/// its mean power so far, in kW.
+/// its mean power so far.
 pub fn highest_quarters(
     ledger: &Ledger,
     meter: &RecordedMeter,
     span: &Range<Minute>,
     (zone, tariffs): (&TimeZone, &Tariffs),
-) -> Result<Vec<(Range<Minute>, f64)>, LedgerError> {
-    let highest = |period: Range<Minute>| {
-        let found = ledger.highest_quarter(meter, period.clone())?;
-        Ok((period, found.map_or(0.0, |found| found.rate() / 1000.0)))
+) -> Result<Vec<HighestOf>, LedgerError> {
+    let highest = |(period, of): (Range<Minute>, CapacityOf)| {
+        let meters = tariffs.capacity_meters(of, meter);
+        let found = ledger.highest_quarter_together(meters, period.clone())?;
+        Ok(HighestOf { period, of, kw: found.map_or(0.0, |found| found.rate() / 1000.0) })
     };
     tariffs.capacity_periods(span, zone).into_iter().map(highest).collect()
 }

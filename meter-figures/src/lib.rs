@@ -44,7 +44,7 @@ pub use recent_spans::{RecentSpans, shown_until};
 pub use series::{Points, Series, SeriesRequest};
 pub use step::{SpanError, Step};
 pub use tariff::{
-    Bill, BillFacts, BillItem, BillLine, BillingDay, BlockSettings, Cost, Holiday, Prices, Scope,
-    SiteTariffs, TariffError, TariffSettings, Tariffs, TimeSettings,
+    Bill, BillFacts, BillItem, BillLine, BillingDay, BlockSettings, CapacityOf, Cost, HighestOf, Holiday,
+    Prices, Scope, SiteTariffs, TariffError, TariffSettings, Tariffs, TimeSettings,
 };
 pub use unit_names::name_in;

@@ -10,6 +10,9 @@ use crate::{Ledger, LedgerError, RecordedMeter};
 /// Minutes of a quarter of an hour.
 const QUARTER: i64 = 15;
 
+/// So many minutes are held at a time where several meters are added up: a month.
+const PART: i64 = 31 * 1440;
+
 /// A quarter of an hour, and how much was counted in it.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct HighestQuarter {
@@ -83,5 +86,61 @@ impl Ledger {
         })?;
         let highest = quarter.map(|last| last.finished().or(highest)).or(highest);
         Ok(highest.filter(|highest| highest.quantity > 0.0))
+    }
+
+    /// The same of what several meters counted together in each quarter.
+    pub fn highest_quarter_together(
+        &self,
+        meters: &[RecordedMeter],
+        span: Range<Minute>,
+    ) -> Result<Option<HighestQuarter>, LedgerError> {
+        if let [meter] = meters {
+            return self.highest_quarter(meter, span);
+        }
+        let _state = self.one_state()?;
+        let first_of = |minute: i64| minute - minute.rem_euclid(QUARTER);
+        let (mut highest, mut at): (Option<HighestQuarter>, i64) = (None, span.start.epoch_minutes());
+        while at < span.end.epoch_minutes() {
+            let next = span.end.epoch_minutes().min(first_of(at) + PART);
+            let mut quantities = vec![0.0; (PART / QUARTER) as usize];
+            for meter in meters {
+                self.add_quarters(meter, at..next, |start, quantity| {
+                    quantities[((start - first_of(at)) / QUARTER) as usize] += quantity;
+                })?;
+            }
+            for (start, quantity) in (first_of(at)..).step_by(QUARTER as usize).zip(quantities) {
+                if quantity > highest.map_or(0.0, |highest| highest.quantity) {
+                    highest = Some(HighestQuarter { start: Minute::nearest(start), quantity });
+                }
+            }
+            at = next;
+        }
+        Ok(highest)
+    }
+
+    /// Calls `add` with the first minute of each quarter of a span, and what was counted in it.
+    fn add_quarters(
+        &self,
+        meter: &RecordedMeter,
+        span: Range<i64>,
+        mut add: impl FnMut(i64, f64),
+    ) -> Result<(), LedgerError> {
+        let mut quarter: Option<Counting> = None;
+        let mut finish = |over: Counting| add(over.start.epoch_minutes(), over.finished().quantity);
+        self.for_each_stretch(meter, span, |stretch| {
+            let (minutes, counted) = stretch.counted();
+            let Some(constant) = meter.constants.throughout(&minutes) else { return false };
+            let start = minutes.start - minutes.start.rem_euclid(QUARTER);
+            if minutes.end > start + QUARTER {
+                return false;
+            }
+            let start = Minute::nearest(start);
+            quarter.take_if(|quarter| quarter.start != start).map(&mut finish);
+            let new = || Counting { start, constant, pulses: 0, others: 0.0 };
+            quarter.get_or_insert_with(new).add(constant, counted.pulses);
+            true
+        })?;
+        quarter.map(finish);
+        Ok(())
     }
 }

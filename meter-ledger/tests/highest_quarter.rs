@@ -66,6 +66,11 @@ proptest! {
         let most = quarters.values().copied().max().filter(|most| *most > 0);
         let found = ledger.highest_quarter(&meter, Minute::nearest(from)..Minute::nearest(to)).unwrap();
         prop_assert_eq!(found.map(|found| (found.quantity * 1000.0).round() as u32), most);
+        // Twice the same meter has the same quarter, with twice as much.
+        let twice = [meter.clone(), meter];
+        let together = ledger.highest_quarter_together(&twice, Minute::nearest(from)..Minute::nearest(to)).unwrap();
+        prop_assert_eq!(together.map(|it| it.start), found.map(|it| it.start));
+        prop_assert_eq!(together.map(|it| (it.quantity * 500.0).round() as u32), most);
         if let Some((found, most)) = found.zip(most) {
             let start = found.start.epoch_minutes();
             prop_assert_eq!((start % 15, quarters[&(start / 15)]), (0, most));

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use daemon_runtime::SettingsError;
 use jiff::SignedDuration;
+use meter_figures::CapacityOf;
 use meter_messages::{Meter, MeterId, Unit};
 use serde::Deserialize;
 
@@ -36,6 +37,8 @@ pub struct AlarmSettings {
     /// The power in W from which it matters that the quarter of an hour in progress is about to become the month's
     /// highest.
     pub new_peak_above_w: Option<u32>,
+    /// Whose quarter of an hour that is; the meter's by default.
+    pub new_peak_of: Option<CapacityOf>,
     /// How long the publisher has to be offline.
     pub offline_for: Option<SignedDuration>,
 }
@@ -82,6 +85,8 @@ pub enum Condition {
     NewPeak {
         /// Lower ones do not matter, in W.
         above: u32,
+        /// Of the meter, or of its whole site.
+        of: CapacityOf,
     },
     /// The publisher has been offline for some time.
     Offline {
@@ -133,6 +138,9 @@ impl AlarmSettings {
                  new_peak_above_w, offline_for",
             ));
         }
+        if self.new_peak_of.is_some() && self.new_peak_above_w.is_none() {
+            return Err(self.refused("new_peak_of belongs to new_peak_above_w"));
+        }
         let condition = if let Some(condition) = self.above()? {
             condition
         } else if self.lasting.is_some() {
@@ -140,7 +148,7 @@ impl AlarmSettings {
         } else if let Some(lasting) = self.no_pulse_for {
             Condition::NoPulse { lasting: self.duration(lasting)? }
         } else if let Some(above) = self.new_peak_above_w {
-            Condition::NewPeak { above }
+            Condition::NewPeak { above, of: self.new_peak_of.unwrap_or_default() }
         } else if let Some(lasting) = self.offline_for {
             Condition::Offline { lasting: self.duration(lasting)? }
         } else {
@@ -206,7 +214,9 @@ mod tests {
         assert!(of("above_w = 5000\nfor = \"10m\"").is_ok());
         assert!(of("no_pulse_for = \"6h\"").is_ok());
         let peak = of("new_peak_above_w = 3000").unwrap();
-        assert_eq!(peak[0].condition, Condition::NewPeak { above: 3000 });
+        assert_eq!(peak[0].condition, Condition::NewPeak { above: 3000, of: CapacityOf::Meter });
+        let peak = of("new_peak_above_w = 3000\nnew_peak_of = \"site\"").unwrap();
+        assert_eq!(peak[0].condition, Condition::NewPeak { above: 3000, of: CapacityOf::Site });
         let leak = of("above_l_h = 500\nfor = \"2h\"").unwrap();
         assert!(matches!(
             leak[0].condition,
@@ -223,6 +233,7 @@ mod tests {
             ("no_pulse_for = \"-1h\"", "negative"),
             ("budget_kwh_per_month = 0", "above 0"),
             ("new_peak_above_w = 5\nfor = \"1m\"", "belongs to above_w"),
+            ("no_pulse_for = \"1m\"\nnew_peak_of = \"site\"", "belongs to new_peak_above_w"),
             ("above_kw = 5", "above_kw"),
         ] {
             let error = of(body).unwrap_err().to_string();

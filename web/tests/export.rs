@@ -11,7 +11,7 @@ use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan};
 use meter_messages::{ConstantFrom, Info, MeterConstant, Minute};
-use site::{Site, berlin, info, minute, pulses, record_minutes};
+use site::{Site, berlin, info, minute, pulses, record_as, record_minutes};
 use tempfile::TempDir;
 
 const ENERGY: &str = "/api/v1/meters/hq/main/energy";
@@ -369,4 +369,29 @@ fn everything_is_offered_too_and_names_speak_the_page_s_language() {
     assert_eq!(pulses, site.minutes.iter().map(|at| u64::from(site::pulses(*at))).sum::<u64>());
     assert_eq!(names[9], "CSV: Statistik für Home Assistant");
     assert!(site.get(&offered[9].0).text().starts_with("statistic_id,"));
+}
+
+/// What is fed in is paid for, not paid; the heading says which it is.
+#[test]
+fn a_workbook_of_what_is_fed_in_says_what_is_earned() {
+    let dir = TempDir::new().unwrap();
+    let relation = meter_messages::Relation { measures: Some("export".parse().unwrap()), part_of: None };
+    record_as(dir.path(), &site::meter(), &Info { relation, ..info("Einspeisung") });
+    let tariff = "[[tariff]]\nfor = 'hq/main'\nprice_per_kwh = 0.08\n";
+    let site = Site::at_cost(dir, 1, tariff);
+    let path =
+        |language: &str| format!("{ENERGY}.xlsx?from=2025-11-01&to=2025-11-02&step=day&lang={language}");
+    for (language, sheet, heading) in [("de", "Energie", "Vergütung"), ("en", "Energy", "Earned")] {
+        let answer = site.get(&path(language));
+        let mut workbook: Xlsx<_> = calamine::open_workbook_from_rs(Cursor::new(answer.body)).unwrap();
+        let range = workbook.worksheet_range(sheet).unwrap();
+        let mut rows = range.rows();
+        let names: Vec<String> = rows.next().unwrap().iter().filter_map(|cell| cell.as_string()).collect();
+        let at = |wanted: &str| names.iter().position(|name| name.starts_with(wanted));
+        let (earned, kwh) = (at(heading).unwrap_or_else(|| panic!("{names:?}")), at(sheet).unwrap());
+        let row = rows.next().unwrap();
+        let number = |column: usize| row[column].as_f64().unwrap();
+        assert!(number(kwh) > 0.0);
+        assert_near(number(earned), number(kwh) * 0.08, 1e-4, heading);
+    }
 }

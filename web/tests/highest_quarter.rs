@@ -5,8 +5,8 @@ mod site;
 
 use std::collections::BTreeMap;
 
-use meter_messages::Minute;
-use site::{Site, berlin, pulses, record};
+use meter_messages::{Info, Minute, Relation};
+use site::{Site, berlin, info, pulses, record, record_as};
 use tempfile::TempDir;
 
 /// The highest quarter between two times, the first of those: where it begins, and its kW.
@@ -65,4 +65,38 @@ fn it_is_shown_with_its_time_and_priced_by_the_month() {
         assert_eq!(said["start"].as_str().unwrap(), start.to_string());
         assert!((said["mean_w"].as_f64().unwrap() - kw * 1000.0).abs() < 1e-6, "{said}");
     }
+}
+
+/// Two meters with the same minutes take in together twice what each does; a part of one, and what is fed in, is no more.
+#[test]
+fn that_of_a_whole_site_is_of_all_that_it_takes_in() {
+    let dir = TempDir::new().unwrap();
+    let said = |measures: Option<&str>, part_of: Option<&str>| Relation {
+        measures: measures.map(|word| word.parse().unwrap()),
+        part_of: part_of.map(|meter| meter.parse().unwrap()),
+    };
+    let mut minutes = Vec::new();
+    for (name, relation) in [
+        ("hq/main", said(None, None)),
+        ("hq/pump", said(None, None)),
+        ("hq/heat", said(None, Some("hq/main"))),
+        ("hq/feed", said(Some("export"), None)),
+        ("yard/main", said(None, None)),
+    ] {
+        minutes = record_as(dir.path(), &name.parse().unwrap(), &Info { relation, ..info(name) });
+    }
+    let tariff = "[[tariff]]\nprice_per_kwh = 0.3\ncapacity_price_per_month = 4\ncapacity_of = 'site'\n";
+    let site = Site::at_cost(dir, 1, tariff);
+    let (_, kw) = highest(&minutes, "2025-09-30T22:00:00Z", "2025-10-31T23:00:00Z");
+    let capacity = |meter: &str| {
+        let asked = "from=2025-10-01&to=2025-11-01&step=month";
+        let data = site.json(&format!("/api/v1/meters/{meter}/energy.json?{asked}"));
+        data["rows"][0]["capacity"].as_f64()
+    };
+    for (meter, meters) in [("hq/main", 2.0), ("yard/main", 1.0)] {
+        let said = capacity(meter).unwrap();
+        assert!((said - 4.0 * kw * meters).abs() < 1e-5, "{meter}: {said}, {kw} kW each");
+    }
+    // It is paid once.
+    assert!(capacity("hq/pump").is_none_or(|said| said == 0.0));
 }

@@ -9,7 +9,7 @@ mod balances;
 mod sums;
 
 use meter_ledger::RecordedMeter;
-use meter_messages::{Measures, Medium, Related, Tree};
+use meter_messages::{Measures, Medium, Related, SiteId, Tree};
 
 pub use account::Reckoned;
 pub use balances::Balances;
@@ -52,6 +52,19 @@ impl House {
     /// The media of its meters.
     pub fn media(&self) -> impl Iterator<Item = Medium> {
         Medium::ALL.into_iter().filter(|medium| self.meters.iter().any(|known| known.medium == *medium))
+    }
+
+    /// The meters of electricity through which a site takes in what it uses: those that measure import and are no others'
+    /// part; where there is none, those that measure consumption.
+    pub fn supply(&self, site: &SiteId) -> Vec<RecordedMeter> {
+        let of = |measures| {
+            let roots = self.roots(Medium::Electricity, measures).into_iter();
+            let of_site =
+                roots.filter_map(|place| self.meters.get(place)).filter(|known| known.meter.site == *site);
+            of_site.cloned().collect::<Vec<_>>()
+        };
+        let import = of(Measures::Import);
+        if import.is_empty() { of(Measures::Consumption) } else { import }
     }
 
     /// The meters of a medium that measure this and are no others' part.

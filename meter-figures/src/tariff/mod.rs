@@ -24,16 +24,17 @@ use std::sync::Arc;
 
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
+use meter_ledger::RecordedMeter;
 use meter_messages::{Currency, Minute, PeriodKind, SiteId};
 
 pub use self::bill::{Bill, BillItem, BillLine};
 pub use self::billing::BillingDay;
-pub use self::facts::BillFacts;
+pub use self::facts::{BillFacts, HighestOf};
 pub use self::holidays::Holiday;
 pub use self::prices::{Cost, Prices};
 use self::rates::Tariff;
 pub use self::scope::Scope;
-pub use self::settings::{BlockSettings, TariffError, TariffSettings, TimeSettings};
+pub use self::settings::{BlockSettings, CapacityOf, TariffError, TariffSettings, TimeSettings};
 pub use self::site::SiteTariffs;
 use crate::local_time::{local, midnight};
 use crate::period::Period;
@@ -49,6 +50,8 @@ pub struct Tariffs {
     changes: Vec<u16>,
     /// The meter's site, and the currency of its prices of the day.
     day_prices: Option<(SiteId, Currency)>,
+    /// What its site takes in comes through these.
+    supply: Arc<[RecordedMeter]>,
 }
 
 /// A time in which a tariff follows prices of the day.
@@ -73,7 +76,33 @@ impl Tariffs {
         let changes = times.flat_map(|(time, _)| time.bounds()).filter(|minute| minute % 60 > 0);
         let changes: BTreeSet<u16> = changes.collect();
         let changes = changes.into_iter().collect();
-        Self { currency: currency.to_owned(), tariffs, holidays, changes, day_prices }
+        let supply = Arc::new([]);
+        Self { currency: currency.to_owned(), tariffs, holidays, changes, day_prices, supply }
+    }
+
+    /// The same, with the meters through which the site takes in what it uses. Without them, the highest quarter of an hour
+    /// of a site is that of the meter.
+    #[must_use]
+    pub fn with_supply(self, meters: Vec<RecordedMeter>) -> Self {
+        Self { supply: meters.into(), ..self }
+    }
+
+    /// The meters whose highest quarter of an hour is priced at a meter.
+    pub(crate) fn capacity_meters<'asked>(
+        &'asked self,
+        of: CapacityOf,
+        meter: &'asked RecordedMeter,
+    ) -> &'asked [RecordedMeter] {
+        match of {
+            CapacityOf::Site if !self.supply.is_empty() => &self.supply,
+            _ => std::slice::from_ref(meter),
+        }
+    }
+
+    /// Whether any of them prices the highest quarter of an hour of the whole site here.
+    pub fn price_capacity_of_site(&self) -> bool {
+        let of_site = |tariff: &Tariff| tariff.capacity_of == CapacityOf::Site;
+        self.tariffs.iter().any(|(tariff, is_paid_here)| *is_paid_here && of_site(tariff))
     }
 
     /// The times of a span in which prices of the day are followed, ascending.
@@ -96,9 +125,13 @@ impl Tariffs {
     }
 
     /// The months and years of bills that lie in a span or reach into it and whose highest quarter of an hour is priced
-    /// here, each once.
-    pub fn capacity_periods(&self, span: &Range<Minute>, zone: &TimeZone) -> Vec<Range<Minute>> {
-        let mut periods: Vec<Range<Minute>> = Vec::new();
+    /// here, and whose that is, each once.
+    pub fn capacity_periods(
+        &self,
+        span: &Range<Minute>,
+        zone: &TimeZone,
+    ) -> Vec<(Range<Minute>, CapacityOf)> {
+        let mut periods: Vec<(Range<Minute>, CapacityOf)> = Vec::new();
         for (tariff, _) in self.tariffs.iter().filter(|(_, is_paid_here)| *is_paid_here) {
             for (kind, _) in tariff.priced_capacity() {
                 let mut at = span.start;
@@ -107,8 +140,9 @@ impl Tariffs {
                     let period = tariff.bills_from.period(kind, date, zone);
                     // There are no more minutes.
                     let next = if period.end > at { period.end } else { span.end };
-                    if !periods.contains(&period) {
-                        periods.push(period);
+                    let priced = (period, tariff.capacity_of);
+                    if !periods.contains(&priced) {
+                        periods.push(priced);
                     }
                     at = next;
                 }

@@ -243,7 +243,7 @@ impl<'site> Day<'site> {
             let priced = tariff.priced_capacity();
             priced.map(|(kind, price)| {
                 let period = tariff.bills_from.period(kind, date, zone);
-                price * facts.highest_kw(&period) / minutes(&period)
+                price * facts.highest_kw(&period, tariff.capacity_of) / minutes(&period)
             })
         });
         // Not `sum()`, which is -0 where there is no fee.

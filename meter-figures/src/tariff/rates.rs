@@ -9,7 +9,7 @@ use meter_messages::{Medium, Meter, Minute, PeriodKind, SiteId, Unit};
 use super::billing::BillingDay;
 use super::blocks::Blocks;
 use super::scope::Scope;
-use super::settings::{BlockSettings, TariffError, TariffSettings};
+use super::settings::{BlockSettings, CapacityOf, TariffError, TariffSettings};
 use super::times::{PricedDay, Time};
 use crate::local_time::midnight;
 
@@ -27,6 +27,8 @@ pub(super) struct Tariff {
     pub(super) fees: [(PeriodKind, f64); 3],
     /// The prices of a kW of the highest quarter of an hour of a month and of a year.
     pub(super) capacity: [(PeriodKind, f64); 2],
+    /// Whose that is.
+    pub(super) capacity_of: CapacityOf,
     pub(super) bills_from: BillingDay,
     pub(super) co2_g_per_unit: f64,
     /// Each with its price; the first that fits holds.
@@ -80,6 +82,11 @@ impl Tariff {
                 return Err(refuse("only electricity has a price of capacity".into()));
             }
         }
+        if settings.capacity_of.is_some() && capacity.iter().all(|(_, price)| *price == 0.0) {
+            return Err(refuse(
+                "capacity_of belongs to capacity_price_per_month or capacity_price_per_year".into(),
+            ));
+        }
         let co2_g = amounts.per_unit(settings.co2_g_per_kwh, settings.co2_g_per_m3).map_err(refuse)?;
         Ok(Self {
             medium: settings.medium,
@@ -91,6 +98,7 @@ impl Tariff {
             day_price: day_price(settings, amounts).map_err(refuse)?,
             fees: fees.map(|(kind, fee)| (kind, amounts.taxed(fee))),
             capacity: capacity.map(|(kind, price)| (kind, amounts.taxed(price))),
+            capacity_of: settings.capacity_of.unwrap_or_default(),
             bills_from: settings.bills_from,
             co2_g_per_unit: co2_g.unwrap_or_default(),
             times: times(settings, amounts).map_err(refuse)?,

@@ -47,6 +47,8 @@ pub struct TariffSettings {
     /// The price of each kW of the year's highest quarter of an hour, without VAT.
     #[serde(default)]
     pub capacity_price_per_year: f64,
+    /// Whose highest quarter of an hour is priced.
+    pub capacity_of: Option<CapacityOf>,
     /// The day with which the months and years of fees, capacity and blocks begin, `"17"` or `"05-17"`.
     #[serde(default)]
     pub bills_from: BillingDay,
@@ -63,6 +65,17 @@ pub struct TariffSettings {
     /// Other prices of what is used first in a month.
     #[serde(default)]
     pub block: Vec<BlockSettings>,
+}
+
+/// Whose highest quarter of an hour a tariff prices.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum CapacityOf {
+    /// That of the meter at which it is paid.
+    #[default]
+    Meter,
+    /// That of the whole site: what all of its meters take in together that are no others' part.
+    Site,
 }
 
 /// One `[[tariff.time]]`.

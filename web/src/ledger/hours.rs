@@ -5,7 +5,7 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use meter_figures::{Hour, Period, Tariffs, between, highest_quarters, hours};
+use meter_figures::{HighestOf, Hour, Period, Tariffs, between, highest_quarters, hours};
 use meter_ledger::{Ledger, RecordedMeter, Sum};
 use meter_messages::{Meter, Minute, PeriodKind};
 use quick_cache::sync::Cache;
@@ -160,13 +160,13 @@ impl Hours {
         Ok(highest)
     }
 
-    /// The months and years of a span whose highest quarter of an hour is paid, and its mean power in kW.
+    /// The months and years of a span whose highest quarter of an hour is paid, and its mean power.
     pub(crate) async fn highest_quarters(
         &self,
         meter: &RecordedMeter,
         span: Range<Minute>,
         tariffs: &Tariffs,
-    ) -> Result<Vec<(Range<Minute>, f64)>, ReadError> {
+    ) -> Result<Vec<HighestOf>, ReadError> {
         if !tariffs.price_capacity() {
             return Ok(Vec::new());
         }

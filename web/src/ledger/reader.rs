@@ -219,7 +219,13 @@ impl Reader {
             Measures::Import | Measures::Consumption => {}
         }
         let is_first = self.tariffs.depend_on_first(meter, medium) && self.is_first(meter, medium)?;
-        Ok(self.tariffs.of(meter, medium, is_first))
+        let tariffs = self.tariffs.of(meter, medium, is_first);
+        if !tariffs.price_capacity_of_site() {
+            return Ok(tariffs);
+        }
+        let meters = self.read(|ledger| ledger.meters())?;
+        let house = House::new(meters.into_iter().map(|known| self.meters.as_set(known)).collect());
+        Ok(tariffs.with_supply(house.supply(&meter.site)))
     }
 
     fn is_first(&mut self, meter: &Meter, medium: Medium) -> Result<bool, LedgerError> {
