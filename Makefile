@@ -83,6 +83,10 @@ bench-publisher: ## What the publisher costs: size, memory, CPU per pulse and mi
 RELEASED = cargo build --release --locked --workspace --bins
 MEASURED = target/release/examples
 
+bench-homes: ## Measures how fast the ledger takes minutes of 1,000 meters in PostgreSQL, beside SQLite
+	deploy/install-packages.sh build test
+	cargo run --release --locked --package meter-ledger --example homes
+
 bench-broker: ## Measures the broker against mosquitto, taking turns, and its PUBACK against fdatasync (BENCH='--rounds 5')
 	deploy/install-packages.sh build test
 	$(RELEASED) --example brokers
@@ -172,4 +176,4 @@ test-container: ## Builds the image of the server's programs and runs compose.ya
 	deploy/container/test.sh target/release/pi-publisher
 
 .PHONY: packages packages-arm release test-packages test-arm test-container
-.PHONY: help demo test test-beside-load test-gpio test-histories test-imports screenshots torture bench bench-broker bench-growth bench-ingest bench-pages bench-rest bench-publisher bench-web bench-attacks bench-sd-card deny
+.PHONY: help demo test test-beside-load test-gpio test-histories test-imports screenshots torture bench bench-homes bench-broker bench-growth bench-ingest bench-pages bench-rest bench-publisher bench-web bench-attacks bench-sd-card deny

@@ -25,4 +25,4 @@ pub(crate) use rows::Row;
 pub(crate) use session::Session;
 pub(crate) use statement::Statement;
 pub(crate) use transaction::Transaction;
-pub(crate) use value::{ToValue, params};
+pub(crate) use value::{ToValue, Value, params};

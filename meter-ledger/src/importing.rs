@@ -161,6 +161,7 @@ impl Batch<'_> {
                 "INSERT INTO import (meter, source, total, begun, by) VALUES (?1, ?2, ?3, ?4, ?5) RETURNING id",
             )?
             .query_row(params![meter_row, new.source, total, now.as_second(), new.by], |row| row.get(0))?;
+        self.is_anything_imported = None;
         let name: OutboxId = format!("import-{id}-{}", now.as_second()).parse().map_err(damaged)?;
         let outbox_row = self
             .transaction()

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use meter_messages::Meter;
 
 use crate::error::damaged;
-use crate::home::{Connection, Row};
+use crate::home::{self, Connection, Row};
 use crate::{Ledger, LedgerError};
 
 /// Something that was imported for a meter.
@@ -67,6 +67,11 @@ impl Ledger {
         let imports = statement.query_map([], |row| Ok(Import::of(row)))?;
         imports.map(|import| import?).collect()
     }
+}
+
+/// Whether anything was ever imported.
+pub(crate) fn is_any(connection: &Connection) -> home::Result<bool> {
+    connection.prepare_cached("SELECT EXISTS (SELECT 1 FROM import)")?.query_row([], |row| row.get(0))
 }
 
 /// What was imported for a meter, and not undone.

@@ -6,7 +6,7 @@ use meter_messages::{Info, Mark, Measures, Meter, Minute, OutboxId, PulseCount, 
 
 use crate::error::{damaged, if_readable};
 use crate::home::{Bulk, Connection, OptionalRow, SqlError, Transaction, params};
-use crate::imports::ImportedOf;
+use crate::imports::{self, ImportedOf};
 use crate::late_minutes::PackedDays;
 use crate::names::{self, Name};
 use crate::packing::NewestMinutes;
@@ -80,6 +80,8 @@ pub struct Batch<'ledger> {
     again: BTreeMap<i64, (u64, u64)>,
     /// Outboxes that are new with this batch.
     new_outboxes: HashSet<i64>,
+    /// Whether anything was ever imported; `None` before it was looked for.
+    pub(crate) is_anything_imported: Option<bool>,
     /// By meter: what was imported.
     imported: BTreeMap<i64, ImportedOf>,
     /// Meters, and days on which something that was imported begins, and has got minutes of its own.
@@ -93,8 +95,8 @@ impl Ledger {
         self.newest.begin(&transaction)?;
         let newest = &mut self.newest;
         let (late, again, new_outboxes) = (PackedDays::default(), BTreeMap::new(), HashSet::new());
-        let (imported, filled) = (BTreeMap::new(), BTreeSet::new());
-        Ok(Batch { transaction, newest, late, again, new_outboxes, imported, filled })
+        let (is_anything_imported, imported, filled) = (None, BTreeMap::new(), BTreeSet::new());
+        Ok(Batch { transaction, newest, late, again, new_outboxes, is_anything_imported, imported, filled })
     }
 
     /// Every meter's current outbox, and how far it is recorded; without those whose rows cannot be read.
@@ -295,6 +297,13 @@ impl Batch<'_> {
     /// What was counted goes before what was imported: whose imported minutes are to be deleted is returned. A longer time
     /// that a minute lies in stays until all its minutes are counted.
     fn give_way(&mut self, meter_row: i64, minute: i64) -> Result<Vec<i64>, LedgerError> {
+        let is_anything_imported = match self.is_anything_imported {
+            Some(known) => known,
+            None => *self.is_anything_imported.insert(imports::is_any(&self.transaction)?),
+        };
+        if !is_anything_imported {
+            return Ok(Vec::new());
+        }
         let imported = match self.imported.get(&meter_row) {
             Some(imported) => imported,
             None => {

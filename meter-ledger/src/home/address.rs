@@ -17,11 +17,14 @@ use crate::home::tls;
 /// How long one host may take to answer, if the address does not say it.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+/// After so long without a sign of life a host is gone.
+const GONE: Duration = Duration::from_secs(20);
+
 /// A commit is on disk, and on the standby's if there is a synchronous one, before it is answered, whatever the server's
 /// default is. Nobody waits for others longer than this.
 const SET_UP: &str = "
     SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') IN ('off', 'local');
-    SET lock_timeout = '30s'";
+    SET lock_timeout = '5s'";
 
 /// The address of a database.
 #[derive(Clone)]
@@ -51,6 +54,9 @@ impl Address {
         let mut config = self.config.clone();
         if config.get_connect_timeout().is_none() {
             config.connect_timeout(PATIENCE);
+        }
+        if config.get_tcp_user_timeout().is_none() {
+            config.tcp_user_timeout(GONE).keepalives_idle(GONE / 2).keepalives_interval(GONE / 6);
         }
         if config.get_application_name().is_none() {
             config.application_name("powerpi");

@@ -62,6 +62,19 @@ impl Connection {
         }
     }
 
+    /// Makes a table whose rows came with their numbers number the next ones after them.
+    pub(crate) fn number_from_highest(&self, table: &str) -> Result<()> {
+        if let Self::Postgres(_) = self {
+            // With nothing in it the first number is still to come.
+            let sql = format!(
+                "SELECT setval(pg_get_serial_sequence('{table}', 'id'), coalesce(max(id), 1), max(id) IS NOT NULL)
+                 FROM {table}"
+            );
+            self.query_row(&sql, [], |_| Ok(()))?;
+        }
+        Ok(())
+    }
+
     /// The SQLite file, for what only a file has.
     pub(crate) fn file(&self) -> Option<&rusqlite::Connection> {
         match self {

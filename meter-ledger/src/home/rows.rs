@@ -1,7 +1,10 @@
 //! What comes out of a statement: rows, and their columns.
 
+use rusqlite::types::ValueRef;
+
 use crate::home::cell::Cell;
 use crate::home::error::{Result, SqlError};
+use crate::home::value::OwnedValue;
 
 /// A row that a query has found.
 #[derive(Debug)]
@@ -18,6 +21,18 @@ impl<'r> Row<'r> {
             Self::Postgres(row) => {
                 let cell = row.try_get(column)?;
                 T::of_cell(cell).ok_or_else(|| SqlError::Cell(format!("column {column} holds {cell:?}")))
+            }
+        }
+    }
+
+    /// All that stands in its columns.
+    pub(crate) fn cells(&self) -> Result<Vec<OwnedValue>> {
+        match self {
+            Self::Sqlite(row) => {
+                (0..row.as_ref().column_count()).map(|column| cell_of_file(row, column)).collect()
+            }
+            Self::Postgres(row) => {
+                (0..row.len()).map(|column| Ok(cell_of_database(row.try_get(column)?))).collect()
             }
         }
     }
@@ -41,6 +56,28 @@ impl<'r> Row<'r> {
             }
             Self::Postgres(row) => Ok(row.try_get(column)?),
         }
+    }
+}
+
+fn cell_of_file(row: &rusqlite::Row<'_>, column: usize) -> Result<OwnedValue> {
+    Ok(match row.get_ref(column)? {
+        ValueRef::Null => OwnedValue::Null,
+        ValueRef::Integer(number) => OwnedValue::Integer(number),
+        ValueRef::Real(number) => OwnedValue::Real(number),
+        text @ ValueRef::Text(_) => {
+            OwnedValue::Text(text.as_str().map_err(|error| other_type(column, &error))?.to_owned())
+        }
+        ValueRef::Blob(bytes) => OwnedValue::Bytes(bytes.to_owned()),
+    })
+}
+
+fn cell_of_database(cell: Cell<'_>) -> OwnedValue {
+    match cell {
+        Cell::Null => OwnedValue::Null,
+        Cell::Integer(number) => OwnedValue::Integer(number),
+        Cell::Real(number) => OwnedValue::Real(number),
+        Cell::Text(text) => OwnedValue::Text(text.to_owned()),
+        Cell::Bytes(bytes) => OwnedValue::Bytes(bytes.to_owned()),
     }
 }
 

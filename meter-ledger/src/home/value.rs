@@ -14,6 +14,28 @@ pub(crate) enum Value<'v> {
     Bytes(&'v [u8]),
 }
 
+/// The same, where it is kept.
+#[derive(Debug)]
+pub(crate) enum OwnedValue {
+    Null,
+    Integer(i64),
+    Real(f64),
+    Text(String),
+    Bytes(Vec<u8>),
+}
+
+impl ToValue for OwnedValue {
+    fn to_value(&self) -> Value<'_> {
+        match self {
+            Self::Null => Value::Null,
+            Self::Integer(number) => Value::Integer(*number),
+            Self::Real(number) => Value::Real(*number),
+            Self::Text(text) => Value::Text(text),
+            Self::Bytes(bytes) => Value::Bytes(bytes),
+        }
+    }
+}
+
 /// What can be a parameter.
 pub(crate) trait ToValue {
     fn to_value(&self) -> Value<'_>;

@@ -30,5 +30,6 @@ mod readings;
 #[path = "../relations.rs"]
 mod relations;
 
+mod copying;
 mod opening;
 mod server;
