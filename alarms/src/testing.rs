@@ -83,11 +83,11 @@ impl Tests {
 
 /// What became of a notice by all webhooks, if there are any: those that failed say which they are.
 async fn by_all(webhooks: &[Webhook], notice: &Notice) -> Option<Sent> {
-    let outcomes =
-        join_all(webhooks.iter().map(async |webhook| {
-            webhook.send(notice).await.with_context(|| webhook.name.clone())
-        }));
-    let failures: Vec<_> = outcomes.await.into_iter().filter_map(Result::err).map(|error| format!("{error:#}")).collect();
+    let outcomes = join_all(
+        webhooks.iter().map(async |webhook| webhook.send(notice).await.with_context(|| webhook.name.clone())),
+    );
+    let failures: Vec<_> =
+        outcomes.await.into_iter().filter_map(Result::err).map(|error| format!("{error:#}")).collect();
     let outcome = if failures.is_empty() { Ok(()) } else { Err(anyhow!(failures.join("; "))) };
     (!webhooks.is_empty()).then(|| sent(outcome))
 }

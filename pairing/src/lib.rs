@@ -8,13 +8,13 @@
 mod exchange;
 mod fingerprint;
 mod invitation;
-mod shown;
 mod link;
+mod shown;
 
 pub use exchange::{
     Answer, LONGEST_MESSAGE, REQUESTS, Request, Unreadable, answer_topic, inviting_user, request_topic,
 };
 pub use fingerprint::Fingerprint;
 pub use invitation::{BadInvitation, Invitation, InvitationId, InvitationSecret};
-pub use shown::{SHOWN, ShownInvitation, hide};
 pub use link::{BrowserInvitation, NoInvitation};
+pub use shown::{SHOWN, ShownInvitation, hide};

@@ -67,9 +67,13 @@ fn the_address_stands_in_the_settings_or_in_a_file() {
 
 #[test]
 fn it_is_never_shown() {
-    for url in
-        ["https://example.org/hidden", "ftp://example.org/hidden", "hidden", "https:///hidden", "ht tp://hidden"]
-    {
+    for url in [
+        "https://example.org/hidden",
+        "ftp://example.org/hidden",
+        "hidden",
+        "https:///hidden",
+        "ht tp://hidden",
+    ] {
         for template in ["", "template = 'ntfy'", "template = 'slack'", "body = 'x'"] {
             let settings = settings(&format!("url = '{url}'\n{template}"));
             assert!(!format!("{settings:?}").contains("hidden"));
