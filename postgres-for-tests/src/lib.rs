@@ -6,7 +6,6 @@ mod process;
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
@@ -75,10 +74,14 @@ impl Server {
     pub fn kill(&mut self) {
         let pid = fs::read_to_string(self.folder.join("data/postmaster.pid")).unwrap();
         let pid = pid.lines().next().unwrap().to_owned();
-        // Its children, too: they would go on for a moment.
+        // Its children, too: they would go on for a moment, and none may come meanwhile.
+        process::signal("-STOP", std::slice::from_ref(&pid));
         let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap();
-        let all = children.split_whitespace().map(str::to_owned).chain([pid]);
-        assert!(Command::new("kill").arg("-9").args(all).status().unwrap().success());
+        let all: Vec<String> = children.split_whitespace().map(str::to_owned).chain([pid]).collect();
+        process::signal("-9", &all);
+        while all.iter().any(|pid| process::is_alive(pid)) {
+            std::thread::sleep(Duration::from_millis(5));
+        }
         self.process.take().unwrap().wait();
     }
 

@@ -48,6 +48,17 @@ impl Process {
     }
 }
 
+/// Sends a signal to processes; some may have ended by themselves.
+pub(crate) fn signal(signal: &str, to: &[String]) {
+    Command::new("kill").arg(signal).args(to).stderr(Stdio::null()).status().unwrap();
+}
+
+/// Whether a process holds anything yet: one that has ended may wait for its parent to notice.
+pub(crate) fn is_alive(pid: &str) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    stat.rsplit_once(") ").is_some_and(|(_, state)| !state.starts_with('Z'))
+}
+
 fn is_root() -> bool {
     fs::metadata("/proc/self").unwrap().uid() == 0
 }
