@@ -103,6 +103,7 @@ mod tests {
             address: address.parse().unwrap(),
             origin: format!("http://{host}"),
             base_path: Default::default(),
+            is_local: false,
         };
         let is_here =
             |address: &str, host: &str| is_on_this_machine(&visit(address, host), &HeaderMap::new());
