@@ -45,7 +45,7 @@ fn test_notice(settings: &Settings) -> Notice {
         NoticeLanguage::German => "PowerPi: ein Test. Meldungen kommen hier an.",
     };
     Notice {
-        state: State::Raised,
+        state: State::Test,
         since: Some(daemon_runtime::now()),
         until: None,
         highest: None,

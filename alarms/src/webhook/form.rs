@@ -106,7 +106,8 @@ fn bytes(said: &Value) -> Vec<u8> {
 fn ntfy(notice: &Notice, topic: &str) -> Value {
     let (tag, priority) = match notice.state {
         State::Raised => ("warning", 4),
-        State::Over | State::Quiet | State::Test => ("white_check_mark", 3),
+        State::Over | State::Quiet => ("white_check_mark", 3),
+        State::Test => ("bell", 3),
     };
     let mut said = json!({
         "topic": topic, "title": notice.alarm, "message": text(notice), "tags": [tag], "priority": priority,

@@ -1,11 +1,11 @@
 //! The first page before there is a meter.
 
-use hyper::{HeaderMap, header};
+use hyper::header;
 use meter_ledger::{Ledger, LedgerError};
 use meter_messages::Status;
 use pairing::ShownInvitation;
 use web_http::reply::{self, Reply};
-use web_http::{Prepared, Visit};
+use web_http::Prepared;
 
 use super::asked::Asked;
 use super::health::NO_CLOCK;
@@ -39,7 +39,7 @@ impl Site {
         let now = daemon_runtime::now();
         let may_see_invitations = match asked.visitor.name() {
             Some(_) => asked.visitor.may_administer(),
-            None => is_on_this_machine(&asked.visit, asked.headers),
+            None => asked.visit.is_local,
         };
         let open = may_see_invitations.then(|| ShownInvitation::open_at(now, &self.invitations));
         let zone = self.ledger.zone();
@@ -70,61 +70,4 @@ fn has_minutes(ledger: &Ledger) -> Result<bool, LedgerError> {
         }
     }
     Ok(false)
-}
-
-/// What proxies say of whom they speak for.
-const BY_PROXIES: [&str; 5] = ["x-forwarded-for", "x-forwarded-host", "x-real-ip", "forwarded", "via"];
-
-/// Whether a browser is on this machine, and has opened a page of this machine: what comes through a proxy that says so
-/// does not, nor does a page of another site that leads its visitors here.
-fn is_on_this_machine(visit: &Visit, headers: &HeaderMap) -> bool {
-    if BY_PROXIES.iter().any(|name| headers.contains_key(*name)) {
-        return false;
-    }
-    let host = visit.origin.split_once("://").map_or("", |(_, host)| host);
-    let name = match host.strip_prefix('[') {
-        Some(rest) => rest.split(']').next(),
-        None => host.split(':').next(),
-    };
-    let name = name.unwrap_or_default();
-    let is_ours = name.eq_ignore_ascii_case("localhost")
-        || name.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback());
-    is_ours && visit.address.to_canonical().is_loopback()
-}
-
-#[cfg(test)]
-#[allow(clippy::unwrap_used)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn who_comes_from_elsewhere_is_not_here() {
-        let visit = |address: &str, host: &str| Visit {
-            address: address.parse().unwrap(),
-            origin: format!("http://{host}"),
-            base_path: Default::default(),
-            is_local: false,
-        };
-        let is_here =
-            |address: &str, host: &str| is_on_this_machine(&visit(address, host), &HeaderMap::new());
-        for host in ["localhost", "LOCALHOST:8080", "127.0.0.1:8080", "[::1]:8080"] {
-            assert!(is_here("127.0.0.1", host) && is_here("::1", host), "{host}");
-            assert!(!is_here("192.168.1.7", host), "{host}");
-        }
-        assert!(is_here("::ffff:127.0.0.1", "localhost"));
-        for host in [
-            "power.example.org",
-            "192.168.1.2:8080",
-            "",
-            "localhost.evil.example",
-            "[::1",
-            "127.0.0.1.nip.io",
-        ] {
-            assert!(!is_here("127.0.0.1", host), "{host}");
-        }
-        for name in BY_PROXIES {
-            let headers = HeaderMap::from_iter([(name.parse().unwrap(), "1.2.3.4".parse().unwrap())]);
-            assert!(!is_on_this_machine(&visit("127.0.0.1", "localhost"), &headers), "{name}");
-        }
-    }
 }
