@@ -17,13 +17,13 @@ use crate::readings::Readings;
 use crate::safekeeping::{self, Newest, Safekeeping};
 use crate::settings::{MeterSettings, MeterSource, Settings, SourceSettings};
 use crate::stored_lines::StoredLines;
-use crate::totals::listening::Listener;
-use crate::totals::settings::CounterSettings;
+use crate::totals::listener::Listener;
+use crate::totals::source::CounterSource;
 use crate::totals::total_counter::Limits;
 use crate::totals::total_counting::{OfMeter, TotalCounting};
 use crate::unkept::Keeping;
 
-/// Messages of a counter that wait for its meter; more wait in the network.
+/// What was heard of a counter and waits for its meter; more waits where it comes from.
 const UNHEARD: usize = 64;
 
 /// One meter about to be counted.
@@ -136,7 +136,7 @@ impl<'a> Beginning<'a> {
 
     fn of_counter(
         &self,
-        counter: &CounterSettings,
+        counter: &CounterSource,
         keeping: Keeping,
     ) -> (TotalCounting, Listener, watch::Receiver<CurrentValues>) {
         let Self { place, settings, meter, account, resumed, .. } = self;

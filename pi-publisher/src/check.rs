@@ -6,6 +6,7 @@ use std::io::Write;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use anyhow::anyhow;
 use meter_messages::Unit;
 use serde_json::json;
 
@@ -39,14 +40,8 @@ pub fn check(settings: &Settings, seconds: u64, form: Form, out: &mut dyn Write)
     if form == Form::Text {
         writeln!(out, "Watching for {seconds} s: {} …", listed(&settings.meter))?;
     }
-    let looks: Vec<_> = thread::scope(|scope| {
-        let look = |meter| scope.spawn(move || look(settings, meter, Duration::from_secs(seconds)));
-        let threads: Vec<_> = settings.meter.iter().map(look).collect();
-        threads.into_iter().map(thread::ScopedJoinHandle::join).collect()
-    });
     let mut unreadable = 0;
-    for (meter, seen) in settings.meter.iter().zip(looks) {
-        let seen = seen.map_err(|_| anyhow::anyhow!("the thread looking at {} panicked", meter.id))?;
+    for (meter, seen) in settings.meter.iter().zip(look(settings, Duration::from_secs(seconds))?) {
         unreadable += usize::from(seen.is_err());
         match (form, &seen) {
             (Form::Text, Ok(seen)) => write!(out, "\n{}", seen.report(meter))?,
@@ -83,10 +78,32 @@ impl Look {
     }
 }
 
-fn look(settings: &Settings, meter: &MeterSettings, at_least: Duration) -> anyhow::Result<Look> {
-    Ok(match &meter.source {
-        MeterSource::Contact(source) => Look::Contact(look_at_contact(source, meter, at_least)?),
-        MeterSource::Counter(counter) => Look::Counter(counter::look(settings, meter, counter, at_least)?),
+/// What is seen of each meter, in their order.
+fn look(settings: &Settings, at_least: Duration) -> anyhow::Result<Vec<anyhow::Result<Look>>> {
+    thread::scope(|scope| {
+        // A line waits in a thread of its own; counters are heard by one connection for all of a place.
+        let lines: Vec<_> = settings
+            .meter
+            .iter()
+            .map(|meter| match &meter.source {
+                MeterSource::Contact(source) => {
+                    Some(scope.spawn(move || look_at_contact(source, meter, at_least)))
+                }
+                MeterSource::Counter(_) => None,
+            })
+            .collect();
+        let mut counters = counter::look(settings, at_least)?.into_iter();
+        let looks = lines.into_iter().zip(&settings.meter).map(|(line, meter)| match line {
+            Some(line) => {
+                let seen = line.join().map_err(|_| anyhow!("the thread looking at {} panicked", meter.id));
+                seen.and_then(|seen| seen).map(Look::Contact)
+            }
+            None => {
+                let seen = counters.next().unwrap_or_else(|| Err(anyhow!("{} was not looked at", meter.id)));
+                seen.map(Look::Counter)
+            }
+        });
+        Ok(looks.collect())
     })
 }
 

@@ -3,8 +3,8 @@
 //! A pulse's way: [`pulse_source`] (edges) → [`bounce_filter`] (pulses) →
 //! [`pulse_counter`] (minutes) → [`outbox`] (disk) → [`publisher`] (MQTT). The
 //! steps up to the outbox run in one thread a meter ([`counting`]), the outbox
-//! in one of its own ([`outbox_keeper`]). Other people's counters come in over
-//! MQTT instead ([`totals`]). Start reading at [`run`].
+//! in one of its own ([`outbox_keeper`]). Other people's counters come in as
+//! totals instead ([`totals`]). Start reading at [`run`].
 
 mod beginning;
 pub mod bounce_filter;
@@ -51,7 +51,7 @@ use crate::publisher::Publisher;
 use crate::safekeeping::Newest;
 use crate::settings::Settings;
 use crate::stored_lines::StoredLines;
-use crate::totals::listening;
+use crate::totals::places;
 
 /// Counts, keeps in the outbox, and publishes in order until the recorder has
 /// it; ends on `shutdown`, or when a line can no longer be read.
@@ -137,7 +137,7 @@ async fn run_until_old_copy(
     };
     tokio::join!(
         connection::run(&publisher, &stop),
-        listening::run(settings, &devices.listeners, &stop),
+        places::run(settings, &devices.listeners, &stop),
         telling
     );
     drop(devices);

@@ -11,7 +11,11 @@ use serde::Deserialize;
 
 use crate::bounce_filter::BounceSettings;
 use crate::pulse_source::{cdev, simulated, sysfs};
+use crate::totals::modbus::settings::{ModbusOnPaper, ModbusSettings};
+use crate::totals::serial::SerialSettings;
 use crate::totals::settings::{CounterOnPaper, CounterSettings};
+use crate::totals::sml::settings::{SmlOnPaper, SmlSettings};
+use crate::totals::source::CounterSource;
 
 /// `/etc/powerpi/pi-publisher.toml`.
 #[derive(Debug, Deserialize)]
@@ -81,7 +85,30 @@ impl Settings {
             }
             seen.push(&meter.id);
         }
+        self.check_lines()?;
         self.check_relations()
+    }
+
+    /// Whether those who use one line say the same of it.
+    fn check_lines(&self) -> Result<(), SettingsError> {
+        let mut lines: Vec<(&MeterId, &'static str, &SerialSettings)> = Vec::new();
+        for meter in &self.meter {
+            let MeterSource::Counter(counter) = &meter.source else { continue };
+            let Some((kind, line)) = counter.line() else { continue };
+            let same = lines.iter().find(|(_, _, other)| other.device == line.device);
+            if let Some((id, _, _)) =
+                same.filter(|(_, other_kind, other)| (*other_kind, *other) != (kind, line))
+            {
+                return Err(SettingsError::new(format!(
+                    "meters \"{id}\" and \"{}\" are on the line {} and say different things of it; write the same \
+                     kind, baud, parity and stop_bits for both",
+                    meter.id,
+                    line.name()
+                )));
+            }
+            lines.push((&meter.id, kind, line));
+        }
+        Ok(())
     }
 
     /// What is said of meters of this publisher only: another site's are not known here.
@@ -133,7 +160,7 @@ pub enum MeterSource {
     /// From a contact, each by itself.
     Contact(SourceSettings),
     /// From a total that somebody else counts.
-    Counter(CounterSettings),
+    Counter(CounterSource),
 }
 
 impl MeterSettings {
@@ -175,6 +202,8 @@ enum SourceOnPaper {
     Sysfs(sysfs::SysfsSettings),
     Simulated(simulated::SimulatedSettings),
     Mqtt(CounterOnPaper),
+    Sml(SmlOnPaper),
+    Modbus(ModbusOnPaper),
 }
 
 /// A house connection in Europe: 3 × 63 A at 230 V.
@@ -222,11 +251,22 @@ impl TryFrom<MeterOnPaper> for MeterSettings {
         let MeterOnPaper { id, name, medium, initial_total, measures, part_of, bounce, source, .. } = paper;
         let source =
             source.checked(medium, constant, max_rate).map_err(|why| format!("meter \"{id}\": {why}"))?;
+        // A register of what is fed in says so itself, unless something else is written.
+        let said = match &source {
+            MeterSource::Counter(counter) if part_of.is_none() => counter.measures(),
+            _ => None,
+        };
+        let measures = measures.or(said);
         Ok(Self { id, name, medium, constant, initial_total, max_rate, measures, part_of, bounce, source })
     }
 }
 
 impl SourceOnPaper {
+    /// Whether it is a counter's total, and no contact.
+    fn is_total(&self) -> bool {
+        matches!(self, Self::Mqtt(_) | Self::Sml(_) | Self::Modbus(_))
+    }
+
     /// What fits its meter.
     fn checked(self, medium: Medium, constant: MeterConstant, max_rate: u32) -> Result<MeterSource, String> {
         let counter = match self {
@@ -235,10 +275,16 @@ impl SourceOnPaper {
             Self::Simulated(settings) => {
                 return Ok(MeterSource::Contact(SourceSettings::Simulated(settings)));
             }
-            Self::Mqtt(counter) => CounterSettings::try_from(counter)?,
+            Self::Mqtt(counter) => CounterSource::Mqtt(CounterSettings::try_from(counter)?),
+            Self::Sml(meter) => CounterSource::Sml(SmlSettings::try_from(meter)?),
+            Self::Modbus(meter) => CounterSource::Modbus(ModbusSettings::try_from(meter)?),
         };
-        if counter.unit.is_volume() != (medium.unit() == Unit::CubicMetre) {
-            return Err(format!("counts {}, and its total is in {}", medium.as_str(), counter.unit.symbol()));
+        if counter.unit().is_volume() != (medium.unit() == Unit::CubicMetre) {
+            return Err(format!(
+                "counts {}, and its total is in {}",
+                medium.as_str(),
+                counter.unit().symbol()
+            ));
         }
         // In an hour, of which a minute may get all.
         let most = constant.per_unit() * f64::from(max_rate) / 1000.0;
@@ -267,7 +313,7 @@ impl MeterOnPaper {
             (None, Some(of_a_pulse)) => MeterConstant::from_unit_thousandths(of_a_pulse)
                 .map_err(|error| format!("{of_a_pulse_key} of meter \"{id}\" is {of_a_pulse}: {error}")),
             // A Wh or litre: a counter's total is a number, and any constant will do.
-            (None, None) if matches!(self.source, SourceOnPaper::Mqtt(_)) => {
+            (None, None) if self.source.is_total() => {
                 MeterConstant::try_from(1000_u64).map_err(|error| error.to_string())
             }
             (None, None) => {

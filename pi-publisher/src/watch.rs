@@ -15,7 +15,8 @@ use crate::bounce_filter::{BounceFilter, Filtered, Pulse};
 use crate::check::Form;
 use crate::power::PulseSpacing;
 use crate::pulse_source::{self, EarlierRun, SourceClock, SourceTime};
-use crate::settings::{MeterSettings, MeterSource, Settings};
+use crate::settings::{MeterSettings, MeterSource, Settings, SourceSettings};
+use crate::totals::looking::counters;
 
 mod counter;
 
@@ -36,20 +37,22 @@ pub fn watch(settings: &Settings, form: Form, out: &mut dyn Write) -> anyhow::Re
         runtime.block_on(async { daemon_runtime::on_signal() }).context("installing signal handlers")?;
     thread::scope(|scope| {
         let (lines, written) = mpsc::channel();
-        let threads: Vec<_> = settings
-            .meter
-            .iter()
-            .map(|meter| {
-                let (lines, stop) = (lines.clone(), stop.clone());
-                scope.spawn(move || {
-                    // One line that fails ends them all: its error must be seen.
-                    let _stop = stop.clone().drop_guard();
-                    follow(settings, meter, form, &lines, &stop)
-                        .with_context(|| format!("meter {}", meter.id))
-                })
-            })
-            .collect();
-        drop(lines);
+        let mut threads = Vec::new();
+        for meter in &settings.meter {
+            let MeterSource::Contact(source) = &meter.source else { continue };
+            let (lines, stop) = (lines.clone(), stop.clone());
+            threads.push(scope.spawn(move || {
+                // One line that fails ends them all: its error must be seen.
+                let _stop = stop.clone().drop_guard();
+                follow(source, meter, form, &lines, &stop).with_context(|| format!("meter {}", meter.id))
+            }));
+        }
+        if counters(settings).is_empty() {
+            drop(lines);
+        } else {
+            let stop = stop.clone();
+            threads.push(scope.spawn(move || counter::follow(settings, form, &lines, &stop)));
+        }
         for line in written {
             writeln!(out, "{line}")?;
         }
@@ -59,20 +62,14 @@ pub fn watch(settings: &Settings, form: Form, out: &mut dyn Write) -> anyhow::Re
     })
 }
 
-/// Follows one meter until `stop`.
+/// Follows the line of one meter until `stop`.
 fn follow(
-    settings: &Settings,
+    source: &SourceSettings,
     meter: &MeterSettings,
     form: Form,
     lines: &Sender<String>,
     stop: &CancellationToken,
 ) -> anyhow::Result<()> {
-    let source = match &meter.source {
-        MeterSource::Contact(source) => source,
-        MeterSource::Counter(counter) => {
-            return counter::follow(settings, (meter, counter), form, lines, stop);
-        }
-    };
     let mut source = pulse_source::open(source, meter.constant, EarlierRun::default())?;
     let (began, contact) = source.began();
     let mut filter = BounceFilter::new(meter.bounce, began, contact);

@@ -1,18 +1,19 @@
-//! A look at somebody else's counter: what the broker has kept of it, and what comes.
+//! A look at somebody else's counter: what it says of itself, what the broker has kept of it, and what comes.
 
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use anyhow::Context;
 use jiff::Timestamp;
 use serde_json::json;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, sleep};
+use tokio_util::sync::CancellationToken;
 
 use super::findings::{Finding, finding};
 use crate::outbox::Outbox;
 use crate::settings::{MeterSettings, Settings};
-use crate::totals::listening::{Heard, session, understand};
-use crate::totals::settings::CounterSettings;
+use crate::totals::heard::Heard;
+use crate::totals::looking::{self, counters};
+use crate::totals::source::CounterSource;
 
 /// Totals that are kept for a verdict.
 const MOST_TOTALS: usize = 100_000;
@@ -23,6 +24,12 @@ const LATE_S: f64 = 10.0;
 #[derive(Debug, Default)]
 pub(super) struct CounterSeen {
     source: String,
+    /// Whether it comes by a broker.
+    is_published: bool,
+    /// What it calls itself.
+    name: Option<String>,
+    /// What came instead of its total, and how often.
+    without: (usize, String),
     /// The total that the broker had kept, in millionths of a Wh or litre.
     kept: Option<i64>,
     /// Those that came, and after which time.
@@ -35,38 +42,40 @@ pub(super) struct CounterSeen {
     counted: Option<Timestamp>,
 }
 
-/// Listens for some time.
+/// Listens to all counters for some time; what is seen of each, in their order.
 pub(super) fn look(
     settings: &Settings,
-    meter: &MeterSettings,
-    counter: &CounterSettings,
     at_least: Duration,
-) -> anyhow::Result<CounterSeen> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let mut seen = CounterSeen {
+) -> anyhow::Result<Vec<anyhow::Result<CounterSeen>>> {
+    let counters = counters(settings);
+    if counters.is_empty() {
+        return Ok(Vec::new());
+    }
+    let begin = |(meter, counter): &(&MeterSettings, &CounterSource)| CounterSeen {
         source: counter.describe(),
+        is_published: matches!(counter, CounterSource::Mqtt(_)),
         counted: counted(settings, meter, counter),
         ..CounterSeen::default()
     };
-    let name = format!("powerpi-{}-{}-check", settings.site, meter.id);
-    let session = session(settings, &name, std::iter::once(counter));
-    runtime.block_on(async {
-        let mut connection = session.connect().await.context("listening to the counter's broker")?;
-        let began = Instant::now();
-        while let Ok(message) = timeout_at(began + at_least, connection.message()).await {
-            let message = message?;
-            for heard in understand(counter, &message.topic, &message.payload, message.retain) {
-                seen.take(began.elapsed(), heard);
-            }
-        }
-        connection.close(None).await;
-        anyhow::Ok(())
-    })?;
-    Ok(seen)
+    let mut seen: Vec<_> = counters.iter().map(begin).collect();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let outcomes = runtime.block_on(async {
+        // The others are looked at all the same where one fails.
+        let (stop, failed, began) = (CancellationToken::new(), CancellationToken::new(), Instant::now());
+        let looking = looking::look(settings, &stop, &failed, |place, heard| {
+            seen[place].take(began.elapsed(), heard);
+        });
+        let stopping = async {
+            sleep(at_least).await;
+            stop.cancel();
+        };
+        tokio::join!(looking, stopping).0
+    });
+    Ok(outcomes.into_iter().zip(seen).map(|(outcome, seen)| outcome.map(|()| seen)).collect())
 }
 
 /// When the publisher last heard the counter; it may run meanwhile, or never have run.
-fn counted(settings: &Settings, meter: &MeterSettings, counter: &CounterSettings) -> Option<Timestamp> {
+fn counted(settings: &Settings, meter: &MeterSettings, counter: &CounterSource) -> Option<Timestamp> {
     let account = Outbox::open_read_only(&settings.state_dir).ok()?.existing_account(&meter.id).ok()??;
     let state = account.counter.filter(|state| state.source == counter.describe())?;
     Timestamp::from_second(state.heard_ns / 1_000_000_000).ok()
@@ -79,9 +88,11 @@ impl CounterSeen {
             Heard::Total(total, false) if self.totals.len() < MOST_TOTALS => self.totals.push((after, total)),
             Heard::Total(..) => {}
             Heard::Rate(rate) => self.rate = Some(rate),
+            Heard::Name(name) => self.name = Some(name),
+            Heard::Without(what) => self.without = (self.without.0 + 1, what),
             Heard::Unreadable(error) => {
                 if self.unreadable == 0 {
-                    self.because = error.to_string();
+                    self.because = error;
                 }
                 self.unreadable += 1;
             }
@@ -91,10 +102,23 @@ impl CounterSeen {
     fn findings(&self, meter: &MeterSettings) -> Vec<Finding> {
         let mut findings = Vec::new();
         if self.unreadable > 0 {
-            let text = format!("{} messages without a total; the first: {}", self.unreadable, self.because);
+            let text =
+                format!("{} times no total could be read; the first: {}", self.unreadable, self.because);
             findings.push(finding("unreadable", text));
         }
         match (self.totals.is_empty(), self.kept) {
+            (true, None) if self.without.0 > 0 => {
+                let (times, what) = &self.without;
+                findings.push(finding(
+                    "another_value",
+                    format!("no total came; {times} times there was something else, at last: {what}"),
+                ));
+            }
+            (true, None) if self.unreadable == 0 && !self.is_published => findings.push(finding(
+                "silent",
+                "nothing came: the reading head does not sit straight on the meter, it is another device, or the \
+                 counter speaks less often (look for longer, with --seconds)",
+            )),
             (true, None) if self.unreadable == 0 => findings.push(finding(
                 "no_message",
                 "no total came: the topic or value is another one, the counter says it less often (look for longer, \
@@ -136,6 +160,7 @@ impl CounterSeen {
         json!({
             "meter": meter.id,
             "source": self.source,
+            "name": self.name,
             "unit": unit.symbol(),
             "kept": self.kept.map(in_unit),
             "totals": self.totals.len(),
@@ -153,6 +178,9 @@ impl CounterSeen {
         let shown = |total: i64| format!("{:.3} {}", total as f64 / 1e9, unit.symbol());
         // Writing to a String cannot fail.
         let mut line = |name: &str, value: String| _ = writeln!(text, "  {name:9}{value}");
+        if let Some(name) = &self.name {
+            line("name", name.clone());
+        }
         if let Some(total) = self.kept {
             line("kept", format!("{} by the broker", shown(total)));
         }
@@ -181,7 +209,6 @@ impl CounterSeen {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use crate::totals::payload::number;
 
     const WH: i64 = 1_000_000;
 
@@ -191,7 +218,8 @@ mod tests {
     }
 
     fn seen(totals: &[(u64, i64)], kept: Option<i64>) -> CounterSeen {
-        let mut seen = CounterSeen { source: "mqtt a in Wh".into(), ..CounterSeen::default() };
+        let source = "mqtt a in Wh".into();
+        let mut seen = CounterSeen { source, is_published: true, ..CounterSeen::default() };
         if let Some(total) = kept {
             seen.take(Duration::ZERO, Heard::Total(total, true));
         }
@@ -219,10 +247,14 @@ mod tests {
     #[test]
     fn what_is_wrong_with_a_counter_is_said() {
         let mut unreadable = seen(&[], None);
-        unreadable.take(Duration::ZERO, Heard::Unreadable(number(b"ON", None).unwrap_err()));
+        unreadable.take(Duration::ZERO, Heard::Unreadable("\"ON\" is not a number".into()));
+        let mut other = CounterSeen::default();
+        other.take(Duration::ZERO, Heard::Without("it has 1.8.0".into()));
         for (seen, code) in [
             (seen(&[], None), "no_message"),
             (seen(&[], Some(WH)), "only_kept"),
+            (CounterSeen::default(), "silent"),
+            (other, "another_value"),
             (unreadable, "unreadable"),
             (seen(&[(1, 5 * WH), (2, 4 * WH)], None), "goes_down"),
             (seen(&[(1, 5 * WH), (2, 5000 * WH)], None), "impossible_rate"),

@@ -1,33 +1,16 @@
 //! Listens to other people's counters: one session at their broker for all of them.
 
+use anyhow::Context;
 use daemon_runtime::{Connection, MqttSession, MqttSettings};
 use meter_messages::SiteId;
 use rumqttc::QoS;
 use tokio_util::sync::CancellationToken;
 
 use crate::settings::Settings;
-use crate::totals::payload::{PayloadError, number, total};
+use crate::totals::heard::Heard;
+use crate::totals::listener::Listener;
+use crate::totals::payload::{number, total};
 use crate::totals::settings::CounterSettings;
-
-/// What was heard of a counter.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Heard {
-    /// Its total, in millionths of a Wh or litre, and whether the broker had kept it.
-    Total(i64, bool),
-    /// Its power in W, or flow in l/h.
-    Rate(u32),
-    /// Something else where its total should be.
-    Unreadable(PayloadError),
-}
-
-/// Who wants to hear of a counter.
-#[derive(Debug)]
-pub struct Listener {
-    /// The counter.
-    pub counter: CounterSettings,
-    /// Where it goes.
-    pub heard: flume::Sender<Heard>,
-}
 
 /// What a message says of a counter.
 pub fn understand(counter: &CounterSettings, topic: &str, payload: &[u8], retained: bool) -> Vec<Heard> {
@@ -42,19 +25,18 @@ pub fn understand(counter: &CounterSettings, topic: &str, payload: &[u8], retain
         let said = number(payload, counter.value.as_deref());
         match said.and_then(|said| said.map(|number| total(number, counter.millionths())).transpose()) {
             Ok(total) => heard.extend(total.map(|total| Heard::Total(total, retained))),
-            Err(error) => heard.push(Heard::Unreadable(error)),
+            Err(error) => heard.push(Heard::Unreadable(error.to_string())),
         }
     }
     heard
 }
 
+/// A counter at the broker, and who wants to hear of it.
+pub(crate) type AtBroker<'a> = (&'a CounterSettings, &'a Listener);
+
 /// The session that hears of these counters, under a name of its own.
-pub fn session<'a>(
-    settings: &Settings,
-    name: &str,
-    counters: impl Iterator<Item = &'a CounterSettings>,
-) -> MqttSession {
-    let mut topics: Vec<&str> = counters.flat_map(CounterSettings::topics).collect();
+fn session(settings: &Settings, name: &str, counters: &[AtBroker<'_>]) -> MqttSession {
+    let mut topics: Vec<&str> = counters.iter().flat_map(|(counter, _)| counter.topics()).collect();
     topics.sort_unstable();
     topics.dedup();
     let subscriptions = topics.into_iter().map(|topic| (topic.to_owned(), QoS::AtLeastOnce)).collect();
@@ -73,22 +55,41 @@ fn client_id(site: &SiteId, counters: Option<&MqttSettings>) -> String {
 }
 
 /// Hands on what is heard until `shutdown`.
-pub(crate) async fn run(settings: &Settings, listeners: &[Listener], shutdown: &CancellationToken) {
-    if listeners.is_empty() {
-        return;
-    }
+pub(crate) async fn run(settings: &Settings, counters: &[AtBroker<'_>], shutdown: &CancellationToken) {
     let name = client_id(&settings.site, settings.counters.as_ref());
-    let session = session(settings, &name, listeners.iter().map(|listener| &listener.counter));
-    session.run(shutdown, async |connection| listen(connection, listeners).await).await;
+    let session = session(settings, &name, counters);
+    session.run(shutdown, async |connection| listen(connection, counters).await).await;
 }
 
-async fn listen(connection: &mut Connection, listeners: &[Listener]) -> anyhow::Result<()> {
+/// Hands on what is heard over one connection until `stop`.
+///
+/// # Errors
+/// The broker cannot be reached, or the connection ends.
+pub(crate) async fn run_once(
+    settings: &Settings,
+    counters: &[AtBroker<'_>],
+    stop: &CancellationToken,
+) -> anyhow::Result<()> {
+    // Beside the publisher, and beside others who look.
+    let name = format!("powerpi-{}-look-{}", settings.site, std::process::id());
+    let session = session(settings, &name, counters);
+    let Some(connected) = stop.run_until_cancelled(session.connect()).await else { return Ok(()) };
+    let mut connection = connected.context("listening to the counter's broker")?;
+    match stop.run_until_cancelled(listen(&mut connection, counters)).await {
+        Some(ended) => ended,
+        None => {
+            connection.close(None).await;
+            Ok(())
+        }
+    }
+}
+
+async fn listen(connection: &mut Connection, counters: &[AtBroker<'_>]) -> anyhow::Result<()> {
     loop {
         let message = connection.message().await?;
-        for listener in listeners {
-            for heard in understand(&listener.counter, &message.topic, &message.payload, message.retain) {
-                // A meter's thread that has ended ends the program.
-                let _ = listener.heard.send_async(heard).await;
+        for (counter, listener) in counters {
+            for heard in understand(counter, &message.topic, &message.payload, message.retain) {
+                listener.hear(heard).await;
             }
         }
     }
@@ -112,7 +113,7 @@ mod tests {
         assert_eq!(heard("{\"energy\":1.5,\"power\":20.6}", true), [Heard::Total(1_500_000_000, true)]);
         assert_eq!(heard("{\"power\":-3}", false), [Heard::Rate(0)]);
         assert_eq!(heard("{\"linkquality\":3}", false), []);
-        assert!(matches!(heard("{\"energy\":-1}", false)[..], [Heard::Unreadable(PayloadError::NoTotal(_))]));
+        assert_eq!(heard("{\"energy\":-1}", false), [Heard::Unreadable("-1 is no total".into())]);
         assert_eq!(understand(&plug, "z/other", b"{\"energy\":1.5}", false), []);
     }
 }

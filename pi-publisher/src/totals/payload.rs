@@ -6,7 +6,7 @@ use serde_json::Value;
 /// Payloads of counters are far shorter.
 const LONGEST: usize = 64 * 1024;
 /// The highest total that is one: a thousand million kWh or m³, in millionths of a Wh or litre.
-const HIGHEST: f64 = 1e18;
+pub(crate) const HIGHEST: f64 = 1e18;
 
 /// Why a payload has no number.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]

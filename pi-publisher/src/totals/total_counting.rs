@@ -14,7 +14,7 @@ use crate::interim::Resumed;
 use crate::outbox_keeper::{Command, Counted};
 use crate::pulse_counter::{FinishedMinute, PulseCounter};
 use crate::pulse_source::SourceTime;
-use crate::totals::listening::Heard;
+use crate::totals::heard::Heard;
 use crate::totals::total_counter::{Booking, Limits, Reading, TotalCounter, Verdict};
 use crate::unkept::{Keeping, Unkept};
 
@@ -137,6 +137,15 @@ impl TotalCounting {
     fn hear(&mut self, heard: Heard, keeper: &Sender<Command>) -> anyhow::Result<()> {
         match heard {
             Heard::Rate(rate) => self.said = Some((rate, Instant::now())),
+            Heard::Name(name) => tracing::info!(meter = %self.id, name, "the counter says which one it is"),
+            Heard::Without(what) => {
+                static PACE: LogPace = LogPace::new();
+                if self.last_heard.is_none()
+                    && let Some(left_out) = PACE.due()
+                {
+                    tracing::warn!(meter = %self.id, left_out, "no total of it yet: {what}");
+                }
+            }
             Heard::Unreadable(error) => {
                 static PACE: LogPace = LogPace::new();
                 self.reading.rejected += 1;

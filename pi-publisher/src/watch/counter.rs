@@ -1,4 +1,4 @@
-//! Follows somebody else's counter: a line for each total as it comes.
+//! Follows other people's counters: a line for each total as it comes.
 
 use std::sync::mpsc::Sender;
 
@@ -10,55 +10,69 @@ use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
 use crate::check::Form;
-use crate::settings::{MeterSettings, Settings};
-use crate::totals::listening::{Heard, session, understand};
-use crate::totals::settings::CounterSettings;
+use crate::settings::Settings;
+use crate::totals::heard::Heard;
+use crate::totals::looking::{self, counters};
 
-/// Follows it until `stop`.
+/// Follows all counters until `stop`, or until one cannot be heard.
 pub(super) fn follow(
     settings: &Settings,
-    (meter, counter): (&MeterSettings, &CounterSettings),
     form: Form,
     lines: &Sender<String>,
     stop: &CancellationToken,
 ) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let source = counter.describe();
-    // If sending fails nobody reads any more; the signal comes as well.
-    let _ = lines.send(match form {
-        Form::Text => format!("{}: {source}", meter.id),
-        Form::Json => json!({"meter": meter.id, "source": source}).to_string(),
-    });
-    let name = format!("powerpi-{}-{}-watch", settings.site, meter.id);
-    let session = session(settings, &name, std::iter::once(counter));
-    runtime.block_on(async {
-        let connected = stop.run_until_cancelled(session.connect()).await;
-        let Some(connected) = connected else { return Ok(()) };
-        let mut connection = connected.context("listening to the counter's broker")?;
-        let (mut said, mut before) = (None, None);
-        while let Some(message) = stop.run_until_cancelled(connection.message()).await {
-            let message = message?;
-            for heard in understand(counter, &message.topic, &message.payload, message.retain) {
-                let (total, retained) = match heard {
-                    Heard::Rate(rate) => {
-                        said = Some(rate);
-                        continue;
-                    }
-                    Heard::Total(total, retained) => (Ok(total), retained),
-                    Heard::Unreadable(error) => (Err(error.to_string()), message.retain),
-                };
-                let line = Line { at: daemon_runtime::now(), total, before, retained, rate: said };
-                before = line.total.as_ref().ok().copied().or(before);
-                let of = (&meter.id, meter.medium.unit());
-                let _ = lines.send(match form {
-                    Form::Text => line.text(of),
-                    Form::Json => line.json(of).to_string(),
-                });
-            }
+    let counters = counters(settings);
+    for (meter, counter) in &counters {
+        let source = counter.describe();
+        // If sending fails nobody reads any more; the signal comes as well.
+        let _ = lines.send(match form {
+            Form::Text => format!("{}: {source}", meter.id),
+            Form::Json => json!({"meter": meter.id, "source": source}).to_string(),
+        });
+    }
+    let mut followed = vec![Followed::default(); counters.len()];
+    let outcomes = runtime.block_on(looking::look(settings, stop, stop, |place, heard| {
+        let of = (&counters[place].0.id, counters[place].0.medium.unit());
+        if let Some(line) = followed[place].take(heard) {
+            let _ = lines.send(match form {
+                Form::Text => line.text(of),
+                Form::Json => line.json(of).to_string(),
+            });
         }
-        connection.close(None).await;
-        Ok(())
-    })
+    }));
+    for ((meter, _), outcome) in counters.iter().zip(outcomes) {
+        outcome.with_context(|| format!("meter {}", meter.id))?;
+    }
+    Ok(())
+}
+
+/// What is known of a counter that is followed.
+#[derive(Debug, Clone, Default)]
+struct Followed {
+    /// Its last total.
+    before: Option<i64>,
+    /// What it said last of its power or flow.
+    rate: Option<u32>,
+}
+
+impl Followed {
+    /// The line that it makes.
+    fn take(&mut self, heard: Heard) -> Option<Line> {
+        let (total, retained) = match heard {
+            Heard::Rate(rate) => {
+                self.rate = Some(rate);
+                return None;
+            }
+            // Whose head sits on which meter is what `check` says.
+            Heard::Name(_) => return None,
+            Heard::Total(total, retained) => (Ok(total), retained),
+            Heard::Unreadable(why) | Heard::Without(why) => (Err(why), false),
+        };
+        let before = self.before;
+        self.before = total.as_ref().ok().copied().or(before);
+        Some(Line { at: daemon_runtime::now(), total, before, retained, rate: self.rate })
+    }
 }
 
 /// A total as it is shown, in millionths of a Wh or litre; or why it is none.
