@@ -4,8 +4,8 @@ use hyper::header;
 use meter_ledger::{Ledger, LedgerError};
 use meter_messages::Status;
 use pairing::ShownInvitation;
-use web_http::reply::{self, Reply};
 use web_http::Prepared;
+use web_http::reply::{self, Reply};
 
 use super::asked::Asked;
 use super::health::NO_CLOCK;
