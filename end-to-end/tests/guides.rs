@@ -50,7 +50,7 @@ fn counters_are_set_up_as_the_guides_say() {
         let settings: pi_publisher::settings::Settings = daemon_runtime::parse(&written).unwrap();
         settings.check().unwrap();
         let sources = settings.meter.iter().map(|meter| format!("{:?}", meter.source)).collect::<Vec<_>>();
-        assert_eq!(sources.len(), 4, "{guide}");
+        assert_eq!(sources.len(), 9, "{guide}");
         sources
     };
     assert_eq!(settings("COUNTERS.md"), settings("FREMDE-ZAEHLER.md"));

@@ -24,6 +24,8 @@ fn commands(words: &[String], found: &mut Vec<Asked>) {
     let help = run_to_end(&words[0], Path::new("."), &arguments);
     let help = String::from_utf8(help.stdout).unwrap();
     let options = help.lines().map(str::trim_start).filter(|line| line.starts_with('-'));
+    // What an option does comes after two spaces, and may name others.
+    let options = options.filter_map(|line| line.split("  ").next());
     let options = options.flat_map(|line| line.split([' ', ',', '=']).filter(|word| word.starts_with("--")));
     found.push(Asked { words: words.to_vec(), options: options.map(str::to_owned).collect() });
     let listed = help.lines().skip_while(|line| *line != "Commands:").skip(1);

@@ -241,6 +241,8 @@ async fn the_form_is_for_everybody_who_may_use_it() {
         browser.page.goto(&page).await.unwrap();
         browser.wait_for("document.querySelector('form.correct') !== null").await;
         assert_eq!(browser.barriers().await, [""; 0], "corrections at {width} px");
+        let wide = "[...document.querySelectorAll('*')].filter(e => e.getBoundingClientRect().right > document.documentElement.clientWidth).map(e => e.tagName + '.' + e.className).join(' ')";
+        println!("{:?}", browser.evaluate(wide).await);
         let fits = "document.documentElement.scrollWidth <= document.documentElement.clientWidth";
         assert_eq!(browser.evaluate(fits).await, true, "corrections: no sideways scrolling at {width} px");
         if let Ok(folder) = std::env::var("SCREENSHOTS") {

@@ -43,9 +43,13 @@ pub(crate) fn newest() -> usize {
     STEPS.last().map_or(0, |(format, _)| *format)
 }
 
+/// Whether there is a ledger. `to_regclass` would answer from what the connection remembers, also after it has waited for
+/// another one that made the tables.
+const TABLE: &str = "SELECT relname FROM pg_class WHERE relname = 'ledger' AND pg_table_is_visible(oid)";
+
 /// In which format the tables are; `None` if there are none.
 fn format(session: &mut Session) -> Result<Option<usize>, SqlError> {
-    if session.word("SELECT to_regclass('ledger')")?.is_none() {
+    if session.word(TABLE)?.is_none() {
         return Ok(None);
     }
     let format = session.word("SELECT format FROM ledger")?;

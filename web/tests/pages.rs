@@ -149,6 +149,9 @@ fn before_there_is_a_ledger_it_says_so_and_then_goes_on() {
     let site = Site::over(TempDir::new().unwrap(), 1);
     assert_eq!(site.get("/health").status, 503);
     let page = site.get("/");
+    assert_eq!(page.status, 200, "it leads to the first meter");
+    assert!(page.text().contains(">No meter yet</h1>"));
+    let page = site.get("/m/hq/main");
     assert_eq!(page.status, 503);
     assert!(page.text().contains("<h1>No ledger yet</h1>"));
     assert_eq!(site.get("/api/v1/meters").status, 503);
