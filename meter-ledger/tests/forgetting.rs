@@ -49,10 +49,11 @@ fn nothing_is_left_of_it_and_all_of_the_others() {
         let of_meters = if IS_DATABASE {
             "SELECT table_name FROM information_schema.columns JOIN information_schema.tables USING (table_schema, table_name)
              WHERE table_schema = current_schema() AND table_type = 'BASE TABLE' AND column_name = 'meter'
-                 AND table_name <> 'forgotten'"
+                 AND table_name <> 'forgotten' ORDER BY table_name"
         } else {
             "SELECT sqlite_schema.name FROM sqlite_schema JOIN pragma_table_info(sqlite_schema.name) AS known
-             WHERE sqlite_schema.type = 'table' AND known.name = 'meter' AND sqlite_schema.name <> 'forgotten'"
+             WHERE sqlite_schema.type = 'table' AND known.name = 'meter' AND sqlite_schema.name <> 'forgotten'
+             ORDER BY sqlite_schema.name"
         };
         let tables = homes::rows(folder.path(), of_meters).into_iter().flatten();
         let count = |table: &String| number(folder.path(), &format!("SELECT count(*) FROM {table}"));

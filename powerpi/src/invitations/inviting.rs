@@ -35,7 +35,7 @@ pub(crate) struct Options {
     /// With --browser: what the person may do; look, enter-readings or admin
     #[arg(long, value_name = "ROLE", requires = "browser", default_value = "look")]
     role: Role,
-    /// With --browser: where browsers reach the pages, like https://power.example.org
+    /// With --browser: where browsers reach the pages, like `https://power.example.org`
     #[arg(long, value_name = "URL", requires = "browser", value_parser = pages)]
     pages: Option<String>,
     /// Where the Pi reaches this server, like server.lan or 192.168.1.2:8883; several times for several addresses.

@@ -25,7 +25,7 @@ pub(crate) struct MeterWords {
     pub(crate) gaps_since: &'static str,
     /// Before the length of the newest gap.
     pub(crate) newest_gap: &'static str,
-    /// Why the line was not watched, in [`reason`](Texts::reason)'s order.
+    /// Why the line was not watched, in the order of `Texts::gap_reason`.
     pub(crate) reasons: [&'static str; 6],
     /// Column.
     pub(crate) reason: &'static str,
