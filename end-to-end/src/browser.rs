@@ -227,11 +227,11 @@ impl Browser {
         element.unwrap_or_else(|_| panic!("no {css} on the page")).text().await.unwrap()
     }
 
-    /// Waits until an expression is true, for up to 20 s.
+    /// Waits until an expression is true. Some things come once a minute, and the last one may just have been.
     pub async fn wait_for(&self, expression: &str) {
         let began = Instant::now();
         while self.evaluate(expression).await != Value::Bool(true) {
-            assert!(began.elapsed() < Duration::from_secs(60), "waited a minute for {expression}");
+            assert!(began.elapsed() < Duration::from_secs(90), "waited 90 s for {expression}");
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
     }

@@ -13,11 +13,11 @@ pub(crate) async fn today_goes_on(site: &Site, browser: &Browser) {
     // It listens for the word that a minute is recorded.
     assert_eq!(browser.evaluate("document.querySelector('[data-live]') !== null").await, true);
     // With it, figures and bars are renewed, and the chart asks for the newest minutes.
-    browser.evaluate("(document.querySelector('#figures').textContent = '')").await;
-    browser.evaluate("(document.querySelector('#parts-card').textContent = '')").await;
     let reach = "Math.max(...performance.getEntriesByType('resource').filter(it => it.name.includes('/series?')) \
          .map(it => Number(new URL(it.name).searchParams.get('to'))))";
     let before = browser.evaluate(reach).await;
+    browser.evaluate("(document.querySelector('#figures').textContent = '')").await;
+    browser.evaluate("(document.querySelector('#parts-card').textContent = '')").await;
     browser.wait_for("document.querySelector('[data-kwh=whole]') !== null").await;
     browser.wait_for("document.querySelector('#parts-card .bars') !== null").await;
     browser.wait_for(&format!("{reach} > {before}")).await;
