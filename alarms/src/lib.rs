@@ -123,8 +123,9 @@ async fn watch(
     shutdown: CancellationToken,
 ) -> anyhow::Result<()> {
     let (alarms, meters) = (alarms(&of_site.alarm)?, of_site.meters()?);
-    let Checked { zone, email, webhooks, record } = Checked::new(&settings)?;
+    let Checked { zone, email, webhooks, mut record } = Checked::new(&settings)?;
     settings.mqtt.warn_of_openings();
+    record.topics.extend(alarms.iter().map(watching::state_topic));
     // If it cannot be written, better fail now than at the first alarm.
     record.write(&settings.state_file)?;
     if alarms.is_empty() {

@@ -1,6 +1,6 @@
 //! What survives a restart: each alarm's state, and what is still to be sent.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt::{self, Display};
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -70,6 +70,10 @@ pub struct Record {
     pub alarms: BTreeMap<String, AlarmRecord>,
     /// Notices to send, oldest first.
     pub unsent: BTreeMap<Way, VecDeque<Notice>>,
+    /// The topics on which something is retained, also of alarms that are no longer there: only who has said it may take
+    /// it back.
+    #[serde(default)]
+    pub topics: BTreeSet<String>,
 }
 
 impl Record {

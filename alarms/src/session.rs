@@ -71,8 +71,13 @@ async fn tell_outcomes(client: &AsyncClient, tests: &Tests) -> anyhow::Result<()
     Ok(())
 }
 
-/// Publishes what each alarm says: all at first, then what turned.
+/// Takes back what is said of alarms that are no longer there, and publishes what each alarm says: all at first, then what
+/// turned.
 async fn tell(client: &AsyncClient, watch: &Watch) -> anyhow::Result<()> {
+    for topic in watch.former_topics() {
+        client.publish(&topic, QoS::AtLeastOnce, true, "").await?;
+        watch.cleared(&topic);
+    }
     let mut told: Vec<(Meter, Notice)> = Vec::new();
     loop {
         let turned = watch.turned();

@@ -1,13 +1,13 @@
 //! Checks all alarms once a second and sends notices of those that changed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use meter_figures::CapacityOf;
-use meter_messages::{Live, Meter, MeterId, SiteId, Status, Unit};
+use meter_messages::{Live, Meter, MeterId, SiteId, Status, Unit, alarm_topic};
 use site_settings::{Alarm, Condition};
 use tokio::sync::Notify;
 use tokio::sync::futures::Notified;
@@ -158,6 +158,22 @@ impl Watch {
         })
     }
 
+    /// The topics that say something of alarms which are no longer there.
+    pub fn former_topics(&self) -> Vec<String> {
+        self.with(|inner| {
+            let current: BTreeSet<String> = inner.setting.alarms.iter().map(state_topic).collect();
+            inner.record.topics.difference(&current).cloned().collect()
+        })
+    }
+
+    /// Nothing stands on a topic any more.
+    pub fn cleared(&self, topic: &str) {
+        self.with(|inner| {
+            inner.record.topics.remove(topic);
+            inner.keep();
+        });
+    }
+
     /// The oldest notice that waits for a way of sending.
     pub fn unsent(&self, way: &Way) -> Option<Notice> {
         self.with(|inner| inner.record.unsent.get(way).and_then(|unsent| unsent.front().cloned()))
@@ -183,6 +199,12 @@ impl Watch {
     fn with<T>(&self, act: impl FnOnce(&mut Inner) -> T) -> T {
         act(&mut self.inner.lock().unwrap_or_else(PoisonError::into_inner))
     }
+}
+
+/// The retained topic of an alarm: `powerpi/<site>/alarm/<name>/state`, five levels, which no subscription of the
+/// recorder's covers.
+pub fn state_topic(alarm: &Alarm) -> String {
+    alarm_topic(&alarm.meter.site, alarm.name.as_str(), "state")
 }
 
 fn is_of_site(alarm: &Alarm) -> bool {
