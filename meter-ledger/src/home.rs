@@ -9,6 +9,7 @@ mod error;
 mod password_file;
 mod postgres;
 mod rows;
+mod savepoint;
 mod session;
 mod statement;
 mod tls;

@@ -238,18 +238,21 @@ mod tests {
         record(&mut ledger, "hq/spoilt", 0..3);
         record(&mut ledger, "hq/twice", 0..4);
         record(&mut ledger, "hq/sound", 0..2);
+        record(&mut ledger, "hq/times", 0..2);
         let by_hand = rusqlite::Connection::open(folder.path().join("ledger.sqlite")).unwrap();
         let sql = format!(
             "UPDATE minute SET pulses = -1 WHERE minute = {} AND meter = 1;
              INSERT INTO minute (meter, minute, outbox, pulses, watched_s, total, seq)
-                 SELECT 2, {FIRST} + 1, outbox, 7, 60, 7, 9 FROM minute WHERE meter = 2 LIMIT 1;",
+                 SELECT 2, {FIRST} + 1, outbox, 7, 60, 7, 9 FROM minute WHERE meter = 2 LIMIT 1;
+             INSERT INTO pulse_times (meter, minute, first_ms, last_ms) VALUES (4, {FIRST}, -1, -1);",
             FIRST + 24 * 60,
         );
         by_hand.execute_batch(&sql).unwrap();
         let of_day =
             |day: i64| format!("SELECT runs FROM day WHERE meter = 2 AND day = {}", FIRST / 1440 + day);
         let packed_before: String = by_hand.query_row(&of_day(0), [], |row| row.get(0)).unwrap();
-        for (meter, days) in [("hq/spoilt", 3..9), ("hq/twice", 4..9), ("hq/sound", 2..9)] {
+        for (meter, days) in [("hq/spoilt", 3..9), ("hq/twice", 4..9), ("hq/sound", 2..9), ("hq/times", 2..9)]
+        {
             record(&mut ledger, meter, days);
             ledger.batch().unwrap().commit().unwrap();
         }
@@ -264,6 +267,8 @@ mod tests {
             })
         };
         assert_eq!([rows(1).unwrap(), rows(2).unwrap()], [8, 8], "nothing is lost by it");
+        // What begins to be packed is packed as a whole, with its sums, or not at all.
+        assert_eq!((packed(&ledger, "times"), rows(4).unwrap()), (0, 9));
     }
 
     #[test]

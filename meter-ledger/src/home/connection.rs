@@ -1,9 +1,10 @@
 //! The connection to a home.
 
 use crate::home::bulk::Bulk;
-use crate::home::error::Result;
+use crate::home::error::{Result, SqlError};
 use crate::home::postgres::Postgres;
 use crate::home::rows::Row;
+use crate::home::savepoint::{BEGIN, RELEASE, ROLL_BACK};
 use crate::home::statement::Statement;
 use crate::home::value::{Params, Value};
 
@@ -53,11 +54,16 @@ impl Connection {
         work: impl FnOnce() -> std::result::Result<T, E>,
     ) -> std::result::Result<T, E>
     where
-        E: From<crate::home::SqlError>,
+        E: From<SqlError>,
     {
         match self {
-            // A statement that fails has changed nothing, and what follows is not touched by it.
-            Self::Sqlite(_) => work(),
+            Self::Sqlite(file) => {
+                file.execute_batch(BEGIN).map_err(SqlError::from)?;
+                let result = work();
+                let end = if result.is_ok() { RELEASE } else { ROLL_BACK };
+                file.execute_batch(end).map_err(SqlError::from)?;
+                result
+            }
             Self::Postgres(postgres) => postgres.attempt(work),
         }
     }

@@ -11,6 +11,7 @@ use postgres::types::ToSql;
 
 use crate::home::bulk::Bulk;
 use crate::home::error::{Result, SqlError};
+use crate::home::savepoint::{BEGIN, RELEASE, ROLL_BACK};
 use crate::home::session::Session;
 use crate::home::value::Value;
 
@@ -194,15 +195,15 @@ impl Postgres {
         work: impl FnOnce() -> std::result::Result<T, E>,
     ) -> std::result::Result<T, E> {
         let before = self.open.get();
-        self.execute_all("SAVEPOINT attempt")?;
+        self.execute_all(BEGIN)?;
         let result = work().and_then(|done| self.write_pending().map(|()| done).map_err(E::from));
         let has_failed = self.open.get() == Open::Failed;
         if result.is_ok() && !has_failed {
-            self.execute_all("RELEASE SAVEPOINT attempt")?;
+            self.execute_all(RELEASE)?;
             return result;
         }
         self.pending.take();
-        self.execute_all("ROLLBACK TO SAVEPOINT attempt; RELEASE SAVEPOINT attempt")?;
+        self.execute_all(ROLL_BACK)?;
         self.open.set(before);
         result.and_then(|_| Err(SqlError::Failed.into()))
     }
