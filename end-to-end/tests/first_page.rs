@@ -14,7 +14,7 @@ use serde_json::Value;
 const FITS: &str = "document.documentElement.scrollWidth <= document.documentElement.clientWidth";
 
 /// The title of the step that is next.
-const NEXT: &str = "document.querySelector('.steps .next h2')?.firstChild.textContent.trim()";
+const NEXT: &str = "document.querySelector('.way .next h2')?.firstChild.textContent.trim()";
 
 fn server() -> Site {
     let site = Site::new("");
@@ -90,7 +90,7 @@ async fn it_leads_to_the_first_minute_and_becomes_the_meters_page() {
     let web = site.start("powerpi-web");
     let browser = Browser::open(1280, Theme::Light).await;
     browser.page.goto(&site.url("/?lang=en")).await.unwrap();
-    browser.wait_for(&format!("{NEXT} === 'The server runs'")).await;
+    browser.wait_for(&format!("{NEXT} === 'The server is running'")).await;
     look(&browser, "nothing").await;
 
     // No JavaScript: the page comes anew by itself.

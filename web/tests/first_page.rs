@@ -105,6 +105,8 @@ fn it_says_what_is_missing_and_becomes_the_meters_page() {
         "{first}"
     );
     assert!(first.contains("sudo powerpi open-pages"), "these pages are on loopback");
+    assert!(first.contains("role=\"status\" data-part>Step 1 of 4: The server is running<"), "{first}");
+    assert_eq!(first.matches("aria-current=\"step\"").count(), 1, "{first}");
     let german = site.get("/?lang=de").text();
     assert!(german.contains("Noch kein Zähler") && german.contains("Den Pi anmelden"), "{german}");
 

@@ -69,7 +69,9 @@ fn what_is_said_of_a_meter_holds_at_once() {
     let page = admin.page("/settings?lang=en");
     assert!(page.contains("Hauptz\u{e4}hler") && page.contains("/settings/meter/hq/main"), "{page}");
     let form = admin.page(METER);
-    assert!(form.contains("“Hauptz\u{e4}hler”, as the Pi says it") && !form.contains("name=\"public\""));
+    assert!(
+        form.contains("“Hauptz\u{e4}hler”, the name the Pi gives it") && !form.contains("name=\"public\"")
+    );
     let fields = [
         ("name", " Haus & Hof "),
         ("colour", "red"),
@@ -129,7 +131,7 @@ fn what_is_wrong_stands_beside_its_field_and_nothing_is_saved() {
     let admin = Admin::new("");
     let long = "x".repeat(201);
     for (path, field, value, english, german) in [
-        (METER, "name", long.as_str(), "A name has 1 to 200 characters", "Ein Name hat 1 bis 200 Zeichen"),
+        (METER, "name", long.as_str(), "A name has 1 to 200 bytes", "Ein Name hat 1 bis 200 Bytes"),
         (METER, "place", "1.5", "a whole number above 0", "eine ganze Zahl über 0"),
         (METER, "place", "99999", "a whole number above 0", "eine ganze Zahl über 0"),
         (METER, "budget", "viel", "must be a number", "muss eine Zahl sein"),
@@ -151,7 +153,13 @@ fn what_is_wrong_stands_beside_its_field_and_nothing_is_saved() {
         ("/settings/alarm?lang=en", "limit", "", "a whole number above 0", "eine ganze Zahl über 0"),
         ("/settings/alarm?lang=en", "lasting", "soon", "a time like 90s", "eine Dauer wie 90s"),
         ("/settings/alarm?lang=en", "ends_below", "9000", "above the limit", "über der Grenze"),
-        ("/settings?lang=en", "holidays", "12-25\nxmas", "“xmas” is no holiday", "„xmas“ ist kein Feiertag"),
+        (
+            "/settings?lang=en",
+            "holidays",
+            "12-25\nxmas",
+            "“xmas” is not a holiday",
+            "„xmas“ ist kein Feiertag",
+        ),
         (
             "/settings?lang=en",
             "currency",
@@ -213,7 +221,7 @@ fn of_two_admins_the_second_sees_what_the_first_has_changed_and_overwrites_nothi
     let after = admin.newest().to_string();
     assert_eq!(admin.post(tariff, &[("after", &after), ("do", "delete")]).status, 303);
     let gone = admin.post(tariff, &[("after", &after), ("do", "save"), ("price", "0.4")]);
-    assert!(gone.status == 409 && gone.text().contains("not there any more"), "{}", gone.text());
+    assert!(gone.status == 409 && gone.text().contains("That no longer exists."), "{}", gone.text());
     assert!(!admin.text().contains("price"));
 }
 

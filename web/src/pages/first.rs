@@ -75,6 +75,8 @@ struct Step {
 #[template(path = "first.html")]
 pub(crate) struct FirstPage {
     frame: Frame,
+    /// Which step is next, for those who do not see it.
+    now: String,
     steps: Vec<Step>,
     is_closed: bool,
 }
@@ -83,7 +85,8 @@ impl FirstPage {
     /// The page of somebody who may see every meter there will be.
     pub(crate) fn new(frame: Frame, way: &Way) -> Self {
         let words = frame.texts.first;
-        Self { steps: steps(way, words), is_closed: way.is_closed, frame }
+        let steps = steps(way, words);
+        Self { now: now(&steps, words), steps, is_closed: way.is_closed, frame }
     }
 }
 
@@ -101,6 +104,11 @@ fn steps(way: &Way, words: &FirstWords) -> Vec<Step> {
     };
     let steps = titles.into_iter().zip(said).enumerate();
     steps.map(|(place, (title, said))| Step { progress: progress(place), title, said }).collect()
+}
+
+fn now(steps: &[Step], words: &FirstWords) -> String {
+    let next = steps.iter().zip(1..).find(|(step, _)| step.progress == Progress::Next);
+    next.map(|(step, number)| words.step(number, steps.len(), step.title)).unwrap_or_default()
 }
 
 type Said = Vec<(String, Vec<String>)>;

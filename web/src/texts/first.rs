@@ -9,6 +9,8 @@ pub(crate) struct FirstWords {
     pub(crate) done: &'static str,
     pub(crate) next: &'static str,
     pub(crate) later: &'static str,
+    /// In braces: `n` is the step's number, `of` how many there are, `title` its title.
+    step: &'static str,
     /// The programs of the server.
     pub(crate) server: &'static str,
     pub(crate) server_runs: &'static str,
@@ -36,6 +38,12 @@ pub(crate) struct FirstWords {
 }
 
 impl FirstWords {
+    /// Which step it is.
+    pub(crate) fn step(&self, number: usize, of: usize, title: &str) -> String {
+        let text = self.step.replace("{n}", &number.to_string()).replace("{of}", &of.to_string());
+        text.replace("{title}", title)
+    }
+
     /// That a site is invited.
     pub(crate) fn invited(&self, site: &str, until: &str) -> String {
         self.invited.replace("{site}", site).replace("{until}", until)
@@ -49,13 +57,14 @@ pub(super) const ENGLISH: FirstWords = FirstWords {
     done: "Done",
     next: "Next",
     later: "Later",
-    server: "The server runs",
-    server_runs: "Broker, recorder and pages are there.",
+    step: "Step {n} of {of}: {title}",
+    server: "The server is running",
+    server_runs: "The broker is connected and the ledger is there.",
     broker_away: "The broker cannot be reached. This says why:",
     no_ledger: "The recorder has no ledger yet. If that lasts longer than a minute, this says why:",
     invite: "Invite the Raspberry Pi",
     invite_by: "Run this on the server:",
-    invite_means: "“home” will be the name of the place where the meter is; choose your own. The command prints one line, which is good once and for an hour.",
+    invite_means: "“home” will be the name of the place where the meter is; choose your own. The command prints one line, which works once, within an hour.",
     invited: "“{site}” is invited until {until}.",
     this_line: "This is the line; keep it to yourself:",
     join: "Let it join",
@@ -64,10 +73,10 @@ pub(super) const ENGLISH: FirstWords = FirstWords {
     joined: "“{site}” has joined and is connected.",
     gone: "“{site}” has joined, but is not connected now. On the Pi, this says why:",
     minute: "The first minute",
-    minute_means: "It is recorded as soon as it is over: within two minutes after the Pi has joined.",
+    minute_means: "It is recorded as soon as it is over: within two minutes of the Pi joining.",
     no_clock: "The clock of “{site}” is not set yet. Its minutes wait until it is. On the Pi, this says why:",
     opening: "Let others see these pages",
-    opening_by: "Only browsers on the server itself can see these pages so far. This lets others in, and asks whether they sign in, or come through a proxy:",
+    opening_by: "Only browsers on the server itself can see these pages so far. This lets others in, and asks whether they log in or come through a proxy:",
 };
 
 /// German.
@@ -77,10 +86,11 @@ pub(super) const GERMAN: FirstWords = FirstWords {
     done: "Erledigt",
     next: "Jetzt",
     later: "Später",
+    step: "Schritt {n} von {of}: {title}",
     server: "Der Server läuft",
-    server_runs: "Broker, Rekorder und Seiten sind da.",
-    broker_away: "Der Broker ist nicht erreichbar. Der Grund steht in:",
-    no_ledger: "Der Rekorder hat noch kein Zählbuch angelegt. Dauert das länger als eine Minute, steht der Grund in:",
+    server_runs: "Der Broker ist verbunden, und das Zählbuch ist angelegt.",
+    broker_away: "Der Broker ist nicht erreichbar. Dieser Befehl zeigt den Grund:",
+    no_ledger: "Der Rekorder hat noch kein Zählbuch angelegt. Dauert das länger als eine Minute, zeigt dieser Befehl den Grund:",
     invite: "Den Raspberry Pi einladen",
     invite_by: "Gib auf dem Server ein:",
     invite_means: "„home“ wird der Name des Ortes, an dem der Zähler ist; wähle einen eigenen. Der Befehl gibt eine Zeile aus. Sie gilt einmal und eine Stunde lang.",
@@ -90,10 +100,10 @@ pub(super) const GERMAN: FirstWords = FirstWords {
     join_by: "Schließe den Zähler an, kopiere das Paket powerpi-pi auf den Pi und gib dort ein:",
     join_means: "Füge die Zeile ein, wenn der Befehl danach fragt. Er sagt dann, ob er Impulse sieht.",
     joined: "„{site}“ ist angemeldet und verbunden.",
-    gone: "„{site}“ ist angemeldet, aber gerade nicht verbunden. Auf dem Pi steht der Grund in:",
+    gone: "„{site}“ ist angemeldet, aber gerade nicht verbunden. Auf dem Pi zeigt dieser Befehl den Grund:",
     minute: "Die erste Minute",
     minute_means: "Sie wird aufgezeichnet, sobald sie vorbei ist: höchstens zwei Minuten nach der Anmeldung.",
-    no_clock: "Die Uhr von „{site}“ ist noch nicht gestellt; so lange warten seine Minuten. Auf dem Pi zeigt mehr:",
-    opening: "Andere die Seiten sehen lassen",
+    no_clock: "Die Uhr von „{site}“ ist noch nicht gestellt; so lange warten seine Minuten. Auf dem Pi zeigt dieser Befehl mehr:",
+    opening: "Die Seiten für andere freigeben",
     opening_by: "Bisher sind diese Seiten nur in einem Browser auf dem Server selbst zu sehen. Dieser Befehl gibt sie für andere frei und fragt, ob sie sich anmelden oder über einen Proxy kommen:",
 };

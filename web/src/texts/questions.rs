@@ -38,7 +38,7 @@ pub(crate) struct QuestionWords {
     pub(crate) now: &'static str,
     /// What it is.
     pub(crate) base_load_is: &'static str,
-    /// Figures.
+    /// Figures, and behind how much of the mean use that is, in percent.
     pub(crate) in_a_year: &'static str,
     pub(crate) of_all_used: &'static str,
     /// Behind a price. In braces: `p` is the price, `c` the currency, `u` the unit.
@@ -91,12 +91,12 @@ pub(super) static ENGLISH: QuestionWords = QuestionWords {
     strongest: "Peak hours",
     hour_of_day: "Hour of the day",
     at_day_prices: "price of the day",
-    without_fees: "Costs here are for what was used, without base fees.",
+    without_fees: "Amounts here are for the quantity only, without base fees or capacity charges.",
     over_a_year: "over the year",
     now: "Now",
     base_load_is: "The quietest hour of each night: what runs around the clock.",
     in_a_year: "In a year",
-    of_all_used: "of everything used in the last twelve months",
+    of_all_used: "of average use in the last twelve months",
     at_mean_price: "at {p}\u{a0}{c}/{u} on average",
     each_night: "each night",
     middle_of_nights: "median of seven nights",
@@ -104,7 +104,7 @@ pub(super) static ENGLISH: QuestionWords = QuestionWords {
     no_changes: "Nothing that stands out from the ups and downs of single nights.",
     change: "{r} since {d}",
     change_a_year: "{q} a year",
-    no_nights: "No night has been recorded yet.",
+    no_nights: "No night of the last twelve months has been recorded.",
 };
 
 pub(super) static GERMAN: QuestionWords = QuestionWords {
@@ -124,18 +124,18 @@ pub(super) static GERMAN: QuestionWords = QuestionWords {
     strongest: "Stärkste Stunden",
     hour_of_day: "Uhrzeit",
     at_day_prices: "Tagespreis",
-    without_fees: "Die Kosten hier gelten für den Verbrauch, ohne Grundgebühren.",
+    without_fees: "Die Beträge hier gelten nur für die Menge, ohne Grundgebühr und Leistungspreis.",
     over_a_year: "im Lauf des Jahres",
     now: "Jetzt",
     base_load_is: "Die ruhigste Stunde jeder Nacht: das, was rund um die Uhr läuft.",
     in_a_year: "Im Jahr",
-    of_all_used: "des gesamten Verbrauchs der letzten zwölf Monate",
-    at_mean_price: "bei im Mittel {p}\u{a0}{c}/{u}",
+    of_all_used: "des mittleren Verbrauchs der letzten zwölf Monate",
+    at_mean_price: "bei {p}\u{a0}{c}/{u} im Mittel",
     each_night: "jede Nacht",
     middle_of_nights: "Median aus sieben Nächten",
     changes: "Was sich geändert hat",
     no_changes: "Nichts, was aus dem Auf und Ab einzelner Nächte heraussticht.",
     change: "{r} seit {d}",
     change_a_year: "{q} im Jahr",
-    no_nights: "Noch wurde keine Nacht aufgezeichnet.",
+    no_nights: "Aus den letzten zwölf Monaten ist keine Nacht aufgezeichnet.",
 };
