@@ -1,14 +1,20 @@
 //! What flows even in quiet hours, night by night, and since when it is more or less than before. Pure.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
+use jiff::ToSpan;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
+use meter_messages::Minute;
 
-use crate::estimates::NIGHT_HOURS;
 use crate::hour::Hour;
 use crate::hours::nearly_all_watched;
 use crate::local_time::local;
+use crate::spread::Spread;
+
+/// The hours of a night among which the quietest one is sought.
+const NIGHT_HOURS: Range<i8> = 0..6;
 
 /// Nights whose middle one is what flows at a time: one with a guest moves it little.
 const NIGHTS: usize = 7;
@@ -34,6 +40,11 @@ pub struct BaseLoad {
     pub levels: Vec<Level>,
 }
 
+/// The last night of which an hour is over at a minute.
+pub fn last_night(until: Minute, zone: &TimeZone) -> Date {
+    local(Minute::nearest(until.epoch_minutes() - 60), zone).date()
+}
+
 /// What flows even in quiet hours from a night on.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Level {
@@ -53,10 +64,10 @@ pub struct Change {
 }
 
 impl BaseLoad {
-    /// Of hours, or pieces of them, ascending.
-    pub fn new(hours: &[Hour], zone: &TimeZone) -> Self {
+    /// Of hours, or pieces of them, ascending; those that are known by the hour.
+    pub fn new(hours: &[Hour], spread: &Spread, zone: &TimeZone) -> Self {
         let mut quietest: BTreeMap<Date, f64> = BTreeMap::new();
-        for hour in hours {
+        for hour in hours.iter().filter(|hour| !spread.touches(&hour.span)) {
             // Where the clock is set within an hour, or a price changes, one is too short to be compared with others.
             let is_whole = hour.span.end.epoch_minutes() - hour.span.start.epoch_minutes() == 60;
             if !is_whole || !nearly_all_watched(&hour.span, &hour.sum) {
@@ -78,14 +89,22 @@ impl BaseLoad {
         Self { levels: levels.collect(), nights }
     }
 
-    /// What flows now: the middle one of the last nights.
-    pub fn now(&self) -> Option<f64> {
-        let last = self.nights.len().saturating_sub(NIGHTS);
-        middle(self.nights[last..].iter().map(|(_, rate)| *rate))
+    /// What flows now: the middle one of the nights of the last days up to one; `None` where none of them is known.
+    pub fn now(&self, night: Date) -> Option<f64> {
+        let since = night.saturating_sub((NIGHTS as i64 - 1).days());
+        let last = self.nights.iter().filter(|(of, _)| (since..=night).contains(of));
+        middle(last.map(|(_, rate)| *rate))
+    }
+
+    /// Its months, each by its first known night, and what flowed then: the middle one of the nights.
+    pub fn months(&self) -> impl Iterator<Item = (Date, f64)> {
+        let months =
+            self.nights.chunk_by(|(one, _), (next, _)| one.first_of_month() == next.first_of_month());
+        months.filter_map(|nights| Some((nights.first()?.0, middle(nights.iter().map(|(_, rate)| *rate))?)))
     }
 
     /// What it was in each night of some days from the first one on, and before and after that: the middle one of the
-    /// nights around it. `None` where none of them was watched.
+    /// nights around it. `None` for a night that is not known itself.
     pub fn running(&self, days: &[Date]) -> Vec<Option<f64>> {
         let known: BTreeMap<Date, f64> = self.nights.iter().copied().collect();
         let around = |index: usize| {
@@ -217,7 +236,18 @@ mod tests {
         assert_eq!(changes.len(), 1, "{changes:?}");
         assert_eq!(changes[0].since, Date::constant(2026, 9, 3));
         assert!((changes[0].by - 18.0).abs() < 1.5, "{changes:?}");
-        assert!((of.now().unwrap_or_default() - 128.0).abs() < 3.0, "{:?}", of.now());
+        // The last of 330 nights.
+        let last = Date::constant(2026, 11, 26);
+        assert!((of.now(last).unwrap_or_default() - 128.0).abs() < 3.0, "{:?}", of.now(last));
+        assert!(of.now(last.saturating_add(6.days())).is_some());
+        assert_eq!(of.now(last.saturating_add(7.days())), None, "nothing is known of the last week");
+    }
+
+    #[test]
+    fn a_night_is_there_once_its_first_hour_is_over() {
+        let night = |until: &str| last_night(until.parse().unwrap_or(Minute::nearest(0)), &TimeZone::UTC);
+        let [before, tonight] = [Date::constant(2026, 11, 28), Date::constant(2026, 11, 29)];
+        assert_eq!((night("2026-11-29T00:59:00Z"), night("2026-11-29T01:00:00Z")), (before, tonight));
     }
 
     #[test]
@@ -227,7 +257,7 @@ mod tests {
             let guest = |night: usize| if (100..102).contains(&night) { level + 300.0 } else { level };
             assert_eq!(BaseLoad::of_nights(nights(guest)).changes(), [], "{level}");
         }
-        assert_eq!(BaseLoad::default().now(), None);
+        assert_eq!(BaseLoad::default().now(Date::constant(2026, 11, 26)), None);
     }
 
     #[test]

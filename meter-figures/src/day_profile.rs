@@ -6,6 +6,7 @@ use meter_ledger::Sum;
 
 use crate::hour::Hour;
 use crate::local_time::local;
+use crate::spread::Spread;
 use crate::tariff::{Cost, Prices};
 
 /// Hours that are named as the strongest.
@@ -43,7 +44,7 @@ pub struct DayProfile {
 impl HourOfDay {
     /// What a kWh costs in it in the mean, with VAT and without fees; `None` where nothing was used, or no price is known.
     pub fn price(&self) -> Option<f64> {
-        price(self.cost.as_ref()?)
+        self.cost?.price_of_unit()
     }
 
     fn add(&mut self, sum: &Sum, cost: Option<Cost>) {
@@ -58,20 +59,15 @@ impl HourOfDay {
 }
 
 impl StrongHour {
-    /// What the energy of it costs; `None` where no price is known.
+    /// What the energy of it costs; `None` where the price of some of it is not known.
     pub fn amount(&self) -> Option<f64> {
-        self.cost.filter(|cost| cost.priced > 0.0).map(|cost| cost.energy)
+        self.cost?.known_energy()
     }
 }
 
-/// What a unit of what has a price costs.
-fn price(cost: &Cost) -> Option<f64> {
-    (cost.priced > 0.0).then(|| cost.energy / cost.priced)
-}
-
 impl DayProfile {
-    /// Of hours, or pieces of them, ascending; `prices` go on at the first of them.
-    pub fn new(hours: &[Hour], prices: &mut Prices<'_>, zone: &TimeZone) -> Self {
+    /// Of hours, or pieces of them, ascending; those that are known by the hour. `prices` go on at the first of them.
+    pub fn new(hours: &[Hour], spread: &Spread, prices: &mut Prices<'_>, zone: &TimeZone) -> Self {
         let mut profile = Self {
             weekdays: std::array::from_fn(|_| HourOfDay::default()),
             weekends: std::array::from_fn(|_| HourOfDay::default()),
@@ -79,9 +75,9 @@ impl DayProfile {
         };
         let mut whole: Option<StrongHour> = None;
         for piece in hours {
-            // Also of what was not watched: with blocks the next price depends on it.
+            // Also of what is left out: with blocks the next price depends on it.
             let cost = prices.cost(piece);
-            if !piece.sum.is_known() {
+            if !piece.sum.is_known() || spread.touches(&piece.span) {
                 continue;
             }
             let at = local(piece.span.start, zone);

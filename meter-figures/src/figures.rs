@@ -7,14 +7,16 @@ use jiff::tz::TimeZone;
 use meter_ledger::{HighestQuarter, Ledger, LedgerError, RecordedMeter, RecordedMinute, Sum, Trust};
 use meter_messages::{Minute, PeriodKind};
 
+use crate::base_load::{BaseLoad, last_night};
 use crate::curves::{CURVE_STEP, Curve, curves};
-use crate::estimates::{month_expected, quiet_rate};
+use crate::estimates::month_expected;
 use crate::hour::Hour;
 use crate::hours::{bill_facts, hours, sums};
 use crate::like_for_like::{LikeForLike, SideBySide};
 use crate::local_time::midnight;
 use crate::period::{Period, pieces};
 use crate::recent_spans::{RecentSpans, shown_until};
+use crate::spread::Spread;
 use crate::tariff::{Cost, Tariffs};
 
 /// A recording that is at most this old is up to date: days are then compared
@@ -150,6 +152,7 @@ impl Figures {
             costs
         });
         let shown = days.first().map_or(until, |(day, _)| day.span.start)..until;
+        let spread = Spread::read(ledger, &meter, &shown)?;
         Ok(Self {
             coarse: ledger.coarse_spans(&meter, &shown, CURVE_STEP, MOST_MARKS)?,
             today: sum(spans.today)?,
@@ -160,7 +163,7 @@ impl Figures {
             costs,
             highest_quarter: ledger.highest_quarter(&meter, spans.month)?,
             month: month_so_far,
-            quiet_rate: quiet_rate(&hours, until, zone),
+            quiet_rate: BaseLoad::new(&hours, &spread, zone).now(last_night(until, zone)),
             pictures,
             highest,
             curve,

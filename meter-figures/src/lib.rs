@@ -20,11 +20,12 @@ mod period;
 mod period_name;
 mod recent_spans;
 mod series;
+mod spread;
 mod step;
 mod tariff;
 mod unit_names;
 
-pub use base_load::{BaseLoad, Change, Level};
+pub use base_load::{BaseLoad, Change, Level, last_night};
 pub use curves::{CURVE_STEP, Curve};
 pub use day_profile::{DayProfile, HourOfDay, StrongHour};
 pub use exports::{Notation, Pieces, Row, Rows, StatisticId, Statistics, Text};
@@ -42,6 +43,7 @@ pub use meter_readings::{Backwards, CheckedReading, Comparison, checked_readings
 pub use period::{Period, pieces};
 pub use recent_spans::{RecentSpans, shown_until};
 pub use series::{Points, Series, SeriesRequest};
+pub use spread::Spread;
 pub use step::{SpanError, Step};
 pub use tariff::{
     Bill, BillFacts, BillItem, BillLine, BillingDay, BlockSettings, CapacityOf, Cost, HighestOf, Holiday,

@@ -392,6 +392,20 @@ impl RecordedMeter {
         })
     }
 
+    /// The times of a span whose pulses a correction of more than so many minutes has spread evenly, in order.
+    pub fn spread_spans(
+        &self,
+        span: &Range<Minute>,
+        longer_than: i64,
+    ) -> impl Iterator<Item = Range<Minute>> {
+        let known = self.corrections.within(&epoch_minutes(span)).iter();
+        let spread = known.filter(move |known| {
+            matches!(known.kind, CorrectionKind::Replace { .. })
+                && known.span.end - known.span.start > longer_than
+        });
+        spread.map(|known| Minute::nearest(known.span.start)..Minute::nearest(known.span.end))
+    }
+
     /// How many minutes of a span are corrected.
     pub fn corrected_minutes(&self, span: &Range<Minute>) -> u64 {
         self.corrections.minutes_of(&epoch_minutes(span))

@@ -361,6 +361,9 @@ fn a_gap_can_be_filled_and_is_found_again() {
     let known_now = known(&ledger);
     assert_eq!(ledger.first_from(&known_now, minute(20)).unwrap(), Some(minute(20)));
     assert_eq!(ledger.trust(&known_now, 1).unwrap().unwrap().gaps, 0);
+    let spread =
+        |longer_than| known_now.spread_spans(&(minute(0)..minute(50)), longer_than).collect::<Vec<_>>();
+    assert_eq!((spread(60), spread(3990)), (vec![minute(10)..minute(4000)], vec![]));
     undo(&mut ledger, said.id).unwrap();
     assert_eq!(ledger.first_from(&known(&ledger), minute(20)).unwrap(), Some(minute(4000)));
     // As if it were said, and as if it were not.

@@ -119,6 +119,45 @@ fn a_day_shows_what_its_minutes_cost_and_how_much_has_no_price() {
     assert!(card.split("</div>").next().unwrap().contains(">–<"), "{card}");
 }
 
+/// What is paid on top is paid for the same energy, and hours of which not everything has a price say no cost.
+#[test]
+fn a_profile_counts_what_is_used_at_prices_of_the_day_once() {
+    let site = site(TARIFF, "hq");
+    let naive = Naive::of(&site, |at| {
+        let date = at.timestamp().to_zoned_datetime(berlin()).date();
+        date.year() == 2025 && date.month() == 10 && (25..=27).contains(&date.day())
+    });
+    let page =
+        site.get("/m/hq/main/profile/span/2025-10-25..2025-10-27?lang=en").text().replace('\u{a0}', " ");
+    let (_, by_price) = page.split_once("id=\"by-price\"").unwrap();
+    let by_price = by_price.split("</section>").next().unwrap();
+    let rows: Vec<&str> = by_price.split("<tr>").skip(2).collect();
+    assert_eq!(rows.len(), 1, "{by_price}");
+    let priced = naive.kwh - naive.unpriced;
+    for shown in [
+        "price of the day".to_owned(),
+        format!(">{:.1}<", priced / naive.kwh * 100.0),
+        format!(">{:.2} €<", naive.cost),
+    ] {
+        assert!(rows[0].contains(&shown), "{shown}: {by_price}");
+    }
+    assert!(by_price.contains(&format!("no price known for {:.3} kWh", naive.unpriced)), "{by_price}");
+    // Every thirteenth quarter has no price, so some hours of the clock have all of theirs and some do not.
+    for hour in 0..24 {
+        let of = Naive::of(&site, |at| {
+            let local = at.timestamp().to_zoned_datetime(berlin()).datetime();
+            let is_within = local.date().year() == 2025 && local.date().month() == 10;
+            is_within && (25..=27).contains(&local.date().day()) && local.hour() == hour
+        });
+        let row = page.split_once(&format!("<th scope=\"row\">{hour:02}–{:02}</th>", hour + 1)).unwrap().1;
+        let row = row.split("</tr>").next().unwrap();
+        assert!(row.contains(&format!("<td>{:.4}</td>", of.cost / (of.kwh - of.unpriced))), "{of:?}: {row}");
+        let cost = if of.unpriced > 0.0 { "–".to_owned() } else { format!("{:.2} €", of.cost) };
+        assert!(row.ends_with(&format!("<td>{cost}</td>")), "{of:?}: {row}");
+    }
+    assert!(!page.contains("id=\"dearest\""), "one of which not everything has a price may be the dearest");
+}
+
 #[test]
 fn files_have_price_and_cost_of_each_step() {
     let site = site(TARIFF, "hq");

@@ -5,13 +5,66 @@ mod site;
 
 use jiff::Timestamp;
 use meter_ledger::{Ledger, NewImport, Piece};
-use meter_messages::Minute;
-use site::{Site, meter, minute};
+use meter_messages::{Meter, Minute};
+use site::{Site, info, meter, minute};
 
 const ENERGY: &str = "/api/v1/meters/hq/main/energy";
 
 fn now() -> Timestamp {
     "2026-11-29T12:00:00Z".parse().unwrap()
+}
+
+/// Days of 24 kWh, of each of which another system kept the sum.
+fn import_days(ledger: &mut Ledger, meter: &Meter, first: Minute, days: i64) {
+    let from = |day: i64| Minute::nearest(first.epoch_minutes() + day * 1440);
+    let pieces: Vec<Piece> = (0..days)
+        .map(|day| Piece { from: from(day), minutes: 1440, watched_s: 60, pulses: 24_000 })
+        .collect();
+    let pulses = 24_000 * days.unsigned_abs();
+    let new = NewImport { meter: meter.clone(), source: "days".into(), by: "ernst".into(), first, pulses };
+    for piece in &pieces {
+        let mut batch = ledger.batch().unwrap();
+        let mut importing = batch.begin_import(&new, from(days - 1), now()).unwrap();
+        batch.import(&mut importing, std::slice::from_ref(piece)).unwrap();
+        if piece.from == from(days - 1) {
+            batch.finish_import(&importing, now()).unwrap();
+        }
+        batch.commit().unwrap();
+    }
+}
+
+/// The mean of a day is neither the use of its nights nor that of any hour of the clock.
+#[test]
+fn nothing_is_said_of_the_hours_of_days_of_which_only_the_sum_was_imported() {
+    let site = Site::start();
+    let mut ledger = Ledger::open(&site.dir.path().join("ledger.sqlite")).unwrap();
+    import_days(&mut ledger, &meter(), minute("2024-05-04T22:00:00Z"), 7);
+    let old: Meter = "hq/old".parse().unwrap();
+    let mut batch = ledger.batch().unwrap();
+    batch.register(&old, &info("Alt")).unwrap();
+    batch.commit().unwrap();
+    let today = daemon_runtime::now().as_second().div_euclid(86_400) * 1440;
+    import_days(&mut ledger, &old, Minute::nearest(today - 20 * 1440), 20);
+
+    let page = site.get("/m/hq/main/profile/month/2024-05?lang=en").text();
+    assert!(page.contains("id=\"left-out\""), "{page}");
+    assert_eq!(page.matches("<span class=\"value\">–</span>").count(), 2, "{page}");
+    assert!(!page.contains("id=\"strongest\""), "{page}");
+    // Hours that were counted are there, and with them no such sentence.
+    let counted = site.get("/m/hq/main/profile/month/2025-10?lang=en").text();
+    assert!(counted.contains("id=\"strongest\"") && !counted.contains("id=\"left-out\""), "{counted}");
+
+    let page = site.get("/m/hq/old/base-load?lang=en").text();
+    assert!(!page.contains("class=\"value\"") && page.contains("id=\"left-out\""), "{page}");
+    assert!(site.get("/m/hq/old/base-load?lang=de").text().contains("längeren Summe bekannt"));
+    let page = site.get("/m/hq/main/base-load?lang=en").text();
+    assert!(page.contains("class=\"value\"") && !page.contains("id=\"left-out\""), "{page}");
+    let on_page = |meter: &str| {
+        let page = site.get(&format!("/m/{meter}?lang=en")).text();
+        page.split_once("data-base-load>").unwrap().1.split('<').next().unwrap().to_owned()
+    };
+    assert_ne!(on_page("hq/main"), "–");
+    assert_eq!(on_page("hq/old"), "–");
 }
 
 /// Hours that another system kept are hours: their sums are right, and pages and files say that no more is known.

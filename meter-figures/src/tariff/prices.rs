@@ -62,6 +62,16 @@ impl Cost {
         (self.unpriced == 0.0 || self.priced > 0.0).then(|| self.total())
     }
 
+    /// What the energy costs; `None` where the price of some of it is not known.
+    pub fn known_energy(&self) -> Option<f64> {
+        (self.unpriced == 0.0).then_some(self.energy)
+    }
+
+    /// What a kWh or m³ of what has a price cost in the mean, without fees; `None` where there is none.
+    pub fn price_of_unit(&self) -> Option<f64> {
+        (self.priced > 0.0).then(|| self.energy / self.priced)
+    }
+
     /// What a kWh cost in the mean of the time that has a price of the day.
     pub fn mean_price(&self) -> Option<f64> {
         let (minutes, prices) = self.price_minutes;

@@ -3,7 +3,9 @@
 use std::ops::Range;
 
 use jiff::ToSpan;
-use meter_figures::{BaseLoad, BillFacts, DayProfile, Hour, Period, SpanError, Tariffs, bill_facts, local};
+use meter_figures::{
+    BaseLoad, BillFacts, DayProfile, Hour, Period, SpanError, Spread, Tariffs, bill_facts, last_night, local,
+};
 use meter_ledger::{RecordedMeter, Sum};
 use meter_messages::{Meter, Minute, PeriodKind};
 
@@ -40,14 +42,15 @@ impl Site {
             return Err(SpanError::TooLong(MOST_DAYS_OF_HOURS).into());
         }
         let tariffs = self.ledger.tariffs(&meter).await?;
-        let (hours, facts) = self.hours_at_cost(&meter, &span, (first, until), &tariffs).await?;
+        let (hours, facts, spread) = self.hours_at_cost(&meter, &span, (first, until), &tariffs).await?;
         let begin = hours.first().map_or(span.start, |hour| hour.span.start);
-        let profile = DayProfile::new(&hours, &mut tariffs.prices(zone).after(&facts, begin), zone);
+        let profile = DayProfile::new(&hours, &spread, &mut tariffs.prices(zone).after(&facts, begin), zone);
         let profiled = Profiled {
             bill: tariffs.bill(&facts, &hours, until, zone),
             whole: hours.iter().fold(Sum::default(), |all, hour| all.and(&hour.sum)),
             is_default: period.is_none() && request.days.is_none(),
             days: period.is_none().then_some(days),
+            leaves_out: !spread.is_empty(),
             profile,
             meter,
             period,
@@ -61,13 +64,14 @@ impl Site {
     pub(super) async fn base_load(&self, meter: Meter, asked: &Asked<'_>) -> Result<String, NoAnswer> {
         let zone = self.ledger.zone();
         let (meter, first, until) = self.reach(meter).await?;
-        let today = local(until, zone).date();
-        let days = [today.saturating_sub((NIGHTS - 1).days()), today];
+        let last = last_night(until, zone);
+        let days = [last.saturating_sub((NIGHTS - 1).days()), last];
         let span = of_days(days, zone);
         let tariffs = self.ledger.tariffs(&meter).await?;
-        let (hours, facts) = self.hours_at_cost(&meter, &span, (first, until), &tariffs).await?;
+        let (hours, facts, spread) = self.hours_at_cost(&meter, &span, (first, until), &tariffs).await?;
         let nights = Nights {
-            load: BaseLoad::new(&hours, zone),
+            load: BaseLoad::new(&hours, &spread, zone),
+            leaves_out: !spread.is_empty(),
             whole: hours.iter().fold(Sum::default(), |all, hour| all.and(&hour.sum)),
             cost: tariffs.cost(&facts, &hours, until, zone),
             days,
@@ -77,20 +81,27 @@ impl Site {
         filled(&BaseLoadPage::new(asked.frame(), &nights, &self.ledger))
     }
 
-    /// The hours of a span since a meter's first one, and what their cost depends on.
+    /// The hours of a span since a meter's first one, what their cost depends on, and which times of it are not known by
+    /// the hour.
     async fn hours_at_cost(
         &self,
         meter: &RecordedMeter,
         span: &Range<Minute>,
         (first, until): (Minute, Minute),
         tariffs: &Tariffs,
-    ) -> Result<(Vec<Hour>, BillFacts), NoAnswer> {
+    ) -> Result<(Vec<Hour>, BillFacts, Spread), NoAnswer> {
         let zone = self.ledger.zone().clone();
         let begun = Period::containing(PeriodKind::Hour, first, &zone).span.start.max(span.start);
         let read = begun..span.end.max(begun);
         let hours = self.hours.hours(meter, read.clone(), until).await?;
         let (known, prices) = (meter.clone(), tariffs.clone());
-        let facts = self.ledger.ask_much(move |ledger| bill_facts(ledger, &known, &read, (&zone, &prices)));
-        Ok((hours, facts.await?))
+        let (facts, spread) = self
+            .ledger
+            .ask_much(move |ledger| {
+                let spread = Spread::read(ledger, &known, &read)?;
+                Ok((bill_facts(ledger, &known, &read, (&zone, &prices))?, spread))
+            })
+            .await?;
+        Ok((hours, facts, spread))
     }
 }

@@ -20,6 +20,8 @@ const HOURS: f64 = 365.25 * 24.0;
 pub(crate) struct Nights {
     pub(crate) meter: RecordedMeter,
     pub(crate) load: BaseLoad,
+    /// Whether there are hours that are not known one by one.
+    pub(crate) leaves_out: bool,
     /// All that was used in that time.
     pub(crate) whole: Sum,
     /// What that costs, where tariffs are known for all of it.
@@ -70,14 +72,17 @@ pub(crate) struct BaseLoadPage {
     svg: String,
     changes: Vec<ChangeView>,
     months: Vec<MonthRow>,
+    leaves_out: bool,
 }
 
 impl BaseLoadPage {
     /// The page of what was read.
     pub(crate) fn new(frame: Frame, of: &Nights, site: &LedgerReader) -> Self {
         let (texts, unit, path) = (frame.texts, of.meter.medium.unit(), of.meter.meter.to_string());
-        let now = of.load.now();
-        let yearly = Yearly { texts, unit, price: of.price(), currency: site.currency() };
+        let now = of.load.now(of.days[1]);
+        // What a unit cost in the mean, without fees.
+        let price = of.cost.as_ref().and_then(Cost::price_of_unit);
+        let yearly = Yearly { texts, unit, price, currency: site.currency() };
         let change = |change: &Change| ChangeView {
             href: frame.link(&format!("/m/{path}/day/{}", change.since)),
             said: texts.change_since(&yearly.signed_rate(change.by), &texts.short_date(change.since)),
@@ -101,6 +106,7 @@ impl BaseLoadPage {
             svg: curve(of, texts, site.zone()),
             changes: of.load.changes().iter().map(change).collect(),
             months: months(&frame, of, &path),
+            leaves_out: of.leaves_out,
             name: of.meter.name.clone(),
             colour: site.meters().colour(&of.meter.meter).name(),
             path,
@@ -111,11 +117,6 @@ impl BaseLoadPage {
 }
 
 impl Nights {
-    /// What a unit cost in the mean, without fees.
-    fn price(&self) -> Option<f64> {
-        self.cost.filter(|cost| cost.priced > 0.0).map(|cost| cost.energy / cost.priced)
-    }
-
     /// Its days, from the first on that is recorded.
     fn days(&self, zone: &TimeZone) -> Vec<Date> {
         let [first, last] = self.days;
@@ -190,19 +191,10 @@ fn curve(of: &Nights, texts: &Texts, zone: &TimeZone) -> String {
 /// The middle night of each month.
 fn months(frame: &Frame, of: &Nights, path: &str) -> Vec<MonthRow> {
     let texts = frame.texts;
-    let month = |nights: &[(Date, f64)]| {
-        let (first, _) = nights[0];
-        let mut rates: Vec<f64> = nights.iter().map(|(_, rate)| *rate).collect();
-        rates.sort_by(f64::total_cmp);
-        MonthRow {
-            href: frame.link(&format!("/m/{path}/month/{:04}-{:02}", first.year(), first.month())),
-            label: format!("{} {}", texts.short_month(first.month()), first.year()),
-            rate: texts.number(rates[rates.len() / 2], 0),
-        }
+    let month = |(first, rate): (Date, f64)| MonthRow {
+        href: frame.link(&format!("/m/{path}/month/{:04}-{:02}", first.year(), first.month())),
+        label: format!("{} {}", texts.short_month(first.month()), first.year()),
+        rate: texts.number(rate, 0),
     };
-    of.load
-        .nights
-        .chunk_by(|(one, _), (other, _)| one.first_of_month() == other.first_of_month())
-        .map(month)
-        .collect()
+    of.load.months().map(month).collect()
 }

@@ -3,7 +3,7 @@
 use askama::Template;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
-use meter_figures::{Bill, BillItem, BillLine, DayProfile, HourOfDay, Period, StrongHour};
+use meter_figures::{Bill, BillItem, BillLine, Cost, DayProfile, HourOfDay, Period, StrongHour};
 use meter_ledger::{RecordedMeter, Sum};
 use meter_messages::{Minute, PeriodKind, Unit};
 
@@ -25,6 +25,8 @@ pub(crate) struct Profiled {
     /// Whether nobody asked for a time.
     pub(crate) is_default: bool,
     pub(crate) profile: DayProfile,
+    /// Whether there are hours that are not known one by one.
+    pub(crate) leaves_out: bool,
     /// All of it.
     pub(crate) whole: Sum,
     /// What it costs, where tariffs are known for all of it.
@@ -100,6 +102,9 @@ pub(crate) struct ProfilePage {
     rows: Vec<HourRow>,
     is_priced: bool,
     by_price: Vec<PriceRow>,
+    /// How much is in none of these.
+    unpriced: Option<String>,
+    leaves_out: bool,
     currency: String,
     amount: &'static str,
     strongest: Vec<StrongRow>,
@@ -112,6 +117,7 @@ impl ProfilePage {
         let path = of.meter.meter.to_string();
         let date = |at: Minute| at.timestamp().to_zoned_datetime(zone.clone()).date().to_string();
         let rows = rows(of, texts, site.currency());
+        let unpriced = of.bill.as_ref().map(|bill| bill.unpriced);
         Self {
             title: match (&of.period, of.days) {
                 (Some(period), _) => texts.title(period, zone),
@@ -131,8 +137,10 @@ impl ProfilePage {
             prices: of.profile.price_range().map(|(low, high)| [low, high].map(|it| texts.number(it, 4))),
             strongest_of_day: strongest_of_day(of, texts),
             dearest_of_day: dearest_of_day(of, texts, site.currency()),
-            is_priced: rows.iter().any(|row| row.cost.is_some()),
+            is_priced: rows.iter().any(|row| row.price.is_some() || row.cost.is_some()),
             rows,
+            unpriced: unpriced.filter(|kwh| *kwh > 0.0).map(|kwh| texts.unpriced(kwh)),
+            leaves_out: of.leaves_out,
             by_price: by_price(of, texts, site.currency()),
             currency: site.currency().to_owned(),
             amount: texts.amount_of(of.meter.relation.measures()),
@@ -234,11 +242,11 @@ fn bands(hours: &[HourOfDay; 24], (low, high): (f64, f64)) -> Vec<(f64, f64, &'s
 }
 
 /// The hours of the clock of all days.
-fn of_clock(of: &Profiled) -> impl Iterator<Item = (usize, Sum, Option<f64>)> {
+fn of_clock(of: &Profiled) -> impl Iterator<Item = (usize, Sum, Option<Cost>)> {
     let DayProfile { weekdays, weekends, .. } = &of.profile;
     weekdays.iter().zip(weekends).enumerate().map(|(hour, (weekday, weekend))| {
         let known = [weekday, weekend].into_iter().filter(|hour| hour.sum.is_known());
-        let cost = known.map(|hour| hour.cost.map(|cost| cost.energy)).sum::<Option<f64>>();
+        let cost = known.map(|hour| hour.cost).sum::<Option<Cost>>();
         (hour, weekday.sum.and(&weekend.sum), cost)
     })
 }
@@ -251,24 +259,26 @@ fn strongest_of_day(of: &Profiled, texts: &Texts) -> Option<(String, String)> {
 }
 
 fn dearest_of_day(of: &Profiled, texts: &Texts, currency: &str) -> Option<(String, String)> {
-    let known = of_clock(of).filter_map(|(hour, sum, cost)| Some((hour, cost.filter(|_| sum.is_known())?)));
-    let (hour, cost) =
-        known.max_by(|one, other| one.1.total_cmp(&other.1)).filter(|(_, cost)| *cost > 0.0)?;
+    let known = of_clock(of).filter(|(_, sum, _)| sum.is_known());
+    // One of which not everything has a price may be the dearest.
+    let costs: Option<Vec<_>> = known.map(|(hour, _, cost)| Some((hour, cost?.known_energy()?))).collect();
+    let dearest = costs?.into_iter().max_by(|one, other| one.1.total_cmp(&other.1));
+    let (hour, cost) = dearest.filter(|(_, cost)| *cost > 0.0)?;
     Some((clock_hour(hour), texts.amount(cost, currency)))
 }
 
 fn rows(of: &Profiled, texts: &Texts, currency: &str) -> Vec<HourRow> {
     let DayProfile { weekdays, weekends, .. } = &of.profile;
     let rate = |hour: &HourOfDay| hour.sum.mean_rate().map_or("–".to_owned(), |rate| texts.number(rate, 0));
-    let row = |(hour, sum, cost): (usize, Sum, Option<f64>)| HourRow {
+    let row = |(hour, sum, cost): (usize, Sum, Option<Cost>)| HourRow {
         label: clock_hour(hour),
         rates: [rate(&weekdays[hour]), rate(&weekends[hour])],
         quantity: sum.quantity().map_or("–".to_owned(), |quantity| rough(quantity, texts)),
-        price: cost
-            .zip(sum.quantity())
-            .filter(|(_, quantity)| *quantity > 0.0)
-            .map(|(cost, quantity)| texts.number(cost / quantity, 4)),
-        cost: cost.filter(|_| sum.is_known()).map(|cost| texts.amount(cost, currency)),
+        price: cost.and_then(|cost| cost.price_of_unit()).map(|price| texts.number(price, 4)),
+        cost: cost
+            .filter(|_| sum.is_known())
+            .and_then(|cost| cost.known_energy())
+            .map(|cost| texts.amount(cost, currency)),
     };
     of_clock(of).map(row).collect()
 }
@@ -279,17 +289,23 @@ fn by_price(of: &Profiled, texts: &Texts, currency: &str) -> Vec<PriceRow> {
     let gross = |line: &BillLine| 1.0 + line.vat_percent / 100.0;
     // Prices as they are paid: with VAT, and the same price of two tariffs is one.
     let mut prices: Vec<(Option<f64>, f64, f64)> = Vec::new();
+    let of_day: Vec<&BillLine> =
+        bill.lines.iter().filter(|line| line.item == BillItem::AtDayPrices).collect();
     for line in
         bill.lines.iter().filter(|line| matches!(line.item, BillItem::Quantity | BillItem::AtDayPrices))
     {
-        let price = line.price.map(|price| price * gross(line));
+        // What is paid on top of prices of the day is paid for the same energy once more.
+        let is_on_top = line.item == BillItem::Quantity
+            && of_day.iter().any(|of_day| of_day.tariff_from == line.tariff_from);
+        let price = line.price.filter(|_| !is_on_top).map(|price| price * gross(line));
+        let quantity = if is_on_top { 0.0 } else { line.quantity };
         let is_same = |known: &&mut (Option<f64>, f64, f64)| match (known.0, price) {
             (Some(one), Some(other)) => (one - other).abs() < 5e-7,
             (one, other) => one.is_none() && other.is_none(),
         };
         match prices.iter_mut().find(is_same) {
-            Some(known) => (known.1, known.2) = (known.1 + line.quantity, known.2 + line.net * gross(line)),
-            None => prices.push((price, line.quantity, line.net * gross(line))),
+            Some(known) => (known.1, known.2) = (known.1 + quantity, known.2 + line.net * gross(line)),
+            None => prices.push((price, quantity, line.net * gross(line))),
         }
     }
     prices.sort_by(|one, other| one.0.unwrap_or_default().total_cmp(&other.0.unwrap_or_default()));

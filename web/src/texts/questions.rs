@@ -33,6 +33,8 @@ pub(crate) struct QuestionWords {
     pub(crate) at_day_prices: &'static str,
     /// What costs do not include.
     pub(crate) without_fees: &'static str,
+    /// That hours which are not known one by one are left out.
+    pub(crate) left_out: &'static str,
     /// Link to the base load's page.
     pub(crate) over_a_year: &'static str,
     pub(crate) now: &'static str,
@@ -92,6 +94,7 @@ pub(super) static ENGLISH: QuestionWords = QuestionWords {
     hour_of_day: "Hour of the day",
     at_day_prices: "price of the day",
     without_fees: "Amounts here are for the quantity only, without base fees or capacity charges.",
+    left_out: "Hours that are known only as part of a longer total, because they were imported or corrected, are left out of charts and hourly figures.",
     over_a_year: "over the year",
     now: "Now",
     base_load_is: "The quietest hour of each night: what runs around the clock.",
@@ -125,6 +128,7 @@ pub(super) static GERMAN: QuestionWords = QuestionWords {
     hour_of_day: "Uhrzeit",
     at_day_prices: "Tagespreis",
     without_fees: "Die Beträge hier gelten nur für die Menge, ohne Grundgebühr und Leistungspreis.",
+    left_out: "Stunden, die wegen eines Imports oder einer Korrektur nur als Teil einer längeren Summe bekannt sind, fehlen in Diagrammen und Stundenwerten.",
     over_a_year: "im Lauf des Jahres",
     now: "Jetzt",
     base_load_is: "Die ruhigste Stunde jeder Nacht: das, was rund um die Uhr läuft.",

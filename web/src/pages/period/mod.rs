@@ -248,8 +248,8 @@ impl CostView {
         });
         let co2 = (cost.co2_g > 0.0).then(|| texts.co2(cost.co2_g));
         let amount = cost.known_total().map_or("–".to_owned(), |total| texts.amount(total, currency));
-        let follows = cost.mean_price().is_some() && cost.priced > 0.0;
-        let price = follows.then(|| texts.mean_price(cost.energy / cost.priced, currency));
+        let price = cost.price_of_unit().filter(|_| cost.mean_price().is_some());
+        let price = price.map(|price| texts.mean_price(price, currency));
         let unpriced = (cost.unpriced > 0.0).then(|| texts.unpriced(cost.unpriced));
         Some(Self { amount, versus, co2, price, unpriced })
     }
