@@ -49,8 +49,10 @@ impl Spread {
 mod tests {
     use super::*;
 
+    /// Minutes of the first day there is.
     fn span(from: i64, to: i64) -> Range<Minute> {
-        Minute::nearest(from)..Minute::nearest(to)
+        let day = Minute::nearest(0).epoch_minutes();
+        Minute::nearest(day + from)..Minute::nearest(day + to)
     }
 
     #[test]
