@@ -25,6 +25,7 @@ declare -A why=(
     [prometheus]="scrapes all programs, in tests"
     [curl]="a client that speaks TLS, in tests"
     [mandoc]="reads manual pages, in tests"
+    [iproute2]="addresses of IPv6 in a network of a test's own"
     [sqlite3]="looks into the ledger, in tests"
     [linux-source-6.1]="the kernel that counts in the GPIO test"
     [make]="builds that kernel"
@@ -62,7 +63,7 @@ declare -A packages=(
     [container]="mmdebstrap podman buildah runc containernetworking-plugins iptables python3-pip curl"
     [packages]="debootstrap systemd-container lintian"
     [build]="gcc pkg-config librrd-dev libclang-dev fonts-inter fonts-dejavu-core"
-    [test]="rrdtool postgresql mosquitto mosquitto-clients chromium chromium-driver mandoc sqlite3 npm python3-aiosmtpd nginx-light apache2-bin caddy curl prometheus"
+    [test]="rrdtool postgresql mosquitto mosquitto-clients chromium chromium-driver mandoc sqlite3 npm python3-aiosmtpd nginx-light apache2-bin caddy curl iproute2 prometheus"
     [bench]="wrk nginx-light curl victoria-metrics php-fpm php-rrd collectd-core rrdcached python3-paho-mqtt python3-rrdtool"
     [gpio]="linux-source-6.1 make flex bison bc xz-utils busybox-static"
 )

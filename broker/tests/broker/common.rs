@@ -1,7 +1,7 @@
 //! A real broker on a free port, and a client that sends and expects single packets.
 
 use std::io::{ErrorKind, Read, Write};
-use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -264,10 +264,13 @@ impl Client {
 }
 
 /// A connection from another address of this machine. No program that another test starts inherits it.
-pub(crate) fn dial_from(from: impl Into<Ipv4Addr>, to: SocketAddr) -> TcpStream {
-    let socket =
-        rustix::net::socket_with(AddressFamily::INET, SocketType::STREAM, SocketFlags::CLOEXEC, None)
-            .unwrap();
+pub(crate) fn dial_from(from: impl Into<IpAddr>, to: SocketAddr) -> TcpStream {
+    let family = if to.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
+    let socket = rustix::net::socket_with(family, SocketType::STREAM, SocketFlags::CLOEXEC, None).unwrap();
+    if to.is_ipv6() {
+        // From an address that is routed here and belongs to no interface.
+        rustix::net::sockopt::set_ipv6_freebind(&socket, true).unwrap();
+    }
     rustix::net::bind(&socket, &SocketAddr::from((from.into(), 0))).unwrap();
     rustix::net::connect(&socket, &to).unwrap();
     TcpStream::from(socket)

@@ -1,8 +1,10 @@
 //! Connections that never get as far as a CONNECT, by TCP, TLS and WebSocket: whoever fills the places for
-//! them displaces its own. For networks of IPv6 see `broker/src/admission.rs`.
+//! them displaces its own.
 
+use std::collections::VecDeque;
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{Ipv6Addr, SocketAddr, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use broker_users::Role;
@@ -12,6 +14,7 @@ use tokio_tungstenite::tungstenite::Message;
 use crate::access::{access_settings, add_users, connect_as};
 use crate::certificates::{Authority, Certified};
 use crate::common::{Client, bytes_of, dial_from};
+use crate::own_network;
 use crate::program::Home;
 use crate::tls::free_address;
 use crate::web_socket;
@@ -123,6 +126,57 @@ fn connections_from_everywhere_displace_nobody_who_has_said_who_it_is() {
         assert_eq!(client.receive(), Packet::ConnAck(accepted));
     }
     wait_until_open(&flood, MAX_HALF_OPEN);
+}
+
+/// As slowly as across a mobile network.
+fn log_in_slowly(from: Ipv6Addr, home: &Home) {
+    let mut client = Client::over(dial_from(from, home.address));
+    let connect = bytes_of(&Packet::Connect(connect_as("hq", &from.to_string())));
+    client.send_bytes(&connect[..5]);
+    std::thread::sleep(Duration::from_millis(100));
+    client.send_bytes(&connect[5..]);
+    let accepted = ConnAck { session_present: false, code: ConnectReturnCode::Success };
+    assert_eq!(client.receive(), Packet::ConnAck(accepted));
+}
+
+/// A customer has as many addresses as he likes: each connection of his comes from another /64 of one /48.
+#[test]
+fn an_ipv6_network_of_many_addresses_displaces_its_own() {
+    let addresses = "ip link set lo up && ip -6 route add local 2001:db8::/32 dev lo";
+    if !own_network::has("half_open::an_ipv6_network_of_many_addresses_displaces_its_own", addresses) {
+        return;
+    }
+    daemon_runtime::allow_open_files(4_000, "this test");
+    let (mut home, ..) = home();
+    home.address = SocketAddr::from((Ipv6Addr::LOCALHOST, home.address.port()));
+    home.write(&format!(
+        "max_half_open = {MAX_HALF_OPEN}\nconnect_timeout_s = 3600\n{}",
+        access_settings(&home)
+    ));
+    let _running = home.start();
+    let host = |network: u16, number: u16| Ipv6Addr::new(0x2001, 0xdb8, network, number, 0, 0, 0, 1);
+    let done = AtomicBool::new(false);
+    let opened = std::thread::scope(|scope| {
+        let flood = scope.spawn(|| {
+            let mut open = VecDeque::new();
+            let mut opened: u32 = 0;
+            while !done.load(Ordering::Relaxed) {
+                open.push_back(dial_from(host(0, opened as u16), home.address));
+                if open.len() == 10 * MAX_HALF_OPEN {
+                    open.pop_front();
+                }
+                opened += 1;
+            }
+            opened
+        });
+        // A flood of 2,700 a second once let 7 of 20 in.
+        let honest = scope.spawn(|| (0..20).for_each(|number| log_in_slowly(host(0xffff, number), &home)));
+        let admitted = honest.join();
+        done.store(true, Ordering::Relaxed);
+        admitted.unwrap();
+        flood.join().unwrap()
+    });
+    assert!(opened > 10 * MAX_HALF_OPEN as u32, "only {opened} connections are no flood");
 }
 
 /// After a power cut, say: all of them have connected before one has said who it is.

@@ -18,6 +18,7 @@ mod lasting;
 mod logging;
 mod logins;
 mod oversize;
+mod own_network;
 mod program;
 mod publishing;
 mod retaining;
