@@ -1,6 +1,7 @@
 //! What an endpoint answers.
 
 use std::future::Future;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use http_body_util::Full;
@@ -39,17 +40,17 @@ pub struct Health {
 /// What is told, and the figures that were told last.
 #[derive(Debug)]
 pub(super) struct Answers<T> {
-    tells: T,
+    tells: Arc<T>,
     open: Made,
     plain: Made,
 }
 
 /// When figures were made in a form, and what they were.
-type Made = Mutex<Option<(Instant, Bytes)>>;
+type Made = Arc<Mutex<Option<(Instant, Bytes)>>>;
 
 impl<T: Tells> Answers<T> {
     pub(super) fn new(tells: T) -> Self {
-        Self { tells, open: Made::default(), plain: Made::default() }
+        Self { tells: Arc::new(tells), open: Made::default(), plain: Made::default() }
     }
 
     /// The answer to a question.
@@ -70,24 +71,33 @@ impl<T: Tells> Answers<T> {
             None => {
                 let accept = request.headers().get(ACCEPT).and_then(|accept| accept.to_str().ok());
                 let form = MetricsForm::accepted(accept.unwrap_or_default());
-                response(StatusCode::OK, form.content_type(), self.metrics(form).await)
+                match self.metrics(form).await {
+                    Some(text) => response(StatusCode::OK, form.content_type(), text),
+                    None => plain(StatusCode::INTERNAL_SERVER_ERROR, "the figures could not be made\n"),
+                }
             }
         }
     }
 
-    async fn metrics(&self, form: MetricsForm) -> Bytes {
+    /// The figures of now; nothing if making them has failed.
+    async fn metrics(&self, form: MetricsForm) -> Option<Bytes> {
         let made = match form {
             MetricsForm::Open => &self.open,
             MetricsForm::Plain => &self.plain,
         };
         // Whoever asks meanwhile waits for the same answer.
-        let mut made = made.lock().await;
+        let mut made = made.clone().lock_owned().await;
         if let Some((_, text)) = made.as_ref().filter(|(at, _)| at.elapsed() < GOOD_FOR) {
-            return text.clone();
+            return Some(text.clone());
         }
-        let text = Bytes::from(self.tells.metrics().await.text(form));
-        *made = Some((Instant::now(), text.clone()));
-        text
+        let tells = self.tells.clone();
+        // In a task of its own: if whoever asked goes away, it is there for who asks next, and not begun anew each time.
+        let making = tokio::spawn(async move {
+            let text = Bytes::from(tells.metrics().await.text(form));
+            *made = Some((Instant::now(), text.clone()));
+            text
+        });
+        making.await.ok()
     }
 }
 
@@ -116,9 +126,10 @@ mod tests {
 
     impl Tells for Slow {
         async fn metrics(&self) -> Metrics {
+            let asked = self.0.fetch_add(1, Ordering::Relaxed) + 1;
             tokio::time::sleep(Duration::from_millis(20)).await;
             let mut metrics = Metrics::default();
-            metrics.gauge("asked", "How often", None, (self.0.fetch_add(1, Ordering::Relaxed) + 1) as f64);
+            metrics.gauge("asked", "How often", None, asked as f64);
             metrics
         }
     }
@@ -139,6 +150,15 @@ mod tests {
                 asked.await.expect("an answer").into_body().collect().await.expect("a body").to_bytes();
             assert!(body.ends_with(b"\nasked 1.0\n"), "{body:?}");
         }
+    }
+
+    #[tokio::test]
+    async fn figures_are_made_to_the_end_though_who_asked_has_gone() {
+        let answers = Answers::new(Slow::default());
+        let asked = question(Method::GET, "/metrics");
+        assert!(tokio::time::timeout(Duration::from_millis(5), answers.answer(&asked)).await.is_err());
+        let body = answers.answer(&asked).await.into_body().collect().await.expect("a body").to_bytes();
+        assert!(body.ends_with(b"\nasked 1.0\n"), "{body:?}");
     }
 
     #[tokio::test]
