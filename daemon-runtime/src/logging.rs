@@ -21,8 +21,9 @@ use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::logging::limit::Limited;
 
-/// Without `RUST_LOG`. rumqttd tells of every subscription.
-const USUAL: &str = "info,rumqttd=warn";
+/// Without `RUST_LOG`. rumqttd tells of every subscription; tokio-modbus of every byte of noise on a line, of which we say
+/// ourselves what it means.
+const USUAL: &str = "info,rumqttd=warn,tokio_modbus=off";
 
 /// How often it is said how many lines were left out.
 const SAID_EVERY: Duration = Duration::from_secs(10);
