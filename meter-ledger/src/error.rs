@@ -54,10 +54,10 @@ impl LedgerError {
 }
 
 /// What was found of a meter; `None`, and a line in the log, if its rows cannot be read.
-pub(crate) fn if_readable<T>(
-    meter: impl Display,
-    found: Result<T, LedgerError>,
-) -> Result<Option<T>, LedgerError> {
+///
+/// # Errors
+/// What is not the fault of its rows.
+pub fn if_readable<T>(meter: impl Display, found: Result<T, LedgerError>) -> Result<Option<T>, LedgerError> {
     match found {
         Ok(found) => Ok(Some(found)),
         Err(error) if error.is_of_rows() => {

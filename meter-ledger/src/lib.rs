@@ -75,7 +75,7 @@ pub use correcting::{CorrectingError, NewCorrection, SayingAgain};
 pub use corrections::{Correction, Undone};
 pub use database_error::DatabaseError;
 pub use day_prices::{DayPrice, NewPrices, Pricing};
-pub use error::LedgerError;
+pub use error::{LedgerError, if_readable};
 pub use forgetting::Forgotten;
 pub use highest_quarter::HighestQuarter;
 pub use home::{Address, AsLedgerHome, LedgerHome, SqlError};

@@ -153,3 +153,65 @@ impl Told {
         self.meters.iter().filter_map(|(meter, figures)| Some((labels(meter), read(figures)?))).collect()
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use std::time::{Duration, Instant};
+
+    use daemon_runtime::MetricsForm;
+    use meter_messages::{Info, PulseCount};
+    use tempfile::TempDir;
+
+    use super::*;
+
+    /// A ledger of so many meters, each with two minutes that are not beside each other.
+    fn of_meters(number: usize) -> (TempDir, LedgerFigures) {
+        let folder = TempDir::new().unwrap();
+        let path = folder.path().join("ledger.sqlite");
+        let mut ledger = Ledger::open(&path).unwrap();
+        let info =
+            br#"{"name":"x","pulses_per_kwh":1000,"source":"x","version":"1","outbox":"a","oldest_seq":1}"#;
+        let info = Info::from_json(info).unwrap();
+        let mut batch = ledger.batch().unwrap();
+        for meter in 0..number {
+            let mark = batch.register(&format!("hq/m{meter}").parse().unwrap(), &info).unwrap();
+            for seq in 1..=2 {
+                let minute = Minute::nearest(29_931_900 + 5 * seq as i64);
+                let count = PulseCount { minute, watched_s: 60, seq, pulses: 5, total: 5 * seq };
+                batch.record(&mark, &count).unwrap();
+            }
+        }
+        batch.commit().unwrap();
+        let ledger = Ledger::open_read_only(&path).unwrap();
+        (folder, LedgerFigures { ledger, path, unwatched: Unwatched::default() })
+    }
+
+    /// What a scrape says of gaps, and how long it took.
+    fn scrape(figures: &mut LedgerFigures) -> (usize, Duration) {
+        let began = Instant::now();
+        let mut metrics = Metrics::default();
+        figures.read().unwrap().add_to(&mut metrics);
+        let told = metrics.text(MetricsForm::Open);
+        (told.matches("\npowerpi_recorder_gaps{").count(), began.elapsed())
+    }
+
+    /// The shortest of several scrapes that work nothing out.
+    fn shortest(figures: &mut LedgerFigures) -> Duration {
+        (0..10).map(|_| scrape(figures).1).min().unwrap()
+    }
+
+    #[test]
+    fn a_scrape_of_a_thousand_meters_costs_as_much_as_ten_of_a_hundred() {
+        let ((_hundred, mut few), (_thousand, mut many)) = (of_meters(100), of_meters(1000));
+        for scrapes in 1..=5 {
+            assert_eq!(scrape(&mut few).0, 20 * scrapes);
+        }
+        // Some at a time, so that no scrape waits for all of them.
+        for scrapes in 1..=50 {
+            assert_eq!(scrape(&mut many).0, 20 * scrapes);
+        }
+        let (few, many) = (shortest(&mut few), shortest(&mut many));
+        assert!(many < 30 * few, "{many:?} instead of {few:?}");
+    }
+}

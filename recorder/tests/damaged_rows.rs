@@ -7,12 +7,16 @@ use std::sync::atomic::AtomicI64;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
+use daemon_runtime::{MetricsForm, Tells};
 use meter_ledger::{Checked, Ledger, Reason};
 use meter_messages::{Mark, Meter, Minute};
 use recorder::bookkeeping::{Bookkeeping, Delivered, Input, Limits};
+use recorder::counts::Counts;
+use recorder::figures::Figures;
 use recorder::plausible_time::PlausibleTime;
 use rumqttc::{Publish, QoS};
 use tempfile::TempDir;
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 const FIRST: i64 = 20_700 * 24 * 60;
@@ -112,6 +116,19 @@ fn a_packed_day_that_cannot_be_read_keeps_nobody_from_being_recorded() {
     by_hand(folder.path(), "UPDATE day SET runs = substr(runs, 2) WHERE meter = 1 AND day = 20703");
     let marks = books.record(&[minute("hq/spoilt", (3, 7), 11)]);
     assert_eq!(marked(&marks, "hq/spoilt"), Some(13));
+}
+
+#[tokio::test]
+async fn figures_of_the_others_are_told() {
+    let (folder, _books) = spoilt("UPDATE day SET runs = 'x' || runs WHERE meter = 1");
+    let (counts, connected) = (watch::channel(Counts::default()).1, watch::channel(true).1);
+    let (figures, _thread) =
+        Figures::of(&folder.path().join("ledger.sqlite"), counts, connected, 100).unwrap();
+    let told = figures.metrics().await.text(MetricsForm::Open);
+    let of = |name: &str, meter: &str| told.contains(&format!("{name}{{site=\"hq\",meter=\"{meter}\"}}"));
+    assert!(of("powerpi_recorder_unwatched_seconds", "sound"), "{told}");
+    assert!(!of("powerpi_recorder_unwatched_seconds", "spoilt"), "{told}");
+    assert!(of("powerpi_recorder_mark_timestamp_seconds", "spoilt"), "{told}");
 }
 
 #[test]

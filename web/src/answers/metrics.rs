@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use daemon_runtime::Metrics;
 use hyper::{StatusCode, header};
-use meter_ledger::{Ledger, LedgerError, RecordedMeter, RecordedMinute};
+use meter_ledger::{Ledger, LedgerError, RecordedMeter, RecordedMinute, if_readable};
 use web_http::reply::{self, Reply};
 use web_http::{Effort, Lasts, Prepared};
 
@@ -82,8 +82,10 @@ impl Site {
     }
 }
 
+/// A meter whose rows are damaged must not keep the others' figures away.
 fn counted(ledger: &Ledger, meters: &[RecordedMeter]) -> Result<Vec<Counted>, LedgerError> {
     let latest = tomorrow(minute_in_progress());
-    let one = |known| Ok((ledger.reading(known)?, ledger.newest_up_to(known, latest)?));
+    let read = |known: &RecordedMeter| Ok((ledger.reading(known)?, ledger.newest_up_to(known, latest)?));
+    let one = |known: &RecordedMeter| Ok(if_readable(&known.meter, read(known))?.unwrap_or_default());
     meters.iter().map(one).collect()
 }
