@@ -20,7 +20,7 @@ pub mod subscription;
 mod tally;
 
 use anyhow::Context;
-use daemon_runtime::{Endpoint, OwnerThread};
+use daemon_runtime::Endpoint;
 use meter_ledger::Ledger;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -52,10 +52,9 @@ pub async fn run(settings: Settings, shutdown: CancellationToken) -> anyhow::Res
     let connected = watch::Sender::new(false);
     let figures =
         || Figures::of(&settings.ledger, bookkeeping.counts(), connected.subscribe(), limits.max_meters);
-    let telling = match endpoint {
-        Some(endpoint) => Some(tell(endpoint, figures()?, shutdown.clone())),
-        None => None,
-    };
+    if let Some(endpoint) = endpoint {
+        tell(endpoint, figures()?.0, shutdown.clone());
+    }
     let (inputs, bookkeeping) = bookkeeping.spawn(output)?;
     let checking = checking::spawn(settings.ledger, shutdown.clone())?;
     daemon_runtime::ready();
@@ -65,19 +64,11 @@ pub async fn run(settings: Settings, shutdown: CancellationToken) -> anyhow::Res
     Subscription { mqtt: settings.mqtt, inputs, outputs, connection: 0, connected }.run(&shutdown).await;
     bookkeeping.join().await?;
     pictures.join().await?;
-    checking.join().await?;
-    match telling {
-        Some(figures) => figures.join().await,
-        None => Ok(()),
-    }
+    checking.join().await
 }
 
-/// Tells Prometheus what it asks for until `shutdown`; the thread that reads the ledger for it.
-fn tell(
-    endpoint: Endpoint,
-    (figures, thread): (Figures, OwnerThread),
-    shutdown: CancellationToken,
-) -> OwnerThread {
+/// Tells Prometheus what it asks for until `shutdown`. The thread that reads the ledger for it keeps nothing, so nobody
+/// waits for its end: what it reads just then must neither delay a stop nor make one of it that failed.
+fn tell(endpoint: Endpoint, figures: Figures, shutdown: CancellationToken) {
     tokio::spawn(async move { endpoint.serve(figures, shutdown).await });
-    thread
 }
