@@ -16,6 +16,8 @@ demo: ## Builds PowerPi and runs it on this machine with a simulated household
 # With the features that tests ask of dependencies, as everything that follows has them: otherwise tokio and
 # all that builds upon it would be built, and checked for the documentation, once more. An example is named
 # because cargo looks at those features only then.
+RELEASED = cargo build --release --locked --workspace --bins
+MEASURED = target/release/examples
 BUILT_FOR_TESTS = cargo build --workspace --lib --bins --tests --locked
 DOCUMENTED = --lib $(foreach program,broker recorder web alarms,--bin powerpi-$(program)) --bin powerpi --example screenshots
 
@@ -36,13 +38,13 @@ test-beside-load: ## Runs all tests three times beside a load of 4 processes (RU
 
 test-gpio: ## Counts real pulses in a real Linux kernel (User-mode Linux with gpio-sim)
 	deploy/install-packages.sh build test gpio
-	cargo build --workspace --bins --locked
+	cargo build --workspace --bins --example publisher --locked
 	BIN=target/debug end-to-end/gpio/count-on-real-kernel.sh
 
 screenshots: ## Retakes the pictures in docs/
 	deploy/install-packages.sh build test
-	cargo build --release --workspace --bins --locked
-	cargo run --release --locked --package end-to-end --example screenshots
+	$(RELEASED) --example screenshots
+	$(MEASURED)/screenshots
 
 KILLS ?= 1000
 SOAK_MINUTES ?= 60
@@ -50,9 +52,9 @@ FUZZ_PACKETS ?= 1000000
 LIVE ?= 10000x10
 torture: ## Breaks things for an hour: kills, power cuts, a soak test, attacks, 10,000 meters, damaged packets, 15 months of a house (KILLS=1000 SOAK_MINUTES=60)
 	deploy/install-packages.sh build test
-	cargo build --release --workspace --locked
-	cargo run --release --locked --package end-to-end --example torture -- --kills $(KILLS) --soak-minutes $(SOAK_MINUTES)
-	cargo run --release --locked --package end-to-end --example ingest -- --live $(LIVE)
+	$(RELEASED) --example torture --example ingest
+	$(MEASURED)/torture --kills $(KILLS) --soak-minutes $(SOAK_MINUTES)
+	$(MEASURED)/ingest --live $(LIVE)
 	FUZZ_PACKETS=$(FUZZ_PACKETS) cargo test --release --workspace --locked --test broker -- fuzz_damaged --nocapture --test-threads 1
 	HOUSE_HISTORY=456d cargo test --release --workspace --locked --test demo_house
 	$(PLAY_HISTORIES)
@@ -66,26 +68,24 @@ test-histories: ## Plays random histories of cards, ledgers, brokers and recorde
 
 test-imports: ## Imports from a real MariaDB, and a year of minutes in each format, with its time and memory
 	deploy/install-packages.sh build imports
-	POWERPI_IMPORT_DAYS=366 cargo test --release --locked --package powerpi --test import -- --include-ignored --nocapture
+	POWERPI_IMPORT_DAYS=366 cargo test --release --workspace --locked --test import -- --include-ignored --nocapture
 
 MINUTES ?= 10
 bench-sd-card: ## What the publisher writes to its SD card in a day (as root)
 	deploy/install-packages.sh build test
-	cargo build --release --locked --workspace
-	cargo run --release --locked --package end-to-end --example sd_card -- $(MINUTES)
+	$(RELEASED) --example sd_card
+	$(MEASURED)/sd_card $(MINUTES)
 
 SECONDS_EACH ?= 60
 bench-publisher: ## What the publisher costs: size, memory, CPU per pulse and minute
 	deploy/install-packages.sh build test
-	cargo build --release --locked --bins
-	cargo run --release --locked --package end-to-end --example publisher -- $(SECONDS_EACH)
-
-RELEASED = cargo build --release --locked --workspace --bins
-MEASURED = target/release/examples
+	$(RELEASED) --example publisher
+	$(MEASURED)/publisher $(SECONDS_EACH)
 
 bench-homes: ## Measures how fast the ledger takes minutes of 1,000 meters in PostgreSQL, beside SQLite
 	deploy/install-packages.sh build test
-	cargo run --release --locked --package meter-ledger --example homes
+	$(RELEASED) --example homes
+	$(MEASURED)/homes
 
 bench-broker: ## Measures the broker against mosquitto, taking turns, and its PUBACK against fdatasync (BENCH='--rounds 5')
 	deploy/install-packages.sh build test
