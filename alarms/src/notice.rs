@@ -44,6 +44,18 @@ pub enum State {
     Test,
 }
 
+impl State {
+    /// As it is written.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Quiet => "quiet",
+            Self::Raised => "raised",
+            Self::Over => "over",
+            Self::Test => "test",
+        }
+    }
+}
+
 impl Notice {
     /// One that says nothing true: for trying how it looks.
     pub fn sample() -> Self {

@@ -66,9 +66,9 @@ impl Settings {
         Store::new(&self.settings_dir)
     }
 
-    /// Whether a secret stands in the settings themselves.
+    /// Whether something that may be a secret stands in the settings themselves.
     pub fn has_secrets(&self) -> bool {
-        self.webhook.iter().any(|webhook| webhook.url.is_some())
+        self.webhook.iter().any(WebhookSettings::has_secrets)
     }
 
     /// The zone of months and times.

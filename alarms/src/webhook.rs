@@ -1,6 +1,7 @@
 //! Notices to a web address, in the form that is wanted there.
 
 mod form;
+mod hidden;
 mod own_body;
 mod settings;
 
@@ -22,6 +23,7 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 
 use self::form::Form;
+use self::hidden::hidden;
 pub use self::settings::{Template, WebhookSettings, one_or_several};
 use crate::notice::Notice;
 
@@ -64,11 +66,9 @@ impl Webhook {
         let connector =
             HttpsConnectorBuilder::new().with_native_roots()?.https_or_http().enable_http1().build();
         let client = Client::builder(TokioExecutor::new()).build(connector);
-        let (form, login) = (Form::of(settings)?, credentials(settings)?);
-        let path = settings.address()?.path().trim_matches('/').to_owned();
-        let hidden =
-            [Some(path), login.as_ref().map(|(_, value)| value.trim_start_matches("Bearer ").to_owned())];
-        let hidden = hidden.into_iter().flatten().filter(|hidden| !hidden.is_empty()).collect();
+        let (address, login) = (settings.address()?, credentials(settings)?);
+        let hidden = hidden(settings, &address, login.as_ref().map(|(_, value)| value.as_str()));
+        let form = Form::of(settings, address)?;
         Ok(Self {
             name: settings.name().to_owned(),
             client,
@@ -115,7 +115,7 @@ fn headers(settings: &WebhookSettings, login: Option<(HeaderName, String)>) -> a
     for (name, value) in &settings.headers {
         let wrong = || settings.wrong(&format!("{} cannot be a header", foreign(name)));
         let name: HeaderName = name.parse().map_err(|_| wrong())?;
-        headers.insert(name, value.parse().map_err(|_| wrong())?);
+        headers.insert(name, value.reveal().parse().map_err(|_| wrong())?);
     }
     let agent = concat!("powerpi-alarms/", env!("CARGO_PKG_VERSION"));
     headers.entry(header::USER_AGENT).or_insert(HeaderValue::from_static(agent));

@@ -34,9 +34,8 @@ pub(super) enum Form {
 }
 
 impl Form {
-    /// What the settings say.
-    pub(super) fn of(settings: &WebhookSettings) -> anyhow::Result<Self> {
-        let uri = settings.address()?;
+    /// What the settings say, of which this is the address.
+    pub(super) fn of(settings: &WebhookSettings, uri: Uri) -> anyhow::Result<Self> {
         let wrong = |what: &str| settings.wrong(what);
         if settings.body.is_some() && settings.template.is_some() {
             return Err(wrong("write either template or body").into());
@@ -65,7 +64,7 @@ impl Form {
             None => match &settings.body {
                 Some(body) => {
                     let content_type = settings.content_type.as_deref().unwrap_or(JSON);
-                    let body = OwnBody::parse(body, content_type).map_err(|what| wrong(&what))?;
+                    let body = OwnBody::parse(body.reveal(), content_type).map_err(|what| wrong(&what))?;
                     Self::Own(uri, body)
                 }
                 None => Self::Notice(uri),
@@ -135,9 +134,8 @@ fn matrix(notice: &Notice) -> Value {
 
 /// What a notice is known by.
 fn number(notice: &Notice) -> String {
-    let state = if notice.state == State::Raised { "raised" } else { "over" };
     let since = notice.since.map_or(0, |since| since.as_millisecond());
-    format!("powerpi-{}-{state}-{since}", notice.alarm)
+    format!("powerpi-{}-{}-{since}", notice.alarm, notice.state.word())
 }
 
 fn text(notice: &Notice) -> &str {

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::notice::{Notice, State};
+use crate::notice::Notice;
 
 /// What may stand in braces.
 const WORDS: [&str; 8] = ["text", "alarm", "meter", "state", "since", "until", "highest", "page"];
@@ -47,12 +47,13 @@ impl OwnBody {
         pieces.push(Piece::Text(plain));
         let body = Self { content_type: content_type.to_owned(), pieces };
         let sample = body.filled(&Notice::sample());
-        if body.is_json() && serde_json::from_str::<Value>(&sample).is_err() {
-            return Err(format!(
-                "body is not JSON with values in the place of words, which stand in quotation marks: {sample}"
-            ));
+        // What stands in it may be a secret, so the error says where it is, and not what.
+        match serde_json::from_str::<Value>(&sample) {
+            Err(error) if body.is_json() => Err(format!(
+                "body is not JSON with values in the place of words, which stand in quotation marks: {error}"
+            )),
+            _ => Ok(body),
         }
-        Ok(body)
     }
 
     fn is_json(&self) -> bool {
@@ -88,7 +89,7 @@ fn value(notice: &Notice, word: &str) -> String {
         "text" => notice.text.clone(),
         "alarm" => Some(notice.alarm.clone()),
         "meter" => Some(notice.meter.clone()),
-        "state" => Some(if notice.state == State::Raised { "raised" } else { "over" }.to_owned()),
+        "state" => Some(notice.state.word().to_owned()),
         "since" => notice.since.map(|since| since.to_string()),
         "until" => notice.until.map(|until| until.to_string()),
         "highest" => notice.highest.map(|highest| highest.to_string()),

@@ -33,12 +33,12 @@ pub struct WebhookSettings {
     pub password_file: Option<PathBuf>,
     /// The room that messages go to, like `!abc:example.org`: of Matrix.
     pub room: Option<String>,
-    /// The message in a form of one's own, with words in braces.
-    pub body: Option<String>,
+    /// The message in a form of one's own, with words in braces. It may have a token in it.
+    pub body: Option<Secret>,
     /// The type of `body`; `application/json` unless set.
     pub content_type: Option<String>,
-    /// Further headers.
-    pub headers: BTreeMap<String, String>,
+    /// Further headers. Some services want their token in one.
+    pub headers: BTreeMap<String, Secret>,
 }
 
 /// Whose form messages have.
@@ -61,7 +61,12 @@ impl WebhookSettings {
         self.name.as_deref().unwrap_or("webhook")
     }
 
-    /// The address.
+    /// Whether something that may be a secret stands in the settings themselves.
+    pub fn has_secrets(&self) -> bool {
+        self.url.is_some() || self.body.is_some() || !self.headers.is_empty()
+    }
+
+    /// The address; a file is read each time.
     pub(super) fn address(&self) -> anyhow::Result<Uri> {
         let address = match (&self.url, &self.url_file) {
             (Some(url), None) => url.clone(),

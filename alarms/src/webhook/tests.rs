@@ -74,7 +74,13 @@ fn it_is_never_shown() {
         "https:///hidden",
         "ht tp://hidden",
     ] {
-        for template in ["", "template = 'ntfy'", "template = 'slack'", "body = 'x'"] {
+        for template in [
+            "",
+            "template = 'ntfy'",
+            "template = 'slack'",
+            "body = 'hidden'",
+            "[headers]\nX-Key = \"hidden\\u0007\"",
+        ] {
             let settings = settings(&format!("url = '{url}'\n{template}"));
             assert!(!format!("{settings:?}").contains("hidden"));
             if let Err(error) = Webhook::new(&settings) {
@@ -174,9 +180,12 @@ async fn matrix_gets_a_message_under_a_number_of_its_own() {
     assert_eq!(headers["authorization"], "Bearer s3cret");
     let text = format!("{}\nhttps://power.example.org/m/hq/main", notice().text.unwrap());
     assert_eq!(serde_json::from_str::<Value>(&body).unwrap(), json!({ "msgtype": "m.text", "body": text }));
-    // Sent again it is the same; another one is not.
+    // Sent again it is the same; another one is not, and each test is one.
     assert_eq!(request(&settings(&toml), &notice()).await.0, line);
     assert_ne!(request(&settings(&toml), &Notice { state: State::Over, ..notice() }).await.0, line);
+    let test = Notice { state: State::Test, ..notice() };
+    let (line, ..) = request(&settings(&toml), &test).await;
+    assert_eq!(line, format!("PUT {rooms}/powerpi-oven-test-1795975200000"));
 }
 
 /// As <https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks> has it.
@@ -203,6 +212,8 @@ async fn others_get_a_body_of_ones_own() {
         (&headers["x-key"], &headers["priority"]),
         (&"s3cret".parse().unwrap(), &"high".parse().unwrap())
     );
+    let test = Notice { state: State::Test, ..notice() };
+    assert!(request(&settings(&toml), &test).await.2.contains("(test)"));
     let text = format!("{} (raised)", notice().text.unwrap());
     let expected = json!({ "to": { "n": 1 }, "text": text, "at": "2026-11-29T18:00:00Z/" });
     assert_eq!(serde_json::from_str::<Value>(&body).unwrap(), expected, "{body}");
