@@ -1,15 +1,20 @@
 //! The MQTT session: values in, the alarms' retained topics out.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use daemon_runtime::{Connection, MqttSession, MqttSettings, random_id};
 use meter_messages::{AlarmTest, Live, Meter, SiteId, State, Status, Topic, alarm_of_topic, alarm_topic};
-use rumqttc::{AsyncClient, Publish, QoS};
+use rumqttc::{AsyncClient, Packet, Publish, QoS};
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use crate::notice::Notice;
 use crate::testing::{Outcome, Test, Tests};
 use crate::watching::Watch;
+
+/// How long the broker may take to acknowledge something.
+const TAKEN_WITHIN: Duration = Duration::from_secs(10);
 
 /// A session that hears what the watched meters and their publishers say, and nothing of others.
 pub fn session(mqtt: &MqttSettings, watch: &Watch) -> MqttSession {
@@ -32,12 +37,16 @@ pub fn session(mqtt: &MqttSettings, watch: &Watch) -> MqttSession {
 /// Listens and publishes until `shutdown`. While the broker is away, publishers count as gone.
 pub async fn run(session: &MqttSession, watch: &Watch, tests: &Tests, shutdown: &CancellationToken) {
     let serve = async |connection: &mut Connection| {
-        let client = connection.client.clone();
-        let ended = tokio::select! {
-            ended = listen(connection, watch, tests) => ended,
-            ended = tell(&client, watch) => ended,
-            ended = tell_outcomes(&client, tests) => ended,
+        let served = async {
+            take_back(connection, watch, tests).await?;
+            let client = connection.client.clone();
+            tokio::select! {
+                ended = listen(connection, watch, tests) => ended,
+                ended = tell(&client, watch) => ended,
+                ended = tell_outcomes(&client, tests) => ended,
+            }
         };
+        let ended = served.await;
         watch.status(|_| true, None, daemon_runtime::now());
         ended
     };
@@ -46,20 +55,43 @@ pub async fn run(session: &MqttSession, watch: &Watch, tests: &Tests, shutdown: 
 
 async fn listen(connection: &mut Connection, watch: &Watch, tests: &Tests) -> anyhow::Result<()> {
     loop {
-        let message = connection.message().await?;
-        match alarm_of_topic(&message.topic, "test") {
-            Some((site, alarm)) => {
-                // One that is retained was asked for long ago.
-                if let (false, Ok(AlarmTest { id })) =
-                    (message.retain, AlarmTest::from_json(&message.payload))
-                    && let Some((meter, notice)) = watch.test(&site, &alarm)
-                {
-                    tests.ask(Test { id, meter, notice });
+        hear(&connection.message().await?, watch, tests);
+    }
+}
+
+/// Takes a message.
+fn hear(message: &Publish, watch: &Watch, tests: &Tests) {
+    let Some((site, alarm)) = alarm_of_topic(&message.topic, "test") else { return take(watch, message) };
+    // One that is retained was asked for long ago.
+    if let (false, Ok(AlarmTest { id })) = (message.retain, AlarmTest::from_json(&message.payload))
+        && let Some((meter, notice)) = watch.test(&site, &alarm, daemon_runtime::now())
+    {
+        tests.ask(Test { id, meter, notice });
+    }
+}
+
+/// Takes back what is said of alarms that are no longer there. Each is remembered until the broker has taken that: of one
+/// that is forgotten before, nobody would know after a crash that it still stands there.
+async fn take_back(connection: &mut Connection, watch: &Watch, tests: &Tests) -> anyhow::Result<()> {
+    while let Some(topic) = watch.former_topic() {
+        connection.client.publish(&topic, QoS::AtLeastOnce, true, "").await?;
+        let acknowledged = async {
+            loop {
+                match connection.next().await? {
+                    Packet::PubAck(_) => return anyhow::Ok(()),
+                    Packet::Publish(message) => hear(&message, watch, tests),
+                    _ => {}
                 }
             }
-            None => take(watch, &message),
-        }
+        };
+        let Ok(acknowledged) = timeout(TAKEN_WITHIN, acknowledged).await else {
+            tracing::warn!(topic, "the broker does not say that this is taken back; it is tried again later");
+            return Ok(());
+        };
+        acknowledged?;
+        watch.cleared(&topic);
     }
+    Ok(())
 }
 
 /// Publishes what became of tests.
@@ -71,13 +103,8 @@ async fn tell_outcomes(client: &AsyncClient, tests: &Tests) -> anyhow::Result<()
     Ok(())
 }
 
-/// Takes back what is said of alarms that are no longer there, and publishes what each alarm says: all at first, then what
-/// turned.
+/// Publishes what each alarm says: all at first, then what turned.
 async fn tell(client: &AsyncClient, watch: &Watch) -> anyhow::Result<()> {
-    for topic in watch.former_topics() {
-        client.publish(&topic, QoS::AtLeastOnce, true, "").await?;
-        watch.cleared(&topic);
-    }
     let mut told: Vec<(Meter, Notice)> = Vec::new();
     loop {
         let turned = watch.turned();
@@ -117,5 +144,73 @@ fn take(watch: &Watch, message: &Publish) {
             }
         }
         _ => tracing::debug!(topic = message.topic, "ignored: not a topic this program uses"),
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use std::time::Instant;
+
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::{TcpListener, TcpStream};
+
+    use super::*;
+    use crate::record::Record;
+    use crate::watching::Setting;
+
+    const FORMER: &str = "powerpi/hq/alarm/gone/state";
+
+    /// A client's bytes up to the number of its message on the former topic, which it waits for to be acknowledged.
+    async fn number_of_message(client: &mut TcpStream) -> [u8; 2] {
+        let mut bytes = Vec::new();
+        loop {
+            let topic = bytes.windows(FORMER.len()).position(|some| some == FORMER.as_bytes());
+            match topic.map(|topic| topic + FORMER.len()).and_then(|end| bytes.get(end..end + 2)) {
+                Some(number) => return number.try_into().unwrap(),
+                None => assert!(client.read_buf(&mut bytes).await.unwrap() > 0),
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_said_is_forgotten_once_the_broker_has_taken_it_back() {
+        let folder = tempfile::TempDir::new().unwrap();
+        let state_file = folder.path().join("alarms.json");
+        let topics = || Record::read(&state_file).unwrap().topics;
+        Record { topics: [FORMER.to_owned()].into(), ..Record::default() }.write(&state_file).unwrap();
+        let setting = Setting {
+            alarms: Vec::new(),
+            ways: Vec::new(),
+            language: Default::default(),
+            zone: jiff::tz::TimeZone::UTC,
+            pages: None,
+            state_file: state_file.clone(),
+        };
+        let watch = Watch::new(setting, Record::read(&state_file).unwrap(), daemon_runtime::now());
+        let broker = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let mqtt = format!("host = '127.0.0.1'\nport = {}", broker.local_addr().unwrap().port());
+        let (session, tests) = (session(&daemon_runtime::parse(&mqtt).unwrap(), &watch), Tests::default());
+        let shutdown = CancellationToken::new();
+        let serving = async {
+            // The first connection ends before it is acknowledged.
+            for is_acknowledged in [false, true] {
+                let (mut client, _) = broker.accept().await.unwrap();
+                client.write_all(&[0x20, 2, 0, 0]).await.unwrap();
+                let [high, low] = number_of_message(&mut client).await;
+                watch.keep();
+                assert_eq!(topics().len(), 1, "it may still stand there");
+                if is_acknowledged {
+                    client.write_all(&[0x40, 2, high, low]).await.unwrap();
+                    let began = Instant::now();
+                    while !topics().is_empty() {
+                        assert!(began.elapsed() < Duration::from_secs(60));
+                        tokio::time::sleep(Duration::from_millis(10)).await;
+                    }
+                    shutdown.cancel();
+                }
+            }
+        };
+        tokio::join!(run(&session, &watch, &tests, &shutdown), serving);
     }
 }

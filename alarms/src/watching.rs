@@ -21,6 +21,9 @@ use crate::record::{Record, Way};
 use crate::texts::{NoticeLanguage, sentence, test_sentence};
 use crate::whole_site::SiteObserved;
 
+/// A broker may end the connection of somebody who may not clear a topic, so that is not tried for ever.
+const MOST_TRIES: u32 = 3;
+
 /// The alarms, what is known of their meters, and what was sent; shared by the
 /// MQTT session, the ledger's reader and the senders.
 #[derive(Debug, Clone)]
@@ -37,6 +40,8 @@ struct Inner {
     sites: BTreeMap<SiteId, SiteObserved>,
     names: BTreeMap<Meter, String>,
     record: Record,
+    /// How often it was tried to clear a topic.
+    tried: BTreeMap<String, u32>,
     /// Whether the last write of the record failed.
     refused: bool,
 }
@@ -72,7 +77,8 @@ impl Watch {
         }
         let of_site = setting.alarms.iter().filter(|alarm| is_of_site(alarm));
         let sites = of_site.map(|alarm| (alarm.meter.site.clone(), SiteObserved::default())).collect();
-        let inner = Inner { setting, observed, sites, names: BTreeMap::new(), record, refused: false };
+        let (names, tried) = (BTreeMap::new(), BTreeMap::new());
+        let inner = Inner { setting, observed, sites, names, record, tried, refused: false };
         Self { inner: Arc::new(Mutex::new(inner)), turned: Arc::new(Notify::new()) }
     }
 
@@ -136,14 +142,17 @@ impl Watch {
         self.turned.notified()
     }
 
-    /// A notice of an alarm that only says that it is a test, and the alarm's meter; `None` where there is no such alarm.
-    pub fn test(&self, site: &SiteId, alarm: &MeterId) -> Option<(Meter, Notice)> {
+    /// A notice of an alarm that only says that it is a test, of `now`, and the alarm's meter; `None` where there is no such
+    /// alarm.
+    pub fn test(&self, site: &SiteId, alarm: &MeterId, now: Timestamp) -> Option<(Meter, Notice)> {
         self.with(|inner| {
             let mut alarms = inner.setting.alarms.iter();
             let alarm = alarms.find(|known| known.name == *alarm && known.meter.site == *site)?;
             let name = inner.names.get(&alarm.meter).cloned().unwrap_or_else(|| alarm.meter.to_string());
             let text = test_sentence(inner.setting.language, &name, &alarm.condition);
-            Some((alarm.meter.clone(), Notice { state: State::Test, text: Some(text), ..quiet(alarm) }))
+            // By its time it is told from other tests, which a server may take for the same otherwise.
+            let notice = Notice { state: State::Test, since: Some(now), text: Some(text), ..quiet(alarm) };
+            Some((alarm.meter.clone(), notice))
         })
     }
 
@@ -158,15 +167,20 @@ impl Watch {
         })
     }
 
-    /// The topics that say something of alarms which are no longer there.
-    pub fn former_topics(&self) -> Vec<String> {
+    /// A topic that says something of an alarm which is no longer there; one that was asked for often enough in vain is
+    /// left for the next start.
+    pub fn former_topic(&self) -> Option<String> {
         self.with(|inner| {
             let current: BTreeSet<String> = inner.setting.alarms.iter().map(state_topic).collect();
-            inner.record.topics.difference(&current).cloned().collect()
+            let tried = |topic: &&String| inner.tried.get(*topic).copied().unwrap_or(0);
+            let topic =
+                inner.record.topics.difference(&current).find(|topic| tried(topic) < MOST_TRIES)?.clone();
+            *inner.tried.entry(topic.clone()).or_default() += 1;
+            Some(topic)
         })
     }
 
-    /// Nothing stands on a topic any more.
+    /// Nothing stands on a topic any more: the broker has said so.
     pub fn cleared(&self, topic: &str) {
         self.with(|inner| {
             inner.record.topics.remove(topic);

@@ -1,12 +1,17 @@
 //! Whether notices of an alarm arrive: somebody asks for a test, and is told what became of it.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use crate::id::{MeterId, SiteId};
 use crate::payload::{PayloadError, json_payload, name};
 
-/// The longest name of a test, and the longest word on what became of it, in bytes.
+/// The longest name of a test, in bytes.
 const LONGEST: usize = 400;
+
+/// The longest word on what became of it, in bytes: the 200 characters of a text that is cut, each escaped.
+const LONGEST_WHY: usize = 4000;
 
 /// `powerpi/<site>/alarm/<name>/test`: asks for one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -44,11 +49,14 @@ pub enum Sent {
 }
 
 impl AlarmTested {
+    /// So long those who send it may take; whoever waits for the outcome has to wait for longer.
+    pub const WITHIN: Duration = Duration::from_secs(30);
+
     fn check(&self) -> Result<(), PayloadError> {
         name("id", &self.id, LONGEST)?;
         [&self.email, &self.webhook].into_iter().flatten().try_for_each(|sent| match sent {
             Sent::Ok => Ok(()),
-            Sent::Failed(why) => name("failed", why, LONGEST),
+            Sent::Failed(why) => name("failed", why, LONGEST_WHY),
         })
     }
 }
@@ -68,6 +76,8 @@ pub fn alarm_of_topic(topic: &str, what: &str) -> Option<(SiteId, MeterId)> {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
+    use foreign_text::foreign;
+
     use super::*;
 
     #[test]
@@ -87,6 +97,10 @@ mod tests {
             email: Some(Sent::Failed("refused".into())),
             webhook: Some(Sent::Ok),
         };
+        assert_eq!(AlarmTested::from_json(&tested.to_json()).unwrap(), tested);
+        // What a server says at its longest, in letters that are all escaped.
+        let why = foreign(&"\u{202e}".repeat(300)).to_string();
+        let tested = AlarmTested { webhook: Some(Sent::Failed(why)), ..tested };
         assert_eq!(AlarmTested::from_json(&tested.to_json()).unwrap(), tested);
         assert!(AlarmTest::from_json(br#"{"id":""}"#).is_err() && AlarmTest::from_json(b"{}").is_err());
     }

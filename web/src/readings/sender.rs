@@ -27,8 +27,8 @@ pub(crate) async fn send(mqtt: &MqttSettings, topic: &Topic, payload: Vec<u8>) -
     Ok(())
 }
 
-/// How long powerpi-alarms may take to send a test: a mail server may be slow.
-const TESTED_WITHIN: Duration = Duration::from_secs(20);
+/// How much longer than powerpi-alarms may take to send a test its outcome is waited for.
+const TOLD_WITHIN: Duration = Duration::from_secs(10);
 
 /// Asks powerpi-alarms for a test of an alarm; `None` where it does not answer.
 pub(crate) async fn test(
@@ -45,7 +45,8 @@ pub(crate) async fn test(
         ..MqttSession::new(mqtt, "")
     };
     let mut connection = session.connect().await.context("asking for a test")?;
-    let asked = timeout(TESTED_WITHIN, ask_for_test(&mut connection, site, alarm, id)).await;
+    let within = AlarmTested::WITHIN + TOLD_WITHIN;
+    let asked = timeout(within, ask_for_test(&mut connection, site, alarm, id)).await;
     connection.close(None).await;
     asked.ok().transpose()
 }
