@@ -32,7 +32,9 @@ pub use info::{ConstantFrom, Info};
 pub use live::{Live, State};
 pub use meter_reading::MeterReading;
 pub use minute::{Minute, MinuteError};
-pub use payload::{Diag, MOST_LOST, MOST_MISSING, Mark, OutboxMinute, PayloadError, PulseCount, Status};
+pub use payload::{
+    CounterBreak, Diag, MOST_LOST, MOST_MISSING, Mark, OutboxMinute, PayloadError, PulseCount, Status,
+};
 pub use period::PeriodKind;
 pub use price::{Currency, DayPrices, EnergyPrice, MOST_PRICES, PriceError, PriceSpan};
 pub use pulse_times::{FEW_PULSES, PulseTimes};

@@ -239,6 +239,30 @@ pub struct Diag {
     /// The clock: `synchronised`, `unsynchronised` or `simulated`.
     #[serde(deserialize_with = "remark")]
     pub clock: String,
+    /// What a counter of others did when it last did not go on from where it was; absent if it always has.
+    #[serde(default, deserialize_with = "known", skip_serializing_if = "Option::is_none")]
+    pub broken: Option<CounterBreak>,
+    /// When that was noticed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub broken_at: Option<Timestamp>,
+}
+
+/// How a counter of others did not go on from where it was. What it has counted until then is counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CounterBreak {
+    /// It began at 0 again.
+    BeganAnew,
+    /// Its total was set, or is another counter's.
+    Set,
+    /// It says that it is another counter.
+    Exchanged,
+}
+
+/// A word that is known here; newer publishers may say others.
+fn known<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<CounterBreak>, D::Error> {
+    let word = Option::<serde_json::Value>::deserialize(deserializer)?;
+    Ok(word.and_then(|word| serde_json::from_value(word).ok()))
 }
 
 /// The default, for publishers that do not send it.

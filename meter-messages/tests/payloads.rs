@@ -3,8 +3,9 @@
 
 use jiff::Timestamp;
 use meter_messages::{
-    ConstantFrom, Diag, Info, Live, MAX_COUNT, Mark, Measures, Medium, MeterConstant, MeterReading, Minute,
-    OutboxMinute, PayloadError, PulseCount, PulseTimes, ReadingMessage, Relation, State, Status,
+    ConstantFrom, CounterBreak, Diag, Info, Live, MAX_COUNT, Mark, Measures, Medium, MeterConstant,
+    MeterReading, Minute, OutboxMinute, PayloadError, PulseCount, PulseTimes, ReadingMessage, Relation,
+    State, Status,
 };
 use proptest::prelude::*;
 use proptest::sample;
@@ -81,6 +82,7 @@ proptest! {
         let diag = Diag {
             at, rejected, width_min_ms: width_ms, width_mean_ms: width_ms, width_max_ms: width_ms,
             lost_edges: 0, outbox_depth: 3, outbox_writable: true, clock: "synchronised".into(),
+            broken: Some(CounterBreak::BeganAnew), broken_at: Some(at),
         };
         prop_assert_eq!(Diag::from_json(&diag.to_json()).unwrap(), diag);
     }

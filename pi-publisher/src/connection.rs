@@ -395,6 +395,8 @@ async fn say_diag(meter: &Published, client: &AsyncClient) -> anyhow::Result<()>
         outbox_depth: meter.extent.borrow().last_seq.saturating_sub(*meter.mark.borrow()),
         outbox_writable: meter.extent.borrow().writable,
         clock: reading.clock.to_owned(),
+        broken: reading.broken.map(|broken| broken.how),
+        broken_at: reading.broken.and_then(|broken| Timestamp::from_second(broken.at_s).ok()),
     };
     let topic = Topic::Diag(meter.meter.clone()).to_string();
     Ok(client.publish(topic, QoS::AtMostOnce, true, diag.to_json()).await?)

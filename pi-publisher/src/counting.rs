@@ -15,6 +15,7 @@ use crate::outbox_keeper::{Command, Counted};
 use crate::power::PulseSpacing;
 use crate::pulse_counter::{FinishedMinute, PulseCounter};
 use crate::pulse_source::{LineRequest, PulseSource, SourceClock, SourceTime, Watched};
+use crate::totals::counter_state::Broken;
 use crate::unkept::{Keeping, Unkept};
 
 /// A source that is further behind than this runs through its past, and has no
@@ -38,6 +39,8 @@ pub struct CurrentValues {
     pub widths: Option<Widths>,
     /// The clock: `synchronised`, `unsynchronised` or `simulated`.
     pub clock: &'static str,
+    /// When a counter of others last did not go on from where it was.
+    pub broken: Option<Broken>,
 }
 
 /// Widths of some pulses, in nanoseconds.

@@ -52,6 +52,7 @@ use crate::safekeeping::Newest;
 use crate::settings::Settings;
 use crate::stored_lines::StoredLines;
 use crate::totals::places;
+use crate::totals::twice::counted_twice;
 
 /// Counts, keeps in the outbox, and publishes in order until the recorder has
 /// it; ends on `shutdown`, or when a line can no longer be read.
@@ -60,6 +61,9 @@ pub async fn run(settings: Settings, shutdown: CancellationToken) -> anyhow::Res
     settings.mqtt.warn_of_openings();
     if let Some(counters) = &settings.counters {
         counters.warn_of_openings();
+    }
+    for (_, twice) in counted_twice(&settings) {
+        tracing::warn!("{twice}: sums of these meters are too high");
     }
     let _alone = state_lock::lock(&settings.state_dir)?;
     let endpoint = Endpoint::bind(&settings.metrics, "[metrics]").await?;

@@ -13,6 +13,7 @@ const POWER: u16 = 0x34;
 const POWER_OF_ONE: u16 = 0x0c;
 const IMPORT: u16 = 0x48;
 const EXPORT: u16 = 0x4a;
+const NUMBER: u16 = 0xfc00;
 
 /// Totals in Wh; eighths of a kWh are exact as floating numbers.
 fn show(meters: &Meters, import: u32, export: u32) {
@@ -30,6 +31,7 @@ fn meter(id: &str, source: &str) -> String {
 fn meters_of_a_bus_are_counted_exactly() {
     let meters = Meters::default();
     meters.set_float(1, POWER, -1500.0);
+    meters.set_long(1, NUMBER, 111);
     show(&meters, 100_000, 70_000);
     meters.set_long(2, 40, 5_000_000);
     let device = format!("device = '{}'", meters.on_a_bus().display());
@@ -84,6 +86,16 @@ fn meters_of_a_bus_are_counted_exactly() {
     wait_for_count(&site, "import", 100_375.0, 375);
     wait_for_count(&site, "export", 70_500.0, 500);
     assert!(publisher.log().contains("unit 9"), "{}", publisher.log());
+    publisher.kill();
+
+    // Another meter in its place: what it shows was not used here, though it is a little more.
+    meters.set_long(1, NUMBER, 222);
+    show(&meters, 100_500, 70_625);
+    let publisher = site.start("pi-publisher");
+    wait_until("it is said", || publisher.log().matches("another counter than before").count() == 2);
+    show(&meters, 100_625, 70_750);
+    wait_for_count(&site, "import", 100_625.0, 500);
+    wait_for_count(&site, "export", 70_750.0, 625);
     publisher.stop();
 }
 
@@ -121,6 +133,19 @@ fn meters_in_the_network_are_counted_exactly() {
         assert_eq!((&seen["last"], &seen["power_w"]), (&json!(100.25), &json!(230)), "{seen}");
         assert_eq!(seen["findings"], json!([]), "{seen}");
     }
+    let arguments = ["--config", "pi-publisher.toml", "watch", "--json"].map(String::from);
+    let watch = end_to_end::Program::spawn("pi-publisher", site.path(), &arguments, &[]);
+    wait_until("totals are shown", || {
+        let log = watch.log();
+        let lines: Vec<Value> = log.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
+        let is_shown = |id: &str| {
+            let mut of = lines.iter().filter(|line| line["meter"] == id);
+            of.any(|line| line["total"] == 100.25 && line["power_w"] == 230)
+        };
+        is_shown("tcp") && is_shown("gateway")
+    });
+    watch.stop();
+
     meters.behave(1, Some(Behaviour::Refuses));
     let report = run_to_end("pi-publisher", site.path(), &check);
     let said = String::from_utf8(report.stdout).unwrap();

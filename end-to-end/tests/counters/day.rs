@@ -138,6 +138,20 @@ fn under_a_head(obis: &str, registers: fn(i64) -> [crate::telegrams::Register; 3
     Foreign { settings, says: Box::new(says) }
 }
 
+/// A register of a meter with Modbus: so many Wh as its words, and an answer of another length instead of nonsense.
+fn on_a_bus(register: &str, words: fn(f64) -> Vec<u16>) -> Foreign {
+    let settings = format!("kind = \"modbus\", host = \"127.0.0.1\", total = {{ {register} }}");
+    let MeterSource::Counter(CounterSource::Modbus(counter)) = meter("plug", &settings).source else {
+        panic!("{settings}")
+    };
+    let says = move |total: Option<f64>, retained| match total {
+        _ if retained => Vec::new(),
+        Some(total) => vec![counter.heard_of_total(&words(total))],
+        None => vec![counter.heard_of_total(&[0x7fff])],
+    };
+    Foreign { settings, says: Box::new(says) }
+}
+
 fn all() -> Vec<(&'static str, Foreign)> {
     vec![
         (
@@ -179,6 +193,20 @@ fn all() -> Vec<(&'static str, Foreign)> {
         ),
         ("sml-import", under_a_head("1.8.0", |tenths| [import(tenths), export(123_456), power(70)])),
         ("sml-export", under_a_head("2.8.0", |tenths| [import(123_456), export(tenths), power(-70)])),
+        (
+            "modbus-tenths",
+            on_a_bus("register = 40, type = \"u32\", factor = 0.1, unit = \"Wh\"", |wh| {
+                let tenths = (wh * 10.0).round() as u32;
+                vec![(tenths >> 16) as u16, tenths as u16]
+            }),
+        ),
+        (
+            "modbus-kwh",
+            on_a_bus("register = 40, type = \"f64\", words = \"low-first\", unit = \"kWh\"", |wh| {
+                let bits = (wh / 1000.0).to_bits();
+                (0..4).map(|word| (bits >> (16 * word)) as u16).collect()
+            }),
+        ),
     ]
 }
 

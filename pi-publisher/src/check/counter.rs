@@ -14,9 +14,12 @@ use crate::settings::{MeterSettings, Settings};
 use crate::totals::heard::Heard;
 use crate::totals::looking::{self, counters};
 use crate::totals::source::CounterSource;
+use crate::totals::twice::counted_twice;
 
 /// Totals that are kept for a verdict.
 const MOST_TOTALS: usize = 100_000;
+/// So many meters that speak over one line are told apart.
+const MOST_NAMES: usize = 8;
 /// A counter says its total late by less than this, in seconds.
 const LATE_S: f64 = 10.0;
 
@@ -26,8 +29,8 @@ pub(super) struct CounterSeen {
     source: String,
     /// Whether it comes by a broker.
     is_published: bool,
-    /// What it calls itself.
-    name: Option<String>,
+    /// What it calls itself; several are several meters.
+    names: Vec<String>,
     /// What came instead of its total, and how often.
     without: (usize, String),
     /// The total that the broker had kept, in millionths of a Wh or litre.
@@ -35,9 +38,13 @@ pub(super) struct CounterSeen {
     /// Those that came, and after which time.
     totals: Vec<(Duration, i64)>,
     rate: Option<u32>,
+    /// Why there is none.
+    without_rate: Option<String>,
     unreadable: usize,
     /// Of the first unreadable one.
     because: String,
+    /// Which other meter counts the same.
+    twice: Vec<String>,
     /// When the running publisher last heard it.
     counted: Option<Timestamp>,
 }
@@ -51,10 +58,12 @@ pub(super) fn look(
     if counters.is_empty() {
         return Ok(Vec::new());
     }
+    let twice = counted_twice(settings);
     let begin = |(meter, counter): &(&MeterSettings, &CounterSource)| CounterSeen {
         source: counter.describe(),
         is_published: matches!(counter, CounterSource::Mqtt(_)),
         counted: counted(settings, meter, counter),
+        twice: twice.iter().filter(|(id, _)| *id == &meter.id).map(|(_, said)| said.clone()).collect(),
         ..CounterSeen::default()
     };
     let mut seen: Vec<_> = counters.iter().map(begin).collect();
@@ -88,7 +97,9 @@ impl CounterSeen {
             Heard::Total(total, false) if self.totals.len() < MOST_TOTALS => self.totals.push((after, total)),
             Heard::Total(..) => {}
             Heard::Rate(rate) => self.rate = Some(rate),
-            Heard::Name(name) => self.name = Some(name),
+            Heard::WithoutRate(why) => self.without_rate = Some(why),
+            Heard::Name(name) if self.names.contains(&name) || self.names.len() >= MOST_NAMES => {}
+            Heard::Name(name) => self.names.push(name),
             Heard::Without(what) => self.without = (self.without.0 + 1, what),
             Heard::Unreadable(error) => {
                 if self.unreadable == 0 {
@@ -102,40 +113,74 @@ impl CounterSeen {
     fn findings(&self, meter: &MeterSettings) -> Vec<Finding> {
         let mut findings = Vec::new();
         if self.unreadable > 0 {
-            let text =
-                format!("{} times no total could be read; the first: {}", self.unreadable, self.because);
+            let times =
+                if self.unreadable == 1 { "once".into() } else { format!("{} times", self.unreadable) };
+            let text = format!("no total could be read {times}; at first: {}", self.because);
             findings.push(finding("unreadable", text));
         }
-        match (self.totals.is_empty(), self.kept) {
-            (true, None) if self.without.0 > 0 => {
-                let (times, what) = &self.without;
-                findings.push(finding(
-                    "another_value",
-                    format!("no total came; {times} times there was something else, at last: {what}"),
-                ));
-            }
-            (true, None) if self.unreadable == 0 && !self.is_published => findings.push(finding(
-                "silent",
-                "nothing came: the reading head does not sit straight on the meter, it is another device, or the \
-                 counter speaks less often (look for longer, with --seconds)",
-            )),
-            (true, None) if self.unreadable == 0 => findings.push(finding(
-                "no_message",
-                "no total came: the topic or value is another one, the counter says it less often (look for longer, \
-                 with --seconds), or the broker does not let us read it",
-            )),
-            (true, Some(_)) => findings.push(finding(
-                "only_kept",
-                "only the total that the broker had kept, nobody knows since when; counting begins when the counter \
-                 says the next ones (look for longer, with --seconds)",
-            )),
-            _ => {}
+        findings.extend(self.why_there_is_none());
+        if let Some(why) = &self.without_rate {
+            let text =
+                format!("its power could not be read, so the live value will follow from its total: {why}");
+            findings.push(finding("no_power", text));
         }
+        if self.names.len() > 1 {
+            findings.push(finding(
+                "several_meters",
+                format!(
+                    "several meters speak over this line; write as server_id which one is meant: {}",
+                    self.names.join(", ")
+                ),
+            ));
+        }
+        findings.extend(self.how_it_goes(meter));
+        findings.extend(self.twice.iter().map(|said| finding("counted_twice", said.clone())));
+        findings
+    }
+
+    /// Why no total came, if none did.
+    fn why_there_is_none(&self) -> Option<Finding> {
+        if !self.totals.is_empty() {
+            return None;
+        }
+        Some(match self.kept {
+            None if self.without.0 > 0 => {
+                let (times, what) = &self.without;
+                let times = if *times == 1 { "once".into() } else { format!("{times} times") };
+                let text = format!("no total came; something else did {times}, most recently: {what}");
+                finding("another_value", text)
+            }
+            None if self.unreadable > 0 => return None,
+            None if !self.is_published => finding(
+                "silent",
+                "nothing came: the reading head is not straight on the meter, the device is not the right one, or \
+                 the meter sends less often (watch for longer with --seconds)",
+            ),
+            None => finding(
+                "no_message",
+                "no total came: topic or value are not the right ones, the counter sends less often (watch for \
+                 longer with --seconds), or the broker does not let this user read the topic",
+            ),
+            Some(_) => finding(
+                "only_kept",
+                "only the total that the broker had kept came, and nobody knows how old it is; counting begins with \
+                 the next messages of the counter (watch for longer with --seconds)",
+            ),
+        })
+    }
+
+    /// What is wrong with the totals that came.
+    fn how_it_goes(&self, meter: &MeterSettings) -> Vec<Finding> {
+        let mut findings = Vec::new();
         let pairs = || self.totals.windows(2).map(|pair| (pair[0], pair[1]));
         if pairs().any(|((_, before), (_, after))| after < before) {
             findings.push(finding(
                 "goes_down",
-                "the total went down: is it one that is begun anew every day, or do two devices use the topic?",
+                if self.is_published {
+                    "the total went down: does it start again every day, or do two devices use this topic?"
+                } else {
+                    "the total went down: do two meters answer, or is this the register of something else?"
+                },
             ));
         }
         let rate = |((from, before), (until, after)): ((Duration, i64), (Duration, i64))| {
@@ -145,8 +190,8 @@ impl CounterSeen {
         let highest = pairs().map(rate).fold(0.0, f64::max);
         if highest > f64::from(meter.max_rate) * 1.1 {
             let text = format!(
-                "the total grew as if by {highest:.0} {unit}, more than the meter's highest of {} {unit}: is the unit \
-                 right, and the factor?",
+                "the total grew as if by {highest:.0} {unit}, more than the {} {unit} that this meter can measure: are \
+                 unit and factor right?",
                 meter.max_rate
             );
             findings.push(finding("impossible_rate", text));
@@ -160,7 +205,7 @@ impl CounterSeen {
         json!({
             "meter": meter.id,
             "source": self.source,
-            "name": self.name,
+            "name": self.names.last(),
             "unit": unit.symbol(),
             "kept": self.kept.map(in_unit),
             "totals": self.totals.len(),
@@ -178,11 +223,11 @@ impl CounterSeen {
         let shown = |total: i64| format!("{:.3} {}", total as f64 / 1e9, unit.symbol());
         // Writing to a String cannot fail.
         let mut line = |name: &str, value: String| _ = writeln!(text, "  {name:9}{value}");
-        if let Some(name) = &self.name {
-            line("name", name.clone());
+        if !self.names.is_empty() {
+            line("name", self.names.join(", "));
         }
         if let Some(total) = self.kept {
-            line("kept", format!("{} by the broker", shown(total)));
+            line("kept", format!("{}, by the broker", shown(total)));
         }
         let ends = self.totals.first().zip(self.totals.last());
         let ends =
@@ -192,7 +237,7 @@ impl CounterSeen {
             line("rate", format!("{rate} {}, said by the counter", unit.of_rate()));
         }
         if let Some(at) = self.counted {
-            line("counted", format!("by the publisher, up to what was said at {at}"));
+            line("counted", format!("by the publisher, up to its message of {at}"));
         }
         let findings = self.findings(meter);
         if findings.is_empty() {
@@ -235,7 +280,7 @@ mod tests {
         good.take(Duration::from_secs(4), Heard::Rate(2400));
         assert_eq!(
             good.report(&meter()),
-            "plug: mqtt a in Wh\n  kept     514.153 kWh by the broker\n  \
+            "plug: mqtt a in Wh\n  kept     514.153 kWh, by the broker\n  \
              totals   2 came, from 514.153 kWh to 514.155 kWh\n  rate     2400 W, said by the counter\n  \
              verdict  this looks right\n"
         );
@@ -250,12 +295,20 @@ mod tests {
         unreadable.take(Duration::ZERO, Heard::Unreadable("\"ON\" is not a number".into()));
         let mut other = CounterSeen::default();
         other.take(Duration::ZERO, Heard::Without("it has 1.8.0".into()));
+        let good = || seen(&[(1, 5 * WH), (2, 5 * WH)], None);
+        let (mut powerless, mut two) = (good(), good());
+        powerless.take(Duration::ZERO, Heard::WithoutRate("unit 1 refuses".into()));
+        for name in ["0a01", "0a02", "0a01"] {
+            two.take(Duration::ZERO, Heard::Name(name.into()));
+        }
         for (seen, code) in [
             (seen(&[], None), "no_message"),
             (seen(&[], Some(WH)), "only_kept"),
             (CounterSeen::default(), "silent"),
             (other, "another_value"),
             (unreadable, "unreadable"),
+            (powerless, "no_power"),
+            (two, "several_meters"),
             (seen(&[(1, 5 * WH), (2, 4 * WH)], None), "goes_down"),
             (seen(&[(1, 5 * WH), (2, 5000 * WH)], None), "impossible_rate"),
         ] {

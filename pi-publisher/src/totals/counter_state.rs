@@ -2,6 +2,7 @@
 //! the minute in progress: whatever is killed whenever, the next run finds both as they were at one moment, and what
 //! has come since is in the counter's next total.
 
+use meter_messages::CounterBreak;
 use serde::{Deserialize, Serialize};
 
 /// A pulse in parts of one, as fine as a millionth of a Wh times a millionth of a meter constant.
@@ -30,6 +31,21 @@ pub struct CounterState {
     pub rest: u64,
     /// What it was before it seemed to begin anew.
     pub former: Option<Former>,
+    /// What the counter calls itself, if it does.
+    #[serde(default)]
+    pub name: Option<String>,
+    /// When it last did not go on from where it was.
+    #[serde(default)]
+    pub broken: Option<Broken>,
+}
+
+/// That a counter did not go on from where it was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Broken {
+    /// When that was noticed, in seconds since 1970.
+    pub at_s: i64,
+    /// What it did instead.
+    pub how: CounterBreak,
 }
 
 /// A counter that stopped and may come back: what was taken for its end may have been a fault.
@@ -57,6 +73,8 @@ impl CounterState {
             due: 0,
             rest: 0,
             former: None,
+            name: None,
+            broken: None,
         }
     }
 

@@ -7,8 +7,10 @@ pub enum Heard {
     Total(i64, bool),
     /// Its power in W, or flow in l/h.
     Rate(u32),
-    /// What it calls itself; said once, and whenever that changes.
+    /// What it calls itself: said before its first total, and before the first one after that may have changed.
     Name(String),
+    /// Its power or flow could not be read, and why; its total was.
+    WithoutRate(String),
     /// Nothing of its total, which need be no fault; what there was instead.
     Without(String),
     /// Something else where its total should be, or no answer.

@@ -19,3 +19,12 @@ impl Listener {
         let _ = self.heard.send_async(heard).await;
     }
 }
+
+/// How listening at a place has ended.
+#[derive(Debug)]
+pub(crate) struct Ended {
+    /// Why.
+    pub(crate) error: anyhow::Error,
+    /// Whether anything was heard before.
+    pub(crate) has_worked: bool,
+}

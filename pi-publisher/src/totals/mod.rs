@@ -20,3 +20,4 @@ pub mod sml;
 pub mod source;
 pub mod total_counter;
 pub mod total_counting;
+pub mod twice;

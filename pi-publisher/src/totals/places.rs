@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use tokio::time::{Instant, sleep};
+use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use crate::settings::Settings;
-use crate::totals::listener::Listener;
+use crate::totals::listener::{Ended, Listener};
 use crate::totals::listening::{self, AtBroker};
-use crate::totals::modbus::polling::{self as modbus, OnBus};
+use crate::totals::modbus::polling::{OnBus, Polling};
 use crate::totals::modbus::settings::Bus;
 use crate::totals::serial::SerialSettings;
 use crate::totals::sml::listening::{self as sml, OnLine};
@@ -18,8 +18,6 @@ use crate::totals::source::CounterSource;
 /// How long is waited before a place is tried again; longer, the longer it fails.
 const RETRY: Duration = Duration::from_secs(1);
 const LONGEST_RETRY: Duration = Duration::from_secs(15);
-/// What has lasted so long has worked.
-const WORKED: Duration = Duration::from_secs(10);
 
 /// One place, and who listens there.
 pub(crate) enum Place<'a> {
@@ -89,31 +87,76 @@ impl<'a> Place<'a> {
 
     /// Hands on what is heard over one connection until `stop`, or until an error.
     pub(crate) async fn run_once(&self, settings: &Settings, stop: &CancellationToken) -> anyhow::Result<()> {
-        let heard = match self {
+        let ended = match self {
             Self::Broker(counters) => return listening::run_once(settings, counters, stop).await,
             Self::Head(line, meters) => stop.run_until_cancelled(sml::listen(line, meters)).await,
-            Self::Bus(bus, meters) => stop.run_until_cancelled(modbus::poll(bus, meters)).await,
+            Self::Bus(bus, meters) => stop.run_until_cancelled(Polling::of(bus, meters).run()).await,
         };
-        heard.unwrap_or(Ok(()))
+        ended.map_or(Ok(()), |ended| Err(ended.error))
     }
 
     /// The same again and again, until `shutdown`.
     async fn run(&self, settings: &Settings, shutdown: &CancellationToken) {
-        if let Self::Broker(counters) = self {
-            return listening::run(settings, counters, shutdown).await;
-        }
-        let (mut pause, mut said) = (RETRY, String::new());
-        while !shutdown.is_cancelled() {
-            let began = Instant::now();
-            let Err(error) = self.run_once(settings, shutdown).await else { return };
-            pause = if began.elapsed() > WORKED { RETRY } else { (pause * 2).min(LONGEST_RETRY) };
-            let error = format!("{error:#}");
-            // A line that stays unplugged for weeks is said once.
-            if error != said {
-                tracing::warn!("{}: {error}; it is tried again every few seconds", self.name());
+        let name = self.name();
+        match self {
+            Self::Broker(counters) => listening::run(settings, counters, shutdown).await,
+            Self::Head(line, meters) => {
+                again(&name, shutdown, async || sml::listen(line, meters).await).await;
             }
-            said = error;
-            shutdown.run_until_cancelled(sleep(pause)).await;
+            Self::Bus(bus, meters) => {
+                let mut polling = Polling::of(bus, meters);
+                again(&name, shutdown, async || polling.run().await).await;
+            }
         }
+    }
+}
+
+/// Listens at a place of this name again and again, until `shutdown`.
+async fn again(name: &str, shutdown: &CancellationToken, mut listen: impl AsyncFnMut() -> Ended) {
+    let mut tries = Tries { pause: RETRY, said: String::new() };
+    while let Some(ended) = shutdown.run_until_cancelled(listen()).await {
+        let (pause, said) = tries.take(&ended);
+        if let Some(error) = said {
+            tracing::warn!("{name}: {error}; it is tried again every few seconds");
+        }
+        shutdown.run_until_cancelled(sleep(pause)).await;
+    }
+}
+
+/// How long is waited, and what was said last.
+struct Tries {
+    pause: Duration,
+    said: String,
+}
+
+impl Tries {
+    /// How long is waited after it has ended so, and what is to be said of it.
+    fn take(&mut self, Ended { error, has_worked }: &Ended) -> (Duration, Option<String>) {
+        self.pause = if *has_worked { RETRY } else { (self.pause * 2).min(LONGEST_RETRY) };
+        let error = format!("{error:#}");
+        // A line that stays unplugged for weeks is said once, and again where it was plugged in meanwhile.
+        let is_new = *has_worked || error != self.said;
+        self.said.clone_from(&error);
+        (self.pause, is_new.then_some(error))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use anyhow::anyhow;
+
+    use super::*;
+
+    #[test]
+    fn a_place_is_tried_soon_where_it_has_worked_and_else_ever_less_often_and_said_once() {
+        let mut tries = Tries { pause: RETRY, said: String::new() };
+        let mut take = |why, has_worked| {
+            let (pause, said) = tries.take(&Ended { error: anyhow!("{why}"), has_worked });
+            (pause.as_secs(), said.is_some())
+        };
+        let (no, yes) = (false, true);
+        let seen = [("a", no), ("a", no), ("a", no), ("a", no), ("b", no), ("b", yes), ("b", yes), ("b", no)];
+        let expected = [(2, yes), (4, no), (8, no), (15, no), (15, yes), (1, yes), (1, yes), (2, no)];
+        assert_eq!(seen.map(|(why, has_worked)| take(why, has_worked)), expected);
     }
 }

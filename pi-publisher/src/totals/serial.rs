@@ -119,7 +119,7 @@ impl SerialSettings {
 
 fn in_use(device: &Path) -> anyhow::Error {
     anyhow!(
-        "{} is in use by another program; stop that first (the publisher: systemctl stop pi-publisher)",
+        "{} is in use by another program. Stop that first; if it is the publisher: systemctl stop pi-publisher",
         device.display()
     )
 }

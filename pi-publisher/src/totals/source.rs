@@ -56,6 +56,27 @@ impl CounterSource {
         }
     }
 
+    /// Whether both are the same total.
+    pub fn is_same_as(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Mqtt(one), Self::Mqtt(other)) => (&one.topic, &one.value) == (&other.topic, &other.value),
+            (Self::Sml(one), Self::Sml(other)) => one.may_be_of(other) && one.obis == other.obis,
+            (Self::Modbus(one), Self::Modbus(other)) => {
+                let place = |it: &ModbusSettings| (it.unit_id, it.total.table, it.total.number);
+                one.bus == other.bus && place(one) == place(other)
+            }
+            _ => false,
+        }
+    }
+
+    /// Whether it is a tariff of what the other counts as a whole.
+    pub fn is_within(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Sml(one), Self::Sml(other)) => one.may_be_of(other) && one.obis.is_tariff_of(other.obis),
+            _ => false,
+        }
+    }
+
     /// What it measures, where the register itself says so.
     pub fn measures(&self) -> Option<Measures> {
         let is_export = match self {

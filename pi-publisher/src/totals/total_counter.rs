@@ -13,10 +13,15 @@
 //! - A total that stays waits a while before its minutes are booked as empty: counters that show every 10 Wh or every
 //!   5 minutes would otherwise jump between nothing and far too much.
 //! - A retained total was said nobody knows when. It counts as use, and is booked with the next one.
+//! - A total that is a little lower, and rounded, has not gone down: meters show whole kWh after a power failure and parts of
+//!   one again later, and some waver between two steps. What was counted is not counted again.
+//! - A counter that says it is another one than before is one, whatever its total is: counting goes on from that.
 
 use std::ops::Range;
 
-use crate::totals::counter_state::{CounterState, Former};
+use meter_messages::CounterBreak;
+
+use crate::totals::counter_state::{Broken, CounterState, Former};
 
 const SECOND: i64 = 1_000_000_000;
 
@@ -32,6 +37,8 @@ const VERY_LATE_NS: i64 = 900 * SECOND;
 const COMES_BACK_NS: i64 = 86_400 * SECOND;
 /// A total that is lower by no more than this, a Wh or litre, is rounded, and not set back.
 const ROUNDING: i64 = 1_000_000;
+/// The coarsest step in which counters show what they have, a kWh or m³. The others are tenths of each other.
+const COARSEST: i64 = 1_000 * ROUNDING;
 /// Nobody was away for longer, as far as minutes are concerned: a year.
 const LONGEST_NS: i64 = 366 * 86_400 * SECOND;
 
@@ -103,6 +110,20 @@ pub enum Verdict {
     Another,
     /// The counter is back that seemed to have begun anew.
     IsBack,
+    /// It says that it is another counter than before: counting goes on from it.
+    Exchanged,
+}
+
+impl Verdict {
+    /// Whether it is to be known that the counter did not go on from where it was, and how.
+    fn broken(self) -> Option<CounterBreak> {
+        match self {
+            Self::BeganAnew => Some(CounterBreak::BeganAnew),
+            Self::Another => Some(CounterBreak::Set),
+            Self::Exchanged => Some(CounterBreak::Exchanged),
+            Self::GoesOn | Self::Doubtful | Self::Begins | Self::IsBack => None,
+        }
+    }
 }
 
 /// One counter.
@@ -112,8 +133,10 @@ pub struct TotalCounter {
     constant: u64,
     limits: Limits,
     state: Option<CounterState>,
-    /// One that does not go on from what is known.
-    doubtful: Option<Reading>,
+    /// What the counter calls itself, if it does.
+    name: Option<String>,
+    /// One that does not go on from what is known, and what its counter calls itself.
+    doubtful: Option<(Reading, Option<String>)>,
 }
 
 impl TotalCounter {
@@ -123,7 +146,18 @@ impl TotalCounter {
         if let Some(state) = &mut state {
             state.convert(constant);
         }
-        Self { source, constant, limits, state, doubtful: None }
+        Self { source, constant, limits, state, name: None, doubtful: None }
+    }
+
+    /// The totals that follow are those of a counter that calls itself so.
+    pub fn call(&mut self, name: String) {
+        self.name = Some(name);
+    }
+
+    /// Whether the counter does not say that it is another one than before.
+    fn is_same(&self) -> bool {
+        let known = self.state.as_ref().and_then(|state| state.name.as_ref());
+        self.name.as_ref().zip(known).is_none_or(|(name, known)| name == known)
     }
 
     /// Where it stands; nothing before the first total.
@@ -157,12 +191,19 @@ impl TotalCounter {
         if reading.retained {
             return Verdict::Doubtful;
         }
-        let Some(first) = self.doubtful.filter(|first| self.follows(*first, reading)) else {
-            self.doubtful = Some(reading);
+        let Some(first) = self.confirmed(reading) else {
+            // Of two that speak in turn over one line the first one begins.
+            let waits = |(first, name): &(Reading, Option<String>)| {
+                *name != self.name && reading.at_ns - first.at_ns < PATIENCE_NS
+            };
+            if !self.doubtful.as_ref().is_some_and(waits) {
+                self.doubtful = Some((reading, self.name.clone()));
+            }
             return Verdict::Doubtful;
         };
         self.doubtful = None;
         let fresh = CounterState::begin(&self.source, self.constant, first.total, first.at_ns);
+        let fresh = CounterState { name: self.name.clone(), ..fresh };
         self.state = Some(match self.state.take() {
             // Of other settings: what is due is booked with what comes.
             Some(before) => CounterState {
@@ -181,13 +222,15 @@ impl TotalCounter {
     fn goes_on(&self, reading: Reading) -> bool {
         let Some(state) = &self.state else { return false };
         let passed = (reading.at_ns - state.changed_ns).min(SURE_NS).saturating_add(LATE_NS);
-        fits(reading.total - state.total, state.ahead, self.most_in(passed))
+        self.is_same() && fits(state.total..reading.total, state.ahead, self.most_in(passed))
     }
 
-    /// Whether a total goes on from another one that is not certain itself.
-    fn follows(&self, first: Reading, second: Reading) -> bool {
+    /// The doubtful total that this one goes on from.
+    fn confirmed(&self, second: Reading) -> Option<Reading> {
+        let (first, name) = self.doubtful.as_ref()?;
         let passed = (second.at_ns - first.at_ns).clamp(0, SURE_NS) + LATE_NS;
-        fits(second.total - first.total, 0, self.most_in(passed))
+        let goes_on = *name == self.name && fits(first.total..second.total, 0, self.most_in(passed));
+        goes_on.then_some(*first)
     }
 
     /// The most that can be used in some time, in millionths of a Wh or litre.
@@ -202,6 +245,9 @@ impl TotalCounter {
         let used = (reading.total - state.total).max(0);
         state.count(used);
         state.total = state.total.max(reading.total);
+        if state.name.is_none() {
+            state.name.clone_from(&self.name);
+        }
         if reading.retained {
             state.ahead = state.ahead.saturating_add(used);
             return;
@@ -218,20 +264,18 @@ impl TotalCounter {
 
     /// Takes a total that does not go on from what is known.
     fn doubt(&mut self, reading: Reading, bookings: &mut Vec<Booking>) -> Verdict {
-        match self.doubtful {
-            // The broker has kept it: that says no more than when it came.
-            Some(_) if reading.retained => Verdict::Doubtful,
-            Some(first) if self.follows(first, reading) => {
-                self.doubtful = None;
-                let verdict = self.change(first, bookings);
-                self.go_on(reading, bookings);
-                verdict
-            }
-            _ => {
-                self.doubtful = Some(reading);
-                Verdict::Doubtful
-            }
+        // The broker has kept it: that says no more than when it came.
+        if self.doubtful.is_some() && reading.retained {
+            return Verdict::Doubtful;
         }
+        let Some(first) = self.confirmed(reading) else {
+            self.doubtful = Some((reading, self.name.clone()));
+            return Verdict::Doubtful;
+        };
+        self.doubtful = None;
+        let verdict = self.change(first, bookings);
+        self.go_on(reading, bookings);
+        verdict
     }
 
     /// Goes on from a total that does not go on from what is known, and holds.
@@ -240,11 +284,13 @@ impl TotalCounter {
         let Some(state) = &self.state else { return Verdict::Doubtful };
         let limit = possible(state.changed_ns);
         let comes_back =
-            state.former.filter(|former| fits(reading.total - former.total, 0, possible(former.changed_ns)));
+            state.former.filter(|former| fits(former.total..reading.total, 0, possible(former.changed_ns)));
         let grown = reading.total - state.total;
         let rolled_over = self.limits.rolls_over_at.map(|end| grown.saturating_add(end));
         let within = |used: &i64| (0..=limit).contains(&used.saturating_add(state.ahead));
-        let (verdict, used, watched) = if let Some(former) = comes_back {
+        let (verdict, used, watched) = if !self.is_same() {
+            (Verdict::Exchanged, 0, Watched::Nothing)
+        } else if let Some(former) = comes_back {
             let missing = (reading.total - former.total - former.counted).max(0);
             (Verdict::IsBack, missing, Watched::Whole)
         } else if grown > 0 && within(&grown) {
@@ -270,6 +316,13 @@ impl TotalCounter {
         state.count(used);
         state.total = reading.total;
         (state.changed_ns, state.ahead, state.heard_ns) = (reading.at_ns, 0, reading.at_ns);
+        state.name = self.name.clone().or(state.name.take());
+        match verdict.broken() {
+            Some(how) => state.broken = Some(Broken { at_s: reading.at_ns / SECOND, how }),
+            // What was taken for that was a fault.
+            None if verdict == Verdict::IsBack => state.broken = None,
+            None => {}
+        }
         // What is due although nothing is known of the time was used in it all the same.
         let watched = if watched == Watched::Nothing && state.due > 0 { Watched::Half } else { watched };
         book(state, reading.at_ns, watched, bookings);
@@ -277,9 +330,18 @@ impl TotalCounter {
     }
 }
 
-/// Whether a total that has grown so much goes on: no more than was possible, and not back by more than rounding.
-fn fits(grown: i64, ahead: i64, most: i64) -> bool {
-    grown >= -ROUNDING && grown.max(0).saturating_add(ahead) <= most
+/// Whether a total goes on from the one before: no more than was possible, and not back by more than rounding.
+fn fits(Range { start: before, end: now }: Range<i64>, ahead: i64, most: i64) -> bool {
+    let grown = now - before;
+    (grown >= -ROUNDING || is_rounded(before, now)) && grown.max(0).saturating_add(ahead) <= most
+}
+
+/// Whether a lower total is only shown in coarser steps, or one step lower. One that is less than half is none of these: a
+/// small counter begins at 0 again.
+fn is_rounded(before: i64, now: i64) -> bool {
+    let steps =
+        std::iter::successors(Some(COARSEST), |step| Some(step / 10).filter(|step| *step >= ROUNDING));
+    now > before / 2 && steps.into_iter().any(|step| now % step == 0 && before - now <= step)
 }
 
 /// Books what is due, over the time up to `until`.

@@ -38,6 +38,10 @@ pub struct TotalCounting {
     growth: Growth,
     /// The power or flow that was said, and when.
     said: Option<(u32, Instant)>,
+    /// Whether it was logged that there is none.
+    is_without_rate: bool,
+    /// What the counter called itself last.
+    name: String,
     last_heard: Option<Instant>,
     reading: CurrentValues,
     readings: watch::Sender<CurrentValues>,
@@ -87,6 +91,8 @@ impl TotalCounting {
             unkept,
             growth: Growth::default(),
             said: None,
+            is_without_rate: false,
+            name: String::new(),
             last_heard: None,
             reading,
             readings,
@@ -136,8 +142,22 @@ impl TotalCounting {
 
     fn hear(&mut self, heard: Heard, keeper: &Sender<Command>) -> anyhow::Result<()> {
         match heard {
-            Heard::Rate(rate) => self.said = Some((rate, Instant::now())),
-            Heard::Name(name) => tracing::info!(meter = %self.id, name, "the counter says which one it is"),
+            Heard::Rate(rate) => {
+                self.said = Some((rate, Instant::now()));
+                self.is_without_rate = false;
+            }
+            Heard::WithoutRate(why) => {
+                if !std::mem::replace(&mut self.is_without_rate, true) {
+                    tracing::warn!(meter = %self.id, "its power cannot be read, so the live value follows from its total: {why}");
+                }
+            }
+            Heard::Name(name) => {
+                if self.name.is_empty() {
+                    tracing::info!(meter = %self.id, name, "the counter says which one it is");
+                }
+                self.name.clone_from(&name);
+                self.counter.call(name);
+            }
             Heard::Without(what) => {
                 static PACE: LogPace = LogPace::new();
                 if self.last_heard.is_none()
@@ -150,7 +170,7 @@ impl TotalCounting {
                 static PACE: LogPace = LogPace::new();
                 self.reading.rejected += 1;
                 if let Some(left_out) = PACE.due() {
-                    tracing::warn!(meter = %self.id, %error, left_out, "a message without a total");
+                    tracing::warn!(meter = %self.id, left_out, "no total: {error}");
                 }
             }
             Heard::Total(total, retained) => {
@@ -203,6 +223,11 @@ impl TotalCounting {
                 %meter,
                 "the total was set, or is another counter's: counting goes on from it (if it was used, max_power_w or max_flow_l_h is too low)"
             ),
+            Verdict::Exchanged => tracing::warn!(
+                %meter,
+                name = self.name,
+                "it is another counter than before: counting goes on from its total"
+            ),
             Verdict::IsBack => tracing::info!(%meter, "the counter goes on from its earlier total"),
         }
         if !reading.retained {
@@ -219,6 +244,7 @@ impl TotalCounting {
     fn show(&mut self) -> std::io::Result<()> {
         let clocks = Clocks::now()?;
         let now_ns = self.clock.utc_offset_ns(&clocks).map(|offset_ns| clocks.monotonic_ns + offset_ns);
+        self.reading.broken = self.counter.state().and_then(|state| state.broken);
         self.reading.clock = if clocks.synchronised { "synchronised" } else { "unsynchronised" };
         let is_heard = self.last_heard.is_some_and(|at| at.elapsed() < SILENT_AFTER);
         self.reading.live = is_heard && self.counter.state().is_some();

@@ -64,8 +64,8 @@ impl Followed {
                 self.rate = Some(rate);
                 return None;
             }
-            // Whose head sits on which meter is what `check` says.
-            Heard::Name(_) => return None,
+            // Whose head sits on which meter, and what it lacks, is what `check` says.
+            Heard::Name(_) | Heard::WithoutRate(_) => return None,
             Heard::Total(total, retained) => (Ok(total), retained),
             Heard::Unreadable(why) | Heard::Without(why) => (Err(why), false),
         };

@@ -1,179 +1,178 @@
 //! Asks the meters of a bus, one after the other, over one connection.
 
-use std::fs::File;
+use std::convert::Infallible;
 use std::time::Duration;
 
-use anyhow::{Context as _, anyhow};
-use tokio::net::TcpStream;
-use tokio::time::{Instant, sleep, sleep_until, timeout};
-use tokio_modbus::client::{Client, Context, rtu, tcp};
-use tokio_modbus::slave::{Slave, SlaveContext};
-use tokio_modbus::{Request, Response};
+use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::totals::heard::Heard;
-use crate::totals::listener::Listener;
-use crate::totals::modbus::registers::{Register, Table};
+use crate::totals::listener::{Ended, Listener};
+use crate::totals::modbus::connection::{Connection, Fault, SETTLE};
+use crate::totals::modbus::registers::Register;
 use crate::totals::modbus::settings::{Bus, ModbusSettings};
-use crate::totals::payload;
+use crate::totals::modbus::turn::Turn;
 
-/// An answer that takes longer is none.
-const ANSWER_WITHIN: Duration = Duration::from_secs(2);
-/// How long nobody is asked after that: on a serial line an answer does not say to what, and a late one would be taken
-/// for that of the next question.
-const SETTLE: Duration = Duration::from_secs(2);
-/// The pause before a question on a serial line; the standard wants 3.5 characters of it, and some meters more.
-const PAUSE: Duration = Duration::from_millis(50);
-/// How rarely a meter is asked that does not answer: its waiting is everybody's.
-const LONGEST_WAIT: Duration = Duration::from_secs(60);
-const CONNECT_WITHIN: Duration = Duration::from_secs(5);
+/// How rarely a meter is asked for its serial number while a connection lasts.
+const NUMBER_EVERY: Duration = Duration::from_secs(3600);
+/// For so long it is also good over another one: some connections end with each answer.
+const NUMBER_IS_GOOD_FOR: Duration = Duration::from_secs(60);
 
 /// A meter of a bus, and who wants to hear of it.
 pub(crate) type OnBus<'a> = (&'a ModbusSettings, &'a Listener);
 
-/// Hands on what the meters answer, until the bus cannot be reached; that is its error.
-pub(crate) async fn poll(bus: &Bus, meters: &[OnBus<'_>]) -> anyhow::Result<()> {
-    let mut connection = Some(Connection::open(bus).await?);
-    tracing::info!(bus = bus.name(), "asking the meters");
-    let mut turns = vec![Turn { due: Instant::now(), failures: 0 }; meters.len()];
-    while let Some(next) = (0..turns.len()).min_by_key(|place| turns[*place].due) {
-        sleep_until(turns[next].due).await;
-        let (meter, listener) = meters[next];
-        let mut asked = match connection.take() {
+/// A bus, and when which of its meters is asked for what. It outlives connections: what has not answered before one was
+/// lost is asked rarely after it, too.
+pub(crate) struct Polling<'a> {
+    bus: &'a Bus,
+    meters: Vec<Polled<'a>>,
+    connection: Option<Connection>,
+    /// Whether a meter has answered since listening began.
+    has_worked: bool,
+}
+
+/// A meter, and when it is asked for each of what it has.
+struct Polled<'a> {
+    meter: &'a ModbusSettings,
+    listener: &'a Listener,
+    total: Turn,
+    power: Turn,
+    number: Turn,
+}
+
+impl<'a> Polled<'a> {
+    /// The register of its serial number, if it is to be asked for that.
+    fn number_is_due(&self) -> Option<&'a Register> {
+        self.meter.serial_number.as_ref().filter(|_| self.number.is_due())
+    }
+}
+
+impl<'a> Polling<'a> {
+    /// All meters of a bus are due.
+    pub(crate) fn of(bus: &'a Bus, meters: &[OnBus<'a>]) -> Self {
+        let polled = |(meter, listener): &OnBus<'a>| {
+            let (meter, listener) = (*meter, *listener);
+            Polled { meter, listener, total: Turn::now(), power: Turn::now(), number: Turn::now() }
+        };
+        Self { bus, meters: meters.iter().map(polled).collect(), connection: None, has_worked: false }
+    }
+
+    /// Hands on what the meters answer, until the bus cannot be reached.
+    pub(crate) async fn run(&mut self) -> Ended {
+        self.has_worked = false;
+        let Err(error) = self.ask_all().await;
+        Ended { error, has_worked: self.has_worked }
+    }
+
+    async fn ask_all(&mut self) -> anyhow::Result<Infallible> {
+        self.connection = Some(self.connect().await?);
+        tracing::info!(bus = self.bus.name(), "asking the meters");
+        loop {
+            let dues = self.meters.iter().map(|polled| polled.total.due).enumerate();
+            let Some((place, due)) = dues.min_by_key(|(_, due)| *due) else {
+                // A bus without meters is none.
+                return std::future::pending().await;
+            };
+            sleep_until(due).await;
+            self.ask(place).await?;
+        }
+    }
+
+    /// Over a new one it may be another meter that answers.
+    async fn connect(&mut self) -> anyhow::Result<Connection> {
+        let connection = Connection::open(self.bus).await?;
+        let asked_before = Instant::now() + NUMBER_EVERY - NUMBER_IS_GOOD_FOR;
+        self.meters.iter_mut().for_each(|polled| polled.number.hasten(asked_before));
+        Ok(connection)
+    }
+
+    /// Asks a meter for its total and its power; before that for its serial number, if it is time.
+    async fn ask(&mut self, place: usize) -> anyhow::Result<()> {
+        let Polled { meter, listener, .. } = self.meters[place];
+        let said = loop {
+            self.ask_for_number(place).await?;
+            let said = self.read(meter.unit_id, &meter.total).await?;
+            if self.meters[place].number_is_due().is_none() {
+                break said;
+            }
+            // It has come over a new connection: nobody knows yet of which meter.
+        };
+        self.meters[place].total.take(said.is_ok(), meter.every);
+        let total = match said {
+            Ok(words) => meter.heard_of_total(&words),
+            Err(fault) => {
+                listener.hear(Heard::Unreadable(fault.to_string())).await;
+                self.settle(&fault).await;
+                return Ok(());
+            }
+        };
+        match self.power(place).await? {
+            Some(Ok(rate)) => {
+                // The live value is of the same moment, so it is known first.
+                listener.hear(rate).await;
+                listener.hear(total).await;
+            }
+            Some(Err(fault)) => {
+                // A meter without this register has its total all the same.
+                listener.hear(total).await;
+                listener.hear(Heard::WithoutRate(fault.to_string())).await;
+                self.settle(&fault).await;
+            }
+            None => listener.hear(total).await,
+        }
+        Ok(())
+    }
+
+    async fn ask_for_number(&mut self, place: usize) -> anyhow::Result<()> {
+        let Some(register) = self.meters[place].number_is_due() else { return Ok(()) };
+        let Polled { meter, listener, .. } = self.meters[place];
+        let said = self.read(meter.unit_id, register).await?;
+        self.meters[place].number.take(said.is_ok(), NUMBER_EVERY);
+        match said {
+            Ok(words) => listener.hear(Heard::Name(register.digits(&words))).await,
+            // Not all have one.
+            Err(fault) => self.settle(&fault).await,
+        }
+        Ok(())
+    }
+
+    async fn power(&mut self, place: usize) -> anyhow::Result<Option<Result<Heard, Fault>>> {
+        let Polled { meter, power, .. } = self.meters[place];
+        let Some(register) = meter.power.as_ref().filter(|_| power.is_due()) else { return Ok(None) };
+        let said = self.read(meter.unit_id, register).await?;
+        self.meters[place].power.take(said.is_ok(), meter.every);
+        Ok(match said {
+            Ok(words) => register.rate(&words).map(Ok),
+            Err(fault) => Some(Err(fault)),
+        })
+    }
+
+    /// What a register says. That the bus cannot be reached at all is the error.
+    async fn read(&mut self, unit_id: u8, register: &Register) -> anyhow::Result<Result<Vec<u16>, Fault>> {
+        let mut connection = match self.connection.take() {
             Some(connection) => connection,
-            None => Connection::open(bus).await?,
+            None => self.connect().await?,
         };
-        let (mut heard, mut fault) = asked.ask(meter).await;
-        if matches!(fault, Some(Fault::Broken(_))) && heard.is_empty() && asked.has_answered {
-            // Some meters and gateways close connections that rest.
-            drop(asked);
-            asked = Connection::open(bus).await?;
-            (heard, fault) = asked.ask(meter).await;
+        let mut said = connection.read(unit_id, register).await;
+        if matches!(said, Err(Fault::Broken(_))) && connection.has_answered && self.bus.is_in_the_network() {
+            // Some meters and gateways close connections that rest, or after each answer.
+            drop(connection);
+            connection = self.connect().await?;
+            said = connection.read(unit_id, register).await;
         }
-        turns[next].take(fault.is_none(), meter.every);
-        for heard in heard {
-            listener.hear(heard).await;
+        if matches!(said, Ok(_) | Err(Fault::Refused(_))) {
+            self.has_worked = true;
+            self.connection = Some(connection);
         }
-        match fault {
-            None => connection = Some(asked),
-            Some(Fault::Refused(why)) => {
-                listener.hear(Heard::Unreadable(why)).await;
-                connection = Some(asked);
-            }
-            Some(Fault::Silent(why) | Fault::Broken(why)) => {
-                listener.hear(Heard::Unreadable(why)).await;
-                drop(asked);
-                sleep(SETTLE).await;
-            }
-        }
-    }
-    Ok(())
-}
-
-/// When a meter is asked next.
-#[derive(Debug, Clone, Copy)]
-struct Turn {
-    due: Instant,
-    /// How often it has not answered since it last did.
-    failures: u32,
-}
-
-impl Turn {
-    fn take(&mut self, has_answered: bool, every: Duration) {
-        self.failures = if has_answered { 0 } else { self.failures + 1 };
-        let rarer = every.saturating_mul(1 << self.failures.saturating_sub(1).min(6));
-        self.due = Instant::now() + rarer.min(LONGEST_WAIT.max(every));
-    }
-}
-
-/// Why a meter has said no total.
-#[derive(Debug)]
-enum Fault {
-    /// It has answered, and the connection is as it was.
-    Refused(String),
-    /// It has not answered.
-    Silent(String),
-    /// The connection is of no use any more.
-    Broken(String),
-}
-
-/// A connection to a bus.
-struct Connection {
-    client: Context,
-    pause: Duration,
-    has_answered: bool,
-    /// Held as long as the line is used.
-    _lock: Option<File>,
-}
-
-impl Connection {
-    async fn open(bus: &Bus) -> anyhow::Result<Self> {
-        let (client, pause, lock) = match bus {
-            Bus::Serial(line) => {
-                let line = line.open().await?;
-                (rtu::attach(line.port), PAUSE, Some(line.lock))
-            }
-            Bus::Tcp { host, port, rtu } => {
-                let stream = timeout(CONNECT_WITHIN, TcpStream::connect((host.as_str(), *port))).await;
-                let stream =
-                    stream.map_err(|_| anyhow!("no connection within {} s", CONNECT_WITHIN.as_secs()));
-                let stream = stream.and_then(|connected| Ok(connected?));
-                let stream = stream.with_context(|| format!("connecting to {}", bus.name()))?;
-                stream.set_nodelay(true)?;
-                let client = if *rtu { rtu::attach(stream) } else { tcp::attach(stream) };
-                (client, if *rtu { PAUSE } else { Duration::ZERO }, None)
-            }
-        };
-        Ok(Self { client, pause, has_answered: false, _lock: lock })
+        Ok(said)
     }
 
-    /// The total of a meter and its power, and what hindered the rest.
-    async fn ask(&mut self, meter: &ModbusSettings) -> (Vec<Heard>, Option<Fault>) {
-        let total = match self.read(meter.unit_id, &meter.total).await {
-            Ok(number) => payload::total(number * meter.total.factor, meter.unit.millionths()),
-            Err(fault) => return (Vec::new(), Some(fault)),
-        };
-        let mut heard = vec![match total {
-            Ok(total) => Heard::Total(total, false),
-            Err(error) => Heard::Unreadable(error.to_string()),
-        }];
-        let Some(power) = &meter.power else { return (heard, None) };
-        match self.read(meter.unit_id, power).await {
-            // More than fits is as wrong as any.
-            Ok(number) if number.is_finite() => {
-                heard.insert(0, Heard::Rate((number * power.factor).max(0.0).round() as u32));
-            }
-            Ok(_) => {}
-            // A meter without this register has its total all the same.
-            Err(Fault::Refused(why)) => heard.push(Heard::Without(why)),
-            Err(fault) => return (heard, Some(fault)),
-        }
-        (heard, None)
-    }
-
-    async fn read(&mut self, unit_id: u8, register: &Register) -> Result<f64, Fault> {
-        sleep(self.pause).await;
-        self.client.set_slave(Slave(unit_id));
-        let (number, count) = (register.number, register.number_type.registers());
-        let question = match register.table {
-            Table::Input => Request::ReadInputRegisters(number, count),
-            Table::Holding => Request::ReadHoldingRegisters(number, count),
-        };
-        let what = format!("unit {unit_id}, {} register {number}", register.table.name());
-        let answer = timeout(ANSWER_WITHIN, self.client.call(question)).await;
-        let answer = answer.map_err(|_| {
-            Fault::Silent(format!(
-                "{what}: no answer within {} s; is it connected and on?",
-                ANSWER_WITHIN.as_secs()
-            ))
-        })?;
-        let answer = answer.map_err(|error| Fault::Broken(format!("{what}: {error}")))?;
-        self.has_answered = true;
-        match answer {
-            Ok(Response::ReadInputRegisters(words) | Response::ReadHoldingRegisters(words)) => register
-                .number(&words)
-                .ok_or_else(|| Fault::Broken(format!("{what}: the answer has {} registers", words.len()))),
-            Ok(_) => Err(Fault::Broken(format!("{what}: the answer is to another question"))),
-            Err(exception) => Err(Fault::Refused(format!("{what}: the meter refuses ({exception})"))),
+    /// Waits until nothing can come any more of a question that was not answered.
+    async fn settle(&self, fault: &Fault) {
+        if !matches!(fault, Fault::Refused(_)) && !self.bus.tells_answers_apart() {
+            sleep(SETTLE).await;
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

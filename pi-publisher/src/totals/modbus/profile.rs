@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use crate::totals::modbus::registers::Register;
+use crate::totals::modbus::registers::{NumberType, Register, Table};
 
 /// Meters of Eastron, after their "Modbus Protocol Implementation" documents. Their energy is in the same registers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -40,7 +40,16 @@ const POWER_OF_ALL: Register = Register::float(0x34);
 /// 30013: the power of the only phase.
 const POWER_OF_ONE: Register = Register::float(0x0c);
 
+/// 464513: the serial number of each of them.
+const SERIAL_NUMBER: Register =
+    Register { table: Table::Holding, number_type: NumberType::U32, ..Register::float(0xfc00) };
+
 impl Profile {
+    /// The register of the serial number.
+    pub fn serial_number(self) -> Register {
+        SERIAL_NUMBER
+    }
+
     /// The register of the total, in kWh.
     pub fn total(self, direction: Direction) -> Register {
         match direction {

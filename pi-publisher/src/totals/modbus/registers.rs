@@ -2,6 +2,8 @@
 
 use serde::Deserialize;
 
+use crate::totals::heard::Heard;
+
 /// Which of a meter's two tables a register is in.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -115,6 +117,18 @@ impl Register {
             NumberType::F32 => f64::from(f32::from_bits(bits as u32)),
             NumberType::F64 => f64::from_bits(bits),
         })
+    }
+
+    /// What an answer says of the power in W, or of the flow in l/h; nothing that is infinite or no number.
+    pub fn rate(&self, words: &[u16]) -> Option<Heard> {
+        // More than fits is as wrong as any.
+        let rate = self.number(words).filter(|number| number.is_finite())? * self.factor;
+        Some(Heard::Rate(rate.max(0.0).round() as u32))
+    }
+
+    /// What an answer says of a serial number.
+    pub fn digits(&self, words: &[u16]) -> String {
+        self.number(words).map(|number| number.to_string()).unwrap_or_default()
     }
 
     /// For people, and to tell it from others.

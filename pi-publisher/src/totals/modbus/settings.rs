@@ -6,8 +6,10 @@ use std::time::Duration;
 use foreign_text::is_control;
 use serde::Deserialize;
 
+use crate::totals::heard::Heard;
 use crate::totals::modbus::profile::{Direction, Profile};
 use crate::totals::modbus::registers::{NumberType, Register, Table, WordOrder};
+use crate::totals::payload;
 use crate::totals::profile::CounterUnit;
 use crate::totals::serial::{Parity, SerialSettings};
 
@@ -29,6 +31,8 @@ pub struct ModbusSettings {
     pub unit: CounterUnit,
     /// The register of its power in W, or flow in l/h.
     pub power: Option<Register>,
+    /// The register of its serial number, where its profile knows one.
+    pub serial_number: Option<Register>,
     /// How often it is asked.
     pub every: Duration,
     /// The number at which the total goes on from 0, in its unit and multiplied.
@@ -116,6 +120,15 @@ impl ModbusSettings {
         format!("modbus {bus} unit {} {total} in {factor}{}", self.unit_id, self.unit.symbol())
     }
 
+    /// What an answer says of its total.
+    pub fn heard_of_total(&self, words: &[u16]) -> Heard {
+        let number = self.total.number(words).unwrap_or(f64::NAN) * self.total.factor;
+        match payload::total(number, self.unit.millionths()) {
+            Ok(total) => Heard::Total(total, false),
+            Err(error) => Heard::Unreadable(error.to_string()),
+        }
+    }
+
     /// The total at which it goes on from 0, in millionths of a Wh or litre.
     pub fn end(&self) -> Option<i64> {
         self.rolls_over_at.map(|end| (end * self.unit.millionths()).round() as i64)
@@ -123,6 +136,16 @@ impl ModbusSettings {
 }
 
 impl Bus {
+    /// Whether it is behind an address.
+    pub(super) fn is_in_the_network(&self) -> bool {
+        matches!(self, Self::Tcp { .. })
+    }
+
+    /// Whether an answer says to which question it is.
+    pub(super) fn tells_answers_apart(&self) -> bool {
+        matches!(self, Self::Tcp { rtu: false, .. })
+    }
+
     /// For people, and to compare it.
     pub fn name(&self) -> String {
         match self {
@@ -152,7 +175,7 @@ impl TryFrom<ModbusOnPaper> for ModbusSettings {
                 (profile.total(direction), CounterUnit::KilowattHour, Some(profile.power(direction)))
             }
             (None, Some(_)) if paper.value.is_some() => {
-                return Err("value is a choice of a profile; total says which register it is".into());
+                return Err("value goes with profile; total says itself which register it is".into());
             }
             (None, Some(total)) => {
                 let unit = total.unit;
@@ -171,7 +194,8 @@ impl TryFrom<ModbusOnPaper> for ModbusSettings {
             return Err("rolls_over_at is not a total that a counter can show".into());
         }
         let (rolls_over_at, is_export) = (paper.rolls_over_at, direction == Direction::Export);
-        Ok(Self { bus, unit_id, total, unit, power: written.or(power), every, rolls_over_at, is_export })
+        let (power, serial_number) = (written.or(power), paper.profile.map(Profile::serial_number));
+        Ok(Self { bus, unit_id, total, unit, power, serial_number, every, rolls_over_at, is_export })
     }
 }
 

@@ -22,6 +22,17 @@ impl Obis {
         matches!(self.0, [1, _, 1 | 2, 8, _, _])
     }
 
+    /// Whether it counts only while a tariff applies, of which a meter has several.
+    pub fn is_of_a_tariff(self) -> bool {
+        self.0[4] != 0
+    }
+
+    /// Whether it is one of a tariff, and the other the whole.
+    pub fn is_tariff_of(self, whole: Self) -> bool {
+        let Self([medium, channel, value, kind, _, storage]) = self;
+        self.is_of_a_tariff() && whole == Self([medium, channel, value, kind, 0, storage])
+    }
+
     /// Whether it is what is fed into the grid.
     pub fn is_export(self) -> bool {
         matches!(self.0, [1, _, 2, ..])
@@ -78,6 +89,8 @@ mod tests {
         }
         let export: Obis = "2.8.0".parse().unwrap();
         assert!(export.is_energy() && export.is_export() && !Obis::POWER.is_energy());
+        let of_a_tariff = |name: &str| name.parse::<Obis>().unwrap().is_of_a_tariff();
+        assert!(of_a_tariff("1.8.1") && !of_a_tariff("1.8.0"));
         for bad in ["", "1.8", "1.8.0.0", "1.8.256", "1:8", "-1.8.0", "1.8.x", "1-0:1.8.0*"] {
             assert!(bad.parse::<Obis>().is_err(), "{bad}");
         }

@@ -79,9 +79,21 @@ impl SmlSettings {
         format!("sml {} {}", self.line.name(), self.obis)
     }
 
+    /// Whether both may be registers of one meter.
+    pub(in crate::totals) fn may_be_of(&self, other: &Self) -> bool {
+        let is_one =
+            self.server_id.as_ref().zip(other.server_id.as_ref()).is_none_or(|(one, other)| one == other);
+        is_one && self.line.device == other.line.device
+    }
+
+    /// Whether a telegram is one of its meter.
+    pub(super) fn is_of(&self, telegram: &Telegram) -> bool {
+        self.server_id.as_ref().is_none_or(|wanted| *wanted == telegram.server_id)
+    }
+
     /// What a telegram says of it.
     pub fn understand(&self, telegram: &Telegram) -> Vec<Heard> {
-        if self.server_id.as_ref().is_some_and(|wanted| *wanted != telegram.server_id) {
+        if !self.is_of(telegram) {
             return vec![Heard::Without(format!("it is of the meter {}", telegram.name()))];
         }
         // More than fits is as wrong as any.
@@ -98,6 +110,10 @@ impl SmlSettings {
     fn power_w(&self, telegram: &Telegram) -> Option<f64> {
         if let Some(power) = self.power {
             return telegram.power_w(power);
+        }
+        if self.obis.is_of_a_tariff() {
+            // The power is that of all tariffs, and would be each one's.
+            return None;
         }
         let is_export = self.obis.is_export();
         let both = telegram.power_w(Obis::POWER).map(|watts| if is_export { -watts } else { watts });

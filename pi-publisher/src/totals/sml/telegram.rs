@@ -1,5 +1,6 @@
 //! From the bytes of a line to what a meter says of itself. Pure.
 
+use foreign_text::foreign;
 use sml_rs::parser::common::Value;
 use sml_rs::parser::streaming::{MessageBody, ParseEvent, Parser};
 use sml_rs::transport::{DecodeErr, Decoder};
@@ -31,28 +32,29 @@ impl std::fmt::Debug for Telegrams {
 impl Telegrams {
     /// The telegrams that these bytes end, and what is wrong with them.
     pub fn take(&mut self, bytes: &[u8]) -> Vec<Result<Telegram, String>> {
-        bytes.iter().filter_map(|byte| self.push(*byte)).collect()
+        bytes.iter().flat_map(|byte| self.push(*byte)).collect()
     }
 
-    fn push(&mut self, byte: u8) -> Option<Result<Telegram, String>> {
+    fn push(&mut self, byte: u8) -> Vec<Result<Telegram, String>> {
         self.passed += 1;
         let ended = match self.decoder.push_byte(byte) {
-            Ok(None) if self.passed < LONGEST => return None,
+            Ok(None) if self.passed < LONGEST => return Vec::new(),
             // sml-rs counts what it passes over in 16 bits, so it must not pass over much.
             Ok(None) => {
                 self.decoder.reset();
-                Some(Err(format!(
-                    "{LONGEST} bytes without a telegram: is it another baud rate, or no SML meter?"
-                )))
+                Err(format!("{LONGEST} bytes without a telegram: is it another baud rate, or no SML meter?"))
             }
-            Ok(Some(telegram)) => Some(parse(telegram)),
+            Ok(Some(telegram)) => parse(telegram),
             // We have come in the middle of one, or one has ended there.
-            Err(DecodeErr::DiscardedBytes(_)) => return None,
-            Err(DecodeErr::InvalidMessage { .. }) => Some(Err("a telegram with a wrong checksum".into())),
-            Err(error) => Some(Err(format!("a telegram that is none ({error})"))),
+            Err(DecodeErr::DiscardedBytes(_)) => return Vec::new(),
+            Err(DecodeErr::InvalidMessage { .. }) => Err("a telegram with a wrong checksum".into()),
+            Err(error) => Err(format!("a telegram that is none ({error})")),
         };
         self.passed = 0;
-        ended
+        match ended {
+            Ok(telegrams) => telegrams.into_iter().map(Ok).collect(),
+            Err(error) => vec![Err(error)],
+        }
     }
 }
 
@@ -78,30 +80,37 @@ pub struct Register {
     pub scaler: i8,
 }
 
-/// Takes a telegram apart whose checksum is right.
-fn parse(bytes: &[u8]) -> Result<Telegram, String> {
+/// Takes a telegram apart whose checksum is right. It may have lists of several meters, and several of one.
+fn parse(bytes: &[u8]) -> Result<Vec<Telegram>, String> {
     if is_endless(bytes) {
         return Err("a telegram with a list without end".into());
     }
-    let mut telegram = Telegram::default();
+    let mut telegrams: Vec<Telegram> = Vec::new();
     for event in Parser::new(bytes) {
         match event.map_err(|error| format!("a telegram that cannot be read ({error:?})"))? {
             ParseEvent::MessageStart(start) => {
                 if let MessageBody::GetListResponse(list) = start.message_body {
-                    telegram.server_id = list.server_id.to_vec();
+                    let known = telegrams.iter().position(|known| known.server_id == list.server_id);
+                    // The list that is read is the last one.
+                    let telegram = known.map(|place| telegrams.remove(place)).unwrap_or_default();
+                    telegrams.push(Telegram { server_id: list.server_id.to_vec(), ..telegram });
                 }
             }
             ParseEvent::ListEntry(entry) => {
                 let obis = <[u8; 6]>::try_from(entry.obj_name).map(Obis);
                 if let (Ok(obis), Some(value)) = (obis, number(&entry.value)) {
                     let (unit, scaler) = (entry.unit, entry.scaler.unwrap_or(0));
-                    telegram.registers.push(Register { obis, unit, value, scaler });
+                    let registers = telegrams.last_mut().map(|telegram| &mut telegram.registers);
+                    registers.into_iter().for_each(|all| all.push(Register { obis, unit, value, scaler }));
                 }
             }
             ParseEvent::GetListResponseEnd(_) => {}
         }
     }
-    Ok(telegram)
+    if telegrams.is_empty() {
+        telegrams.push(Telegram::default());
+    }
+    Ok(telegrams)
 }
 
 /// Whether a list is said to have nearly 2^32 entries, to which sml-rs would add.
@@ -124,9 +133,10 @@ fn number(value: &Value<'_>) -> Option<i128> {
 }
 
 impl Telegram {
-    /// The meter's number, in hexadecimal digits.
+    /// The meter's number, in hexadecimal digits; of one that is longer than any meter's not all of them.
     pub fn name(&self) -> String {
-        self.server_id.iter().map(|byte| format!("{byte:02x}")).collect()
+        let digits: String = self.server_id.iter().map(|byte| format!("{byte:02x}")).collect();
+        foreign(&digits).to_string()
     }
 
     fn register(&self, obis: Obis) -> Option<&Register> {
@@ -161,7 +171,7 @@ impl Telegram {
         if registers.is_empty() {
             "a telegram without numbers".into()
         } else {
-            format!("it has {}", registers.join(", "))
+            format!("it has {}", foreign(&registers.join(", ")))
         }
     }
 }

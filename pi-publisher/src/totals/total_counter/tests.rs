@@ -138,7 +138,7 @@ fn a_counter_begins_at_0_again() {
 
 #[test]
 fn a_total_that_was_set_or_is_another_counters_is_no_use() {
-    for other in [5 * KWH, 60 * KWH, 99 * KWH, 500 * KWH] {
+    for other in [5 * KWH, 60 * KWH, 98 * KWH, 500 * KWH] {
         let mut plug = at_100_kwh();
         plug.hear(600, other);
         assert_eq!(plug.hear(660, other + 10 * WH), Verdict::Another, "{other}");
@@ -147,6 +147,68 @@ fn a_total_that_was_set_or_is_another_counters_is_no_use() {
         let watched: u32 = plug.finished.iter().map(|minute| u32::from(minute.watched_s)).sum();
         assert_eq!(watched, 120, "{other}");
     }
+}
+
+#[test]
+fn what_is_rounded_is_not_counted_again() {
+    // Whole kWh after a power failure, and parts of one again once somebody has entered the PIN.
+    let mut house = at_100_kwh();
+    house.hear(3600, 100 * KWH + 700 * WH);
+    for (minute, total) in
+        [(61, 100 * KWH), (62, 100 * KWH), (90, 101 * KWH), (120, 102 * KWH), (130, 102 * KWH + 100 * WH)]
+    {
+        assert_eq!(house.hear(minute * 60, total), Verdict::GoesOn, "{total}");
+    }
+    assert_eq!(house.counted(), 2100);
+    assert_eq!(house.counter.state().unwrap().broken, None);
+    // A total that wavers between two steps.
+    for step in [KWH, 100 * WH, 10 * WH] {
+        let mut plug = at_100_kwh();
+        for hour in 1..20 {
+            assert_eq!(plug.hear(hour * 3600, 100 * KWH + hour % 2 * step), Verdict::GoesOn, "{step}");
+        }
+        plug.hear(20 * 3600, 100 * KWH + 2 * step);
+        assert_eq!(plug.counted() as i64, 2 * step / WH);
+    }
+    // What is set back is not rounded, and a small total that begins anew is neither.
+    let mut plug = at_100_kwh();
+    plug.hear(3600, 100 * KWH + 500 * WH);
+    assert_eq!([3660, 3720].map(|at| plug.hear(at, 100 * KWH + 450 * WH))[1], Verdict::Another);
+    let mut daily = Counted::new();
+    for at in [0, 60, 120] {
+        daily.hear(at, 800 * WH);
+    }
+    assert_eq!([180, 240].map(|at| daily.hear(at, 0))[1], Verdict::BeganAnew);
+}
+
+#[test]
+fn a_counter_that_is_exchanged_is_another_one_whatever_it_shows() {
+    // More than before, less, and nearly nothing: none of it was used here.
+    for total in [100 * KWH + 90 * WH, 60 * KWH, 20 * WH] {
+        let mut house = Counted::new();
+        house.counter.call("0a01".into());
+        house.hear(0, 100 * KWH);
+        house.hear(60, 100 * KWH + 10 * WH);
+        house.restart();
+        house.counter.call("0a02".into());
+        assert_eq!(house.hear(3600, total), Verdict::Doubtful);
+        assert_eq!(house.hear(3660, total + 5 * WH), Verdict::Exchanged);
+        assert_eq!(house.hear(3720, total + 10 * WH), Verdict::GoesOn);
+        assert_eq!(house.counted(), 20, "{total}");
+        let watched: u32 = house.finished.iter().map(|minute| u32::from(minute.watched_s)).sum();
+        assert_eq!(watched, 180, "nothing is known of the hour between");
+        let broken = house.counter.state().unwrap().broken.unwrap();
+        assert_eq!((broken.at_s, broken.how), (START / SECOND + 3600, CounterBreak::Exchanged));
+    }
+    // Two that speak in turn: only the first counts.
+    let mut house = Counted::new();
+    for turn in 0..20 {
+        house.counter.call("0a01".into());
+        house.hear(turn * 60, 100 * KWH + turn * 10 * WH);
+        house.counter.call("0a02".into());
+        house.hear(turn * 60 + 1, 100 * KWH + turn * 10 * WH);
+    }
+    assert_eq!(house.counted(), 190);
 }
 
 #[test]

@@ -43,7 +43,7 @@ fn what_cannot_be_is_refused() {
         (device.to_owned(), "lacks its registers: write profile"),
         (format!("{device}profile = \"sdm99\""), "sdm99"),
         (format!("{device}profile = \"sdm630\"\n{total}"), "write one of them"),
-        (format!("{device}value = \"export\"\n{total}"), "value is a choice of a profile"),
+        (format!("{device}value = \"export\"\n{total}"), "value goes with profile"),
         (format!("{device}unit_id = 0\nprofile = \"sdm630\""), "unit_id is 0"),
         (format!("{device}stop_bits = 3\nprofile = \"sdm630\""), "stop_bits is 3"),
         (format!("{device}every_s = 0\nprofile = \"sdm630\""), "every_s is 0"),

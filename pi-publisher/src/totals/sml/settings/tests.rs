@@ -42,6 +42,11 @@ fn power_is_where_a_meter_has_it() {
     let whose = [totals[0], totals[1], register("15.7.0", 27, 11)];
     assert_eq!((rate(import, &whose), rate("power = \"15.7.0\"", &whose)), (None, Some(11)));
     assert_eq!(rate(import, &[totals[0], register("16.7.0", 30, 5)]), None, "no power in Wh");
+    // Two meters of two tariffs would both show all of it.
+    let of_tariffs = [register("1.8.1", 30, 1), register("1.8.2", 30, 1), register("16.7.0", 27, 500)];
+    for (tariff, power) in [("1.8.1", None), ("1.8.2", None), ("1.8.1\"\npower = \"16.7.0", Some(500))] {
+        assert_eq!(rate(&format!("obis = \"{tariff}\""), &of_tariffs), power);
+    }
 }
 
 #[test]

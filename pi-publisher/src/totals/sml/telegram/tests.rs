@@ -51,6 +51,40 @@ fn telegrams_of_real_meters_are_understood() {
     assert_eq!(dzg.power_w(Obis::POWER), Some(-105.5));
 }
 
+/// That of DIN EN 62056-46.
+fn checksum(bytes: &[u8]) -> u16 {
+    let of_bit = |crc: u16| if crc & 1 == 1 { crc >> 1 ^ 0x8408 } else { crc >> 1 };
+    let of_byte = |crc: u16, byte: &u8| (0..8).fold(crc ^ u16::from(*byte), |crc, _| of_bit(crc));
+    !bytes.iter().fold(0xffff, of_byte)
+}
+
+/// Some heads pass on what several meters say in one telegram.
+#[test]
+fn lists_of_two_meters_are_not_mixed() {
+    let good = bytes(ISKRA);
+    let content = good[8..good.len() - 8].to_vec();
+    // The list is the second of three messages. Its meter calls itself …44 in two places.
+    let begins: Vec<usize> = (0..content.len() - 3)
+        .filter(|place| content[*place..].starts_with(&[0x76, 0x05, 0x09, 0x9d]))
+        .collect();
+    let [first, list, last] = begins[..] else { panic!("{begins:?}") };
+    let (opened, list, closed) = (&content[first..list], &content[list..last], &content[last..]);
+    let mut other = list.to_vec();
+    let names: Vec<usize> =
+        (0..other.len() - 3).filter(|place| other[*place..].starts_with(&[0x04, 0x7a, 0x55, 0x44])).collect();
+    names.iter().for_each(|place| other[place + 3] = 0x45);
+    let signed = other.len() - 4;
+    let checksum = checksum(&other[..signed]).to_le_bytes();
+    other[signed + 1..signed + 3].copy_from_slice(&checksum);
+    for (lists, expected) in [([list, &other[..]], &["…44", "…45"][..]), ([list, list], &["…44"][..])] {
+        let telegram = enclosed(&[opened, lists[0], lists[1], closed].concat());
+        let found: Vec<_> = taken(&telegram).into_iter().map(Result::unwrap).collect();
+        let names: Vec<_> = found.iter().map(|it| format!("…{}", &it.name()[18..])).collect();
+        assert_eq!(names, expected);
+        assert!(found.iter().all(|it| it.total(obis("1.8.0")) == Ok(Some(2_043_104_700_000))), "{found:?}");
+    }
+}
+
 #[test]
 fn a_telegram_is_found_between_whatever_comes() {
     let good = bytes(ISKRA);
