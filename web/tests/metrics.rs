@@ -33,7 +33,8 @@ fn a_scrape_says_what_pages_and_interface_say() {
     let broker = Broker::on(free_port());
     broker.publish("powerpi/hq/status", "online", true);
     let diag = format!(
-        "{{\"t\":\"{}\",\"rejected\":3,\"lost_edges\":0,\"outbox_depth\":12,\"clock\":\"synchronised\"}}",
+        "{{\"t\":\"{}\",\"rejected\":3,\"lost_edges\":0,\"outbox_depth\":12,\"clock\":\"synchronised\",\
+          \"broken\":\"exchanged\",\"broken_at\":\"2026-11-29T18:00:00Z\"}}",
         daemon_runtime::now()
     );
     broker.publish("powerpi/hq/main/diag", &diag, true);
@@ -69,6 +70,8 @@ fn a_scrape_says_what_pages_and_interface_say() {
     assert!(plain.header("content-type").starts_with("text/plain; version=0.0.4"), "{}", plain.text());
     let energy = "# TYPE powerpi_energy_joules_total counter\npowerpi_energy_joules_total{site=\"hq\",meter=\"main\"} ";
     assert!(plain.text().contains(energy) && !plain.text().contains("# EOF"), "{}", plain.text());
+    let status = site.get("/status?lang=en").text();
+    assert!(status.contains("the meter was replaced; counting continues from the new reading ("), "{status}");
     // A value of a publisher that is gone is none of now: the line is not there, rather than 0.
     broker.publish("powerpi/hq/status", "offline", true);
     while told.contains("powerpi_power_watts{") {
@@ -152,6 +155,26 @@ fn a_scrape_tells_each_visitor_what_it_may_see() {
     );
     let wrong = format!("Basic {}", STANDARD.encode("prometheus:wrong"));
     assert_eq!(site.ask("GET", "/metrics", &[("Authorization", &wrong)]).status, 401);
+}
+
+/// Somebody has spoilt what the ledger holds of one meter.
+#[test]
+fn a_meter_whose_rows_are_damaged_takes_only_its_own_figures_away() {
+    let dir = TempDir::new().unwrap();
+    record_meter(dir.path(), &meter(), "Hauptzähler");
+    record_meter(dir.path(), &"flat/cellar".parse().unwrap(), "Keller");
+    let ledger = rusqlite::Connection::open(dir.path().join("ledger.sqlite")).unwrap();
+    let spoil =
+        "UPDATE minute SET total = -1 WHERE meter = 2; UPDATE day SET runs = 'x' || runs WHERE meter = 2";
+    ledger.execute_batch(spoil).unwrap();
+    let told = scrape(&Site::over(dir, 1), &[]);
+    for name in
+        ["powerpi_energy_joules_total", "powerpi_last_minute_timestamp_seconds", "powerpi_unwatched_seconds"]
+    {
+        let of = |labels: &str| told.contains(&format!("{name}{{{labels}}}"));
+        assert!(of("site=\"hq\",meter=\"main\"") && !of("site=\"flat\",meter=\"cellar\""), "{name}: {told}");
+    }
+    is_by_the_grammar(&told);
 }
 
 /// Of many meters it says all at once but what takes years of days to work out: that comes with the next scrapes.

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use meter_figures::Figures;
 use meter_ledger::{Reason, SetAside};
-use meter_messages::{Diag, Info};
+use meter_messages::{CounterBreak, Diag, Info};
 
 use super::trust::counted_twice;
 use super::{AlarmRow, Frame};
@@ -26,6 +26,8 @@ pub(crate) struct PublisherView {
     outbox_depth: String,
     rejected: String,
     lost: String,
+    /// How a counter of others last did not go on from where it was, and when.
+    broken: Option<String>,
     source: String,
     version: String,
 }
@@ -78,6 +80,14 @@ impl PublisherView {
             }),
             rejected: diag.map_or_else(unknown, |diag| number(diag.rejected)),
             lost: diag.map_or_else(unknown, |diag| number(diag.lost_edges)),
+            broken: diag.and_then(|diag| {
+                let how = match diag.broken? {
+                    CounterBreak::BeganAnew => texts.machinery.counter_began_anew,
+                    CounterBreak::Set => texts.machinery.counter_set,
+                    CounterBreak::Exchanged => texts.machinery.counter_exchanged,
+                };
+                Some(format!("{how} ({})", texts.moment(zone.to_datetime(diag.broken_at?))))
+            }),
             source: info.map_or_else(unknown, |info| info.source.clone()),
             version: info.map_or_else(unknown, |info| info.version.clone()),
         }

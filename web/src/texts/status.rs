@@ -61,6 +61,14 @@ pub(crate) struct StatusWords {
     pub(crate) rejected_edges: &'static str,
     /// Column.
     pub(crate) lost_edges: &'static str,
+    /// Before how a counter of others last did not go on.
+    pub(crate) counter: &'static str,
+    /// How: its total began at 0.
+    pub(crate) counter_began_anew: &'static str,
+    /// How: its total is another one.
+    pub(crate) counter_set: &'static str,
+    /// How: it says that it is another counter.
+    pub(crate) counter_exchanged: &'static str,
     /// Column.
     pub(crate) source: &'static str,
     /// Column and figure.
@@ -131,6 +139,10 @@ pub(super) static ENGLISH: StatusWords = StatusWords {
     up_to: "up to",
     rejected_edges: "Bounces rejected",
     lost_edges: "Signal changes missed",
+    counter: "Meter reading",
+    counter_began_anew: "started again from 0",
+    counter_set: "was changed, or the meter was replaced; counting continues from the new reading",
+    counter_exchanged: "the meter was replaced; counting continues from the new reading",
     source: "Source",
     version: "Version",
     broker: "Broker",
@@ -184,6 +196,10 @@ pub(super) static GERMAN: StatusWords = StatusWords {
     up_to: "bis",
     rejected_edges: "Prellimpulse verworfen",
     lost_edges: "Signalwechsel verpasst",
+    counter: "Zählerstand",
+    counter_began_anew: "hat wieder bei 0 begonnen",
+    counter_set: "wurde geändert, oder der Zähler wurde getauscht; ab dem neuen Stand wird weitergezählt",
+    counter_exchanged: "der Zähler wurde getauscht; ab dem neuen Stand wird weitergezählt",
     source: "Quelle",
     version: "Version",
     broker: "Broker",
