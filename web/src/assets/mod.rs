@@ -30,7 +30,7 @@ impl Asset {
     }
 }
 
-static ASSETS: LazyLock<[Asset; 10]> = LazyLock::new(|| {
+static ASSETS: LazyLock<[Asset; 11]> = LazyLock::new(|| {
     // One request for all of it.
     let sheets = [include_str!("../../assets/style.css"), include_str!("../../assets/uplot/uPlot.min.css")];
     let style = colours::style() + &sheets.concat();
@@ -44,6 +44,7 @@ static ASSETS: LazyLock<[Asset; 10]> = LazyLock::new(|| {
             "text/javascript; charset=utf-8",
             include_str!("../../assets/uplot/uPlot.iife.min.js"),
         ),
+        Asset::new("openapi.json", "application/json", include_str!("../../assets/openapi.json")),
         Asset::new("icon.svg", "image/svg+xml", include_str!("../../assets/icon.svg")),
         Asset::png("icon-192.png", include_bytes!("../../assets/icon-192.png")),
         Asset::png("icon-512.png", include_bytes!("../../assets/icon-512.png")),

@@ -32,6 +32,7 @@ impl Route {
             ["s", of, "go"] => HouseRequest::picked(Some(site(of)?), query).map(Self::GoHouse),
             ["s", of, rest @ ..] => HouseRequest::parse(Some(site(of)?), rest).map(Self::House),
             ["m", site, id, rest @ ..] => Self::of_meter(meter(site, id)?, rest, query),
+            ["api", "openapi.json"] => Ok(Self::Asset("openapi.json".to_owned())),
             ["api", "v1", rest @ ..] => Self::of_api(rest, query),
             _ => Err(RouteError::NotFound),
         }
