@@ -57,7 +57,7 @@ pub fn test_sentence(language: NoticeLanguage, name: &str, condition: &Condition
     let name = foreign(name);
     match language {
         NoticeLanguage::English => format!("Test, nothing has happened: {name}: {}", english(condition)),
-        NoticeLanguage::German => format!("Probe, nichts ist passiert: {name}: {}", german(condition)),
+        NoticeLanguage::German => format!("Test, es ist nichts passiert: {name}: {}", german(condition)),
     }
 }
 
@@ -74,7 +74,7 @@ fn english(condition: &Condition) -> String {
         Condition::NewPeak { of: CapacityOf::Site, .. } => {
             "about to exceed the month's highest quarter-hour of the whole site".to_owned()
         }
-        Condition::Offline { .. } => "publisher offline".to_owned(),
+        Condition::Offline { .. } => "counting device offline".to_owned(),
     }
 }
 

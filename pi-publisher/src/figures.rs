@@ -31,7 +31,8 @@ impl Figures {
         let help = "Pulses counted since the meter was set up";
         metrics.counters("powerpi_publisher_pulses", help, None, pulses);
         let rejected = self.each(|meter| Some(meter.reading.borrow().rejected as f64));
-        let help = "Closings that were too short for a pulse, since the start";
+        let help =
+            "Closings too short for a pulse, and messages without a total that can be, since the start";
         metrics.counters("powerpi_publisher_rejected_edges", help, None, rejected);
         let lost = self.each(|meter| Some(meter.reading.borrow().lost_edges as f64));
         let help = "Edges that the kernel dropped, since the start";
@@ -41,7 +42,7 @@ impl Figures {
             // Before the first look at the clock nothing is known of it.
             (!clock.is_empty()).then(|| f64::from(u8::from(clock != "unsynchronised")))
         });
-        let help = "1 if the clock that the minutes go by is right";
+        let help = "1 if the clock is synchronised";
         metrics.gauges("powerpi_publisher_clock_synchronised", help, None, synchronised);
     }
 
@@ -59,7 +60,7 @@ impl Figures {
         let help = "Minutes in the outbox, recorded or not";
         metrics.gauges("powerpi_publisher_outbox_kept", help, None, kept);
         let writable = self.each(|meter| Some(f64::from(u8::from(meter.extent.borrow().writable))));
-        let help = "0 while the disk refuses minutes, which then wait in memory";
+        let help = "0 while the disk takes no minutes; they wait in memory";
         metrics.gauges("powerpi_publisher_outbox_writable", help, None, writable);
         let marked = self.each(|meter| Some(meter.recorded_until.borrow().as_ref()?.end() as f64));
         let help = "End of the minute up to which all is recorded, since 1970, as the last mark says";
@@ -71,7 +72,7 @@ impl Tells for Figures {
     async fn metrics(&self) -> Metrics {
         let mut metrics = Metrics::of_process("pi-publisher");
         let connected = f64::from(u8::from(*self.connected.borrow()));
-        metrics.gauge("powerpi_publisher_connected", "1 while the broker is there", None, connected);
+        metrics.gauge("powerpi_publisher_connected", "1 while connected to the broker", None, connected);
         self.add_counts(&mut metrics);
         self.add_outbox(&mut metrics);
         metrics

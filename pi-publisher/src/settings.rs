@@ -100,8 +100,8 @@ impl Settings {
                 same.filter(|(_, other_kind, other)| (*other_kind, *other) != (kind, line))
             {
                 return Err(SettingsError::new(format!(
-                    "meters \"{id}\" and \"{}\" are on the line {} and say different things of it; write the same \
-                     kind, baud, parity and stop_bits for both",
+                    "meters \"{id}\" and \"{}\" use the line {} with different settings; write the same kind, baud, \
+                     parity and stop_bits for both",
                     meter.id,
                     line.name()
                 )));
@@ -281,7 +281,7 @@ impl SourceOnPaper {
         };
         if counter.unit().is_volume() != (medium.unit() == Unit::CubicMetre) {
             return Err(format!(
-                "counts {}, and its total is in {}",
+                "it counts {}, but its total is in {}",
                 medium.as_str(),
                 counter.unit().symbol()
             ));
@@ -289,7 +289,14 @@ impl SourceOnPaper {
         // In an hour, of which a minute may get all.
         let most = constant.per_unit() * f64::from(max_rate) / 1000.0;
         if !(1.0..f64::from(u32::MAX)).contains(&most) {
-            return Err(format!("{max_rate} {} are {most} pulses an hour", medium.unit().of_rate()));
+            let (rate, pulse) = match medium.unit() {
+                Unit::KilowattHour => ("max_power_w", "wh_per_pulse"),
+                Unit::CubicMetre => ("max_flow_l_h", "litres_per_pulse"),
+            };
+            return Err(format!(
+                "at {rate} = {max_rate} it has {most} pulses an hour, which cannot be counted; write another {rate} or \
+                 {pulse}"
+            ));
         }
         Ok(MeterSource::Counter(counter))
     }
@@ -369,7 +376,7 @@ mod tests {
             "medium = \"water\"\nsource = { kind = \"mqtt\", topic = \"water/total\", unit = \"m3\" }";
         assert_eq!(meter(water).unwrap().constant.per_unit(), 1000.0);
         for (said, refused) in [
-            (format!("medium = \"gas\"\n{tasmota}"), "counts gas, and its total is in kWh"),
+            (format!("medium = \"gas\"\n{tasmota}"), "it counts gas, but its total is in kWh"),
             (format!("max_power_w = 0\n{tasmota}"), "pulses an hour"),
             (tasmota.replace("topic", "tpic"), "tpic"),
         ] {

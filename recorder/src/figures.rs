@@ -41,7 +41,7 @@ impl Tells for Figures {
     async fn metrics(&self) -> Metrics {
         let mut metrics = Metrics::of_process("powerpi-recorder");
         let connected = f64::from(u8::from(*self.connected.borrow()));
-        metrics.gauge("powerpi_recorder_connected", "1 while the broker is there", None, connected);
+        metrics.gauge("powerpi_recorder_connected", "1 while connected to the broker", None, connected);
         let counts = *self.counts.borrow();
         add_counts(&mut metrics, &counts);
         metrics.gauge("powerpi_recorder_meters", "Meters that are recorded", None, counts.meters as f64);
@@ -140,7 +140,7 @@ impl Told {
         let help = "End of the minute up to which nothing is missing, since 1970";
         let mark = self.of(|meter| Some(meter.mark?.end() as f64));
         metrics.gauges("powerpi_recorder_mark_timestamp", help, seconds(), mark);
-        let help = "Time since the first minute that nobody watched";
+        let help = "Time that nobody watched since the first minute";
         let unwatched = self.of(|meter| Some(meter.unwatched?.0 as f64));
         metrics.gauges("powerpi_recorder_unwatched", help, seconds(), unwatched);
         let gaps = self.of(|meter| Some(meter.unwatched?.1 as f64));

@@ -55,7 +55,7 @@ pub(crate) fn add_meters(metrics: &mut Metrics, meters: &[MeterFigures], now: Ti
     let help = "End of the newest minute recorded, since 1970";
     metrics.gauges("powerpi_last_minute_timestamp", help, seconds(), newest);
     let unwatched = of(&|figures| figures.unwatched.map(|(seconds, _)| seconds as f64));
-    let help = "Time since the first minute that nobody watched";
+    let help = "Time that nobody watched since the first minute";
     metrics.gauges("powerpi_unwatched", help, seconds(), unwatched);
     let gaps = of(&|figures| figures.unwatched.map(|(_, gaps)| gaps as f64));
     metrics.gauges("powerpi_gaps", "Gaps in the record", None, gaps);
