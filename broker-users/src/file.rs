@@ -15,7 +15,7 @@ use crate::users::{OpenInvitation, Users, UsersError};
 
 /// A new file's first lines.
 const HEADING: &str = "# Users of powerpi-broker or powerpi-web; `powerpi passwd` writes this file, and you may edit it.\n\
-                       # They read it again on SIGHUP: systemctl reload powerpi-broker powerpi-web\n\n";
+                       # The pages see a change within a second, the broker after: systemctl reload powerpi-broker\n\n";
 
 /// A users file that is being changed. What a person wrote into it stays: comments, order, filters.
 /// Until it is saved or dropped, nobody else changes one in the same folder.

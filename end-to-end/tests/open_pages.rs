@@ -10,6 +10,8 @@ use end_to_end::{Site, binary, free_port, run_to_end};
 
 fn server() -> Site {
     let site = Site::new("");
+    fs::create_dir(site.path().join("state")).unwrap();
+    site.prepend("powerpi-web", &format!("state_dir = '{}/state'\n", site.path().display()));
     let control = site.path().join("control");
     fs::write(&control, "#!/bin/sh\necho \"$*\" >> control.log\n").unwrap();
     fs::set_permissions(&control, fs::Permissions::from_mode(0o755)).unwrap();
@@ -17,17 +19,35 @@ fn server() -> Site {
     site
 }
 
-fn arguments(site: &Site, more: &[&str]) -> Vec<String> {
+fn arguments(site: &Site, command: &str, more: &[&str]) -> Vec<String> {
     let own = |name: &str| site.path().join(name).display().to_string();
     let (settings, control) = (own("."), own("control"));
-    let first = ["open-pages", "--settings", &settings, "--control", &control];
+    let first = [command, "--settings", &settings, "--control", &control];
     [&first[..], more].concat().into_iter().map(str::to_owned).collect()
 }
 
 fn open(site: &Site, more: &[&str]) -> Output {
-    let arguments = arguments(site, more);
+    powerpi(site, "open-pages", more)
+}
+
+fn powerpi(site: &Site, command: &str, more: &[&str]) -> Output {
+    let arguments = arguments(site, command, more);
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     run_to_end("powerpi", site.path(), &arguments)
+}
+
+/// What is said at a terminal to somebody who types.
+fn typed(site: &Site, answers: &[u8]) -> String {
+    let inside = format!("{} {}", binary("powerpi").display(), arguments(site, "open-pages", &[]).join(" "));
+    let mut child = Command::new("script")
+        .args(["--quiet", "--return", "--command", &inside, "/dev/null"])
+        .current_dir(site.path())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all(answers).unwrap();
+    String::from_utf8_lossy(&child.wait_with_output().unwrap().stdout).into_owned()
 }
 
 fn settings(site: &Site) -> String {
@@ -63,8 +83,9 @@ fn users_sign_in_from_elsewhere() {
         "{said}"
     );
     assert_eq!(told(&site), "restart powerpi-web\n");
-    let users = site.path().join("web-users.toml");
-    assert_eq!(users.metadata().unwrap().permissions().mode() & 0o777, 0o640);
+    // Where the pages may write it, as invitations take.
+    let invited = powerpi(&site, "invite", &["otto", "--browser"]);
+    assert!(invited.status.success(), "{invited:?}");
 
     let web = site.spawn("powerpi-web");
     end_to_end::wait_until("the pages are there", || status(port, None) != "000");
@@ -114,18 +135,29 @@ fn it_asks_who_shall_see_them() {
     );
     assert_eq!(settings(&site), before);
 
-    let inside = format!("{} {}", binary("powerpi").display(), arguments(&site, &[]).join(" "));
-    let mut child = Command::new("script")
-        .args(["--quiet", "--return", "--command", &inside, "/dev/null"])
-        .current_dir(site.path())
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    child.stdin.take().unwrap().write_all(b"all\n1\nan/na\nanna\nsecret\nsecret\n").unwrap();
-    let said = child.wait_with_output().unwrap();
-    let said = String::from_utf8_lossy(&said.stdout).into_owned();
+    let said = typed(&site, b"all\n1\nan/na\nanna\nsecret\nsecret\n");
     assert!(said.contains("Please answer 1, 2 or 3.") && said.contains("sign in as anna"), "{said}");
     assert!(settings(&site).contains("listen = \"[::]:8080\""), "{}", settings(&site));
-    assert!(fs::read_to_string(site.path().join("web-users.toml")).unwrap().contains("[user.anna]"));
+    assert!(fs::read_to_string(site.path().join("state/users.toml")).unwrap().contains("[user.anna]"));
+    let before = settings(&site);
+    let said = typed(&site, b"3\n");
+    assert!(said.contains("[access]") && !said.contains("Open http") && settings(&site) == before, "{said}");
+}
+
+/// A publisher, a program or somebody who may only look does not become an admin because of a name.
+#[test]
+fn who_is_there_with_fewer_rights_keeps_them() {
+    let site = server();
+    let users = site.path().join("users.toml");
+    fs::write(&users, "[user.home]\nrole = 'publisher'\n[user.own]\npublish = ['a']\n").unwrap();
+    site.append("powerpi-web", &format!("[access]\nusers = '{}'\n", users.display()));
+    site.append("powerpi-broker", &format!("[access]\nusers = '{}'\n", users.display()));
+    let before = fs::read_to_string(&users).unwrap();
+    for name in ["home", "own"] {
+        let refused = open(&site, &["--user", name, "--password-file", "password"]);
+        assert!(String::from_utf8_lossy(&refused.stderr).contains("choose another name"), "{refused:?}");
+    }
+    assert_eq!(fs::read_to_string(&users).unwrap(), before);
+    let opened = open(&site, &["--user", "anna", "--password-file", "password"]);
+    assert!(String::from_utf8_lossy(&opened.stdout).contains("The broker has the same users"), "{opened:?}");
 }

@@ -77,7 +77,8 @@ fn powerpi(site: &Site, web: &Program, arguments: &[&str]) -> String {
     fs::set_permissions(&control, fs::Permissions::from_mode(0o755)).unwrap();
     let (folder, control) = (site.path().display().to_string(), control.display().to_string());
     let place: &[&str] = match arguments[0] {
-        "users" | "invite" | "revoke" => &["--settings", &folder, "--control", &control],
+        "users" => &["--settings", &folder],
+        "invite" | "revoke" => &["--settings", &folder, "--control", &control],
         _ => &[],
     };
     let Output { status, stdout, stderr } = run_to_end("powerpi", site.path(), &[arguments, place].concat());

@@ -2,17 +2,17 @@
 //! is on disk.
 
 use std::collections::HashMap;
-use std::io::IsTerminal;
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use anyhow::bail;
 use daemon_runtime::{MqttSession, MqttSettings};
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use jiff::Timestamp;
 use meter_messages::{Mark, Meter, Minute, Topic};
 use rumqttc::QoS;
 use tokio::time::Instant;
+
+use crate::progress;
 
 /// The history counts as complete when the mark is this close to now.
 const MINUTES_BEHIND: i64 = 2;
@@ -88,7 +88,7 @@ pub(crate) async fn watch(
     let mut connection = session.connect().await?;
     let first = Minute::containing(from.as_second())?.epoch_minutes();
     let mut histories = Histories { meters, first, recorded: HashMap::new() };
-    let bar = progress_bar();
+    let bar = progress::bar(0, "history {bar} {pos}/{len} minutes, {per_sec}, {eta} left");
     let began = Instant::now();
     let mut deadline = began + PATIENCE;
     while !histories.is_complete() {
@@ -109,17 +109,4 @@ pub(crate) async fn watch(
     bar.finish_and_clear();
     connection.close(None).await;
     Ok((histories.minutes(), began.elapsed()))
-}
-
-fn progress_bar() -> ProgressBar {
-    let bar = ProgressBar::new(0);
-    // No progress bar in a file or pipe.
-    if !std::io::stderr().is_terminal() {
-        bar.set_draw_target(ProgressDrawTarget::hidden());
-    }
-    let style = "history {wide_bar:.green/dim} {pos}/{len} minutes, {per_sec}, {eta} left";
-    if let Ok(style) = ProgressStyle::with_template(style) {
-        bar.set_style(style);
-    }
-    bar
 }

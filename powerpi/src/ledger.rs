@@ -6,7 +6,6 @@ mod forgetting;
 mod moments;
 mod moving;
 pub(crate) mod person;
-mod progress;
 mod saying;
 mod show;
 
@@ -16,12 +15,12 @@ use std::path::Path;
 use anyhow::{Context, bail};
 use meter_ledger::{Factor, Fault, Ledger, MeterToCheck, RecordedMeter};
 use meter_messages::Meter;
-use progress::progress_bar;
 use serde_json::json;
 
 use self::moments::Clock;
 use self::saying::{Amount, How, Saying};
 use crate::ledger_file::{LedgerFile, open_existing};
+use crate::progress;
 
 /// What to do about a fault that nothing in the ledger can mend.
 const BACKUP: &str =
@@ -183,7 +182,7 @@ struct Found {
 fn check(ledger: &Ledger, json: bool) -> anyhow::Result<Found> {
     let meters = ledger.meters_to_check()?;
     let days = meters.iter().map(|meter| meter.days).sum();
-    let (bar, mut found) = (progress_bar(days), Found::default());
+    let (bar, mut found) = (progress::bar(days, progress::DAYS), Found::default());
     let mut say = |faults: &[Fault]| {
         bar.suspend(|| faults.iter().for_each(|fault| println!("{}", told(fault, json))));
         let repairable = faults.iter().filter(|fault| fault.is_repairable()).count() as u64;

@@ -14,10 +14,12 @@ mod ledger_file;
 mod open_pages;
 mod passwd;
 mod prices;
+mod progress;
 mod server;
 mod settings;
 mod span;
 mod top;
+mod web_settings;
 
 use std::process::ExitCode;
 

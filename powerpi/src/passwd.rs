@@ -12,11 +12,11 @@ pub(crate) struct Options {
     /// The user's name; a publisher's is its site
     #[arg(required_unless_present = "list")]
     name: Option<UserName>,
-    /// What the user may do: at the broker publisher, recorder, web, alarms, reader, home-assistant,
-    /// bridge or admin; at the pages look or enter-readings
+    /// What the user may do: at the broker publisher, recorder, web, alarms, reader, home-assistant or
+    /// bridge; at the pages look or enter-readings; everything there is at either: admin
     #[arg(long, value_name = "ROLE")]
     role: Option<Role>,
-    /// The users file
+    /// The users file: the broker's, or that of the pages, which is usually /var/lib/powerpi/web/users.toml
     #[arg(long, value_name = "FILE", default_value = "/etc/powerpi/users.toml")]
     file: PathBuf,
     /// Takes the password from this file instead of asking; "-" for standard input
@@ -65,7 +65,9 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     }
     file.save()?;
     let file = options.file.display();
-    println!("{file} was written; to apply it, run `systemctl reload powerpi-broker` (or powerpi-web).");
+    println!(
+        "{file} was written. The pages see that within a second, the broker after `systemctl reload powerpi-broker`."
+    );
     Ok(())
 }
 

@@ -95,7 +95,7 @@ fn where_there_is_no_form_the_page_says_what_is_lacking() {
     let refused = open.post(PAGE, &[OURS], GOOD);
     assert_eq!(refused.status, 403);
     for page in [refused.text(), open.get(PAGE).text()] {
-        assert!(!page.contains("<form") && page.contains("under [access]"), "{page}");
+        assert!(!page.contains("<form") && page.contains("powerpi invite NAME --browser"), "{page}");
     }
 }
 

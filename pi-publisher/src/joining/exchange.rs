@@ -73,8 +73,8 @@ async fn ask(invitation: &Invitation, place: &Place, coming: &Path) -> anyhow::R
         ..MqttSession::new(&mqtt, &format!("join-{}", random_id()))
     };
     let mut connection = session.connect().await.context(
-        "the invitation is good for nothing any more: it has been used, is older than an hour or was withdrawn; or the \
-         server cannot be reached",
+        "the invitation is good for nothing any more: it has been used or withdrawn, or its time is over; or the server \
+         cannot be reached",
     )?;
     let password = Secret::read(coming).with_context(|| format!("reading {}", coming.display()))?;
     let hash = PasswordHash::of(password.reveal().as_bytes())?;

@@ -39,7 +39,7 @@ pub(super) async fn start_and_wait(
     connection.close(None).await;
     match seen {
         Ok(meter) => {
-            Ok(writeln!(out, "The server has recorded the first minute of {}. That is all.", meter?)?)
+            Ok(writeln!(out, "The server has recorded the first minute of {}. All is well.", meter?)?)
         }
         Err(_) if !daemon_runtime::Clocks::now().is_ok_and(|clocks| clocks.synchronised) => {
             let said =

@@ -47,7 +47,7 @@ pub async fn join(options: &Options, settings: &Path, out: &mut dyn Write) -> an
     if let Some(reading) = options.reading {
         let meter = joined.meter.first().context("the settings have no meter")?;
         place.set_reading(&meter.id, reading, &options.control)?;
-        writeln!(out, "The total of {} is {reading} now.", meter.id)?;
+        writeln!(out, "The reading of {} is {reading} now.", meter.id)?;
     }
     first_mark::start_and_wait(options, &joined, out).await
 }
@@ -75,7 +75,10 @@ fn authority(invitation: &Invitation, out: &mut dyn Write) -> anyhow::Result<Cer
                     return Ok(authority);
                 }
                 met_another = true;
-                writeln!(out, "{address} is another server than the one that this invitation is from.")?;
+                writeln!(
+                    out,
+                    "At {address} there is another server than the one that this invitation is from."
+                )?;
             }
             Err(error) => writeln!(out, "{address}: {error:#}")?,
         }

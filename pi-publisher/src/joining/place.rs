@@ -95,7 +95,7 @@ impl Place {
         written.context("are you root? sudo pi-publisher join …")
     }
 
-    /// Sets a meter's total as the service's user, to whom the outbox belongs.
+    /// Says what a meter shows, as the service's user, to whom the outbox belongs.
     pub(super) fn set_reading(&self, meter: &MeterId, reading: f64, control: &Path) -> anyhow::Result<()> {
         // It has the outbox if it runs.
         let _ = Command::new(control).args(["stop", "pi-publisher"]).output();

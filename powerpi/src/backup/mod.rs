@@ -11,7 +11,7 @@ mod taking;
 use std::path::PathBuf;
 
 use anyhow::Context;
-use indicatif::{HumanBytes, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::HumanBytes;
 
 pub(crate) use self::restoring::{RestoreOptions, restore};
 pub(crate) use self::taking::{BackupOptions, backup};
@@ -36,16 +36,4 @@ pub(crate) fn verify(options: &VerifyOptions) -> anyhow::Result<()> {
     }
     println!("All files agree with their checksums.");
     Ok(())
-}
-
-/// A bar of bytes; none in a file or pipe.
-fn bar(bytes: u64, doing: &'static str) -> ProgressBar {
-    let bar = ProgressBar::new(bytes).with_message(doing);
-    if !std::io::IsTerminal::is_terminal(&std::io::stderr()) {
-        bar.set_draw_target(ProgressDrawTarget::hidden());
-    }
-    if let Ok(style) = ProgressStyle::with_template("{msg} {wide_bar:.green/dim} {bytes} of {total_bytes}") {
-        bar.set_style(style);
-    }
-    bar
 }

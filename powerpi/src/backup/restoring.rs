@@ -8,8 +8,9 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail};
 use site_settings::Store;
 
+use super::archive;
 use super::contents::BackedUp;
-use super::{archive, bar};
+use crate::progress;
 use crate::server::Server;
 use daemon_runtime::OwnerNames;
 
@@ -37,7 +38,7 @@ pub(crate) fn restore(options: &RestoreOptions) -> anyhow::Result<()> {
     let names = ["etc/passwd", "etc/group"].map(|file| OwnerNames::read(&options.root.join(file)));
     let here = |file: &BackedUp| options.root.join(&file.path);
     let total = archive::verify(&options.file).with_context(named)?.files.iter().map(|file| file.bytes).sum();
-    let bar = bar(total, "restoring");
+    let bar = progress::bar(total, &format!("restoring {}", progress::BYTES));
     let contents = archive::read(&options.file, |file, from| {
         let path = here(file);
         let to = write_new(&path, file, &names).with_context(|| format!("writing {}", path.display()))?;

@@ -10,8 +10,9 @@ use anyhow::{Context, bail};
 use indicatif::HumanBytes;
 use meter_ledger::Ledger;
 
+use super::archive;
 use super::contents::{BackedUp, Contents};
-use super::{archive, bar};
+use crate::progress;
 use crate::server::Server;
 use daemon_runtime::OwnerNames;
 
@@ -68,7 +69,8 @@ pub(crate) fn backup(options: &BackupOptions) -> anyhow::Result<()> {
 
     let part = work.join("backup");
     let to = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&part)?;
-    let bar = bar(contents.files.iter().map(|file| file.bytes).sum(), "packing");
+    let bytes = contents.files.iter().map(|file| file.bytes).sum();
+    let bar = progress::bar(bytes, &format!("packing {}", progress::BYTES));
     archive::write(to, &contents, &bar, open)?;
     bar.finish_and_clear();
     let name = options.to.join(format!("{}{}{}", NAME.0, taken.strftime("%Y%m%dT%H%M%SZ"), NAME.1));

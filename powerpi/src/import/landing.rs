@@ -1,10 +1,10 @@
 //! How a series gets into the ledger: as pieces in whole pulses, a month at most in a transaction, while the recorder runs.
 
-use std::io::{IsTerminal, Write};
+use std::io::Write;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::ProgressBar;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use meter_ledger::{Batch, Imported, Importing, Ledger, NewImport, NewMeter, Piece, RecordedMeter};
@@ -14,6 +14,7 @@ use serde_json::json;
 use super::amounts::{Amount, Cutting, LeftOut, Rounding, minute};
 use super::series::Series;
 use crate::ledger_file::{LedgerFile, open_existing};
+use crate::progress;
 
 /// The longest time of which only the sum is known, in minutes.
 const LONGEST: i64 = 400 * 1440;
@@ -86,7 +87,7 @@ impl Landing<'_> {
             last,
             importing: begun,
             months: Vec::new(),
-            bar: bar(seen.pieces),
+            bar: progress::bar(seen.pieces, "{bar} {pos}/{len}, {eta} left"),
         };
         let (mut pieces, mut failed): (Vec<Piece>, Option<anyhow::Error>) = (Vec::new(), None);
         self.for_each_piece(series, &mut |piece| {
@@ -309,16 +310,4 @@ impl Writing<'_> {
             }
         }
     }
-}
-
-/// A bar where somebody is watching.
-fn bar(pieces: u64) -> ProgressBar {
-    let bar = ProgressBar::new(pieces);
-    if !std::io::stderr().is_terminal() {
-        bar.set_draw_target(ProgressDrawTarget::hidden());
-    }
-    if let Ok(style) = ProgressStyle::with_template("{wide_bar:.green/dim} {pos}/{len}, {eta} left") {
-        bar.set_style(style);
-    }
-    bar
 }

@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::control::BROKER;
 use super::decision::{Decision, decide, expired, invitations};
-use super::place::Place;
+use super::place::InvitingPlace;
 use super::sites::no_longer_shown;
 
 /// As whom it logs in. No site can have this name.
@@ -32,7 +32,7 @@ const ANSWERED_WITHIN: Duration = Duration::from_secs(2);
 #[derive(clap::Args)]
 pub(crate) struct Options {
     #[command(flatten)]
-    server: Place,
+    server: InvitingPlace,
 }
 
 /// Answers, and ends once no invitation is open.
@@ -41,7 +41,7 @@ pub(crate) async fn run(options: &Options) -> anyhow::Result<()> {
 }
 
 /// The same; at once if somebody answers already.
-pub(super) async fn answer(place: &Place) -> anyhow::Result<()> {
+pub(super) async fn answer(place: &InvitingPlace) -> anyhow::Result<()> {
     let mut settings = place.broker()?;
     let answering = Answering { users: settings.users(&place.usual_users()), place };
     let alone = std::fs::File::open(place.broker_toml()).context("opening the broker's settings")?;
@@ -88,7 +88,7 @@ async fn stopped_by_signal() -> anyhow::Result<()> {
 /// Who answers.
 struct Answering<'a> {
     users: PathBuf,
-    place: &'a Place,
+    place: &'a InvitingPlace,
 }
 
 impl Answering<'_> {
@@ -198,7 +198,7 @@ fn user() -> UserName {
     USER.parse().expect("a user's name")
 }
 
-fn tidy(file: &mut UsersFile, place: &Place) -> anyhow::Result<bool> {
+fn tidy(file: &mut UsersFile, place: &InvitingPlace) -> anyhow::Result<bool> {
     let users = file.users()?;
     for over in expired(&users, daemon_runtime::now()) {
         if let Some(invitation) = users.user.get(&over).and_then(|user| user.invitation.as_ref()) {

@@ -1,24 +1,20 @@
 //! `powerpi invite --browser`, `powerpi users`, `powerpi revoke --browser`: who may come to the pages.
 
-use std::io::IsTerminal;
-use std::net::SocketAddr;
 use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::{Context, bail};
 use broker_users::{OpenInvitation, PasswordHash, Role, User, UserName, UsersFile};
-use jiff::tz::TimeZone;
+use daemon_runtime::replace_file;
 use jiff::{Timestamp, ToSpan};
 use pairing::BrowserInvitation;
-use qrcode::QrCode;
-use qrcode::render::unicode::Dense1x2;
 use serde_json::json;
-use toml_edit::{DocumentMut, table, value};
 
-use super::certificate::write;
 use super::control::PAGES;
 use super::own_names::own_addresses;
-use super::place::Place;
+use super::place::{Place, ToldPlace, folder_of_pages};
+use super::printing::{clock, print};
+use crate::web_settings::WebSettings;
 
 /// So many invitations may be open at a time.
 const MOST_OPEN: usize = 100;
@@ -44,90 +40,61 @@ pub(crate) struct UsersOptions {
     json: bool,
 }
 
-/// The settings of the pages, as inviting needs them.
-struct Pages {
-    path: PathBuf,
-    document: DocumentMut,
-}
-
-impl Pages {
-    fn of(server: &Place) -> anyhow::Result<Self> {
-        let path = server.folder().join("powerpi-web.toml");
-        let text = std::fs::read_to_string(&path).with_context(|| {
-            format!("reading {}: are the pages on this machine, and are you root?", path.display())
-        })?;
-        let document = text.parse().with_context(|| format!("{} is no TOML", path.display()))?;
-        Ok(Self { path, document })
-    }
-
-    fn text(&self, key: &str) -> Option<&str> {
-        self.document.get(key)?.as_str()
-    }
-
-    fn users(&self) -> Option<PathBuf> {
-        Some(self.document.get("access")?.get("users")?.as_str()?.into())
-    }
-
-    /// What they keep for themselves: there they may write.
-    fn folder(&self) -> PathBuf {
-        self.text("state_dir").unwrap_or("/var/lib/powerpi/web").into()
-    }
-
-    /// Scheme, host and sub-path of the pages, as far as the settings tell.
-    fn address(&self) -> anyhow::Result<String> {
-        let listen = self.text("listen").unwrap_or("127.0.0.1:8080");
-        let listen: SocketAddr = listen.parse().context("listen of the pages' settings")?;
-        let base = self.text("base_path").unwrap_or_default().trim_end_matches('/');
-        let host = match listen.ip() {
-            ip if ip.is_loopback() => format!("localhost:{}", listen.port()),
-            ip if ip.is_unspecified() => {
-                let own = own_addresses(listen.port()).into_iter().next();
-                own.map_or_else(|| format!("localhost:{}", listen.port()), |own| own.to_string())
-            }
-            _ => listen.to_string(),
-        };
-        Ok(format!("http://{host}{base}"))
-    }
+/// Scheme, host and sub-path of the pages, as far as their settings tell.
+fn address(settings: &WebSettings) -> anyhow::Result<String> {
+    let listen = settings.listen()?;
+    let host = match listen.ip() {
+        ip if ip.is_loopback() => format!("localhost:{}", listen.port()),
+        ip if ip.is_unspecified() => {
+            let own = own_addresses(listen.port()).into_iter().next();
+            own.map_or_else(|| format!("localhost:{}", listen.port()), |own| own.to_string())
+        }
+        _ => listen.to_string(),
+    };
+    Ok(format!("http://{host}{}", settings.base_path()))
 }
 
 /// Invites somebody to the pages, and prints the link.
-pub(super) fn invite(server: &Place, invited: &Invited<'_>) -> anyhow::Result<()> {
+pub(super) fn invite(server: &ToldPlace, invited: &Invited<'_>) -> anyhow::Result<()> {
     if invited.role.pages().is_none() {
         bail!("{} is no role at the pages; choose look, enter-readings or admin", invited.role);
     }
-    let mut pages = Pages::of(server)?;
+    let mut settings = server.web()?;
     let address = match invited.pages {
         Some(address) => address.trim_end_matches('/').to_owned(),
-        None => pages.address()?,
+        None => address(&settings)?,
     };
-    let before = pages.users();
-    let users = before.clone().unwrap_or_else(|| pages.folder().join("users.toml"));
-    check_writable(&users, &pages.folder())?;
+    let users = settings.users_or_usual();
+    check_writable(&users, &folder_of_pages(&settings)?)?;
     let now = daemon_runtime::now();
     let until = now.checked_add(i64::from(invited.minutes).minutes())?;
     let until = Timestamp::from_second(until.as_second())?;
     let link = BrowserInvitation::random();
     add(&users, link, invited, until)?;
-    if before.is_none() {
-        let access = pages.document.entry("access").or_insert_with(table);
-        access["users"] = value(users.to_string_lossy().as_ref());
-        write(&pages.path, &pages.document.to_string(), 0o644)?;
+    if settings.users().is_none() {
+        settings.set_users(&users);
+        if let Some(text) = settings.changed() {
+            replace_file(&server.web_toml(), &text, 0o644, None)?;
+        }
         server.control().tell("reload", PAGES)?;
         eprintln!(
             "From now on the pages ask for a name and a password; whoever has none sees public meters only."
         );
     }
-    print(&format!("{address}{}", link.path()), until)
+    print(&format!("{address}{}", link.path()))?;
+    eprintln!("Whoever opens this link sets a password. It works once, until {}.", clock(until));
+    if address.starts_with("http://localhost") {
+        eprintln!(
+            "It can be opened on this machine; from elsewhere with --pages and the address of the pages there."
+        );
+    }
+    Ok(())
 }
 
 /// The pages write the file when somebody sets a password: into a folder of theirs.
 fn check_writable(users: &Path, folder: &Path) -> anyhow::Result<()> {
     let owner = |path: &Path| path.metadata().map(|data| data.uid()).ok();
-    let ours = owner(folder).with_context(|| {
-        let folder = folder.display();
-        format!("{folder} is not there: start powerpi-web once, or set state_dir in powerpi-web.toml")
-    })?;
-    if users.parent().and_then(owner) != Some(ours) {
+    if users.parent().and_then(owner) != owner(folder) {
         let (from, to) = (users.display(), folder.join("users.toml"));
         let to = to.display();
         bail!(
@@ -173,24 +140,9 @@ fn add(path: &Path, link: BrowserInvitation, invited: &Invited<'_>, until: Times
     Ok(file.save()?)
 }
 
-fn print(link: &str, until: Timestamp) -> anyhow::Result<()> {
-    if std::io::stdout().is_terminal() {
-        println!("{}\n", QrCode::new(link).context("drawing the QR code")?.render::<Dense1x2>().build());
-    }
-    println!("{link}");
-    let until = TimeZone::system().to_datetime(until).strftime("%H:%M");
-    eprintln!("Whoever opens this link sets a password. It works once, until {until}.");
-    if link.starts_with("http://localhost") {
-        eprintln!(
-            "It can be opened on this machine; from elsewhere with --pages and the address of the pages there."
-        );
-    }
-    Ok(())
-}
-
 /// Prints who may come to the pages, and who is invited.
 pub(crate) fn users(options: &UsersOptions) -> anyhow::Result<()> {
-    let Some(file) = Pages::of(&options.server)?.users() else {
+    let Some(file) = options.server.web()?.users() else {
         eprintln!("The pages have no users: whoever reaches them sees everything.");
         return Ok(());
     };
@@ -218,7 +170,7 @@ pub(crate) fn users(options: &UsersOptions) -> anyhow::Result<()> {
 /// Lets somebody into the pages no longer, and withdraws their invitations. The pages see it within a second.
 pub(super) fn revoke(server: &Place, name: &UserName) -> anyhow::Result<()> {
     let nobody = || format!("the pages have no user \"{name}\"; `powerpi users` lists them");
-    let mut file = UsersFile::open(&Pages::of(server)?.users().with_context(nobody)?)?;
+    let mut file = UsersFile::open(&server.web()?.users().with_context(nobody)?)?;
     let users = file.users()?;
     let is_invited = users.invitations().any(|(_, open)| open.name == *name);
     match users.user.get(name).map(|user| user.role) {
@@ -247,12 +199,9 @@ mod tests {
 
     #[test]
     fn the_settings_tell_where_the_pages_are() {
-        let of =
-            |text: &str| Pages { path: PathBuf::new(), document: text.parse().unwrap() }.address().unwrap();
+        let of = |text: &str| address(&WebSettings::read(text).unwrap()).unwrap();
         assert_eq!(of(""), "http://localhost:8080");
         assert_eq!(of("listen = '192.168.1.2:80'\nbase_path = '/power/'"), "http://192.168.1.2:80/power");
         assert!(of("listen = '0.0.0.0:8080'").ends_with(":8080"));
-        let none = Pages { path: PathBuf::new(), document: DocumentMut::new() };
-        assert_eq!((none.users(), none.folder()), (None, PathBuf::from("/var/lib/powerpi/web")));
     }
 }

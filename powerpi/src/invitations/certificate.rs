@@ -15,7 +15,7 @@ use rustls::pki_types::pem::PemObject;
 use super::authority::{Shown, is_own_root, sign_authority, sign_broker};
 use super::broker_settings::CertificateFiles;
 use super::control::BROKER;
-use super::place::Place;
+use super::place::{Place, ToldPlace};
 use daemon_runtime::{OwnerNames, replace_file};
 
 /// The group of the program that reads the key.
@@ -25,7 +25,7 @@ const BROKERS_GROUP: &str = "powerpi-broker";
 #[derive(clap::Args)]
 pub(crate) struct Options {
     #[command(flatten)]
-    server: Place,
+    server: ToldPlace,
 }
 
 /// Renews the broker's own certificate if it ends within months; says nothing if it does not.
@@ -70,6 +70,8 @@ impl OwnCertificate {
             give(&self.folder, 0o750)?;
         }
         let (ca_key, broker_key) = (key(&self.ca_key, 0o600)?, key(&self.broker_key, 0o640)?);
+        // Those of a broker that was removed, or of another machine, may have a group that is not this one's.
+        [&self.folder, &self.broker_key].into_iter().for_each(|path| give_group(path));
         let ca_pem = match read(&self.ca_pem)? {
             Some(pem) => pem,
             None => {
@@ -131,18 +133,22 @@ fn read(path: &Path) -> anyhow::Result<Option<String>> {
     }
 }
 
-/// Writes a file as a whole or not at all, for the broker's group.
+/// Writes a file as a whole or not at all; a new one is for the broker's group.
 pub(super) fn write(path: &Path, text: &str, mode: u32) -> anyhow::Result<()> {
     replace_file(path, text, mode, brokers_group())
 }
 
 /// To the broker's group, if this machine has it and we may; and with this mode.
 pub(super) fn give(path: &Path, mode: u32) -> anyhow::Result<()> {
+    give_group(path);
+    Ok(std::fs::set_permissions(path, Permissions::from_mode(mode))?)
+}
+
+fn give_group(path: &Path) {
     if let Some(group) = brokers_group() {
         // Who is not root has made all files for itself.
         let _ = std::os::unix::fs::chown(path, None, Some(group));
     }
-    Ok(std::fs::set_permissions(path, Permissions::from_mode(mode))?)
 }
 
 fn brokers_group() -> Option<u32> {

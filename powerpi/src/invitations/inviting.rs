@@ -1,17 +1,13 @@
 //! `powerpi invite`: makes an invitation, and everything that it needs.
 
-use std::io::IsTerminal;
-use std::path::Path;
+use std::path::PathBuf;
 
 use anyhow::{Context, bail};
 use broker_users::{OpenInvitation, PasswordHash, Role, UserName, UsersFile};
 use daemon_runtime::Address;
-use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan};
 use meter_messages::SiteId;
 use pairing::{Fingerprint, Invitation, InvitationId, InvitationSecret, ShownInvitation};
-use qrcode::QrCode;
-use qrcode::render::unicode::Dense1x2;
 
 use super::answering;
 use super::browser::{self, Invited};
@@ -19,7 +15,8 @@ use super::certificate::{OwnCertificate, authority_of, give, write};
 use super::control::{ANSWERING, BROKER};
 use super::decision::{expired, invitations};
 use super::own_names::own_addresses;
-use super::place::Place;
+use super::place::InvitingPlace;
+use super::printing::{clock, print};
 
 /// So many invitations may be open at a time.
 const MOST_OPEN: usize = 100;
@@ -53,7 +50,7 @@ pub(crate) struct Options {
     #[arg(long)]
     wait: bool,
     #[command(flatten)]
-    server: Place,
+    server: InvitingPlace,
 }
 
 fn address(text: &str) -> Result<Address, String> {
@@ -85,7 +82,7 @@ pub(crate) async fn run(options: &Options) -> anyhow::Result<()> {
     };
     add(
         options,
-        &prepared.users,
+        &prepared,
         &id.user().parse()?,
         &PasswordHash::of(secret.password().as_bytes())?,
         &invitation,
@@ -99,8 +96,15 @@ pub(crate) async fn run(options: &Options) -> anyhow::Result<()> {
     }
     let line = Invitation { addresses: prepared.addresses, site, id, secret, authority: prepared.authority };
     let line = ShownInvitation { invitation: line, until };
-    line.show(server.shown())?;
-    print(&line.invitation.to_string(), until)?;
+    if let Err(error) = line.show(server.shown()) {
+        // The line is good all the same.
+        eprintln!("powerpi: the first page cannot show this invitation: {error:#}");
+    }
+    print(&line.invitation.to_string())?;
+    eprintln!(
+        "It works once, until {}. On the Pi, run `sudo pi-publisher join` and paste the line.",
+        clock(until)
+    );
     match options.wait {
         true => answering::answer(server).await,
         false => Ok(()),
@@ -109,7 +113,9 @@ pub(crate) async fn run(options: &Options) -> anyhow::Result<()> {
 
 /// What has to be there before anybody can be invited.
 struct Prepared {
-    users: std::path::PathBuf,
+    users: PathBuf,
+    /// Whether the broker gets to know them only now.
+    are_users_new: bool,
     addresses: Vec<Address>,
     authority: Fingerprint,
     /// The broker's settings, if they have changed.
@@ -145,6 +151,7 @@ fn prepare(options: &Options, now: Timestamp) -> anyhow::Result<Prepared> {
     }
     Ok(Prepared {
         users,
+        are_users_new: settings.added.contains(&"access.users"),
         addresses,
         authority: authority_of(&files)?,
         restart: before.is_none(),
@@ -155,12 +162,13 @@ fn prepare(options: &Options, now: Timestamp) -> anyhow::Result<Prepared> {
 /// Puts the invitation into the users file; it takes the place of earlier ones for the same site.
 fn add(
     options: &Options,
-    path: &Path,
+    Prepared { users: path, are_users_new, .. }: &Prepared,
     user: &UserName,
     secret: &PasswordHash,
     invitation: &OpenInvitation,
 ) -> anyhow::Result<()> {
-    let is_new = !path.exists();
+    // One of before may have the group of a broker that is no more.
+    let is_new = *are_users_new || !path.exists();
     let mut file = UsersFile::open(path)?;
     let users = file.users()?;
     let site = &options.name;
@@ -186,17 +194,5 @@ fn add(
     if is_new {
         give(path, 0o640)?;
     }
-    Ok(())
-}
-
-/// The line, and for people how to use it.
-fn print(line: &str, until: Timestamp) -> anyhow::Result<()> {
-    if std::io::stdout().is_terminal() {
-        let picture = QrCode::new(line).context("drawing the QR code")?;
-        println!("{}\n", picture.render::<Dense1x2>().build());
-    }
-    println!("{line}");
-    let until = TimeZone::system().to_datetime(until).strftime("%H:%M");
-    eprintln!("It works once, until {until}. On the Pi, run `sudo pi-publisher join` and paste the line.");
     Ok(())
 }

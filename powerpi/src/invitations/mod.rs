@@ -13,6 +13,7 @@ mod decision;
 mod inviting;
 mod own_names;
 mod place;
+mod printing;
 mod sites;
 
 pub(crate) use answering::{Options as PairOptions, run as pair};
@@ -20,5 +21,5 @@ pub(crate) use browser::{UsersOptions, users};
 pub(crate) use certificate::{Options as RenewOptions, run as renew};
 pub(crate) use inviting::{Options as InviteOptions, run as invite};
 pub(crate) use own_names::own_addresses;
-pub(crate) use place::Place;
+pub(crate) use place::{ToldPlace, folder_of_pages};
 pub(crate) use sites::{RevokeOptions, SitesOptions, revoke, sites};

@@ -1,7 +1,5 @@
 //! `powerpi sites` and `powerpi revoke`: who is let in, and no longer.
 
-use std::path::PathBuf;
-
 use anyhow::{Context, bail};
 use broker_users::{OpenInvitation, Role, UserName, UsersFile};
 use meter_messages::SiteId;
@@ -10,7 +8,7 @@ use serde_json::json;
 use super::browser;
 use super::control::BROKER;
 use super::decision::invitations;
-use super::place::Place;
+use super::place::{InvitingPlace, Place};
 
 /// The command line of `sites`.
 #[derive(clap::Args)]
@@ -31,12 +29,12 @@ pub(crate) struct RevokeOptions {
     #[arg(long)]
     browser: bool,
     #[command(flatten)]
-    server: Place,
+    server: InvitingPlace,
 }
 
 /// Prints the sites that may come in, and the invitations that nobody has used yet.
 pub(crate) fn sites(options: &SitesOptions) -> anyhow::Result<()> {
-    let Some(file) = users_file(&options.server)? else { return Ok(()) };
+    let Some(file) = options.server.brokers_users()? else { return Ok(()) };
     let users = UsersFile::open(&file)?.users()?;
     for (name, user) in &users.user {
         if user.role == Some(Role::Publisher) {
@@ -65,7 +63,7 @@ pub(crate) fn revoke(options: &RevokeOptions) -> anyhow::Result<()> {
     }
     let site = &options.site;
     let nobody = || format!("there is no site \"{site}\"; `powerpi sites` lists them");
-    let mut file = UsersFile::open(&users_file(&options.server)?.with_context(nobody)?)?;
+    let mut file = UsersFile::open(&options.server.brokers_users()?.with_context(nobody)?)?;
     let users = file.users()?;
     let mut gone: Vec<UserName> = invitations(&users)
         .filter(|(_, invitation)| invitation.name == *site)
@@ -89,17 +87,10 @@ pub(crate) fn revoke(options: &RevokeOptions) -> anyhow::Result<()> {
 }
 
 /// Takes a site's invitation off the server's first page. Whatever becomes of it, it is good for nothing any more.
-pub(super) fn no_longer_shown(site: &UserName, server: &Place) {
+pub(super) fn no_longer_shown(site: &UserName, server: &InvitingPlace) {
     let hidden =
         site.as_str().parse().ok().map_or(Ok(()), |site: SiteId| pairing::hide(&site, server.shown()));
     if let Err(error) = hidden {
         eprintln!("powerpi: {}: {error}", server.shown().display());
     }
-}
-
-/// The broker's users file, if its settings name one.
-fn users_file(server: &Place) -> anyhow::Result<Option<PathBuf>> {
-    let mut settings = server.broker()?;
-    let users = settings.users("".as_ref());
-    Ok(settings.added.is_empty().then_some(users))
 }

@@ -7,12 +7,11 @@ use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::Duration;
 
 use anyhow::{Context, anyhow};
-use indicatif::ProgressStyle;
 use meter_ledger::{Ledger, LedgerSize};
 use serde_json::json;
 
-use super::progress::progress_bar;
 use crate::ledger_file::open_existing;
+use crate::progress;
 
 /// How often the bar moves.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
@@ -61,7 +60,7 @@ pub(super) fn run(path: &Path, json: bool, options: &Options) -> anyhow::Result<
 
 /// A part at a time. One that the recorder is faster than is tried again.
 fn compact(path: &Path, before: LedgerSize) -> anyhow::Result<LedgerSize> {
-    let (mut ledger, bar) = (open_existing(path)?, bar(before.unused));
+    let (mut ledger, bar) = (open_existing(path)?, progress::bar(before.unused, progress::BYTES));
     loop {
         let left = ledger.compact().context("what was given back until then stays so")?;
         bar.set_position(before.unused.saturating_sub(left));
@@ -73,17 +72,9 @@ fn compact(path: &Path, before: LedgerSize) -> anyhow::Result<LedgerSize> {
     }
 }
 
-fn bar(bytes: u64) -> indicatif::ProgressBar {
-    let bar = progress_bar(bytes);
-    if let Ok(style) = ProgressStyle::with_template("{wide_bar:.green/dim} {bytes} of {total_bytes}") {
-        bar.set_style(style);
-    }
-    bar
-}
-
 /// All is copied to a temporary file and from there to the log beside the ledger; the log's length tells how far it is.
 fn rewrite(path: &Path, before: LedgerSize) -> anyhow::Result<LedgerSize> {
-    let (bar, log) = (bar(before.bytes - before.unused), log_of(path));
+    let (bar, log) = (progress::bar(before.bytes - before.unused, progress::BYTES), log_of(path));
     let length = || std::fs::metadata(&log).map_or(0, |log| log.len());
     let (begin, path) = (length(), path.to_owned());
     let (sender, done) = channel();

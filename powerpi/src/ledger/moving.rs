@@ -7,9 +7,9 @@ use meter_ledger::{Merged, Renamed};
 use meter_messages::{Meter, Topic};
 use serde_json::json;
 
-use super::progress::progress_bar;
 use super::{forgetting, person};
 use crate::ledger_file::open_existing;
+use crate::progress;
 
 /// Where settings may name a meter.
 const SETTINGS: &str = "/etc/powerpi";
@@ -100,7 +100,7 @@ pub(super) fn merge(path: &Path, json: bool, options: &Merge) -> anyhow::Result<
     let Merge { from, into, how } = options;
     let mut ledger = open_existing(path)?;
     let mut batch = ledger.batch()?;
-    let bar = progress_bar(0);
+    let bar = progress::bar(0, progress::DAYS);
     let merged = batch.merge(from, into, (&how.by, daemon_runtime::now()), |done, all| {
         bar.set_length(all);
         bar.set_position(done);

@@ -5,7 +5,7 @@ use std::io::{BufRead, IsTerminal, Write};
 use anyhow::{Context, bail};
 use broker_users::UserName;
 
-use super::openness::Openness;
+use super::openness::{HAVE_USERS, Openness};
 
 /// What is asked.
 const QUESTION: &str = "Who shall see the pages?\n\
@@ -13,8 +13,8 @@ const QUESTION: &str = "Who shall see the pages?\n\
     2  the same, through a proxy with a certificate on this machine, also from the internet\n\
     3  everybody in this network, without a password";
 
-/// Asks who shall see the pages, and for the name of who signs in.
-pub(super) fn ask() -> anyhow::Result<(Openness, Option<UserName>)> {
+/// Asks who shall see the pages, and for the name of who signs in; `has_users` says that some do already.
+pub(super) fn ask(has_users: bool) -> anyhow::Result<(Openness, Option<UserName>)> {
     let mut terminal = std::io::stdin().lock();
     if !std::io::stdin().is_terminal() {
         bail!("say who shall see the pages: --user NAME, --proxy here, or --everybody");
@@ -25,6 +25,7 @@ pub(super) fn ask() -> anyhow::Result<(Openness, Option<UserName>)> {
     })? {
         0 => Openness::Network,
         1 => Openness::ProxyHere,
+        _ if has_users => bail!(HAVE_USERS),
         _ => return Ok((Openness::Network, None)),
     };
     let name = answer(&mut terminal, "By which name do you sign in?", |said| {

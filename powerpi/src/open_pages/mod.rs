@@ -2,25 +2,26 @@
 
 mod asking;
 mod openness;
-mod web_settings;
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, bail};
-use broker_users::{PasswordHash, Role, UserName, UsersFile};
-use daemon_runtime::{OwnerNames, replace_file};
+use anyhow::bail;
+use broker_users::{PasswordHash, Role, UserName, Users, UsersFile};
+use daemon_runtime::replace_file;
 
-use self::openness::{Openness, Proxy};
-use self::web_settings::WebSettings;
-use crate::invitations::{Place, own_addresses};
+use self::openness::{HAVE_USERS, Openness, Proxy};
+use crate::invitations::{ToldPlace, folder_of_pages, own_addresses};
 use crate::passwd;
 
-/// The service of the pages, and the group that reads their users.
+/// The service of the pages.
 const PAGES: &str = "powerpi-web";
 
 /// Where the package has samples for proxies.
 const SAMPLES: &str = "/usr/share/doc/powerpi-server/examples/";
+
+/// Where the pages listen, if nothing else is said.
+const EVERYWHERE: SocketAddr = SocketAddr::new(IpAddr::V6(Ipv6Addr::UNSPECIFIED), 8080);
 
 /// The command line.
 #[derive(clap::Args)]
@@ -37,42 +38,46 @@ pub(crate) struct Options {
     /// Everybody who reaches the pages sees every meter, without a password
     #[arg(long, conflicts_with = "user")]
     everybody: bool,
-    /// Where the pages listen, if others reach them directly
-    #[arg(long, value_name = "ADDRESS", default_value = "[::]:8080")]
-    listen: SocketAddr,
+    /// Where the pages listen; [::]:8080, which is everywhere, if not said
+    #[arg(long, value_name = "ADDRESS")]
+    listen: Option<SocketAddr>,
     #[command(flatten)]
-    server: Place,
+    server: ToldPlace,
 }
 
 /// Opens the pages, and says where they are.
 pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
-    let toml = options.server.folder().join("powerpi-web.toml");
-    let text = std::fs::read_to_string(&toml).with_context(|| {
-        format!("reading {}: are the pages on this machine, and are you root?", toml.display())
-    })?;
-    let mut settings = WebSettings::read(&text)?;
+    let server = &options.server;
+    let mut settings = server.web()?;
     let (openness, user) = options.said(settings.users().is_some())?;
 
     let before = settings.listen()?;
     if let Some(name) = &user {
-        let file = settings.users().unwrap_or_else(|| options.server.folder().join("web-users.toml"));
+        if settings.users().is_none() {
+            folder_of_pages(&settings)?;
+        }
+        let file = settings.users_or_usual();
         add(name, &file, options.password_file.as_deref())?;
         settings.set_users(&file);
     }
-    match &openness {
-        Openness::ProxyHere => {}
-        Openness::Network => settings.set_listen(options.listen),
-        Openness::ProxyAt(proxy) => {
-            settings.set_listen(options.listen);
-            settings.trust(proxy);
-        }
+    match (&openness, options.listen) {
+        (Openness::ProxyHere, None) => {}
+        (_, listen) => settings.set_listen(listen.unwrap_or(EVERYWHERE)),
+    }
+    if let Openness::ProxyAt(proxy) = &openness {
+        settings.trust(proxy);
     }
     if let Some(text) = settings.changed() {
-        replace_file(&toml, &text, 0o644, None)?;
+        replace_file(&server.web_toml(), &text, 0o644, None)?;
     }
     let is_moved = settings.listen()? != before || matches!(openness, Openness::ProxyAt(_));
-    options.server.control().tell(if is_moved { "restart" } else { "reload" }, PAGES)?;
+    server.control().tell(if is_moved { "restart" } else { "reload" }, PAGES)?;
     tell(&openness, settings.listen()?, user.as_ref());
+    if user.is_some()
+        && settings.users().is_some_and(|file| server.brokers_users().is_ok_and(|it| it == Some(file)))
+    {
+        println!("The broker has the same users: this one may do everything there as well.");
+    }
     Ok(())
 }
 
@@ -80,12 +85,10 @@ impl Options {
     /// How others are to reach the pages, and who signs in; asked for where the command line does not say it.
     fn said(&self, has_users: bool) -> anyhow::Result<(Openness, Option<UserName>)> {
         if self.user.is_none() && self.proxy.is_none() && !self.everybody {
-            return asking::ask();
+            return asking::ask(has_users);
         }
         if self.everybody && has_users {
-            bail!(
-                "the pages have users, who sign in; to do without them, take `users` out of [access] in their settings"
-            );
+            bail!(HAVE_USERS);
         }
         if self.user.is_none() && !self.everybody && !has_users {
             bail!("say who shall see the pages behind the proxy: --user NAME, or --everybody");
@@ -99,26 +102,35 @@ impl Options {
     }
 }
 
-/// Makes somebody a user of the pages, or gives them another password.
+/// Makes somebody an admin of the pages, or gives an admin another password.
 fn add(name: &UserName, path: &Path, password_file: Option<&Path>) -> anyhow::Result<()> {
+    check_is_nobody_else(name, &UsersFile::open(path)?.users()?, path)?;
     // Nobody has to wait while a person is asked.
     let password = PasswordHash::of(&passwd::password(password_file)?)?;
-    let is_new = !path.exists();
     let mut file = UsersFile::open(path)?;
+    check_is_nobody_else(name, &file.users()?, path)?;
     file.set(name, Some(&password), Some(Role::Admin));
-    file.save()?;
-    if is_new {
-        let text = std::fs::read_to_string(path)?;
-        replace_file(path, &text, 0o640, OwnerNames::read("/etc/group".as_ref()).number(PAGES))?;
-    }
-    Ok(())
+    Ok(file.save()?)
+}
+
+/// Who is there with fewer rights, perhaps a program at the broker, does not get all of them by the way.
+fn check_is_nobody_else(name: &UserName, users: &Users, path: &Path) -> anyhow::Result<()> {
+    let role = match users.user.get(name).map(|user| user.role) {
+        None | Some(Some(Role::Admin)) => return Ok(()),
+        Some(role) => role.map_or("filters of their own", Role::name),
+    };
+    let path = path.display();
+    bail!(
+        "{path} has a user \"{name}\" already ({role}); choose another name, or make them an admin first: \
+         powerpi passwd --file {path} --role admin {name}"
+    );
 }
 
 fn tell(openness: &Openness, listen: SocketAddr, user: Option<&UserName>) {
     let signing_in = user.map(|name| format!(", and sign in as {name}")).unwrap_or_default();
     match openness {
         Openness::ProxyHere => println!(
-            "The pages stay at http://{listen}/, for a proxy on this machine; samples for nginx, Apache and Caddy are in {SAMPLES}"
+            "The pages are at http://{listen}/, for a proxy on this machine; samples for nginx, Apache and Caddy are in {SAMPLES}"
         ),
         Openness::ProxyAt(proxy) => println!("The pages are at {listen}, for the proxy at {proxy}."),
         Openness::Network => {

@@ -3,6 +3,10 @@
 use std::net::IpAddr;
 use std::str::FromStr;
 
+/// Why they cannot be opened to everybody.
+pub(super) const HAVE_USERS: &str =
+    "the pages have users, who sign in; to do without them, take `users` out of [access] in their settings";
+
 /// Where a proxy is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Proxy {

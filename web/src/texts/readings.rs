@@ -90,7 +90,7 @@ pub(super) static ENGLISH: ReadingWords = ReadingWords {
     reading_no_time: "That is not a valid time.",
     reading_in_future: "That time is in the future.",
     reading_no_number: "That is not a valid reading: only digits and at most one decimal point, no thousands separators.",
-    entering_needs_users: "Only users can enter readings, and this server has none yet. To add one, its administrator runs “powerpi passwd --file /etc/powerpi/web-users.toml --role enter-readings NAME” and sets users to this file in powerpi-web.toml under [access]; see docs/ACCESS.md.",
+    entering_needs_users: "Only users can enter readings, and this server has none yet. Its administrator makes the first one with “sudo powerpi invite NAME --browser --role admin”; see docs/ACCESS.md.",
     entering_needs_login: "Only users with permission can enter readings: please log in first.",
     entering_needs_right: "You can see readings but not enter any. The administrator of this server can give you the role enter-readings.",
 };
@@ -122,7 +122,7 @@ pub(super) static GERMAN: ReadingWords = ReadingWords {
     reading_no_time: "Das ist kein gültiger Zeitpunkt.",
     reading_in_future: "Dieser Zeitpunkt liegt in der Zukunft.",
     reading_no_number: "Das ist kein gültiger Zählerstand: nur Ziffern und höchstens ein Komma, keine Tausenderpunkte.",
-    entering_needs_users: "Eintragen können nur Benutzer, und dieser Server hat noch keine. Wer ihn betreut, legt mit „powerpi passwd --file /etc/powerpi/web-users.toml --role enter-readings NAME“ einen an und gibt die Datei in powerpi-web.toml unter [access] als users an; mehr dazu in docs/ACCESS.md.",
+    entering_needs_users: "Eintragen können nur Benutzer, und dieser Server hat noch keine. Wer ihn betreut, lädt den ersten mit „sudo powerpi invite NAME --browser --role admin“ ein; mehr dazu in docs/ACCESS.md.",
     entering_needs_login: "Nur berechtigte Benutzer können Ablesungen eintragen: bitte zuerst anmelden.",
     entering_needs_right: "Dieser Benutzer darf Ablesungen ansehen, aber keine eintragen. Wer den Server betreut, kann ihm die Rolle enter-readings geben.",
 };
