@@ -17,7 +17,7 @@ pub(super) fn read(path: &Path, unit: Unit) -> anyhow::Result<Series> {
     let meaning = if unit.is_rate() { Meaning::RateFrom } else { Meaning::Total };
     let (readings, engine) = match extension {
         "dat" | "meta" => (fina(path, meaning)?, "PHPFina"),
-        "MYD" => (time_series(path)?, "PHPTimeSeries"),
+        "MYD" => (time_series(path, meaning)?, "PHPTimeSeries"),
         _ => bail!("{} is no feed: PHPFina has N.dat and N.meta, PHPTimeSeries feed_N.MYD", path.display()),
     };
     let source = format!("emonCMS {engine} {}", name_of(&path.with_extension("")));
@@ -34,25 +34,26 @@ fn fina(path: &Path, meaning: Meaning) -> anyhow::Result<Readings> {
     let mut at = start;
     for_each(&data, 4, |bytes| {
         let value = float(bytes);
-        // A total that is missing is known from the next one; of a rate nobody knows.
-        if !value.is_nan() || meaning != Meaning::Total {
-            readings.add(at * 1000, value)?;
-        }
+        let added = add(&mut readings, meaning, at, value);
         at += step;
-        Ok(())
+        added
     })?;
     Ok(readings)
 }
 
-fn time_series(path: &Path) -> anyhow::Result<Readings> {
+fn time_series(path: &Path, meaning: Meaning) -> anyhow::Result<Readings> {
     let mut readings = Readings::default();
     for_each(path, 9, |bytes| {
         let at = bytes[1..5].try_into().map_or(0, u32::from_le_bytes);
-        let value = float(&bytes[5..]);
-        if value.is_nan() { Ok(()) } else { readings.add(i64::from(at) * 1000, value) }
+        add(&mut readings, meaning, at.into(), float(&bytes[5..]))
     })?;
     readings.sort();
     Ok(readings)
+}
+
+/// A total that is missing is known from the next one; of a rate nobody knows until then.
+fn add(readings: &mut Readings, meaning: Meaning, at: i64, value: f64) -> anyhow::Result<()> {
+    if value.is_nan() && meaning == Meaning::Total { Ok(()) } else { readings.add(at * 1000, value) }
 }
 
 fn float(bytes: &[u8]) -> f64 {

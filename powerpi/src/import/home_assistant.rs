@@ -59,13 +59,16 @@ fn statistics(connection: &Connection) -> anyhow::Result<Vec<Statistic>> {
 
 /// The sum at the end of each hour, or the mean rate in it.
 fn hours(connection: &Connection, of: &Statistic) -> anyhow::Result<(Readings, Meaning)> {
-    // Before version 2023.3 times were text.
-    let has_ts: bool = connection.query_row(
-        "SELECT EXISTS (SELECT 1 FROM pragma_table_info('statistics') WHERE name = 'start_ts')",
-        [],
-        |row| row.get(0),
-    )?;
-    let start = if has_ts { "start_ts" } else { "strftime('%s', start)" };
+    // Before version 2023.3 times were text; the upgrade adds a column and fills it little by little.
+    let has = |column: &str| -> rusqlite::Result<bool> {
+        let sql = "SELECT EXISTS (SELECT 1 FROM pragma_table_info('statistics') WHERE name = ?1)";
+        connection.query_row(sql, [column], |row| row.get(0))
+    };
+    let start = match (has("start_ts")?, has("start")?) {
+        (true, true) => "coalesce(start_ts, strftime('%s', start))",
+        (true, false) => "start_ts",
+        (false, _) => "strftime('%s', start)",
+    };
     let (column, meaning) =
         if of.unit.is_rate() { ("mean", Meaning::RateFrom) } else { ("sum", Meaning::Total) };
     let sql = format!(

@@ -29,27 +29,35 @@ pub(super) enum Unit {
     Kwh,
     Wh,
     Mwh,
+    Megajoule,
+    Gigajoule,
     /// Quantities of gas or water.
     CubicMetre,
     Litre,
+    CubicFoot,
     /// Quantities of any medium, by the constant.
     Pulses,
     /// Rates.
     Watt,
     Kilowatt,
     LitresPerHour,
+    CubicMetresPerHour,
 }
 
-const NAMES: [(&str, Unit); 9] = [
+const NAMES: [(&str, Unit); 13] = [
     ("kWh", Unit::Kwh),
     ("Wh", Unit::Wh),
     ("MWh", Unit::Mwh),
+    ("MJ", Unit::Megajoule),
+    ("GJ", Unit::Gigajoule),
     ("m3", Unit::CubicMetre),
     ("l", Unit::Litre),
+    ("ft3", Unit::CubicFoot),
     ("pulses", Unit::Pulses),
     ("W", Unit::Watt),
     ("kW", Unit::Kilowatt),
     ("l/h", Unit::LitresPerHour),
+    ("m3/h", Unit::CubicMetresPerHour),
 ];
 
 impl FromStr for Unit {
@@ -79,16 +87,49 @@ impl fmt::Display for Unit {
 impl Unit {
     /// Whether it is a rate, and not a quantity.
     pub(super) fn is_rate(self) -> bool {
-        matches!(self, Self::Watt | Self::Kilowatt | Self::LitresPerHour)
+        matches!(self, Self::Watt | Self::Kilowatt | Self::LitresPerHour | Self::CubicMetresPerHour)
     }
 
     /// How many kWh or m³ one is, or how many of them one is in an hour; `constant` are pulses per kWh or m³.
     pub(super) fn quantity(self, constant: f64) -> f64 {
         match self {
-            Self::Kwh | Self::CubicMetre | Self::Kilowatt => 1.0,
+            Self::Kwh | Self::CubicMetre | Self::Kilowatt | Self::CubicMetresPerHour => 1.0,
             Self::Wh | Self::Litre | Self::Watt | Self::LitresPerHour => 0.001,
             Self::Mwh => 1000.0,
+            Self::Megajoule => 1.0 / 3.6,
+            Self::Gigajoule => 1000.0 / 3.6,
+            // The international foot, of 0.3048 m.
+            Self::CubicFoot => 0.028_316_846_592,
             Self::Pulses => 1.0 / constant,
         }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    /// As Home Assistant writes them, among others.
+    #[test]
+    fn units_are_what_their_names_say() {
+        let kwh = |text: &str| text.parse::<Unit>().map(|unit| (unit.quantity(1000.0) * 1e6).round() / 1e6);
+        for (text, one) in [
+            ("kWh", 1.0),
+            ("Wh", 0.001),
+            ("MWh", 1000.0),
+            ("MJ", 0.277_778),
+            ("GJ", 277.777_778),
+            ("m³", 1.0),
+            ("L", 0.001),
+            ("ft³", 0.028_317),
+            ("m³/h", 1.0),
+            ("l/h", 0.001),
+            ("pulses", 0.001),
+        ] {
+            assert_eq!(kwh(text), Ok(one), "{text}");
+        }
+        assert!(kwh("mWh").is_err() && kwh("°C").is_err());
+        assert!("m³/h".parse::<Unit>().unwrap().is_rate() && !"MJ".parse::<Unit>().unwrap().is_rate());
     }
 }

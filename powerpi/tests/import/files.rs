@@ -205,11 +205,19 @@ fn feeds_of_emoncms_are_read() {
     // A total in kWh every five minutes, as PHPTimeSeries.
     let reading = |at: i64| {
         let time = ((YEAR_S + 86_400 + at * 300) as u32).to_le_bytes();
-        [&[0u8][..], &time, &(100.0 + at as f32 * 0.125).to_le_bytes()].concat()
+        [&[249u8][..], &time, &(100.0 + at as f32 * 0.125).to_le_bytes()].concat()
     };
     fs::write(path.join("feed_8.MYD"), (0..25).flat_map(reading).collect::<Vec<u8>>()).unwrap();
     let said = imported(path, &["emoncms", "feed_8.MYD", "--unit", "kWh"]);
     assert_eq!((&said["pulses"], &said["longest_minutes"]), (&3000.into(), &5.into()));
+    // Power of which nobody knew for a while, as the engine stores it.
+    let watts = [(0, 600.0), (60, f32::NAN), (120, 600.0), (180, f32::NAN)];
+    let watts = watts.map(|(at, watts)| {
+        [&[249u8][..], &((YEAR_S + 172_800 + at) as u32).to_le_bytes(), &f32::to_le_bytes(watts)].concat()
+    });
+    fs::write(path.join("feed_9.MYD"), watts.concat()).unwrap();
+    assert_eq!(imported(path, &["emoncms", "feed_9.MYD", "--unit", "W"])["pulses"], 20);
+    assert_eq!(sum(&ledger, 2 * 1440..2 * 1440 + 10), (20, 120));
     meta.truncate(10);
     fs::write(path.join("7.meta"), meta).unwrap();
     assert!(refused(path, &["emoncms", "7.dat", "--unit", "W"]).contains("says no step"));
@@ -231,7 +239,9 @@ fn hours_of_home_assistant_stay_hours() {
          WITH RECURSIVE n(x) AS (SELECT 0 UNION ALL SELECT x + 1 FROM n WHERE x < 48)
             INSERT INTO statistics (metadata_id, start_ts, state, sum) SELECT 1, {YEAR_S} + x * 3600.0, 5000 + x * 0.5, x * 0.5 FROM n;
          WITH RECURSIVE n(x) AS (SELECT 0 UNION ALL SELECT x + 1 FROM n WHERE x < 9)
-            INSERT INTO statistics (metadata_id, start_ts, mean) SELECT 2, {YEAR_S} + 864000 + x * 3600.0, 250 FROM n;"
+            INSERT INTO statistics (metadata_id, start_ts, mean) SELECT 2, {YEAR_S} + 864000 + x * 3600.0, 250 FROM n;
+         UPDATE statistics SET start = strftime('%Y-%m-%d %H:%M:%S', start_ts, 'unixepoch') || '.000000', start_ts = NULL
+            WHERE metadata_id = 2 AND start_ts < {YEAR_S} + 864000 + 5 * 3600;"
     );
     run("sqlite3", path, &["home-assistant_v2.db", &sql]);
     let error = refused(path, &["home-assistant", "home-assistant_v2.db"]);
