@@ -143,6 +143,19 @@ fn record(folder: &Path, meter: &str, days: std::ops::Range<i64>) {
     (0..30).for_each(|_| ledger.batch().unwrap().commit().unwrap());
 }
 
+/// Imports half a kWh for each hour of some days.
+fn import_hours(folder: &Path, meter: &str, days: std::ops::Range<i64>) {
+    let at = |hour: i64| jiff::Timestamp::from_second(60 * (FIRST + 60 * hour)).unwrap();
+    let hours = (24 * days.start..24 * days.end).map(|hour| format!("{};0.5\n", at(hour)));
+    let file = folder.join("hours.csv");
+    std::fs::write(&file, format!("time;kWh\n{}", hours.collect::<String>())).unwrap();
+    let file = file.display().to_string();
+    let arguments =
+        ["import", "--ledger", "ledger.sqlite", "csv", &file, "--numbers", "amounts", "--meter", meter];
+    let imported = run_to_end("powerpi", folder, &arguments);
+    assert!(imported.status.success(), "{imported:?}");
+}
+
 #[test]
 fn a_command_that_is_killed_has_done_all_or_nothing() {
     let folder = tempfile::TempDir::new().unwrap();
@@ -162,9 +175,13 @@ fn a_command_that_is_killed_has_done_all_or_nothing() {
     assert!(!is_fine && errors.contains("counted twice") && errors.contains("in 96 minutes"), "{errors}");
     let last_day = FIRST + 99 * DAY;
     by_hand.execute_batch(&format!("DELETE FROM minute WHERE meter = 1 AND minute >= {last_day}")).unwrap();
+    assert_eq!(state(), [("hq/new".to_owned(), 51 * 96 * 7), ("hq/old".to_owned(), 99 * 96 * 7)]);
+    // What was counted is a part of each hour; those of the days that both have are once there.
+    import_hours(folder, "hq/old", 0..120);
+    import_hours(folder, "hq/new", 99..150);
     let before = state();
-    assert_eq!(before, [("hq/new".to_owned(), 51 * 96 * 7), ("hq/old".to_owned(), 99 * 96 * 7)]);
-    let after = vec![("hq/new".to_owned(), 150 * 96 * 7)];
+    assert_eq!(before, [("hq/new".to_owned(), 51 * 24 * 500), ("hq/old".to_owned(), 120 * 24 * 500)]);
+    let after = vec![("hq/new".to_owned(), 150 * 24 * 500)];
     let mut killed_before = 0;
     for wait in 0..40 {
         let arguments = ["ledger", "--ledger", "ledger.sqlite", "merge", "hq/old", "hq/new"];

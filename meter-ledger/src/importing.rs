@@ -1,11 +1,11 @@
 //! Importing what another system has recorded, in transactions of bounded length, while the recorder runs.
 //!
 //! Minutes become those of an outbox of the import's own, whose name says which it is; times of which only the sum is
-//! known stay what they are (`spans`), and count less what is known of their minutes. Nothing is imported for a minute of
-//! which something is there already, and a minute that is counted and comes later displaces what was imported for it. So
-//! the same can be imported again, also after an interruption: what is there is left as it is.
+//! known stay what they are (`spans`), and count less what is known of their minutes. Nothing is imported for a minute that
+//! is there already, and one that is counted and comes later displaces what was imported for it; of one that was watched
+//! in part, the rest is imported and stays. So the same can be imported again, also after an interruption: what is there
+//! is left as it is.
 
-use std::collections::BTreeMap;
 use std::ops::Range;
 
 use jiff::Timestamp;
@@ -15,7 +15,8 @@ use crate::days::{self, day_of, minutes_of};
 use crate::error::damaged;
 use crate::home::{OptionalRow, SqlError, params};
 use crate::spans::{self, Rest};
-use crate::{Batch, LedgerError, OutboxMinute, outbox_minute, packing, quarters, rows};
+use crate::there::There;
+use crate::{Batch, LedgerError, OutboxMinute, packing, quarters, rows};
 
 /// Days that lie so far before the newest are written as packed ones.
 const DAYS_IN_ROWS: i64 = 2;
@@ -69,16 +70,26 @@ pub struct Importing {
     last_day: i64,
 }
 
+impl Importing {
+    /// The row of a piece of one minute, after which its total is the import's.
+    fn row(&self, piece: &Piece) -> Result<OutboxMinute, ImportError> {
+        let pulses = u32::try_from(piece.pulses).map_err(|_| ImportError::TooMany(piece.from))?;
+        let (minute, watched_s) = (piece.from.epoch_minutes(), piece.watched_s);
+        let Self { outbox_row: outbox, total, .. } = *self;
+        Ok(OutboxMinute { minute, outbox, pulses, watched_s, total, seq: None })
+    }
+}
+
 /// What came of some pieces.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Imported {
-    /// Minutes that are new.
+    /// Minutes of which something is new.
     pub minutes: u64,
     /// Longer times that are new.
     pub spans: u64,
     /// Pulses of both that are new.
     pub pulses: u64,
-    /// Pieces of whose time something was there already. Of longer ones the rest is new.
+    /// Pieces of whose time something was there already. Of those that were there in part the rest is new.
     pub there: u64,
     /// Their pulses that are not counted a second time.
     pub pulses_there: u64,
@@ -204,44 +215,39 @@ impl Batch<'_> {
     fn import_day(&mut self, importing: &mut Importing, pieces: &[Piece]) -> Result<Imported, ImportError> {
         let (mut imported, mut rows) = (Imported::default(), Vec::new());
         let day = pieces.first().map_or(0, |first| day_of(first.from.epoch_minutes()));
-        let mut known = self.minutes_there(importing.meter_row, day)?;
-        let is_empty = known.is_empty();
+        let mut there = There::read(self.transaction(), importing.meter_row, day)?;
+        let is_empty = there.is_empty();
         let has_spans = self.has_spans(importing.meter_row, pieces)?;
         for piece in pieces {
-            let (span, before) = (piece.span(), importing.total);
+            let before = importing.total;
             importing.total = importing.total.saturating_add(piece.pulses);
-            let rest = self.rest(importing.meter_row, (&known, has_spans), piece)?;
-            let new = rest.as_ref().map_or(0, Rest::pulses);
-            imported.pulses += new;
-            imported.pulses_there += piece.pulses - new;
-            imported.there += u64::from(!rest.as_ref().is_some_and(Rest::is_whole));
-            if rest.is_none() {
-                continue;
-            }
-            if piece.minutes > 1 {
-                imported.spans += 1;
-                self.insert_span(importing, piece, before)?;
-                continue;
-            }
-            imported.minutes += 1;
-            known.insert(span.start, piece.pulses);
-            let pulses = u32::try_from(piece.pulses).map_err(|_| ImportError::TooMany(piece.from))?;
-            let (outbox, watched_s, total) = (importing.outbox_row, piece.watched_s, importing.total);
-            rows.push(OutboxMinute { minute: span.start, outbox, pulses, watched_s, total, seq: None });
+            let has_span =
+                has_spans && spans::is_any_within(self.transaction(), importing.meter_row, &piece.span())?;
+            let (new, is_whole) = if has_span {
+                (None, false)
+            } else if piece.minutes > 1 {
+                let rest = self.rest(importing.meter_row, &there, piece)?;
+                if rest.minutes() > 0 {
+                    imported.spans += 1;
+                    self.insert_span(importing, piece, before)?;
+                }
+                ((rest.minutes() > 0).then(|| rest.pulses()), rest.is_whole())
+            } else {
+                let row = importing.row(piece)?;
+                let left = there.left_of(&row);
+                if let Some(left) = &left {
+                    imported.minutes += 1;
+                    there.add(left);
+                    rows.push(*left);
+                }
+                (left.map(|left| left.pulses.into()), left == Some(row))
+            };
+            imported.pulses += new.unwrap_or_default();
+            imported.pulses_there += piece.pulses - new.unwrap_or_default();
+            imported.there += u64::from(!is_whole);
         }
         self.insert_minutes(importing, day, is_empty, &rows)?;
         Ok(imported)
-    }
-
-    /// The minutes of a day that are recorded, and their pulses.
-    fn minutes_there(&mut self, meter_row: i64, day: i64) -> Result<BTreeMap<i64, u64>, LedgerError> {
-        let unpacked = rows::unpacked(self.transaction(), meter_row, minutes_of(day))?;
-        let packed = days::read(self.transaction(), days::DAY, meter_row, day)?;
-        let mut known = BTreeMap::new();
-        for row in unpacked.iter().chain(&packed) {
-            *known.entry(row.minute).or_default() += u64::from(row.pulses);
-        }
-        Ok(known)
     }
 
     /// Whether something was imported of longer times where these pieces lie. Those that come with them share no minute.
@@ -250,25 +256,13 @@ impl Batch<'_> {
         spans::is_any_within(self.transaction(), meter_row, &(first.span().start..last.span().end))
     }
 
-    /// What is new of a piece, beside what is recorded of its time; `None` if nothing is. `known` are the minutes of its
-    /// first day, `has_spans` is whether longer times may be there.
-    fn rest(
-        &self,
-        meter_row: i64,
-        (known, has_spans): (&BTreeMap<i64, u64>, bool),
-        piece: &Piece,
-    ) -> Result<Option<Rest>, LedgerError> {
+    /// What is new of a longer piece, beside what is recorded of its time; `there` is of its first day.
+    fn rest(&self, meter_row: i64, there: &There, piece: &Piece) -> Result<Rest, LedgerError> {
         let span = piece.span();
-        if has_spans && spans::is_any_within(self.transaction(), meter_row, &span)? {
-            return Ok(None);
+        if span.end <= minutes_of(day_of(span.start)).end {
+            return Ok(Rest::of_new(span.clone(), piece.pulses, there.within(span)));
         }
-        let rest = if span.end <= minutes_of(day_of(span.start)).end {
-            let known = known.range(span.clone()).map(|(minute, pulses)| (*minute, *pulses));
-            Rest::of_new(span, piece.pulses, known)
-        } else {
-            Rest::read_new(self.transaction(), meter_row, span, piece.pulses)?
-        };
-        Ok((rest.minutes() > 0).then_some(rest))
+        Rest::read_new(self.transaction(), meter_row, span, piece.pulses)
     }
 
     fn insert_span(&mut self, of: &Importing, piece: &Piece, total: u64) -> Result<(), LedgerError> {
@@ -314,14 +308,6 @@ impl Batch<'_> {
     fn announce(&mut self, meter_row: i64, minute: i64) -> Result<(), LedgerError> {
         let Batch { transaction, newest, .. } = self;
         newest.is_new(transaction, meter_row, minute)?;
-        Ok(())
-    }
-
-    fn add_row(&mut self, meter_row: i64, row: OutboxMinute) -> Result<(), LedgerError> {
-        let Batch { transaction, late, .. } = self;
-        if !late.insert(transaction, meter_row, row)? {
-            outbox_minute::insert(transaction, meter_row, &row)?;
-        }
         Ok(())
     }
 

@@ -54,6 +54,7 @@ mod steps;
 mod stretch;
 mod sum;
 mod tables;
+mod there;
 mod trust;
 mod undoing;
 mod unheard;

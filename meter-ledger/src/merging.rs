@@ -350,24 +350,17 @@ fn of_day(
 /// The minutes of both in order. What the one that stays has already, by the same rule by which it is recorded, is not there
 /// twice, and what is counted goes before what was imported.
 fn both(
-    from: Vec<OutboxMinute>,
+    mut from: Vec<OutboxMinute>,
     mut into: Vec<OutboxMinute>,
     imported: &Imports,
     moved: &mut Moved,
 ) -> Vec<OutboxMinute> {
-    let is_counted = |row: &&OutboxMinute| !imported.from.contains(&row.outbox);
-    let counted: HashSet<i64> = from.iter().filter(is_counted).map(|row| row.minute).collect();
-    let before = into.len();
-    into.retain(|row| !imported.into.contains(&row.outbox) || !counted.contains(&row.minute));
-    moved.displaced += (before - into.len()) as u64;
+    let of_into: Vec<_> = into.extract_if(.., |row| imported.into.contains(&row.outbox)).collect();
+    let of_from: Vec<_> = from.extract_if(.., |row| imported.from.contains(&row.outbox)).collect();
     let mut new = Vec::new();
     for row in from {
         let first = into.partition_point(|known| known.minute < row.minute);
         let mut known = into[first..].iter().take_while(|known| known.minute == row.minute);
-        if !is_counted(&&row) && known.clone().next().is_some() {
-            moved.displaced += 1;
-            continue;
-        }
         if known.clone().any(|known| same(known, &row).is_some()) {
             moved.known += 1;
             continue;
@@ -379,9 +372,41 @@ fn both(
         moved.minutes += 1;
         new.push(row);
     }
+    // Of each, what the same meter has counted is taken off already.
+    let mut left = left_of_imported(&of_into, (&new, &into), moved);
+    let has_own: HashSet<i64> = of_into.iter().map(|row| row.minute).collect();
+    let (twice, others): (Vec<_>, Vec<_>) =
+        of_from.into_iter().partition(|row| has_own.contains(&row.minute));
+    moved.displaced += twice.len() as u64;
+    let of_from = left_of_imported(&others, (&into, &new), moved);
+    moved.minutes += of_from.len() as u64;
+    left.extend(of_from);
     into.extend(new);
+    into.extend(left);
     into.sort_by_key(|row| (row.minute, row.outbox));
     into
+}
+
+/// What is left of imported minutes beside what `others` have counted in them, and `own` before.
+fn left_of_imported(
+    imported: &[OutboxMinute],
+    (others, own): (&[OutboxMinute], &[OutboxMinute]),
+    moved: &mut Moved,
+) -> Vec<OutboxMinute> {
+    let mut left = Vec::new();
+    for row in imported {
+        let of_minute = |rows: &[OutboxMinute]| {
+            let first = rows.partition_point(|counted| counted.minute < row.minute);
+            let rows = rows[first..].iter().take_while(|counted| counted.minute == row.minute);
+            rows.fold((0, 0), |sum, it| (sum.0 + u64::from(it.pulses), sum.1 + u64::from(it.watched_s)))
+        };
+        let (pulses, watched_s) = of_minute(others);
+        match row.left_beside(pulses, watched_s + of_minute(own).1) {
+            Some(row) => left.push(row),
+            None => moved.displaced += 1,
+        }
+    }
+    left
 }
 
 /// How many have moved, and how many there were two of.

@@ -25,6 +25,14 @@ impl OutboxMinute {
         self.total.saturating_sub(self.pulses.into())
     }
 
+    /// What is left of an imported minute of which so many pulses were counted, that are not taken off it yet, and so many
+    /// seconds were watched in all; `None` if it was watched as a whole.
+    pub(crate) fn left_beside(&self, pulses: u64, counted_s: u64) -> Option<Self> {
+        let left_s = u8::try_from(60u64.saturating_sub(counted_s)).unwrap_or_default().min(self.watched_s);
+        let pulses = self.pulses.saturating_sub(u32::try_from(pulses).unwrap_or(u32::MAX));
+        (left_s > 0).then_some(Self { pulses, watched_s: left_s, ..*self })
+    }
+
     /// From the columns `minute`, `outbox`, `pulses`, `watched_s`, `total` and `seq`.
     pub(crate) fn of(row: &Row<'_>) -> home::Result<Self> {
         Ok(Self {

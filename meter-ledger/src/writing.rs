@@ -274,10 +274,7 @@ impl Batch<'_> {
             Some(known) => known.to_vec(),
             None => rows::unpacked(&self.transaction, meter_row, minute..minute + 1)?,
         };
-        if known.iter().any(|known| imported.contains(&known.outbox)) {
-            self.remove_imported(meter_row, minute, &imported)?;
-            known.retain(|known| !imported.contains(&known.outbox));
-        }
+        let given_way: Vec<_> = known.extract_if(.., |known| imported.contains(&known.outbox)).collect();
         let is_counted_twice = known.iter().any(|known| is_counted_twice(known, &row));
         let same = known.iter().filter_map(|known| same(known, &row));
         if let Some(same) = same.min_by_key(|same| matches!(same, Recording::Contradiction { .. })) {
@@ -288,14 +285,27 @@ impl Batch<'_> {
             }
             return Ok(same);
         }
-        if !self.late.insert(&self.transaction, meter_row, row)? {
-            outbox_minute::insert(&self.transaction, meter_row, &row)?;
+        if !given_way.is_empty() {
+            self.remove_imported(meter_row, minute, &imported)?;
+            let counted_s = known.iter().chain([&row]).map(|row| u64::from(row.watched_s)).sum();
+            for left in given_way.iter().filter_map(|it| it.left_beside(row.pulses.into(), counted_s)) {
+                self.add_row(meter_row, left)?;
+            }
         }
+        self.add_row(meter_row, row)?;
         Ok(if is_counted_twice { Recording::CountedTwice } else { Recording::Recorded })
     }
 
-    /// What was counted goes before what was imported: whose imported minutes are to be deleted is returned. A longer time
-    /// that a minute lies in stays until all its minutes are counted.
+    /// Adds a row to a day, whether that is packed or not.
+    pub(crate) fn add_row(&mut self, meter_row: i64, row: OutboxMinute) -> Result<(), LedgerError> {
+        if !self.late.insert(&self.transaction, meter_row, row)? {
+            outbox_minute::insert(&self.transaction, meter_row, &row)?;
+        }
+        Ok(())
+    }
+
+    /// What was counted goes before what was imported: whose imported minutes give way is returned. A longer time that a
+    /// minute lies in stays until all its minutes are counted.
     fn give_way(&mut self, meter_row: i64, minute: i64) -> Result<Vec<i64>, LedgerError> {
         let is_anything_imported = match self.is_anything_imported {
             Some(known) => known,

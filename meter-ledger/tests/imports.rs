@@ -156,6 +156,57 @@ fn what_was_counted_goes_before_what_was_imported_also_if_it_comes_later() {
 }
 
 /// An hour in which counting began is imported for the minutes before: neither lost nor counted twice.
+/// Whatever comes first, the minute has what was counted and the rest of what was imported, and both are of one minute.
+#[test]
+fn of_a_minute_that_is_watched_in_part_the_rest_is_imported() {
+    for import_first in [true, false] {
+        let folder = TempDir::new().unwrap();
+        let mut ledger = ledger(&folder);
+        // Another minute two days later, so that the day is packed.
+        record(&mut ledger, &[(5000, 1)]);
+        let pieces = [piece(10, 1, 30), piece(11, 1, 30), piece(12, 1, 30)];
+        let part = |ledger: &mut Ledger, (at, outbox): (i64, &str), watched_s, pulses| {
+            let mut batch = ledger.batch().unwrap();
+            let mark = batch.outbox(&meter(), &outbox.parse().unwrap()).unwrap().unwrap();
+            let count =
+                PulseCount { minute: minute(at), watched_s, seq: at as u64 + 1, pulses, total: 1_000_000 };
+            batch.record(&mark, &count).unwrap();
+            batch.commit().unwrap();
+        };
+        let count = |ledger: &mut Ledger| {
+            part(ledger, (10, "a"), 20, 12);
+            // Again, and more than was imported; and of two cards.
+            part(ledger, (10, "a"), 20, 12);
+            part(ledger, (11, "a"), 50, 40);
+            part(ledger, (12, "a"), 20, 5);
+            part(ledger, (12, "b"), 40, 6);
+        };
+        if !import_first {
+            count(&mut ledger);
+        }
+        let (id, imported) = import(&mut ledger, "minutes", &pieces);
+        if import_first {
+            count(&mut ledger);
+        } else {
+            assert_eq!(
+                (imported.minutes, imported.pulses, imported.there, imported.pulses_there),
+                (2, 18, 3, 72)
+            );
+        }
+        let minutes = [10, 11, 12].map(|at| pulses(&ledger, at..at + 1));
+        assert_eq!(minutes, [(30, 60), (40, 60), (11, 60)], "{import_first}");
+        assert_eq!(import(&mut ledger, "minutes again", &pieces).1.pulses, 0);
+        assert_eq!([10, 11, 12].map(|at| pulses(&ledger, at..at + 1)), minutes);
+        let known = known(&ledger);
+        assert_eq!(ledger.trust(&known, 10_000).unwrap().unwrap().counted_twice, 0);
+        undo(&mut ledger, id);
+        assert_eq!([10, 11, 12].map(|at| pulses(&ledger, at..at + 1)), [(12, 20), (40, 50), (11, 60)]);
+        for known in ledger.meters_to_check().unwrap() {
+            assert_eq!(ledger.check(&known, || {}).unwrap(), []);
+        }
+    }
+}
+
 #[test]
 fn of_an_hour_that_is_counted_in_part_the_rest_is_imported() {
     let folder = TempDir::new().unwrap();

@@ -58,7 +58,8 @@ fn record(ledger: &mut Ledger, name: usize, minutes: impl Iterator<Item = i64>) 
     for at in minutes {
         // Every publisher has numbers of its own, and the same name for its outbox: cards are copied.
         let (seq, total) = (at as u64 + 1, (at as u64 + 1) * 1000 + name as u64);
-        let count = PulseCount { minute: minute(at), watched_s: 60, seq, pulses: pulses(name, at), total };
+        let watched_s = model::watched_s(at) as u8;
+        let count = PulseCount { minute: minute(at), watched_s, seq, pulses: pulses(name, at), total };
         batch.record(&mark, &count).unwrap();
     }
     batch.commit().unwrap();

@@ -13,8 +13,8 @@ pub(crate) type Minutes = BTreeMap<i64, (u64, u64)>;
 pub(crate) struct Known {
     /// What was counted: by minute and the name under which it came, its pulses.
     pub(crate) minutes: BTreeMap<(i64, usize), u64>,
-    /// Imported minutes: the import and their pulses.
-    pub(crate) imported: BTreeMap<i64, (i64, u64)>,
+    /// Imported minutes: the import, and what is left of their pulses and seconds.
+    pub(crate) imported: BTreeMap<i64, (i64, u64, u64)>,
     /// Imported longer times by their first minute: the minute after them, the import and their pulses.
     pub(crate) spans: BTreeMap<i64, (i64, i64, u64)>,
     /// Corrections that hold.
@@ -24,12 +24,27 @@ pub(crate) struct Known {
 impl Known {
     /// The minutes that are known by themselves.
     fn single(&self) -> Minutes {
-        let mut all: Minutes = self.imported.iter().map(|(at, (_, pulses))| (*at, (*pulses, 60))).collect();
+        let imported = self.imported.iter();
+        let mut all: Minutes = imported.map(|(at, (_, pulses, left_s))| (*at, (*pulses, *left_s))).collect();
         for ((at, _), pulses) in &self.minutes {
             let sum = all.entry(*at).or_default();
-            *sum = (sum.0 + pulses, 60);
+            *sum = (sum.0 + pulses, (sum.1 + watched_s(*at)).min(60));
         }
         all
+    }
+
+    /// How many seconds of a minute those watched who have counted in it.
+    fn counted_s(&self, at: i64) -> u64 {
+        self.minutes.range((at, 0)..(at + 1, 0)).map(|((at, _), _)| watched_s(*at)).sum()
+    }
+
+    /// Takes off an imported minute what was counted in it.
+    fn take_off(&mut self, at: i64, counted: u64) {
+        let free_s = 60u64.saturating_sub(self.counted_s(at));
+        if let Some((_, pulses, left_s)) = self.imported.get_mut(&at) {
+            (*pulses, *left_s) = (pulses.saturating_sub(counted), free_s.min(*left_s));
+        }
+        self.imported.retain(|_, (_, _, left_s)| *left_s > 0);
     }
 
     /// All minutes as they were counted and imported.
@@ -86,13 +101,16 @@ impl Known {
 
     /// Something was counted under a name: it goes before what was imported.
     pub(crate) fn record(&mut self, minutes: impl Iterator<Item = ((i64, usize), u64)>) {
-        self.minutes.extend(minutes);
+        for (of, pulses) in minutes {
+            if self.minutes.insert(of, pulses).is_none() {
+                self.take_off(of.0, pulses);
+            }
+        }
         self.give_way();
     }
 
     fn give_way(&mut self) {
         let counted: BTreeSet<i64> = self.minutes.keys().map(|(at, _)| *at).collect();
-        self.imported.retain(|at, _| !counted.contains(at));
         self.spans.retain(|from, (to, ..)| counted.range(*from..*to).count() as i64 != *to - *from);
     }
 
@@ -100,20 +118,26 @@ impl Known {
     pub(crate) fn import(&mut self, id: i64, span: Range<i64>, pulses: u64) -> u64 {
         let single = self.single();
         let known = || single.range(span.clone());
+        let (at, counted_s) = (span.start, self.counted_s(span.start));
+        if span.end - at == 1
+            && !self.reaches_into(&span)
+            && !self.imported.contains_key(&at)
+            && counted_s < 60
+        {
+            let left = pulses.saturating_sub(single.get(&at).map_or(0, |(pulses, _)| *pulses));
+            self.imported.insert(at, (id, left, 60 - counted_s));
+            return left;
+        }
         let is_there = self.reaches_into(&span) || known().count() as i64 == span.end - span.start;
         if is_there {
             return 0;
-        }
-        if span.end - span.start == 1 {
-            self.imported.insert(span.start, (id, pulses));
-            return pulses;
         }
         self.spans.insert(span.start, (span.end, id, pulses));
         pulses.saturating_sub(known().map(|(_, (pulses, _))| pulses).sum())
     }
 
     pub(crate) fn undo_import(&mut self, id: i64) {
-        self.imported.retain(|_, (of, _)| *of != id);
+        self.imported.retain(|_, (of, ..)| *of != id);
         self.spans.retain(|_, (_, of, _)| *of != id);
     }
 
@@ -135,9 +159,16 @@ impl Known {
     fn take(&mut self, other: Self) -> u64 {
         let imported = |known: &Self| (known.imported.len(), known.spans.len());
         let (own, gone) = (imported(self), imported(&other));
-        self.minutes.extend(other.minutes);
+        let own_minutes = self.minutes.clone();
+        self.minutes.extend(other.minutes.clone());
+        let is_own: BTreeSet<i64> = self.imported.keys().copied().collect();
         for (at, of) in other.imported {
             self.imported.entry(at).or_insert(of);
+        }
+        for at in self.imported.keys().copied().collect::<Vec<_>>() {
+            let minutes = if is_own.contains(&at) { &other.minutes } else { &own_minutes };
+            let counted = minutes.range((at, 0)..(at + 1, 0)).map(|(_, pulses)| pulses).sum();
+            self.take_off(at, counted);
         }
         for (from, span) in other.spans {
             if !self.reaches_into(&(from..span.0)) {
@@ -150,6 +181,11 @@ impl Known {
         let left_out = own.0 + gone.0 - self.imported.len() + (own.1 + gone.1 - spans);
         left_out as u64
     }
+}
+
+/// How many seconds of a minute whoever counts in it watches.
+pub(crate) fn watched_s(at: i64) -> u64 {
+    if at % 5 == 2 { 20 } else { 60 }
 }
 
 fn overlap(one: &Range<i64>, other: &Range<i64>) -> bool {
