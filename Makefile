@@ -145,15 +145,22 @@ packages: ## Builds the Debian packages for this machine's architecture, in targ
 	    deploy/packages/build.sh $$package "$$(dpkg --print-architecture)" target/packaged/release target/packages || exit 1; done
 
 packages-arm: ## Builds the packages for Raspberry Pis, too (as root; fetches Debian sid once)
-	deploy/install-packages.sh arm
+	deploy/install-packages.sh build arm
 	deploy/arm/build.sh
 	deploy/packages/build-programs.sh target/packaged --package pi-publisher --bins
 	deploy/packages/build.sh powerpi-pi armhf target/arm/armv6 target/packages target/packaged/release
 	deploy/packages/build.sh powerpi-pi arm64 target/arm/arm64 target/packages target/packaged/release
 
-release: packages ## Makes what a release's page needs, in target/release-page: also of packages for Raspberry Pis, if they are built (SIGN_WITH=KEY)
+static: ## Builds a tarball with a static pi-publisher for other Linuxes on amd64, in target/packages (needs rustup)
+	deploy/install-packages.sh build static
+	rustup target add x86_64-unknown-linux-musl
+	CC_x86_64_unknown_linux_musl=musl-gcc deploy/packages/build-programs.sh target/packaged --package pi-publisher --bins --target x86_64-unknown-linux-musl
+	deploy/static/build.sh target/packaged/x86_64-unknown-linux-musl/release/pi-publisher target/packages
+
+release: packages ## Makes what a release's page needs, in target/release-page: also of packages for Raspberry Pis and the static tarball, if they are built (SIGN_WITH=KEY)
 	[ ! -d target/arm/armv6 ] || deploy/packages/build.sh powerpi-pi armhf target/arm/armv6 target/packages target/packaged/release
 	[ ! -d target/arm/arm64 ] || deploy/packages/build.sh powerpi-pi arm64 target/arm/arm64 target/packages target/packaged/release
+	[ ! -e target/packaged/x86_64-unknown-linux-musl/release/pi-publisher ] || deploy/static/build.sh target/packaged/x86_64-unknown-linux-musl/release/pi-publisher target/packages
 	SIGN_WITH='$(SIGN_WITH)' deploy/release.sh target/packages target/release-page
 
 test-packages: packages ## Builds the packages twice and compares; installs, upgrades and removes them in a booted Debian 12 (as root)
@@ -161,6 +168,7 @@ test-packages: packages ## Builds the packages twice and compares; installs, upg
 	deploy/packages/reproducible.sh target/packages target/packaged/release
 	deploy/packages/test.sh target/packages
 	deploy/packages/guide.sh target/packages
+	deploy/raspberry-pi/test.sh
 	deploy/install-packages.sh gpio test
 	end-to-end/gpio/boot-debian.sh target/packages
 
@@ -175,5 +183,5 @@ test-container: ## Builds the image of the server's programs and runs compose.ya
 	cargo build --release --locked --bins
 	deploy/container/test.sh target/release/pi-publisher
 
-.PHONY: packages packages-arm release test-packages test-arm test-container
+.PHONY: packages packages-arm static release test-packages test-arm test-container
 .PHONY: help demo test test-beside-load test-gpio test-histories test-imports screenshots torture bench bench-homes bench-broker bench-growth bench-ingest bench-pages bench-rest bench-publisher bench-web bench-attacks bench-sd-card deny

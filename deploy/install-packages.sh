@@ -1,6 +1,6 @@
 #!/bin/bash
 # Installs what the named steps need and this machine lacks, and says why:
-#   install-packages.sh build|test|imports|bench|gpio|arm|test-arm|packages|container ...
+#   install-packages.sh build|test|imports|bench|gpio|arm|static|test-arm|packages|container ...
 # Debian 12 and its relatives; as root, or as a user with sudo.
 set -euo pipefail
 
@@ -34,6 +34,7 @@ declare -A why=(
     [bc]="builds that kernel"
     [xz-utils]="unpacks that kernel"
     [busybox-static]="the commands inside that kernel"
+    [musl-tools]="compiles for a program that needs nothing of its system"
     [mmdebstrap]="fetches the compilers for ARM"
     [debootstrap]="a clean Debian 12 to install packages in"
     [systemd-container]="starts that Debian 12"
@@ -58,6 +59,7 @@ declare -A why=(
 )
 declare -A packages=(
     [arm]="mmdebstrap"
+    [static]="musl-tools"
     [imports]="rrdtool sqlite3 mariadb-server"
     [test-arm]="mmdebstrap qemu-user-static binutils-arm-linux-gnueabihf sqlite3"
     [container]="mmdebstrap podman buildah runc containernetworking-plugins iptables python3-pip curl"
@@ -85,13 +87,21 @@ echo "Debian packages to install:"
 for package in "${missing[@]}"; do
     printf '  %-18s %s\n' "$package" "${why[$package]}"
 done
+# Servers that come along, and would run at once, on the ports of our own broker and of others. Those that were here before
+# go on as they were.
+servers=(postgresql mosquitto nginx caddy prometheus mariadb rrdcached collectd victoria-metrics 'php*-fpm')
+here() {
+    case $(systemctl is-system-running 2>/dev/null || true) in
+    running | degraded | starting | maintenance) ;;
+    *) return 0 ;; # no systemd, as in a container: nothing is started
+    esac
+    { systemctl list-unit-files --no-legend "${servers[@]/%/.service}" || true; } | cut -d ' ' -f 1 | sort
+}
+before=$(here)
 as_root=()
 [ "$(id -u)" -eq 0 ] || as_root=(sudo)
 "${as_root[@]}" apt-get update -qq
 "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}"
-# Their packages start them at once, on the ports of our own broker and of others.
-for service in postgresql mosquitto nginx caddy prometheus; do
-    case " ${missing[*]} " in
-    *" $service "* | *" $service-light "*) [ ! -d /run/systemd/system ] || "${as_root[@]}" systemctl disable --now $service ;;
-    esac
+for service in $(comm -13 <(echo "$before") <(here)); do
+    "${as_root[@]}" systemctl disable --now "$service"
 done

@@ -1,7 +1,7 @@
 #!/bin/bash
 # Makes what belongs on a release's page from packages that are built: deploy/release.sh PACKAGES FOLDER
 #
-# In FOLDER there are then the packages, their checksums (SHA256SUMS), a list of all crates that PowerPi and its tests are
+# In FOLDER there are then the packages and tarballs, their checksums (SHA256SUMS), a list of all crates that PowerPi and its tests are
 # built of (powerpi_VERSION.cdx.json, in CycloneDX's format), the notes (NOTES.md, from CHANGELOG.md), and apt/, a repository for apt
 # that any web server can serve. SIGN_WITH=KEY signs it with that key of gpg's.
 set -euo pipefail
@@ -27,6 +27,9 @@ fi
 work=$(mktemp -d "$folder.XXXXXX")
 trap 'rm -rf "$work"' EXIT
 cp "${debs[@]}" "$work"
+for tarball in "$packages"/powerpi-*_"$version"_*.tar.gz; do
+    [ ! -e "$tarball" ] || cp "$tarball" "$work"
+done
 printf '%s\n' "$notes" | sed '/./,$!d' > "$work/NOTES.md"
 
 # Each crate of Cargo.lock with its checksum; those without one are ours.
@@ -67,7 +70,7 @@ if [ -n "${SIGN_WITH:-}" ]; then
     gpg --batch --yes --local-user "$SIGN_WITH" --export > "$work/apt/powerpi.gpg"
 fi
 
-(cd "$work" && sha256sum -- *.deb *.json NOTES.md > SHA256SUMS)
+(cd "$work" && find . -maxdepth 1 -type f -printf '%P\0' | LC_ALL=C sort -z | xargs -0 sha256sum -- > "$work.sums" && mv "$work.sums" SHA256SUMS)
 find "$work" -exec touch --no-dereference --date="@$epoch" {} +
 chmod 755 "$work"
 rm -rf "$folder"

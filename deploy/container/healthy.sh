@@ -17,7 +17,7 @@ connected() {
 
 case $1 in
 broker) answers 9301 /health ;;
-web) answers 8080 / ;;
+web) answers 8080 /health ;;
 recorder | alarms) connected ;;
 *) echo "Unknown program \"$1\": use broker, web, recorder or alarms." >&2; exit 2 ;;
 esac

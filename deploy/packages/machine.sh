@@ -62,7 +62,7 @@ boot_machine() {
 
 booted() {
     leaders[$MACHINE]=$(pgrep -P "${containers[$MACHINE]}" | head -1)
-    [ -n "${leaders[$MACHINE]}" ] && inside systemctl is-system-running | grep -qE 'running|degraded'
+    [ -n "${leaders[$MACHINE]}" ] && inside systemctl is-system-running | grep -E 'running|degraded'
 }
 
 inside() { nsenter --target "${leaders[$MACHINE]}" --all env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin "$@"; }

@@ -38,11 +38,14 @@ for unit in $server; do wait_until "$unit to run" inside systemctl is-active "$u
 ! inside systemctl is-enabled --quiet powerpi-alarms || fail "powerpi-alarms is enabled before anybody wants alarms"
 passed "installed; the server's programs say that they are ready, each in its sandbox"
 
+for group in gpio dialout; do
+    inside id -nG powerpi-publisher | grep -w "$group" >/dev/null || fail "powerpi-publisher is not in the group $group"
+done
 publisher() { inside setpriv --reuid powerpi-publisher --regid powerpi-publisher --init-groups "$@"; }
 ! publisher pi-publisher check --seconds 1 >"$work/check" 2>&1 || fail "pi-publisher check sees a line where none is"
 grep -q 'this machine has no GPIO chip' "$work/check" || { cat "$work/check"; fail "pi-publisher check does not say why"; }
 inside systemctl start pi-publisher 2>/dev/null || true
-no_chip() { inside journalctl --unit pi-publisher --output cat | grep -q 'this machine has no GPIO chip'; }
+no_chip() { inside journalctl --unit pi-publisher --output cat | grep 'this machine has no GPIO chip'; }
 wait_until "pi-publisher to say that there is no GPIO chip" no_chip
 inside systemctl stop pi-publisher
 passed "without a GPIO chip, check and log say so"
@@ -69,7 +72,7 @@ for unit in $all; do
 done
 as() { local user=$1; shift; inside setpriv --reuid "$user" --regid "$user" --init-groups "$@"; }
 for user in powerpi-web powerpi-alarms; do
-    as $user head -c 16 $ledger | grep -q SQLite || fail "$user cannot read the ledger"
+    as $user head -c 16 $ledger | grep SQLite >/dev/null || fail "$user cannot read the ledger"
     ! as $user touch /var/lib/powerpi/recorder/x 2>/dev/null || fail "$user can write beside the ledger"
     ! as $user test -w $ledger || fail "$user can write the ledger"
     as $user ls /var/lib/powerpi/settings >/dev/null || fail "$user cannot read the site's settings"
@@ -99,15 +102,20 @@ awk 'BEGIN { FS = "|" } NR > 1 && ($1 != minute + 1 || $3 != total + $2) { print
 wait_until "the alarm to be there after the upgrade" raised
 passed "upgraded: every service restarted, settings kept, no minute and no pulse missing"
 
+# What somebody has made there, and switched on.
+inside powerpi invite --address 127.0.0.1 garden >/dev/null 2>&1 || fail "powerpi invite"
+inside systemctl enable --quiet --now powerpi-backup.timer
 inside dpkg --remove powerpi-pi powerpi-server >/dev/null 2>&1 || fail "dpkg --remove"
 inside test -s $ledger || fail "removing took the ledger along"
 inside test -e /etc/powerpi/powerpi-web.toml || fail "removing took the settings along"
 ! inside pgrep -f 'powerpi-|pi-publisher' >/dev/null || fail "something still runs after removing"
+[ -z "$(inside systemctl list-timers --no-legend 'powerpi-*')" ] || fail "a timer still runs after removing"
 inside dpkg --purge powerpi-pi powerpi-server >"$work/purge" 2>&1 || fail "dpkg --purge"
 grep -q 'rm -r /var/lib/powerpi/recorder' "$work/purge" && grep -q 'rm -r /var/lib/powerpi/publisher' "$work/purge" ||
     { cat "$work/purge"; fail "purging does not say what stays"; }
 remains() { inside find / -xdev \( -name '*powerpi*' -o -name 'pi-publisher*' \) -not -path '/debs/*' -not -path '/proc/*' -not -path '/var/lib/powerpi'; }
 [ -z "$(remains)" ] || fail "purging left behind: $(remains)"
+[ -z "$(inside find /etc/powerpi -nogroup)" ] || fail "what is left in /etc/powerpi belongs to a group that is no more"
 [ "$(inside ls /var/lib/powerpi | xargs)" = "publisher recorder" ] || fail "more than ledger and outbox is left"
 ! inside getent passwd powerpi-web powerpi-broker powerpi-alarms || fail "purging left users behind"
 passed "removed with data and settings kept; purged, and only ledger and outbox stay"
@@ -116,10 +124,12 @@ install_packages "${debs[@]}"
 wait_until "powerpi-recorder to run again" inside systemctl is-active powerpi-recorder
 recorded | head -n "$(wc -l < "$work/after")" | cmp - "$work/after" || fail "a new installation does not find the ledger"
 wait_until "the page to show the meter again" page
+inside powerpi invite --address 127.0.0.1 garden --replace >/dev/null 2>&1 || fail "powerpi invite after a new installation"
+as powerpi-broker test -r /etc/powerpi/tls/own-broker.key -a -r /etc/powerpi/users.toml || fail "the broker cannot read its key and users"
 passed "installed again, everything that was recorded is there"
 
 # What the purge said, done.
 inside bash -c 'dpkg --purge powerpi-pi powerpi-server >/dev/null 2>&1
-    rm -r /var/lib/powerpi && userdel powerpi-recorder && userdel powerpi-publisher'
+    rm -r /var/lib/powerpi /etc/powerpi && userdel powerpi-recorder && userdel powerpi-publisher'
 [ -z "$(remains)" ] && ! inside test -e /var/lib/powerpi && ! inside grep powerpi /etc/passwd /etc/group || fail "something remains: $(remains)"
 passed "nothing remains where nobody wants the data"
