@@ -113,8 +113,9 @@ inside test -e /etc/powerpi/powerpi-web.toml || fail "removing took the settings
 inside dpkg --purge powerpi-pi powerpi-server >"$work/purge" 2>&1 || fail "dpkg --purge"
 grep -q 'rm -r /var/lib/powerpi/recorder' "$work/purge" && grep -q 'rm -r /var/lib/powerpi/publisher' "$work/purge" ||
     { cat "$work/purge"; fail "purging does not say what stays"; }
-remains() { inside find / -xdev \( -name '*powerpi*' -o -name 'pi-publisher*' \) -not -path '/debs/*' -not -path '/proc/*' -not -path '/var/lib/powerpi'; }
+remains() { inside find / -xdev \( -name '*powerpi*' -o -name 'pi-publisher*' \) -not -path '/debs/*' -not -path '/proc/*' -not -path '/var/lib/powerpi' -not -path '/etc/powerpi'; }
 [ -z "$(remains)" ] || fail "purging left behind: $(remains)"
+[ "$(inside ls /etc/powerpi | xargs)" = "tls users.toml" ] || fail "more than what powerpi invite has made is left in /etc/powerpi"
 [ -z "$(inside find /etc/powerpi -nogroup)" ] || fail "what is left in /etc/powerpi belongs to a group that is no more"
 [ "$(inside ls /var/lib/powerpi | xargs)" = "publisher recorder" ] || fail "more than ledger and outbox is left"
 ! inside getent passwd powerpi-web powerpi-broker powerpi-alarms || fail "purging left users behind"
