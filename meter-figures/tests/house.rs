@@ -56,13 +56,18 @@ fn place(house: &House, name: &str) -> usize {
 
 /// The sums of so many hours.
 fn sums(ledger: &Ledger, house: &House, hours: i64) -> HouseSums {
-    let bounds: Vec<Minute> = (0..=hours).map(|hour| Minute::nearest(FIRST + hour * 60)).collect();
+    sums_of(ledger, house, hours, 60)
+}
+
+/// The sums of so many pieces of so many minutes each.
+fn sums_of(ledger: &Ledger, house: &House, pieces: i64, minutes: i64) -> HouseSums {
+    let bounds: Vec<Minute> = (0..=pieces).map(|piece| Minute::nearest(FIRST + piece * minutes)).collect();
     let of_all: Vec<Vec<Sum>> =
         house.meters().iter().map(|known| ledger.sums(known, &bounds).unwrap()).collect();
     let mut sums = HouseSums::new(house);
-    for hour in 0..hours as usize {
-        let of_hour: Vec<&Sum> = of_all.iter().map(|of_meter| &of_meter[hour]).collect();
-        sums.add(&(bounds[hour]..bounds[hour + 1]), &of_hour);
+    for piece in 0..pieces as usize {
+        let of_piece: Vec<&Sum> = of_all.iter().map(|of_meter| &of_meter[piece]).collect();
+        sums.add(&(bounds[piece]..bounds[piece + 1]), &of_piece);
     }
     sums
 }
@@ -125,6 +130,19 @@ fn an_hour_that_one_of_them_did_not_watch_is_no_rest() {
     let rest = electricity(&sums).not_measured().unwrap();
     assert_eq!((rest.minutes, sums.minutes), (120, 180));
     assert!((rest.quantity - 2.4).abs() < 1e-9, "{rest:?}");
+}
+
+#[test]
+fn a_minute_of_a_restart_does_not_hide_the_hour_that_has_begun() {
+    let of_hour_begun = |minutes: i64| {
+        let mut restarted = steady(20, 60);
+        restarted[3] = None;
+        let (_folder, ledger, house) =
+            recorded(&[made("main", "", steady(40, 60)), made("heat", r#","part_of":"hq/main""#, restarted)]);
+        electricity(&sums_of(&ledger, &house, 1, minutes)).not_measured().map(|rest| rest.minutes)
+    };
+    // A minute of three of which nobody knows whose it is would be half of the rest.
+    assert_eq!([3, 5, 10, 20, 60].map(of_hour_begun), [Some(3), None, Some(10), Some(20), Some(60)]);
 }
 
 #[test]

@@ -62,11 +62,17 @@ impl Account {
     }
 }
 
+/// Of a piece of time that is at least as long, a minute may be missing, though it is more than a 60th: the hour has
+/// only begun.
+const BEGUN_S: u64 = 600;
+
 /// Whether a piece of time was watched: at most a minute of an hour may be missing, as long as a restart takes.
 /// Where more of what one meter measured were missing, it would be taken for what another one measured.
 fn is_watched(piece: &Range<Minute>, sum: &Sum) -> bool {
-    let length_s = minutes(piece) * Minute::SECONDS;
-    sum.watched_s * 60 >= length_s.unsigned_abs() * 59 && length_s > 0
+    let length_s = (minutes(piece) * Minute::SECONDS).unsigned_abs();
+    let missing_s = length_s.saturating_sub(sum.watched_s);
+    let may_miss_s = if length_s < BEGUN_S { length_s / 60 } else { (length_s / 60).max(60) };
+    length_s > 0 && missing_s <= may_miss_s
 }
 
 pub(super) fn minutes(piece: &Range<Minute>) -> i64 {

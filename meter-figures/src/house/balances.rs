@@ -90,4 +90,9 @@ impl Balances {
             roots,
         }
     }
+
+    /// Whether there are all meters that tell what the house uses.
+    pub fn knows_house_use(&self) -> bool {
+        self.house_use.is_some()
+    }
 }

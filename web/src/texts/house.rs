@@ -57,6 +57,8 @@ pub(crate) struct HouseWords {
     pub(crate) at_least: &'static str,
     /// Where own use cannot be known.
     pub(crate) needs_both: &'static str,
+    /// Where it could be, had all meters watched at once.
+    pub(crate) not_watched_by_all: &'static str,
     /// To a visitor who may see some meters.
     pub(crate) some_only: &'static str,
     /// Heading of relations that are left out.
@@ -140,6 +142,7 @@ pub(super) static ENGLISH: HouseWords = HouseWords {
     contradicts: "The parts measure more than the whole: check which meter is part of which, and the meter constants.",
     at_least: "What is produced here is not measured, so more than this may have been used.",
     needs_both: "What is used here is known once both what is produced and what is fed in are measured, and what comes from the grid.",
+    not_watched_by_all: "What is used here is not known, because these meters were never all recorded at the same time.",
     some_only: "You can see some of the meters only, so there is no balance.",
     refused_title: "Settings that do not fit",
     refused_how: "They are ignored until they are corrected; everything is recorded all the same.",
@@ -175,6 +178,7 @@ pub(super) static GERMAN: HouseWords = HouseWords {
     contradicts: "Die Unterzähler messen mehr als der Zähler davor: Bitte prüfe, welcher Zähler hinter welchem sitzt, und die Zählerkonstanten.",
     at_least: "Die Erzeugung wird nicht gemessen: Es kann mehr verbraucht worden sein.",
     needs_both: "Der Verbrauch ist bekannt, sobald Erzeugung, Einspeisung und Netzbezug gemessen werden.",
+    not_watched_by_all: "Der Verbrauch ist nicht bekannt, weil diese Zähler nie alle zur selben Zeit erfasst wurden.",
     some_only: "Du siehst nur einen Teil der Zähler, deshalb gibt es keine Bilanz.",
     refused_title: "Einstellungen, die nicht passen",
     refused_how: "Bis sie berichtigt sind, werden sie nicht beachtet; aufgezeichnet wird trotzdem alles.",

@@ -143,14 +143,12 @@ fn notes(of: &MediumSums, history: &HouseHistory, texts: &'static Texts) -> Vec<
     let reckoned = [of.own_use(), of.house_use(), of.not_measured()];
     let rests = (0..history.whole.sums.of_meters.len()).map(|place| of.rest(place));
     let contradicts = reckoned.into_iter().chain(rests).flatten().any(|it| it.quantity < 0.0);
-    let is_electricity = of.medium == Medium::Electricity;
+    let is_unknown = of.medium == Medium::Electricity && made + out > 0 && of.house_use().is_none();
     [
         (contradicts, words.contradicts),
         (of.balances.at_least, words.at_least),
-        (
-            is_electricity && made + out > 0 && of.house_use().is_none() && !of.balances.at_least,
-            words.needs_both,
-        ),
+        (is_unknown && of.balances.knows_house_use(), words.not_watched_by_all),
+        (is_unknown && !of.balances.knows_house_use() && !of.balances.at_least, words.needs_both),
     ]
     .into_iter()
     .filter_map(|(holds, note)| holds.then_some(note))
