@@ -6,6 +6,7 @@ use std::ops::Range;
 use jiff::ToSpan;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
+use meter_ledger::Sum;
 use meter_messages::Minute;
 
 use crate::hour::Hour;
@@ -67,16 +68,12 @@ impl BaseLoad {
     /// Of hours, or pieces of them, ascending; those that are known by the hour.
     pub fn new(hours: &[Hour], spread: &Spread, zone: &TimeZone) -> Self {
         let mut quietest: BTreeMap<Date, f64> = BTreeMap::new();
-        for hour in hours.iter().filter(|hour| !spread.touches(&hour.span)) {
-            // Where the clock is set within an hour, or a price changes, one is too short to be compared with others.
-            let is_whole = hour.span.end.epoch_minutes() - hour.span.start.epoch_minutes() == 60;
-            if !is_whole || !nearly_all_watched(&hour.span, &hour.sum) {
+        for (span, sum) in whole_hours(hours, zone) {
+            if spread.touches(&span) || !nearly_all_watched(&span, &sum) {
                 continue;
             }
-            let at = local(hour.span.start, zone);
-            let Some(rate) = hour.sum.mean_rate().filter(|_| NIGHT_HOURS.contains(&at.hour())) else {
-                continue;
-            };
+            let at = local(span.start, zone);
+            let Some(rate) = sum.mean_rate().filter(|_| NIGHT_HOURS.contains(&at.hour())) else { continue };
             quietest.entry(at.date()).and_modify(|least| *least = least.min(rate)).or_insert(rate);
         }
         Self::of_nights(quietest.into_iter().collect())
@@ -121,6 +118,23 @@ impl BaseLoad {
         let change = |two: &[Level]| Change { since: two[1].since, by: two[1].rate - two[0].rate };
         self.levels.windows(2).rev().map(change).collect()
     }
+}
+
+/// Hours of the site's clock: those that are in pieces because a price changes within them are put together again. One in
+/// which the clock is set is too short to be compared with others, and left out.
+fn whole_hours(hours: &[Hour], zone: &TimeZone) -> Vec<(Range<Minute>, Sum)> {
+    let minutes = |span: &Range<Minute>| span.end.epoch_minutes() - span.start.epoch_minutes();
+    let goes_on = |one: &Hour, next: &Hour| {
+        minutes(&one.span) < 60
+            && one.span.end == next.span.start
+            && local(next.span.start, zone).minute() != 0
+    };
+    let joined = |pieces: &[Hour]| {
+        let span = pieces.first()?.span.start..pieces.last()?.span.end;
+        let sum = pieces.iter().fold(Sum::default(), |all, piece| all.and(&piece.sum));
+        (minutes(&span) == 60).then_some((span, sum))
+    };
+    hours.chunk_by(goes_on).filter_map(joined).collect()
 }
 
 /// Where levels begin, and how high each is: as few as describe the rates well. By dynamic programming over all ways to

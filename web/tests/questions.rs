@@ -115,7 +115,7 @@ fn what_nobody_watched_is_no_zero_and_each_day_counts_as_its_kind() {
     }
 }
 
-/// Sixty watts more since 20 days ago.
+/// Sixty watts more since 20 days ago, in the hour after midnight; a price changes within that hour.
 #[test]
 fn a_device_that_runs_day_and_night_is_named_with_its_first_day_and_its_cost() {
     let dir = TempDir::new().unwrap();
@@ -127,13 +127,17 @@ fn a_device_that_runs_day_and_night_is_named_with_its_first_day_and_its_cost() {
     let mark = batch.register(&meter(), &info("Haus")).unwrap();
     let mut total = 0;
     for (seq, at) in (1..).zip(begin - 20 * 1440..now.as_second() / 60) {
-        let pulses = if at < begin { 2 } else { 3 };
-        total += u64::from(pulses);
         let minute = Minute::nearest(at);
+        let is_quiet = minute.timestamp().to_zoned_datetime(berlin()).hour() == 0;
+        let pulses = if at < begin { 2 } else { 3 } + if is_quiet { 0 } else { 9 };
+        total += u64::from(pulses);
         batch.record(&mark, &PulseCount { minute, watched_s: 60, seq, pulses, total }).unwrap();
     }
     batch.commit().unwrap();
-    let site = Site::at_cost(dir, 1, "[[tariff]]\nprice_per_kwh = 0.50\n");
+    let tariff =
+        "[[tariff]]\nprice_per_kwh = 0.50\n[[tariff.time]]\nhours = '00:30-05:30'\nprice_per_kwh = 0.50\n";
+    let site = Site::at_cost(dir, 1, tariff);
+    assert!(site.get("/m/hq/main?lang=en").text().contains("data-base-load>180<"));
     let page = site.get("/m/hq/main/base-load?lang=en").text().replace('\u{a0}', " ");
     assert!(page.contains(">180</span>"), "{page}");
     assert!(page.contains(">1,578</span>") && page.contains(">788.94 €<"), "{page}");
