@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::burden::resident_kib;
+use crate::measuring::median;
 
 /// More growth than this over the second half of a soak is a leak, in percent of what the
 /// process has. Below it lies what an allocator does by itself.
@@ -33,7 +34,7 @@ impl Memory {
 
     /// KiB in the middle of the second half's values.
     pub fn level_kib(&self) -> f64 {
-        median(self.second_half().iter().map(|(_, kib)| *kib as f64).collect())
+        middle(self.second_half().iter().map(|(_, kib)| *kib as f64).collect())
     }
 
     /// KiB that it grew over the second half: the first is for warming up.
@@ -91,12 +92,12 @@ fn slope(samples: &[(Duration, u64)]) -> f64 {
     };
     let pairs = samples.iter().enumerate();
     let pairs = pairs.flat_map(|(at, one)| samples[at + 1..].iter().map(move |other| between(one, other)));
-    median(pairs.collect())
+    middle(pairs.collect())
 }
 
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values.get(values.len() / 2).copied().unwrap_or_default()
+/// The median; nothing of nothing.
+fn middle(values: Vec<f64>) -> f64 {
+    if values.is_empty() { 0.0 } else { median(values) }
 }
 
 #[cfg(test)]
