@@ -3,11 +3,9 @@
 use jiff::Timestamp;
 use meter_messages::{Meter, SiteId, Status};
 
+use crate::ledger::records::LATE_AFTER_S;
 use crate::live::alarms::AlarmSaid;
 use crate::live::values::{Freshness, Presence};
-
-/// Minutes are recorded within seconds; this long without one, somebody should look.
-const RECORDED_WITHIN_S: i64 = 5 * 60;
 
 /// What is known of a meter.
 #[derive(Debug, Clone, Default)]
@@ -16,7 +14,7 @@ pub(crate) struct MeterFacts {
     pub(crate) name: String,
     /// The end of its newest minute; `None` before the first.
     pub(crate) recorded_until: Option<Timestamp>,
-    /// Whether minutes of the past are coming in.
+    /// Whether minutes of the past are coming in, of it or of another meter of its site: they come one after the other.
     pub(crate) is_catching_up: bool,
     /// Since when no minute of it is missing.
     pub(crate) whole_since: Option<Timestamp>,
@@ -47,6 +45,8 @@ pub(crate) enum MeterState {
     Well,
     /// Nobody can know: the broker is away, or nothing was ever said of it.
     Unknown,
+    /// Its past is coming in.
+    CatchingUp,
     /// Its publisher is there, or was; no minute has been recorded yet.
     NothingYet,
     /// Its publisher has gone, since then as far as is known.
@@ -87,6 +87,8 @@ pub(crate) struct Verdict {
     pub(crate) problems: Vec<Problem>,
     /// Since when nothing is missing of any meter, where there is one.
     pub(crate) whole_since: Option<Timestamp>,
+    /// Whether the past of any meter is coming in.
+    pub(crate) is_catching_up: bool,
 }
 
 impl MeterFacts {
@@ -96,20 +98,16 @@ impl MeterFacts {
             return MeterState::Unknown;
         }
         let value = self.presence.value.as_ref().map(|value| value.at);
+        let is_late = |until: Timestamp| now.duration_since(until).as_secs() > LATE_AFTER_S;
         match (self.presence.freshness(now), self.recorded_until) {
             (Freshness::Offline, until) => MeterState::Offline(value.or(until)),
+            (_, until) if self.is_catching_up && until.is_none_or(is_late) => MeterState::CatchingUp,
             (_, None) => MeterState::NothingYet,
             (Freshness::Unknown, Some(_)) if self.presence.status.is_none() => MeterState::Unknown,
             (Freshness::Unknown, Some(until)) => MeterState::Silent(until),
             (Freshness::Stale, Some(until)) => MeterState::Silent(value.unwrap_or(until)),
-            (Freshness::Live, Some(until)) => {
-                let is_late = now.duration_since(until).as_secs() > RECORDED_WITHIN_S;
-                if is_late && !self.is_catching_up {
-                    MeterState::NotRecorded(until)
-                } else {
-                    MeterState::Well
-                }
-            }
+            (Freshness::Live, Some(until)) if is_late(until) => MeterState::NotRecorded(until),
+            (Freshness::Live, Some(_)) => MeterState::Well,
         }
     }
 }
@@ -123,11 +121,12 @@ impl Verdict {
         }
         problems.extend(facts.alarms.iter().filter(|it| it.is_raised).cloned().map(Problem::Alarm));
         let mut gone: Vec<(&SiteId, Vec<String>, Option<Timestamp>)> = Vec::new();
-        let mut others = Vec::new();
+        let (mut others, mut is_catching_up) = (Vec::new(), false);
         for (meter, of_it) in &facts.meters {
             let name = || of_it.name.clone();
             match of_it.state(facts.broker_away.is_some(), now) {
                 MeterState::Well | MeterState::Unknown => {}
+                MeterState::CatchingUp => is_catching_up = true,
                 MeterState::NothingYet => others.push(Problem::NothingYet(name())),
                 MeterState::Silent(since) => others.push(Problem::Silent(name(), since)),
                 MeterState::NotRecorded(since) => others.push(Problem::NotRecorded(name(), since)),
@@ -151,7 +150,7 @@ impl Verdict {
         problems.extend(gone.into_iter().map(|(_, names, since)| Problem::Offline(names, since)));
         problems.extend(others);
         let whole_since = facts.meters.iter().filter_map(|(_, of_it)| of_it.whole_since).max();
-        Self { problems, whole_since }
+        Self { problems, whole_since, is_catching_up }
     }
 }
 
@@ -204,9 +203,21 @@ mod tests {
                 Problem::NotRecorded("shed".into(), at(-9)),
             ]
         );
-        let (meter, mut behind) = facts("shed", Some(0), online, Some(-9));
-        behind.is_catching_up = true;
-        assert_eq!(problems(vec![(meter, behind)], None), [], "what was counted meanwhile is coming in");
+        // While what was counted before is coming in, values that are missing are no trouble; a publisher that has gone is.
+        let behind = |value, status, until| {
+            let (meter, mut behind) = facts("shed", value, status, until);
+            behind.is_catching_up = true;
+            (meter, behind)
+        };
+        for (value, until) in
+            [(Some(0), Some(-9)), (None, Some(-900)), (Some(-900), Some(-900)), (None, None)]
+        {
+            assert_eq!(problems(vec![behind(value, online, until)], None), [], "{value:?} {until:?}");
+        }
+        let all = Facts { meters: vec![behind(None, online, None)], ..Facts::default() };
+        assert!(Verdict::of(&all, at(0)).is_catching_up);
+        assert_eq!(problems(vec![behind(None, Some(Status::Offline), Some(-900))], None).len(), 1);
+        assert_eq!(problems(vec![behind(Some(-3), online, Some(-1))], None).len(), 1, "it is not late");
     }
 
     #[test]

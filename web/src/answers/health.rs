@@ -1,5 +1,9 @@
 //! The verdict on the whole, for the pages of a visitor.
 
+use std::collections::HashSet;
+
+use meter_messages::{Meter, SiteId, Status};
+
 use super::asked::Asked;
 use super::refusals::NoAnswer;
 use super::site::Site;
@@ -17,12 +21,19 @@ pub(super) const NO_CLOCK: &str = "unsynchronised";
 impl Site {
     /// What is known of all that the visitor may see.
     pub(super) async fn facts(&self, asked: &Asked<'_>) -> Result<Facts, NoAnswer> {
-        let records = self.records.all().await?;
+        let is_online = |meter: &Meter| self.live.status(&meter.site) == Some(Status::Online);
+        let records = self.records.all(is_online).await?;
+        let catching_up: HashSet<&SiteId> =
+            records.iter().filter(|record| record.is_catching_up).map(|record| &record.meter.site).collect();
         let seen = records.iter().filter(|record| asked.visitor.may_see(&record.meter));
+        let of_meter = |record: &RecordState| MeterFacts {
+            is_catching_up: catching_up.contains(&record.meter.site),
+            ..self.meter_facts(record)
+        };
         let broker_away = self.live.away_since();
         let store = self.live.broker().store.filter(|_| asked.visitor.may_see_all() && broker_away.is_none());
         Ok(Facts {
-            meters: seen.map(|record| (record.meter.clone(), self.meter_facts(record))).collect(),
+            meters: seen.map(|record| (record.meter.clone(), of_meter(record))).collect(),
             broker_away,
             broker_is_full: store.is_some_and(|store| store == FULL),
             alarms: self.alarms(asked),

@@ -28,6 +28,7 @@ impl HealthView {
         let number = |count: usize| texts.number(count as f64, 0);
         let count = verdict.problems.len();
         let sentence = match (count, verdict.whole_since) {
+            (0, _) if verdict.is_catching_up => words.catching_up.to_owned(),
             (0, None) => words.all_well.to_owned(),
             (0, Some(since)) => words.well_since.replace("{t}", &time(since, texts, zone)),
             (1, _) => words.problems.0.to_owned(),

@@ -53,6 +53,7 @@ impl PublisherView {
         let (state, class) = match state {
             MeterState::Well if counted_twice.is_some() => (texts.machinery.online, "bad"),
             MeterState::Well => (texts.machinery.online, "good"),
+            MeterState::CatchingUp => (words.is_catching_up, "good"),
             MeterState::Unknown => (texts.unknown, ""),
             MeterState::NothingYet => (words.has_nothing_yet, "bad"),
             MeterState::Offline(_) => (texts.machinery.gone, "bad"),

@@ -8,6 +8,8 @@ pub(crate) struct HealthWords {
     pub(crate) all_well: &'static str,
     /// Nothing is wrong, and nothing has been missing since then.
     pub(crate) well_since: &'static str,
+    /// Nothing is wrong, and the past of a meter is coming in.
+    pub(crate) catching_up: &'static str,
     /// How much is wrong: one problem, and more.
     pub(crate) problems: (&'static str, &'static str),
     /// How many more there are than are listed.
@@ -25,6 +27,7 @@ pub(crate) struct HealthWords {
     pub(crate) no_clock: &'static str,
     pub(crate) alarm: &'static str,
     /// States of a meter on the status page.
+    pub(crate) is_catching_up: &'static str,
     pub(crate) is_silent: &'static str,
     pub(crate) is_not_recorded: &'static str,
     pub(crate) has_nothing_yet: &'static str,
@@ -46,6 +49,7 @@ pub(crate) struct HealthWords {
 pub(super) static ENGLISH: HealthWords = HealthWords {
     all_well: "All is well.",
     well_since: "All is well. No minute has been missing since {t}.",
+    catching_up: "All is well. Earlier minutes are still arriving.",
     problems: ("1 problem", "{n} problems"),
     more: "and {n} more",
     page_away: "This page has lost its connection to the server. What you see is from",
@@ -61,6 +65,7 @@ pub(super) static ENGLISH: HealthWords = HealthWords {
     counted_twice: "{m}: counted twice, by two devices.",
     no_clock: "{m}: the clock of the device that counts has not been set yet; until then nothing can be recorded.",
     alarm: "Alarm “{a}”, {m}",
+    is_catching_up: "earlier minutes are arriving",
     is_silent: "no values",
     is_not_recorded: "not being recorded",
     has_nothing_yet: "nothing recorded yet",
@@ -79,6 +84,7 @@ pub(super) static ENGLISH: HealthWords = HealthWords {
 pub(super) static GERMAN: HealthWords = HealthWords {
     all_well: "Alles in Ordnung.",
     well_since: "Alles in Ordnung. Seit {t} fehlt keine Minute.",
+    catching_up: "Alles in Ordnung. Frühere Minuten kommen gerade noch an.",
     problems: ("1 Problem", "{n} Probleme"),
     more: "und {n} weitere",
     page_away: "Diese Seite hat keine Verbindung zum Server mehr. Der Stand ist von",
@@ -94,6 +100,7 @@ pub(super) static GERMAN: HealthWords = HealthWords {
     counted_twice: "{m}: wird von zwei Geräten gezählt, also doppelt.",
     no_clock: "{m}: Die Uhr des Zählrechners ist noch nicht gestellt; so lange kann nichts aufgezeichnet werden.",
     alarm: "Alarm „{a}“, {m}",
+    is_catching_up: "frühere Minuten kommen an",
     is_silent: "keine Werte",
     is_not_recorded: "wird nicht aufgezeichnet",
     has_nothing_yet: "noch nichts aufgezeichnet",
