@@ -10,13 +10,10 @@
   const readout = figure.querySelector(".readout");
   const { series, label, unit, rateUnit } = figure.dataset;
   const zone = figure.dataset.zone || undefined;
-  const edition = figure.dataset.edition ? `&edition=${figure.dataset.edition}` : "";
   const first = Number(figure.dataset.first);
-  const growing = "growing" in figure.dataset;
   const lang = document.documentElement.lang;
   const locale = lang === "en" ? "en-GB" : lang;
   const shift = Number(figure.dataset.ghost) || 0;
-  const until = Number(figure.dataset.until) || Infinity;
   const number = (value, digits = 0) =>
     value.toLocaleString(locale, { minimumFractionDigits: digits, maximumFractionDigits: digits });
   const months = figure.dataset.months.split(" ");
@@ -64,6 +61,8 @@
   let timer = null;
   let touched = Boolean(location.hash);
 
+  const missing = figure.querySelector(".missing");
+  const compared = figure.querySelector("[data-compared]")?.textContent;
   const boxes = [...figure.querySelectorAll(".others input")];
   /** The meters that are shown beside this one. */
   const shown = () => boxes.filter((it) => it.checked);
@@ -97,6 +96,7 @@
 
   /** The mean of what another meter has around each of these times: its points may be shorter. */
   function atTimes(x, other) {
+    if (!other) return x.map(() => null);
     const times = middles(other);
     const half = Math.max(x.length > 1 ? (x[1] - x[0]) / 2 : 30, times.length > 1 ? (times[1] - times[0]) / 2 : 30);
     let from = 0;
@@ -131,8 +131,10 @@
     });
   }
 
-  async function fetchSeries(from, to, points, of = series) {
-    const answer = await fetch(`${of}?from=${Math.floor(from)}&to=${Math.ceil(to)}&points=${points}${edition}`);
+  /** What a meter has; `of` is the element that says its edition: browsers keep what they have of a time that is over. */
+  async function fetchSeries(from, to, points, of, address) {
+    const edition = of.dataset.edition ? `&edition=${of.dataset.edition}` : "";
+    const answer = await fetch(`${address}?from=${Math.floor(from)}&to=${Math.ceil(to)}&points=${points}${edition}`);
     if (!answer.ok) throw new Error(answer.statusText);
     return answer.json();
   }
@@ -145,22 +147,26 @@
     // At least as many as two years have days: the next step is a month.
     const fine = Math.min(2000, Math.max(800, Math.round(size().width * 1.2)));
     const points = width >= DAYS_FROM_S ? Math.min(2000, Math.ceil((to - from) / DAY_S) + 1) : fine;
-    let data, other, beside;
     const others = shown();
-    try {
-      [data, other, ...beside] = await Promise.all([
-        fetchSeries(from, Math.max(to, from + 60), points),
-        shift ? fetchSeries(from - shift, Math.max(to, from + 60) - shift, points) : null,
-        ...others.map((it) => fetchSeries(from, Math.max(to, from + 60), points, it.dataset.of)),
-      ]);
-    } catch {
-      // What is there stays.
+    const last = Math.max(to, from + 60);
+    const found = await Promise.allSettled([
+      fetchSeries(from, last, points, figure, series),
+      shift ? fetchSeries(from - shift, last - shift, points, figure, series) : null,
+      ...others.map((it) => fetchSeries(from, last, points, it, it.dataset.of)),
+    ]);
+    if (mine !== asked) return;
+    const names = [label, compared, ...others.map((it) => it.dataset.name)];
+    const lacking = names.filter((_, at) => found[at].status === "rejected");
+    if (lacking.length) setTimeout(() => { if (mine === asked) load(); }, TRY_AGAIN_MS);
+    const [data, other, ...beside] = found.map((it) => it.value ?? null);
+    // What is there stays.
+    if (!data) {
       figure.dataset.failed = "";
-      setTimeout(() => { if (mine === asked) load(); }, TRY_AGAIN_MS);
       return;
     }
-    if (mine !== asked) return;
     delete figure.dataset.failed;
+    missing.hidden = !lacking.length;
+    missing.querySelector("span").textContent = lacking.join(", ");
     figure.dataset.step = data.step ?? DAY_S;
     const drawn = columns(data, other, beside);
     const isSame = others.length === drawnBeside.length && others.every((it, at) => it === drawnBeside[at]);
@@ -484,14 +490,25 @@
   }
   figure.querySelector("[data-now]").addEventListener("click", () => step(end - (view.max - view.min), end));
 
-  // A new minute: whoever looks at the end goes on with it.
-  document.addEventListener("minute", () => {
-    if (!growing) return;
-    const now = Math.min(until, Math.floor((Date.now() + aheadMs) / 60_000) * 60);
+  /** Takes over how often somebody has corrected a meter; whether that has changed. */
+  function edit(element, renewed) {
+    const edition = renewed?.dataset.edition ?? "";
+    if (!renewed || edition === (element.dataset.edition ?? "")) return false;
+    element.dataset.edition = edition;
+    return true;
+  }
+
+  // A new minute: whoever looks at the end goes on with it. How far there is something, the page says that has come.
+  document.addEventListener("minute", ({ detail: page }) => {
+    const renewed = page.querySelector("[data-series]");
+    if (!renewed) return;
+    const edited = edit(figure, renewed);
+    const otherEdited = boxes.filter((it) => edit(it, renewed.querySelector(`input[value="${it.value}"]`)) && it.checked);
     const atEnd = view.max >= end - (view.max - view.min) * 0.03;
-    const passed = now - end;
-    end = now;
-    if (atEnd && passed > 0) view = { min: view.min + passed, max: view.max + passed };
+    const passed = Math.max(0, Number(renewed.dataset.to) - end);
+    if (!passed && !edited && !otherEdited.length) return;
+    end += passed;
+    if (atEnd) view = { min: view.min + passed, max: view.max + passed };
     load();
   });
 

@@ -20,8 +20,6 @@ pub(crate) struct Chart {
     pub(crate) live: bool,
     /// How many seconds earlier what it is compared with begins.
     pub(crate) ghost: Option<i64>,
-    /// Up to this time at most.
-    pub(crate) until: Option<i64>,
     /// How often a correction of the meter was said or undone: a browser keeps what it has of a time that is over.
     pub(crate) edition: u64,
     /// The site's time zone by its IANA name; empty where it has none.
@@ -38,6 +36,8 @@ pub(crate) struct OtherMeter {
     pub(crate) name: String,
     /// The name of its colour there.
     pub(crate) colour: &'static str,
+    /// How often a correction of it was said or undone.
+    pub(crate) edition: u64,
 }
 
 /// The others that count in the same unit, of those that a visitor may see.
@@ -54,6 +54,7 @@ pub(crate) fn others(known: &[RecordedMeter], this: &RecordedMeter, site: &Ledge
         path: known.meter.to_string(),
         name: known.name.clone(),
         colour: colour.name(),
+        edition: known.edition(),
     };
     others.into_iter().zip(colours.into_iter().skip(1)).map(other).collect()
 }

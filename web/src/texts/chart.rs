@@ -41,6 +41,8 @@ pub(crate) struct ChartWords {
     pub(crate) running_to: &'static str,
     /// In place of a chart, or of what is measured.
     pub(crate) failed: &'static str,
+    /// Before the names of what could not be loaded beside it.
+    pub(crate) missing: &'static str,
 }
 
 pub(super) static ENGLISH: ChartWords = ChartWords {
@@ -84,6 +86,7 @@ pub(super) static ENGLISH: ChartWords = ChartWords {
     running: "{x}: {a}. {y} by the same day: {b}. Only days that were watched in both years count.",
     running_to: "If it goes on like that, about {e} by the end of the year.",
     failed: "The figures cannot be loaded at the moment. This page keeps trying.",
+    missing: "Cannot be shown at the moment:",
 };
 
 pub(super) static GERMAN: ChartWords = ChartWords {
@@ -127,4 +130,5 @@ pub(super) static GERMAN: ChartWords = ChartWords {
     running: "{x}: {a}. {y} bis zum selben Tag: {b}. Es zählen nur Tage, die in beiden Jahren beobachtet wurden.",
     running_to: "Geht es so weiter, werden es bis Jahresende etwa {e}.",
     failed: "Die Werte können gerade nicht geladen werden. Die Seite versucht es weiter.",
+    missing: "Lässt sich gerade nicht zeigen:",
 };
