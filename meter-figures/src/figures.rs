@@ -17,7 +17,7 @@ use crate::local_time::midnight;
 use crate::period::{Period, pieces};
 use crate::recent_spans::{RecentSpans, shown_until};
 use crate::spread::Spread;
-use crate::tariff::{Cost, Tariffs};
+use crate::tariff::{CapacityOf, Cost, Tariffs};
 
 /// A recording that is at most this old is up to date: days are then compared
 /// up to its end, not up to a minute that is still on its way.
@@ -57,8 +57,8 @@ pub struct Figures {
     pub compared: Option<LikeForLike>,
     /// Since the beginning of the local month.
     pub month: Sum,
-    /// The month's highest quarter of an hour so far.
-    pub highest_quarter: Option<HighestQuarter>,
+    /// The month's highest quarter of an hour so far, and whose it is: of the whole site, where that is priced here.
+    pub highest_quarter: Option<(HighestQuarter, CapacityOf)>,
     /// The energy or volume of the whole month if it goes on as in the last two
     /// weeks; `None` where these are not known well enough.
     pub month_expected: Option<f64>,
@@ -161,7 +161,10 @@ impl Figures {
             compared: compared(ledger, &meter, until, zone)?,
             month_expected,
             costs,
-            highest_quarter: ledger.highest_quarter(&meter, spans.month)?,
+            highest_quarter: {
+                let (of, meters) = tariffs.shown_capacity(&meter);
+                ledger.highest_quarter_together(meters, spans.month)?.map(|quarter| (quarter, of))
+            },
             month: month_so_far,
             quiet_rate: BaseLoad::new(&hours, &spread, zone).now(last_night(until, zone)),
             pictures,

@@ -97,6 +97,26 @@ fn that_of_a_whole_site_is_of_all_that_it_takes_in() {
         let said = capacity(meter).unwrap();
         assert!((said - 4.0 * kw * meters).abs() < 1e-5, "{meter}: {said}, {kw} kW each");
     }
+    // The page and the figures of the meter that pays say what is paid for; others say what they took in themselves.
+    let page = site.get("/m/hq/main/month/2025-10?lang=en").text();
+    let watts = format!("{:.0}", 2000.0 * kw);
+    let watts = format!("{},{} W", &watts[..watts.len() - 3], &watts[watts.len() - 3..]);
+    assert!(page.contains(&format!("Highest quarter-hour of all meters together: {watts}, ")), "{page}");
+    let page = site.get("/m/hq/pump/month/2025-10?lang=de").text();
+    assert!(page.contains("id=\"highest-quarter\">Höchste Viertelstunde: "), "{page}");
+    let said = |meter: &str| site.json(&format!("/api/v1/meters/{meter}"))["month_highest_quarter"].take();
+    let (of_site, own) = (said("hq/main"), said("hq/pump"));
+    if let Some(own_w) = own["mean_w"].as_f64() {
+        assert!((of_site["mean_w"].as_f64().unwrap() - 2.0 * own_w).abs() < 1e-6, "{of_site} {own}");
+        assert_eq!((&of_site["of"], &own["of"]), (&"site".into(), &"meter".into()));
+    }
+    // So does the balance of the site, but not that of several sites.
+    let of = site.json("/api/v1/sites/hq/month/2025-10")["media"][0].take();
+    assert!((of["highest_quarter"]["mean_w"].as_f64().unwrap() - 2000.0 * kw).abs() < 1e-6, "{of}");
+    assert!(site.json("/api/v1/site/month/2025-10")["media"][0]["highest_quarter"].is_null());
+    let page = site.get("/s/hq/month/2025-10?lang=en").text();
+    let (_, card) = page.split_once("<dt>Highest quarter-hour</dt>").unwrap_or_else(|| panic!("{page}"));
+    assert!(card.split("</div>").next().unwrap().contains(watts.trim_end_matches(" W")), "{page}");
     // It is paid once.
     assert!(capacity("hq/pump").is_none_or(|said| said == 0.0));
 }

@@ -214,6 +214,6 @@ fn what_is_not_described_is_noticed() {
     let good = serde_json::json!({ "from": 1, "error": "x" });
     assert_eq!(of("Error", good), Some("/from is not described".into()));
     assert_eq!(of("Error", serde_json::json!({ "parameter": "from" })), Some(" has no \"error\"".into()));
-    let quarter = serde_json::json!({ "start": 5, "local": "x", "mean_w": 1 });
+    let quarter = serde_json::json!({ "start": 5, "local": "x", "mean_w": 1, "of": "meter" });
     assert_eq!(of("Quarter", quarter), Some("/start is 5, not \"string\"".into()));
 }

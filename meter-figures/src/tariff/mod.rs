@@ -99,6 +99,16 @@ impl Tariffs {
         }
     }
 
+    /// Whose highest quarter of an hour is shown at a meter, and of which meters that is: of the whole site, where that is
+    /// priced here.
+    pub fn shown_capacity<'asked>(
+        &'asked self,
+        meter: &'asked RecordedMeter,
+    ) -> (CapacityOf, &'asked [RecordedMeter]) {
+        let of = if self.price_capacity_of_site() { CapacityOf::Site } else { CapacityOf::Meter };
+        (of, self.capacity_meters(of, meter))
+    }
+
     /// Whether any of them prices the highest quarter of an hour of the whole site here.
     pub fn price_capacity_of_site(&self) -> bool {
         let of_site = |tariff: &Tariff| tariff.capacity_of == CapacityOf::Site;

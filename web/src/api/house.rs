@@ -1,12 +1,12 @@
 //! All meters together, for programs.
 
 use jiff::Timestamp;
-use meter_figures::{Flow, MediumSums, Reckoned};
+use meter_figures::{CapacityOf, Flow, MediumSums, Reckoned};
 use meter_messages::{Measures, Medium, Unit};
 use serde::Serialize;
 
 use super::by_unit::ByUnit;
-use super::states::cents;
+use super::states::{QuarterState, cents};
 use crate::ledger::house::{HouseHistory, RecordedHouse};
 use crate::ledger::reader::LedgerReader;
 
@@ -43,6 +43,8 @@ struct MediumState {
     at_least: bool,
     own_use_percent: Option<f64>,
     self_sufficiency_percent: Option<f64>,
+    /// The quarter of an hour in which a site took in most electricity.
+    highest_quarter: Option<QuarterState>,
     currency: Option<String>,
     cost: Option<f64>,
     /// What is paid for what is fed in.
@@ -125,6 +127,10 @@ fn medium_state(
         at_least: of.balances.at_least,
         own_use_percent: percent(of.own_use_percent()),
         self_sufficiency_percent: percent(of.self_sufficiency_percent()),
+        highest_quarter: history
+            .highest_quarter
+            .filter(|_| of.medium == Medium::Electricity)
+            .map(|quarter| QuarterState::new(quarter, CapacityOf::Site, site.zone())),
         currency: cost.or(earned).map(|_| site.currency().to_owned()),
         cost: cost.map(cents),
         earned: earned.map(cents),

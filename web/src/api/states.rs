@@ -1,8 +1,9 @@
 //! Meters, and the figures of their pages.
 
 use jiff::Timestamp;
-use meter_figures::{Costs, Figures, LikeForLike, with_offset};
-use meter_ledger::{RecordedMeter, RecordedMinute, Sum};
+use jiff::tz::TimeZone;
+use meter_figures::{CapacityOf, Costs, Figures, LikeForLike, with_offset};
+use meter_ledger::{HighestQuarter, RecordedMeter, RecordedMinute, Sum};
 use meter_messages::{Measures, Medium, MeterConstant, Status, Unit};
 use serde::Serialize;
 use web_http::BasePath;
@@ -128,10 +129,23 @@ struct Energy {
 
 /// A quarter of an hour.
 #[derive(Debug, Serialize)]
-struct QuarterState {
+pub(super) struct QuarterState {
     start: Timestamp,
     local: String,
     mean_w: f64,
+    /// Whose it is: a meter's own, or the whole site's.
+    of: &'static str,
+}
+
+impl QuarterState {
+    pub(super) fn new(quarter: HighestQuarter, of: CapacityOf, zone: &TimeZone) -> Self {
+        let start = quarter.start.timestamp();
+        let of = match of {
+            CapacityOf::Meter => "meter",
+            CapacityOf::Site => "site",
+        };
+        Self { start, local: with_offset(start, zone).to_string(), mean_w: quarter.rate(), of }
+    }
 }
 
 #[derive(Debug, Serialize)]
@@ -210,11 +224,9 @@ fn figure_set(figures: &Figures, reader: &LedgerReader) -> FigureSet {
             yesterday_kwh: both.other,
         }),
         month: energy(&figures.month),
-        month_highest_quarter: figures.highest_quarter.map(|quarter| QuarterState {
-            start: quarter.start.timestamp(),
-            local: with_offset(quarter.start.timestamp(), reader.zone()).to_string(),
-            mean_w: quarter.rate(),
-        }),
+        month_highest_quarter: figures
+            .highest_quarter
+            .map(|(quarter, of)| QuarterState::new(quarter, of, reader.zone())),
         month_budget_kwh: reader.meters().budget(&figures.meter),
         cost: figures.costs.filter(|_| !is_paid).map(amounts),
         earned: figures.costs.filter(|_| is_paid).map(amounts),

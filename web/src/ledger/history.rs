@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
-use meter_figures::{BillFacts, Cost, Hour, LikeForLike, Period, SideBySide, Tariffs, pieces};
+use meter_figures::{BillFacts, CapacityOf, Cost, Hour, LikeForLike, Period, SideBySide, Tariffs, pieces};
 use meter_ledger::{Correction, HighestQuarter, RecordedMeter, Sum};
 use meter_messages::{Minute, PeriodKind};
 
@@ -75,8 +75,8 @@ pub(crate) struct History {
     pub(crate) corrections: Vec<Correction>,
     /// Times in it of which only sums of more than a piece are known.
     pub(crate) coarse: Vec<Range<Minute>>,
-    /// The quarter of an hour in which most was used.
-    pub(crate) highest_quarter: Option<HighestQuarter>,
+    /// The quarter of an hour in which most was used, and by whom: by the whole site, where that is priced here.
+    pub(crate) highest_quarter: Option<(HighestQuarter, CapacityOf)>,
     /// The meter's first minute.
     pub(crate) first: Minute,
     /// The first minute that is not recorded yet.
@@ -160,7 +160,7 @@ impl History {
         };
         let (corrections, hours) = (corrections(site, &meter, &span).await?, by_hour);
         let coarse = coarse(&meter, &span, &parts, site).await?;
-        let highest_quarter = highest_quarter(&meter, &span, site).await?;
+        let highest_quarter = highest_quarter(&paid, &span, site).await?;
         Ok(Self {
             meter,
             period,
@@ -208,12 +208,14 @@ async fn corrections(
 
 /// The quarter of an hour of a span in which most was used.
 async fn highest_quarter(
-    meter: &RecordedMeter,
+    paid: &Paid<'_>,
     span: &Range<Minute>,
     site: &LedgerReader,
-) -> Result<Option<HighestQuarter>, ReadError> {
-    let (meter, span) = (meter.clone(), span.clone());
-    site.ask_much(move |ledger| ledger.highest_quarter(&meter, span)).await
+) -> Result<Option<(HighestQuarter, CapacityOf)>, ReadError> {
+    let (of, meters) = paid.tariffs.shown_capacity(paid.meter);
+    let (meters, span) = (meters.to_vec(), span.clone());
+    let found = site.ask_much(move |ledger| ledger.highest_quarter_together(&meters, span)).await?;
+    Ok(found.map(|quarter| (quarter, of)))
 }
 
 async fn compared(

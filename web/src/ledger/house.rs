@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use jiff::tz::TimeZone;
 use meter_figures::{BillFacts, Cost, Hour, House, HouseSums, Period, Tariffs, pieces, sums, until};
-use meter_ledger::{LedgerError, RecordedMeter, Sum};
+use meter_ledger::{HighestQuarter, LedgerError, RecordedMeter, Sum};
 use meter_messages::{Measures, Medium, Minute, PeriodKind, SiteId};
 
 use crate::ledger::hours::Hours;
@@ -13,6 +13,9 @@ use crate::ledger::reader::{LedgerReader, ReadError, minute_in_progress, tomorro
 
 /// Minutes in which an hour is reckoned; everything longer is by hours.
 const PIECE_OF_HOUR: usize = 15;
+
+/// The longest time in which the highest quarter of an hour of several meters is sought, in minutes: a year.
+const MOST_OF_QUARTERS: i64 = 366 * 1440;
 
 /// Everything is shown in years if there are more than so many, else in months.
 const MOST_YEARS_IN_MONTHS: usize = 3;
@@ -68,6 +71,8 @@ pub(crate) struct HouseHistory {
     pub(crate) whole: HouseFigures,
     /// Its pieces.
     pub(crate) parts: Vec<HouseFigures>,
+    /// The quarter of an hour in which a site took in most electricity.
+    pub(crate) highest_quarter: Option<HighestQuarter>,
 }
 
 impl RecordedHouse {
@@ -95,6 +100,23 @@ impl RecordedHouse {
             tariffs.push(site.tariffs(known).await?);
         }
         Ok(Self { site: of, house, is_whole, recorded, tariffs, first, until })
+    }
+
+    /// The quarter of an hour of a span in which most electricity came in, of one site of which all is seen.
+    async fn highest_quarter(
+        &self,
+        span: &Range<Minute>,
+        site: &LedgerReader,
+    ) -> Result<Option<HighestQuarter>, ReadError> {
+        let mut sites = self.house.meters().iter().map(|known| &known.meter.site);
+        let first = sites.next().filter(|first| self.is_whole && sites.all(|other| other == *first));
+        let supply = first.map(|only| self.house.supply(only)).unwrap_or_default();
+        let span = span.start.max(self.first)..span.end.min(self.until);
+        let minutes = span.end.epoch_minutes() - span.start.epoch_minutes();
+        if supply.is_empty() || minutes <= 0 || (supply.len() > 1 && minutes > MOST_OF_QUARTERS) {
+            return Ok(None);
+        }
+        site.ask_much(move |ledger| ledger.highest_quarter_together(&supply, span)).await
     }
 
     /// Whether anything that is used of a medium has a price.
@@ -251,7 +273,8 @@ impl HouseHistory {
                 recorded.each_span(pieces, hours, site, |figures| parts.push(figures)).await?;
             }
         }
-        Ok(Self { period, whole, parts })
+        let highest_quarter = recorded.highest_quarter(&span, site).await?;
+        Ok(Self { period, whole, parts, highest_quarter })
     }
 }
 

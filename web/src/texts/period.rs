@@ -1,5 +1,7 @@
 //! The words of a page of a period.
 
+use meter_figures::CapacityOf;
+
 /// What the page of an hour, a day, a week, a month, a year or of everything says.
 #[derive(Debug)]
 pub(crate) struct PeriodWords {
@@ -7,6 +9,8 @@ pub(crate) struct PeriodWords {
     pub(crate) highest_minute: &'static str,
     /// The strongest quarter of an hour.
     pub(crate) highest_quarter: &'static str,
+    /// The same of all that a site takes in.
+    pub(super) highest_quarter_of_site: &'static str,
     /// Below it.
     pub(crate) of_the_time: &'static str,
     /// Heading and button.
@@ -36,9 +40,20 @@ pub(crate) struct PeriodWords {
     pub(crate) nothing_here: &'static str,
 }
 
+impl PeriodWords {
+    /// The strongest quarter of an hour of a meter, or of the whole site.
+    pub(crate) fn highest_quarter_of(&self, of: CapacityOf) -> &'static str {
+        match of {
+            CapacityOf::Meter => self.highest_quarter,
+            CapacityOf::Site => self.highest_quarter_of_site,
+        }
+    }
+}
+
 pub(super) static ENGLISH: PeriodWords = PeriodWords {
     highest_minute: "Peak minute",
     highest_quarter: "Highest quarter-hour",
+    highest_quarter_of_site: "Highest quarter-hour of all meters together",
     of_the_time: "of the time",
     compare: "Compare",
     compare_with: "Compare with",
@@ -57,6 +72,7 @@ pub(super) static ENGLISH: PeriodWords = PeriodWords {
 pub(super) static GERMAN: PeriodWords = PeriodWords {
     highest_minute: "Stärkste Minute",
     highest_quarter: "Höchste Viertelstunde",
+    highest_quarter_of_site: "Höchste Viertelstunde aller Zähler zusammen",
     of_the_time: "der Zeit",
     compare: "Vergleichen",
     compare_with: "Vergleichen mit",
