@@ -12,13 +12,15 @@ use rrd::ops::graph::elements::{
 };
 use rrd::ops::graph::props::{AxisGridTimeUnit, XAxisGrid, YAxisGrid};
 
-use crate::graph::Size;
+use crate::graph::{Graph, Size};
 use crate::palette::Palette;
+use crate::renderer;
 
 /// Space between two figures of the legend.
 fn apart(size: Size) -> &'static str {
     match size {
         Size::Wide => "     ",
+        Size::Card => "   ",
         Size::Narrow => "  ",
     }
 }
@@ -147,6 +149,15 @@ impl Drawing {
     pub(crate) fn say(&mut self, text: &str) {
         let text = format!("{text}{}", apart(self.size));
         self.elements.push(Comment { text }.into());
+    }
+
+    /// What it costs, where that is known.
+    pub(crate) fn say_amount(&mut self, graph: &Graph<'_>) {
+        // In a legend a backslash means something.
+        let amount = renderer::shown(graph.amount).replace('\\', "");
+        if !amount.is_empty() {
+            self.say(&amount);
+        }
     }
 
     fn legend(&self, text: &str) -> Option<Legend> {

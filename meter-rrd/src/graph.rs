@@ -20,6 +20,8 @@ pub enum Size {
     Wide,
     /// 360 × 270 pixels: a phone held upright.
     Narrow,
+    /// 1200 × 630 pixels, with large letters: how other sites show a link.
+    Card,
 }
 
 impl Size {
@@ -28,7 +30,19 @@ impl Size {
         match self {
             Self::Wide => (1000, 300),
             Self::Narrow => (360, 270),
+            Self::Card => (1200, 630),
         }
+    }
+
+    /// By how much everything in it is larger than on a page.
+    pub(crate) fn zoom(self) -> u32 {
+        if self == Self::Card { 2 } else { 1 }
+    }
+
+    /// Width and height in pixels, were it not larger.
+    pub(crate) fn laid_out(self) -> (u32, u32) {
+        let ((width, height), zoom) = (self.pixels(), self.zoom());
+        (width / zoom, height / zoom)
     }
 }
 
@@ -106,6 +120,8 @@ pub struct Graph<'a> {
     /// The span's total in the unit, from the ledger: librrd's own sums are up to
     /// 0.4 % off. `None` if there is nothing to sum up.
     pub total: Option<f64>,
+    /// What that costs, with its currency: any text, shown as it is. Empty for none.
+    pub amount: &'a str,
     /// The minute in progress.
     pub now: Minute,
     /// From this minute to that one, if it does not end now. For a month or a year
@@ -184,6 +200,7 @@ mod tests {
             corrected: &[],
             coarse: &[],
             total: None,
+            amount: "",
             now: minute(60),
             range: None,
         };

@@ -47,9 +47,12 @@ fn axis(graph: &Graph<'_>) -> XAxisGrid {
     let (day, month) = (graph.words.day_format, graph.words.month_format);
     let wide = graph.size == Size::Wide;
     match graph.kind {
-        PeriodKind::Year if wide => time_axis((Each::Month, 1), (Each::Month, 1), 30 * 86_400, month),
+        PeriodKind::Year if wide || graph.size == Size::Card => {
+            time_axis((Each::Month, 1), (Each::Month, 1), 30 * 86_400, month)
+        }
         PeriodKind::Year => time_axis((Each::Month, 1), (Each::Month, 2), 30 * 86_400, month),
         _ if wide => time_axis((Each::Day, 1), (Each::Day, 2), 86_400, day),
+        _ if graph.size == Size::Card => time_axis((Each::Day, 1), (Each::Day, 4), 86_400, day),
         _ => time_axis((Each::Day, 1), (Each::Day, 7), 86_400, day),
     }
 }
@@ -91,4 +94,5 @@ fn say(drawing: &mut Drawing, graph: &Graph<'_>, bars: &[DayBar]) {
     if let Some(total) = graph.total {
         drawing.say(&format!("{} {} {unit}", words.total, (words.number)(total, 1)));
     }
+    drawing.say_amount(graph);
 }

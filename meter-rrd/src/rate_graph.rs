@@ -79,19 +79,23 @@ fn end(last: Minute, now: Minute) -> Minute {
 }
 
 fn step(graph: &Graph<'_>) -> u32 {
-    let pixels = graph.size.pixels().0 - MARGIN;
+    let pixels = graph.size.laid_out().0 - MARGIN;
     let pixel_s = graph.minutes() as u32 * 60 / pixels;
     STEPS_S.into_iter().find(|&step| step >= pixel_s).unwrap_or(3600)
 }
 
 fn axis(graph: &Graph<'_>) -> XAxisGrid {
     let wide = graph.size == Size::Wide;
+    let is_card = graph.size == Size::Card;
     match graph.kind {
         PeriodKind::Hour if wide => time_axis((Each::Minute, 1), (Each::Minute, 5), 0, "%H:%M"),
         PeriodKind::Hour => time_axis((Each::Minute, 5), (Each::Minute, 15), 0, "%H:%M"),
+        PeriodKind::Day if is_card => time_axis((Each::Hour, 1), (Each::Hour, 3), 0, "%H:%M"),
         PeriodKind::Day if wide => time_axis((Each::Hour, 1), (Each::Hour, 2), 0, "%H:%M"),
         PeriodKind::Day => time_axis((Each::Hour, 1), (Each::Hour, 6), 0, "%H:%M"),
-        _ if wide => time_axis((Each::Hour, 6), (Each::Day, 1), 86_400, graph.words.weekday_format),
+        _ if wide || is_card => {
+            time_axis((Each::Hour, 6), (Each::Day, 1), 86_400, graph.words.weekday_format)
+        }
         _ => time_axis((Each::Day, 1), (Each::Day, 2), 86_400, graph.words.day_format),
     }
 }
@@ -153,4 +157,5 @@ fn say(drawing: &mut Drawing, graph: &Graph<'_>, figures: &Figures) {
     if let Some(total) = graph.total {
         drawing.say(&format!("{} {} {}", words.total, (words.number)(total, 2), graph.unit.symbol()));
     }
+    drawing.say_amount(graph);
 }

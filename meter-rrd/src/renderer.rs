@@ -9,7 +9,7 @@ use rrd::ops::graph::elements::TextAlign;
 use rrd::ops::graph::graph as draw;
 use rrd::ops::graph::props::{
     FontParams, FontTag, GraphProps, ImageFormat, Labels, Limits, Misc, Size as PixelSize, TimeRange,
-    UnitsExponent, XAxis, YAxis,
+    UnitsExponent, XAxis, YAxis, Zoom,
 };
 use tempfile::TempDir;
 
@@ -79,7 +79,7 @@ fn props(graph: &Graph<'_>, drawing: &Drawing) -> GraphProps {
     let at = |seconds: i64| -> Option<SystemTime> {
         Some(UNIX_EPOCH + Duration::from_secs(seconds.max(0) as u64))
     };
-    let (width, height) = graph.size.pixels();
+    let (width, height) = graph.size.laid_out();
     let title = shown(graph.title);
     GraphProps {
         time_range: TimeRange {
@@ -122,12 +122,13 @@ fn dress(graph: &Graph<'_>, slopes: bool) -> Misc {
         border: Some(0),
         grid_dash: Some((1, 0)),
         slope_mode: slopes,
+        zoom: Zoom::new(graph.size.zoom().into()).ok(),
         ..Misc::default()
     }
 }
 
 /// Text on one line, as librrd shows it: no markup is enabled, so `<` and `%`
 /// are ordinary characters, and `:` and `\` mean nothing in a title.
-fn shown(text: &str) -> String {
+pub(crate) fn shown(text: &str) -> String {
     text.chars().filter(|letter| !letter.is_control()).collect()
 }

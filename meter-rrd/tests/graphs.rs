@@ -59,6 +59,7 @@ fn graph(kind: PeriodKind, picture: Picture) -> Graph<'static> {
         corrected: &[],
         coarse: &[],
         total: Some(15.648),
+        amount: "",
         now: now(),
         range: None,
     }
@@ -104,8 +105,8 @@ fn every_span_theme_size_and_format_is_drawn() {
     let (database, renderer) = (database(dir.path()), renderer());
     for span in PeriodKind::ALL {
         for theme in [Theme::Light, Theme::Dark] {
-            for size in [Size::Wide, Size::Narrow] {
-                let svg = Graph { theme, size, ..graph(span, Picture::Svg) };
+            for size in [Size::Wide, Size::Narrow, Size::Card] {
+                let svg = Graph { theme, size, amount: "5:40 \\l€", ..graph(span, Picture::Svg) };
                 let (width, height) = size.pixels();
                 let drawn = String::from_utf8(renderer.render(&database, &svg).unwrap()).unwrap();
                 assert!(drawn.contains(&format!("viewBox=\"0 0 {width} {height}\"")), "{}", &drawn[..300]);

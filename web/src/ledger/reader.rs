@@ -85,6 +85,12 @@ impl LedgerReader {
         Ok(self.reader.ask(move |reader| reader.tariffs(&meter)).await??)
     }
 
+    /// The same, for a thread that may block.
+    pub(crate) fn tariffs_blocking(&self, meter: &RecordedMeter) -> Result<Tariffs, ReadError> {
+        let meter = meter.clone();
+        Ok(self.reader.ask_blocking(move |reader| reader.tariffs(&meter))??)
+    }
+
     /// The same without base fees, which says when its prices change.
     pub(crate) fn tariffs_without_fee(&self, meter: &RecordedMeter) -> Tariffs {
         match meter.relation.measures() {

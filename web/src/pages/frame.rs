@@ -1,5 +1,6 @@
 //! What every page has around its content.
 
+use meter_rrd::Size;
 use web_http::BasePath;
 
 use super::HealthView;
@@ -126,14 +127,19 @@ impl Frame {
         self.link(&format!("/m/{meter}"))
     }
 
-    /// The picture of a meter's day for other sites.
-    pub(crate) fn meter_picture(&self, meter: &str) -> String {
-        self.picture_for_others(&format!("/m/{meter}/day"))
-    }
-
     /// A picture of ours for other sites: with scheme and host, in this language.
     pub(crate) fn picture_for_others(&self, path: &str) -> String {
-        format!("{}{}{path}.png?lang={}", self.origin, self.root, self.texts.code)
+        format!("{}{}", self.origin, self.shared_picture(path))
+    }
+
+    /// The same, for who looks at this page.
+    pub(crate) fn shared_picture(&self, path: &str) -> String {
+        format!("{}{path}.png?size=card&lang={}", self.root, self.texts.code)
+    }
+
+    /// Its width and height in pixels.
+    pub(crate) fn shared_pixels(&self) -> (u32, u32) {
+        Size::Card.pixels()
     }
 
     /// The language to be sent along with a form, if one was chosen.

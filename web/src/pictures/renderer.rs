@@ -5,10 +5,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
-use meter_figures::{shown_until, until};
+use meter_figures::{between, bill_facts, pieces, shown_until, until};
 use meter_ledger::{Ledger, LedgerError, RecordedMeter, Sum};
-use meter_messages::Minute;
-use meter_rrd::{Graph, GraphRenderer, MeterDatabase, Picture};
+use meter_messages::{Minute, PeriodKind};
+use meter_rrd::{Graph, GraphRenderer, MeterDatabase, Picture, Size};
 use web_http::{Effort, Prepared};
 
 use super::picture::{Drawn, PictureError, PictureKey, round};
@@ -51,7 +51,7 @@ impl Renderer {
     /// The picture, and how often a correction of its meter was said or undone.
     fn draw(&self, key: &PictureKey) -> Result<(Vec<u8>, u64), PictureError> {
         let now = minute_in_progress();
-        let Shown { meter, total, rates, corrected, coarse } =
+        let Shown { meter, span, until, total, rates, corrected, coarse } =
             self.shown(key, now)?.ok_or(PictureError::NotFound)?;
         let meter = self.ledger.meters().as_set(meter);
         let database = MeterDatabase::open(&self.rrd_dir, &key.meter)?.ok_or(PictureError::NotFound)?;
@@ -60,6 +60,11 @@ impl Renderer {
         let title = match key.picture {
             Picture::Svg => String::new(),
             Picture::Png => format!("{} · {}", meter.name, self.title(key, texts)),
+        };
+        // On pages it stands beside the picture.
+        let amount = match key.size {
+            Size::Card => self.amount(&meter, span, until, texts)?,
+            Size::Wide | Size::Narrow => String::new(),
         };
         let mut constant = meter.constant_at(Minute::nearest(i64::MIN));
         let earlier: Vec<_> = meter
@@ -83,6 +88,7 @@ impl Renderer {
             corrected: &corrected,
             coarse: &coarse,
             total,
+            amount: &amount,
             now,
             range: key.period.as_ref().map(|period| (period.span.start, period.span.end)),
         };
@@ -94,6 +100,33 @@ impl Renderer {
             Some(period) => texts.title(period, self.ledger.zone()),
             None => texts.span(key.kind).to_owned(),
         }
+    }
+
+    /// What a span costs so far, in words; empty where nobody knows.
+    fn amount(
+        &self,
+        meter: &RecordedMeter,
+        span: Range<Minute>,
+        until: Minute,
+        texts: &Texts,
+    ) -> Result<String, ReadError> {
+        let tariffs = self.ledger.tariffs_blocking(meter)?;
+        if tariffs.is_empty() {
+            return Ok(String::new());
+        }
+        let (asked, zone) = (meter.clone(), self.ledger.zone().clone());
+        let cost = self.ledger.ask_blocking(move |ledger| {
+            let hours = pieces(PeriodKind::Hour, &span, &zone);
+            let edges = hours.iter().flat_map(|hour| tariffs.pieces(&hour.span, &zone));
+            let mut bounds: Vec<Minute> = edges.map(|piece| piece.start).collect();
+            bounds.retain(|edge| *edge < span.end);
+            bounds.push(span.end);
+            let hours = between(ledger, &asked, &bounds, (&zone, &tariffs))?;
+            let facts = bill_facts(ledger, &asked, &span, (&zone, &tariffs))?;
+            Ok(tariffs.cost(&facts, &hours, until, &zone))
+        })?;
+        let total = cost.and_then(|cost| cost.known_total());
+        Ok(total.map(|total| texts.amount(total, self.ledger.currency())).unwrap_or_default())
     }
 
     /// What the ledger knows of it.
@@ -114,7 +147,7 @@ impl Renderer {
             let coarse = ledger.coarse_spans(&meter, &span, point, MOST_MARKS)?;
             let coarse = coarse.into_iter().map(|(span, _)| (span.start, span.end)).collect();
             let corrected = meter.corrected_spans(&span).map(|span| (span.start, span.end)).collect();
-            Ok(Some(Shown { total: sum.quantity(), rates, corrected, coarse, meter }))
+            Ok(Some(Shown { total: sum.quantity(), rates, corrected, coarse, meter, span, until }))
         })
     }
 }
@@ -122,6 +155,9 @@ impl Renderer {
 /// A meter, and of what the picture shows its energy or volume, and its power where pulses are few.
 struct Shown {
     meter: RecordedMeter,
+    span: Range<Minute>,
+    /// The first minute that is not recorded yet.
+    until: Minute,
     total: Option<f64>,
     rates: Option<Vec<(Minute, f64)>>,
     corrected: Vec<(Minute, Minute)>,

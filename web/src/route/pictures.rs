@@ -37,7 +37,8 @@ impl PictureRequest {
             _ => return Err(RouteError::NotFound),
         };
         let theme = query.word("theme", &[("light", Theme::Light), ("dark", Theme::Dark)])?;
-        let size = query.word("size", &[("wide", Size::Wide), ("narrow", Size::Narrow)])?;
+        let sizes = [("wide", Size::Wide), ("narrow", Size::Narrow), ("card", Size::Card)];
+        let size = query.word("size", &sizes)?;
         Ok(Self {
             meter,
             kind: PeriodKind::of_name(period.unwrap_or(name)).ok_or(RouteError::NotFound)?,
