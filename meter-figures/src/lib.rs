@@ -35,7 +35,7 @@ pub use figures::{Costs, DAYS, Figures, until};
 pub use glance::{Glance, GlanceEdges};
 pub use hour::{AtDayPrices, Hour};
 pub use hours::{between, bill_facts, highest_quarters, hours, sums};
-pub use house::{Balances, Flow, House, HouseSums, MediumSums, Reckoned};
+pub use house::{Balance, Balances, Flow, House, HouseSums, MediumSums, Reckoned};
 pub use implausible::{Implausible, highest_plausible, implausible};
 pub use like_for_like::{LikeForLike, SideBySide};
 pub use local_time::{Moment, local, midnight, minute_of, with_offset};

@@ -150,6 +150,22 @@ fn the_page_shows_a_tree_and_a_table_in_both_languages() {
         bar.contains("<title>heat: 48\u{a0}%</title>") && bar.contains("url(#electricity-rest)"),
         "{bar}"
     );
+    // The hour in which nobody watched the heat pump is what is left of the bar, and it is said.
+    let unknown = "Unknown: not everything was watched";
+    assert!(bar.contains(&format!("<title>{unknown}: 4\u{a0}%</title>")), "{bar}");
+    let widths: f64 =
+        bar.split(" width=\"").skip(2).filter_map(|it| it.split('%').next()?.parse::<f64>().ok()).sum();
+    assert!((widths - 100.0).abs() < 0.1, "{widths}: {bar}");
+    let row = english
+        .split("<tr ")
+        .skip(1)
+        .find(|row| row.contains(unknown))
+        .unwrap_or_else(|| panic!("{english}"));
+    assert!(row.contains("<td>2.400</td>"), "{row}");
+    let order = ["/m/hq/main?", "/m/hq/heat?", ">Not measured</i>", unknown, "/m/hq/feed?"];
+    let (_, list) = english.split_once("class=\"branches\"").unwrap_or_else(|| panic!("{english}"));
+    let places = order.map(|name| list.find(name).unwrap_or_else(|| panic!("{name}: {list}")));
+    assert!(places.is_sorted(), "{places:?} {list}");
     // A day that is over is not of now.
     assert!(!english.contains("data-flow") && site.get("/site").text().contains("data-live"), "{english}");
     let rows = english.matches("<th scope=\"row\"><a href=\"/site/hour/2025-11-20T").count();

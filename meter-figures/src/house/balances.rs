@@ -6,7 +6,7 @@ use super::House;
 
 /// Some meters less others, by their places, in times that all of `among` watched.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(super) struct Balance {
+pub struct Balance {
     pub(super) plus: Vec<usize>,
     pub(super) minus: Vec<usize>,
     pub(super) among: Vec<usize>,
@@ -17,6 +17,21 @@ impl Balance {
         let (plus, minus) = (plus.concat(), minus.concat());
         let among = [plus.as_slice(), minus.as_slice()].concat();
         Self { plus, minus, among }
+    }
+
+    /// Some meters, added.
+    pub fn of(places: &[usize]) -> Self {
+        Self::new(&[places], &[])
+    }
+
+    /// The places of what is added.
+    pub fn plus(&self) -> &[usize] {
+        &self.plus
+    }
+
+    /// The places of what is taken off.
+    pub fn minus(&self) -> &[usize] {
+        &self.minus
     }
 
     /// The same in the times of another one.
@@ -94,5 +109,40 @@ impl Balances {
     /// Whether there are all meters that tell what the house uses.
     pub fn knows_house_use(&self) -> bool {
         self.house_use.is_some()
+    }
+
+    /// What comes in.
+    pub fn comes_in(&self) -> Balance {
+        Balance::of(&self.roots[0])
+    }
+
+    /// What is made.
+    pub fn made(&self) -> Balance {
+        Balance::of(&self.roots[1])
+    }
+
+    /// What goes out.
+    pub fn goes_out(&self) -> Balance {
+        Balance::of(&self.roots[2])
+    }
+
+    /// What is made and not fed in.
+    pub fn own_use(&self) -> Option<&Balance> {
+        self.own_use.as_ref()
+    }
+
+    /// What is used here, wherever it comes from.
+    pub fn house_use(&self) -> Option<&Balance> {
+        self.house_use.as_ref()
+    }
+
+    /// What of that no part measures.
+    pub fn not_measured(&self) -> Option<&Balance> {
+        self.not_measured.as_ref()
+    }
+
+    /// What the parts of the meter at a place do not measure.
+    pub fn rest(&self, place: usize) -> Option<&Balance> {
+        self.rests.iter().find(|(of, _)| *of == place).map(|(_, balance)| balance)
     }
 }

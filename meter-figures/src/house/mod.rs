@@ -12,7 +12,7 @@ use meter_ledger::RecordedMeter;
 use meter_messages::{Measures, Medium, Related, SiteId, Tree};
 
 pub use account::Reckoned;
-pub use balances::Balances;
+pub use balances::{Balance, Balances};
 pub use sums::{Flow, HouseSums, MediumSums};
 
 /// Meters, and which is part of which.

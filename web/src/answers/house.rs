@@ -58,7 +58,8 @@ impl Site {
     pub(super) async fn house(&self, request: HouseRequest, asked: &Asked<'_>) -> Result<String, NoAnswer> {
         let (house, history) = self.house_history(&request, asked).await?;
         let rates = self.rates_now(house.house.meters());
-        filled(&HousePage::new(asked.frame(), &house, &history, (&self.ledger, &rates)))
+        let page = HousePage::new(asked.frame(), &house, &history, (&self.ledger, &rates), request.in_money);
+        filled(&page)
     }
 
     /// What meters say of now, as far as it is of now.
@@ -77,7 +78,8 @@ impl Site {
         let zone = self.ledger.zone();
         let day = request.name.as_deref().and_then(|day| day.parse().ok());
         let period = request.kind.zip(day).map(|(kind, day)| Period::with_day(kind, day, zone));
-        reply::see_other(&asked.frame().link(&house_path(request.site.as_ref(), period.as_ref(), zone)))
+        let path = house_path(request.site.as_ref(), period.as_ref(), request.in_money, zone);
+        reply::see_other(&asked.frame().link(&path))
     }
 
     pub(super) async fn house_data(

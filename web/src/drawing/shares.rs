@@ -7,13 +7,24 @@ use super::{escaped, hatch};
 /// How high it is, in pixels.
 const HIGH: u32 = 40;
 
+/// What a part of the bar is.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Part {
+    /// What a meter measures; its colour's name.
+    Meter(&'static str),
+    /// What no meter measures.
+    Rest,
+    /// Of what nobody knows.
+    Unknown,
+}
+
 /// A part of the bar.
 #[derive(Debug)]
 pub(crate) struct Share {
     /// How much of the whole, from 0 to 1.
     pub(crate) part: f64,
-    /// The name of its colour; `None` of what nobody measures.
-    pub(crate) colour: Option<&'static str>,
+    /// What it is.
+    pub(crate) of: Part,
     /// Where it leads.
     pub(crate) href: Option<String>,
     /// What it is, with its value.
@@ -43,12 +54,17 @@ fn one(svg: &mut String, share: &Share, left: f64, id: &str) {
     let percent = |part: f64| (part * 10_000.0).round() / 100.0;
     let (x, width) = (percent(left), percent(share.part));
     let place = format!("x=\"{x}%\" width=\"{width}%\" height=\"{HIGH}\"");
-    let class = share.colour.map_or_else(|| "rest".to_owned(), |colour| format!("colour-{colour}"));
+    let class = match share.of {
+        Part::Meter(colour) => format!("colour-{colour}"),
+        Part::Rest => "rest".to_owned(),
+        Part::Unknown => "unknown".to_owned(),
+    };
     let _ = write!(svg, "<g class=\"share {class}\"><title>{}</title>", escaped(&share.title));
     // Writing into memory does not fail.
-    let _ = match share.colour {
-        Some(_) => write!(svg, "<rect class=\"bar\" {place}/>"),
-        None => write!(svg, "<rect class=\"gap\" fill=\"url(#{id}-rest)\" {place}/>"),
+    let _ = match share.of {
+        Part::Meter(_) => write!(svg, "<rect class=\"bar\" {place}/>"),
+        Part::Rest => write!(svg, "<rect class=\"gap\" fill=\"url(#{id}-rest)\" {place}/>"),
+        Part::Unknown => write!(svg, "<rect class=\"unknown\" {place}/>"),
     };
     svg.push_str("</g>");
     if share.href.is_some() {
@@ -62,17 +78,23 @@ mod tests {
 
     #[test]
     fn parts_stand_side_by_side_and_the_rest_is_hatched() {
-        let share = |part, colour, href: Option<&str>| Share {
+        let share = |part, of, href: Option<&str>| Share {
             part,
-            colour,
+            of,
             href: href.map(str::to_owned),
             title: "<a>".into(),
         };
-        let svg = svg("gas", &[share(0.25, Some("red"), Some("/m?a&b")), share(0.75, None, None)]);
+        let parts = [
+            share(0.25, Part::Meter("red"), Some("/m?a&b")),
+            share(0.7, Part::Rest, None),
+            share(0.05, Part::Unknown, None),
+        ];
+        let svg = svg("gas", &parts);
         assert!(svg.contains(
             "<a href=\"/m?a&amp;b\" tabindex=\"-1\"><g class=\"share colour-red\"><title>&lt;a&gt;<"
         ));
         assert!(svg.contains("<rect class=\"bar\" x=\"0%\" width=\"25%\""), "{svg}");
-        assert!(svg.contains("fill=\"url(#gas-rest)\" x=\"25%\" width=\"75%\""), "{svg}");
+        assert!(svg.contains("fill=\"url(#gas-rest)\" x=\"25%\" width=\"70%\""), "{svg}");
+        assert!(svg.contains("class=\"unknown\" x=\"95%\" width=\"5%\""), "{svg}");
     }
 }

@@ -30,7 +30,7 @@ impl Route {
             ["energy.csv"] => rows(Form::Csv),
             ["energy.json"] => rows(Form::Json),
             ["energy.xlsx"] => rows(Form::Xlsx),
-            _ => HouseRequest::parse(site, rest).map(Self::HouseData),
+            _ => HouseRequest::parse(site, rest, query).map(Self::HouseData),
         }
     }
 

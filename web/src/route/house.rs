@@ -20,11 +20,19 @@ pub(crate) struct HouseRequest {
     pub(crate) kind: Option<PeriodKind>,
     /// Its name; of a date picker any day in it. The one of now without.
     pub(crate) name: Option<String>,
+    /// Whether what takes how much is shown in money.
+    pub(crate) in_money: bool,
+}
+
+/// What a parameter says of that.
+fn in_money(query: Query<'_>) -> Result<bool, RouteError> {
+    let said = query.word("in", &[("quantity", false), ("money", true)])?;
+    Ok(said.unwrap_or_default())
 }
 
 impl HouseRequest {
     /// What stands after `/site` or a site's name; without anything it is today.
-    pub(super) fn parse(site: Option<SiteId>, parts: &[&str]) -> Result<Self, RouteError> {
+    pub(super) fn parse(site: Option<SiteId>, parts: &[&str], query: Query<'_>) -> Result<Self, RouteError> {
         let kind = |name: &str| PeriodKind::of_name(name).ok_or(RouteError::NotFound);
         let (kind, name) = match parts {
             [] => (Some(PeriodKind::Day), None),
@@ -33,12 +41,13 @@ impl HouseRequest {
             [of, name] => (Some(kind(of)?), Some((*name).to_owned())),
             _ => return Err(RouteError::NotFound),
         };
-        Ok(Self { site, kind, name })
+        Ok(Self { site, kind, name, in_money: in_money(query)? })
     }
 
     /// What a date picker says.
     pub(super) fn picked(site: Option<SiteId>, query: Query<'_>) -> Result<Self, RouteError> {
-        picked(query).map(|(kind, name)| Self { site, kind, name: Some(name) })
+        let (kind, name) = picked(query)?;
+        Ok(Self { site, kind, name: Some(name), in_money: in_money(query)? })
     }
 }
 
@@ -85,8 +94,12 @@ mod tests {
     #[test]
     fn all_meters_have_periods_like_one() {
         let route = |path: &str| Route::parse(path, Query(""));
-        let house =
-            |kind, name: Option<&str>| HouseRequest { site: None, kind, name: name.map(str::to_owned) };
+        let house = |kind, name: Option<&str>| HouseRequest {
+            site: None,
+            kind,
+            name: name.map(str::to_owned),
+            in_money: false,
+        };
         let day = Some(PeriodKind::Day);
         for (path, request) in [
             ("", house(day, None)),
@@ -116,6 +129,9 @@ mod tests {
         }
         let picked = Route::parse("/site/go", Query("kind=month&date=2026-11-24"));
         assert_eq!(picked, Ok(Route::GoHouse(house(Some(PeriodKind::Month), Some("2026-11-24")))));
+        let in_money = HouseRequest { in_money: true, ..house(None, None) };
+        assert_eq!(Route::parse("/site/all", Query("in=money")), Ok(Route::House(in_money)));
+        assert!(Route::parse("/site/all", Query("in=shells")).is_err());
         let rows = Route::parse("/api/v1/site/energy.csv", Query("step=day&medium=gas"));
         assert!(matches!(
             rows,

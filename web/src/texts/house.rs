@@ -30,6 +30,16 @@ pub(crate) struct HouseWords {
     pub(crate) self_sufficiency: &'static str,
     /// Figure, column and row: what no part measures.
     pub(crate) not_measured: &'static str,
+    /// Row: what was used while some of the meters were not watched.
+    pub(crate) not_known: &'static str,
+    /// Row: what was used behind meters that who looks may not see.
+    pub(crate) elsewhere: &'static str,
+    /// Row, in money: what no part costs.
+    pub(crate) other_costs: &'static str,
+    /// Where parts are shown in money and something is made here.
+    pub(crate) at_full_price: &'static str,
+    /// Names the links by which they are.
+    pub(crate) shown_in: &'static str,
     /// Column: how much of the whole a part is.
     pub(crate) share: &'static str,
     /// Figure and column: what is paid for what is fed in.
@@ -130,6 +140,11 @@ pub(super) static ENGLISH: HouseWords = HouseWords {
     of_used: "of what was used",
     self_sufficiency: "Self-sufficiency",
     not_measured: "Not measured",
+    not_known: "Unknown: not everything was watched",
+    elsewhere: "Elsewhere",
+    other_costs: "Everything else, and base fees",
+    at_full_price: "Each meter's cost is calculated as if all it used came from the grid.",
+    shown_in: "Show shares in",
     share: "Share",
     who_takes: "What uses how much",
     now: "now",
@@ -166,6 +181,11 @@ pub(super) static GERMAN: HouseWords = HouseWords {
     of_used: "des Verbrauchs",
     self_sufficiency: "Autarkie",
     not_measured: "Nicht gemessen",
+    not_known: "Unbekannt: nicht alles wurde beobachtet",
+    elsewhere: "Anderswo",
+    other_costs: "Alles Übrige und Grundgebühren",
+    at_full_price: "Die Kosten jedes Zählers sind so berechnet, als käme sein ganzer Verbrauch aus dem Netz.",
+    shown_in: "Anteile zeigen in",
     share: "Anteil",
     who_takes: "Was wie viel verbraucht",
     now: "jetzt",

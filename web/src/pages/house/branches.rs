@@ -1,13 +1,12 @@
 //! The tree of the meters, a line for each, and what their parts do not measure. What comes in stands first.
 
-use meter_figures::{House, MediumSums, Reckoned};
-use meter_messages::{Colour, Measures};
+use meter_figures::{Balance, House, MediumSums, Reckoned};
+use meter_messages::Measures;
 
-use super::now::{FlowNow, Flows, Places, RatesNow};
-use crate::drawing::shares::{self, Share};
+use super::bar::{colour, share};
+use super::now::{FlowNow, RatesNow};
 use crate::ledger::house::{HouseFigures, RecordedHouse};
 use crate::ledger::reader::LedgerReader;
-use crate::pages::colours::distinct;
 use crate::pages::{Frame, exact, rough};
 
 /// How far lines are moved to the right at most.
@@ -26,18 +25,27 @@ pub(super) struct Branch {
     pub(super) colour: &'static str,
     /// Whether it is a part of the bar.
     pub(super) in_bar: bool,
+    /// Whether it was measured, or reckoned of what was.
+    pub(super) is_known: bool,
     /// What it measures; empty of a rest.
     pub(super) measures: &'static str,
     pub(super) quantity: String,
     /// The same with fewer digits.
     pub(super) rough: String,
-    /// How much of what it is a part of, in percent.
+    /// How much it is of the bar, in percent; what is no part of that, of what it is a part of.
     pub(super) percent: Option<u8>,
     pub(super) cost: Option<String>,
     /// What flows through it now, of a period that goes on.
     pub(super) now: Option<FlowNow>,
     /// What it comes to in the bar.
-    counted: f64,
+    pub(super) counted: f64,
+}
+
+impl Branch {
+    /// Whether it has a place in the bar.
+    pub(super) fn is_seen(&self) -> bool {
+        self.in_bar && self.counted > 0.0
+    }
 }
 
 /// What the lines of a medium are made of.
@@ -49,10 +57,12 @@ pub(super) struct Trunk<'page> {
     pub(super) site: &'page LedgerReader,
     /// What meters say of now, of a period that goes on.
     pub(super) rates: Option<&'page RatesNow>,
+    /// Whether it is about what they cost.
+    pub(super) in_money: bool,
 }
 
-/// The lines of a medium, each whole before its parts.
-pub(super) fn branches(trunk: &Trunk<'_>) -> Vec<Branch> {
+/// The lines of a medium, each whole before its parts, and how much all parts of the bar are together: at least `all`.
+pub(super) fn branches(trunk: &Trunk<'_>, all: f64) -> (Vec<Branch>, f64) {
     let Trunk { of, house, .. } = trunk;
     let mut lines = Vec::new();
     // Rests that stand behind the parts of which they are what is left.
@@ -64,16 +74,29 @@ pub(super) fn branches(trunk: &Trunk<'_>) -> Vec<Branch> {
             lines.extend(rest.take());
         }
         lines.extend(trunk.line(place, depth));
-        if let Some(left) = of.rest(place).filter(|_| house.is_whole) {
-            let flow = Places::new(&[&[place]], &[house.house.tree().parts(place)]);
-            let all = trunk.counted(place);
-            open.push((depth, trunk.rest_line(left, depth + 1, all, &flow)));
+        if let (Some(left), Some(flow)) = (of.rest(place), of.balances.rest(place))
+            && house.is_whole
+        {
+            open.push((depth, trunk.rest_line(left, depth + 1, trunk.counted(place), flow)));
         }
     }
     close(&mut open, 0, &mut lines);
     lines.extend(rest);
+    let sum: f64 = lines.iter().filter(|line| line.is_seen()).map(|line| line.counted).sum();
+    let all = all.max(sum);
+    if lines.iter().filter(|line| line.is_seen()).count() > 1 {
+        if let Some(remainder) = trunk.remainder(all - sum, all) {
+            let last = lines.iter().rposition(|line| line.in_bar).unwrap_or_default();
+            let behind = lines[last + 1..].iter().position(|line| line.depth <= lines[last].depth);
+            let place = behind.map_or(lines.len(), |behind| last + 1 + behind);
+            lines.insert(place, Branch { depth: lines[last].depth, ..remainder });
+        }
+        for line in lines.iter_mut().filter(|line| line.in_bar) {
+            line.percent = share(line.counted, all).filter(|_| line.cost.is_some() || !trunk.in_money);
+        }
+    }
     colour(&mut lines);
-    lines
+    (lines, all)
 }
 
 /// The places of a medium's meters and how deep each is: what comes in stands first, then what is taken besides, what
@@ -128,7 +151,7 @@ impl Trunk<'_> {
         let measures = known.relation.measures();
         let (tree, path) = (self.house.house.tree(), known.meter.to_string());
         let quantity = sum.and_then(|sum| sum.quantity());
-        let flow = Places::new(&[&[place]], &[]);
+        let flow = Balance::of(&[place]);
         // What is paid for what is fed in costs less than nothing.
         let signed = |cost: f64| if measures == Measures::Export { -cost } else { cost };
         let is_part = depth == 1 && tree.parent(place).is_some_and(|parent| self.is_use(parent));
@@ -139,13 +162,18 @@ impl Trunk<'_> {
             path: Some(path),
             colour: self.site.meters().colour(&known.meter).name(),
             in_bar: is_part || (depth == 0 && measures.is_use() && tree.parts(place).is_empty()),
+            is_known: true,
             measures: texts.house.measured(measures, self.of.medium),
             quantity: exact(quantity, texts),
             rough: quantity.map_or_else(|| "–".to_owned(), |quantity| rough(quantity, texts)),
             percent: self.whole_of(place).and_then(|all| share(self.counted(place), all)),
+            counted: if self.in_money {
+                self.whole.cost_of(place).unwrap_or_default()
+            } else {
+                self.counted(place)
+            },
             cost: self.whole.cost_of(place).map(|cost| texts.amount(signed(cost), currency)),
-            now: self.rates.and_then(|rates| flow.flow(&self.house.house, rates, texts)),
-            counted: self.counted(place),
+            now: self.now(&flow),
         })
     }
 
@@ -157,11 +185,42 @@ impl Trunk<'_> {
     fn rest_of_all(&self) -> Option<Branch> {
         let used = self.used()?;
         let rest = self.of.not_measured()?;
-        let flows = Flows::new(&self.house.house, self.of.medium);
-        Some(self.rest_line(rest, 1, used, &flows.not_measured))
+        Some(self.rest_line(rest, 1, used, self.of.balances.not_measured()?))
     }
 
-    fn rest_line(&self, rest: Reckoned, depth: usize, all: f64, flow: &Places) -> Branch {
+    fn now(&self, flow: &Balance) -> Option<FlowNow> {
+        self.rates.and_then(|rates| FlowNow::new(flow, &self.house.house, rates, self.frame.texts))
+    }
+
+    /// What of the bar no other line says: what was used of what is made here, if no meter has parts; otherwise in times
+    /// that some meters did not watch, or by meters that who looks may not see.
+    fn remainder(&self, quantity: f64, all: f64) -> Option<Branch> {
+        let words = self.frame.texts.house;
+        let is_seen = share(quantity, all).is_some_and(|percent| percent > 0);
+        if self.in_money {
+            let amount = self.frame.texts.amount(quantity, self.site.currency());
+            let line = self.rest_line(Reckoned { quantity: 0.0, minutes: 0 }, 1, all, &Balance::default());
+            return is_seen.then(|| Branch {
+                name: words.other_costs.to_owned(),
+                in_bar: true,
+                is_known: false,
+                quantity: String::new(),
+                rough: amount.clone(),
+                cost: Some(amount),
+                counted: quantity,
+                ..line
+            });
+        }
+        let name = match self.house.is_whole {
+            true if self.of.own_use().is_some() && self.of.balances.not_measured().is_none() => words.own_use,
+            true => words.not_known,
+            false => words.elsewhere,
+        };
+        let line = self.rest_line(Reckoned { quantity, minutes: 0 }, 1, all, &Balance::default());
+        is_seen.then(|| Branch { name: name.to_owned(), is_known: false, ..line })
+    }
+
+    fn rest_line(&self, rest: Reckoned, depth: usize, all: f64, flow: &Balance) -> Branch {
         let texts = self.frame.texts;
         Branch {
             depth: depth.min(DEEPEST),
@@ -169,50 +228,15 @@ impl Trunk<'_> {
             href: None,
             path: None,
             colour: "grey",
-            in_bar: depth == 1,
+            in_bar: depth == 1 && !self.in_money,
+            is_known: true,
             measures: "",
             quantity: exact(Some(rest.quantity), texts),
             rough: rough(rest.quantity, texts),
-            percent: share(rest.quantity, all),
+            percent: share(rest.quantity, all).filter(|_| !self.in_money),
             cost: None,
-            now: self.rates.and_then(|rates| flow.flow(&self.house.house, rates, texts)),
+            now: self.now(flow),
             counted: rest.quantity,
         }
     }
-}
-
-/// Gives each part of the bar a colour of its own.
-fn colour(lines: &mut [Branch]) {
-    let mut in_bar: Vec<&mut Branch> =
-        lines.iter_mut().filter(|line| line.in_bar && line.href.is_some()).collect();
-    let own = in_bar.iter().filter_map(|line| line.colour.parse().ok()).collect::<Vec<Colour>>();
-    in_bar.iter_mut().zip(distinct(own)).for_each(|(line, colour)| line.colour = colour.name());
-}
-
-/// The bar of what takes how much, where there are several parts; with what nobody measures last.
-pub(super) fn bar(id: &str, lines: &[Branch], all: f64) -> Option<String> {
-    let parts: Vec<&Branch> = lines.iter().filter(|line| line.in_bar && line.counted > 0.0).collect();
-    let sum: f64 = parts.iter().map(|line| line.counted).sum();
-    // Some hours were watched by some of them only.
-    let all = sum.max(all);
-    if parts.len() < 2 || all <= 0.0 {
-        return None;
-    }
-    let share = |line: &&Branch| Share {
-        part: line.counted / all,
-        colour: line.href.is_some().then_some(line.colour),
-        href: line.href.clone(),
-        title: match line.percent {
-            Some(percent) => format!("{}: {percent}\u{a0}%", line.name),
-            None => line.name.clone(),
-        },
-    };
-    let (of_meters, rests): (Vec<_>, Vec<_>) = parts.iter().partition(|line| line.href.is_some());
-    Some(shares::svg(id, &of_meters.iter().chain(&rests).copied().map(share).collect::<Vec<_>>()))
-}
-
-/// In percent, for a bar: none where it would be no part.
-fn share(part: f64, whole: f64) -> Option<u8> {
-    let percent = part / whole * 100.0;
-    (whole > 0.0 && (0.0..=100.5).contains(&percent)).then(|| percent.round() as u8)
 }

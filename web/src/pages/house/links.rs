@@ -14,6 +14,9 @@ pub(super) struct Links {
     pub(super) kinds: Vec<(&'static str, String, bool)>,
     pub(super) earlier: Option<String>,
     pub(super) later: Option<String>,
+    /// The same period in kWh or m³, and in money.
+    pub(super) by_quantity: String,
+    pub(super) by_money: String,
 }
 
 /// The path of a site's pages; without one, of those of all meters.
@@ -21,18 +24,32 @@ pub(crate) fn base(site: Option<&SiteId>) -> String {
     site.map_or_else(|| "/site".to_owned(), |site| format!("/s/{site}"))
 }
 
-/// The path of a period's page; of everything without one.
-pub(crate) fn here(site: Option<&SiteId>, period: Option<&Period>, zone: &TimeZone) -> String {
-    let base = base(site);
+/// The path of a period's page, in money or not; of everything without one.
+pub(crate) fn here(
+    site: Option<&SiteId>,
+    period: Option<&Period>,
+    in_money: bool,
+    zone: &TimeZone,
+) -> String {
+    let (base, money) = (base(site), if in_money { "?in=money" } else { "" });
     match period {
-        Some(period) => format!("{base}/{}/{}", period.kind.name(), period.name(zone)),
-        None => format!("{base}/all"),
+        Some(period) => format!("{base}/{}/{}{money}", period.kind.name(), period.name(zone)),
+        None => format!("{base}/all{money}"),
     }
 }
 
 /// All that a period leads to.
-pub(super) fn links(frame: &Frame, house: &RecordedHouse, history: &HouseHistory, zone: &TimeZone) -> Links {
-    let link = |period: &Period| frame.link(&here(house.site.as_ref(), Some(period), zone));
+pub(super) fn links(
+    frame: &Frame,
+    house: &RecordedHouse,
+    history: &HouseHistory,
+    in_money: bool,
+    zone: &TimeZone,
+) -> Links {
+    let path = |period: Option<&Period>, in_money: bool| {
+        frame.link(&here(house.site.as_ref(), period, in_money, zone))
+    };
+    let link = |period: &Period| path(Some(period), in_money);
     let newest = Minute::nearest(house.until.epoch_minutes() - 1).max(house.first);
     let current = history.period.as_ref().map(|period| period.kind);
     // From a year to its last month, not to its first.
@@ -46,17 +63,15 @@ pub(super) fn links(frame: &Frame, house: &RecordedHouse, history: &HouseHistory
             (frame.texts.kind(kind), link(&period), current == Some(kind))
         })
         .into();
-    kinds.push((
-        frame.texts.everything,
-        frame.link(&here(house.site.as_ref(), None, zone)),
-        current.is_none(),
-    ));
+    kinds.push((frame.texts.everything, path(None, in_money), current.is_none()));
     let neighbour = |period: Period| {
         let is_recorded = period.span.end > house.first && period.span.start < house.until;
         is_recorded.then(|| link(&period))
     };
     let period = history.period.as_ref();
     Links {
+        by_quantity: path(period, false),
+        by_money: path(period, true),
         kinds,
         earlier: period.and_then(|period| neighbour(period.previous(zone))),
         later: period.and_then(|period| neighbour(period.next(zone))),

@@ -1,5 +1,6 @@
 //! All meters together: what comes in, is made, goes out, and what takes it.
 
+mod bar;
 mod branches;
 mod links;
 mod now;
@@ -31,6 +32,13 @@ pub(crate) struct HousePage {
     is_whole: bool,
     media: Vec<MediumView>,
     links: Links,
+    /// Whether what takes how much is shown in money, and whether it can be.
+    in_money: bool,
+    has_prices: bool,
+    currency: String,
+    /// What its first medium comes to, to be shared.
+    sentence: String,
+    shared: Option<String>,
     kind: &'static str,
     /// The first day of the period, and the first and last that are recorded.
     dates: (String, String, String),
@@ -43,20 +51,30 @@ impl HousePage {
         house: &RecordedHouse,
         history: &HouseHistory,
         (site, rates): (&LedgerReader, &RatesNow),
+        in_money: bool,
     ) -> Self {
         let (texts, zone) = (frame.texts, site.zone());
         let span = &history.whole.span;
         let shown = span.start.min(house.until).max(house.first);
         let in_progress = house.until < span.end && span.start < house.until;
         let title = history.period.as_ref().map(|period| texts.title(period, zone));
+        let title = title.unwrap_or_else(|| texts.everything.to_owned());
+        let media = view::media(&frame, house, history, (site, in_progress.then_some(rates)), in_money);
+        let said = media.first().map(MediumView::said).unwrap_or_default();
+        let whose = house.site.as_ref().map(|site| format!(" {site}")).unwrap_or_default();
         Self {
+            sentence: format!("{}{whose}, {title}: {said}", texts.house.title),
+            shared: None,
+            has_prices: media.iter().any(|medium| medium.is_priced),
+            currency: site.currency().to_owned(),
+            in_money,
+            media,
             site: house.site.as_ref().map(ToString::to_string),
             go: format!("{}/go", base(house.site.as_ref())),
-            title: title.unwrap_or_else(|| texts.everything.to_owned()),
+            title,
             in_progress,
             is_whole: house.is_whole,
-            media: view::media(&frame, house, history, (site, in_progress.then_some(rates))),
-            links: links::links(&frame, house, history, zone),
+            links: links::links(&frame, house, history, in_money, zone),
             kind: history.period.as_ref().map_or("all", |period| period.kind.name()),
             dates: (date(shown, zone), date(house.first, zone), date(house.until, zone)),
             frame,

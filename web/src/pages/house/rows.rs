@@ -53,7 +53,7 @@ pub(super) fn rows(
     medium: Medium,
     house: &RecordedHouse,
     history: &HouseHistory,
-    site: &LedgerReader,
+    (site, in_money): (&LedgerReader, bool),
 ) -> Rows {
     let texts = frame.texts;
     let of = |figures: &HouseFigures| figures.sums.media.iter().position(|of| of.medium == medium);
@@ -73,7 +73,7 @@ pub(super) fn rows(
         let href = part
             .period
             .as_ref()
-            .map(|period| frame.link(&here(house.site.as_ref(), Some(period), site.zone())));
+            .map(|period| frame.link(&here(house.site.as_ref(), Some(period), in_money, site.zone())));
         Row { label: label(part, texts, site), href, cells }
     };
     let is_there = |part: &&HouseFigures| part.span.end > house.first && part.span.start < house.until;

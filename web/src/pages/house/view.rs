@@ -1,11 +1,12 @@
 //! The figures of all meters of a medium in words.
 
-use meter_figures::{Flow, MediumSums, Reckoned};
+use meter_figures::{Balance, Flow, MediumSums, Reckoned, local};
 use meter_messages::{Medium, Unit};
 
-use super::branches::{Branch, Trunk, bar, branches};
+use super::bar::bar;
+use super::branches::{Branch, Trunk, branches};
 use super::links::downloads;
-use super::now::{FlowNow, Flows, Places, RatesNow};
+use super::now::{FlowNow, Flows, RatesNow};
 use super::rows::{Rows, rows};
 use crate::ledger::house::{HouseHistory, RecordedHouse};
 use crate::ledger::reader::LedgerReader;
@@ -27,6 +28,8 @@ pub(super) struct MediumView {
     pub(super) branches: Vec<Branch>,
     /// Whether any of them has a cost.
     pub(super) is_priced: bool,
+    /// Whether bar and tree are in money.
+    pub(super) in_money: bool,
     pub(super) rows: Rows,
     pub(super) downloads: Vec<Download>,
 }
@@ -39,6 +42,22 @@ pub(super) struct FigureView {
     pub(super) asides: Vec<String>,
     /// What flows now, of a period that goes on.
     pub(super) now: Option<FlowNow>,
+    /// Whether that stands in the tab.
+    pub(super) is_titled: bool,
+}
+
+impl MediumView {
+    /// What it comes to, in a sentence.
+    pub(super) fn said(&self) -> String {
+        let said = |figure: &FigureView| format!("{} {} {}", figure.name, figure.value, figure.unit);
+        self.figures.iter().map(|figure| said(figure).trim_end().to_owned()).collect::<Vec<_>>().join(", ")
+    }
+}
+
+impl FigureView {
+    fn new(name: &'static str, value: String, unit: &'static str) -> Self {
+        Self { name, value, unit, asides: Vec::new(), now: None, is_titled: false }
+    }
 }
 
 /// Each medium that there is.
@@ -47,23 +66,28 @@ pub(super) fn media(
     house: &RecordedHouse,
     history: &HouseHistory,
     (site, rates): (&LedgerReader, Option<&RatesNow>),
+    in_money: bool,
 ) -> Vec<MediumView> {
     let texts = frame.texts;
     let view = |of: &MediumSums| {
         let whole = &history.whole;
-        let branches = branches(&Trunk { frame, of, house, whole, site, rates });
         let used = of.house_use().filter(|_| house.is_whole).map(|used| used.quantity);
         let all = used.or(whole.sums.comes_in(of).quantity).unwrap_or_default();
+        let cost = whole.cost(of.medium, &house.house).filter(|_| in_money);
+        let in_money = cost.is_some();
+        let trunk = Trunk { frame, of, house, whole, site, rates, in_money };
+        let (branches, all) = branches(&trunk, cost.unwrap_or(all));
         MediumView {
             name: texts.house.medium(of.medium),
             id: of.medium.as_str(),
             unit: of.medium.unit(),
             figures: figures(of, (house, history), texts, (site, rates)),
             bar: bar(of.medium.as_str(), &branches, all),
-            notes: if house.is_whole { notes(of, history, texts) } else { Vec::new() },
+            notes: if house.is_whole { notes(of, history, in_money, texts) } else { Vec::new() },
+            in_money,
             is_priced: branches.iter().any(|branch| branch.cost.is_some()),
             branches,
-            rows: rows(frame, of.medium, house, history, site),
+            rows: rows(frame, of.medium, house, history, (site, in_money)),
             downloads: downloads(frame, house, history, of.medium, site.zone()),
         }
     };
@@ -76,18 +100,14 @@ fn figures(
     texts: &Texts,
     (site, rates): (&LedgerReader, Option<&RatesNow>),
 ) -> Vec<FigureView> {
-    let flows = Flows::new(&house.house, of.medium);
-    let now = |places: &Places| rates.and_then(|rates| places.flow(&house.house, rates, texts));
+    let flows = Flows::from(&of.balances);
+    let now = |flow: &Balance| rates.and_then(|rates| FlowNow::new(flow, &house.house, rates, texts));
     let (words, sums, unit) = (texts.house, &history.whole.sums, of.medium.unit().symbol());
     let mut figures = Vec::new();
-    let flow = |name, flow: Flow, places: &Places| {
-        (flow.meters > 0).then(|| FigureView {
-            name,
-            value: exact(flow.quantity, texts),
-            unit,
-            asides: Vec::new(),
-            now: now(places),
-        })
+    let flow = |name, flow: Flow, meters: &Balance| {
+        let figure =
+            || FigureView { now: now(meters), ..FigureView::new(name, exact(flow.quantity, texts), unit) };
+        (flow.meters > 0).then(figure)
     };
     figures.extend(flow(words.comes_in(of.medium), sums.comes_in(of), &flows.comes_in));
     figures.extend(flow(words.made, sums.made(of), &flows.made));
@@ -95,10 +115,14 @@ fn figures(
     let percent = |percent: Option<f64>, of: &str| {
         percent.map(|percent| format!("{}\u{a0}% {of}", texts.number(percent, 0)))
     };
-    let reckoned = |name, it: Reckoned, share: Option<String>, places: &Places| {
+    let reckoned = |name, it: Reckoned, share: Option<String>, meters: &Balance| {
         let watched = words.watched_by_all(it.minutes, sums.minutes);
         let asides = share.into_iter().chain(watched).collect();
-        FigureView { name, value: exact(Some(it.quantity), texts), unit, asides, now: now(places) }
+        FigureView {
+            asides,
+            now: now(meters),
+            ..FigureView::new(name, exact(Some(it.quantity), texts), unit)
+        }
     };
     if house.is_whole {
         let own = of.own_use();
@@ -117,27 +141,57 @@ fn figures(
         let rest_share = percent(share, words.of_used);
         figures.extend(rest.map(|it| reckoned(words.not_measured, it, rest_share, &flows.not_measured)));
     }
-    let cost = history.whole.cost(of.medium, &house.house);
-    let amount = |cost| texts.amount(cost, site.currency());
-    figures.extend(cost.map(|cost| FigureView {
-        name: texts.cost,
-        value: amount(cost),
-        unit: "",
-        asides: Vec::new(),
-        now: None,
-    }));
-    let earned = history.whole.earned(of.medium, &house.house);
-    figures.extend(earned.map(|earned| FigureView {
-        name: words.earned,
-        value: amount(earned),
-        unit: "",
-        asides: Vec::new(),
-        now: None,
-    }));
+    figures.extend(highest_quarter(of, history, texts, site));
+    figures.extend(amounts(of, (house, history), texts, site));
+    mark_titled(&mut figures, of.medium, words.used);
     figures
 }
 
-fn notes(of: &MediumSums, history: &HouseHistory, texts: &'static Texts) -> Vec<&'static str> {
+/// The quarter of an hour in which most came in, and when that was.
+fn highest_quarter(
+    of: &MediumSums,
+    history: &HouseHistory,
+    texts: &Texts,
+    site: &LedgerReader,
+) -> Option<FigureView> {
+    let quarter = history.highest_quarter.filter(|_| of.medium == Medium::Electricity)?;
+    let rate = texts.number(quarter.rate(), 0);
+    let asides = vec![texts.moment(local(quarter.start, site.zone()).datetime())];
+    let unit = of.medium.unit().of_rate();
+    Some(FigureView { asides, ..FigureView::new(texts.period.highest_quarter, rate, unit) })
+}
+
+/// What is paid, and what is earned.
+fn amounts(
+    of: &MediumSums,
+    (house, history): (&RecordedHouse, &HouseHistory),
+    texts: &Texts,
+    site: &LedgerReader,
+) -> impl Iterator<Item = FigureView> {
+    let cost = history.whole.cost(of.medium, &house.house);
+    let earned = history.whole.earned(of.medium, &house.house);
+    let amount = |amount: f64| texts.amount(amount, site.currency());
+    let figures = [(texts.cost, cost), (texts.house.earned, earned)];
+    figures
+        .map(|(name, known)| known.map(|known| FigureView::new(name, amount(known), "")))
+        .into_iter()
+        .flatten()
+}
+
+/// Has the power of what is used stand in the tab, or else of what comes in.
+fn mark_titled(figures: &mut [FigureView], medium: Medium, used: &str) {
+    let titled = figures.iter().position(|figure| figure.name == used).unwrap_or_default();
+    if let Some(figure) = figures.get_mut(titled) {
+        figure.is_titled = medium == Medium::Electricity;
+    }
+}
+
+fn notes(
+    of: &MediumSums,
+    history: &HouseHistory,
+    in_money: bool,
+    texts: &'static Texts,
+) -> Vec<&'static str> {
     let words = texts.house;
     let (made, out) = (history.whole.sums.made(of).meters, history.whole.sums.goes_out(of).meters);
     let reckoned = [of.own_use(), of.house_use(), of.not_measured()];
@@ -147,6 +201,7 @@ fn notes(of: &MediumSums, history: &HouseHistory, texts: &'static Texts) -> Vec<
     [
         (contradicts, words.contradicts),
         (of.balances.at_least, words.at_least),
+        (in_money && made + out > 0, words.at_full_price),
         (is_unknown && of.balances.knows_house_use(), words.not_watched_by_all),
         (is_unknown && !of.balances.knows_house_use() && !of.balances.at_least, words.needs_both),
     ]
