@@ -93,6 +93,8 @@ impl Browser {
         let browser = Self { page, driver, profile };
         browser.resize(width, 900).await;
         browser.prefer(theme).await;
+        // It asks for pages without the headers that are sent for a user.
+        browser.use_worker(false).await;
         browser
     }
 
@@ -118,6 +120,12 @@ impl Browser {
         });
         self.devtools("Network.enable", json!({})).await;
         self.devtools("Network.setExtraHTTPHeaders", json!({ "headers": headers })).await;
+    }
+
+    /// Lets the pages' own worker answer for the server, or not.
+    pub async fn use_worker(&self, on: bool) {
+        self.devtools("Network.enable", json!({})).await;
+        self.devtools("Network.setBypassServiceWorker", json!({ "bypass": !on })).await;
     }
 
     async fn devtools(&self, command: &str, parameters: Value) -> Value {

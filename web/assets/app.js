@@ -104,6 +104,18 @@ function showSums(meters) {
   }
 }
 
+/** What stands in the tab. */
+let title = document.title;
+
+/** Puts the power or flow of now before it: on the page of a meter, and where the page says of which figure. */
+function showTitle() {
+  const field = document.querySelector("[data-live][data-meter] [data-power], [data-titled] [data-flow]");
+  const isNow = field && !away && /\d/.test(field.textContent) && (field.closest("[data-freshness]")?.dataset.freshness ?? "live") === "live";
+  const unit = field?.parentElement.querySelector("[data-unit]")?.textContent;
+  const now = isNow ? `${field.textContent} ${unit} · ${title}` : title;
+  if (document.title !== now) document.title = now;
+}
+
 /** What each meter said last, also those that have no place of their own on the page. */
 const said = new Map();
 
@@ -115,7 +127,7 @@ function showFlows() {
     return isFresh ? (now.flow_l_h ?? now.power_w ?? null) : null;
   };
   for (const field of document.querySelectorAll("[data-flow]")) {
-    const parts = field.dataset.flow.split(" ").map((part) => (part.startsWith("-") ? [-1, part.slice(1)] : [1, part]));
+    const parts = field.dataset.flow.split(" ").map((part) => (part.startsWith("!") ? [-1, part.slice(1)] : [1, part]));
     const rates = parts.map(([sign, name]) => [sign, rateOf(name)]);
     const isKnown = rates.every(([, rate]) => rate !== null);
     // Values of different seconds do not fit quite.
@@ -140,6 +152,7 @@ function listen(address, meters) {
       said.set(value.meter, value);
       showSums(meters);
       showFlows();
+      showTitle();
     });
     events.addEventListener("minute", renew);
     events.addEventListener("error", () => {
@@ -192,7 +205,9 @@ async function renew() {
     part.replaceChildren(...renewed.childNodes);
     [...part.querySelectorAll("details")].forEach((it, index) => { if (open[index] !== undefined) it.open = open[index]; });
   }
-  document.dispatchEvent(new Event("minute"));
+  navigator.serviceWorker?.controller?.postMessage("renewed");
+  title = page.title;
+  document.dispatchEvent(new CustomEvent("minute", { detail: page }));
 }
 
 /** A page on a wall: after an outage, or a new version, it loads itself anew. */
@@ -237,6 +252,58 @@ function takeTurns(wall) {
   }, seconds * 1000);
 }
 
+/** A picture as a file. */
+async function pictureOf(address) {
+  const answer = await fetch(address);
+  if (!answer.ok) throw new Error(answer.statusText);
+  return new File([await answer.blob()], "powerpi.png", { type: "image/png" });
+}
+
+/** Puts a text, and a picture where there is one, where it can be pasted from. */
+async function copy(text, picture) {
+  try {
+    const item = { "text/plain": new Blob([text], { type: "text/plain" }) };
+    if (picture) item["image/png"] = pictureOf(picture);
+    await navigator.clipboard.write([new ClipboardItem(item)]);
+  } catch {
+    // Without encryption browsers have no clipboard for scripts, and some take no pictures.
+    const field = document.createElement("textarea");
+    field.value = text;
+    document.body.append(field);
+    const before = document.activeElement;
+    field.focus({ preventScroll: true });
+    field.select();
+    const isCopied = document.execCommand("copy");
+    field.remove();
+    before?.focus({ preventScroll: true });
+    if (!isCopied) throw new Error("not copied");
+  }
+}
+
+/** Hands the sentence of a button, its picture and the address to whom the device offers, or to be pasted. */
+async function share(button) {
+  const { share: text, picture, done, failed } = button.dataset;
+  const url = location.href;
+  const say = (words) => {
+    const said = button.parentElement.querySelector("[role=status]");
+    said.textContent = words;
+    setTimeout(() => { said.textContent = ""; }, 4000);
+  };
+  try {
+    if (!navigator.share) {
+      await copy(`${text}\n${url}`, picture);
+      say(done);
+      return;
+    }
+    const files = picture ? await pictureOf(picture).then((it) => [it], () => []) : [];
+    const all = { text, url, files };
+    await navigator.share(files.length && navigator.canShare?.(all) ? all : { text, url });
+  } catch (error) {
+    // Who changes their mind has not failed.
+    if (error.name !== "AbortError") say(failed);
+  }
+}
+
 function loadScript(address) {
   return new Promise((resolve, reject) => {
     const script = document.createElement("script");
@@ -254,6 +321,7 @@ for (const source of document.querySelectorAll("[data-live]")) {
   setInterval(() => {
     for (const meter of meters.values()) meter.showAge();
     if (said.size) showFlows();
+    showTitle();
   }, 1000);
   // What was drawn anew has what the server knew.
   document.addEventListener("minute", () => { if (said.size) showFlows(); });
@@ -266,6 +334,14 @@ if (clock) showClock(clock);
 document.addEventListener("visibilitychange", renew);
 // What this script came with is kept by browsers, and says nothing of now.
 fetch(document.currentScript.src, { method: "HEAD", cache: "no-store" }).then(setClock, () => {});
+
+document.addEventListener("click", (event) => {
+  const button = event.target.closest("[data-share]");
+  if (button) share(button);
+});
+
+// Answers while the server cannot be reached. Browsers have it with encryption only.
+navigator.serviceWorker?.register(new URL("worker.js", document.querySelector("link[rel=manifest]").href)).catch(() => {});
 
 const plot = document.querySelector("[data-series]");
 if (plot) {

@@ -41,6 +41,21 @@ fn the_manifest_has_icons_for_every_telephone() {
 }
 
 #[test]
+fn a_page_and_its_script_are_there_for_when_the_server_is_not() {
+    let site = Site::start();
+    let page = site.get("/offline?lang=de");
+    assert_eq!((page.status, page.header("content-type")), (200, "text/html; charset=utf-8"));
+    let text = page.text();
+    assert!(text.contains("Keine Verbindung zum Server") && text.contains("<time></time>"), "{text}");
+    let style = text.split("href=\"").nth(1).unwrap().split('"').next().unwrap().to_owned();
+    let script = site.get("/worker.js");
+    assert_eq!((script.status, script.header("content-type")), (200, "text/javascript; charset=utf-8"));
+    let known = format!("const [STYLE, LANGUAGES] = [\"{style}\", [\"en\",\"de\"]];");
+    assert!(script.text().starts_with(&known), "{known}: {}", script.text());
+    assert_eq!(script.header("cache-control"), "no-cache");
+}
+
+#[test]
 fn every_page_names_an_icon_for_the_home_screen() {
     let site = Site::start();
     for page in ["/", "/kiosk", "/status", "/m/hq/main/readings", "/nothing"] {

@@ -3,13 +3,14 @@
 use hyper::body::Incoming;
 use hyper::{Method, Request, StatusCode, header};
 use web_http::reply::{self, Reply};
-use web_http::{Answers, RequestQuota, Visit};
+use web_http::{Answers, Effort, Prepared, RequestQuota, Visit};
 
 use super::asked::Asked;
 use super::refusals::{NoAnswer, refused};
-use super::site::Site;
+use super::site::{Site, filled};
 use crate::assets;
 use crate::pages::manifest;
+use crate::pages::offline::{OfflinePage, worker};
 use crate::route::{Route, RouteError};
 
 impl Answers for Site {
@@ -115,6 +116,15 @@ impl Site {
                 let mut reply = reply::json(StatusCode::OK, &manifest::manifest(&asked.frame()));
                 reply::set(&mut reply, header::CONTENT_TYPE, "application/manifest+json");
                 Ok(reply)
+            }
+            Route::Offline => {
+                let page = filled(&OfflinePage { frame: asked.frame() })?;
+                Ok(Prepared::html(page).reply(asked.headers, reply::ASK_AGAIN))
+            }
+            Route::Worker => {
+                let script =
+                    Prepared::text("text/javascript; charset=utf-8", worker(&asked.frame()), Effort::Quick);
+                Ok(script.reply(asked.headers, reply::ASK_AGAIN))
             }
             Route::Go(request) => self.go(request, asked).await,
             Route::GoHouse(request) => Ok(self.go_house(&request, asked)),

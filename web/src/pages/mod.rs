@@ -14,6 +14,7 @@ mod kiosk;
 pub(crate) mod manifest;
 mod message;
 mod meter;
+pub(crate) mod offline;
 mod overview;
 mod period;
 mod presets;

@@ -29,6 +29,10 @@ pub(crate) enum Route {
     Invitation(String),
     /// `/manifest.webmanifest`: makes it installable.
     Manifest,
+    /// `/offline`: what browsers show while the server cannot be reached.
+    Offline,
+    /// `/worker.js`: the script that shows it.
+    Worker,
     /// `/m/<site>/<meter>`: a meter's page.
     Meter(Meter),
     /// `/m/<site>/<meter>/day/2026-11-24` and the like.
@@ -113,6 +117,8 @@ impl Route {
             | Self::Settings(_)
             | Self::Invitation(_)
             | Self::Manifest
+            | Self::Offline
+            | Self::Worker
             | Self::House(_)
             | Self::GoHouse(_)
             | Self::HouseData(_)
@@ -127,6 +133,7 @@ impl Route {
 
     /// Whether it says nothing of any meter that is not public, so that it is for everybody.
     pub(crate) fn is_for_everybody(&self) -> bool {
-        matches!(self, Self::Manifest | Self::Health | Self::SpaceApi | Self::Asset(_))
+        let is_of_program = matches!(self, Self::Manifest | Self::Offline | Self::Worker | Self::Asset(_));
+        is_of_program || matches!(self, Self::Health | Self::SpaceApi)
     }
 }

@@ -4,7 +4,7 @@ use meter_rrd::Words;
 
 use super::{
     Measure, Patterns, Texts, bill, chart, health, house, meter, period, questions, readings, refusals,
-    sign_in, status,
+    sharing, sign_in, status,
 };
 
 pub(super) static TEXTS: Texts = Texts {
@@ -85,6 +85,7 @@ pub(super) static TEXTS: Texts = Texts {
     settings: &super::settings::ENGLISH,
     chart: &chart::ENGLISH,
     health: &health::ENGLISH,
+    sharing: &sharing::ENGLISH,
     house: &house::ENGLISH,
     asking: &questions::ENGLISH,
     meter: &meter::ENGLISH,

@@ -4,7 +4,7 @@ use meter_rrd::Words;
 
 use super::{
     Measure, Patterns, Texts, bill, chart, health, house, meter, period, questions, readings, refusals,
-    sign_in, status,
+    sharing, sign_in, status,
 };
 
 pub(super) static TEXTS: Texts = Texts {
@@ -85,6 +85,7 @@ pub(super) static TEXTS: Texts = Texts {
     settings: &super::settings::GERMAN,
     chart: &chart::GERMAN,
     health: &health::GERMAN,
+    sharing: &sharing::GERMAN,
     house: &house::GERMAN,
     asking: &questions::GERMAN,
     meter: &meter::GERMAN,

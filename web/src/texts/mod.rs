@@ -20,6 +20,7 @@ mod questions;
 mod readings;
 mod refusals;
 mod settings;
+mod sharing;
 mod sign_in;
 mod status;
 
@@ -45,6 +46,7 @@ pub(crate) use questions::QuestionWords;
 pub(crate) use readings::ReadingWords;
 pub(crate) use refusals::RefusalWords;
 pub(crate) use settings::SettingsWords;
+pub(crate) use sharing::SharingWords;
 pub(crate) use sign_in::SignInWords;
 pub(crate) use status::StatusWords;
 
@@ -80,6 +82,8 @@ pub(crate) struct Texts {
     pub(crate) settings: &'static SettingsWords,
     /// Words of the interactive chart.
     pub(crate) chart: &'static ChartWords,
+    /// Words of what somebody shows others.
+    pub(crate) sharing: &'static SharingWords,
     /// Words of the verdict on the whole.
     pub(crate) health: &'static HealthWords,
     /// Words of a bill: what a time costs, line by line.

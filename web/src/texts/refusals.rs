@@ -25,6 +25,12 @@ pub(crate) struct RefusalWords {
     pub(crate) refused: &'static str,
     /// Page of an address that cannot be understood: what is wrong with it.
     pub(crate) refused_advice: &'static str,
+    /// Title of the page that a browser shows while the server cannot be reached.
+    pub(crate) offline: &'static str,
+    /// Before when it was reached last.
+    pub(crate) offline_since: &'static str,
+    /// And what to do then.
+    pub(crate) offline_advice: &'static str,
     /// Link to the first page.
     pub(crate) to_start: &'static str,
 }
@@ -41,6 +47,9 @@ pub(super) static ENGLISH: RefusalWords = RefusalWords {
     not_yet_advice: "The recorder has not written anything yet, or this server cannot read it. This page reloads by itself.",
     refused: "This cannot be shown",
     refused_advice: "A value in the address is not valid:",
+    offline: "No connection to the server",
+    offline_since: "Last reached:",
+    offline_advice: "Counting goes on without it. This page keeps trying and will be back by itself.",
     to_start: "To the start page",
 };
 
@@ -56,5 +65,8 @@ pub(super) static GERMAN: RefusalWords = RefusalWords {
     not_yet_advice: "Der Rekorder hat noch nichts geschrieben, oder dieser Server kann es nicht lesen. Die Seite lädt von selbst neu.",
     refused: "Das lässt sich nicht anzeigen",
     refused_advice: "Ein Wert in der Adresse ist ungültig:",
+    offline: "Keine Verbindung zum Server",
+    offline_since: "Zuletzt erreicht:",
+    offline_advice: "Gezählt wird auch ohne ihn. Die Seite versucht es weiter und ist dann von selbst wieder da.",
     to_start: "Zur Startseite",
 };

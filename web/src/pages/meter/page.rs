@@ -21,6 +21,11 @@ use crate::pages::{Frame, Row};
 pub(crate) struct MeterPage {
     pub(crate) frame: Frame,
     meter: MeterView,
+    /// What it comes to so far, for other sites.
+    said: String,
+    /// The same with its name, and its picture, to be shared.
+    sentence: String,
+    shared: Option<String>,
     unit: Unit,
     pictures: Vec<PictureView>,
     /// Whether there are other meters to go back to.
@@ -66,7 +71,11 @@ impl MeterPage {
         periods.push((texts.everything, frame.link(&format!("/m/{}/all", meter.path))));
         let first = figures.first.unwrap_or(until).start();
         let (days, day_rows) = days(&frame, figures, &meter.path, zone);
+        let said = meter.said(texts);
         Self {
+            sentence: format!("{}: {said}", meter.name),
+            said,
+            shared: Some(frame.shared_picture(&meter.day())),
             pictures: PictureView::all(figures, texts, until),
             others: !is_only,
             wide: Size::Wide.pixels(),
@@ -85,7 +94,6 @@ impl MeterPage {
                 first,
                 live: true,
                 ghost: None,
-                until: None,
                 edition: figures.meter.edition(),
                 zone: zone.iana_name().unwrap_or_default().to_owned(),
                 others,

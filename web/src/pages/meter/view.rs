@@ -107,6 +107,21 @@ impl MeterView {
         format!("/m/{}/all", self.path)
     }
 
+    /// Where its last day is.
+    pub(crate) fn day(&self) -> String {
+        format!("/m/{}/day", self.path)
+    }
+
+    /// What it comes to so far, in a sentence.
+    pub(crate) fn said(&self, texts: &Texts) -> String {
+        let unit = self.unit.symbol();
+        let cost = |of: fn(&CostView) -> &String| {
+            self.cost.as_ref().map(|cost| format!(", {}", of(cost))).unwrap_or_default()
+        };
+        let (today, month) = (cost(|cost| &cost.today), cost(|cost| &cost.month));
+        format!("{} {} {unit}{today} · {} {} {unit}{month}", texts.today, self.today, texts.month, self.month)
+    }
+
     /// Where it stands how its days go.
     pub(crate) fn profile(&self) -> String {
         format!("/m/{}/profile", self.path)

@@ -29,6 +29,8 @@ use crate::texts::Texts;
 pub(crate) struct PeriodView {
     title: String,
     quantity: String,
+    /// What it comes to, for other sites.
+    said: String,
     /// What an amount of its meter is called.
     amount: &'static str,
     cost: Option<CostView>,
@@ -36,8 +38,8 @@ pub(crate) struct PeriodView {
     versus: Option<Versus>,
     mean_rate: Option<String>,
     highest_rate: Option<String>,
-    /// The highest quarter of an hour, and when it began.
-    highest_quarter: Option<(String, String)>,
+    /// The highest quarter of an hour: what it is called, and its power and when it began.
+    highest_quarter: Option<(&'static str, String)>,
     /// How much of the time so far was watched, in percent.
     watched: Option<String>,
     in_progress: bool,
@@ -109,6 +111,9 @@ pub(crate) struct PeriodPage {
     path: String,
     unit: Unit,
     view: PeriodView,
+    /// What it comes to with its name, and its picture, to be shared.
+    sentence: String,
+    shared: Option<String>,
     links: Links,
     downloads: Vec<Download>,
     /// This page's own path.
@@ -147,9 +152,12 @@ impl PeriodPage {
         let end = history.span.end.min(history.until).max(history.span.start);
         // A picker refuses to be sent with a day that it does not offer.
         let shown = history.span.start.min(history.until).max(history.first);
+        let view = PeriodView::new(&frame, history, compared, site);
         Self {
             correct: None,
-            view: PeriodView::new(&frame, history, compared, site),
+            sentence: format!("{}, {}: {}", meter.name, view.title, view.said),
+            shared: picture.then(|| frame.shared_picture(&here)),
+            view,
             links: links(&frame, history, compared, zone),
             downloads: downloads::downloads(&frame, history, zone),
             kind: history.period.as_ref().map_or("all", |period| period.kind.name()),
@@ -169,7 +177,6 @@ impl PeriodPage {
                     .zip(history.other.as_ref())
                     .filter(|_| compared)
                     .map(|(this, (other, _))| this.span.start.start() - other.span.start.start()),
-                until: (history.period.is_some() || history.days.is_some()).then(|| history.span.end.start()),
                 edition: meter.edition(),
                 zone: zone.iana_name().unwrap_or_default().to_owned(),
                 others,
@@ -197,7 +204,13 @@ impl PeriodView {
         let over = history.span.end.min(history.until).epoch_minutes()
             - history.span.start.max(history.first).epoch_minutes();
         let watched = history.whole.watched_s as f64 / 60.0 / over.max(1) as f64 * 100.0;
+        let quantity = exact(history.whole.quantity(), texts);
+        let cost = CostView::new(history, texts, site.currency());
+        let in_progress = !history.is_over() && history.whole.is_known();
+        let amount = cost.as_ref().map(|cost| format!(", {}", cost.amount)).unwrap_or_default();
+        let so_far = if in_progress { format!(" {}", texts.not_over) } else { String::new() };
         Self {
+            said: format!("{quantity} {}{amount}{so_far}", history.meter.medium.unit().symbol()),
             title: match (&history.period, history.days) {
                 (Some(period), _) => title(period),
                 (None, Some([first, last])) => {
@@ -205,17 +218,19 @@ impl PeriodView {
                 }
                 (None, None) => texts.everything.to_owned(),
             },
-            quantity: exact(history.whole.quantity(), texts),
+            quantity,
             amount: texts.amount_of(history.meter.relation.measures()),
-            cost: CostView::new(history, texts, site.currency()),
+            cost,
             versus,
             mean_rate: history.whole.mean_rate().map(rate),
             highest_rate: history.highest_rate.map(rate),
-            highest_quarter: history
-                .highest_quarter
-                .map(|quarter| (rate(quarter.rate()), texts.moment(local(quarter.start, zone).datetime()))),
+            highest_quarter: history.highest_quarter.map(|(quarter, of)| {
+                let at = texts.moment(local(quarter.start, zone).datetime());
+                let unit = history.meter.medium.unit().of_rate();
+                (texts.period.highest_quarter_of(of), format!("{} {unit}, {at}", rate(quarter.rate())))
+            }),
             watched: history.whole.is_known().then(|| share(watched, texts)),
-            in_progress: !history.is_over() && history.whole.is_known(),
+            in_progress,
             bars,
             priced: rows.iter().any(|row| row.cost.is_some()),
             price_in: rows.iter().any(|row| row.price.is_some()).then(|| site.currency().to_owned()),
