@@ -1,14 +1,13 @@
 //! This month's energy or volume, and its highest quarter of an hour, from the ledger, once a minute.
 
 use std::ops::Range;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::Context;
 use daemon_runtime::{Owner, UnknownName, unknown_names};
 use jiff::tz::TimeZone;
 use meter_figures::{House, RecentSpans};
-use meter_ledger::{Ledger, RecordedMeter};
+use meter_ledger::{Ledger, LedgerHome, RecordedMeter};
 use meter_messages::{Minute, Unit};
 use site_settings::SiteMeters;
 use tokio_util::sync::CancellationToken;
@@ -20,8 +19,8 @@ const EVERY: Duration = Duration::from_secs(60);
 
 /// What the thread that reads the ledger owns.
 pub struct Months {
-    /// The ledger's file; it need not exist yet.
-    pub ledger: PathBuf,
+    /// Where the ledger lives; nothing need be there yet.
+    pub ledger: LedgerHome,
     /// The zone of months.
     pub zone: TimeZone,
     /// Who is told.

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use daemon_runtime::{MqttSettings, SettingsError};
 use jiff::tz::TimeZone;
+use meter_ledger::LedgerHome;
 use serde::Deserialize;
 use site_settings::{AlarmSettings, SiteSettings, Store, USUAL_FOLDER};
 
@@ -15,8 +16,8 @@ use crate::webhook::{WebhookSettings, one_or_several};
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Settings {
-    /// The recorder's ledger: budgets are calculated from it.
-    pub ledger: PathBuf,
+    /// The recorder's ledger, a file or a database (`postgresql://…`): budgets are calculated from it.
+    pub ledger: LedgerHome,
     /// The file of the alarms' states and unsent notices; its folder must exist.
     pub state_file: PathBuf,
     /// The language of the notices.

@@ -18,7 +18,7 @@ pub enum CopyingError {
     #[error(transparent)]
     Ledger(#[from] LedgerError),
     /// Something is in the other one.
-    #[error("there are meters in the ledger that is copied to; `--replace` puts the copy in their place")]
+    #[error("something is in the ledger that is copied to; `--replace` puts the copy in their place")]
     NotEmpty,
     /// What was written is not what was read.
     #[error("the copy differs in the table \"{0}\"; it was not kept")]
@@ -77,8 +77,11 @@ impl Ledger {
             for table in TABLES.iter().rev() {
                 to.execute(&format!("DELETE FROM {}", table.name), [])?;
             }
-        } else if to.query_row("SELECT EXISTS (SELECT 1 FROM meter)", [], |row| row.get(0))? {
-            return Err(CopyingError::NotEmpty);
+        }
+        for table in TABLES {
+            if to.query_row(&format!("SELECT EXISTS (SELECT 1 FROM {})", table.name), [], |row| row.get(0))? {
+                return Err(CopyingError::NotEmpty);
+            }
         }
         let mut done = 0;
         let mut step = |rows| {

@@ -32,6 +32,11 @@ impl From<SqlError> for Reason {
 }
 
 impl DatabaseError {
+    /// Whether there are no tables yet.
+    pub(crate) fn is_empty(&self) -> bool {
+        matches!(self.reason, Reason::Empty)
+    }
+
     pub(crate) fn new(address: &Address, reason: Reason) -> Self {
         Self { address: address.to_string(), reason }
     }

@@ -38,6 +38,15 @@ impl From<rusqlite::Error> for LedgerError {
 }
 
 impl LedgerError {
+    /// Whether nothing was opened because the recorder has made nothing yet.
+    pub fn is_of_nothing_yet(&self) -> bool {
+        match self {
+            Self::Open(error) => error.is_missing(),
+            Self::Database(error) => error.is_empty(),
+            _ => false,
+        }
+    }
+
     /// Whether the reason is what rows of one meter say, which something else than the recorder wrote or deleted:
     /// what belongs to others can be read and written all the same. Otherwise it is the home or its disk.
     pub fn is_of_rows(&self) -> bool {

@@ -6,8 +6,11 @@ use meter_messages::{MOST_LOST, Minute};
 use crate::home::{Connection, OptionalRow, params};
 use crate::{Batch, Ledger, LedgerError, OutboxMark};
 
-const ADD: &str =
-    "INSERT INTO given_up (meter, after_minute, outbox, first_seq, numbers) VALUES (?1, ?2, ?3, ?4, ?5)";
+/// Once, however often it is said: of a batch whose commit was not answered nobody knows whether it is there, and it is
+/// recorded again.
+const ADD: &str = "
+    INSERT INTO given_up (meter, after_minute, outbox, first_seq, numbers) SELECT ?1, ?2, ?3, ?4, ?5
+    WHERE NOT EXISTS (SELECT 1 FROM given_up WHERE outbox = ?3 AND first_seq = ?4 AND numbers = ?5)";
 
 /// Numbers that their outbox no longer holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

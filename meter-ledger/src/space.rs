@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use crate::LedgerHome;
+
 /// Room on the ledger's disk, as far as it can be known.
 #[derive(Debug, Clone, Copy)]
 pub struct Space {
@@ -12,8 +14,9 @@ pub struct Space {
 }
 
 impl Space {
-    /// Of the disk that a ledger's file lies on.
-    pub fn around(ledger: &Path) -> Self {
+    /// Of the disk that a ledger's file lies on. What a database takes is its server's business.
+    pub fn around(home: &LedgerHome) -> Self {
+        let Some(ledger) = home.file() else { return Self { ledger_bytes: None, free_bytes: None } };
         let size = |path: &Path| std::fs::metadata(path).ok().map(|file| file.len());
         let journal = ledger.with_extension("sqlite-wal");
         let folder =

@@ -2,6 +2,7 @@
 //! runs.
 
 mod compacting;
+mod copying;
 mod forgetting;
 mod moments;
 mod moving;
@@ -10,10 +11,9 @@ mod saying;
 mod show;
 
 use std::io::Write;
-use std::path::Path;
 
 use anyhow::{Context, bail};
-use meter_ledger::{Factor, Fault, Ledger, MeterToCheck, RecordedMeter};
+use meter_ledger::{Factor, Fault, Ledger, LedgerHome, MeterToCheck, RecordedMeter};
 use meter_messages::Meter;
 use serde_json::json;
 
@@ -90,37 +90,40 @@ enum Command {
     Merge(moving::Merge),
     /// Gives the room back that the ledger's file no longer needs
     Compact(compacting::Options),
+    /// Copies the ledger from its file to PostgreSQL, or back, and compares both
+    Copy(copying::Options),
     /// Deletes all that the ledger holds of a meter that is no more
     Forget(forgetting::Options),
 }
 
 /// Does what is asked for.
 pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
-    let (path, json) = (options.ledger.path.as_path(), options.ledger.json);
+    let (home, json) = (&options.ledger.home, options.ledger.json);
     match &options.command {
         // Opening it for writing would make an empty one.
-        Command::Meters => meters(&Ledger::open_read_only(path)?, json),
-        Command::Check { repair } => run_check(path, json, *repair),
-        Command::Show(options) => show::run(path, json, options),
-        Command::Void(saying) => saying::void(path, json, saying),
-        Command::Replace { saying, amount } => saying::replace(path, json, saying, amount),
-        Command::Scale { saying, factor } => saying::scale(path, json, saying, *factor),
-        Command::Corrections { meter, clock } => saying::list(path, json, meter.as_ref(), clock),
-        Command::Rename(options) => moving::rename(path, json, options),
-        Command::Merge(options) => moving::merge(path, json, options),
-        Command::Compact(options) => compacting::run(path, json, options),
-        Command::Forget(options) => forgetting::run(path, json, options),
-        Command::Undo { number, reason, how } => saying::undo(path, json, *number, reason.as_deref(), how),
+        Command::Meters => meters(&Ledger::open_read_only(home)?, json),
+        Command::Check { repair } => run_check(home, json, *repair),
+        Command::Show(options) => show::run(home, json, options),
+        Command::Void(saying) => saying::void(home, json, saying),
+        Command::Replace { saying, amount } => saying::replace(home, json, saying, amount),
+        Command::Scale { saying, factor } => saying::scale(home, json, saying, *factor),
+        Command::Corrections { meter, clock } => saying::list(home, json, meter.as_ref(), clock),
+        Command::Rename(options) => moving::rename(home, json, options),
+        Command::Merge(options) => moving::merge(home, json, options),
+        Command::Compact(options) => compacting::run(home, json, options),
+        Command::Copy(options) => copying::run(json, options),
+        Command::Forget(options) => forgetting::run(home, json, options),
+        Command::Undo { number, reason, how } => saying::undo(home, json, *number, reason.as_deref(), how),
     }
 }
 
-fn run_check(path: &Path, json: bool, repair: bool) -> anyhow::Result<()> {
-    let ledger = Ledger::open_read_only(path)?;
+fn run_check(home: &LedgerHome, json: bool, repair: bool) -> anyhow::Result<()> {
+    let ledger = Ledger::open_read_only(home)?;
     let found = check(&ledger, json)?;
     drop(ledger);
     match found {
         Found { faults: 0, .. } => Ok(()),
-        Found { repairable: 1.., .. } if repair => mend(path, &found),
+        Found { repairable: 1.., .. } if repair => mend(home, &found),
         Found { faults, repairable: 0, .. } => bail!("faults: {faults}; {BACKUP}"),
         Found { faults, repairable, .. } => {
             bail!("faults: {faults}; `powerpi ledger check --repair` mends {repairable} of them")
@@ -218,8 +221,8 @@ fn told(fault: &Fault, json: bool) -> String {
 }
 
 /// Makes sums anew, in one transaction; the recorder waits for it.
-fn mend(path: &Path, found: &Found) -> anyhow::Result<()> {
-    let mut ledger = open_existing(path)?;
+fn mend(home: &LedgerHome, found: &Found) -> anyhow::Result<()> {
+    let mut ledger = open_existing(home)?;
     let mut batch = ledger.batch()?;
     let (mut days, mut marks) = (0, 0);
     for meter in &found.meters {

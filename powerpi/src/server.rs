@@ -4,8 +4,11 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
+use meter_ledger::LedgerHome;
 use serde::de::DeserializeOwned;
 use toml_edit::{DocumentMut, Item, Value};
+
+use crate::ledger_file::USUAL_LEDGER;
 
 /// A file that settings name belongs to the server if it is no larger: a certificate, a list of users.
 const LARGEST_NAMED: u64 = 1 << 20;
@@ -40,9 +43,25 @@ impl Server {
         self.root.join(path.trim_start_matches('/'))
     }
 
-    /// The ledger, without the slash at its beginning.
-    pub(crate) fn ledger(&self) -> String {
-        self.path("powerpi-recorder.toml", "ledger", "/var/lib/powerpi/recorder/ledger.sqlite")
+    /// Where the ledger lives, as it is reached from here.
+    ///
+    /// # Errors
+    /// If the settings name something else than a file or a database.
+    pub(crate) fn ledger(&self) -> anyhow::Result<LedgerHome> {
+        let said = self.setting("powerpi-recorder.toml", "ledger").unwrap_or(USUAL_LEDGER);
+        match said.parse().map_err(anyhow::Error::msg).context("`ledger` of powerpi-recorder.toml")? {
+            LedgerHome::File(_) => Ok(LedgerHome::File(self.here(said))),
+            database @ LedgerHome::Database(_) => Ok(database),
+        }
+    }
+
+    /// The ledger's file, without the slash at its beginning; `None` if it lives in a database.
+    ///
+    /// # Errors
+    /// If the settings name something else.
+    pub(crate) fn ledger_file(&self) -> anyhow::Result<Option<String>> {
+        let is_file = self.ledger()?.file().is_some();
+        Ok(is_file.then(|| self.path("powerpi-recorder.toml", "ledger", USUAL_LEDGER)))
     }
 
     /// The folder of RRD files.
@@ -118,8 +137,13 @@ impl Server {
         self.settings.iter().for_each(|(_, settings)| absolute_paths(settings.as_item(), &mut named));
         found.extend(named.iter().map(|path| self.here(path)).filter(|path| is_small_file(path)));
         let below = |path: &PathBuf| Some(path.strip_prefix(&self.root).ok()?.to_str()?.to_owned());
-        let ledger = self.ledger();
-        found.iter().filter(|path| path.is_file()).filter_map(below).filter(|path| *path != ledger).collect()
+        let ledger = self.ledger_file().ok().flatten();
+        found
+            .iter()
+            .filter(|path| path.is_file())
+            .filter_map(below)
+            .filter(|path| Some(path) != ledger.as_ref())
+            .collect()
     }
 }
 

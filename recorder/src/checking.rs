@@ -1,11 +1,10 @@
 //! The recorder's own check of the ledger: of the newest days at a start, which takes some seconds at most, and of all of it
 //! each night. What it finds is in the log and on the status page; `powerpi ledger check --repair` mends what it can.
 
-use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use daemon_runtime::{Alive, OwnerThread};
-use meter_ledger::{Checked, Fault, Ledger, LedgerError};
+use meter_ledger::{Checked, Fault, Ledger, LedgerError, LedgerHome};
 use tokio_util::sync::CancellationToken;
 
 /// How long the check at a start may take.
@@ -26,25 +25,25 @@ const LOOK_EVERY: Duration = Duration::from_millis(500);
 const MOST_TOLD: usize = 20;
 
 /// Checks a ledger from time to time until `shutdown`.
-pub fn spawn(path: PathBuf, shutdown: CancellationToken) -> std::io::Result<OwnerThread> {
-    spawn_by(|| daemon_runtime::now().as_second(), path, shutdown)
+pub fn spawn(home: LedgerHome, shutdown: CancellationToken) -> std::io::Result<OwnerThread> {
+    spawn_by(|| daemon_runtime::now().as_second(), home, shutdown)
 }
 
 /// The same by another clock, which tells seconds since 1970.
 pub fn spawn_by(
     clock: impl Fn() -> i64 + Send + 'static,
-    path: PathBuf,
+    home: LedgerHome,
     shutdown: CancellationToken,
 ) -> std::io::Result<OwnerThread> {
     OwnerThread::spawn("check", move |alive| {
-        tell(check_newest(&path, alive, &shutdown), &path);
+        tell(check_newest(&home, alive, &shutdown), &home);
         let mut night = night(clock());
         while !shutdown.is_cancelled() {
             alive.wait(|| std::thread::sleep(LOOK_EVERY));
             let now = self::night(clock());
             if now > night {
                 night = now;
-                tell(check_all(&path, alive, &shutdown), &path);
+                tell(check_all(&home, alive, &shutdown), &home);
             }
         }
         Ok(())
@@ -61,11 +60,11 @@ fn night(at: i64) -> i64 {
 /// # Errors
 /// If the ledger cannot be read or written.
 pub fn check_newest(
-    path: &Path,
+    home: &LedgerHome,
     alive: &Alive,
     shutdown: &CancellationToken,
 ) -> Result<Option<Checked>, LedgerError> {
-    let (ledger, began, mut faults) = (Ledger::open_read_only(path)?, Instant::now(), Vec::new());
+    let (ledger, began, mut faults) = (Ledger::open_read_only(home)?, Instant::now(), Vec::new());
     for meter in ledger.meters_to_check()? {
         alive.step();
         if shutdown.is_cancelled() || began.elapsed() > AT_START {
@@ -73,7 +72,7 @@ pub fn check_newest(
         }
         faults.extend(ledger.check_newest(&meter, NEWEST_DAYS)?);
     }
-    keep(path, &faults, false)
+    keep(home, &faults, false)
 }
 
 /// What is wrong with the ledger; `None` if the recorder is to end meanwhile.
@@ -81,11 +80,11 @@ pub fn check_newest(
 /// # Errors
 /// If the ledger cannot be read or written.
 pub fn check_all(
-    path: &Path,
+    home: &LedgerHome,
     alive: &Alive,
     shutdown: &CancellationToken,
 ) -> Result<Option<Checked>, LedgerError> {
-    let ledger = Ledger::open_read_only(path)?;
+    let ledger = Ledger::open_read_only(home)?;
     let mut faults = alive.wait(|| ledger.check_file())?;
     for meter in ledger.meters_to_check()? {
         if shutdown.is_cancelled() {
@@ -93,10 +92,10 @@ pub fn check_all(
         }
         faults.extend(ledger.check(&meter, || alive.step())?);
     }
-    keep(path, &faults, true)
+    keep(home, &faults, true)
 }
 
-fn keep(path: &Path, faults: &[Fault], is_whole: bool) -> Result<Option<Checked>, LedgerError> {
+fn keep(home: &LedgerHome, faults: &[Fault], is_whole: bool) -> Result<Option<Checked>, LedgerError> {
     for fault in faults.iter().take(MOST_TOLD) {
         tracing::error!("the ledger: {fault}");
     }
@@ -106,20 +105,20 @@ fn keep(path: &Path, faults: &[Fault], is_whole: bool) -> Result<Option<Checked>
         faults: faults.len() as u64,
         first: faults.first().map(Fault::to_string),
     };
-    let mut ledger = Ledger::open(path)?;
+    let mut ledger = Ledger::open(home)?;
     let mut batch = ledger.batch()?;
     batch.keep_checked(&checked)?;
     batch.commit()?;
     Ok(Some(checked))
 }
 
-fn tell(checked: Result<Option<Checked>, LedgerError>, path: &Path) {
+fn tell(checked: Result<Option<Checked>, LedgerError>, home: &LedgerHome) {
     match checked {
         Ok(Some(Checked { faults: 0, is_whole: true, .. })) => {
             tracing::info!("the ledger was checked and is sound");
         }
         Ok(Some(Checked { faults: 1.., .. })) => {
-            let ledger = path.display();
+            let ledger = home;
             tracing::error!(%ledger, "faults were found; `powerpi ledger check` lists them all and says what to do");
         }
         Ok(_) => {}

@@ -1,10 +1,9 @@
 //! The recorder's figures for Prometheus: what its threads count, and what the ledger says of itself.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
 
 use daemon_runtime::{LogPace, MetricLabels, MetricUnit, Metrics, Owner, OwnerThread, Tells};
-use meter_ledger::{Checked, Ledger, LedgerError, Space, Unwatched};
+use meter_ledger::{Checked, Ledger, LedgerError, LedgerHome, Space, Unwatched};
 use meter_messages::{Meter, Minute};
 use tokio::sync::watch;
 
@@ -20,18 +19,18 @@ pub struct Figures {
 }
 
 impl Figures {
-    /// Reads the ledger at `path` in a thread of its own.
+    /// Reads the ledger in a thread of its own.
     ///
     /// # Errors
     /// If the ledger cannot be read, or the system has no thread.
     pub fn of(
-        path: &Path,
+        home: &LedgerHome,
         counts: watch::Receiver<Counts>,
         connected: watch::Receiver<bool>,
         max_meters: usize,
     ) -> anyhow::Result<(Self, OwnerThread)> {
-        let ledger = Ledger::open_read_only(path)?;
-        let read = LedgerFigures { ledger, path: path.to_owned(), unwatched: Unwatched::default() };
+        let ledger = Ledger::open_read_only(home)?;
+        let read = LedgerFigures { ledger, home: home.clone(), unwatched: Unwatched::default() };
         let (ledger, thread) = Owner::spawn("figures", read)?;
         Ok((Self { ledger, counts, connected, max_meters }, thread))
     }
@@ -81,7 +80,7 @@ fn add_counts(metrics: &mut Metrics, counts: &Counts) {
 #[derive(Debug)]
 struct LedgerFigures {
     ledger: Ledger,
-    path: PathBuf,
+    home: LedgerHome,
     unwatched: Unwatched,
 }
 
@@ -118,7 +117,7 @@ impl LedgerFigures {
             let Some(meter) = meters.get_mut(former.get(&name).unwrap_or(&name)) else { continue };
             meter.mark = meter.mark.max(mark.mark_minute);
         }
-        Ok(Told { space: Space::around(&self.path), checked: self.ledger.checked()?, meters })
+        Ok(Told { space: Space::around(&self.home), checked: self.ledger.checked()?, meters })
     }
 }
 

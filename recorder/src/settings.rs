@@ -3,14 +3,15 @@
 use std::path::PathBuf;
 
 use daemon_runtime::{EndpointSettings, MqttSettings};
+use meter_ledger::LedgerHome;
 use serde::Deserialize;
 
 /// `/etc/powerpi/powerpi-recorder.toml`.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Settings {
-    /// The ledger's file; its folder must be there.
-    pub ledger: PathBuf,
+    /// The ledger's file, whose folder must be there; or a database, `postgresql://…`.
+    pub ledger: LedgerHome,
     /// The folder of the RRD files; made where it is missing.
     pub rrd_dir: PathBuf,
     /// Meters that are recorded, of all sites. Half of them are shared out: each site gets a fiftieth for

@@ -204,7 +204,7 @@ fn a_start_checks_the_newest_days() {
         by_hand(folder.path(), sql);
         let shutdown = CancellationToken::new();
         let checking =
-            recorder::checking::spawn(folder.path().join("ledger.sqlite"), shutdown.clone()).unwrap();
+            recorder::checking::spawn(folder.path().join("ledger.sqlite").into(), shutdown.clone()).unwrap();
         let checked = next_check(folder.path(), None);
         shutdown.cancel();
         checking.join_blocking().unwrap();
@@ -224,7 +224,8 @@ fn each_night_all_of_the_ledger_is_checked() {
     let (shutdown, time) = (CancellationToken::new(), Arc::clone(&clock));
     let path = folder.path().join("ledger.sqlite");
     let checking =
-        recorder::checking::spawn_by(move || time.load(Relaxed), path.clone(), shutdown.clone()).unwrap();
+        recorder::checking::spawn_by(move || time.load(Relaxed), path.clone().into(), shutdown.clone())
+            .unwrap();
     let start = next_check(folder.path(), None);
     assert_eq!((start.faults, start.is_whole), (0, false));
     clock.store(evening + 5 * 3600, Relaxed);

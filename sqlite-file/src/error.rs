@@ -40,6 +40,11 @@ impl OpenError {
         Self { kind, path: path.to_owned(), reason }
     }
 
+    /// Whether there is no such file.
+    pub fn is_missing(&self) -> bool {
+        matches!(self.reason, Reason::Unusable(_)) && !self.path.exists()
+    }
+
     /// What SQLite's `error` means for somebody who wants to open the file.
     #[must_use]
     pub fn of(kind: &'static FileKind, path: &Path, error: rusqlite::Error) -> Self {

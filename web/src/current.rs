@@ -108,7 +108,7 @@ fn site(settings: &Settings, applied: Applied, lasting: &Lasting) -> anyhow::Res
         series: SeriesStore::new(ledger.clone()),
         kept: AnswerCache::default(),
         workbooks: Arc::new(Semaphore::new(1)),
-        disk: settings.ledger.clone(),
+        home: settings.ledger.clone(),
         invitations: settings.invitations_dir.clone(),
         is_closed: settings.listen.ip().to_canonical().is_loopback(),
         space: settings.spaceapi.as_deref().map(Space::read).transpose()?,

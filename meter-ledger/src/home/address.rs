@@ -91,6 +91,7 @@ impl FromStr for Address {
                 _ => others.push(option),
             }
         }
+        let says_which = others.iter().any(|option| option.starts_with("target_session_attrs="));
         let wants_tls = others.iter().any(|option| option.starts_with("sslmode="));
         let mut config: Config =
             format!("{start}?{}", others.join("&")).parse().map_err(|error: postgres::Error| said(&error))?;
@@ -99,6 +100,10 @@ impl FromStr for Address {
         }
         if config.get_hosts().is_empty() {
             return Err("it names no host".into());
+        }
+        if !says_which && config.get_hosts().len() > 1 {
+            // A standby may be behind.
+            config.target_session_attrs(TargetSessionAttrs::ReadWrite);
         }
         if !wants_tls || config.get_ssl_mode() == SslMode::Prefer {
             let is_here = config.get_hosts().iter().all(is_here);
@@ -157,15 +162,6 @@ impl LedgerHome {
             Self::Database(_) => None,
         }
     }
-
-    /// Where it lives if a relative path begins at `folder`.
-    #[must_use]
-    pub fn within(self, folder: &Path) -> Self {
-        match self {
-            Self::File(path) => Self::File(folder.join(path)),
-            database @ Self::Database(_) => database,
-        }
-    }
 }
 
 impl FromStr for LedgerHome {
@@ -216,6 +212,13 @@ impl AsLedgerHome for PathBuf {
     }
 }
 
+impl From<&str> for LedgerHome {
+    /// A file, whatever its name is.
+    fn from(path: &str) -> Self {
+        Self::File(path.into())
+    }
+}
+
 impl From<PathBuf> for LedgerHome {
     fn from(path: PathBuf) -> Self {
         Self::File(path)
@@ -260,6 +263,14 @@ mod tests {
         assert_eq!(mode("postgresql://127.0.0.1/powerpi"), SslMode::Disable);
         assert_eq!(mode("postgresql://localhost/powerpi?sslmode=require"), SslMode::Require);
         assert_eq!(mode("postgresql:///powerpi?host=/run/postgresql"), SslMode::Disable);
+    }
+
+    #[test]
+    fn of_several_hosts_the_one_is_read_that_is_written_unless_the_address_says_otherwise() {
+        let of = |text: &str| address(text).unwrap().config.get_target_session_attrs();
+        assert_eq!(of("postgresql://a,b/powerpi"), TargetSessionAttrs::ReadWrite);
+        assert_eq!(of("postgresql://a,b/powerpi?target_session_attrs=any"), TargetSessionAttrs::Any);
+        assert_eq!(of("postgresql://a/powerpi"), TargetSessionAttrs::Any);
     }
 
     #[test]

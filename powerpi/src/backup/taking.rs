@@ -31,6 +31,9 @@ pub(crate) struct BackupOptions {
     /// The root of the server's files
     #[arg(long, value_name = "DIR", default_value = "/")]
     root: PathBuf,
+    /// Leaves the ledger out, which lives in PostgreSQL and is backed up there
+    #[arg(long)]
+    without_ledger: bool,
 }
 
 /// Takes a backup while everything runs.
@@ -39,17 +42,25 @@ pub(crate) struct BackupOptions {
 /// If there is no ledger, or something cannot be read or written.
 pub(crate) fn backup(options: &BackupOptions) -> anyhow::Result<()> {
     let server = Server::read(&options.root)?;
+    let (home, ledger) = (server.ledger()?, server.ledger_file()?);
+    if ledger.is_none() && !options.without_ledger {
+        bail!(
+            "the ledger lives in {home}, where `pg_dump` backs it up; `powerpi backup --without-ledger` takes everything else"
+        );
+    }
     std::fs::create_dir_all(&options.to).with_context(|| format!("creating {}", options.to.display()))?;
     // A copy of the ledger needs as much room as the ledger, and better there than where it may fill up.
     let (work, _alone) =
         work_in(&options.to).with_context(|| format!("writing into {}", options.to.display()))?;
     let copy = work.join("ledger.sqlite");
-    let ledger = server.ledger();
-    Ledger::open_read_only(&server.here(&ledger))?.copy_to(&copy).context("copying the ledger")?;
 
     let names = ["etc/passwd", "etc/group"].map(|file| OwnerNames::read(&options.root.join(file)));
-    let of_ledger = archive::sha256(File::open(&copy)?).context("reading the copy of the ledger")?;
-    let mut files = vec![backed_up(ledger, of_ledger, &server, &names)?];
+    let mut files = Vec::new();
+    if let Some(ledger) = ledger {
+        Ledger::open_read_only(&home)?.copy_to(&copy).context("copying the ledger")?;
+        let of_ledger = archive::sha256(File::open(&copy)?).context("reading the copy of the ledger")?;
+        files.push(backed_up(ledger, of_ledger, &server, &names)?);
+    }
     // Read once: a file that is replaced meanwhile would not agree with its checksum.
     let mut small = HashMap::new();
     for path in server.small_files() {
@@ -79,6 +90,9 @@ pub(crate) fn backup(options: &BackupOptions) -> anyhow::Result<()> {
     std::fs::remove_dir_all(&work).with_context(|| format!("deleting {}", work.display()))?;
     let bytes = HumanBytes(name.metadata()?.len());
     println!("{}: {} files, {bytes}", name.display(), contents.files.len());
+    if home.file().is_none() {
+        println!("The ledger is not among them: it lives in {home}.");
+    }
     forget_old(&options.to, options.keep as usize)
 }
 

@@ -20,6 +20,9 @@ use crate::server::Server;
 const SERVICES: [(&str, bool); 4] =
     [("powerpi-broker", true), ("powerpi-recorder", true), ("powerpi-web", true), ("powerpi-alarms", false)];
 
+/// What tells that a file is a secret.
+const SECRET_PARTS: [&str; 2] = ["PRIVATE KEY-----", "$argon2"];
+
 /// How long the pages may take to answer.
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -98,8 +101,9 @@ fn files(server: &Server) -> Vec<Finding> {
     for path in server.small_files() {
         let here = server.here(&path);
         let Ok(text) = std::fs::read_to_string(&here) else { continue };
-        let is_secret =
-            path.contains("credstore/") || text.contains("PRIVATE KEY-----") || text.contains("$argon2");
+        let is_secret = path.contains("credstore/")
+            || SECRET_PARTS.iter().any(|part| text.contains(part))
+            || has_password(&text);
         if is_secret && here.metadata().is_ok_and(|data| data.mode() & 0o004 != 0) {
             found.push(wrong(
                 "secret",
@@ -114,6 +118,17 @@ fn files(server: &Server) -> Vec<Finding> {
     found
 }
 
+/// Whether an address of a database in a text has a password.
+fn has_password(text: &str) -> bool {
+    let addresses =
+        text.split("postgres").skip(1).filter_map(|rest| rest.trim_start_matches("ql").strip_prefix("://"));
+    addresses.filter_map(|address| address.split(['"', '\'', '\n']).next()).any(|address| {
+        let user =
+            address.split(['/', '?']).next().unwrap_or_default().rsplit_once('@').map(|(user, _)| user);
+        user.is_some_and(|user| user.contains(':')) || address.contains("password=")
+    })
+}
+
 /// In how many days the first certificate of a file ends.
 fn days_left(pem: &str) -> Option<i64> {
     let (_, rest) = pem.split_once("-----BEGIN CERTIFICATE-----")?;
@@ -126,14 +141,19 @@ fn days_left(pem: &str) -> Option<i64> {
 }
 
 fn ledger(server: &Server, thorough: bool) -> Vec<Finding> {
-    let path = server.here(&server.ledger());
+    let home = match server.ledger() {
+        Ok(home) => home,
+        Err(error) => return vec![wrong("settings", format!("{error:#}"), "correct the settings")],
+    };
     let mut found = Vec::new();
-    if let Ok(disk) = rustix::fs::statvfs(path.parent().unwrap_or(Path::new("/"))) {
+    if let Some(path) = home.file()
+        && let Ok(disk) = rustix::fs::statvfs(path.parent().unwrap_or(Path::new("/")))
+    {
         let bytes = path.metadata().map_or(0, |data| data.len());
         found.push(finding::disk(disk.f_bavail * disk.f_frsize, bytes));
     }
     let read = || -> Result<Vec<Finding>, LedgerError> {
-        let ledger = Ledger::open_read_only(&path)?;
+        let ledger = Ledger::open_read_only(&home)?;
         let mut found = Vec::new();
         for meter in ledger.meters()? {
             found.extend(meter_of(&ledger, &meter)?);
@@ -152,11 +172,13 @@ fn ledger(server: &Server, thorough: bool) -> Vec<Finding> {
     };
     match read() {
         Ok(more) => found.extend(more),
-        Err(error) => found.push(wrong(
-            "ledger",
-            format!("{}: {error}", path.display()),
-            "put a backup back: `powerpi restore FILE`",
-        )),
+        Err(error) => {
+            let advice = match home.file() {
+                Some(_) => "put a backup back: `powerpi restore FILE`",
+                None => "does the server run, and may this user read the database? Its own log tells",
+            };
+            found.push(wrong("ledger", format!("{home}: {error}"), advice));
+        }
     }
     found
 }

@@ -46,9 +46,10 @@ pub(super) fn write(file: &Path, server: &Server, findings: &[Finding]) -> anyho
 /// Settings with the values of such keys replaced. Line by line: comments may hold old passwords, too.
 fn without_secrets(text: &str) -> String {
     let line = |line: &str| {
-        let Some((key, _)) = line.split_once('=') else { return line.to_owned() };
+        let Some((key, value)) = line.split_once('=') else { return line.to_owned() };
         let name = key.to_lowercase();
-        match SECRETS.iter().any(|secret| name.contains(secret)) {
+        // The address of a database may hold a password.
+        match value.contains("postgres") || SECRETS.iter().any(|secret| name.contains(secret)) {
             true => format!("{key}= \"(not shown)\""),
             false => line.to_owned(),
         }
@@ -63,11 +64,11 @@ mod tests {
     #[test]
     fn what_is_secret_is_not_shown() {
         let text = "[mqtt]\nuser = \"web\"\npassword_file = \"/etc/x\"\n# password = \"old\"\n[webhook]\nurl = \"https://x/t\"\n\
-                    port = 1";
+                    port = 1\n# ledger = \"postgresql://web:old@db/powerpi\"";
         assert_eq!(
             without_secrets(text),
             "[mqtt]\nuser = \"web\"\npassword_file = \"(not shown)\"\n# password = \"(not shown)\"\n[webhook]\n\
-             url = \"(not shown)\"\nport = 1"
+             url = \"(not shown)\"\nport = 1\n# ledger = \"(not shown)\""
         );
     }
 }

@@ -69,7 +69,7 @@ impl Into {
         read: impl FnOnce(&Path) -> anyhow::Result<Series>,
     ) -> anyhow::Result<()> {
         let zone = zone(self.time_zone.as_deref())?;
-        let known = Ledger::open_read_only(&ledger.path)?.meter(&self.meter)?;
+        let known = Ledger::open_read_only(&ledger.home)?.meter(&self.meter)?;
         let (meter, new) = self.new.or_known(&self.meter, known)?;
         let mut series = read(&self.file)?;
         let ms = |at: Option<Timestamp>| at.map(Timestamp::as_millisecond);

@@ -73,7 +73,7 @@ impl Landing<'_> {
             first,
             pulses: seen.pulses,
         };
-        let mut ledger = open_existing(&self.ledger.path)?;
+        let mut ledger = open_existing(&self.ledger.home)?;
         let mut batch = ledger.batch()?;
         let begun = self.begin(&mut batch, &new, last)?;
         match self.dry_run {

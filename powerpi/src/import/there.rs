@@ -16,7 +16,7 @@ const TURN: Duration = Duration::from_millis(20);
 /// Lists all that was imported.
 pub(super) fn list(ledger: &LedgerFile) -> anyhow::Result<()> {
     let mut out = std::io::stdout().lock();
-    for import in Ledger::open_read_only(&ledger.path)?.imports()? {
+    for import in Ledger::open_read_only(&ledger.home)?.imports()? {
         let line = if ledger.json { as_json(&import) } else { as_text(&import) };
         writeln!(out, "{line}").context("writing the list")?;
     }
@@ -45,7 +45,7 @@ fn as_text(import: &Import) -> String {
 
 /// Takes an import back, a part in each transaction.
 pub(super) fn undo(file: &LedgerFile, number: i64, by: &str) -> anyhow::Result<()> {
-    let mut ledger = open_existing(&file.path)?;
+    let mut ledger = open_existing(&file.home)?;
     let meter = ledger.imports()?.into_iter().find(|import| import.id == number).map(|import| import.meter);
     let mut from = None;
     loop {

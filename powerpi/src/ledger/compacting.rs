@@ -7,7 +7,7 @@ use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::Duration;
 
 use anyhow::{Context, anyhow};
-use meter_ledger::{Ledger, LedgerSize};
+use meter_ledger::{Ledger, LedgerHome, LedgerSize};
 use serde_json::json;
 
 use crate::ledger_file::open_existing;
@@ -31,14 +31,14 @@ pub(crate) struct Options {
 }
 
 /// Compacts it, or tells what that would come to.
-pub(super) fn run(path: &Path, json: bool, options: &Options) -> anyhow::Result<()> {
-    let (ledger, dry_run) = (Ledger::open_read_only(path)?, options.dry_run);
+pub(super) fn run(home: &LedgerHome, json: bool, options: &Options) -> anyhow::Result<()> {
+    let (ledger, dry_run) = (Ledger::open_read_only(home)?, options.dry_run);
     let (before, in_parts) = (ledger.size()?, ledger.is_compacted_in_parts()?);
     drop(ledger);
     let after = match (dry_run, in_parts && !options.rewrite) {
         (true, _) => LedgerSize { bytes: before.bytes - before.unused, unused: 0 },
-        (false, true) => compact(path, before)?,
-        (false, false) => rewrite(path, before)?,
+        (false, true) => compact(home, before)?,
+        (false, false) => rewrite(home, before)?,
     };
     let freed = before.bytes.saturating_sub(after.bytes);
     if json {
@@ -59,8 +59,8 @@ pub(super) fn run(path: &Path, json: bool, options: &Options) -> anyhow::Result<
 }
 
 /// A part at a time. One that the recorder is faster than is tried again.
-fn compact(path: &Path, before: LedgerSize) -> anyhow::Result<LedgerSize> {
-    let (mut ledger, bar) = (open_existing(path)?, progress::bar(before.unused, progress::BYTES));
+fn compact(home: &LedgerHome, before: LedgerSize) -> anyhow::Result<LedgerSize> {
+    let (mut ledger, bar) = (open_existing(home)?, progress::bar(before.unused, progress::BYTES));
     loop {
         let left = ledger.compact().context("what was given back until then stays so")?;
         bar.set_position(before.unused.saturating_sub(left));
@@ -73,13 +73,13 @@ fn compact(path: &Path, before: LedgerSize) -> anyhow::Result<LedgerSize> {
 }
 
 /// All is copied to a temporary file and from there to the log beside the ledger; the log's length tells how far it is.
-fn rewrite(path: &Path, before: LedgerSize) -> anyhow::Result<LedgerSize> {
-    let (bar, log) = (progress::bar(before.bytes - before.unused, progress::BYTES), log_of(path));
-    let length = || std::fs::metadata(&log).map_or(0, |log| log.len());
-    let (begin, path) = (length(), path.to_owned());
+fn rewrite(home: &LedgerHome, before: LedgerSize) -> anyhow::Result<LedgerSize> {
+    let (bar, log) = (progress::bar(before.bytes - before.unused, progress::BYTES), home.file().map(log_of));
+    let length = || log.as_ref().and_then(|log| std::fs::metadata(log).ok()).map_or(0, |log| log.len());
+    let (begin, home) = (length(), home.clone());
     let (sender, done) = channel();
     let worker = std::thread::spawn(move || {
-        let rewritten = open_existing(&path).and_then(|mut ledger| {
+        let rewritten = open_existing(&home).and_then(|mut ledger| {
             ledger.rewrite()?;
             ledger.size()
         });

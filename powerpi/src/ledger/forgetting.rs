@@ -1,9 +1,8 @@
 //! `powerpi ledger forget`: deletes all that the ledger holds of a meter that is no more.
 
-use std::path::Path;
-
 use anyhow::{Context, bail};
 use meter_ledger::CorrectingError;
+use meter_ledger::LedgerHome;
 use meter_messages::{Meter, Topic};
 use serde_json::json;
 
@@ -39,9 +38,9 @@ pub(super) fn say_retained(meter: &Meter) {
 }
 
 /// Forgets a meter, in one transaction; the recorder waits for it.
-pub(super) fn run(path: &Path, json: bool, options: &Options) -> anyhow::Result<()> {
+pub(super) fn run(home: &LedgerHome, json: bool, options: &Options) -> anyhow::Result<()> {
     let (Options { meter, by, dry_run }, now) = (options, daemon_runtime::now());
-    let mut ledger = open_existing(path)?;
+    let mut ledger = open_existing(home)?;
     let mut batch = ledger.batch()?;
     if let Some(now) = batch.name_now(meter)? {
         bail!("{meter} is a former name of {now}; name that, or rename it back");

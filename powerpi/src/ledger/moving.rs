@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::Context;
-use meter_ledger::{Merged, Renamed};
+use meter_ledger::{LedgerHome, Merged, Renamed};
 use meter_messages::{Meter, Topic};
 use serde_json::json;
 
@@ -62,9 +62,9 @@ impl Rename {
 }
 
 /// Renames a meter, in one transaction; the recorder waits for it.
-pub(super) fn rename(path: &Path, json: bool, options: &Rename) -> anyhow::Result<()> {
+pub(super) fn rename(home: &LedgerHome, json: bool, options: &Rename) -> anyhow::Result<()> {
     let (Rename { meter, how, .. }, new) = (options, options.new_name()?);
-    let mut ledger = open_existing(path)?;
+    let mut ledger = open_existing(home)?;
     let mut batch = ledger.batch()?;
     let Renamed { before, now, name, newest } = batch.rename(meter, &new, &how.by, daemon_runtime::now())?;
     if !how.dry_run {
@@ -96,9 +96,9 @@ pub(super) fn rename(path: &Path, json: bool, options: &Rename) -> anyhow::Resul
 }
 
 /// Merges two meters, in one transaction; the recorder waits for it.
-pub(super) fn merge(path: &Path, json: bool, options: &Merge) -> anyhow::Result<()> {
+pub(super) fn merge(home: &LedgerHome, json: bool, options: &Merge) -> anyhow::Result<()> {
     let Merge { from, into, how } = options;
-    let mut ledger = open_existing(path)?;
+    let mut ledger = open_existing(home)?;
     let mut batch = ledger.batch()?;
     let bar = progress::bar(0, progress::DAYS);
     let merged = batch.merge(from, into, (&how.by, daemon_runtime::now()), |done, all| {

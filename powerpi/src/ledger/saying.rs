@@ -3,12 +3,12 @@
 
 use std::io::Write;
 use std::ops::Range;
-use std::path::Path;
 
 use anyhow::{Context, bail};
 use jiff::tz::TimeZone;
 use meter_ledger::{
-    CorrectingError, Correction, CorrectionKind, Factor, Ledger, NewCorrection, RecordedMeter, Sum, Undone,
+    CorrectingError, Correction, CorrectionKind, Factor, Ledger, LedgerHome, NewCorrection, RecordedMeter,
+    Sum, Undone,
 };
 use meter_messages::{Meter, Minute};
 use serde_json::{Value, json};
@@ -72,31 +72,31 @@ impl Amount {
 }
 
 /// `void`
-pub(super) fn void(path: &Path, json: bool, saying: &Saying) -> anyhow::Result<()> {
-    say(path, json, saying, |_, _| Ok(CorrectionKind::Void))
+pub(super) fn void(home: &LedgerHome, json: bool, saying: &Saying) -> anyhow::Result<()> {
+    say(home, json, saying, |_, _| Ok(CorrectionKind::Void))
 }
 
 /// `replace`
-pub(super) fn replace(path: &Path, json: bool, saying: &Saying, amount: &Amount) -> anyhow::Result<()> {
-    say(path, json, saying, |meter, span| Ok(CorrectionKind::Replace { pulses: amount.pulses(meter, span)? }))
+pub(super) fn replace(home: &LedgerHome, json: bool, saying: &Saying, amount: &Amount) -> anyhow::Result<()> {
+    say(home, json, saying, |meter, span| Ok(CorrectionKind::Replace { pulses: amount.pulses(meter, span)? }))
 }
 
 /// `scale`
-pub(super) fn scale(path: &Path, json: bool, saying: &Saying, factor: Factor) -> anyhow::Result<()> {
-    say(path, json, saying, |_, _| Ok(CorrectionKind::Scale(factor)))
+pub(super) fn scale(home: &LedgerHome, json: bool, saying: &Saying, factor: Factor) -> anyhow::Result<()> {
+    say(home, json, saying, |_, _| Ok(CorrectionKind::Scale(factor)))
 }
 
 fn say(
-    path: &Path,
+    home: &LedgerHome,
     json: bool,
     saying: &Saying,
     kind: impl FnOnce(&RecordedMeter, &Range<Minute>) -> anyhow::Result<CorrectionKind>,
 ) -> anyhow::Result<()> {
     let Saying { meter: id, reason, how, .. } = saying;
     let span = saying.span.minutes(&how.clock)?;
-    let meter = known(&Ledger::open_read_only(path)?, id)?;
+    let meter = known(&Ledger::open_read_only(home)?, id)?;
     let new = NewCorrection { kind: kind(&meter, &span)?, span, reason: reason.clone(), by: how.by.clone() };
-    let mut ledger = open_existing(path)?;
+    let mut ledger = open_existing(home)?;
     let mut batch = ledger.batch()?;
     let said = batch.correct(id, &new, daemon_runtime::now())?;
     finish(batch, how)?;
@@ -111,13 +111,13 @@ fn say(
 
 /// `undo`
 pub(super) fn undo(
-    path: &Path,
+    home: &LedgerHome,
     json: bool,
     number: i64,
     reason: Option<&str>,
     how: &How,
 ) -> anyhow::Result<()> {
-    let mut ledger = open_existing(path)?;
+    let mut ledger = open_existing(home)?;
     let mut batch = ledger.batch()?;
     let undone = Undone { at: daemon_runtime::now(), by: how.by.clone(), reason: reason.map(str::to_owned) };
     let (id, said) = batch.undo(number, &undone)?;
@@ -175,8 +175,8 @@ impl Told<'_> {
 }
 
 /// Lists what was said of one meter, or of all.
-pub(super) fn list(path: &Path, json: bool, only: Option<&Meter>, clock: &Clock) -> anyhow::Result<()> {
-    let ledger = Ledger::open_read_only(path)?;
+pub(super) fn list(home: &LedgerHome, json: bool, only: Option<&Meter>, clock: &Clock) -> anyhow::Result<()> {
+    let ledger = Ledger::open_read_only(home)?;
     let meters = match only {
         Some(only) => vec![known(&ledger, only)?],
         None => ledger.meters()?,

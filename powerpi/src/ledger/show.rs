@@ -2,11 +2,10 @@
 
 use std::io::Write;
 use std::ops::Range;
-use std::path::Path;
 
 use anyhow::Context;
 use jiff::tz::TimeZone;
-use meter_ledger::{CorrectingError, Ledger, RecordedMeter, Sum};
+use meter_ledger::{CorrectingError, Ledger, LedgerHome, RecordedMeter, Sum};
 use meter_messages::{Meter, Minute};
 use serde_json::json;
 
@@ -36,8 +35,8 @@ pub(crate) struct Options {
 }
 
 /// Prints minutes, hours or days, as the time is short or long.
-pub(super) fn run(path: &Path, json: bool, options: &Options) -> anyhow::Result<()> {
-    let ledger = Ledger::open_read_only(path)?;
+pub(super) fn run(home: &LedgerHome, json: bool, options: &Options) -> anyhow::Result<()> {
+    let ledger = Ledger::open_read_only(home)?;
     let unknown = || CorrectingError::UnknownMeter(options.meter.clone());
     let meter = ledger.meter(&options.meter)?.ok_or_else(unknown)?;
     let (zone, mut out) = (options.clock.zone(), std::io::stdout().lock());

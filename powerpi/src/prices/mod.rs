@@ -7,17 +7,18 @@ pub(crate) mod times;
 pub(crate) mod when;
 
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::{Context, bail};
 use jiff::tz::TimeZone;
-use meter_ledger::{Ledger, NewPrices, Pricing};
+use meter_ledger::{LedgerHome, NewPrices, Pricing};
 use meter_messages::{Currency, SiteId};
 
 use self::columns::Columns;
 use self::numbers::PriceUnit;
 use self::table::Table;
 use self::times::{Priced, priced};
+use crate::ledger_file::{USUAL_LEDGER, open_existing};
 
 /// The command line.
 #[derive(clap::Args)]
@@ -54,9 +55,9 @@ struct Import {
     /// The name of the column with the prices
     #[arg(long, value_name = "NAME")]
     price_column: Option<String>,
-    /// The ledger's file
-    #[arg(long, value_name = "FILE", default_value = "/var/lib/powerpi/recorder/ledger.sqlite")]
-    ledger: PathBuf,
+    /// The ledger: its file, or a database as postgresql://host/name
+    #[arg(long, value_name = "LEDGER", default_value = USUAL_LEDGER)]
+    ledger: LedgerHome,
     /// Only says what would be entered
     #[arg(long)]
     dry_run: bool,
@@ -127,14 +128,12 @@ fn told(
 
 /// Enters them, in one transaction; the recorder waits for it.
 fn enter(
-    path: &Path,
+    home: &LedgerHome,
     (site, currency): (&SiteId, Currency),
     prices: &Priced,
     dry_run: bool,
 ) -> anyhow::Result<NewPrices> {
-    // Opening it for writing would make an empty one.
-    drop(Ledger::open_read_only(path)?);
-    let mut ledger = Ledger::open(path)?;
+    let mut ledger = open_existing(home)?;
     let mut batch = ledger.batch()?;
     let quarters = prices.rows.iter().flat_map(times::Row::quarters);
     let entered = match batch.enter_prices(site, currency, daemon_runtime::now(), quarters)? {

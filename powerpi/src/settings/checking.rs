@@ -38,11 +38,11 @@ impl OfServer {
                 false => println!("Fixed by the programs' TOML, which goes first: {hidden}"),
             }
         }
-        let path = self.server.here(&self.server.ledger());
-        let known = match Ledger::open_read_only(&path).map(|ledger| ledger.names()) {
-            Ok(Ok(known)) => known,
-            _ => {
-                eprintln!("powerpi: {} cannot be read: names were not compared", path.display());
+        let read = || anyhow::Ok(Ledger::open_read_only(&self.server.ledger()?)?.names()?);
+        let known = match read() {
+            Ok(known) => known,
+            Err(error) => {
+                eprintln!("powerpi: names were not compared: {error:#}");
                 return;
             }
         };

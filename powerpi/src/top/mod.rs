@@ -68,7 +68,7 @@ impl Sources {
             }
             None => TimeZone::system(),
         };
-        Ok(Self { mqtt: mqtt.unwrap_or_default(), today: Today::new(server.here(&server.ledger()), zone) })
+        Ok(Self { mqtt: mqtt.unwrap_or_default(), today: Today::new(server.ledger()?, zone) })
     }
 }
 

@@ -1,12 +1,11 @@
 //! What was used since midnight, from the ledger.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Context;
 use jiff::tz::TimeZone;
-use meter_ledger::Ledger;
+use meter_ledger::{Ledger, LedgerHome};
 use meter_messages::{Medium, Meter, Minute};
 use tokio::time::Instant;
 
@@ -24,13 +23,13 @@ pub(super) struct Counted {
 
 /// Reads the ledger from time to time.
 pub(super) struct Today {
-    ledger: PathBuf,
+    ledger: LedgerHome,
     zone: TimeZone,
     newest: Option<(Instant, BTreeMap<Meter, Counted>)>,
 }
 
 impl Today {
-    pub(super) fn new(ledger: PathBuf, zone: TimeZone) -> Self {
+    pub(super) fn new(ledger: LedgerHome, zone: TimeZone) -> Self {
         Self { ledger, zone, newest: None }
     }
 
@@ -49,8 +48,8 @@ impl Today {
     }
 }
 
-fn since_midnight(path: &Path, zone: &TimeZone) -> anyhow::Result<BTreeMap<Meter, Counted>> {
-    let ledger = Ledger::open_read_only(path).with_context(|| path.display().to_string())?;
+fn since_midnight(home: &LedgerHome, zone: &TimeZone) -> anyhow::Result<BTreeMap<Meter, Counted>> {
+    let ledger = Ledger::open_read_only(home).with_context(|| home.to_string())?;
     let now = daemon_runtime::now();
     let midnight = now.to_zoned_datetime(zone.clone()).start_of_day()?.timestamp();
     let span =

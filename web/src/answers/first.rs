@@ -11,6 +11,7 @@ use super::asked::Asked;
 use super::health::NO_CLOCK;
 use super::refusals::NoAnswer;
 use super::site::{Site, filled};
+use crate::ledger::reader::ReadError;
 use crate::pages::{FirstPage, Invited, Joined, Way};
 
 /// Of more sites than this the page would be no help.
@@ -26,7 +27,7 @@ impl Site {
         let ledger_is_there = match self.ledger.ask(has_minutes).await {
             Ok(true) => return Ok(None),
             Ok(false) => true,
-            Err(_) if !self.disk.exists() => false,
+            Err(ReadError::Ledger(error)) if error.is_of_nothing_yet() => false,
             Err(error) => return Err(error.into()),
         };
         let page = FirstPage::new(asked.frame(), &self.way(ledger_is_there, asked));

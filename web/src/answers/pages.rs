@@ -190,7 +190,7 @@ impl Site {
         let broker = self.live.broker();
         let connected =
             if self.live.is_connected() { texts.machinery.connected } else { texts.machinery.away };
-        let space = Space::around(&self.disk);
+        let space = Space::around(&self.home);
         let gigabytes = |bytes: u64| format!("{}\u{a0}GB", texts.number(bytes as f64 / 1e9, 1));
         let megabytes = |bytes: u64| format!("{}\u{a0}MB", texts.number(bytes as f64 / 1e6, 1));
         let mut server = vec![(texts.machinery.broker, connected.to_owned())];

@@ -7,7 +7,7 @@ use askama::Template;
 use daemon_runtime::MqttSettings;
 use hyper::{StatusCode, header};
 use meter_figures::{Figures, until};
-use meter_ledger::{RecordedMeter, Unwatched};
+use meter_ledger::{LedgerHome, RecordedMeter, Unwatched};
 use meter_messages::{Meter, Minute};
 use site_settings::{Applied, SettingNames, Store};
 use tokio::sync::Semaphore;
@@ -66,8 +66,8 @@ pub(crate) struct Site {
     pub(crate) space: Option<Space>,
     /// What was not watched of meters, for Prometheus.
     pub(crate) unwatched: Arc<Unwatched>,
-    /// The ledger's file, on the disk that people worry about.
-    pub(crate) disk: PathBuf,
+    /// Where the ledger lives: on the disk that people worry about, if it is a file.
+    pub(crate) home: LedgerHome,
 }
 
 impl Site {

@@ -1,14 +1,13 @@
 //! The one thread that reads the ledger, and the handle to ask it.
 
 use std::collections::HashMap;
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use daemon_runtime::{Owner, OwnerEnded};
 use jiff::tz::TimeZone;
 use meter_figures::{Figures, Glance, GlanceEdges, House, SiteTariffs, Tariffs, until};
-use meter_ledger::{Ledger, LedgerError, RecordedMeter, RecordedMinute};
+use meter_ledger::{Ledger, LedgerError, LedgerHome, RecordedMeter, RecordedMinute};
 use meter_messages::{Measures, Medium, Meter, Minute, Refused, SiteId};
 use tokio::sync::Semaphore;
 
@@ -50,14 +49,14 @@ pub(crate) struct LedgerReader {
 impl LedgerReader {
     /// Starts the thread. The ledger need not be there yet.
     pub(crate) fn start(
-        path: PathBuf,
+        home: LedgerHome,
         zone: TimeZone,
         tariffs: SiteTariffs,
         meters: SiteMeters,
     ) -> std::io::Result<Self> {
         let (tariffs, meters) = (Arc::new(tariffs), Arc::new(meters));
         let reader = Reader {
-            path,
+            home,
             ledger: None,
             zone: zone.clone(),
             tariffs: tariffs.clone(),
@@ -167,7 +166,7 @@ impl LedgerReader {
 /// What the thread owns.
 #[derive(Debug)]
 struct Reader {
-    path: PathBuf,
+    home: LedgerHome,
     ledger: Option<Ledger>,
     zone: TimeZone,
     tariffs: Arc<SiteTariffs>,
@@ -185,9 +184,9 @@ impl Reader {
     ) -> Result<T, LedgerError> {
         let ledger = match self.ledger.take() {
             Some(ledger) => ledger,
-            None => Ledger::open_read_only(&self.path)?,
+            None => Ledger::open_read_only(&self.home)?,
         };
-        // After an error the file is opened anew: it may be another one now.
+        // After an error it is opened anew: the file may be another one now.
         let answer = question(&ledger)?;
         self.ledger = Some(ledger);
         Ok(answer)

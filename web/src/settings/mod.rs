@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use daemon_runtime::MqttSettings;
 use jiff::tz::TimeZone;
 use meter_figures::{Holiday, TariffSettings};
+use meter_ledger::LedgerHome;
 use serde::Deserialize;
 use site_settings::{MeterSettings, PublicMeters, SiteSettings, Store, USUAL_FOLDER};
 use web_http::{BasePath, Network};
@@ -25,8 +26,8 @@ pub struct Settings {
     pub base_path: BasePath,
     /// Proxies whose `X-Forwarded-For`, `-Host`, `-Proto` and `-Prefix` are believed.
     pub trusted_proxies: Vec<Network>,
-    /// The recorder's ledger.
-    pub ledger: PathBuf,
+    /// The recorder's ledger: a file, or a database as `postgresql://…`.
+    pub ledger: LedgerHome,
     /// The recorder's folder of RRD files.
     pub rrd_dir: PathBuf,
     /// The zone of the site's days and months; the system's where none is given.

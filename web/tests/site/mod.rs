@@ -153,7 +153,7 @@ impl Site {
         let settings: Settings = daemon_runtime::parse(more).unwrap();
         let settings = Settings {
             listen: "127.0.0.1:0".parse().unwrap(),
-            ledger: dir.path().join("ledger.sqlite"),
+            ledger: dir.path().join("ledger.sqlite").into(),
             rrd_dir: dir.path().join("rrd"),
             settings_dir: dir.path().join("settings"),
             state_dir: dir.path().to_owned(),

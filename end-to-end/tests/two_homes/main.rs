@@ -1,0 +1,5 @@
+//! The real programs on a real PostgreSQL: every minute once, whatever is killed, and the same answers as from a file.
+#![allow(clippy::unwrap_used)]
+
+mod home;
+mod one_recorder;
