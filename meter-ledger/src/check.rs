@@ -154,12 +154,24 @@ pub struct MeterToCheck {
     pub days: u64,
 }
 
+/// How many rows refer to nothing, of tables of which PostgreSQL does not look at each row that comes.
+const ORPHANS: [(&str, &str); 2] = [
+    (
+        "minute",
+        "SELECT count(*) FROM minute WHERE NOT EXISTS (SELECT 1 FROM meter WHERE meter.id = minute.meter)
+             OR NOT EXISTS (SELECT 1 FROM outbox WHERE outbox.id = minute.outbox)",
+    ),
+    (
+        "pulse_times",
+        "SELECT count(*) FROM pulse_times WHERE NOT EXISTS (SELECT 1 FROM meter WHERE meter.id = pulse_times.meter)",
+    ),
+];
+
 impl Ledger {
     /// What is wrong with the file as a whole, and with how its tables refer to one another. Reads all of it.
     pub fn check_file(&self) -> Result<Vec<Fault>, LedgerError> {
         let mut faults = Vec::new();
-        // PostgreSQL keeps rows that refer to nothing out of a ledger, and checks its files by its own means.
-        let Some(file) = self.connection.file() else { return Ok(faults) };
+        let Some(file) = self.connection.file() else { return self.check_orphans() };
         let mut add = |kind| faults.push(Fault { meter: None, kind });
         sqlite_file::integrity_check(file)?.map(FaultKind::File).map(&mut add);
         let mut orphans = BTreeMap::<String, u64>::new();
@@ -169,6 +181,19 @@ impl Ledger {
             *orphans.entry(row.get(0)?).or_default() += 1;
         }
         orphans.into_iter().for_each(|(table, rows)| add(FaultKind::Orphans { table, rows }));
+        Ok(faults)
+    }
+
+    /// PostgreSQL keeps rows that refer to nothing out of a ledger, but for those that come by thousands, and checks its files
+    /// by its own means.
+    fn check_orphans(&self) -> Result<Vec<Fault>, LedgerError> {
+        let mut faults = Vec::new();
+        for (table, sql) in ORPHANS {
+            let rows = self.connection.query_row(sql, [], |row| row.get(0))?;
+            if rows > 0 {
+                faults.push(Fault { meter: None, kind: FaultKind::Orphans { table: table.to_owned(), rows } });
+            }
+        }
         Ok(faults)
     }
 

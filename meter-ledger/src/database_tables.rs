@@ -1,7 +1,8 @@
 //! What makes the tables in PostgreSQL, format by format. What they mean is said in `schema`.
 //!
 //! Nothing here needs more than other databases have that speak as PostgreSQL does: whole numbers of 64 bits, text in the
-//! order of its bytes, bytes, one index that is partial, and one view over JSON.
+//! order of its bytes, bytes, one index that is partial, and one view over JSON. What comes by thousands, minutes and times
+//! of pulses, is not looked up row by row whether its meter is there: that took three quarters of the time. A check does it.
 
 /// What brings the tables to a format. Each format of the file from the first one here on has one.
 pub(crate) const STEPS: &[(usize, &str)] = &[(17, FORMAT_17)];
@@ -39,9 +40,9 @@ const FORMAT_17: &str = r#"
         UNIQUE (meter, name)
     );
     CREATE TABLE minute (
-        meter     BIGINT NOT NULL REFERENCES meter (id),
+        meter     BIGINT NOT NULL,
         minute    BIGINT NOT NULL,
-        outbox    BIGINT NOT NULL REFERENCES outbox (id),
+        outbox    BIGINT NOT NULL,
         pulses    BIGINT NOT NULL,
         watched_s BIGINT NOT NULL,
         total     BIGINT NOT NULL,
@@ -49,7 +50,7 @@ const FORMAT_17: &str = r#"
         PRIMARY KEY (meter, minute, outbox)
     );
     CREATE TABLE pulse_times (
-        meter    BIGINT NOT NULL REFERENCES meter (id),
+        meter    BIGINT NOT NULL,
         minute   BIGINT NOT NULL,
         first_ms BIGINT NOT NULL,
         last_ms  BIGINT NOT NULL,

@@ -4,7 +4,7 @@ use std::collections::{HashMap, VecDeque};
 
 use crate::days::{self, day_of, minutes_of};
 use crate::error::if_readable;
-use crate::home::{self, Connection, params};
+use crate::home::{self, Connection, Row, params};
 use crate::{LedgerError, pulse_times, quarters, rows};
 
 /// A meter's newest day and the one before stay in rows, where minutes are added to them: these are days
@@ -16,6 +16,10 @@ const MOST_PACKED: usize = 8;
 
 /// A commit looks at most at so many meters.
 const MOST_LOOKED_AT: usize = 200;
+
+/// After the newest minutes of so many meters were asked for one by one, a database is asked for those of all others at
+/// once.
+const ONE_BY_ONE: usize = 10;
 
 /// What the writer remembers of its meters. It may remember a later minute than there is, of a batch that was
 /// not committed, and that something is packed which is not; that costs a look, or a day stays in rows longer. What is
@@ -29,6 +33,12 @@ pub(crate) struct NewestMinutes {
     due: VecDeque<i64>,
     /// The home's number of what others have written.
     edition: Option<i64>,
+    /// The meters that were known before all was forgotten: they are asked for again. None: all.
+    before: Vec<i64>,
+    /// The newest minutes of meters that were asked for at once and have not been needed yet.
+    at_once: HashMap<i64, i64>,
+    /// How many were asked for one by one.
+    one_by_one: usize,
 }
 
 #[derive(Debug)]
@@ -49,8 +59,22 @@ impl NewestMinutes {
 
     /// Forgets everything: what it remembers may be of other meters by now.
     pub(crate) fn forget(&mut self) {
-        self.of_meters.clear();
+        self.before.splice(.., self.of_meters.drain().map(|(meter_row, _)| meter_row));
         self.due.clear();
+        self.at_once.clear();
+        self.one_by_one = 0;
+    }
+
+    /// The newest minute of a meter of which nothing is remembered.
+    fn look(&mut self, connection: &Connection, meter_row: i64) -> home::Result<i64> {
+        self.one_by_one += 1;
+        if connection.is_far() && self.one_by_one == ONE_BY_ONE {
+            self.at_once = newest_of_many(connection, &self.before)?;
+        }
+        match self.at_once.remove(&meter_row) {
+            Some(known) => Ok(known),
+            None => newest_or_packed(connection, meter_row),
+        }
     }
 
     /// Whether nothing is recorded of a meter in this minute or later, which need not be looked for then. From
@@ -61,19 +85,16 @@ impl NewestMinutes {
         meter_row: i64,
         minute: i64,
     ) -> home::Result<bool> {
-        let Self { of_meters, due, .. } = self;
-        let known = match of_meters.get_mut(&meter_row) {
-            Some(known) => known,
-            None => {
-                let newest = newest_or_packed(connection, meter_row)?;
-                due.push_back(meter_row);
-                of_meters.entry(meter_row).or_insert(Newest { minute: newest, is_due: true })
-            }
-        };
+        if !self.of_meters.contains_key(&meter_row) {
+            let minute = self.look(connection, meter_row)?;
+            self.due.push_back(meter_row);
+            self.of_meters.insert(meter_row, Newest { minute, is_due: true });
+        }
+        let Some(known) = self.of_meters.get_mut(&meter_row) else { return Ok(false) };
         // A day has begun; or a day that should be packed is given a minute.
         let to_pack = day_of(minute) != day_of(known.minute);
         if to_pack && !std::mem::replace(&mut known.is_due, true) {
-            due.push_back(meter_row);
+            self.due.push_back(meter_row);
         }
         let is_new = minute > known.minute;
         known.minute = minute.max(known.minute);
@@ -82,23 +103,27 @@ impl NewestMinutes {
 
     /// Packs what is due, as much as one commit may.
     pub(crate) fn pack(&mut self, connection: &Connection) -> Result<(), LedgerError> {
-        let mut packed = 0;
-        for _ in 0..MOST_LOOKED_AT {
-            if packed == MOST_PACKED {
-                break;
+        let (mut packed, mut looked_at) = (0, 0);
+        let mut oldest = VecDeque::new();
+        while packed < MOST_PACKED && looked_at < MOST_LOOKED_AT {
+            if oldest.is_empty() {
+                let at_once = if connection.is_far() { MOST_LOOKED_AT - looked_at } else { 1 };
+                let meters: Vec<i64> = self.due.iter().copied().take(at_once).collect();
+                oldest = if meters.is_empty() { break } else { oldest_to_pack(connection, &meters)? };
             }
-            let Some(meter_row) = self.due.pop_front() else { break };
+            let (Some(meter_row), Some(day)) = (self.due.pop_front(), oldest.pop_front()) else { break };
+            looked_at += 1;
             let Some(known) = self.of_meters.get_mut(&meter_row) else { continue };
-            let row = format_args!("row {meter_row}");
-            match if_readable(row, pack_oldest(connection, meter_row))? {
-                Some(Some(())) => {
-                    self.due.push_back(meter_row);
-                    packed += 1;
-                }
-                Some(None) => known.is_due = false,
-                // It stays in rows, and is due again when the ledger is opened the next time.
-                None => {}
+            let Some(day) = day else {
+                known.is_due = false;
+                continue;
+            };
+            let attempt = connection.attempt(|| pack(connection, meter_row, day));
+            if if_readable(format_args!("row {meter_row}"), attempt)?.is_some() {
+                self.due.push_back(meter_row);
+                packed += 1;
             }
+            // Else it stays in rows, and is due again when the ledger is opened the next time.
         }
         Ok(())
     }
@@ -121,19 +146,47 @@ fn newest_or_packed(connection: &Connection, meter_row: i64) -> home::Result<i64
     Ok(newest(connection, meter_row)?.max(end).unwrap_or(i64::MIN))
 }
 
-/// Packs the oldest day of a meter that is in rows, if it is long enough ago.
-fn pack_oldest(connection: &Connection, meter_row: i64) -> Result<Option<()>, LedgerError> {
-    let (oldest, newest): (Option<i64>, Option<i64>) = connection
-        .prepare_cached(
-            "SELECT (SELECT min(minute) FROM minute WHERE meter = ?1), (SELECT max(minute) FROM minute WHERE meter = ?1)",
-        )?
-        .query_row([meter_row], |row| Ok((row.get(0)?, row.get(1)?)))?;
-    match oldest.map(day_of).zip(newest.map(day_of)) {
-        Some((oldest, newest)) if oldest <= newest - DAYS_IN_ROWS => {
-            connection.attempt(|| pack(connection, meter_row, oldest)).map(Some)
-        }
-        _ => Ok(None),
-    }
+/// The same of many meters, which a database is asked for at once; of all if none are named.
+fn newest_of_many(connection: &Connection, meters: &[i64]) -> home::Result<HashMap<i64, i64>> {
+    let mut statement = connection.prepare_cached(
+        "SELECT one.id, (SELECT max(minute.minute) FROM minute WHERE minute.meter = one.id),
+                (SELECT max(day.day) FROM day WHERE day.meter = one.id)
+         FROM meter AS one
+         WHERE CAST(?1 AS TEXT) = '{}' OR one.id = ANY (CAST(CAST(?1 AS TEXT) AS BIGINT[]))",
+    )?;
+    let newest = statement.query_map([array(meters)], |row| {
+        let (newest, day): (Option<i64>, Option<i64>) = (row.get(1)?, row.get(2)?);
+        let end = day.map(|day| minutes_of(day).end - 1);
+        Ok((row.get(0)?, newest.max(end).unwrap_or(i64::MIN)))
+    })?;
+    newest.collect()
+}
+
+/// Numbers as PostgreSQL writes an array of them.
+fn array(numbers: &[i64]) -> String {
+    let numbers: Vec<String> = numbers.iter().map(i64::to_string).collect();
+    format!("{{{}}}", numbers.join(","))
+}
+
+/// Of each of some meters the oldest day that is in rows, if it is long enough ago to be packed.
+fn oldest_to_pack(connection: &Connection, meters: &[i64]) -> Result<VecDeque<Option<i64>>, LedgerError> {
+    const ONE: &str = "
+        SELECT CAST(?1 AS BIGINT), (SELECT min(minute) FROM minute WHERE meter = ?1), (SELECT max(minute) FROM minute WHERE meter = ?1)";
+    const MANY: &str = "
+        SELECT one.id, (SELECT min(minute.minute) FROM minute WHERE minute.meter = one.id),
+               (SELECT max(minute.minute) FROM minute WHERE minute.meter = one.id)
+        FROM meter AS one WHERE one.id = ANY (CAST(CAST(?1 AS TEXT) AS BIGINT[]))";
+    let of_row = |row: &Row<'_>| Ok((row.get(0)?, (row.get(1)?, row.get(2)?)));
+    let found: HashMap<i64, (Option<i64>, Option<i64>)> = match meters {
+        [one] => connection.prepare_cached(ONE)?.query_map([*one], of_row)?.collect::<Result<_, _>>()?,
+        many => connection.prepare_cached(MANY)?.query_map([array(many)], of_row)?.collect::<Result<_, _>>()?,
+    };
+    let oldest = meters.iter().map(|meter| {
+        let (oldest, newest) = found.get(meter).copied().unwrap_or_default();
+        let days = oldest.map(day_of).zip(newest.map(day_of));
+        days.filter(|(oldest, newest)| *oldest <= newest - DAYS_IN_ROWS).map(|(oldest, _)| oldest)
+    });
+    Ok(oldest.collect())
 }
 
 /// Packs a day with its pulses' times, and writes its sums. A day that cannot be packed, because a row of it cannot be read

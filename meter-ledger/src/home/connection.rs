@@ -81,6 +81,11 @@ impl Connection {
         Ok(())
     }
 
+    /// Whether each question costs a way there and back, so that many of them are better asked at once.
+    pub(crate) fn is_far(&self) -> bool {
+        matches!(self, Self::Postgres(_))
+    }
+
     /// The SQLite file, for what only a file has.
     pub(crate) fn file(&self) -> Option<&rusqlite::Connection> {
         match self {
