@@ -42,7 +42,7 @@ pub struct Settings {
 impl Default for Settings {
     fn default() -> Self {
         Self {
-            ledger: "/var/lib/powerpi/recorder/ledger.sqlite".into(),
+            ledger: LedgerHome::File("/var/lib/powerpi/recorder/ledger.sqlite".into()),
             state_file: "/var/lib/powerpi/alarms/alarms.json".into(),
             language: NoticeLanguage::default(),
             time_zone: None,

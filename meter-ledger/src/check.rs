@@ -191,7 +191,8 @@ impl Ledger {
         for (table, sql) in ORPHANS {
             let rows = self.connection.query_row(sql, [], |row| row.get(0))?;
             if rows > 0 {
-                faults.push(Fault { meter: None, kind: FaultKind::Orphans { table: table.to_owned(), rows } });
+                faults
+                    .push(Fault { meter: None, kind: FaultKind::Orphans { table: table.to_owned(), rows } });
             }
         }
         Ok(faults)

@@ -179,7 +179,9 @@ fn oldest_to_pack(connection: &Connection, meters: &[i64]) -> Result<VecDeque<Op
     let of_row = |row: &Row<'_>| Ok((row.get(0)?, (row.get(1)?, row.get(2)?)));
     let found: HashMap<i64, (Option<i64>, Option<i64>)> = match meters {
         [one] => connection.prepare_cached(ONE)?.query_map([*one], of_row)?.collect::<Result<_, _>>()?,
-        many => connection.prepare_cached(MANY)?.query_map([array(many)], of_row)?.collect::<Result<_, _>>()?,
+        many => {
+            connection.prepare_cached(MANY)?.query_map([array(many)], of_row)?.collect::<Result<_, _>>()?
+        }
     };
     let oldest = meters.iter().map(|meter| {
         let (oldest, newest) = found.get(meter).copied().unwrap_or_default();

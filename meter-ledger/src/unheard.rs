@@ -3,7 +3,7 @@
 use meter_messages::{Meter, Minute, OutboxId};
 
 use crate::error::{damaged, if_readable};
-use crate::home::params;
+use crate::home::{Connection, params};
 use crate::names::Name;
 use crate::{Batch, Ledger, LedgerError, OutboxMark, packing};
 
@@ -38,24 +38,32 @@ impl Batch<'_> {
             })?;
         self.add_outbox(Name { row: meter_row, meter_row }, outbox)
     }
+
+    /// The same as [`Ledger::unheard_meters`].
+    pub fn unheard_meters(&self) -> Result<Vec<UnheardMeter>, LedgerError> {
+        unheard_meters(self.transaction())
+    }
 }
 
 impl Ledger {
     /// Meters with minutes whose `info` has not come yet, by site and id.
     pub fn unheard_meters(&self) -> Result<Vec<UnheardMeter>, LedgerError> {
         let _state = self.one_state()?;
-        let mut statement = self.connection.prepare_cached(
-            "SELECT id, site, meter FROM meter WHERE constant_millionths = 0 AND moved_to IS NULL ORDER BY site, meter",
-        )?;
-        let rows = statement
-            .query_map([], |row| Ok((row.get::<i64>(0)?, row.get::<String>(1)?, row.get::<String>(2)?)))?;
-        let meters = rows.map(|row| -> Result<_, LedgerError> {
-            let (row, site, meter) = row?;
-            let meter =
-                Meter { site: site.parse().map_err(damaged)?, meter: meter.parse().map_err(damaged)? };
-            let newest = packing::newest(&self.connection, row)?.map(Minute::nearest);
-            Ok(UnheardMeter { meter, newest })
-        });
-        meters.filter_map(|meter| if_readable("unknown", meter).transpose()).collect()
+        unheard_meters(&self.connection)
     }
+}
+
+fn unheard_meters(connection: &Connection) -> Result<Vec<UnheardMeter>, LedgerError> {
+    let mut statement = connection.prepare_cached(
+        "SELECT id, site, meter FROM meter WHERE constant_millionths = 0 AND moved_to IS NULL ORDER BY site, meter",
+    )?;
+    let rows = statement
+        .query_map([], |row| Ok((row.get::<i64>(0)?, row.get::<String>(1)?, row.get::<String>(2)?)))?;
+    let meters = rows.map(|row| -> Result<_, LedgerError> {
+        let (row, site, meter) = row?;
+        let meter = Meter { site: site.parse().map_err(damaged)?, meter: meter.parse().map_err(damaged)? };
+        let newest = packing::newest(connection, row)?.map(Minute::nearest);
+        Ok(UnheardMeter { meter, newest })
+    });
+    meters.filter_map(|meter| if_readable("unknown", meter).transpose()).collect()
 }

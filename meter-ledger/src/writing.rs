@@ -157,6 +157,11 @@ impl Batch<'_> {
         self.current_mark(meter_row)
     }
 
+    /// The same as [`Ledger::outbox_marks`].
+    pub fn outbox_marks(&self) -> Result<Vec<(Meter, OutboxMark)>, LedgerError> {
+        outbox_marks(&self.transaction, None)
+    }
+
     /// The outbox that is filled under a name now, and how far it is recorded; `None` if nothing has come under it.
     pub fn current(&self, meter: &Meter) -> Result<Option<OutboxMark>, LedgerError> {
         let Some(known) = names::find(&self.transaction, meter)? else { return Ok(None) };

@@ -9,6 +9,11 @@ use crate::id::{IdError, Meter, SiteId};
 /// subscription, so that messages of different topics arrive in the order they were sent.
 pub const ALL_METERS: &str = "powerpi/+/+/+";
 
+/// The filter of the `info` of all meters of a site.
+pub fn infos_of(site: &SiteId) -> String {
+    format!("powerpi/{site}/+/info")
+}
+
 /// The filter of every site's `status`.
 pub const ALL_SITES: &str = "powerpi/+/status";
 

@@ -16,9 +16,10 @@ use tokio::sync::watch;
 
 use crate::counts::{Counts, Outcome};
 use crate::marks::{MarkOf, Marks};
-use crate::pictures::{self, Recorded};
+use crate::pictures::{self, News};
 use crate::plausible_time::PlausibleTime;
-use crate::progress::Progress;
+use crate::sharing::Sharing;
+use crate::states::{self, States};
 use crate::tally::{MeterState, Tally, progress_from};
 
 /// A commit takes at most so many messages.
@@ -66,6 +67,8 @@ pub struct Output {
     /// Meters whose `info` to ask for, and the outbox to ask by a mark: they send minutes, but the ledger does not
     /// know what they are (it was lost, or is an older copy).
     pub strangers: Vec<(Meter, Option<OutboxId>)>,
+    /// Sites that another recorder had until now: what their meters say of themselves is to be asked for.
+    pub taken_over: Vec<SiteId>,
 }
 
 /// The thread's state.
@@ -87,7 +90,9 @@ pub struct Bookkeeping {
     forgotten: i64,
     /// What its marks say who it is.
     id: u32,
-    pictures: Sender<Recorded>,
+    /// Where several recorders share the ledger: which sites are this one's.
+    sharing: Option<Sharing>,
+    pictures: Sender<News>,
 }
 
 /// How much is recorded.
@@ -120,36 +125,18 @@ impl Strangers {
 }
 
 impl Bookkeeping {
-    /// Goes on where the ledger ends.
+    /// Goes on where the ledger ends. Of one that several share nothing is its own before it takes part
+    /// ([`Bookkeeping::share`]).
     pub fn new(
         ledger: Ledger,
-        pictures: Sender<Recorded>,
+        pictures: Sender<News>,
         limits: Limits,
         time: PlausibleTime,
     ) -> Result<Self, LedgerError> {
         // Read first: what is forgotten meanwhile is found by the first batch.
         let forgotten = ledger.forgotten_after(0)?.last().map_or(0, |last| last.id);
-        let (mut meters, mut shares) = (HashMap::new(), Shares::new(limits.max_meters));
-        let mut outboxes = Shares::new(OUTBOXES_A_METER.saturating_mul(limits.max_meters));
-        let mut former = ledger.former_names()?;
-        let unheard: HashSet<Meter> = ledger.unheard_meters()?.into_iter().map(|it| it.meter).collect();
-        for (meter, mark) in ledger.outbox_marks()? {
-            shares.hold(&meter.site);
-            outboxes.hold(&meter.site);
-            let read = ledger.beyond(&mark).and_then(|beyond| Ok((beyond, ledger.lost(&mark)?)));
-            match read {
-                Ok((beyond, lost)) => {
-                    let mut state = MeterState::new(Progress::new(mark, beyond, lost));
-                    state.is_unheard = unheard.contains(&meter);
-                    state.now = former.remove(&meter);
-                    meters.insert(meter, state);
-                }
-                Err(error) if error.is_of_rows() => {
-                    tracing::error!(%meter, %error, "what the ledger holds of this meter is damaged; it is not recorded");
-                }
-                Err(error) => return Err(error),
-            }
-        }
+        let meters = if ledger.is_shared() { HashMap::new() } else { states::of_file(&ledger)? };
+        let (shares, outboxes) = shares_of(&meters, limits);
         let (strangers, marks) = (Strangers::new(limits), Marks::default());
         let counts = Counts { meters: meters.len() as u64, ..Counts::default() };
         Ok(Self {
@@ -165,8 +152,16 @@ impl Bookkeeping {
             marks,
             forgotten,
             id: u32::from_str_radix(&daemon_runtime::random_id()[..8], 16).unwrap_or_default(),
+            sharing: None,
             pictures,
         })
+    }
+
+    /// Shares the ledger with other recorders, under a name that no other one has; `connected` says whether the broker is
+    /// there.
+    #[must_use]
+    pub fn share(self, name: String, connected: watch::Receiver<bool>) -> Self {
+        Self { sharing: Some(Sharing::new(name, connected, Instant::now())), ..self }
     }
 
     /// Gives the ledger back.
@@ -184,6 +179,9 @@ impl Bookkeeping {
         let (sender, inputs) = flume::bounded(2 * LARGEST_BATCH);
         let thread = OwnerThread::spawn("ledger", move |alive| {
             while self.work(alive, &inputs, &output) {}
+            if let Some(sharing) = &mut self.sharing {
+                sharing.end(&mut self.ledger);
+            }
             Ok(())
         })?;
         Ok((sender, thread))
@@ -191,8 +189,13 @@ impl Bookkeeping {
 
     /// One batch; false when there will be no more.
     fn work(&mut self, alive: &Alive, inputs: &Receiver<Input>, output: &UnboundedSender<Output>) -> bool {
+        if !self.look_or_tell(output) {
+            return false;
+        }
         // Marks that have moved do not wait for the next minute.
-        let patience = self.marks.patience(Instant::now()).unwrap_or(LOOK_EVERY);
+        let now = Instant::now();
+        let patience = self.marks.patience(now).unwrap_or(LOOK_EVERY);
+        let patience = self.sharing.as_ref().map_or(patience, |sharing| patience.min(sharing.patience(now)));
         let Some(batch) = collect(alive, inputs, patience) else { return false };
         let mut refused = false;
         loop {
@@ -215,7 +218,7 @@ impl Bookkeeping {
                         tracing::error!(%error, "the ledger cannot be written; until it can, nothing is recorded or acknowledged");
                     }
                     thread::sleep(RETRY);
-                    if output.is_closed() {
+                    if output.is_closed() || !self.look_or_tell(output) {
                         return false;
                     }
                 }
@@ -239,6 +242,13 @@ impl Bookkeeping {
             return Ok(Output::default());
         }
         let mut batch = self.ledger.batch()?;
+        let lost = self.sharing.as_mut().map_or(Ok(HashSet::new()), |sharing| sharing.lost(&batch))?;
+        if !lost.is_empty() {
+            let gone = end_of(&mut self.meters, &lost);
+            (self.shares, self.outboxes) = shares_of(&self.meters, self.limits);
+            self.sharing.iter_mut().for_each(|sharing| sharing.end_of(&lost));
+            let _ = self.pictures.send(News::Ended(gone));
+        }
         // Rows of theirs may be those of others by now.
         let gone = batch.forgotten_after(self.forgotten)?;
         if !gone.is_empty() {
@@ -248,12 +258,20 @@ impl Bookkeeping {
         let mut tally = Tally::new(&self.meters, shares, latest, self.connection, now);
         if let Some(latest) = latest.filter(|_| time_has_come == Some(true)) {
             let due = batch.record_kept_aside(latest, LARGEST_BATCH)?;
-            due.iter().for_each(|(meter, count)| pictures::add(&mut tally.recorded, meter, count));
+            let is_ours =
+                |meter: &Meter| self.sharing.as_ref().is_none_or(|sharing| sharing.holds(&meter.site));
+            let ours = due.iter().filter(|(meter, _)| is_ours(meter));
+            ours.for_each(|(meter, count)| pictures::add(&mut tally.recorded, meter, count));
             tally.outcome.recorded += due.len() as u64;
         }
         for input in inputs {
             match input {
-                Input::Message(delivered) => tally.take(&mut batch, &delivered.message)?,
+                Input::Message(delivered) => {
+                    let message = &delivered.message;
+                    if self.sharing.as_mut().is_none_or(|sharing| sharing.takes(message)) {
+                        tally.take(&mut batch, message)?;
+                    }
+                }
                 Input::Connected => tally.connected(),
             }
         }
@@ -292,7 +310,7 @@ impl Bookkeeping {
         self.count(outcome, took);
         if !recorded.is_empty() {
             // Their thread is gone only where this process is about to end.
-            let _ = self.pictures.send(recorded);
+            let _ = self.pictures.send(News::Recorded(recorded));
         }
         if std::mem::replace(&mut self.connection, connection) != connection {
             self.strangers = Strangers::new(self.limits);
@@ -301,7 +319,70 @@ impl Bookkeeping {
         marks.extend(needed.into_iter().map(|mark| (mark, true)));
         let marks = self.marks(marks, now);
         self.make_room(&crowded);
-        Ok(Output { acknowledge: Vec::new(), marks, strangers: self.strangers.introduce(strangers) })
+        Ok(Output { marks, strangers: self.strangers.introduce(strangers), ..Output::default() })
+    }
+
+    /// Looks after the sites that are its own by now, where several share the ledger. Returns what is to be said.
+    ///
+    /// # Errors
+    /// If the ledger cannot be read or written.
+    pub fn look(&mut self, now: Instant) -> Result<Output, LedgerError> {
+        let Some(sharing) = self.sharing.as_mut().filter(|sharing| sharing.patience(now).is_zero()) else {
+            return Ok(Output::default());
+        };
+        let mine = sharing.look(&mut self.ledger, now)?;
+        let (lost, new): (HashSet<SiteId>, HashSet<SiteId>) = (
+            sharing.held().difference(&mine).cloned().collect(),
+            mine.difference(sharing.held()).cloned().collect(),
+        );
+        if !lost.is_empty() {
+            sharing.end_of(&lost);
+            let gone = end_of(&mut self.meters, &lost);
+            (self.shares, self.outboxes) = shares_of(&self.meters, self.limits);
+            let _ = self.pictures.send(News::Ended(gone));
+        }
+        if new.is_empty() { Ok(Output::default()) } else { self.begin(new, now) }
+    }
+
+    /// Goes on with sites where the ledger ends.
+    fn begin(&mut self, mut sites: HashSet<SiteId>, now: Instant) -> Result<Output, LedgerError> {
+        let Some(sharing) = &mut self.sharing else { return Ok(Output::default()) };
+        let mut batch = self.ledger.batch()?;
+        let held = sharing.held_in(&batch)?;
+        sites.retain(|site| held.contains(site));
+        let gone = batch.forgotten_after(self.forgotten)?;
+        self.forgotten = follow(&mut self.meters, &mut batch, &gone)?.unwrap_or(self.forgotten);
+        let States { of, others } = states::of_sites(&mut batch, &sites)?;
+        drop(batch);
+        let taken_over = sharing.begin(&sites);
+        let is_connected = sharing.is_connected();
+        let others = others.into_iter().filter(|meter| !sharing.holds(&meter.site)).collect();
+        let begun =
+            of.iter().map(|(meter, state)| state.now.clone().unwrap_or_else(|| meter.clone())).collect();
+        tracing::info!(sites = sites.len(), meters = of.len(), "looks after these from now on");
+        let _ = self.pictures.send(News::Ended(others)).and_then(|()| self.pictures.send(News::Begun(begun)));
+        let all = of.iter().map(|(meter, state)| ((meter.clone(), state.current.clone()), true)).collect();
+        self.meters.extend(of);
+        (self.shares, self.outboxes) = shares_of(&self.meters, self.limits);
+        // Over a new connection all are said anyhow. Said twice, all that is not recorded is sent again.
+        let mut marks = if is_connected { self.marks(all, now) } else { Vec::new() };
+        marks.extend(marks.clone());
+        Ok(Output { marks, taken_over, ..Output::default() })
+    }
+
+    /// The same; what goes wrong is in the log. False once the subscription is gone.
+    fn look_or_tell(&mut self, output: &UnboundedSender<Output>) -> bool {
+        match self.look(Instant::now()) {
+            Ok(said) if said.marks.is_empty() && said.taken_over.is_empty() => !output.is_closed(),
+            Ok(said) => output.send(said).is_ok(),
+            Err(error) => {
+                static PACE: LogPace = LogPace::new();
+                if let Some(left_out) = PACE.due() {
+                    tracing::warn!(%error, left_out, "which sites are this recorder's cannot be looked up");
+                }
+                true
+            }
+        }
     }
 
     /// Sites that have no place for another outbox forget theirs, as a start does: but the current ones, and those of
@@ -386,6 +467,24 @@ fn follow(
         }
     }
     Ok(gone.last().map(|gone| gone.id))
+}
+
+/// The meters of sites that another recorder looks after now are forgotten; returns what they are called.
+fn end_of(meters: &mut HashMap<Meter, MeterState>, sites: &HashSet<SiteId>) -> Vec<Meter> {
+    tracing::info!(sites = sites.len(), "others look after these from now on");
+    let gone = meters.extract_if(|meter, _| sites.contains(&meter.site));
+    gone.map(|(meter, state)| state.now.unwrap_or(meter)).collect()
+}
+
+/// How many meters and how many outboxes in memory each site has.
+fn shares_of(meters: &HashMap<Meter, MeterState>, limits: Limits) -> (Shares<SiteId>, Shares<SiteId>) {
+    let mut shares = Shares::new(limits.max_meters);
+    let mut outboxes = Shares::new(OUTBOXES_A_METER.saturating_mul(limits.max_meters));
+    for (meter, state) in meters {
+        shares.hold(&meter.site);
+        state.outboxes.keys().for_each(|_| outboxes.hold(&meter.site));
+    }
+    (shares, outboxes)
 }
 
 fn changed_shares(shares: Cow<'_, Shares<SiteId>>) -> Option<Shares<SiteId>> {

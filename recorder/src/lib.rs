@@ -11,11 +11,14 @@ pub mod checking;
 pub mod counts;
 mod day_prices;
 pub mod figures;
+pub mod leases;
 mod marks;
 pub mod pictures;
 pub mod plausible_time;
 pub mod progress;
 pub mod settings;
+mod sharing;
+mod states;
 pub mod subscription;
 mod tally;
 
@@ -30,7 +33,7 @@ use crate::figures::Figures;
 use crate::pictures::Pictures;
 use crate::plausible_time::PlausibleTime;
 use crate::settings::Settings;
-use crate::subscription::Subscription;
+use crate::subscription::{Subscription, USUAL_CLIENT_ID};
 
 /// For each delivery: decode, record, acknowledge, mark; until `shutdown`.
 pub async fn run(settings: Settings, shutdown: CancellationToken) -> anyhow::Result<()> {
@@ -48,8 +51,12 @@ pub async fn run(settings: Settings, shutdown: CancellationToken) -> anyhow::Res
     let (output, outputs) = tokio::sync::mpsc::unbounded_channel();
     let limits = Limits { max_meters: settings.max_meters };
     let time = PlausibleTime::new(settings.wait_for_sync);
-    let bookkeeping = Bookkeeping::new(ledger, recorded, limits, time)?;
-    let connected = watch::Sender::new(false);
+    let (is_shared, connected) = (ledger.is_shared(), watch::Sender::new(false));
+    let mut bookkeeping = Bookkeeping::new(ledger, recorded, limits, time)?;
+    if is_shared {
+        let name = settings.mqtt.client_id.clone().unwrap_or_else(|| USUAL_CLIENT_ID.to_owned());
+        bookkeeping = bookkeeping.share(name, connected.subscribe());
+    }
     let figures =
         || Figures::of(&settings.ledger, bookkeeping.counts(), connected.subscribe(), limits.max_meters);
     if let Some(endpoint) = endpoint {

@@ -30,6 +30,17 @@ const LOOK_EVERY: Duration = Duration::from_secs(2);
 /// Files are rebuilt for so long before what has come meanwhile is looked at.
 const AT_A_TIME: Duration = Duration::from_millis(500);
 
+/// What the thread is told.
+#[derive(Debug)]
+pub enum News {
+    /// Minutes were recorded.
+    Recorded(Recorded),
+    /// These meters are recorded here from now on, and were elsewhere before.
+    Begun(Vec<Meter>),
+    /// These meters are recorded elsewhere: their files would lack what comes.
+    Ended(Vec<Meter>),
+}
+
 /// Minutes that are in the ledger now, and their pulses.
 pub type Recorded = HashMap<Meter, Vec<(Minute, u32)>>;
 
@@ -68,13 +79,13 @@ impl Pictures {
 
     /// Checks every file against the ledger, then follows it until every sender
     /// is gone.
-    pub fn spawn(mut self) -> std::io::Result<(Sender<Recorded>, OwnerThread)> {
-        let (sender, recorded) = flume::unbounded();
+    pub fn spawn(mut self) -> std::io::Result<(Sender<News>, OwnerThread)> {
+        let (sender, news) = flume::unbounded();
         let thread = OwnerThread::spawn("pictures", move |alive| {
             if let Err(error) = self.check_all(alive) {
                 tracing::error!("checking the RRD files: {error:#}");
             }
-            self.follow(alive, &recorded);
+            self.follow(alive, &news);
             Ok(())
         })?;
         Ok((sender, thread))
@@ -84,6 +95,10 @@ impl Pictures {
         // Looked at first: what is said meanwhile is found by the next look.
         self.corrected = self.ledger.correction_editions()?.into_iter().collect();
         self.forget()?;
+        if self.ledger.is_shared() {
+            // It is told which meters are recorded here.
+            return Ok(());
+        }
         let (with_file, without): (Vec<_>, Vec<_>) = (self.ledger.meters()?.into_iter())
             .partition(|known| MeterDatabase::path(&self.rrd_dir, &known.meter).exists());
         for known in with_file {
@@ -126,22 +141,19 @@ impl Pictures {
         }
     }
 
-    fn follow(&mut self, alive: &Alive, recorded: &Receiver<Recorded>) {
+    fn follow(&mut self, alive: &Alive, news: &Receiver<News>) {
         loop {
             // On a shutdown nothing is rebuilt any more.
             let patience = self.files.patience(Instant::now()).map_or(LOOK_EVERY, |due| due.min(LOOK_EVERY));
             let patience = (!self.shutdown.is_cancelled()).then_some(patience);
             let first = alive.wait(|| match patience {
-                Some(patience) => recorded.recv_timeout(patience),
-                None => recorded.recv().map_err(|_| RecvTimeoutError::Disconnected),
+                Some(patience) => news.recv_timeout(patience),
+                None => news.recv().map_err(|_| RecvTimeoutError::Disconnected),
             });
             let ends = matches!(first, Err(RecvTimeoutError::Disconnected));
             let now = Instant::now();
-            for (meter, minutes) in first.into_iter().chain(recorded.try_iter()).flatten() {
-                if !self.files.is_there(&meter) {
-                    self.begin(&meter);
-                }
-                self.files.wait(meter, minutes, now);
+            for news in first.into_iter().chain(news.try_iter()) {
+                self.take_in(alive, news, now);
             }
             while let Some((meter, minutes)) = if ends { self.files.waiting() } else { self.files.due(now) } {
                 alive.step();
@@ -163,6 +175,49 @@ impl Pictures {
         }
     }
 
+    fn take_in(&mut self, alive: &Alive, news: News, now: Instant) {
+        match news {
+            News::Recorded(recorded) => {
+                for (meter, minutes) in recorded {
+                    if !self.files.is_there(&meter) {
+                        self.begin(&meter);
+                    }
+                    self.files.wait(meter, minutes, now);
+                }
+            }
+            News::Begun(meters) => {
+                for meter in meters {
+                    alive.step();
+                    self.take_up(meter);
+                }
+            }
+            News::Ended(meters) => {
+                for meter in meters {
+                    self.files.remove(&meter);
+                    self.remove_file(&meter);
+                }
+                self.files.count_anew();
+            }
+        }
+    }
+
+    /// Goes on with a file if it says what the ledger says.
+    fn take_up(&mut self, meter: Meter) {
+        if self.files.is_there(&meter) {
+            return self.files.doubt(&meter);
+        }
+        if !MeterDatabase::path(&self.rrd_dir, &meter).exists() {
+            return self.begin(&meter);
+        }
+        let known = self.ledger.meter(&meter).map_err(anyhow::Error::from);
+        let checked = known.and_then(|known| known.map_or(Ok(None), |known| self.checked(&known)));
+        let trusted = checked.unwrap_or_else(|error| {
+            tracing::warn!(%meter, "{error:#}");
+            None
+        });
+        self.files.hold(meter, trusted);
+    }
+
     /// Has the files of meters made anew of which a correction was said or undone, and deletes those of meters that
     /// were forgotten.
     fn look(&mut self) -> anyhow::Result<()> {
@@ -176,7 +231,8 @@ impl Pictures {
             let Some(now) = moved.moved_to else { continue };
             if self.files.is_there(&now) {
                 self.files.doubt(&now);
-            } else if self.is_called(&now)? {
+            } else if self.is_called(&now)? && (!self.ledger.is_shared() || self.files.is_there(&moved.meter))
+            {
                 self.begin(&now);
             }
         }
@@ -193,15 +249,19 @@ impl Pictures {
                 continue;
             }
             self.files.remove(&forgotten.meter);
-            let file = MeterDatabase::path(&self.rrd_dir, &forgotten.meter);
-            match std::fs::remove_file(&file) {
-                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                    tracing::warn!(file = %file.display(), %error, "the file of a meter that was forgotten stays");
-                }
-                _ => {}
-            }
+            self.remove_file(&forgotten.meter);
         }
         Ok(())
+    }
+
+    fn remove_file(&self, meter: &Meter) {
+        let file = MeterDatabase::path(&self.rrd_dir, meter);
+        match std::fs::remove_file(&file) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                tracing::warn!(file = %file.display(), %error, "the file of a meter that is not recorded here stays");
+            }
+            _ => {}
+        }
     }
 
     /// Whether there is a meter that is called so now.

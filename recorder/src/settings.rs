@@ -30,7 +30,7 @@ pub struct Settings {
 impl Default for Settings {
     fn default() -> Self {
         Self {
-            ledger: "/var/lib/powerpi/recorder/ledger.sqlite".into(),
+            ledger: LedgerHome::File("/var/lib/powerpi/recorder/ledger.sqlite".into()),
             rrd_dir: "/var/lib/powerpi/recorder/rrd".into(),
             max_meters: 1000,
             max_rrd_files: 1000,

@@ -3,7 +3,7 @@
 
 use anyhow::Context;
 use daemon_runtime::{Connection, MqttSession, MqttSettings};
-use meter_messages::{ALL_METERS, ALL_PRICES, Mark, Topic};
+use meter_messages::{ALL_METERS, ALL_PRICES, Mark, Topic, infos_of};
 use rumqttc::{AsyncClient, Publish, QoS};
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::watch;
@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use crate::bookkeeping::{Delivered, Input, Output};
 
 /// The session's name at the broker; two recorders need two.
-const USUAL_CLIENT_ID: &str = "powerpi-recorder";
+pub(crate) const USUAL_CLIENT_ID: &str = "powerpi-recorder";
 
 /// Room for acknowledgements that wait to be written.
 const WAITING_ACKS: usize = 1000;
@@ -91,10 +91,18 @@ async fn say(
             // Its retained message comes with the subscription; the one for
             // all brings what follows.
             let topic = Topic::Info(meter).to_string();
-            client.subscribe(&topic, QoS::AtLeastOnce).await?;
-            client.unsubscribe(topic).await?;
+            ask_for_retained(client, topic).await?;
+        }
+        for site in output.taken_over {
+            ask_for_retained(client, infos_of(&site)).await?;
         }
     }
+}
+
+/// Retained messages come with a subscription.
+async fn ask_for_retained(client: &AsyncClient, filter: String) -> anyhow::Result<()> {
+    client.subscribe(&filter, QoS::AtLeastOnce).await?;
+    Ok(client.unsubscribe(filter).await?)
 }
 
 /// Whether a message is of no interest here and waits for no acknowledgement: what a meter shows each second need not

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use meter_ledger::{CorrectionKind, Ledger, NewCorrection, Undone};
 use meter_messages::{Info, Meter, Minute, PulseCount};
 use meter_rrd::MeterDatabase;
-use recorder::pictures::{Pictures, Recorded};
+use recorder::pictures::{News, Pictures, Recorded};
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
@@ -22,7 +22,7 @@ fn ledger(folder: &Path) -> Ledger {
 }
 
 /// Records minutes of a meter, one after the other from number `from` on; what is told of them.
-fn record(ledger: &mut Ledger, meter: &Meter, first: i64, numbers: std::ops::Range<u64>) -> Recorded {
+fn record(ledger: &mut Ledger, meter: &Meter, first: i64, numbers: std::ops::Range<u64>) -> News {
     let info = br#"{"name":"x","pulses_per_kwh":1,"source":"x","version":"1","outbox":"a","oldest_seq":1}"#;
     let mut batch = ledger.batch().unwrap();
     let mark = batch.register(meter, &Info::from_json(info).unwrap()).unwrap();
@@ -35,7 +35,7 @@ fn record(ledger: &mut Ledger, meter: &Meter, first: i64, numbers: std::ops::Ran
         })
         .collect();
     batch.commit().unwrap();
-    Recorded::from([(meter.clone(), minutes)])
+    News::Recorded(Recorded::from([(meter.clone(), minutes)]))
 }
 
 fn pictures(folder: &Path, max_files: usize) -> Pictures {

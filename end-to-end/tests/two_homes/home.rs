@@ -2,10 +2,11 @@
 
 use std::path::Path;
 
-use end_to_end::{Site, run_to_end};
+use end_to_end::{Site, run_to_end, wait_until};
 use meter_ledger::{Ledger, LedgerHome};
-use meter_messages::Minute;
-use postgres_for_tests::{Server, Syncs};
+use meter_messages::{MeterConstant, Minute};
+use pi_publisher::pulse_source::simulated::{Household, SimulatedSettings};
+use postgres_for_tests::{Server, Syncs, execute};
 
 /// A ledger in a server of its own, which may be killed.
 pub(crate) struct Home {
@@ -17,12 +18,21 @@ impl Home {
     pub(crate) fn start() -> Self {
         let server = Server::start(Syncs::Yes);
         let address = server.address("home");
+        let sql = "CREATE ROLE web LOGIN; GRANT USAGE ON SCHEMA home TO web;
+                   ALTER DEFAULT PRIVILEGES IN SCHEMA home GRANT SELECT ON TABLES TO web";
+        execute(&address, sql);
         Self { server, address }
     }
 
-    /// Has programs of a site use it, which used a file before.
-    pub(crate) fn give_to(&self, site: &Site, programs: &[&str]) {
-        programs.iter().for_each(|name| site.replace(name, "'ledger.sqlite'", &format!("'{}'", self.address)));
+    /// The address for one who may only read.
+    pub(crate) fn of_reader(&self) -> String {
+        self.address.replace("user=tester", "user=web")
+    }
+
+    /// Has the programs of a site use it, which used a file before.
+    pub(crate) fn give_to(&self, site: &Site) {
+        site.replace("powerpi-recorder", "'ledger.sqlite'", &format!("'{}'", self.address));
+        site.replace("powerpi-web", "'ledger.sqlite'", &format!("'{}'", self.of_reader()));
     }
 
     /// Every recorded minute of a meter and its pulses.
@@ -35,10 +45,35 @@ impl Home {
         minutes.iter().map(|minute| (minute.minute, minute.pulses)).collect()
     }
 
+    /// Waits until the first `minutes` minutes of a meter are recorded without a gap, and fails unless all that is recorded is
+    /// what the source emitted, once.
+    pub(crate) fn is_exact(&self, meter: &str, minutes: u64, household: &Household) {
+        let is_whole = |recorded: &[(Minute, u32)]| {
+            let first = recorded.first().map_or(0, |(minute, _)| minute.epoch_minutes());
+            let there =
+                recorded.iter().zip(first..).take_while(|((minute, _), at)| minute.epoch_minutes() == *at);
+            there.count() as u64 >= minutes
+        };
+        wait_until("all is recorded that was counted", || is_whole(&self.recorded(meter)));
+        let recorded = self.recorded(meter);
+        let expected: Vec<_> =
+            recorded.iter().map(|(minute, _)| (*minute, household.pulses_in(*minute))).collect();
+        assert_eq!(recorded, expected, "{meter}: recorded, and what the source emitted");
+        let twice =
+            self.rows("SELECT meter, minute FROM every_minute GROUP BY meter, minute HAVING count(*) > 1");
+        assert!(twice.is_empty(), "{twice:?}");
+    }
+
     /// What a query finds.
     pub(crate) fn rows(&self, sql: &str) -> Vec<Vec<String>> {
         postgres_for_tests::rows(&self.address, sql)
     }
+}
+
+/// What a simulated source of 1,000 pulses per kWh emits.
+pub(crate) fn household(seed: u64) -> Household {
+    let settings = SimulatedSettings { seed, ..SimulatedSettings::default() };
+    Household::new(&settings, MeterConstant::try_from(1000).unwrap()).unwrap()
 }
 
 /// `powerpi ledger copy`: whether it went well, and all that it said.

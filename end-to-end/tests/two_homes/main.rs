@@ -3,3 +3,4 @@
 
 mod home;
 mod one_recorder;
+mod several_recorders;

@@ -11,7 +11,7 @@ use postgres::{Config, NoTls};
 use crate::home::error::{Result, SqlError};
 use crate::home::password_file;
 use crate::home::postgres::Connect;
-use crate::home::session::Session;
+use crate::home::session::{Session, apart};
 use crate::home::tls;
 
 /// How long one host may take to answer, if the address does not say it.
@@ -24,7 +24,7 @@ const GONE: Duration = Duration::from_secs(20);
 /// default is. Nobody waits for others longer than this.
 const SET_UP: &str = "
     SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') IN ('off', 'local');
-    SET lock_timeout = '5s'";
+    SET lock_timeout = '2s'";
 
 /// The address of a database.
 #[derive(Clone)]
@@ -65,9 +65,11 @@ impl Address {
             config.password(password_file::find(file, &config).map_err(SqlError::Address)?);
         }
         let client = match config.get_ssl_mode() {
-            SslMode::Disable => config.connect(NoTls)?,
-            _ => config
-                .connect(tls::connector(self.root_certificates.as_deref()).map_err(SqlError::Address)?)?,
+            SslMode::Disable => apart(|| config.connect(NoTls))?,
+            _ => {
+                let tls = tls::connector(self.root_certificates.as_deref()).map_err(SqlError::Address)?;
+                apart(|| config.connect(tls))?
+            }
         };
         let mut session = Session::new(client);
         session.simple(SET_UP)?;
@@ -209,13 +211,6 @@ impl AsLedgerHome for Path {
 impl AsLedgerHome for PathBuf {
     fn as_ledger_home(&self) -> LedgerHome {
         LedgerHome::File(self.clone())
-    }
-}
-
-impl From<&str> for LedgerHome {
-    /// A file, whatever its name is.
-    fn from(path: &str) -> Self {
-        Self::File(path.into())
     }
 }
 

@@ -102,6 +102,14 @@ impl Connection {
         }
     }
 
+    /// A number that changes with what recorders hold. To be asked in a transaction that writes.
+    pub(crate) fn lease_edition(&self) -> i64 {
+        match self {
+            Self::Sqlite(_) => 0,
+            Self::Postgres(postgres) => postgres.lease_edition(),
+        }
+    }
+
     /// Whether no transaction is open.
     pub(crate) fn is_free(&self) -> bool {
         match self {

@@ -21,12 +21,12 @@ pub(crate) type Connect = Box<dyn Fn() -> Result<Session> + Send>;
 /// Rows that wait to be written together: so many of seven numbers are 1 MB.
 const MOST_PENDING: usize = 10_000;
 
-/// Who writes takes this row, so that nobody else does until its transaction is over; its number tells whether somebody
-/// else has written since. A writer that stops in the midst of it does not stop the others for long.
+/// Who writes takes this row, so that nobody else does until its transaction is over; its numbers tell whether somebody
+/// else has written since, and what recorders hold. A writer that stops in the midst of it does not stop the others for long.
 const BEGIN_WRITING: &str = "
     BEGIN;
-    SET LOCAL idle_in_transaction_session_timeout = '10s';
-    UPDATE ledger SET batches = batches + 1 RETURNING batches";
+    SET LOCAL idle_in_transaction_session_timeout = '5s';
+    UPDATE ledger SET batches = batches + 1 RETURNING batches, lease_changes";
 
 const BEGIN_READING: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
 
@@ -51,6 +51,8 @@ pub(crate) struct Postgres {
     batches: Cell<i64>,
     /// How many of these were committed here.
     own_batches: Cell<i64>,
+    /// How often what recorders hold has changed, as of the transaction that is open.
+    lease_changes: Cell<i64>,
 }
 
 /// Rows that are still to be written, by columns.
@@ -75,6 +77,7 @@ impl Postgres {
             texts: RefCell::default(),
             batches: Cell::default(),
             own_batches: Cell::default(),
+            lease_changes: Cell::default(),
         }
     }
 
@@ -145,22 +148,28 @@ impl Postgres {
         self.batches.get() - self.own_batches.get()
     }
 
+    /// Changes with what recorders hold.
+    pub(crate) fn lease_edition(&self) -> i64 {
+        self.lease_changes.get()
+    }
+
     pub(crate) fn begin_writing(&self) -> Result<()> {
         let begun =
             self.ask(true, |session| session.simple(BEGIN_WRITING).inspect_err(|_| session.roll_back()))?;
-        let number = begun.iter().find_map(|said| match said {
-            SimpleQueryMessage::Row(row) => row.get(0).and_then(|number| number.parse().ok()),
-            _ => None,
-        });
+        let number = |column| {
+            begun.iter().find_map(|said| match said {
+                SimpleQueryMessage::Row(row) => row.get(column).and_then(|number| number.parse().ok()),
+                _ => None,
+            })
+        };
         self.open.set(Open::Writing);
-        match number {
-            Some(number) => self.batches.set(number),
-            None => {
-                self.roll_back();
-                return Err(SqlError::Cell("the table \"ledger\" has no row".into()));
-            }
+        if let (Some(batches), Some(lease_changes)) = (number(0), number(1)) {
+            self.batches.set(batches);
+            self.lease_changes.set(lease_changes);
+            return Ok(());
         }
-        Ok(())
+        self.roll_back();
+        Err(SqlError::Cell("the table \"ledger\" has no row".into()))
     }
 
     pub(crate) fn begin_reading(&self) -> Result<()> {

@@ -1,37 +1,46 @@
 //! What a server knows of one connection.
+//!
+//! The client waits for its answers. A thread of an asynchronous program must not, and there the client refuses to: such a
+//! thread has another one ask for it.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use postgres::types::{ToSql, Type};
 use postgres::{Client, Row, SimpleQueryMessage, Statement};
+use tokio::runtime::Handle;
 
-use crate::home::error::Result;
+use crate::home::error::{Result, SqlError};
 
 /// A connection, and the statements that the server has prepared for it.
 pub(crate) struct Session {
-    client: Client,
+    /// Until it is dropped.
+    client: Option<Client>,
     statements: HashMap<Arc<str>, Statement>,
 }
 
 impl Session {
     pub(crate) fn new(client: Client) -> Self {
-        Self { client, statements: HashMap::new() }
+        Self { client: Some(client), statements: HashMap::new() }
     }
 
     pub(crate) fn execute(&mut self, sql: &Arc<str>, params: &[&(dyn ToSql + Sync)]) -> Result<usize> {
-        let statement = self.prepared(sql)?;
-        Ok(self.client.execute(&statement, params)? as usize)
+        apart(|| {
+            let statement = self.prepared(sql)?;
+            Ok(self.client()?.execute(&statement, params)? as usize)
+        })
     }
 
     pub(crate) fn query(&mut self, sql: &Arc<str>, params: &[&(dyn ToSql + Sync)]) -> Result<Vec<Row>> {
-        let statement = self.prepared(sql)?;
-        Ok(self.client.query(&statement, params)?)
+        apart(|| {
+            let statement = self.prepared(sql)?;
+            Ok(self.client()?.query(&statement, params)?)
+        })
     }
 
     /// Statements without parameters.
     pub(crate) fn simple(&mut self, sql: &str) -> Result<Vec<SimpleQueryMessage>> {
-        Ok(self.client.simple_query(sql)?)
+        apart(|| Ok(self.client()?.simple_query(sql)?))
     }
 
     /// The first word of the first row that is found.
@@ -45,11 +54,15 @@ impl Session {
 
     /// Ends a transaction, if one is open. Where that fails, the server does it when the connection ends.
     pub(crate) fn roll_back(&mut self) {
-        _ = self.client.batch_execute("ROLLBACK");
+        _ = self.simple("ROLLBACK");
     }
 
     pub(crate) fn is_lost(&self) -> bool {
-        self.client.is_closed()
+        self.client.as_ref().is_none_or(Client::is_closed)
+    }
+
+    fn client(&mut self) -> Result<&mut Client> {
+        self.client.as_mut().ok_or(SqlError::Lost)
     }
 
     fn prepared(&mut self, sql: &Arc<str>) -> Result<Statement> {
@@ -57,10 +70,27 @@ impl Session {
             return Ok(known.clone());
         }
         let (text, types) = translated(sql);
-        let statement = self.client.prepare_typed(&text, &types)?;
+        let statement = self.client()?.prepare_typed(&text, &types)?;
         self.statements.insert(sql.clone(), statement.clone());
         Ok(statement)
     }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        // It says goodbye.
+        let client = self.client.take();
+        apart(|| drop(client));
+    }
+}
+
+/// Does something that waits for the server.
+pub(crate) fn apart<T: Send>(work: impl FnOnce() -> T + Send) -> T {
+    if Handle::try_current().is_err() {
+        return work();
+    }
+    let done = std::thread::scope(|scope| scope.spawn(work).join());
+    done.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }
 
 /// How many parameters a statement has: the highest number that it names.

@@ -152,6 +152,34 @@ fn who_writes_waits_for_others_and_sees_what_they_have_written() {
     assert_eq!(pulses(&Ledger::open(&home).unwrap(), "main"), 1800);
 }
 
+/// More meters than are asked for one by one.
+#[test]
+fn of_many_meters_what_is_recorded_is_known_after_a_start_and_after_others_have_written() {
+    use Recording::{AlreadyRecorded, Recorded};
+    let home: LedgerHome = Server::shared().address("many_meters").parse().unwrap();
+    let open = || Ledger::open(&home).unwrap();
+    let of_all = |ledger: &mut Ledger, at: i64| -> Vec<Recording> {
+        let mut batch = ledger.batch().unwrap();
+        let of_one = |number| {
+            let mark = batch.register(&meter(&format!("m{number}")), &info()).unwrap();
+            batch.record(&mark, &count(at)).unwrap()
+        };
+        let recordings = (0..30).map(of_one).collect();
+        batch.commit().unwrap();
+        recordings
+    };
+    assert_eq!(of_all(&mut open(), 5), [Recorded; 30]);
+    let mut ledger = open();
+    assert_eq!(of_all(&mut ledger, 5), [AlreadyRecorded; 30]);
+    assert_eq!(of_all(&mut ledger, 6), [Recorded; 30]);
+    assert_eq!(of_all(&mut open(), 7), [Recorded; 30]);
+    assert_eq!(of_all(&mut ledger, 7), [AlreadyRecorded; 30]);
+    assert_eq!(of_all(&mut ledger, 8), [Recorded; 30]);
+    // Days after them: what is long ago is packed, of several at once, and known all the same.
+    (3..6).for_each(|day| assert_eq!(of_all(&mut ledger, day * 1440), [Recorded; 30]));
+    assert_eq!(of_all(&mut open(), 5), [AlreadyRecorded; 30]);
+}
+
 /// PostgreSQL would end a transaction without an error, and nothing of it would be there.
 #[test]
 fn a_batch_of_which_a_statement_failed_is_not_committed() {

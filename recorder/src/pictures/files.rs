@@ -27,6 +27,7 @@ struct OneFile {
 
 /// The files of all meters that have one.
 pub(super) struct Files {
+    max_files: usize,
     shares: Shares<SiteId>,
     files: HashMap<Meter, OneFile>,
     /// Those of which something waits, by when it may be written.
@@ -39,7 +40,7 @@ impl Files {
     /// None yet, and at most so many.
     pub(super) fn new(max_files: usize) -> Self {
         let (queue, doubtful) = (BTreeSet::new(), BTreeSet::new());
-        Self { shares: Shares::new(max_files), files: HashMap::new(), queue, doubtful }
+        Self { max_files, shares: Shares::new(max_files), files: HashMap::new(), queue, doubtful }
     }
 
     pub(super) fn is_there(&self, meter: &Meter) -> bool {
@@ -122,6 +123,12 @@ impl Files {
         let Some(file) = self.files.remove(meter) else { return };
         self.doubtful.remove(&(file.rebuild_at, meter.clone()));
         self.queue.retain(|(_, waiting)| waiting != meter);
+    }
+
+    /// The places of those that are no more are free again.
+    pub(super) fn count_anew(&mut self) {
+        self.shares = Shares::new(self.max_files);
+        self.files.keys().for_each(|meter| self.shares.hold(&meter.site));
     }
 
     /// One that is to be rebuilt now.

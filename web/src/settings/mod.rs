@@ -67,7 +67,7 @@ impl Default for Settings {
                 IpAddr::from(Ipv4Addr::LOCALHOST).into(),
                 IpAddr::from(Ipv6Addr::LOCALHOST).into(),
             ],
-            ledger: "/var/lib/powerpi/recorder/ledger.sqlite".into(),
+            ledger: LedgerHome::File("/var/lib/powerpi/recorder/ledger.sqlite".into()),
             rrd_dir: "/var/lib/powerpi/recorder/rrd".into(),
             time_zone: None,
             settings_dir: USUAL_FOLDER.into(),

@@ -1,0 +1,192 @@
+//! One recorder among several on a ledger: what it holds, as the ledger says it, and when it looks.
+
+use std::collections::{BTreeSet, HashSet};
+use std::time::{Duration, Instant};
+
+use daemon_runtime::LogPace;
+use meter_ledger::{Batch, LeaseChanges, Leases, Ledger, LedgerError, RecorderId};
+use meter_messages::{SiteId, Topic};
+use rumqttc::Publish;
+use tokio::sync::watch;
+
+use crate::leases::{LOOK_EVERY, Others, changes};
+
+/// Who has no connection to the broker for so long leaves its sites to others.
+const APART_AFTER: Duration = Duration::from_secs(5);
+
+/// New sites that wait for their lease: invented ones must not fill memory.
+const MOST_FOUND: usize = 1_000;
+
+/// What a recorder knows of itself and the others.
+#[derive(Debug)]
+pub(crate) struct Sharing {
+    /// Its name among them.
+    name: String,
+    /// Whether there is a connection to the broker.
+    connected: watch::Receiver<bool>,
+    /// When there was one last.
+    was_connected: Instant,
+    /// Its number; `None` while it takes part in nothing.
+    me: Option<RecorderId>,
+    others: Others,
+    seen: Leases,
+    /// The sites whose meters are in memory: it has held them since.
+    held: HashSet<SiteId>,
+    /// Those of them that it has held since before it was started: their messages have waited for it.
+    continued: HashSet<SiteId>,
+    /// With what edition of the leases they were compared last.
+    edition: i64,
+    looked: Option<Instant>,
+    found: BTreeSet<SiteId>,
+}
+
+impl Sharing {
+    pub(crate) fn new(name: String, connected: watch::Receiver<bool>, now: Instant) -> Self {
+        Self {
+            name,
+            connected,
+            was_connected: now,
+            me: None,
+            others: Others::default(),
+            seen: Leases::default(),
+            held: HashSet::new(),
+            continued: HashSet::new(),
+            edition: 0,
+            looked: None,
+            found: BTreeSet::new(),
+        }
+    }
+
+    pub(crate) fn is_connected(&self) -> bool {
+        *self.connected.borrow()
+    }
+
+    /// How long until it is to look again.
+    pub(crate) fn patience(&self, now: Instant) -> Duration {
+        self.looked.map_or(Duration::ZERO, |looked| (looked + LOOK_EVERY).saturating_duration_since(now))
+    }
+
+    /// Whether it looks after a site.
+    pub(crate) fn holds(&self, site: &SiteId) -> bool {
+        self.held.contains(site)
+    }
+
+    /// The sites that it looks after.
+    pub(crate) fn held(&self) -> &HashSet<SiteId> {
+        &self.held
+    }
+
+    /// Whether it is the one who takes in a message. Readings, corrections and prices come once, so all take them in, and
+    /// taken in twice they are the same; minutes and what belongs to them are of the one who holds their site.
+    pub(crate) fn takes(&mut self, message: &Publish) -> bool {
+        let Ok(Topic::Minute(meter) | Topic::Info(meter)) = message.topic.parse() else { return true };
+        let is_new = || !self.seen.sites.contains_key(&meter.site) && self.found.len() < MOST_FOUND;
+        let is_held = self.held.contains(&meter.site);
+        if !is_held && is_new() {
+            self.found.insert(meter.site);
+        }
+        is_held
+    }
+
+    /// Gives a sign of life, looks, and changes what is to change. Returns the sites that are its own by now.
+    ///
+    /// # Errors
+    /// If the ledger cannot be read or written.
+    pub(crate) fn look(&mut self, ledger: &mut Ledger, now: Instant) -> Result<HashSet<SiteId>, LedgerError> {
+        self.looked = Some(now);
+        if self.is_connected() {
+            self.was_connected = now;
+        }
+        if now.duration_since(self.was_connected) > APART_AFTER {
+            self.leave(ledger)?;
+            return Ok(HashSet::new());
+        }
+        let me = self.joined(ledger)?;
+        for _ in 0..4 {
+            self.seen = ledger.leases(std::mem::take(&mut self.seen))?;
+            let gone = self.others.look(&self.seen.recorders, me, now);
+            self.found.retain(|site| !self.seen.sites.contains_key(site));
+            let found = std::mem::take(&mut self.found).into_iter().collect();
+            let changes = LeaseChanges { found, ..changes(me, &self.seen, gone) };
+            if changes.is_empty() {
+                break;
+            }
+            let mut batch = ledger.batch()?;
+            batch.change_leases(me, &changes)?;
+            batch.commit()?;
+        }
+        let of_me = self.seen.sites.iter().filter(|(_, holder)| **holder == Some(me));
+        Ok(of_me.map(|(site, _)| site.clone()).collect())
+    }
+
+    /// Its number. Whoever was struck off, because it was not heard of for too long, begins again.
+    fn joined(&mut self, ledger: &mut Ledger) -> Result<RecorderId, LedgerError> {
+        if let Some(me) = self.me {
+            if ledger.give_sign_of_life(me)? {
+                return Ok(me);
+            }
+            static PACE: LogPace = LogPace::new();
+            if let Some(left_out) = PACE.due() {
+                let name = &self.name;
+                tracing::warn!(
+                    name,
+                    left_out,
+                    "others have taken this recorder for gone, or another one has its name: each needs a `client_id` of its own"
+                );
+            }
+        }
+        let mut batch = ledger.batch()?;
+        let (me, continued) = batch.join(&self.name)?;
+        batch.commit()?;
+        (self.me, self.others, self.continued) = (Some(me), Others::default(), continued);
+        Ok(me)
+    }
+
+    /// Takes part no longer.
+    fn leave(&mut self, ledger: &mut Ledger) -> Result<(), LedgerError> {
+        let Some(me) = self.me else { return Ok(()) };
+        let mut batch = ledger.batch()?;
+        batch.leave(me)?;
+        batch.commit()?;
+        self.me = None;
+        Ok(())
+    }
+
+    /// At its end it leaves its sites to the others, if there are any: alone it goes on with them when it starts again.
+    pub(crate) fn end(&mut self, ledger: &mut Ledger) {
+        if self.seen.recorders.len() > 1
+            && let Err(error) = self.leave(ledger)
+        {
+            tracing::warn!(%error, "the other recorders notice only in some seconds that this one has ended");
+        }
+    }
+
+    /// The sites that are its own no longer, as long as a batch lasts.
+    ///
+    /// # Errors
+    /// If the ledger cannot be read.
+    pub(crate) fn lost(&mut self, batch: &Batch<'_>) -> Result<HashSet<SiteId>, LedgerError> {
+        if batch.lease_edition() == self.edition {
+            return Ok(HashSet::new());
+        }
+        let held = self.held_in(batch)?;
+        self.edition = batch.lease_edition();
+        Ok(self.held.difference(&held).cloned().collect())
+    }
+
+    /// The sites that it holds as long as a batch lasts.
+    pub(crate) fn held_in(&self, batch: &Batch<'_>) -> Result<HashSet<SiteId>, LedgerError> {
+        self.me.map_or(Ok(HashSet::new()), |me| batch.held(me))
+    }
+
+    /// It looks after these from now on; of the sites that are returned it does not know what was said meanwhile.
+    pub(crate) fn begin(&mut self, sites: &HashSet<SiteId>) -> Vec<SiteId> {
+        self.held.extend(sites.iter().cloned());
+        sites.iter().filter(|site| !self.continued.remove(*site)).cloned().collect()
+    }
+
+    /// It looks after these no longer.
+    pub(crate) fn end_of(&mut self, sites: &HashSet<SiteId>) {
+        self.held.retain(|site| !sites.contains(site));
+    }
+}
