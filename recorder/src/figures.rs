@@ -183,7 +183,7 @@ mod tests {
         }
         batch.commit().unwrap();
         let ledger = Ledger::open_read_only(&path).unwrap();
-        (folder, LedgerFigures { ledger, path, unwatched: Unwatched::default() })
+        (folder, LedgerFigures { ledger, home: path.into(), unwatched: Unwatched::default() })
     }
 
     /// What a scrape says of gaps, and how long it took.

@@ -123,7 +123,7 @@ async fn figures_of_the_others_are_told() {
     let (folder, _books) = spoilt("UPDATE day SET runs = 'x' || runs WHERE meter = 1");
     let (counts, connected) = (watch::channel(Counts::default()).1, watch::channel(true).1);
     let (figures, _thread) =
-        Figures::of(&folder.path().join("ledger.sqlite"), counts, connected, 100).unwrap();
+        Figures::of(&folder.path().join("ledger.sqlite").into(), counts, connected, 100).unwrap();
     let told = figures.metrics().await.text(MetricsForm::Open);
     let of = |name: &str, meter: &str| told.contains(&format!("{name}{{site=\"hq\",meter=\"{meter}\"}}"));
     assert!(of("powerpi_recorder_unwatched_seconds", "sound"), "{told}");

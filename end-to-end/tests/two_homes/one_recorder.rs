@@ -50,6 +50,7 @@ fn whatever_is_killed_every_minute_is_there_once_and_both_homes_answer_the_same(
     };
     more(&home, 20);
     let alarms = site.start("powerpi-alarms");
+    wait_until("the alarms have read the ledger", || alarms.log().contains("did you mean \"hq/main\"?"));
     for _ in 0..3 {
         home.server.kill();
         counts_on();
@@ -65,7 +66,6 @@ fn whatever_is_killed_every_minute_is_there_once_and_both_homes_answer_the_same(
     assert!(is_fine && said.contains("they are the same"), "{said}");
     publisher.stop();
     recorder.stop();
-    wait_until("the alarms have read the ledger", || alarms.log().contains("did you mean \"hq/main\"?"));
     both_answer_the_same(&site, &home, from);
 }
 
