@@ -47,6 +47,6 @@ pub use spread::Spread;
 pub use step::{SpanError, Step};
 pub use tariff::{
     Bill, BillFacts, BillItem, BillLine, BillingDay, BlockSettings, CapacityOf, Cost, HighestOf, Holiday,
-    Prices, Scope, SiteTariffs, TariffError, TariffSettings, Tariffs, TimeSettings,
+    MOST_PRICES, Prices, Scope, SiteTariffs, TariffError, TariffKey, TariffSettings, Tariffs, TimeSettings,
 };
 pub use unit_names::name_in;

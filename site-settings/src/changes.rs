@@ -1,11 +1,9 @@
 //! What one version says that another one does not. Pure.
 
-use std::fmt;
+use std::collections::BTreeMap;
 
-use meter_figures::{Scope, TariffSettings};
-use meter_messages::{Medium, Meter, MeterId};
-
-use jiff::civil::Date;
+use meter_figures::{TariffKey, TariffSettings};
+use meter_messages::{Meter, MeterId};
 
 use crate::document::SiteSettings;
 use crate::meters::MeterSettings;
@@ -21,8 +19,8 @@ pub enum Change {
     PublicMeters,
     /// One key of what is said of a meter, as [`MeterSettings`] calls it.
     Meter(Meter, &'static str),
-    /// A tariff: what it is for, and its first day.
-    Tariff(Medium, Scope, Option<Date>),
+    /// A tariff.
+    Tariff(TariffKey),
     /// An alarm.
     Alarm(MeterId),
 }
@@ -37,54 +35,33 @@ impl SiteSettings {
         ];
         let mut changes: Vec<Change> =
             lists.into_iter().filter(|(_, differs)| *differs).map(|(change, _)| change).collect();
-        for id in both(&self.meter, &earlier.meter, |meter| &meter.id) {
-            let of = |all: &[MeterSettings]| all.iter().find(|meter| meter.id == *id).cloned();
-            let nothing = || MeterSettings::nothing_of(id.clone());
-            let [now, before] = [&self.meter, &earlier.meter].map(|all| of(all).unwrap_or_else(nothing));
-            changes.extend(now.differs_from(&before).map(|key| Change::Meter(id.clone(), key)));
+        for (id, both) in paired([&self.meter, &earlier.meter], |meter| meter.id.clone()) {
+            let nothing = MeterSettings::nothing_of(id.clone());
+            let [now, before] = both.map(|said| said.unwrap_or(&nothing));
+            changes.extend(now.differs_from(before).map(|key| Change::Meter(id.clone(), key)));
         }
-        let key = |tariff: &TariffSettings| (tariff.medium, tariff.scope.clone(), tariff.from);
-        let mut tariffs: Vec<_> = self.tariff.iter().chain(&earlier.tariff).map(key).collect();
-        tariffs.sort();
-        tariffs.dedup();
-        let of = |all: &[TariffSettings], which: &_| all.iter().find(|tariff| key(tariff) == *which).cloned();
-        tariffs.retain(|which| of(&self.tariff, which) != of(&earlier.tariff, which));
-        changes.extend(tariffs.into_iter().map(|(medium, scope, from)| Change::Tariff(medium, scope, from)));
-        for name in both(&self.alarm, &earlier.alarm, |alarm| &alarm.name) {
-            let of = |all: &Self| all.alarm.iter().find(|alarm| alarm.name == *name).cloned();
-            if of(self) != of(earlier) {
-                changes.push(Change::Alarm(name.clone()));
-            }
-        }
+        let tariffs = paired([&self.tariff, &earlier.tariff], TariffSettings::key).into_iter();
+        let alarms = paired([&self.alarm, &earlier.alarm], |alarm| alarm.name.clone()).into_iter();
+        changes
+            .extend(tariffs.filter(|(_, [now, before])| now != before).map(|(key, _)| Change::Tariff(key)));
+        changes
+            .extend(alarms.filter(|(_, [now, before])| now != before).map(|(name, _)| Change::Alarm(name)));
         changes
     }
 }
 
-/// What things of both lists are called, each once.
-fn both<'all, T, N: Ord>(
-    one: &'all [T],
-    other: &'all [T],
-    name: impl Fn(&'all T) -> &'all N,
-) -> Vec<&'all N> {
-    let mut names: Vec<&N> = one.iter().chain(other).map(name).collect();
-    names.sort();
-    names.dedup();
-    names
-}
-
-/// As a person calls it in the TOML.
-impl fmt::Display for Change {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Currency => f.write_str("currency"),
-            Self::Holidays => f.write_str("holidays"),
-            Self::PublicMeters => f.write_str("[access] public_meters"),
-            Self::Meter(meter, key) => write!(f, "[[meter]] {meter}: {key}"),
-            Self::Tariff(_, scope, None) => write!(f, "[[tariff]] for {scope} from the beginning"),
-            Self::Tariff(_, scope, Some(from)) => write!(f, "[[tariff]] for {scope} from {from}"),
-            Self::Alarm(name) => write!(f, "[[alarm]] {name}"),
+/// The things of two lists by what they are called: as each of the lists has it.
+fn paired<'all, T, N: Ord>(
+    lists: [&'all Vec<T>; 2],
+    name: impl Fn(&T) -> N,
+) -> BTreeMap<N, [Option<&'all T>; 2]> {
+    let mut pairs: BTreeMap<N, [Option<&T>; 2]> = BTreeMap::new();
+    for (which, list) in lists.into_iter().enumerate() {
+        for thing in list {
+            pairs.entry(name(thing)).or_default()[which].get_or_insert(thing);
         }
     }
+    pairs
 }
 
 #[cfg(test)]
@@ -103,16 +80,18 @@ mod tests {
              [[alarm]]\nname = 'new'\nmeter = 'hq/main'\nabove_w = 5000\n\
              [[tariff]]\nprice_per_kwh = 0.2\n[[tariff]]\nfrom = '2026-01-01'\nprice_per_kwh = 0.4\n\
              [[meter]]\nid = 'hq/main'\ncolour = 'red'\nname = 'House'\n");
-        let said: Vec<String> = now.changes_since(&earlier).iter().map(Change::to_string).collect();
+        let meter = |id: &str, key: &'static str| Change::Meter(id.parse().unwrap(), key);
+        let tariff = now.tariff[1].key();
+        assert_eq!(tariff.from, Some("2026-01-01".parse().unwrap()));
         let expected = [
-            "currency",
-            "holidays",
-            "[[meter]] hq/gone: place",
-            "[[meter]] hq/main: name",
-            "[[tariff]] for all meters from 2026-01-01",
-            "[[alarm]] new",
+            Change::Currency,
+            Change::Holidays,
+            meter("hq/gone", "place"),
+            meter("hq/main", "name"),
+            Change::Tariff(tariff),
+            Change::Alarm("new".parse().unwrap()),
         ];
-        assert_eq!(said, expected);
+        assert_eq!(now.changes_since(&earlier), expected);
         assert!(now.changes_since(&now).is_empty());
     }
 }

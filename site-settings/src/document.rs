@@ -43,7 +43,7 @@ impl SiteSettings {
     /// whole; and so do lists.
     #[must_use]
     pub fn before(mut self, others: Self) -> Self {
-        let is_new = |one: &TariffSettings| !self.tariff.iter().any(|other| is_same(one, other));
+        let is_new = |one: &TariffSettings| !self.tariff.iter().any(|other| one.key() == other.key());
         let tariffs: Vec<_> = others.tariff.into_iter().filter(is_new).collect();
         self.tariff.extend(tariffs);
         let is_new = |one: &AlarmSettings| !self.alarm.iter().any(|other| one.name == other.name);
@@ -82,7 +82,8 @@ impl SiteSettings {
                 of_fixed.flat_map(MeterSettings::said).filter(|key| meter.said().any(|said| said == *key));
             hidden.extend(keys.map(|key| format!("[[meter]] {}: {key}", meter.id)));
         }
-        let tariffs = self.tariff.iter().filter(|one| fixed.tariff.iter().any(|other| is_same(one, other)));
+        let tariffs =
+            self.tariff.iter().filter(|one| fixed.tariff.iter().any(|other| one.key() == other.key()));
         hidden.extend(tariffs.map(|tariff| {
             let from = tariff.from.map_or_else(|| "the beginning".to_owned(), |from| from.to_string());
             format!("[[tariff]] for {} from {from}", tariff.scope)
@@ -120,10 +121,6 @@ impl SiteSettings {
         alarms(&self.alarm)?;
         Ok(())
     }
-}
-
-fn is_same(one: &TariffSettings, other: &TariffSettings) -> bool {
-    (one.medium, &one.scope, one.from) == (other.medium, &other.scope, other.from)
 }
 
 /// Reads and checks what is to stand in the store, by itself and behind what stands in the programs' TOML.

@@ -70,13 +70,9 @@ impl Editing {
         let tables = self.tables(key);
         let place = place.filter(|place| *place < tables.len());
         match (place, new) {
-            (Some(place), Some(mut new)) => {
+            (Some(place), Some(new)) => {
                 if let Some(old) = tables.get_mut(place) {
-                    *new.decor_mut() = old.decor().clone();
-                    if let Some(position) = old.position() {
-                        new.set_position(position);
-                    }
-                    *old = new;
+                    replace(old, new);
                 }
             }
             (None, Some(new)) => tables.push(new),
@@ -105,8 +101,57 @@ impl Editing {
     }
 }
 
+/// Lets a table say what another one does, and nothing else; comments beside what is still said stay.
+fn replace(old: &mut Table, new: Table) {
+    let gone: Vec<String> =
+        old.iter().map(|(key, _)| key.to_owned()).filter(|key| !new.contains_key(key)).collect();
+    gone.iter().for_each(|key| drop(old.remove(key)));
+    for (key, item) in new {
+        match (item, old.get_mut(&key)) {
+            (Item::Value(value), _) => set(old, &key, Some(value)),
+            (Item::ArrayOfTables(new), Some(Item::ArrayOfTables(old))) => replace_rows(old, new),
+            (item, _) => old[&key] = item,
+        }
+    }
+}
+
+/// The same of rows. If there are more or fewer of them, those that say what one did before are taken for it.
+fn replace_rows(old: &mut ArrayOfTables, new: ArrayOfTables) {
+    if old.len() == new.len() {
+        return old.iter_mut().zip(new).for_each(|(old, new)| replace(old, new));
+    }
+    // In their order: where a row stands in the text goes by where it stood.
+    let before: Vec<Table> = std::mem::take(old).into_iter().collect();
+    let mut rest = before.iter();
+    for row in new {
+        let same = rest.clone().position(|old| says_the_same(old, &row));
+        old.push(same.and_then(|at| rest.nth(at).cloned()).unwrap_or(row));
+    }
+}
+
+fn says_the_same(one: &Table, other: &Table) -> bool {
+    let has = |key: &str, value: &Item| {
+        one.get(key).and_then(Item::as_value).zip(value.as_value()).is_some_and(|(one, it)| is_same(one, it))
+    };
+    one.len() == other.len() && other.iter().all(|(key, value)| has(key, value))
+}
+
+/// Whether two values are the same, however they are written; of tables only if they are written alike.
+fn is_same(one: &Value, other: &Value) -> bool {
+    if let Some((one, other)) = one.as_array().zip(other.as_array()) {
+        return one.len() == other.len() && one.iter().zip(other.iter()).all(|(one, it)| is_same(one, it));
+    }
+    let number = |value: &Value| value.as_float().or(value.as_integer().map(|whole| whole as f64));
+    match (one.as_str().zip(other.as_str()), number(one).zip(number(other))) {
+        (Some((one, other)), _) => one == other,
+        (_, Some((one, other))) => one == other,
+        _ => one.to_string().trim() == other.to_string().trim(),
+    }
+}
+
 fn set(table: &mut Table, key: &str, said: Option<Value>) {
     match (said, table.get_mut(key)) {
+        (Some(new), Some(Item::Value(old))) if is_same(old, &new) => {}
         (None, _) => {
             table.remove(key);
         }
@@ -174,6 +219,41 @@ mod tests {
             editing.put("tariff", Some(0), None);
             assert!(!editing.text().contains("tariff"), "{}", editing.text());
         }
+    }
+
+    #[test]
+    fn what_takes_anothers_place_keeps_the_comments_beside_what_is_still_said() {
+        let text = "[[tariff]] # ours\nprice_per_kwh = 0.30 # dear\nvat_percent = 19\n\n[[tariff.time]] # by night\n\
+                    hours = '22-6' # late\nprice_per_kwh = 0.2\n[[tariff.time]] # at noon\nhours = '12-13'\n\
+                    price_per_kwh = 0.1\n\n[[tariff]] # later\nfrom = '2027-01-01'\nprice_per_kwh = 1\n";
+        let tariff = |said: &str| text_of(said).as_table().clone();
+        let put = |said: &str| {
+            let mut editing = Editing::of(text).unwrap();
+            editing.put("tariff", Some(0), Some(tariff(said)));
+            editing.text()
+        };
+        let times = "[[time]]\nhours = \"22-6\"\nprice_per_kwh = 0.2\n[[time]]\nhours = \"12-13\"\nprice_per_kwh = 0.1\n";
+        assert_eq!(put(&format!("price_per_kwh = 0.3\nvat_percent = 19.0\n{times}")), text, "nothing is new");
+        assert_eq!(
+            put(&format!("price_per_kwh = 0.4\n{}", times.replace("0.2", "0.25"))),
+            text.replace("0.30", "0.4").replace("0.2\n", "0.25\n").replace("vat_percent = 19\n", "")
+        );
+        let noon = times.split_at(times.rfind("[[time]]").unwrap()).1;
+        let fewer = put(&format!("price_per_kwh = 0.3\nvat_percent = 19\n{noon}"));
+        assert!(
+            !fewer.contains("by night") && fewer.contains("[[tariff.time]] # at noon\nhours = '12-13'"),
+            "{fewer}"
+        );
+        let more =
+            put(&format!("price_per_kwh = 0.3\n[[time]]\nhours = \"7-8\"\nprice_per_kwh = 0.5\n{times}"));
+        let settings: SiteSettings = daemon_runtime::parse(&more).unwrap();
+        let hours: Vec<_> = settings.tariff[0].time.iter().map(|time| time.hours.clone().unwrap()).collect();
+        assert_eq!((hours.join(" ").as_str(), settings.tariff.len()), ("7-8 22-6 12-13", 2), "{more}");
+        assert!(more.contains("# by night\nhours = '22-6' # late"), "{more}");
+    }
+
+    fn text_of(said: &str) -> DocumentMut {
+        said.parse().unwrap()
     }
 
     #[test]

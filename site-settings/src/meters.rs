@@ -95,7 +95,7 @@ impl MeterSettings {
     }
 
     /// The keys that are said here, each with the name of what they say.
-    pub(crate) fn said(&self) -> impl Iterator<Item = &'static str> {
+    pub fn said(&self) -> impl Iterator<Item = &'static str> {
         [
             ("name", self.name.is_some()),
             ("colour", self.colour.is_some()),

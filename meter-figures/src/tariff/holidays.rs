@@ -27,7 +27,7 @@ impl TryFrom<String> for Holiday {
         let holiday = if let Some(days) = text.strip_prefix("easter") {
             let days = if days.is_empty() { Some(0) } else { days.parse().ok() };
             let has_sign = text.len() == 6 || text[6..].starts_with(['+', '-']);
-            days.filter(|days: &i16| has_sign && days.abs() <= 100).map(Self::Easter)
+            days.filter(|days: &i16| has_sign && days.unsigned_abs() <= 100).map(Self::Easter)
         } else if text.len() == 5 && !text.contains('+') {
             let day =
                 text.split_once('-').and_then(|(month, day)| Some((month.parse().ok()?, day.parse().ok()?)));
@@ -118,9 +118,19 @@ mod tests {
         assert!(is_on("easter-2", "2026-04-03"), "Good Friday");
         assert!(is_on("easter", "2026-04-05"));
         assert!(is_on("easter+50", "2026-05-25"), "Whit Monday");
-        for bad in
-            ["", "easter1", "easter+", "easter+101", "02-30", "13-01", "1-1", "2026-02-30", "xmas", "ä-01"]
-        {
+        for bad in [
+            "",
+            "easter1",
+            "easter+",
+            "easter+101",
+            "easter-32768",
+            "02-30",
+            "13-01",
+            "1-1",
+            "2026-02-30",
+            "xmas",
+            "ä-01",
+        ] {
             let error = Holiday::try_from(bad.to_owned()).unwrap_err();
             assert!(error.contains("write it like"), "{error}");
         }

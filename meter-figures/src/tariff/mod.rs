@@ -34,7 +34,9 @@ pub use self::holidays::Holiday;
 pub use self::prices::{Cost, Prices};
 use self::rates::Tariff;
 pub use self::scope::Scope;
-pub use self::settings::{BlockSettings, CapacityOf, TariffError, TariffSettings, TimeSettings};
+pub use self::settings::{
+    BlockSettings, CapacityOf, MOST_PRICES, TariffError, TariffKey, TariffSettings, TimeSettings,
+};
 pub use self::site::SiteTariffs;
 use crate::local_time::{local, midnight};
 use crate::period::Period;

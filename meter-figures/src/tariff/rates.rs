@@ -9,7 +9,7 @@ use meter_messages::{Medium, Meter, Minute, PeriodKind, SiteId, Unit};
 use super::billing::BillingDay;
 use super::blocks::Blocks;
 use super::scope::Scope;
-use super::settings::{BlockSettings, CapacityOf, TariffError, TariffSettings};
+use super::settings::{BlockSettings, CapacityOf, MOST_PRICES, TariffError, TariffSettings};
 use super::times::{PricedDay, Time};
 use crate::local_time::midnight;
 
@@ -64,6 +64,9 @@ impl Tariff {
         let amounts = Amounts { medium: settings.medium, vat_percent: settings.vat_percent };
         amounts.possible(settings.vat_percent).map_err(refuse)?;
         check_main_meter(settings).map_err(refuse)?;
+        if settings.time.len().max(settings.block.len()) > MOST_PRICES {
+            return Err(refuse(format!("it has more than {MOST_PRICES} times or blocks")));
+        }
         let fees = [
             (PeriodKind::Day, settings.base_fee_per_day),
             (PeriodKind::Month, settings.base_fee_per_month),

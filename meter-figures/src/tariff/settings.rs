@@ -7,6 +7,9 @@ use serde::Deserialize;
 use super::billing::BillingDay;
 use super::scope::Scope;
 
+/// So many other prices a tariff has at most, by time or by block.
+pub const MOST_PRICES: usize = 100;
+
 /// One `[[tariff]]`.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -65,6 +68,24 @@ pub struct TariffSettings {
     /// Other prices of what is used first in a month.
     #[serde(default)]
     pub block: Vec<BlockSettings>,
+}
+
+/// By what a tariff is known: no two have the same.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct TariffKey {
+    /// What it is for.
+    pub medium: Medium,
+    /// Which meters it is for.
+    pub scope: Scope,
+    /// Its first day; `None` of one that held always.
+    pub from: Option<Date>,
+}
+
+impl TariffSettings {
+    /// By what it is known.
+    pub fn key(&self) -> TariffKey {
+        TariffKey { medium: self.medium, scope: self.scope.clone(), from: self.from }
+    }
 }
 
 /// Whose highest quarter of an hour a tariff prices.

@@ -90,6 +90,23 @@ impl LedgerReader {
         Ok(self.reader.ask_blocking(move |reader| reader.tariffs(&meter))??)
     }
 
+    /// The same by tariffs that are not the site's.
+    pub(crate) async fn tariffs_by(
+        &self,
+        all: Arc<SiteTariffs>,
+        meter: &RecordedMeter,
+    ) -> Result<Tariffs, ReadError> {
+        let meter = meter.clone();
+        let tariffs = move |reader: &mut Reader| {
+            reader.tariffs_by(&all, &meter, |reader| {
+                let (site, medium) = (&meter.meter.site, meter.medium);
+                Ok(reader.read(|ledger| all.first_meter(ledger, site, medium))?.as_ref()
+                    == Some(&meter.meter))
+            })
+        };
+        Ok(self.reader.ask(tariffs).await??)
+    }
+
     /// The same without base fees, which says when its prices change.
     pub(crate) fn tariffs_without_fee(&self, meter: &RecordedMeter) -> Tariffs {
         match meter.relation.measures() {
@@ -216,15 +233,26 @@ impl Reader {
     }
 
     fn tariffs(&mut self, known: &RecordedMeter) -> Result<Tariffs, LedgerError> {
+        let all = self.tariffs.clone();
+        self.tariffs_by(&all, known, |reader| reader.is_first(&known.meter, known.medium))
+    }
+
+    /// What a meter costs by some tariffs; `is_first` says whether it is the first of its site by them.
+    fn tariffs_by(
+        &mut self,
+        all: &SiteTariffs,
+        known: &RecordedMeter,
+        is_first: impl FnOnce(&mut Self) -> Result<bool, LedgerError>,
+    ) -> Result<Tariffs, LedgerError> {
         let (meter, medium) = (&known.meter, known.medium);
         match known.relation.measures() {
-            Measures::Export => return Ok(self.tariffs.of_feed_in(meter, medium)),
+            Measures::Export => return Ok(all.of_feed_in(meter, medium)),
             // Nobody pays for what is made here, nor for what is made of it.
             Measures::Production => return Ok(Tariffs::default()),
             Measures::Import | Measures::Consumption => {}
         }
-        let is_first = self.tariffs.depend_on_first(meter, medium) && self.is_first(meter, medium)?;
-        let tariffs = self.tariffs.of(meter, medium, is_first);
+        let is_first = all.depend_on_first(meter, medium) && is_first(self)?;
+        let tariffs = all.of(meter, medium, is_first);
         if !tariffs.price_capacity_of_site() {
             return Ok(tariffs);
         }

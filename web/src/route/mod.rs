@@ -19,5 +19,5 @@ pub(crate) use house::{HouseRequest, HouseRowsRequest, MOST_DAYS_OF_HOURS};
 pub(crate) use periods::PeriodRequest;
 pub(crate) use pictures::PictureRequest;
 pub(crate) use query::{Query, RouteError};
-pub(crate) use settings::{SettingsPlace, TariffKey};
+pub(crate) use settings::SettingsPlace;
 pub(crate) use wall::WallRequest;

@@ -1,7 +1,6 @@
 //! The pages on which admins set things. Pure.
 
-use jiff::civil::Date;
-use meter_figures::{Scope, TariffSettings};
+use meter_figures::{Scope, TariffKey};
 use meter_messages::{Medium, Meter, MeterId};
 
 use super::query::{RouteError, meter};
@@ -23,48 +22,35 @@ pub(crate) enum SettingsPlace {
     Users,
 }
 
-/// By what a tariff is known.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct TariffKey {
-    pub(crate) medium: Medium,
-    pub(crate) from: Option<Date>,
-    pub(crate) scope: Scope,
-}
-
 /// In the place of a day, of a tariff that held always.
 const ALWAYS: &str = "always";
 
-impl TariffKey {
-    /// That of a tariff.
-    pub(crate) fn of(tariff: &TariffSettings) -> Self {
-        Self { medium: tariff.medium, from: tariff.from, scope: tariff.scope.clone() }
-    }
+/// The tariff of an address.
+fn tariff(medium: &str, from: &str, scope: &[&str]) -> Result<TariffKey, RouteError> {
+    let media = [Medium::Electricity, Medium::Gas, Medium::Water];
+    let medium = media.into_iter().find(|one| one.as_str() == medium).ok_or(RouteError::NotFound)?;
+    let from = match from {
+        ALWAYS => None,
+        day => Some(day.parse().map_err(|_| RouteError::NotFound)?),
+    };
+    let scope = match scope {
+        [] => Scope::All,
+        [site] => Scope::Site(site.parse().map_err(|_| RouteError::NotFound)?),
+        [site, id] => Scope::Meter(meter(site, id)?),
+        _ => return Err(RouteError::NotFound),
+    };
+    Ok(TariffKey { medium, from, scope })
+}
 
-    fn parse(medium: &str, from: &str, scope: &[&str]) -> Result<Self, RouteError> {
-        let media = [Medium::Electricity, Medium::Gas, Medium::Water];
-        let medium = media.into_iter().find(|one| one.as_str() == medium).ok_or(RouteError::NotFound)?;
-        let from = match from {
-            ALWAYS => None,
-            day => Some(day.parse().map_err(|_| RouteError::NotFound)?),
-        };
-        let scope = match scope {
-            [] => Scope::All,
-            [site] => Scope::Site(site.parse().map_err(|_| RouteError::NotFound)?),
-            [site, id] => Scope::Meter(meter(site, id)?),
-            _ => return Err(RouteError::NotFound),
-        };
-        Ok(Self { medium, from, scope })
-    }
-
-    fn path(&self) -> String {
-        let from = self.from.map_or_else(|| ALWAYS.to_owned(), |from| from.to_string());
-        let scope = match &self.scope {
-            Scope::All => String::new(),
-            Scope::Site(site) => format!("/{site}"),
-            Scope::Meter(meter) => format!("/{meter}"),
-        };
-        format!("{}/{from}{scope}", self.medium.as_str())
-    }
+/// The address of a tariff.
+fn path_of(tariff: &TariffKey) -> String {
+    let from = tariff.from.map_or_else(|| ALWAYS.to_owned(), |from| from.to_string());
+    let scope = match &tariff.scope {
+        Scope::All => String::new(),
+        Scope::Site(site) => format!("/{site}"),
+        Scope::Meter(meter) => format!("/{meter}"),
+    };
+    format!("{}/{from}{scope}", tariff.medium.as_str())
 }
 
 impl SettingsPlace {
@@ -77,7 +63,7 @@ impl SettingsPlace {
             ["meter", site, id] => meter(site, id).map(Self::Meter),
             ["tariff"] => Ok(Self::Tariff(None)),
             ["tariff", medium, from, scope @ ..] => {
-                TariffKey::parse(medium, from, scope).map(|key| Self::Tariff(Some(key)))
+                tariff(medium, from, scope).map(|key| Self::Tariff(Some(key)))
             }
             ["alarm"] => Ok(Self::Alarm(None)),
             ["alarm", name] => {
@@ -93,7 +79,7 @@ impl SettingsPlace {
             Self::All => "/settings".to_owned(),
             Self::Meter(meter) => format!("/settings/meter/{meter}"),
             Self::Tariff(None) => "/settings/tariff".to_owned(),
-            Self::Tariff(Some(key)) => format!("/settings/tariff/{}", key.path()),
+            Self::Tariff(Some(key)) => format!("/settings/tariff/{}", path_of(key)),
             Self::Alarm(None) => "/settings/alarm".to_owned(),
             Self::Alarm(Some(name)) => format!("/settings/alarm/{name}"),
             Self::History => "/settings/history".to_owned(),

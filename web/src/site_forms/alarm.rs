@@ -1,6 +1,7 @@
 //! The form for an alarm.
 
 use jiff::SignedDuration;
+use meter_figures::CapacityOf;
 use meter_messages::{Meter, MeterId, Unit};
 use site_settings::{AlarmSettings, Editing};
 use toml_edit::{Table, Value, value};
@@ -19,6 +20,14 @@ impl AlarmForm<'_> {
         self.offered.stored.alarm.get(self.place?)
     }
 
+    /// The unit of an alarm's meter; of one that was never recorded, that of what is saved.
+    fn unit_of(&self, meter: &str) -> Unit {
+        let saved = self.saved().filter(|said| said.meter.to_string() == meter);
+        let is_volume = |said: &AlarmSettings| said.above_l_h.is_some() || said.budget_m3_per_month.is_some();
+        let saved = saved.is_some_and(is_volume).then_some(Unit::CubicMetre);
+        self.offered.unit_of(meter).or(saved).unwrap_or(Unit::KilowattHour)
+    }
+
     /// What is saved.
     pub(crate) fn stored(&self) -> Values {
         let mut values = Values::default();
@@ -31,6 +40,7 @@ impl AlarmForm<'_> {
         } else if let Some(budget) = said.budget_kwh_per_month.or(said.budget_m3_per_month) {
             ("budget", Some(budget), None)
         } else if let Some(above) = said.new_peak_above_w {
+            values.put_some("peak_of", (said.new_peak_of == Some(CapacityOf::Site)).then_some("site"));
             ("new_peak", Some(f64::from(above)), None)
         } else if let Some(lasting) = said.offline_for {
             ("offline", None, Some(lasting))
@@ -46,7 +56,7 @@ impl AlarmForm<'_> {
     /// The fields.
     pub(crate) fn groups(&self, values: &Values) -> Vec<Group> {
         let words = self.offered.words();
-        let unit = self.offered.unit_of(values.get("meter"));
+        let unit = self.unit_of(values.get("meter"));
         let watches = [
             ("above", words.above),
             ("no_pulse", words.no_pulse),
@@ -64,6 +74,7 @@ impl AlarmForm<'_> {
             Field::new("limit", words.limit, Kind::Number, values).hint(limit_hint),
             Field::new("lasting", words.lasting, Kind::Text, values).hint(words.lasting_hint),
             Field::new("ends_below", words.ends_below, Kind::Number, values).hint(words.ends_below_hint),
+            Field::new("peak_of", words.peak_of, Kind::Choice(self.offered.peaks()), values),
         ];
         vec![Group::new(None, fields)]
     }
@@ -85,7 +96,7 @@ impl AlarmForm<'_> {
         let mut table = Table::new();
         table["name"] = value(values.get("name"));
         table["meter"] = value(values.get("meter"));
-        let is_energy = self.offered.unit_of(values.get("meter")) == Unit::KilowattHour;
+        let is_energy = self.unit_of(values.get("meter")) == Unit::KilowattHour;
         let by_unit = |w: &'static str, l_h: &'static str| if is_energy { w } else { l_h };
         match values.get("watches") {
             "above" => {
@@ -104,6 +115,9 @@ impl AlarmForm<'_> {
             }
             "new_peak" => {
                 self.put(&mut table, "new_peak_above_w", "limit", values, &mut wrong);
+                if values.has("peak_of") {
+                    table["new_peak_of"] = value(values.get("peak_of"));
+                }
             }
             "budget" => {
                 let budget = wrong.number(values, "limit", words.no_number);

@@ -126,18 +126,22 @@ impl MeterForm<'_> {
             Unit::KilowattHour => ((budget, highest), (None, None)),
             Unit::CubicMetre => ((None, None), (budget, highest)),
         };
-        let said = vec![
-            ("name", text("name")),
-            ("colour", text("colour")),
-            ("place", place),
-            ("measures", text("measures")),
-            ("part_of", part_of),
-            ("budget_kwh_per_month", of_power.0.map(Value::from)),
-            ("max_power_w", of_power.1),
-            ("budget_m3_per_month", of_flow.0.map(Value::from)),
-            ("max_flow_l_h", of_flow.1),
+        let said = [
+            ("name", "name", text("name")),
+            ("colour", "colour", text("colour")),
+            ("place", "place", place),
+            ("measures", "measures", text("measures")),
+            ("part_of", "part_of", part_of),
+            ("budget", "budget_kwh_per_month", of_power.0.map(Value::from)),
+            ("highest power or flow", "max_power_w", of_power.1),
+            ("budget", "budget_m3_per_month", of_flow.0.map(Value::from)),
+            ("highest power or flow", "max_flow_l_h", of_flow.1),
         ];
-        editing.set_meter(self.id(), said);
+        // What stands in TOML is not asked for, and stays as it is saved.
+        let fixed: Vec<&str> =
+            self.of(&self.offered.fixed.meter).into_iter().flat_map(MeterSettings::said).collect();
+        let asked_for = said.into_iter().filter(|(what, ..)| !fixed.contains(what));
+        editing.set_meter(self.id(), asked_for.map(|(_, key, value)| (key, value)).collect());
         self.apply_public(values.has("public"), editing);
         Ok(())
     }

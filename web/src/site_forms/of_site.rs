@@ -58,9 +58,14 @@ impl SiteForm<'_> {
         if !wrong.is_empty() {
             return Err(wrong);
         }
-        editing.set("currency", (!currency.is_empty()).then(|| Value::from(currency)));
-        let list = Value::Array(holidays.iter().copied().collect::<Array>());
-        editing.set("holidays", (!holidays.is_empty()).then_some(list));
+        // What stands in TOML is not asked for, and stays as it is saved.
+        if self.offered.fixed.currency.is_none() {
+            editing.set("currency", (!currency.is_empty()).then(|| Value::from(currency)));
+        }
+        if self.offered.fixed.holidays.is_none() {
+            let list = Value::Array(holidays.iter().copied().collect::<Array>());
+            editing.set("holidays", (!holidays.is_empty()).then_some(list));
+        }
         Ok(())
     }
 }

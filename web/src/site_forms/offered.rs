@@ -37,9 +37,17 @@ impl Offered<'_> {
         choices
     }
 
-    /// The unit in which a meter counts.
-    pub(super) fn unit_of(&self, meter: &str) -> Unit {
+    /// Whose highest quarter of an hour may be meant.
+    pub(super) fn peaks(&self) -> Vec<(String, String)> {
+        let words = self.words();
+        [("", words.peak_of_meter), ("site", words.peak_of_site)]
+            .map(|(sent, read)| (sent.to_owned(), read.to_owned()))
+            .into()
+    }
+
+    /// The unit in which a meter counts, if it is known.
+    pub(super) fn unit_of(&self, meter: &str) -> Option<Unit> {
         let known = self.meters.iter().find(|known| known.meter.to_string() == meter);
-        known.map_or(Unit::KilowattHour, |known| known.medium.unit())
+        known.map(|known| known.medium.unit())
     }
 }

@@ -1,12 +1,14 @@
 //! The form for a tariff: what is typed in becomes a `[[tariff]]` of the next version.
 
 use jiff::civil::Date;
-use meter_figures::{BillingDay, BlockSettings, Holiday, SiteTariffs, TariffSettings, TimeSettings};
+use meter_figures::{
+    BillingDay, BlockSettings, CapacityOf, Holiday, MOST_PRICES, SiteTariffs, TariffSettings, TimeSettings,
+};
 use meter_messages::Medium;
 use site_settings::Editing;
-use toml_edit::{ArrayOfTables, Item, Table, value};
+use toml_edit::{ArrayOfTables, DocumentMut, Item, Table, value};
 
-use super::tariff_rows::{BLOCK, MOST_ROWS, TIME};
+use super::tariff_rows::{BLOCK, TIME};
 use super::{Group, Offered, Values, Wrong};
 
 /// Of a tariff that is there, or of a new one.
@@ -55,20 +57,22 @@ impl TariffForm<'_> {
         Ok(())
     }
 
-    /// What was typed, as a tariff; `None` where something is wrong with a field.
+    /// What was typed, as a tariff.
     pub(crate) fn typed(&self, values: &Values) -> Result<TariffSettings, Wrong> {
-        let table = self.table(values)?;
-        let tariff = self.check(values, &table)?;
-        tariff.ok_or_else(Wrong::default)
+        self.check(values, &self.table(values)?)
     }
 
     /// What fields say that do not go together. What is left is told by [`site_settings::checked`].
-    fn check(&self, values: &Values, table: &Table) -> Result<Option<TariffSettings>, Wrong> {
+    fn check(&self, values: &Values, table: &Table) -> Result<TariffSettings, Wrong> {
         let (words, mut wrong) = (self.offered.words(), Wrong::default());
-        let Ok(tariff) = daemon_runtime::parse::<TariffSettings>(&table.to_string()) else { return Ok(None) };
-        let is_same = |other: &TariffSettings| {
-            (other.medium, &other.scope, other.from) == (tariff.medium, &tariff.scope, tariff.from)
+        // A table by itself would leave out those within it: times and blocks.
+        let text = DocumentMut::from(table.clone()).to_string();
+        let Ok(tariff) = daemon_runtime::parse::<TariffSettings>(&text) else {
+            // All else was looked at: somebody has chosen what is not offered.
+            wrong.say("for", words.no_choice);
+            return Err(wrong);
         };
+        let is_same = |other: &TariffSettings| other.key() == tariff.key();
         let stored = self.offered.stored.tariff.iter().enumerate();
         let mut others = stored.filter(|(place, _)| Some(*place) != self.place).map(|(_, other)| other);
         if others.any(is_same) || self.offered.fixed.tariff.iter().any(is_same) {
@@ -97,21 +101,23 @@ impl TariffForm<'_> {
                 wrong.say(field, words.only_electricity);
             }
         }
-        if wrong.is_empty() { Ok(Some(tariff)) } else { Err(wrong) }
+        if wrong.is_empty() { Ok(tariff) } else { Err(wrong) }
     }
 
     fn check_times(&self, tariff: &TariffSettings, values: &Values, wrong: &mut Wrong) {
         let words = self.offered.words();
         let is_used =
             |names: &[&str], row: usize| names.iter().any(|name| values.has(&format!("{name}_{row}")));
-        let rows_of = |names: &'static [&'static str]| (0..MOST_ROWS).filter(move |row| is_used(names, *row));
+        let rows_of =
+            |names: &'static [&'static str]| (0..MOST_PRICES).filter(move |row| is_used(names, *row));
         let has_holidays = self.offered.fixed.holidays.is_some() || self.offered.stored.holidays.is_some();
+        let fit_together = can_be(tariff.time.clone());
         for (at, row) in rows_of(&TIME).enumerate() {
             if !has_holidays && values.get(&format!("days_{row}")).contains("holiday") {
                 wrong.say(&format!("days_{row}"), words.no_holidays_yet);
             }
             let until_here = tariff.time.get(..=at).unwrap_or_default();
-            if wrong.is_empty() && !can_be(until_here.to_vec()) {
+            if wrong.is_empty() && !fit_together && !can_be(until_here.to_vec()) {
                 wrong.say(&format!("hours_{row}"), words.time_hidden);
             }
         }
@@ -157,6 +163,12 @@ impl TariffForm<'_> {
                 table[key] = Item::Value(amount);
             }
         }
+        // It belongs to a price.
+        let is_price =
+            |field: &&str| values.number(field).is_ok_and(|price| price.is_some_and(|it| it != 0.0));
+        if ["capacity_month", "capacity_year"].iter().any(is_price) {
+            text(&mut table, "capacity_of", "capacity_of");
+        }
         if let Some(co2) = wrong.toml(values, "co2", words.no_number) {
             table[key("co2_g_per_kwh", "co2_g_per_m3")] = Item::Value(co2);
         }
@@ -184,7 +196,7 @@ impl TariffForm<'_> {
 
     fn times(&self, values: &Values, price_key: &str, wrong: &mut Wrong) -> ArrayOfTables {
         let (words, mut times) = (self.offered.words(), ArrayOfTables::new());
-        for row in 0..MOST_ROWS {
+        for row in 0..MOST_PRICES {
             let field = |name: &str| format!("{name}_{row}");
             if !TIME.iter().any(|name| values.has(&field(name))) {
                 continue;
@@ -217,7 +229,7 @@ impl TariffForm<'_> {
         wrong: &mut Wrong,
     ) -> ArrayOfTables {
         let (words, mut blocks) = (self.offered.words(), ArrayOfTables::new());
-        for row in 0..MOST_ROWS {
+        for row in 0..MOST_PRICES {
             let field = |name: &str| format!("{name}_{row}");
             if !BLOCK.iter().any(|name| values.has(&field(name))) {
                 continue;
@@ -283,6 +295,7 @@ fn of(said: &TariffSettings) -> Values {
     values.put_some("fee_year", amount(said.base_fee_per_year));
     values.put_some("capacity_month", amount(said.capacity_price_per_month));
     values.put_some("capacity_year", amount(said.capacity_price_per_year));
+    values.put_some("capacity_of", (said.capacity_of == Some(CapacityOf::Site)).then_some("site"));
     values.put_some("co2", said.co2_g_per_kwh.or(said.co2_g_per_m3));
     values.put_some("bills_from", (said.bills_from != BillingDay::default()).then_some(said.bills_from));
     for (row, TimeSettings { hours, days, season, price_per_kwh, price_per_m3 }) in

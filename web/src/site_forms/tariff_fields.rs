@@ -27,6 +27,7 @@ pub(super) fn groups(values: &Values, offered: &Offered<'_>) -> Vec<Group> {
         Field::new("bills_from", words.bills_from, Kind::Text, values).hint(words.bills_from_hint),
         number("capacity_month", words.capacity_month),
         number("capacity_year", words.capacity_year),
+        Field::new("capacity_of", words.peak_of, Kind::Choice(offered.peaks()), values),
         number("co2", words.co2),
     ];
     let mut sites: Vec<_> = sites(offered).iter().map(|site| (site.to_string(), site.to_string())).collect();

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use toml_edit::Value;
 
 /// More than any price, power or budget.
-const MOST: f64 = 1e6;
+const MOST: f64 = 1e9;
 
 /// The values of fields, by their names.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -108,12 +108,20 @@ mod tests {
     #[test]
     fn numbers_are_read_as_people_write_them() {
         let of = |text: &str| Values::of(format!("x={}", text.replace('+', "%2B")).as_bytes()).number("x");
-        for (text, number) in [("0,2689", 0.2689), (" 12 ", 12.0), ("-3.5", -3.5), ("−1", -1.0), ("0.", 0.0)]
-        {
+        for (text, number) in [
+            ("0,2689", 0.2689),
+            (" 12 ", 12.0),
+            ("-3.5", -3.5),
+            ("−1", -1.0),
+            ("0.", 0.0),
+            ("1500000", 1_500_000.0),
+        ] {
             assert_eq!(of(text), Ok(Some(number)), "{text}");
         }
         assert_eq!(of(""), Ok(None));
-        for text in ["x", "1e3", "1.2.3", "1.234,5", "inf", "NaN", "1000000", "--1", "-", "+1", "0x1", ".5"] {
+        for text in
+            ["x", "1e3", "1.2.3", "1.234,5", "inf", "NaN", "1000000000", "--1", "-", "+1", "0x1", ".5"]
+        {
             assert_eq!(of(text), Err(NoNumber), "{text}");
         }
     }

@@ -1,5 +1,6 @@
 //! The words of the pages on which admins set things: what is said of meters, prices and alarms, and users.
 
+use meter_figures::TariffKey;
 use meter_messages::Colour;
 use site_settings::Change;
 
@@ -60,6 +61,8 @@ pub(crate) struct SettingsWords {
     pub(crate) not_there: &'static str,
     /// Where it could not be written.
     pub(crate) disk: &'static str,
+    /// Where what was saved cannot be read.
+    pub(crate) store_unreadable: &'static str,
     /// Where somebody saves at the same moment.
     pub(crate) busy: &'static str,
     pub(crate) who: &'static str,
@@ -131,6 +134,10 @@ pub(crate) struct SettingsWords {
     pub(crate) bills_from_hint: &'static str,
     pub(crate) capacity_month: &'static str,
     pub(crate) capacity_year: &'static str,
+    /// Also of an alarm: whose highest quarter of an hour, and the choices.
+    pub(crate) peak_of: &'static str,
+    pub(crate) peak_of_meter: &'static str,
+    pub(crate) peak_of_site: &'static str,
     pub(crate) co2: &'static str,
     /// Fields of the site.
     pub(crate) currency: &'static str,
@@ -262,7 +269,7 @@ impl SettingsWords {
                 let known = self.keys.iter().find(|(name, _)| name == key);
                 format!("{meter}: {}", known.map_or(*key, |(_, said)| said))
             }
-            Change::Tariff(_, scope, from) => {
+            Change::Tariff(TariffKey { scope, from, .. }) => {
                 let from = from.map(|from| format!(", {}", texts.short_date(from))).unwrap_or_default();
                 let scope = match scope {
                     meter_figures::Scope::All => self.all_meters.to_owned(),
@@ -309,6 +316,7 @@ pub(super) static ENGLISH: SettingsWords = SettingsWords {
     changed: "Changed in the meantime:",
     not_there: "That no longer exists.",
     disk: "Not saved: the server could not write it. Its log says why.",
+    store_unreadable: "The server cannot read the saved settings. Its log says why. What applied before still applies.",
     busy: "Not saved: somebody else is saving just now. Please try again.",
     who: "by",
     put_back: "Bring this version back",
@@ -367,6 +375,9 @@ pub(super) static ENGLISH: SettingsWords = SettingsWords {
     bills_from_hint: "Like 17, or 05-17 for a year that begins on 17 May.",
     capacity_month: "Price per kW of the month's highest quarter-hour",
     capacity_year: "Price per kW of the year's highest quarter-hour",
+    peak_of: "Highest quarter-hour of",
+    peak_of_meter: "the meter",
+    peak_of_site: "the whole site",
     co2: "CO₂ in grams per kWh or m³",
     currency: "Currency",
     currency_hint: "Three letters like EUR.",
@@ -499,6 +510,7 @@ pub(super) static GERMAN: SettingsWords = SettingsWords {
     changed: "Inzwischen geändert:",
     not_there: "Das gibt es nicht mehr.",
     disk: "Nicht gespeichert: Der Server konnte es nicht schreiben. Sein Protokoll sagt, warum.",
+    store_unreadable: "Der Server kann die gespeicherten Einstellungen nicht lesen. Sein Protokoll sagt, warum. Was bisher galt, gilt weiter.",
     busy: "Nicht gespeichert: Gerade speichert jemand anderes. Bitte noch einmal versuchen.",
     who: "von",
     put_back: "Diesen Stand zurückholen",
@@ -557,6 +569,9 @@ pub(super) static GERMAN: SettingsWords = SettingsWords {
     bills_from_hint: "Wie 17, oder 05-17 für ein Jahr, das am 17. Mai beginnt.",
     capacity_month: "Preis je kW der höchsten Viertelstunde im Monat",
     capacity_year: "Preis je kW der höchsten Viertelstunde im Jahr",
+    peak_of: "Höchste Viertelstunde",
+    peak_of_meter: "des Zählers",
+    peak_of_site: "des ganzen Standorts",
     co2: "CO₂ in Gramm je kWh oder m³",
     currency: "Währung",
     currency_hint: "Drei Buchstaben wie EUR.",

@@ -11,7 +11,7 @@ use super::super::refusals::NoAnswer;
 use super::super::site::{Site, filled};
 use super::Known;
 use crate::pages::{ListedSetting, Notice, SettingsPage};
-use crate::route::{SettingsPlace, TariffKey};
+use crate::route::SettingsPlace;
 use crate::site_forms::{Form, Group, SiteForm, Wrong};
 
 impl Site {
@@ -42,7 +42,7 @@ impl Site {
             detail: meter.meter.to_string(),
         });
         let tariff = |tariff: &TariffSettings, is_fixed: bool| ListedSetting {
-            path: (!is_fixed).then(|| SettingsPlace::Tariff(Some(TariffKey::of(tariff))).path()),
+            path: (!is_fixed).then(|| SettingsPlace::Tariff(Some(tariff.key())).path()),
             name: tariff_name(tariff, asked),
             detail: tariff_detail(tariff, known, asked),
         };

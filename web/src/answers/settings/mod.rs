@@ -17,7 +17,7 @@ use super::entering::not_kept;
 use super::refusals::NoAnswer;
 use super::site::{Site, filled};
 use crate::pages::{FormPage, Notice};
-use crate::route::{RouteError, SettingsPlace, TariffKey};
+use crate::route::{RouteError, SettingsPlace};
 use crate::site_forms::{AlarmForm, Form, MeterForm, Offered, SiteForm, TariffForm, Values, Wrong};
 
 /// What is saved now: somebody may have saved something since this site was made.
@@ -66,8 +66,7 @@ impl Known {
             }
             SettingsPlace::Tariff(None) => Form::Tariff(TariffForm { place: None, offered }),
             SettingsPlace::Tariff(Some(key)) => {
-                let is_meant = |it: &meter_figures::TariffSettings| TariffKey::of(it) == *key;
-                let place = Some(stored.tariff.iter().position(is_meant)?);
+                let place = Some(stored.tariff.iter().position(|tariff| tariff.key() == *key)?);
                 Form::Tariff(TariffForm { place, offered })
             }
             SettingsPlace::Alarm(None) => Form::Alarm(AlarmForm { place: None, offered }),

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use jiff::ToSpan;
-use meter_figures::{Period, SiteTariffs, TariffSettings, Tariffs};
+use meter_figures::{Period, TariffSettings, Tariffs};
 use meter_ledger::RecordedMeter;
-use meter_messages::{Measures, PeriodKind};
+use meter_messages::PeriodKind;
 use site_settings::SiteSettings;
 
 use super::super::asked::Asked;
@@ -37,7 +37,7 @@ impl Site {
         let last = today.first_of_month().saturating_sub(1.day());
         let month = Period::containing(PeriodKind::Month, meter_figures::midnight(last, zone), zone);
         let name = asked.texts().title(&month, zone);
-        let draft = with_tariff(form, &typed, known, last.first_of_month());
+        let draft = with_tariff(form, &typed, known);
         let tariffs = match draft.tariffs() {
             Ok(tariffs) => Arc::new(tariffs),
             Err(error) => {
@@ -53,7 +53,7 @@ impl Site {
         for meter in known.meters.iter().filter(is_meant).take(MOST_METERS) {
             let (meter, first, until) = self.reach(meter.meter.clone()).await?;
             let now = self.ledger.tariffs(&meter).await?;
-            let then = self.tariffs_by(&tariffs, &meter).await?;
+            let then = self.ledger.tariffs_by(tariffs.clone(), &meter).await?;
             let (sum, cost) = self.amounts(&meter, (first, until), &month.span, &now).await?;
             let (_, would_be) = self.amounts(&meter, (first, until), &month.span, &then).await?;
             if let Some(quantity) = sum.quantity() {
@@ -74,41 +74,47 @@ impl Site {
         let heading = words.trial.replace("{month}", &name);
         Ok((Notice::trial(&heading, rows), Wrong::default()))
     }
-
-    /// What a meter costs by tariffs that are not those of the site.
-    async fn tariffs_by(
-        &self,
-        tariffs: &Arc<SiteTariffs>,
-        known: &RecordedMeter,
-    ) -> Result<Tariffs, NoAnswer> {
-        let (meter, medium) = (known.meter.clone(), known.medium);
-        match known.relation.measures() {
-            Measures::Export => return Ok(tariffs.of_feed_in(&meter, medium)),
-            Measures::Production => return Ok(Tariffs::default()),
-            Measures::Import | Measures::Consumption => {}
-        }
-        let (all, site) = (tariffs.clone(), meter.site.clone());
-        let first = self.ledger.ask(move |ledger| all.first_meter(ledger, &site, medium)).await?;
-        Ok(tariffs.of(&meter, medium, first.as_ref() == Some(&meter)))
-    }
 }
 
-/// The settings with the tariff as if it had held all month; nothing of the same scope takes its place in it.
-fn with_tariff(
-    form: &TariffForm<'_>,
-    typed: &TariffSettings,
-    known: &Known,
-    first: jiff::civil::Date,
-) -> SiteSettings {
+/// The settings with the tariff as if it had always held: nothing of the same scope takes its place.
+fn with_tariff(form: &TariffForm<'_>, typed: &TariffSettings, known: &Known) -> SiteSettings {
     let mut stored = known.saved.stored().clone();
     if let Some(place) = form.place {
         stored.tariff.remove(place);
     }
     let mut all = known.saved.applied.fixed.clone().before(stored);
-    let is_its = |other: &TariffSettings| (other.medium, &other.scope) == (typed.medium, &typed.scope);
-    all.tariff.retain(|other| !is_its(other) || other.from.is_none_or(|from| from < first));
-    let from = typed.from.map(|from| from.min(first));
-    all.tariff.retain(|other| !is_its(other) || other.from != from);
-    all.tariff.push(TariffSettings { from, ..typed.clone() });
+    all.tariff.retain(|other| (other.medium, &other.scope) != (typed.medium, &typed.scope));
+    all.tariff.push(TariffSettings { from: None, ..typed.clone() });
     all
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::super::Saved;
+    use super::*;
+    use crate::site_forms::Offered;
+    use crate::texts::Language;
+    use site_settings::Applied;
+
+    #[test]
+    fn another_tariff_of_the_same_meters_does_not_hold_in_its_place() {
+        let stored: SiteSettings = daemon_runtime::parse(
+            "[[tariff]]\nprice_per_kwh = 0.1\n[[tariff]]\nfor = 'hq'\nfrom = '2024-01-01'\nprice_per_kwh = 0.2\n\
+             [[tariff]]\nfor = 'hq'\nfrom = '2026-05-01'\nprice_per_kwh = 0.3\n",
+        )
+        .unwrap();
+        let fixed = SiteSettings::default();
+        let applied =
+            Applied { settings: stored.clone(), fixed: fixed.clone(), stored: stored.clone(), version: 1 };
+        let saved = Saved { applied, newest: 1, text: String::new() };
+        let known = Known { saved, said: Vec::new(), meters: Vec::new() };
+        let texts = Language::default().texts();
+        let offered = Offered { texts, meters: &[], fixed: &fixed, stored: &stored, is_restricted: false };
+        let form = TariffForm { place: Some(1), offered };
+        let typed = TariffSettings { price_per_kwh: Some(0.9), ..stored.tariff[1].clone() };
+        let all = with_tariff(&form, &typed, &known);
+        let said: Vec<_> = all.tariff.iter().map(|it| (it.scope.to_string(), it.price_per_kwh)).collect();
+        assert_eq!(said, [("all meters".to_owned(), Some(0.1)), ("hq".to_owned(), Some(0.9))]);
+    }
 }
