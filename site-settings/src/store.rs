@@ -151,7 +151,8 @@ impl Store {
         Ok(version.number)
     }
 
-    /// Saves what an earlier version said as the newest one; its number.
+    /// Saves what an earlier version said as the newest one; its number. `after` is the newest version when somebody
+    /// decided that.
     ///
     /// # Errors
     /// As for [`Self::save`], or if there is no such version.
@@ -159,10 +160,10 @@ impl Store {
         &self,
         number: u64,
         by: &str,
+        after: u64,
         fixed: &SiteSettings,
         now: Timestamp,
     ) -> Result<u64, StoreError> {
-        let after = self.newest()?;
         let before = self.version(number)?;
         let why = format!("as version {number}");
         self.save(&Draft { text: &before.text, by, why: Some(&why), after }, fixed, now)

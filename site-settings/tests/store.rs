@@ -100,12 +100,18 @@ fn nonsense_is_refused_as_in_the_toml_and_nothing_is_saved() {
 #[test]
 fn an_earlier_version_comes_back_as_a_new_one() {
     let (_folder, store) = store();
-    assert!(matches!(store.put_back(1, "ben", &fixed(), daemon_runtime::now()), Err(StoreError::Unknown(1))));
+    assert!(matches!(
+        store.put_back(1, "ben", 0, &fixed(), daemon_runtime::now()),
+        Err(StoreError::Unknown(1))
+    ));
     let texts = ["# first\ncurrency = 'EUR'\r\n", "", "[[meter]]\nid = 'hq/oven'"];
     for (after, text) in texts.iter().enumerate() {
         save(&store, text, after as u64).unwrap();
     }
-    assert_eq!(store.put_back(1, "ben", &fixed(), daemon_runtime::now()).unwrap(), 4);
+    // Somebody else has saved the third one since.
+    let stale = store.put_back(1, "ben", 2, &fixed(), daemon_runtime::now());
+    assert!(matches!(stale, Err(StoreError::Superseded { newest: 3 })));
+    assert_eq!(store.put_back(1, "ben", 3, &fixed(), daemon_runtime::now()).unwrap(), 4);
     let version = store.version(4).unwrap();
     assert_eq!(
         (version.text.as_str(), version.by.as_str(), version.why.as_deref()),

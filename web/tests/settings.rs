@@ -198,6 +198,96 @@ fn what_is_wrong_stands_beside_its_field_and_nothing_is_saved() {
 }
 
 #[test]
+fn rows_of_a_tariff_have_to_go_together() {
+    let admin = Admin::new("");
+    let night = [("price", "0.3"), ("hours_0", "22-6"), ("time_price_0", "0.2")];
+    let more: [(&[(&str, &str)], &str, &str); 3] = [
+        (&[("hours_1", "23-5"), ("time_price_1", "0.1")], "hours_1", "This row never applies"),
+        (&[("up_to_0", "100"), ("block_price_0", "0.1")], "up_to_0", "either by time or by block"),
+        (&[("follows_day_price", "yes"), ("up_to_0", "9"), ("block_price_0", "0.1")], "up_to_0", "by time"),
+    ];
+    for (fields, field, said) in more {
+        let answer = admin.save(TARIFF, &[&night, fields].concat());
+        let page = answer.text();
+        let beside = page.split(&format!("id=\"wrong-{field}\">")).nth(1).unwrap_or_else(|| panic!("{page}"));
+        let beside = beside.split("</span>").next().unwrap();
+        assert!(answer.status == 400 && beside.contains(said), "{beside}");
+    }
+    let blocks = [("price", "0.3"), ("up_to_0", "100"), ("block_price_0", "0.1")];
+    let fewer = [("up_to_1", "50"), ("block_price_1", "0.2")];
+    let answer = admin.save(TARIFF, &[&blocks[..], &fewer].concat()).text();
+    assert!(answer.contains("id=\"wrong-up_to_1\">Each row must end above"), "{answer}");
+    assert_eq!(admin.newest(), 0);
+}
+
+/// What a browser would send of a form that nobody has touched.
+fn untouched(page: &str) -> Vec<(String, String)> {
+    let form = page.split("<form class=\"setting\"").nth(1).unwrap_or_else(|| panic!("{page}"));
+    let (mut fields, mut choice) = (Vec::new(), String::new());
+    for tag in form.split("</form>").next().unwrap().split('<').skip(1) {
+        let said = |name: &str| {
+            let value = tag.split(&format!(" {name}=\"")).nth(1)?;
+            Some(value.split('"').next()?.to_owned())
+        };
+        match tag.split(' ').next().unwrap() {
+            "input" if said("type").as_deref() != Some("checkbox") || tag.contains(" checked") => {
+                fields.push((said("name").unwrap(), said("value").unwrap()));
+            }
+            "textarea" => fields.push((said("name").unwrap(), tag.split('>').nth(1).unwrap().to_owned())),
+            "select" => choice = said("name").unwrap(),
+            "option" if tag.contains(" selected") => fields.push((choice.clone(), said("value").unwrap())),
+            _ => {}
+        }
+    }
+    fields
+}
+
+#[test]
+fn a_form_that_is_saved_as_it_was_changes_nothing_that_stands_in_the_store() {
+    let admin =
+        Admin::new("currency = 'CHF'\n[[meter]]\nid = 'hq/main'\nname = 'Fest'\nbudget_kwh_per_month = 1\n");
+    let times: String = (0..30)
+        .map(|row| {
+            format!(
+                "[[tariff.time]] # {row}\nhours = '00:{row:02}-00:{:02}'\nprice_per_kwh = 0.20\n",
+                row + 1
+            )
+        })
+        .collect();
+    let text = format!(
+        "currency = 'EUR'\nholidays = [ '12-25', 'easter+1' ] # all\n[access]\npublic_meters = [ 'hq/main' ]\n\
+         [[meter]] # ours\nid = 'hq/main'\nname = 'Other'\nplace = 3\nbudget_kwh_per_month = 2.50\nmax_power_w = 11000\n\
+         [[tariff]] # dear\nprice_per_kwh = 0.30 # much\ncapacity_price_per_year = 100\ncapacity_of = 'site'\n\
+         vat_percent = 19\nbills_from = '17'\n{times}\
+         [[tariff]]\nfor = 'hq/gone'\nfrom = '2026-01-01'\nprice_per_kwh = 0.4\n[[tariff.block]]\nup_to_kwh = 1500000\n\
+         price_per_kwh = 0.1 # little\n\
+         [[alarm]] # leak\nname = 'leak'\nmeter = 'far/water'\nabove_l_h = 500\nends_below_l_h = 100\nfor = '2h'\n\
+         [[alarm]]\nname = 'wet'\nmeter = 'far/water'\nbudget_m3_per_month = 12.5\n\
+         [[alarm]]\nname = 'peak'\nmeter = 'hq/main'\nnew_peak_above_w = 3000\nnew_peak_of = 'site'\n"
+    );
+    let fixed = site_settings::SiteSettings::default();
+    let draft = site_settings::Draft { text: &text, by: "anna", why: None, after: 0 };
+    admin.store().save(&draft, &fixed, daemon_runtime::now()).unwrap();
+    for place in [
+        "/settings?lang=en",
+        METER,
+        "/settings/tariff/electricity/always?lang=en",
+        "/settings/tariff/electricity/2026-01-01/hq/gone?lang=en",
+        "/settings/alarm/leak?lang=en",
+        "/settings/alarm/wet?lang=en",
+        "/settings/alarm/peak?lang=en",
+    ] {
+        let fields = untouched(&admin.page(place));
+        let mut fields: Vec<(&str, &str)> =
+            fields.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        fields.push(("do", "save"));
+        let answer = admin.post(place, &fields);
+        assert!(answer.text().contains("Nothing was changed."), "{place}: {fields:?} {}", admin.text());
+    }
+    assert_eq!((admin.newest(), admin.text()), (1, text));
+}
+
+#[test]
 fn of_two_admins_the_second_sees_what_the_first_has_changed_and_overwrites_nothing() {
     let admin = Admin::new("");
     let first = [("after", "0"), ("do", "save"), ("name", "Haus")];
@@ -314,12 +404,32 @@ fn without_users_only_a_browser_on_this_machine_sets_anything() {
     for headers in attempts {
         let answer = request(address, ("POST", METER), headers, form);
         assert_eq!(answer.status, 403, "{headers:?}: {}", answer.text());
+        let is_elsewhere = headers[0].1 != "localhost" || headers.len() > 2;
+        assert_eq!(answer.text().contains("powerpi invite --browser"), is_elsewhere, "{}", answer.text());
     }
+    let correction = ("POST", "/m/hq/main/corrections?lang=en");
+    let refused = request(address, correction, &LOCAL, Some("from=x"));
+    assert!(refused.status == 403 && refused.text().contains("with the role admin can correct"));
     let page = request(address, ("GET", "/settings?lang=en"), &[("Host", "power.lan")], None);
     assert!(page.status == 403 && page.text().contains("powerpi invite --browser"), "{}", page.text());
     let start = request(address, ("GET", "/?lang=en"), &[("Host", "power.lan")], None);
     assert!(!start.text().contains("/settings") && admin.page("/?lang=en").contains("/settings"));
     assert_eq!(admin.newest(), 0);
+}
+
+#[test]
+fn a_store_that_cannot_be_read_is_told_as_what_it_is() {
+    let admin = Admin::new("");
+    let store = admin.folder.path().join("settings");
+    std::fs::remove_dir(&store).unwrap();
+    std::fs::write(&store, "").unwrap();
+    for (path, said) in [
+        ("/settings?lang=en", "cannot read the saved settings"),
+        ("/settings/history?lang=de", "Einstellungen nicht lesen"),
+    ] {
+        let answer = admin.get(path);
+        assert!(answer.status == 503 && answer.text().contains(said), "{}", answer.text());
+    }
 }
 
 #[test]

@@ -132,8 +132,8 @@ impl OfServer {
         let Some(number) = version.or(before) else {
             bail!("there is no earlier version; to go back to nothing, import an empty file");
         };
-        let by = person::of_this_machine();
-        self.saved(self.store.put_back(number, &by, &self.fixed, daemon_runtime::now()))
+        let (by, after) = (person::of_this_machine(), numbers.last().copied().unwrap_or(0));
+        self.saved(self.store.put_back(number, &by, after, &self.fixed, daemon_runtime::now()))
     }
 
     fn saved(&self, outcome: Result<u64, StoreError>) -> anyhow::Result<()> {

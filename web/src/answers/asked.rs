@@ -14,7 +14,7 @@ use crate::texts::{Language, Texts};
 
 /// Beside the address, what an answer depends on: the language of its words, who asks, if it is another one for others,
 /// and the form of figures for Prometheus.
-pub(crate) type Variant = (Language, Option<Visitor>, MetricsForm);
+pub(crate) type Variant = (Language, Option<Visitor>, Option<MetricsForm>);
 
 /// A request: its address, who sends it and what their browser can do.
 pub(super) struct Asked<'a> {
@@ -75,7 +75,8 @@ impl<'a> Asked<'a> {
             address: self.address.into(),
             origin: origin.into(),
             base_path: base_path.into(),
-            variant: (self.language(), visitor, self.metrics_form()),
+            // What else a program accepts is no matter of pages and pictures.
+            variant: (self.language(), visitor, (self.path == "/metrics").then(|| self.metrics_form())),
         }
     }
 
@@ -141,6 +142,15 @@ mod tests {
         assert_eq!(key("/power/m/hq/main/day.svg?theme=dark", &proxies), picture);
         assert_eq!(key("/m/hq/main/day.svg?theme=dark", &proxies), picture);
         assert_eq!(key("/m/hq/main/day.svg?theme=dark", &plain), picture);
+        let variant = |path: &str, accept: &'static str| {
+            let uri = path.parse().unwrap();
+            let headers = HeaderMap::from_iter([(header::ACCEPT, accept.parse().unwrap())]);
+            let visit = plain.visit(peer, &headers);
+            Asked::new(&uri, &headers, visit, stranger.clone(), &quota, Default::default()).key().variant
+        };
+        let open = "application/openmetrics-text; version=1.0.0";
+        assert_eq!(variant("/m/hq/main", "text/html"), variant("/m/hq/main", open));
+        assert_ne!(variant("/metrics", "text/plain"), variant("/metrics", open));
         let page = |base: &str| ("/m/hq/main".to_owned(), base.to_owned());
         assert_eq!(key("/power/m/hq/main", &proxies), page("/power"));
         assert_eq!(key("/m/hq/main", &plain), page(""));

@@ -1,13 +1,13 @@
 //! The first page before there is a meter.
 
-use hyper::header;
+use hyper::StatusCode;
 use meter_ledger::{Ledger, LedgerError};
 use meter_messages::Status;
 use pairing::ShownInvitation;
-use web_http::Prepared;
-use web_http::reply::{self, Reply};
+use web_http::reply::Reply;
 
 use super::asked::Asked;
+use super::entering::not_kept;
 use super::health::NO_CLOCK;
 use super::refusals::NoAnswer;
 use super::site::{Site, filled};
@@ -31,9 +31,7 @@ impl Site {
             Err(error) => return Err(error.into()),
         };
         let page = FirstPage::new(asked.frame(), &self.way(ledger_is_there, asked));
-        let mut reply = Prepared::html(filled(&page)?).reply(asked.headers, reply::ASK_AGAIN);
-        reply::set(&mut reply, header::CACHE_CONTROL, "no-store");
-        Ok(Some(reply))
+        not_kept(filled(&page)?, asked, StatusCode::OK).map(Some)
     }
 
     fn way(&self, ledger_is_there: bool, asked: &Asked<'_>) -> Way {

@@ -34,12 +34,14 @@ impl Site {
             Ok(Route::CorrectionsPage(meter)) => {
                 match self.form(&mut asked, form, may_correct, LONGEST_FORM).await {
                     Ok((body, by)) => self.correction_sent(meter, &asked, &body, &by).await,
+                    Err(NoAnswer::NoRight) if asked.visitor.name().is_none() => Err(NoAnswer::NoAdmin),
                     Err(refused) => Err(refused),
                 }
             }
             Ok(Route::Settings(place)) => {
                 match self.form(&mut asked, form, Visitor::may_set, LONGEST_SETTINGS).await {
                     Ok((body, by)) => self.settings_sent(place, &asked, &body, &by).await,
+                    Err(NoAnswer::NoRight) => Err(self.may_not_set(&asked)),
                     Err(refused) => Err(refused),
                 }
             }

@@ -26,6 +26,8 @@ pub(super) enum NoAnswer {
     LoginNeeded,
     #[error("this visitor may not enter readings")]
     NoRight,
+    #[error("only admins may do this, and there are no users")]
+    NoAdmin,
     #[error("without users this is only for a browser on the server itself")]
     NotLocal,
     #[error("this invitation is no longer good")]
@@ -63,9 +65,8 @@ pub(super) fn refused(refusal: &NoAnswer, asked: &Asked<'_>) -> Reply {
         }
         NoAnswer::LoginNeeded | NoAnswer::Denied(Denied::WrongLogin) => StatusCode::UNAUTHORIZED,
         NoAnswer::Denied(Denied::TooMany(_)) => StatusCode::TOO_MANY_REQUESTS,
-        NoAnswer::Denied(Denied::NoRight) | NoAnswer::NoRight | NoAnswer::NotLocal | NoAnswer::Foreign => {
-            StatusCode::FORBIDDEN
-        }
+        NoAnswer::Denied(Denied::NoRight) | NoAnswer::NoRight | NoAnswer::NoAdmin => StatusCode::FORBIDDEN,
+        NoAnswer::NotLocal | NoAnswer::Foreign => StatusCode::FORBIDDEN,
         NoAnswer::Form(status) => *status,
         NoAnswer::Ledger(_) | NoAnswer::Workbook(_) | NoAnswer::Settings(_) | NoAnswer::UsersFile => {
             StatusCode::SERVICE_UNAVAILABLE
@@ -114,10 +115,11 @@ fn message(refusal: &NoAnswer, status: StatusCode, asked: &Asked<'_>) -> Reply {
         NoAnswer::Denied(Denied::TooMany(_)) => MessagePage::too_many_logins(asked.frame()),
         NoAnswer::NoRight if asked.visitor.name().is_none() => MessagePage::no_users(asked.frame()),
         NoAnswer::Denied(Denied::NoRight) | NoAnswer::NoRight => MessagePage::no_right(asked.frame()),
+        NoAnswer::NoAdmin => MessagePage::no_admin(asked.frame()),
         NoAnswer::NotLocal => MessagePage::not_local(asked.frame()),
         NoAnswer::InvitationOver => MessagePage::invitation_over(asked.frame()),
         NoAnswer::UsersFile => MessagePage::users_file(asked.frame()),
-        NoAnswer::Settings(_) => MessagePage::not_yet(asked.frame()),
+        NoAnswer::Settings(_) => MessagePage::settings_unreadable(asked.frame()),
         NoAnswer::Foreign => MessagePage::foreign_form(asked.frame()),
         NoAnswer::Form(status) => MessagePage::malformed_form(asked.frame(), *status),
         _ => MessagePage::not_found(asked.frame()),

@@ -53,6 +53,18 @@ impl MessagePage {
         Self::new(frame, texts.signing_in.no_right, texts.entering.entering_needs_users)
     }
 
+    /// Only admins may do that, and there are no users.
+    pub(crate) fn no_admin(frame: Frame) -> Self {
+        let texts = frame.texts;
+        Self::new(frame, texts.signing_in.no_right, texts.correcting.needs_users)
+    }
+
+    /// What was saved of the site's settings cannot be read.
+    pub(crate) fn settings_unreadable(frame: Frame) -> Self {
+        let words = frame.texts.settings;
+        Self::new(frame, words.title, words.store_unreadable)
+    }
+
     /// Settings without users, from another machine.
     pub(crate) fn not_local(frame: Frame) -> Self {
         let texts = frame.texts;

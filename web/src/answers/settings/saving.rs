@@ -41,8 +41,8 @@ impl Site {
             return self.form_page(&place, &known, &form, shown, asked, status).await;
         }
         if after != known.saved.newest {
-            let shown =
-                Shown { values, notice: Some(self.meanwhile(after, &known, asked)), ..Shown::default() };
+            let notice = self.meanwhile(after, &known, asked).await;
+            let shown = Shown { values, notice: Some(notice), ..Shown::default() };
             return self.form_page(&place, &known, &form, shown, asked, StatusCode::CONFLICT).await;
         }
         let mut editing = Editing::of(&known.saved.text).map_err(StoreError::from)?;
@@ -110,7 +110,7 @@ impl Site {
             StoreError::Superseded { .. } => {
                 // Between our look and the lock: the page is made anew, with the newest version below it.
                 let known = self.known_for_forms().await?;
-                let notice = self.meanwhile(values.get("after").parse().unwrap_or(0), &known, asked);
+                let notice = self.meanwhile(values.get("after").parse().unwrap_or(0), &known, asked).await;
                 return match known.form(place, known.offered(self, asked)) {
                     Some(form) => {
                         let shown = Shown { values, notice: Some(notice), wrong };
@@ -127,17 +127,21 @@ impl Site {
     }
 
     /// Who has saved something since a form was made, and what.
-    pub(super) fn meanwhile(&self, after: u64, known: &Known, asked: &Asked<'_>) -> Notice {
+    pub(super) async fn meanwhile(&self, after: u64, known: &Known, asked: &Asked<'_>) -> Notice {
         let (texts, words) = (asked.texts(), asked.texts().settings);
-        let Ok(newest) = self.store.version(known.saved.newest) else {
+        let (store, newest) = (self.store.clone(), known.saved.newest);
+        let read = tokio::task::spawn_blocking(move || {
+            let before: Option<SiteSettings> = match after {
+                0 => Some(SiteSettings::default()),
+                number => store.version(number).ok().and_then(|it| daemon_runtime::parse(&it.text).ok()),
+            };
+            Some((store.version(newest).ok()?, before))
+        });
+        let Some((newest, before)) = read.await.ok().flatten() else {
             return Notice::bad(words.stale_unknown);
         };
         let at = texts.moment(self.ledger.zone().to_datetime(newest.at));
         let said = words.stale.replace("{by}", &newest.by).replace("{at}", &at);
-        let before = match after {
-            0 => Some(SiteSettings::default()),
-            number => self.store.version(number).ok().and_then(|it| daemon_runtime::parse(&it.text).ok()),
-        };
         let changes = before.map(|before| known.saved.stored().changes_since(&before)).unwrap_or_default();
         let list = changes.iter().map(|change| words.change(change, texts)).collect();
         Notice::bad(&said).with_list(words.changed, list)
