@@ -44,7 +44,7 @@ impl Pages {
         let mut pages = Self { server, folder, otto: String::new() };
         let signed_in = pages.post("/login", &[("name", "otto"), ("password", "of otto")]);
         pages.otto = kept(&signed_in);
-        assert!(pages.otto.starts_with("powerpi=otto."), "{:?}", signed_in.headers);
+        assert!(pages.otto.starts_with("powerpi=b3R0bw."), "{:?}", signed_in.headers);
         pages
     }
 

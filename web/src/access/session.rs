@@ -4,6 +4,8 @@
 
 use std::fmt;
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use broker_users::PasswordHash;
 use hyper::HeaderMap;
 use hyper::header::COOKIE;
@@ -81,11 +83,11 @@ impl Claim {
         let mut cookies =
             cookies.flat_map(|value| value.split(';')).filter_map(|it| it.trim().split_once('='));
         let (_, value) = cookies.find(|(name, _)| *name == NAME)?;
-        // A name may have dots; nothing behind it has.
-        let mut parts = value.rsplitn(4, '.');
-        let (proof, id, until, name) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
+        let mut parts = value.splitn(4, '.');
+        let (name, until, id, proof) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
+        let name = String::from_utf8(URL_SAFE_NO_PAD.decode(name).ok()?).ok()?;
         let until = until.parse().ok()?;
-        Some(Self { name: name.to_owned(), until, id: id.to_owned(), proof: proof.to_owned() })
+        Some(Self { name, until, id: id.to_owned(), proof: proof.to_owned() })
     }
 
     /// Whether it was made here, for this hash, and is not over.
@@ -99,6 +101,8 @@ impl Claim {
     /// As a cookie for paths below `root`; only for encrypted connections, if this is one.
     pub(crate) fn cookie(&self, root: &str, is_encrypted: bool) -> String {
         let Self { name, until, id, proof } = self;
+        // A name may have what no cookie has.
+        let name = URL_SAFE_NO_PAD.encode(name);
         cookie(&format!("{name}.{until}.{id}.{proof}"), LASTS_S, root, is_encrypted)
     }
 }
@@ -147,14 +151,15 @@ mod tests {
         let (hash, other) = (PasswordHash::of(b"one").unwrap(), PasswordHash::of(b"one").unwrap());
         let now: Timestamp = "2026-10-03T12:34:00Z".parse().unwrap();
         let (secret, others) = (SessionSecret::random(), SessionSecret::random());
-        let claim = Claim::new("an.na", &hash, &secret, now);
+        let claim = Claim::new("Jörg; a.n \"x\", y=z", &hash, &secret, now);
         let cookie = claim.cookie("/power", true);
         assert!(
             cookie.ends_with("; Path=/power/; Max-Age=2592000; HttpOnly; SameSite=Strict; Secure"),
             "{cookie}"
         );
+        assert!(cookie.is_ascii() && cookie.matches(';').count() == 5, "{cookie}");
         let sent = sent(&cookie).unwrap();
-        assert_eq!((&sent, sent.name.as_str()), (&claim, "an.na"));
+        assert_eq!((&sent, sent.name.as_str()), (&claim, "Jörg; a.n \"x\", y=z"));
         assert!(sent.holds(&hash, &secret, now) && !sent.holds(&other, &secret, now));
         assert!(!sent.holds(&hash, &others, now), "another server's");
         let later = Timestamp::from_second(now.as_second() + LASTS_S).unwrap();
@@ -177,7 +182,13 @@ mod tests {
             Claim { proof: "ä".repeat(32), ..claim },
         ];
         assert!(others.iter().all(|other| !other.holds(&hash, &secret, now)));
-        for nonsense in ["powerpi=", "powerpi=a.b.c", "powerpi=anna.soon.x.y", "other=anna.1.x.y"] {
+        for nonsense in [
+            "powerpi=",
+            "powerpi=YQ.b.c",
+            "powerpi=YW5uYQ.soon.x.y",
+            "powerpi=anna!.1.x.y",
+            "other=YW5uYQ.1.x.y",
+        ] {
             assert_eq!(sent(nonsense), None, "{nonsense}");
         }
     }

@@ -66,6 +66,23 @@ impl Kept {
         Self { secret: SessionSecret::random(), ended: HashMap::new() }
     }
 
+    /// Takes over what others say was ended of the same sessions; whether that was news.
+    fn take_over(&mut self, others: Self) -> bool {
+        let (mut is_news, is_same) = (false, self.secret == others.secret);
+        for (name, ended) in others.ended.into_iter().filter(|_| is_same) {
+            let ours = self.ended.entry(name).or_default();
+            is_news |= ended.all_until > ours.all_until;
+            ours.all_until = ours.all_until.max(ended.all_until);
+            for (until, id) in ended.one_by_one {
+                if !ours.has(until, &id) {
+                    ours.end(until, &id);
+                    is_news = true;
+                }
+            }
+        }
+        is_news
+    }
+
     /// A line for the secret, and one for each session, or all earlier ones, of a user. The name comes last: it may have
     /// blanks.
     fn to_text(&self) -> String {
@@ -126,10 +143,17 @@ impl Sessions {
         };
         let path = self.file.display();
         match read {
-            Ok(Some(kept)) => {
+            Ok(Some(mut kept)) => {
                 warn_if_others_can_read(&self.file);
-                *lock(&self.kept) = Some(kept);
                 self.on_disk.store(true, Ordering::Relaxed);
+                let mut ours = lock(&self.kept);
+                // What was ended while the disk took nothing stays so.
+                let is_news = ours.take().is_some_and(|before| kept.take_over(before));
+                *ours = Some(kept);
+                drop(ours);
+                if is_news {
+                    self.write();
+                }
                 return;
             }
             Ok(None) => {
@@ -142,7 +166,15 @@ impl Sessions {
                 }
             }
             Err(error) => {
-                tracing::error!("{path} cannot be read, and everybody has to sign in again: {error}");
+                // It may be readable again: nothing takes its place.
+                let mut kept = lock(&self.kept);
+                let then = match kept.is_some() {
+                    true => "sessions go on as they were",
+                    false => "everybody has to sign in again",
+                };
+                tracing::error!("{path} cannot be read, {then}: {error}");
+                kept.get_or_insert_with(Kept::new);
+                return;
             }
         }
         *lock(&self.kept) = Some(Kept::new());
@@ -261,6 +293,33 @@ mod tests {
         std::fs::remove_file(&file).unwrap();
         let replaced = at(folder.path());
         assert!(!replaced.holds(&other, &hash, now));
+    }
+
+    #[test]
+    fn a_disk_that_fails_brings_no_ended_session_back_and_ends_none() {
+        let folder = tempfile::tempdir().unwrap();
+        let (hash, now) = (PasswordHash::of(b"one").unwrap(), daemon_runtime::now());
+        let (place, away) = (folder.path().join("web"), folder.path().join("away"));
+        std::fs::create_dir(&place).unwrap();
+        let sessions = at(&place);
+        let (ended, other) = (sessions.begin("anna", &hash, now), sessions.begin("anna", &hash, now));
+        let hold = |sessions: &Sessions| [&ended, &other].map(|claim| sessions.holds(claim, &hash, now));
+        std::fs::rename(&place, &away).unwrap();
+        sessions.end(&ended, now);
+        std::fs::rename(&away, &place).unwrap();
+        sessions.read();
+        assert_eq!(hold(&sessions), [false, true], "it was ended while nothing could be written");
+        assert_eq!(hold(&at(&place)), [false, true], "and is on disk now");
+        // A file that cannot be read.
+        let (file, kept) = (place.join(FILE), place.join("kept"));
+        std::fs::rename(&file, &kept).unwrap();
+        std::fs::create_dir(&file).unwrap();
+        sessions.read();
+        assert_eq!(hold(&sessions), [false, true], "nobody has to sign in again");
+        assert_eq!(hold(&at(&place)), [false, false], "a server that is started then knows none");
+        std::fs::remove_dir(&file).unwrap();
+        std::fs::rename(&kept, &file).unwrap();
+        assert_eq!(hold(&at(&place)), [false, true], "and has written none in its place");
     }
 
     #[test]
