@@ -17,7 +17,7 @@ use ring::hmac;
 use ring::rand::SystemRandom;
 
 use crate::checking::Checking;
-use crate::password::PasswordHash;
+use crate::password::{PasswordError, PasswordHash};
 use crate::slowing::Slowing;
 
 /// How long a login may wait for its turn.
@@ -44,6 +44,17 @@ pub enum LoginError {
     /// Too many logins of this address have failed.
     #[error("too many failed logins; try again in {} s", .0.as_secs())]
     TooMany(Duration),
+}
+
+/// Why a password was not hashed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NotHashed {
+    /// Too many of the same address are waiting.
+    #[error("too many logins are waiting")]
+    Busy,
+    /// It cannot be one.
+    #[error(transparent)]
+    Password(#[from] PasswordError),
 }
 
 /// The system has no random numbers.
@@ -114,6 +125,23 @@ impl Logins {
         let checked = tokio::time::timeout(PATIENCE, checked).await.unwrap_or(Err(LoginError::Busy));
         attempt.failed = checked == Err(LoginError::Wrong);
         checked
+    }
+
+    /// The hash of a password that somebody chooses. It costs what a check does, and waits with them.
+    ///
+    /// # Errors
+    /// If it cannot be one, or cannot be hashed now.
+    pub async fn hash(&self, address: IpAddr, password: &[u8]) -> Result<PasswordHash, NotHashed> {
+        let address = customer_of(address);
+        let turn = lock(&self.slowing).enter(address, Instant::now()).ok_or(NotHashed::Busy)?;
+        let _attempt = Attempt { logins: self, address, failed: false };
+        let password = password.to_owned();
+        let hashed = async {
+            let _turn = turn.lock().await;
+            self.checking.run(move |_| PasswordHash::of(&password)).await
+        };
+        let hashed = tokio::time::timeout(PATIENCE, hashed).await.ok().flatten();
+        Ok(hashed.ok_or(NotHashed::Busy)??)
     }
 
     async fn slow_down(&self, address: IpAddr) -> Result<(), LoginError> {
@@ -192,6 +220,22 @@ mod tests {
         let brief = Logins::new(Pace::IsTurnedAway, Duration::ZERO).unwrap();
         assert_eq!(brief.check(address, Some(hash.clone()), b"secret").await, Ok(()));
         assert!(!brief.recognises(&hash, b"secret"));
+    }
+
+    #[tokio::test]
+    async fn a_password_that_is_chosen_waits_for_its_turn_as_logins_do() {
+        let address: IpAddr = "10.0.0.1".parse().unwrap();
+        let logins = Logins::new(Pace::IsTurnedAway, Duration::from_secs(600)).unwrap();
+        let busy = logins.slowing.lock().unwrap().enter(address, Instant::now()).unwrap();
+        let turn = busy.lock().await;
+        let waits = tokio::time::timeout(Duration::from_millis(50), logins.hash(address, b"secret"));
+        assert!(waits.await.is_err(), "one of its address is checked just now");
+        drop(turn);
+        assert!(logins.hash(address, b"secret").await.unwrap().verify(b"secret"));
+        assert_eq!(logins.hash(address, b"").await, Err(NotHashed::Password(PasswordError::Length)));
+        let waiting = || logins.slowing.lock().unwrap().enter(address, Instant::now()).is_some();
+        assert!((0..100).filter(|_| waiting()).count() < 100);
+        assert_eq!(logins.hash(address, b"secret").await, Err(NotHashed::Busy), "only so many may wait");
     }
 
     #[tokio::test]

@@ -43,12 +43,13 @@ pub enum PagesRight {
     Look,
     /// See every meter and enter readings.
     EnterReadings,
-    /// See who uses how much of the broker as well, and correct what was counted wrongly.
+    /// See who uses how much of the broker as well, correct what was counted wrongly, and say what holds for meters, prices,
+    /// alarms and users.
     Administer,
 }
 
 impl Role {
-    /// All that a person gives to somebody; the others are given and taken by `powerpi invite`.
+    /// All that a person gives to somebody; the others come and go with invitations.
     pub const ALL: [Self; 10] = [
         Self::Publisher,
         Self::Recorder,

@@ -125,6 +125,10 @@ fn who_is_invited_sets_a_password_once_and_is_in() {
     assert_eq!((users.user.len(), users.user["anna"].role), (2, Some(Role::EnterReadings)));
     assert!(users.user["anna"].password.as_ref().unwrap().verify(b"long enough"));
     assert_eq!(pages.post("/login", &[("name", "anna"), ("password", "long enough")]).status, 303);
+    // A name need not be one that a cookie may hold.
+    let link = pages.link("invite", "Jörg; X", ("role", "look"));
+    let joerg = kept(&pages.accept(&link, "long+enough"));
+    assert!(pages.get("/m/hq/main?lang=en", &joerg).text().contains("Jörg; X"));
 }
 
 #[test]
@@ -200,6 +204,16 @@ fn what_admins_change_holds_at_once_and_an_admin_stays() {
     assert_eq!((pages.get(&again, "").status, pages.users().user.len()), (404, 1));
     let last = pages.post(USERS, &[("do", "delete"), ("name", "otto"), ("was", "admin")]);
     assert!(last.status == 409 && last.text().contains("must remain"), "{}", last.text());
+    let log = pages.server.log();
+    for said in [
+        "anna is invited, with the role look by=\"otto\"",
+        "anna is new, with the role look by=\"anna\"",
+        "anna has the role admin by=\"otto\"",
+        "anna has another password by=\"anna\"",
+        "anna is no user any more by=\"otto\"",
+    ] {
+        assert!(log.contains(said), "{said}: {log}");
+    }
     for nonsense in [
         [("do", "invite"), ("name", "a/b"), ("role", "look")],
         [("do", "invite"), ("name", "x"), ("role", "publisher")],

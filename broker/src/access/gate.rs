@@ -54,7 +54,12 @@ impl Gate {
 
     /// From now on other users may come in. Who is in already is up to the exchange.
     pub(crate) fn replace(&self, access: Access) {
-        *self.access.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(access);
+        let access = Arc::new(access);
+        let before = std::mem::replace(
+            &mut *self.access.write().unwrap_or_else(PoisonError::into_inner),
+            access.clone(),
+        );
+        access.users.news_since(&before.users).iter().for_each(|news| tracing::info!("users: {news}"));
         self.logins.forget();
     }
 

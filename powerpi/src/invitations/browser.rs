@@ -4,7 +4,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use anyhow::{Context, bail};
-use broker_users::{OpenInvitation, PasswordHash, Role, User, UserName, UsersFile};
+use broker_users::{NotChanged, OpenInvitation, PasswordHash, Role, UserChange, UserName, UsersFile};
 use daemon_runtime::replace_file;
 use jiff::{Timestamp, ToSpan};
 use pairing::BrowserInvitation;
@@ -15,9 +15,6 @@ use super::own_names::own_addresses;
 use super::place::{Place, ToldPlace, folder_of_pages};
 use super::printing::{clock, print};
 use crate::web_settings::WebSettings;
-
-/// So many invitations may be open at a time.
-const MOST_OPEN: usize = 100;
 
 /// What is to be invited, as options say it.
 pub(super) struct Invited<'a> {
@@ -109,34 +106,26 @@ fn check_writable(users: &Path, folder: &Path) -> anyhow::Result<()> {
 fn add(path: &Path, link: BrowserInvitation, invited: &Invited<'_>, until: Timestamp) -> anyhow::Result<()> {
     let secret = PasswordHash::of(link.secret.password().as_bytes())?;
     let mut file = UsersFile::open(path)?;
-    let (users, now) = (file.users()?, daemon_runtime::now());
     let name = invited.name;
-    let there = users.user.get(name);
-    match there.map(|user| user.role) {
-        Some(Some(role)) if role.pages().is_some() && !invited.replace => {
-            bail!("{name} is there already; with --replace they set another password")
-        }
-        Some(Some(role)) if role.pages().is_some() => {}
+    let there = file.users()?.user.get(name).map(|user| user.role);
+    let role = match there {
+        // Who is there stays what they are.
+        Some(Some(role)) if role.pages().is_some() => role,
         Some(_) => {
             bail!("there is a user \"{name}\" who is somebody else at the broker; choose another name")
         }
-        None => {}
-    }
-    let is_admin = |user: &User| user.role == Some(Role::Admin);
-    if !users.user.values().any(is_admin) && invited.role != Role::Admin {
-        bail!("the first user has to be an admin, who can then invite others: add --role admin");
-    }
-    for over in users.invitations().filter(|(_, open)| open.until <= now).map(|(user, _)| user.clone()) {
-        file.remove(&over)?;
-    }
-    file.withdraw(name)?;
-    if file.users()?.invitations().count() >= MOST_OPEN {
-        bail!("{MOST_OPEN} invitations are open; wait until some are used or over, or `powerpi revoke` them");
-    }
-    // Who is there stays what they are.
-    let role = there.and_then(|user| user.role).unwrap_or(invited.role);
-    let invitation = OpenInvitation { name: name.clone(), role, until };
-    file.invite(&link.id.user().parse()?, &secret, &invitation);
+        None => invited.role,
+    };
+    let invite = UserChange::Invite {
+        as_user: link.id.user().parse()?,
+        secret,
+        invitation: OpenInvitation { name: name.clone(), role, until },
+        is_new: there.is_none() || !invited.replace,
+    };
+    match file.change(invite, daemon_runtime::now()) {
+        Err(NotChanged::Taken) => bail!("{name} is there already; with --replace they set another password"),
+        changed => changed?,
+    };
     Ok(file.save()?)
 }
 
@@ -173,20 +162,17 @@ pub(super) fn revoke(server: &Place, name: &UserName) -> anyhow::Result<()> {
     let mut file = UsersFile::open(&server.web()?.users().with_context(nobody)?)?;
     let users = file.users()?;
     let is_invited = users.invitations().any(|(_, open)| open.name == *name);
-    match users.user.get(name).map(|user| user.role) {
-        Some(Some(role)) if role.pages().is_some() => {
-            let is_admin =
-                |(other, user): (&UserName, &User)| other != name && user.role == Some(Role::Admin);
-            if role == Role::Admin && !users.user.iter().any(is_admin) {
-                bail!("{name} is the last admin; invite another one first");
-            }
-            file.remove(name)?;
-        }
+    let name_of = || name.clone();
+    let change = match users.user.get(name).map(|user| user.role) {
+        Some(Some(was)) if was.pages().is_some() => UserChange::Delete { name: name_of(), was },
         Some(_) => bail!("\"{name}\" is no user of the pages; `powerpi passwd --delete {name}` deletes it"),
         None if !is_invited => bail!(nobody()),
-        None => {}
-    }
-    file.withdraw(name)?;
+        None => UserChange::Withdraw { name: name_of() },
+    };
+    match file.change(change, daemon_runtime::now()) {
+        Err(NotChanged::LastAdmin) => bail!("{name} is the last admin; invite another one first"),
+        changed => changed?,
+    };
     file.save()?;
     println!("{name} is let in no longer.");
     Ok(())

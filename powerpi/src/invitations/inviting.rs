@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use anyhow::{Context, bail};
-use broker_users::{OpenInvitation, PasswordHash, Role, UserName, UsersFile};
+use broker_users::{OpenInvitation, PasswordHash, Role, UserChange, UserName, UsersFile};
 use daemon_runtime::Address;
 use jiff::{Timestamp, ToSpan};
 use meter_messages::SiteId;
@@ -13,13 +13,9 @@ use super::answering;
 use super::browser::{self, Invited};
 use super::certificate::{OwnCertificate, authority_of, give, write};
 use super::control::{ANSWERING, BROKER};
-use super::decision::{expired, invitations};
 use super::own_names::own_addresses;
 use super::place::InvitingPlace;
 use super::printing::{clock, print};
-
-/// So many invitations may be open at a time.
-const MOST_OPEN: usize = 100;
 
 /// The command line.
 #[derive(clap::Args)]
@@ -170,26 +166,18 @@ fn add(
     // One of before may have the group of a broker that is no more.
     let is_new = *are_users_new || !path.exists();
     let mut file = UsersFile::open(path)?;
-    let users = file.users()?;
     let site = &options.name;
-    match users.user.get(site.as_str()).map(|user| user.role) {
+    let there = file.users()?.user.get(site.as_str()).map(|user| user.role);
+    match there {
         Some(Some(Role::Publisher)) if !options.replace => {
             bail!("{site} has joined already; with --replace another Pi can take its place")
         }
         Some(Some(Role::Publisher)) | None => {}
         Some(_) => bail!("there is a user \"{site}\" who is no site; choose another name"),
     }
-    let earlier =
-        invitations(&users).filter(|(_, open)| open.name == invitation.name).map(|(name, _)| name.clone());
-    for over in
-        earlier.chain(expired(&users, daemon_runtime::now())).collect::<std::collections::BTreeSet<_>>()
-    {
-        file.remove(&over)?;
-    }
-    if invitations(&file.users()?).count() >= MOST_OPEN {
-        bail!("{MOST_OPEN} invitations are open; wait until some are used or over, or `powerpi revoke` them");
-    }
-    file.invite(user, secret, invitation);
+    let (as_user, secret, invitation) = (user.clone(), secret.clone(), invitation.clone());
+    let invite = UserChange::Invite { as_user, secret, invitation, is_new: there.is_none() };
+    file.change(invite, daemon_runtime::now())?;
     file.save()?;
     if is_new {
         give(path, 0o640)?;

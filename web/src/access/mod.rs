@@ -5,20 +5,22 @@
 //! recognised for some minutes without its hash. Somebody at a browser says both once, in a form, and it keeps a
 //! session: the only cookie there is.
 
-mod changing;
 mod credentials;
 mod origin;
+mod rules;
 mod session;
 mod sessions;
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
-use broker_users::{LoginError, Logins, OpenInvitation, Pace, PagesRight, PasswordHash, UserName, Users};
-use daemon_runtime::SettingsError;
+use broker_users::{
+    LoginError, Logins, NotChanged, NotHashed, OpenInvitation, Pace, PagesRight, PasswordHash, UserChange,
+    UserName, Users, UsersFile,
+};
 use hyper::HeaderMap;
 use meter_messages::Meter;
 use pairing::BrowserInvitation;
@@ -26,9 +28,9 @@ use serde::Deserialize;
 use tokio_util::sync::CancellationToken;
 use web_http::Visit;
 
-pub(crate) use crate::access::changing::{NotChanged, UserChange};
 use crate::access::credentials::Credentials;
 pub(crate) use crate::access::origin::is_ours as comes_from_our_page;
+use crate::access::rules::{FileState, Rules, right_of};
 use crate::access::session::Claim;
 pub(crate) use crate::access::session::no_cookie;
 use crate::access::sessions::Sessions;
@@ -137,64 +139,15 @@ pub(crate) enum Denied {
     NoRight,
 }
 
-/// What the settings and the users file say.
-#[derive(Debug, Default)]
-struct Rules {
-    users: Option<Users>,
-    public: Arc<BTreeSet<Meter>>,
-}
-
-impl Rules {
-    fn read(settings: &AccessSettings) -> anyhow::Result<Self> {
-        let public: Arc<BTreeSet<Meter>> =
-            Arc::new(settings.public_meters.iter().flatten().cloned().collect());
-        let Some(path) = &settings.users else {
-            if !public.is_empty() {
-                let said = "access: without users every meter is public; public_meters needs users";
-                return Err(SettingsError::new(said.to_owned()).into());
-            }
-            return Ok(Self::default());
-        };
-        let users = Users::read(path)?;
-        let is_invited = |user: &broker_users::User| {
-            user.invitation.as_ref().is_some_and(|invitation| invitation.role.pages().is_some())
-        };
-        let may_come = |user: &broker_users::User| {
-            user.password.is_some() && (right_of(user).is_some() || is_invited(user))
-        };
-        if public.is_empty() && !users.user.values().any(may_come) {
-            let said = format!(
-                "access: no user in {} may see the pages; `powerpi passwd --file {} --role look NAME` adds a user",
-                path.display(),
-                path.display()
-            );
-            return Err(SettingsError::new(said).into());
-        }
-        Ok(Self { users: Some(users), public })
-    }
-
-    /// Whether somebody may see less by these than by others, or has to say anew who they are.
-    fn take_from_somebody(&self, before: &Self) -> bool {
-        let Some(users) = &self.users else { return false };
-        let Some(were) = &before.users else { return true };
-        let is_as_before = |(name, user): (&UserName, &broker_users::User)| {
-            let now = users.user.get(name);
-            user.invitation.is_some()
-                || now.is_some_and(|now| (now.role, &now.password) == (user.role, &user.password))
-        };
-        !were.user.iter().all(is_as_before) || !before.public.is_subset(&self.public)
-    }
-}
-
-fn right_of(user: &broker_users::User) -> Option<PagesRight> {
-    user.role?.pages()
-}
-
 /// The door.
 #[derive(Debug)]
 pub(crate) struct Access {
     settings: RwLock<AccessSettings>,
     rules: RwLock<Arc<Rules>>,
+    /// Held by who reads or writes the users file, so that what was read last holds.
+    reading: Mutex<()>,
+    /// The users file as it was read last, whether it could be used or not.
+    seen: Mutex<FileState>,
     /// Of the server, and of these rules within it: cancelled when it stops, or other rules apply.
     terms: RwLock<(CancellationToken, CancellationToken)>,
     logins: Logins,
@@ -204,21 +157,35 @@ pub(crate) struct Access {
 impl Access {
     /// Reads the users file, if one is set. What sessions need is kept in `folder`.
     pub(crate) fn read(settings: &AccessSettings, folder: &Path) -> anyhow::Result<Self> {
-        let rules = RwLock::new(Arc::new(Rules::read(settings)?));
-        let settings = RwLock::new(settings.clone());
-        let terms = RwLock::default();
-        let logins = Logins::new(Pace::IsTurnedAway, RECOGNISED_FOR)?;
-        Ok(Self { settings, rules, terms, logins, sessions: Arc::new(Sessions::of(folder)) })
+        let seen = FileState::of(settings.users.as_deref());
+        let rules = Rules::read(settings)?;
+        Ok(Self {
+            settings: RwLock::new(settings.clone()),
+            rules: RwLock::new(Arc::new(rules)),
+            reading: Mutex::default(),
+            seen: Mutex::new(seen),
+            terms: RwLock::default(),
+            logins: Logins::new(Pace::IsTurnedAway, RECOGNISED_FOR)?,
+            sessions: Arc::new(Sessions::of(folder)),
+        })
     }
 
     /// From now on other users may come in. After an error those who could still can.
     pub(crate) fn replace(&self, settings: &AccessSettings) -> anyhow::Result<()> {
-        let rules = Arc::new(Rules::read(settings)?);
+        let _alone = lock(&self.reading);
+        let seen = FileState::of(settings.users.as_deref());
+        let rules = Rules::read(settings)?;
         if rules.users.is_some() {
             self.sessions.read();
         }
+        *lock(&self.seen) = seen;
         self.settings.write().unwrap_or_else(PoisonError::into_inner).clone_from(settings);
-        *self.rules.write().unwrap_or_else(PoisonError::into_inner) = rules;
+        let rules = Arc::new(rules);
+        let before = std::mem::replace(
+            &mut *self.rules.write().unwrap_or_else(PoisonError::into_inner),
+            rules.clone(),
+        );
+        rules.tell_since(&before, None);
         self.logins.forget();
         self.begin_term(None);
         Ok(())
@@ -229,12 +196,29 @@ impl Access {
         self.settings.read().unwrap_or_else(PoisonError::into_inner).users.clone()
     }
 
-    /// Reads the users file again, because it has changed. Streams end only if somebody has lost something by it.
-    pub(crate) fn follow(&self) -> anyhow::Result<()> {
+    /// Whether the users file is another one than was read last.
+    pub(crate) fn has_another_file(&self) -> bool {
+        let now = FileState::of(self.users_file().as_deref());
+        now.is_there() && now != *lock(&self.seen)
+    }
+
+    /// Reads the users file again if it is another one; whether it was. It may have to wait for who changes it.
+    pub(crate) fn follow(&self) -> anyhow::Result<bool> {
+        let _alone = lock(&self.reading);
+        if !self.has_another_file() {
+            return Ok(false);
+        }
+        self.read_again(None).map(|()| true)
+    }
+
+    /// Reads the users file again, held by who calls. Streams end only if somebody has lost something by it.
+    fn read_again(&self, by: Option<&str>) -> anyhow::Result<()> {
         let settings = self.settings.read().unwrap_or_else(PoisonError::into_inner).clone();
+        *lock(&self.seen) = FileState::of(settings.users.as_deref());
         let new = Arc::new(Rules::read(&settings)?);
         let before =
             std::mem::replace(&mut *self.rules.write().unwrap_or_else(PoisonError::into_inner), new.clone());
+        new.tell_since(&before, by);
         self.logins.forget();
         if new.take_from_somebody(&before) {
             self.begin_term(None);
@@ -247,16 +231,33 @@ impl Access {
         self.rules().users.clone()
     }
 
-    /// Changes the users file; what is new holds at once. Who has accepted an invitation, if that was it.
-    pub(crate) async fn change(&self, change: UserChange) -> Result<Option<UserName>, NotChanged> {
+    /// Changes the users file for somebody; what is new holds at once. Who has accepted an invitation, if that was it.
+    pub(crate) async fn change(
+        self: &Arc<Self>,
+        change: UserChange,
+        by: &str,
+    ) -> Result<Option<UserName>, NotChanged> {
         let path = self.users_file().ok_or(NotChanged::NoUsers)?;
-        let now = daemon_runtime::now();
-        let changed = tokio::task::spawn_blocking(move || changing::change(&path, change, now));
-        let accepted = changed.await.unwrap_or(Err(NotChanged::Stale))?;
-        if let Err(error) = self.follow() {
-            tracing::error!("the users file was written, and cannot be used: {error:#}");
-        }
-        Ok(accepted)
+        let (access, by) = (self.clone(), by.to_owned());
+        let changed = tokio::task::spawn_blocking(move || -> Result<Option<UserName>, NotChanged> {
+            let _alone = lock(&access.reading);
+            let mut file = UsersFile::open(&path)?;
+            let accepted = file.change(change, daemon_runtime::now())?;
+            file.save()?;
+            if let Err(error) = access.read_again(Some(&by)) {
+                tracing::error!("the users file was written, and cannot be used: {error:#}");
+            }
+            Ok(accepted)
+        });
+        changed.await.unwrap_or(Err(NotChanged::Stale))
+    }
+
+    /// The hash of a password that somebody chooses; it takes its turn among logins.
+    pub(crate) async fn hash(&self, address: IpAddr, password: &str) -> Result<PasswordHash, Denied> {
+        self.logins.hash(address, password.as_bytes()).await.map_err(|error| match error {
+            NotHashed::Busy => Denied::TooMany(Duration::from_secs(1)),
+            NotHashed::Password(_) => Denied::WrongLogin,
+        })
     }
 
     /// Whose invitation a link is of, and the hash of its secret.
@@ -393,4 +394,8 @@ impl Access {
         let right = right_of(user).ok_or(Denied::NoRight)?;
         Ok((name.clone(), right, hash))
     }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use broker_users::{PasswordHash, UserName};
+use broker_users::UserName;
 use hyper::StatusCode;
 use hyper::header::{self, HeaderValue};
 use meter_messages::Topic;
@@ -70,10 +70,4 @@ pub(super) fn not_kept(page: String, asked: &Asked<'_>, status: StatusCode) -> R
     let mut reply = Prepared::html(page).reply(&headers, HeaderValue::from_static("no-store"));
     *reply.status_mut() = status;
     Ok(reply)
-}
-
-/// The hash of a password, made away from the threads that answer.
-pub(super) async fn hash_of(password: String) -> Result<PasswordHash, NoAnswer> {
-    let hashed = tokio::task::spawn_blocking(move || PasswordHash::of(password.as_bytes()));
-    hashed.await.ok().and_then(Result::ok).ok_or(NoAnswer::Unfilled)
 }

@@ -1,19 +1,19 @@
 //! The link by which somebody who is invited sets a password. It works once, and for a time; guessing it is slowed down like
 //! guessing passwords.
 
-use broker_users::LONGEST_PASSWORD;
+use broker_users::{LONGEST_PASSWORD, NotChanged, UserChange};
 use hyper::StatusCode;
 use hyper::body::Incoming;
 use hyper::header;
 use web_http::reply::{self, Reply};
 
 use super::asked::Asked;
-use super::entering::{hash_of, not_kept};
+use super::entering::not_kept;
 use super::forms::short_body;
 use super::refusals::NoAnswer;
 use super::sign_in::is_encrypted;
 use super::site::{Site, filled};
-use crate::access::{Denied, NotChanged, UserChange};
+use crate::access::Denied;
 use crate::pages::InvitationPage;
 use crate::site_forms::Values;
 
@@ -71,9 +71,9 @@ impl Site {
             let of = (link, invitation.name.as_str());
             return self.welcome(of, wrong, asked, StatusCode::BAD_REQUEST);
         }
-        let password = hash_of(password.to_owned()).await?;
+        let password = self.access.hash(asked.visit.address, password).await?;
         let accept = UserChange::Accept { as_user, secret, password: password.clone() };
-        let name = match self.access.change(accept).await {
+        let name = match self.access.change(accept, invitation.name.as_str()).await {
             Ok(name) => name.ok_or(NoAnswer::InvitationOver)?,
             Err(NotChanged::File(error)) => {
                 tracing::error!("a password was not set: {error}");
@@ -81,7 +81,6 @@ impl Site {
             }
             Err(_) => return Err(NoAnswer::InvitationOver),
         };
-        tracing::info!(user = name.as_str(), "set a password by an invitation");
         let mut reply = reply::see_other(&asked.frame().link("/"));
         let session = self.access.begin_session(&name, &password);
         let root = asked.visit.base_path.as_str();

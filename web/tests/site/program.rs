@@ -14,7 +14,7 @@ use tempfile::TempDir;
 pub(crate) struct Server {
     address: SocketAddr,
     process: Child,
-    _dir: TempDir,
+    dir: TempDir,
 }
 
 impl Server {
@@ -39,10 +39,10 @@ impl Server {
             .arg("--config")
             .arg(file)
             .current_dir(dir.path())
-            .stderr(Stdio::null())
+            .stderr(Stdio::from(std::fs::File::create(dir.path().join("log")).unwrap()))
             .spawn()
             .unwrap();
-        let server = Self { address, process, _dir: dir };
+        let server = Self { address, process, dir };
         let deadline = Instant::now() + Duration::from_secs(60);
         while TcpStream::connect(address).is_err() {
             assert!(Instant::now() < deadline, "the server does not listen");
@@ -54,6 +54,11 @@ impl Server {
     /// Where it listens.
     pub(crate) fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// What it has logged so far.
+    pub(crate) fn log(&self) -> String {
+        std::fs::read_to_string(self.dir.path().join("log")).unwrap()
     }
 
     /// How many files and connections it has open.

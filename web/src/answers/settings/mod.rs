@@ -131,7 +131,7 @@ impl Site {
         let values = Values::of(body);
         match place {
             SettingsPlace::History => self.put_back(&values, asked, by).await,
-            SettingsPlace::Users => self.users_sent(&values, asked).await,
+            SettingsPlace::Users => self.users_sent(&values, asked, by).await,
             _ => self.form_sent(place, values, asked, by).await,
         }
     }

@@ -1,16 +1,15 @@
 //! Users in the browser: who there is, who is invited, and what each may do.
 
-use broker_users::{Role, User, UserName, Users};
+use broker_users::{NotChanged, OpenInvitation, Role, User, UserChange, UserName, Users};
 use hyper::StatusCode;
 use jiff::{Timestamp, ToSpan};
 use pairing::BrowserInvitation;
 use web_http::reply::{self, Reply};
 
 use super::super::asked::Asked;
-use super::super::entering::{hash_of, not_kept};
+use super::super::entering::not_kept;
 use super::super::refusals::NoAnswer;
 use super::super::site::{Site, filled};
-use crate::access::{NotChanged, UserChange};
 use crate::pages::{Notice, UserRow, UsersPage};
 use crate::site_forms::Values;
 
@@ -70,7 +69,12 @@ impl Site {
     }
 
     /// One of the page's forms.
-    pub(super) async fn users_sent(&self, values: &Values, asked: &Asked<'_>) -> Result<Reply, NoAnswer> {
+    pub(super) async fn users_sent(
+        &self,
+        values: &Values,
+        asked: &Asked<'_>,
+        by: &str,
+    ) -> Result<Reply, NoAnswer> {
         let words = asked.texts().settings;
         let malformed = || NoAnswer::Form(StatusCode::BAD_REQUEST);
         let Ok(name) = values.get("name").parse::<UserName>() else {
@@ -81,14 +85,14 @@ impl Site {
             ROLES.into_iter().find(|role| role.name() == given).ok_or_else(malformed)
         };
         let (change, link) = match values.get("do") {
-            "invite" => self.invitation(name.clone(), role("role")?, true).await?,
-            "link" => self.invitation(name.clone(), role("was")?, false).await?,
+            "invite" => self.invitation(name.clone(), role("role")?, true, asked).await?,
+            "link" => self.invitation(name.clone(), role("was")?, false, asked).await?,
             "role" => (UserChange::Role { name: name.clone(), was: role("was")?, role: role("role")? }, None),
             "delete" => (UserChange::Delete { name: name.clone(), was: role("was")? }, None),
             "withdraw" => (UserChange::Withdraw { name: name.clone() }, None),
             _ => return Err(malformed()),
         };
-        match (self.access.change(change).await, link) {
+        match (self.access.change(change, by).await, link) {
             (Ok(_), Some(link)) => {
                 let frame = asked.frame();
                 let address = format!("{}{}", asked.visit.origin, frame.plain(&link.path()));
@@ -108,13 +112,15 @@ impl Site {
         name: UserName,
         role: Role,
         is_new: bool,
+        asked: &Asked<'_>,
     ) -> Result<(UserChange, Option<BrowserInvitation>), NoAnswer> {
         let link = BrowserInvitation::random();
-        let secret = hash_of(link.secret.password()).await?;
+        let secret = self.access.hash(asked.visit.address, &link.secret.password()).await?;
         let until = daemon_runtime::now().checked_add(GOOD_FOR_H.hours()).unwrap_or(Timestamp::MAX);
         let until = Timestamp::from_second(until.as_second()).unwrap_or(until);
         let as_user = link.id.user().parse().map_err(|_| NoAnswer::Unfilled)?;
-        Ok((UserChange::Invite { as_user, secret, name, role, until, is_new }, Some(link)))
+        let invitation = OpenInvitation { name, role, until };
+        Ok((UserChange::Invite { as_user, secret, invitation, is_new }, Some(link)))
     }
 
     /// Why the users file was not changed, in words.
@@ -135,7 +141,7 @@ impl Site {
             }
             NotChanged::Stale => words.user_stale,
             NotChanged::Taken => words.user_taken,
-            NotChanged::LastAdmin => words.last_admin,
+            NotChanged::LastAdmin | NotChanged::FirstIsAdmin => words.last_admin,
             NotChanged::TooMany => words.too_many_invitations,
             NotChanged::Over => words.invitation_over,
             NotChanged::NoUsers => words.no_users_file,
