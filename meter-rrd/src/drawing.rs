@@ -12,9 +12,8 @@ use rrd::ops::graph::elements::{
 };
 use rrd::ops::graph::props::{AxisGridTimeUnit, XAxisGrid, YAxisGrid};
 
-use crate::graph::{Graph, Size};
+use crate::graph::{Graph, Size, shown};
 use crate::palette::Palette;
-use crate::renderer;
 
 /// Space between two figures of the legend.
 fn apart(size: Size) -> &'static str {
@@ -154,7 +153,7 @@ impl Drawing {
     /// What it costs, where that is known.
     pub(crate) fn say_amount(&mut self, graph: &Graph<'_>) {
         // In a legend a backslash means something.
-        let amount = renderer::shown(graph.amount).replace('\\', "");
+        let amount = shown(graph.amount).replace('\\', "");
         if !amount.is_empty() {
             self.say(&amount);
         }

@@ -157,6 +157,12 @@ impl Graph<'_> {
     }
 }
 
+/// Text on one line, as librrd shows it: no markup is enabled, so `<` and `%`
+/// are ordinary characters, and `:` and `\` mean nothing in a title.
+pub(crate) fn shown(text: &str) -> String {
+    text.chars().filter(|letter| !letter.is_control()).collect()
+}
+
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {

@@ -16,7 +16,7 @@ use tempfile::TempDir;
 use crate::database::MeterDatabase;
 use crate::drawing::{Drawing, value_grid};
 use crate::error::DatabaseError;
-use crate::graph::{Graph, Picture};
+use crate::graph::{Graph, Picture, shown};
 use crate::lock::FolderLock;
 use crate::palette::Palette;
 use crate::{header, quantity_graph, rate_graph};
@@ -125,10 +125,4 @@ fn dress(graph: &Graph<'_>, slopes: bool) -> Misc {
         zoom: Zoom::new(graph.size.zoom().into()).ok(),
         ..Misc::default()
     }
-}
-
-/// Text on one line, as librrd shows it: no markup is enabled, so `<` and `%`
-/// are ordinary characters, and `:` and `\` mean nothing in a title.
-pub(crate) fn shown(text: &str) -> String {
-    text.chars().filter(|letter| !letter.is_control()).collect()
 }

@@ -51,10 +51,7 @@ impl SiteSettings {
 }
 
 /// The things of two lists by what they are called: as each of the lists has it.
-fn paired<'all, T, N: Ord>(
-    lists: [&'all Vec<T>; 2],
-    name: impl Fn(&T) -> N,
-) -> BTreeMap<N, [Option<&'all T>; 2]> {
+fn paired<T, N: Ord>(lists: [&Vec<T>; 2], name: impl Fn(&T) -> N) -> BTreeMap<N, [Option<&T>; 2]> {
     let mut pairs: BTreeMap<N, [Option<&T>; 2]> = BTreeMap::new();
     for (which, list) in lists.into_iter().enumerate() {
         for thing in list {

@@ -201,7 +201,8 @@ fn what_is_wrong_stands_beside_its_field_and_nothing_is_saved() {
 fn rows_of_a_tariff_have_to_go_together() {
     let admin = Admin::new("");
     let night = [("price", "0.3"), ("hours_0", "22-6"), ("time_price_0", "0.2")];
-    let more: [(&[(&str, &str)], &str, &str); 3] = [
+    type Fields = &'static [(&'static str, &'static str)];
+    let more: [(Fields, &str, &str); 3] = [
         (&[("hours_1", "23-5"), ("time_price_1", "0.1")], "hours_1", "This row never applies"),
         (&[("up_to_0", "100"), ("block_price_0", "0.1")], "up_to_0", "either by time or by block"),
         (&[("follows_day_price", "yes"), ("up_to_0", "9"), ("block_price_0", "0.1")], "up_to_0", "by time"),

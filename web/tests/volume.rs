@@ -64,7 +64,7 @@ fn no_page_of_gas_speaks_of_energy() {
         }
     }
     let page = site.get("/m/hq/gas?lang=de").text();
-    assert!(page.contains("Nachtdurchfluss") && page.contains("<span class=\"unit\">l/h</span>"), "{page}");
+    assert!(page.contains("Nachtdurchfluss") && page.contains("data-unit>l/h</span>"), "{page}");
 }
 
 #[test]

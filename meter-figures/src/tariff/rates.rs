@@ -199,14 +199,20 @@ fn blocks(settings: &TariffSettings, amounts: Amounts) -> Result<Blocks, String>
         return Err("it has times and blocks; write prices either by time or by block".into());
     }
     let block = |block: &BlockSettings| -> Result<(f64, f64), String> {
-        let up_to = amounts.per_unit(block.up_to_kwh, block.up_to_m3)?;
+        let up_to = amounts.of_unit(block.up_to_kwh, block.up_to_m3)?;
         let up_to = up_to.ok_or("a block must say where it ends, by up_to_kwh or up_to_m3")?;
+        if !(up_to.is_finite() && up_to < MOST_OF_BLOCK) {
+            return Err(format!("a block cannot end at {up_to}"));
+        }
         Ok((up_to, amounts.price(block.price_per_kwh, block.price_per_m3)?))
     };
     let blocks = settings.block.iter().map(block).collect::<Result<Vec<_>, _>>()?;
     Blocks::new(blocks.into_iter())
         .ok_or_else(|| "each block must end above the one before it; put them in order".into())
 }
+
+/// More than anybody takes in a billing period, in kWh or m³.
+const MOST_OF_BLOCK: f64 = 1e9;
 
 /// How the amounts of a tariff are read.
 #[derive(Debug, Clone, Copy)]
@@ -225,15 +231,20 @@ impl Amounts {
         self.per_unit(per_kwh, per_m3)?.map(|price| self.taxed(price)).ok_or_else(|| "it has no price".into())
     }
 
-    /// A value per kWh or per m³: which of the two was written is the medium's.
+    /// A value per kWh or per m³ that may be a price.
     fn per_unit(self, per_kwh: Option<f64>, per_m3: Option<f64>) -> Result<Option<f64>, String> {
+        self.of_unit(per_kwh, per_m3)?.map(|amount| self.possible(amount)).transpose()
+    }
+
+    /// A value per kWh or per m³, or a quantity in them: which of the two was written is the medium's.
+    fn of_unit(self, per_kwh: Option<f64>, per_m3: Option<f64>) -> Result<Option<f64>, String> {
         let (right, wrong, key) = match self.medium.unit() {
             Unit::KilowattHour => (per_kwh, per_m3, "per_kwh"),
             Unit::CubicMetre => (per_m3, per_kwh, "per_m3"),
         };
         match wrong {
             Some(_) => Err(format!("prices, blocks and CO₂ of {} must be {key}", self.medium.as_str())),
-            None => right.map(|amount| self.possible(amount)).transpose(),
+            None => Ok(right),
         }
     }
 

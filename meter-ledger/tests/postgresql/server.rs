@@ -48,9 +48,9 @@ fn pulses(ledger: &Ledger, name: &str) -> u64 {
     ledger.sum(&known, Minute::nearest(i64::MIN)..Minute::nearest(i64::MAX)).unwrap().pulses
 }
 
-/// Whoever is connected under a name is thrown out.
+/// Whoever is connected under a name is thrown out, and is gone afterwards.
 fn throw_out(address: &str, name: &str) {
-    let sql = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name";
+    let sql = "SELECT pg_terminate_backend(pid, 60000) FROM pg_stat_activity WHERE application_name";
     execute(address, &format!("{sql} = '{name}'"));
 }
 

@@ -10,6 +10,7 @@ mod origin;
 mod rules;
 mod session;
 mod sessions;
+mod settings;
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -24,7 +25,6 @@ use broker_users::{
 use hyper::HeaderMap;
 use meter_messages::Meter;
 use pairing::BrowserInvitation;
-use serde::Deserialize;
 use tokio_util::sync::CancellationToken;
 use web_http::Visit;
 
@@ -34,19 +34,10 @@ use crate::access::rules::{FileState, Rules, right_of};
 use crate::access::session::Claim;
 pub(crate) use crate::access::session::no_cookie;
 use crate::access::sessions::Sessions;
+pub use crate::access::settings::AccessSettings;
 
 /// How long a password that fitted is recognised without its hash.
 const RECOGNISED_FOR: Duration = Duration::from_secs(600);
-
-/// `[access]`
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct AccessSettings {
-    /// The users file; without one everybody sees everything.
-    pub users: Option<PathBuf>,
-    /// The meters that everybody may see all the same, as `site/meter`.
-    pub public_meters: Option<Vec<Meter>>,
-}
 
 /// Who asks, and what that lets them see and do.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]

@@ -9,7 +9,7 @@ use broker_users::{PagesRight, User, UserName, Users};
 use daemon_runtime::SettingsError;
 use meter_messages::Meter;
 
-use super::AccessSettings;
+use super::settings::AccessSettings;
 
 /// What the settings and the users file say.
 #[derive(Debug, Default)]

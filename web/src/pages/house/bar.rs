@@ -2,7 +2,7 @@
 
 use meter_messages::Colour;
 
-use super::branches::Branch;
+use super::branch::Branch;
 use crate::drawing::shares::{self, Part, Share};
 use crate::pages::colours::distinct;
 

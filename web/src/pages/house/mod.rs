@@ -1,6 +1,7 @@
 //! All meters together: what comes in, is made, goes out, and what takes it.
 
 mod bar;
+mod branch;
 mod branches;
 mod links;
 mod now;

@@ -4,7 +4,8 @@ use meter_figures::{Balance, Flow, MediumSums, Reckoned, local};
 use meter_messages::{Medium, Unit};
 
 use super::bar::bar;
-use super::branches::{Branch, Trunk, branches};
+use super::branch::Branch;
+use super::branches::{Trunk, branches};
 use super::links::downloads;
 use super::now::{FlowNow, Flows, RatesNow};
 use super::rows::{Rows, rows};
