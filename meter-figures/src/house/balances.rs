@@ -106,11 +106,6 @@ impl Balances {
         }
     }
 
-    /// Whether there are all meters that tell what the house uses.
-    pub fn knows_house_use(&self) -> bool {
-        self.house_use.is_some()
-    }
-
     /// What comes in.
     pub fn comes_in(&self) -> Balance {
         Balance::of(&self.roots[0])

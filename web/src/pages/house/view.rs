@@ -203,8 +203,8 @@ fn notes(
         (contradicts, words.contradicts),
         (of.balances.at_least, words.at_least),
         (in_money && made + out > 0, words.at_full_price),
-        (is_unknown && of.balances.knows_house_use(), words.not_watched_by_all),
-        (is_unknown && !of.balances.knows_house_use() && !of.balances.at_least, words.needs_both),
+        (is_unknown && of.balances.house_use().is_some(), words.not_watched_by_all),
+        (is_unknown && of.balances.house_use().is_none() && !of.balances.at_least, words.needs_both),
     ]
     .into_iter()
     .filter_map(|(holds, note)| holds.then_some(note))
