@@ -265,6 +265,25 @@ fn a_base_fee_is_paid_at_one_meter_of_a_contract() {
 }
 
 #[test]
+fn a_meter_that_is_set_to_be_behind_another_pays_no_base_fee() {
+    let dir = TempDir::new().unwrap();
+    let minutes = record(dir.path(), "Haus");
+    site::record_meter(dir.path(), &"hq/supply".parse().unwrap(), "hq/supply");
+    // Its publisher does not know that it is behind another, and its name would make it the first.
+    let site = Site::at_cost(
+        dir,
+        1,
+        "[[tariff]]\nprice_per_kwh = 0.30\nbase_fee_per_month = 74.5\n\
+         [[meter]]\nid = 'hq/main'\npart_of = 'supply'\n",
+    );
+    let used = site::kwh(&minutes, |at| (day("2025-10-01")..=day("2025-10-31")).contains(&local(at).date()));
+    for (meter, fee) in [("hq/supply", 74.5), ("hq/main", 0.0)] {
+        let [said, _] = october(&site, meter);
+        assert!((said - used * 0.30 - fee).abs() < 0.005, "{meter}: {said} for {used} kWh");
+    }
+}
+
+#[test]
 fn blocks_go_on_from_what_the_month_has_used() {
     let dir = TempDir::new().unwrap();
     let minutes = record(dir.path(), "Haus");

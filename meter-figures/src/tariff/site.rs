@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
-use meter_ledger::{Ledger, LedgerError, RecordedMeter};
-use meter_messages::{Currency, Medium, Meter, Minute, SiteId};
+use meter_ledger::{Ledger, LedgerError};
+use meter_messages::{Currency, Measures, Medium, Meter, Minute, SiteId};
+
+use crate::House;
 
 use super::Tariffs;
 use super::holidays::Holiday;
@@ -101,28 +103,28 @@ impl SiteTariffs {
         of_site.any(|tariff| tariff.payer() == Payer::First)
     }
 
-    /// The meter of a site at which base fees are paid whose tariff names no meter: the one that was recorded first,
-    /// apart from those with tariffs of their own. `None` before anything was recorded.
+    /// The meter of a site at which base fees are paid whose tariff names no meter: of those that measure a use and are
+    /// no others' part, the one that was recorded first, apart from those with tariffs of their own. `None` before
+    /// anything was recorded.
     pub fn first_meter(
         &self,
         ledger: &Ledger,
+        house: &House,
         site: &SiteId,
         medium: Medium,
     ) -> Result<Option<Meter>, LedgerError> {
+        // Nobody pays a fee for what is made here or fed in.
+        let places = [Measures::Import, Measures::Consumption].map(|measures| house.roots(medium, measures));
+        let roots = places.iter().flatten().filter_map(|place| house.meters().get(*place));
         let mut first: Option<(Minute, Meter)> = None;
-        let may_be_first = |known: &RecordedMeter| {
-            // Nobody pays a fee for a meter behind another, or for what is made here or fed in.
-            let is_paid = known.relation.part_of.is_none() && known.relation.measures().is_use();
-            let is_one = known.meter.site == *site && known.medium == medium && is_paid;
-            is_one && !self.is_single(&known.meter, medium)
-        };
-        for known in ledger.meters()?.into_iter().filter(may_be_first) {
-            let began = match ledger.first(&known) {
+        for known in roots.filter(|known| known.meter.site == *site && !self.is_single(&known.meter, medium))
+        {
+            let began = match ledger.first(known) {
                 // What one meter's rows say is no matter of the others.
                 Err(error) if error.is_of_rows() => None,
                 began => began?,
             };
-            let began = began.map(|began| (began, known.meter));
+            let began = began.map(|began| (began, known.meter.clone()));
             first = first.into_iter().chain(began).min();
         }
         Ok(first.map(|(_, meter)| meter))

@@ -99,9 +99,8 @@ impl LedgerReader {
         let meter = meter.clone();
         let tariffs = move |reader: &mut Reader| {
             reader.tariffs_by(&all, &meter, |reader| {
-                let (site, medium) = (&meter.meter.site, meter.medium);
-                Ok(reader.read(|ledger| all.first_meter(ledger, site, medium))?.as_ref()
-                    == Some(&meter.meter))
+                let first = reader.first_meter(&all, &meter.meter.site, meter.medium)?;
+                Ok(first.as_ref() == Some(&meter.meter))
             })
         };
         Ok(self.reader.ask(tariffs).await??)
@@ -256,9 +255,8 @@ impl Reader {
         if !tariffs.price_capacity_of_site() {
             return Ok(tariffs);
         }
-        let meters = self.read(|ledger| ledger.meters())?;
-        let house = House::new(meters.into_iter().map(|known| self.meters.as_set(known)).collect());
-        Ok(tariffs.with_supply(house.supply(&meter.site)))
+        let supply = self.house()?.supply(&meter.site);
+        Ok(tariffs.with_supply(supply))
     }
 
     fn is_first(&mut self, meter: &Meter, medium: Medium) -> Result<bool, LedgerError> {
@@ -267,12 +265,28 @@ impl Reader {
             return Ok(first == meter);
         }
         let tariffs = self.tariffs.clone();
-        let first = self.read(|ledger| tariffs.first_meter(ledger, &key.0, medium))?;
+        let first = self.first_meter(&tariffs, &key.0, medium)?;
         let is_first = first.as_ref() == Some(meter);
         if let Some(first) = first {
             self.firsts.insert(key, (Instant::now(), first));
         }
         Ok(is_first)
+    }
+
+    fn first_meter(
+        &mut self,
+        tariffs: &SiteTariffs,
+        site: &SiteId,
+        medium: Medium,
+    ) -> Result<Option<Meter>, LedgerError> {
+        let house = self.house()?;
+        self.read(|ledger| tariffs.first_meter(ledger, &house, site, medium))
+    }
+
+    /// All meters as they are set.
+    fn house(&mut self) -> Result<House, LedgerError> {
+        let meters = self.read(|ledger| ledger.meters())?;
+        Ok(House::new(meters.into_iter().map(|known| self.meters.as_set(known)).collect()))
     }
 }
 
