@@ -123,6 +123,15 @@ fn what_is_backed_up_while_it_runs_comes_back() {
     assert!(!done && said.contains("is in use; nothing was changed"), "{said}");
     let whole = recorded(&server.root);
     recorder.stop();
+    // One that is killed at any moment can be said again.
+    let arguments = ["restore", &file, "--root", "root"].map(String::from);
+    for wait in 0..12 {
+        let killed = Program::spawn("powerpi", server.site.path(), &arguments, &[]);
+        std::thread::sleep(std::time::Duration::from_millis(4 * wait));
+        killed.kill();
+        let now = recorded(&server.root);
+        assert!(now.is_empty() || now == whole || now == restored, "after {} ms: {}", 4 * wait, now.len());
+    }
     let (done, said) = server.powerpi(&["restore", &file, "--root", "root"]);
     assert!(done && said.contains(LEDGER), "{said}");
     assert_eq!(recorded(&server.root), restored);

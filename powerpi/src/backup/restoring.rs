@@ -110,15 +110,14 @@ fn check_ledger(path: &Path) -> anyhow::Result<()> {
 /// Puts the new file in the place of the one that is there, which is kept if it is another one.
 fn replace(path: &Path) -> io::Result<()> {
     let new = beside(path, NEW);
-    if path.exists() && !is_same(path, &new)? {
+    // What a ledger has left of its log must not get into the one that comes, also where a restore was killed between the two.
+    let logs = ["-wal", "-shm"].map(|ending| beside(path, ending)).into_iter().filter(|log| log.exists());
+    let logs: Vec<PathBuf> = logs.collect();
+    if path.exists() && (!logs.is_empty() || !is_same(path, &new)?) {
         std::fs::rename(path, beside(path, BEFORE))?;
-        // What a damaged ledger has left of its log must not get into the one that comes.
-        for ending in ["-wal", "-shm"] {
-            let log = beside(path, ending);
-            if log.exists() {
-                std::fs::rename(&log, beside(&log, BEFORE))?;
-            }
-        }
+    }
+    for log in logs {
+        std::fs::rename(&log, beside(&log, BEFORE))?;
     }
     std::fs::rename(&new, path)?;
     File::open(path.parent().unwrap_or(Path::new("/")))?.sync_all()
@@ -140,4 +139,31 @@ fn set_aside_later_versions(server: &Server, files: &[BackedUp]) -> anyhow::Resu
 
 fn is_same(one: &Path, other: &Path) -> io::Result<bool> {
     Ok(archive::sha256(File::open(one)?)? == archive::sha256(File::open(other)?)?)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_log_of_a_ledger_does_not_get_into_the_one_that_comes() {
+        let folder = tempfile::TempDir::new().unwrap();
+        let path = folder.path().join("ledger.sqlite");
+        let write = |ending: &str, text: &str| std::fs::write(beside(&path, ending), text).unwrap();
+        let read = |ending: &str| std::fs::read_to_string(beside(&path, ending)).ok();
+        // The second time as if one had been killed that had put the ledger aside, and not yet its log.
+        for there in [Some("old"), None] {
+            if let Some(there) = there {
+                write("", there);
+            }
+            write("-wal", "log of the old one");
+            write(NEW, "new");
+            replace(&path).unwrap();
+            assert_eq!((read("").as_deref(), read("-wal"), read(NEW)), (Some("new"), None, None));
+            assert_eq!(read("-wal.before-restore").as_deref(), Some("log of the old one"));
+            assert_eq!(read(BEFORE).as_deref(), Some("old"));
+            std::fs::remove_file(&path).unwrap();
+        }
+    }
 }
