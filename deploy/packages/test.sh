@@ -104,6 +104,11 @@ passed "upgraded: every service restarted, settings kept, no minute and no pulse
 
 # What somebody has made there, and switched on.
 inside powerpi invite --address 127.0.0.1 garden >/dev/null 2>&1 || fail "powerpi invite"
+is_user() { inside grep -F powerpi.pairing /etc/powerpi/users.toml; }
+wait_until "powerpi-pairing to be a user of the broker" is_user
+begin=$SECONDS
+inside systemctl stop powerpi-pairing
+[ $((SECONDS - begin)) -lt 14 ] || fail "powerpi-pairing waits for the broker, which waits for it"
 inside systemctl enable --quiet --now powerpi-backup.timer
 inside dpkg --remove powerpi-pi powerpi-server >/dev/null 2>&1 || fail "dpkg --remove"
 inside test -s $ledger || fail "removing took the ledger along"

@@ -237,6 +237,14 @@ fn an_invitation_ends_with_its_time_and_survives_a_kill() {
     let (joined, said) = pi.join(&early, &QUICKLY);
     assert!(joined, "{said}\n{}", answering.log());
     assert!(pi.settings().contains("early") && !pi.settings().contains("old.lan"), "{}", pi.settings());
+
+    // Stopped while somebody is invited, it tells the broker without waiting: systemd would let them wait for each other.
+    server.invite(&["third"]);
+    assert!(server.users().contains("pairing"), "{}", server.users());
+    answering.stop();
+    assert!(!server.users().contains("pairing"), "{}", server.users());
+    let told = fs::read_to_string(server.site.path().join("control.log")).unwrap();
+    assert_eq!(told.lines().last(), Some("reload powerpi-broker --no-block"), "{told}");
 }
 
 /// The clock of a Pi that has just started is of 1970, or of when it was switched off: for it, every certificate is of

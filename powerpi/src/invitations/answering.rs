@@ -49,6 +49,8 @@ pub(super) async fn answer(place: &InvitingPlace) -> anyhow::Result<()> {
         eprintln!("Somebody answers already: the service powerpi-pairing, or `powerpi invite --wait`.");
         return Ok(());
     }
+    // From here on a signal takes back what was done.
+    let stopped = daemon_runtime::on_signal().context("waiting for signals")?;
     let password = InvitationSecret::random().password();
     if !answering.come_in(&password)? {
         return Ok(());
@@ -57,12 +59,12 @@ pub(super) async fn answer(place: &InvitingPlace) -> anyhow::Result<()> {
     writeln!(password_file, "{password}")?;
     let session = session(settings.plain_address()?, password_file.path());
     let stop = CancellationToken::new();
-    let ended = tokio::select! {
-        ended = answering.until_none_is_open() => ended,
-        () = session.run(&stop, async |connection| answering.serve(connection).await) => Ok(()),
-        stopped = stopped_by_signal() => stopped,
+    let (ended, is_stopped) = tokio::select! {
+        ended = answering.until_none_is_open() => (ended, false),
+        () = session.run(&stop, async |connection| answering.serve(connection).await) => (Ok(()), false),
+        () = stopped.cancelled() => (Ok(()), true),
     };
-    ended.and(answering.go())
+    ended.and(answering.go(is_stopped))
 }
 
 fn session(broker: SocketAddr, password_file: &Path) -> MqttSession {
@@ -80,9 +82,10 @@ fn session(broker: SocketAddr, password_file: &Path) -> MqttSession {
     }
 }
 
-async fn stopped_by_signal() -> anyhow::Result<()> {
-    daemon_runtime::on_signal().context("waiting for signals")?.cancelled().await;
-    Ok(())
+fn warn(told: anyhow::Result<()>) {
+    if let Err(error) = told {
+        eprintln!("powerpi: {error:#}");
+    }
 }
 
 /// Who answers.
@@ -95,7 +98,7 @@ impl Answering<'_> {
     /// Becomes a user of the broker, if an invitation is open.
     fn come_in(&self, password: &str) -> anyhow::Result<bool> {
         if !self.tidy()? {
-            return self.go().map(|()| false);
+            return self.go(false).map(|()| false);
         }
         let hash = PasswordHash::of(password.as_bytes())?;
         let mut file = UsersFile::open(&self.users)?;
@@ -116,14 +119,17 @@ impl Answering<'_> {
         Ok(())
     }
 
-    /// Is no user of the broker any more.
-    fn go(&self) -> anyhow::Result<()> {
+    /// Is no user of the broker any more. Who is stopped by a signal waits for nobody.
+    fn go(&self, is_stopped: bool) -> anyhow::Result<()> {
         let mut file = UsersFile::open(&self.users)?;
         if file.contains(&user()) {
             file.remove(&user())?;
             file.save()?;
             drop(file);
-            self.tell_broker();
+            match is_stopped {
+                true => warn(self.place.control().tell_while_stopping("reload", BROKER)),
+                false => self.tell_broker(),
+            }
         }
         Ok(())
     }
@@ -143,9 +149,7 @@ impl Answering<'_> {
 
     /// What is in the file counts in any case from the broker's next start on.
     fn tell_broker(&self) {
-        if let Err(error) = self.place.control().tell("reload", BROKER) {
-            eprintln!("powerpi: {error:#}");
-        }
+        warn(self.place.control().tell("reload", BROKER));
     }
 
     async fn serve(&self, connection: &mut Connection) -> anyhow::Result<()> {

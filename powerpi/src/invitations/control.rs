@@ -24,9 +24,19 @@ impl Control<'_> {
     /// # Errors
     /// What it said, and what to do by hand.
     pub(crate) fn tell(self, verb: &str, service: &str) -> anyhow::Result<()> {
+        self.call(&[verb, service])
+    }
+
+    /// The same without waiting: for a service that is being stopped itself. Systemd does nothing with one that is ordered
+    /// before it until it has stopped.
+    pub(super) fn tell_while_stopping(self, verb: &str, service: &str) -> anyhow::Result<()> {
+        self.call(&[verb, service, "--no-block"])
+    }
+
+    fn call(self, arguments: &[&str]) -> anyhow::Result<()> {
         let program = self.0.display();
-        let by_hand = || format!("`{program} {verb} {service}` did not work; do this by hand");
-        let output = Command::new(self.0).args([verb, service]).output().with_context(by_hand)?;
+        let by_hand = || format!("`{program} {}` did not work; do this by hand", arguments.join(" "));
+        let output = Command::new(self.0).args(arguments).output().with_context(by_hand)?;
         if !output.status.success() {
             bail!("{}: {}", by_hand(), String::from_utf8_lossy(&output.stderr).trim());
         }

@@ -22,7 +22,8 @@ pub(crate) struct Place {
 pub(crate) struct ToldPlace {
     #[command(flatten)]
     place: Place,
-    /// The program that starts and reloads services: it is called with "reload", "restart" or "start" and their name
+    /// The program that starts and reloads services: it is called with "reload", "restart" or "start", their name, and
+    /// --no-block where nobody waits
     #[arg(long, value_name = "PROGRAM", default_value = "systemctl")]
     control: PathBuf,
 }
