@@ -3,7 +3,7 @@
 
 use crate::database_error::{DatabaseError, Reason};
 use crate::database_tables::STEPS;
-use crate::home::{Address, Postgres, Session, SqlError};
+use crate::home::{Address, Connect, Postgres, Session, SqlError};
 
 /// Held while tables are made or changed: "PwPi".
 const LOCK: i64 = 0x5077_5069;
@@ -27,8 +27,19 @@ pub(crate) fn open(address: &Address) -> Result<Postgres, DatabaseError> {
 /// # Errors
 /// Only one of the newest format can be read.
 pub(crate) fn open_read_only(address: &Address) -> Result<Postgres, DatabaseError> {
+    open_existing(address, address.reading())
+}
+
+/// Opens what lies beside an existing ledger, for those who write that and not the ledger.
+///
+/// # Errors
+/// As for reading.
+pub(crate) fn open_beside(address: &Address) -> Result<Postgres, DatabaseError> {
+    open_existing(address, address.writing())
+}
+
+fn open_existing(address: &Address, connect: Connect) -> Result<Postgres, DatabaseError> {
     let of = |reason: Reason| DatabaseError::new(address, reason);
-    let connect = address.reading();
     let mut session = connect().map_err(|error| of(error.into()))?;
     match format(&mut session).map_err(|error| of(error.into()))? {
         None => Err(of(Reason::Empty)),

@@ -47,6 +47,14 @@ impl LedgerError {
         }
     }
 
+    /// Whether the database lets this user in, but not do that.
+    pub fn is_refused(&self) -> bool {
+        match self {
+            Self::Sql(error) => error.is_refused(),
+            _ => false,
+        }
+    }
+
     /// Whether the reason is what rows of one meter say, which something else than the recorder wrote or deleted:
     /// what belongs to others can be read and written all the same. Otherwise it is the home or its disk.
     pub fn is_of_rows(&self) -> bool {

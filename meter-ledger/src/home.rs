@@ -21,7 +21,7 @@ pub(crate) use bulk::Bulk;
 pub(crate) use connection::Connection;
 pub use error::SqlError;
 pub(crate) use error::{OptionalRow, Result};
-pub(crate) use postgres::Postgres;
+pub(crate) use postgres::{Connect, Postgres};
 pub(crate) use rows::Row;
 pub(crate) use session::Session;
 pub(crate) use statement::Statement;

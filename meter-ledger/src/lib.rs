@@ -6,6 +6,7 @@
 //! disk. Minutes are kept as they were counted, in whole pulses: the newest in a row each, those of days that
 //! are over in one row a day. What people say of them stands beside them, as corrections.
 
+mod alarm_watch;
 mod backup;
 mod between_pulses;
 mod check;
@@ -49,6 +50,7 @@ mod rows;
 mod said_readings;
 mod schema;
 mod set_aside;
+mod settings_versions;
 mod space;
 mod spans;
 mod steps;
@@ -68,6 +70,7 @@ use std::path::Path;
 
 use rusqlite::config::DbConfig;
 
+pub use alarm_watch::{AlarmWatch, WatchSeen, Watcher};
 pub use backup::{CopyError, Unsound, check_copy, is_unused};
 pub use check::{Fault, FaultKind, MeterToCheck};
 pub use checked::Checked;
@@ -97,6 +100,7 @@ pub use reading::RecordedMeter;
 pub use renaming::{MovingError, Renamed};
 use schema::LEDGER;
 pub use set_aside::{Reason, SetAside};
+pub use settings_versions::SettingsVersions;
 pub use space::Space;
 pub use stretch::RecordedMinute;
 pub use sum::Sum;

@@ -54,8 +54,8 @@ pub(crate) fn insert(connection: &Connection, meter_row: i64, row: &OutboxMinute
             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
         many: "
             INSERT INTO minute (meter, minute, outbox, pulses, watched_s, total, seq)
-            SELECT * FROM unnest(?1::bigint[], ?2::bigint[], ?3::bigint[], ?4::bigint[], ?5::bigint[], ?6::bigint[],
-                                 ?7::bigint[])",
+            SELECT unnest(?1::bigint[]), unnest(?2::bigint[]), unnest(?3::bigint[]), unnest(?4::bigint[]),
+                   unnest(?5::bigint[]), unnest(?6::bigint[]), unnest(?7::bigint[])",
     };
     let OutboxMinute { minute, outbox, pulses, watched_s, total, seq } = row;
     connection.bulk(&INSERT, params![meter_row, minute, outbox, pulses, watched_s, total, seq])

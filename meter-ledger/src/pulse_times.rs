@@ -40,7 +40,8 @@ pub(crate) fn insert(
             ON CONFLICT DO NOTHING",
         many: "
             INSERT INTO pulse_times (meter, minute, first_ms, last_ms)
-            SELECT * FROM unnest(?1::bigint[], ?2::bigint[], ?3::bigint[], ?4::bigint[]) ON CONFLICT DO NOTHING",
+            SELECT unnest(?1::bigint[]), unnest(?2::bigint[]), unnest(?3::bigint[]), unnest(?4::bigint[])
+            ON CONFLICT DO NOTHING",
     };
     connection.bulk(&INSERT, params![meter_row, minute, times.first_ms(), times.last_ms()])
 }

@@ -6,6 +6,7 @@
 pub(crate) struct Bulk {
     /// For one row.
     pub(crate) one: &'static str,
-    /// For many rows in PostgreSQL: its parameters are the columns, as arrays.
+    /// For many rows in PostgreSQL: its parameters are the columns, as arrays. They are unpacked in the list of columns: a
+    /// server keeps a copy of all rows for what stands behind FROM.
     pub(crate) many: &'static str,
 }

@@ -1,5 +1,6 @@
 //! What a home refuses, or says otherwise than the recorder writes it.
 
+use postgres::error::SqlState;
 use rusqlite::ErrorCode;
 
 /// Why a statement failed.
@@ -40,6 +41,12 @@ impl From<rusqlite::Error> for SqlError {
 }
 
 impl SqlError {
+    /// Whether this user may not do that.
+    pub(crate) fn is_refused(&self) -> bool {
+        let Self::Postgres(error) = self else { return false };
+        error.code() == Some(&SqlState::INSUFFICIENT_PRIVILEGE)
+    }
+
     /// Whether the reason is what rows say, and not the home or its disk.
     pub(crate) fn is_of_rows(&self) -> bool {
         use rusqlite::Error::{

@@ -30,6 +30,7 @@ mod readings;
 #[path = "../relations.rs"]
 mod relations;
 
+mod beside;
 mod copying;
 mod opening;
 mod server;
