@@ -45,6 +45,14 @@ impl MeterDatabase {
     /// How many minutes fit: those of a leap year.
     pub const MINUTES: i64 = ARCHIVE_ROWS as i64;
 
+    /// What a file holds of a meter whose newest minute is `newest`: a leap year up to `latest`, the latest minute that can
+    /// have happened.
+    pub fn span(newest: Option<Minute>, latest: Minute) -> Range<Minute> {
+        let end = next(latest);
+        let newest = newest.map_or(end, |newest| newest.min(end));
+        Minute::nearest(newest.epoch_minutes() - Self::MINUTES + 1)..end
+    }
+
     /// The file of `meter`, which need not exist.
     pub fn path(dir: &Path, meter: &Meter) -> PathBuf {
         dir.join(meter.site.as_str()).join(format!("{}.rrd", meter.meter))

@@ -323,10 +323,8 @@ impl Pictures {
 
     /// What the archive should hold: the last leap year up to now.
     fn minutes(&self, known: &RecordedMeter) -> anyhow::Result<Vec<(Minute, u32)>> {
-        let end = Minute::nearest(latest().epoch_minutes() + 1);
-        let newest = self.ledger.newest(known)?.map_or(end, |newest| newest.minute.min(end));
-        let start = Minute::nearest(newest.epoch_minutes() - MeterDatabase::MINUTES + 1);
-        let minutes = self.ledger.minutes(known, start..end)?;
+        let newest = self.ledger.newest(known)?.map(|newest| newest.minute);
+        let minutes = self.ledger.minutes(known, MeterDatabase::span(newest, latest()))?;
         Ok(minutes.into_iter().map(|minute| (minute.minute, minute.pulses)).collect())
     }
 }

@@ -1,7 +1,8 @@
 //! What holds: what stands in a program's TOML, and behind it the newest version of the store that fits.
 
 use crate::document::{SiteSettings, checked};
-use crate::store::{Store, StoreError};
+use crate::store::Store;
+use crate::store_error::StoreError;
 
 /// A version that does not fit is left out; so many are looked at.
 const LOOKED_AT: usize = 10;
@@ -27,6 +28,19 @@ impl Applied {
             tracing::error!("the store of settings cannot be read: {error}");
             None
         });
+        Self::of(fixed, found)
+    }
+
+    /// The same for a program that runs: it goes on with what it has.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
+    pub fn read(fixed: SiteSettings, store: &Store) -> Result<Self, StoreError> {
+        let found = newest_fit(&fixed, store)?;
+        Ok(Self::of(fixed, found))
+    }
+
+    fn of(fixed: SiteSettings, found: Option<(u64, SiteSettings)>) -> Self {
         let (version, stored) = found.unwrap_or_default();
         Self { settings: fixed.clone().before(stored.clone()), fixed, stored, version }
     }

@@ -9,10 +9,13 @@ mod applied;
 mod changes;
 mod document;
 mod editing;
+mod folder;
 mod meters;
 mod names;
 mod new_versions;
+mod shared;
 mod store;
+mod store_error;
 mod version;
 
 pub use alarms::{Alarm, AlarmSettings, Condition, alarms};
@@ -23,7 +26,8 @@ pub use editing::Editing;
 pub use meters::{MeterSettings, SiteMeters};
 pub use names::SettingNames;
 pub use new_versions::NewVersions;
-pub use store::{Draft, MOST_VERSIONS, Store, StoreError};
+pub use store::{Draft, Store};
+pub use store_error::{MOST_VERSIONS, StoreError};
 pub use version::Version;
 
 /// Where the store is, unless a program's settings say otherwise.

@@ -1,10 +1,13 @@
-//! Versions: precedence, undo, nonsense, several writers, what a kill leaves behind, and damaged files.
+//! Versions in a folder and beside a ledger in PostgreSQL: precedence, undo, nonsense, several writers, what a kill leaves
+//! behind, and damaged files.
 #![allow(clippy::unwrap_used)]
 
 use std::fs;
 use std::thread;
 use std::time::Duration;
 
+use meter_ledger::{Ledger, LedgerHome};
+use postgres_for_tests::Server;
 use site_settings::{Applied, Draft, MOST_VERSIONS, NewVersions, SiteSettings, Store, StoreError};
 use tempfile::TempDir;
 
@@ -26,6 +29,15 @@ fn store() -> (TempDir, Store) {
     (folder, store)
 }
 
+/// One in a folder, and one beside a ledger.
+fn both(name: &str) -> (TempDir, [Store; 2]) {
+    let (folder, in_folder) = store();
+    let home: LedgerHome = Server::shared().address(name).parse().unwrap();
+    drop(Ledger::open(&home).unwrap());
+    let beside = Store::beside(&home, folder.path());
+    (folder, [in_folder, beside])
+}
+
 fn save(store: &Store, text: &str, after: u64) -> Result<u64, StoreError> {
     let draft = Draft { text, by: "anna", why: Some("because"), after };
     store.save(&draft, &fixed(), daemon_runtime::now())
@@ -33,39 +45,41 @@ fn save(store: &Store, text: &str, after: u64) -> Result<u64, StoreError> {
 
 #[test]
 fn what_stands_in_the_toml_goes_first_and_the_rest_behind_it() {
-    let (_folder, store) = store();
-    let text = "currency = 'EUR'\nholidays = ['12-25']\n[access]\npublic_meters = ['hq/oven']\n\
-                [[meter]]\nid = 'hq/main'\nname = 'Other'\ncolour = 'red'\nbudget_m3_per_month = 5\n\
-                [[meter]]\nid = 'hq/oven'\npart_of = 'main'\n\
-                [[tariff]]\nfrom = '2026-01-01'\nprice_per_kwh = 0.9\n\
-                [[tariff]]\nfrom = '2027-01-01'\nprice_per_kwh = 0.4\n\
-                [[tariff]]\nfor = 'hq/oven'\nfrom = '2026-01-01'\nprice_per_kwh = 0.2\n\
-                [[alarm]]\nname = 'oven'\nmeter = 'hq/main'\nabove_w = 1\n\
-                [[alarm]]\nname = 'gone'\nmeter = 'hq/main'\noffline_for = '5m'\n";
-    assert_eq!(Applied::now(fixed(), &store).settings, fixed());
-    assert_eq!(save(&store, text, 0).unwrap(), 1);
-    let applied = Applied::now(fixed(), &store);
-    let expected = parse(
-        "currency = 'CHF'\nholidays = ['12-25']\n[access]\npublic_meters = ['hq/oven']\n\
-         [[meter]]\nid = 'hq/main'\nname = 'Haus'\ncolour = 'red'\nbudget_kwh_per_month = 250\n\
-         [[meter]]\nid = 'hq/oven'\npart_of = 'main'\n\
-         [[tariff]]\nfrom = '2026-01-01'\nprice_per_kwh = 0.3\n\
-         [[tariff]]\nfrom = '2027-01-01'\nprice_per_kwh = 0.4\n\
-         [[tariff]]\nfor = 'hq/oven'\nfrom = '2026-01-01'\nprice_per_kwh = 0.2\n\
-         [[alarm]]\nname = 'oven'\nmeter = 'hq/main'\nabove_w = 5000\n\
-         [[alarm]]\nname = 'gone'\nmeter = 'hq/main'\noffline_for = '5m'\n",
-    );
-    assert_eq!((applied.settings, applied.version), (expected, 1));
-    assert_eq!(
-        applied.stored.hidden_by(&applied.fixed),
-        [
-            "currency",
-            "[[meter]] hq/main: name",
-            "[[meter]] hq/main: budget",
-            "[[tariff]] for all meters from 2026-01-01",
-            "[[alarm]] oven",
-        ]
-    );
+    let (_folder, stores) = both("precedence");
+    for store in &stores {
+        let text = "currency = 'EUR'\nholidays = ['12-25']\n[access]\npublic_meters = ['hq/oven']\n\
+                    [[meter]]\nid = 'hq/main'\nname = 'Other'\ncolour = 'red'\nbudget_m3_per_month = 5\n\
+                    [[meter]]\nid = 'hq/oven'\npart_of = 'main'\n\
+                    [[tariff]]\nfrom = '2026-01-01'\nprice_per_kwh = 0.9\n\
+                    [[tariff]]\nfrom = '2027-01-01'\nprice_per_kwh = 0.4\n\
+                    [[tariff]]\nfor = 'hq/oven'\nfrom = '2026-01-01'\nprice_per_kwh = 0.2\n\
+                    [[alarm]]\nname = 'oven'\nmeter = 'hq/main'\nabove_w = 1\n\
+                    [[alarm]]\nname = 'gone'\nmeter = 'hq/main'\noffline_for = '5m'\n";
+        assert_eq!(Applied::now(fixed(), store).settings, fixed());
+        assert_eq!(save(store, text, 0).unwrap(), 1);
+        let applied = Applied::now(fixed(), store);
+        let expected = parse(
+            "currency = 'CHF'\nholidays = ['12-25']\n[access]\npublic_meters = ['hq/oven']\n\
+             [[meter]]\nid = 'hq/main'\nname = 'Haus'\ncolour = 'red'\nbudget_kwh_per_month = 250\n\
+             [[meter]]\nid = 'hq/oven'\npart_of = 'main'\n\
+             [[tariff]]\nfrom = '2026-01-01'\nprice_per_kwh = 0.3\n\
+             [[tariff]]\nfrom = '2027-01-01'\nprice_per_kwh = 0.4\n\
+             [[tariff]]\nfor = 'hq/oven'\nfrom = '2026-01-01'\nprice_per_kwh = 0.2\n\
+             [[alarm]]\nname = 'oven'\nmeter = 'hq/main'\nabove_w = 5000\n\
+             [[alarm]]\nname = 'gone'\nmeter = 'hq/main'\noffline_for = '5m'\n",
+        );
+        assert_eq!((applied.settings, applied.version), (expected, 1));
+        assert_eq!(
+            applied.stored.hidden_by(&applied.fixed),
+            [
+                "currency",
+                "[[meter]] hq/main: name",
+                "[[meter]] hq/main: budget",
+                "[[tariff]] for all meters from 2026-01-01",
+                "[[alarm]] oven",
+            ]
+        );
+    }
 }
 
 #[test]
@@ -99,34 +113,40 @@ fn nonsense_is_refused_as_in_the_toml_and_nothing_is_saved() {
 
 #[test]
 fn an_earlier_version_comes_back_as_a_new_one() {
-    let (_folder, store) = store();
-    assert!(matches!(
-        store.put_back(1, "ben", 0, &fixed(), daemon_runtime::now()),
-        Err(StoreError::Unknown(1))
-    ));
-    let texts = ["# first\ncurrency = 'EUR'\r\n", "", "[[meter]]\nid = 'hq/oven'"];
-    for (after, text) in texts.iter().enumerate() {
-        save(&store, text, after as u64).unwrap();
+    let (_folder, stores) = both("undo");
+    for store in &stores {
+        assert!(matches!(
+            store.put_back(1, "ben", 0, &fixed(), daemon_runtime::now()),
+            Err(StoreError::Unknown(1))
+        ));
+        let texts = ["# first\ncurrency = 'EUR'\r\n", "", "[[meter]]\nid = 'hq/oven'"];
+        for (after, text) in texts.iter().enumerate() {
+            save(store, text, after as u64).unwrap();
+        }
+        // Somebody else has saved the third one since.
+        let stale = store.put_back(1, "ben", 2, &fixed(), daemon_runtime::now());
+        assert!(matches!(stale, Err(StoreError::Superseded { newest: 3 })));
+        assert_eq!(store.put_back(1, "ben", 3, &fixed(), daemon_runtime::now()).unwrap(), 4);
+        let version = store.version(4).unwrap();
+        assert_eq!(
+            (version.text.as_str(), version.by.as_str(), version.why.as_deref()),
+            (texts[0], "ben", Some("as version 1"))
+        );
+        for (number, text) in texts.iter().enumerate() {
+            assert_eq!(store.version(number as u64 + 1).unwrap().text, *text);
+        }
+        assert!(matches!(save(store, "", 3), Err(StoreError::Superseded { newest: 4 })));
+        assert_eq!(store.numbers().unwrap(), [1, 2, 3, 4]);
     }
-    // Somebody else has saved the third one since.
-    let stale = store.put_back(1, "ben", 2, &fixed(), daemon_runtime::now());
-    assert!(matches!(stale, Err(StoreError::Superseded { newest: 3 })));
-    assert_eq!(store.put_back(1, "ben", 3, &fixed(), daemon_runtime::now()).unwrap(), 4);
-    let version = store.version(4).unwrap();
-    assert_eq!(
-        (version.text.as_str(), version.by.as_str(), version.why.as_deref()),
-        (texts[0], "ben", Some("as version 1"))
-    );
-    for (number, text) in texts.iter().enumerate() {
-        assert_eq!(store.version(number as u64 + 1).unwrap().text, *text);
-    }
-    assert!(matches!(save(&store, "", 3), Err(StoreError::Superseded { newest: 4 })));
-    assert_eq!(store.numbers().unwrap(), [1, 2, 3, 4]);
 }
 
 #[test]
 fn of_many_who_save_at_once_nobody_overwrites_another() {
-    let (_folder, store) = store();
+    let (_folder, stores) = both("writers");
+    stores.iter().for_each(many_save);
+}
+
+fn many_save(store: &Store) {
     let writers = (0..8).map(|writer| {
         let store = store.clone();
         thread::spawn(move || {
@@ -207,4 +227,39 @@ fn a_program_hears_of_a_new_version_and_of_one_that_is_gone() {
         fs::remove_file(folder.path().join("1.toml")).unwrap();
         tokio::time::timeout(Duration::from_secs(60), versions.next()).await.unwrap();
     });
+}
+
+#[test]
+fn what_was_saved_before_there_was_a_database_is_taken_over_once() {
+    let (folder, [before, beside]) = both("before");
+    for after in 0..3 {
+        save(&before, &format!("# {after}\n"), after).unwrap();
+    }
+    fs::write(folder.path().join("4.toml"), [0xFF, 0xFE]).unwrap();
+    assert!(beside.take_over(folder.path()).unwrap());
+    assert!(!beside.take_over(folder.path()).unwrap());
+    assert_eq!(
+        (beside.numbers().unwrap(), beside.version(2).unwrap()),
+        (vec![1, 2, 3], before.version(2).unwrap())
+    );
+    assert_eq!(save(&beside, "", 3).unwrap(), 4);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    runtime.block_on(async {
+        let mut versions = NewVersions::after(beside.clone(), 3);
+        tokio::time::timeout(Duration::from_secs(60), versions.next()).await.unwrap();
+    });
+    assert!(!before.take_over(folder.path()).unwrap(), "a folder takes nothing over");
+}
+
+#[test]
+fn without_tables_nothing_is_saved_and_a_database_that_is_away_is_no_empty_one() {
+    let home: LedgerHome = Server::shared().address("empty").parse().unwrap();
+    let empty = Store::beside(&home, "nowhere");
+    assert_eq!((empty.newest().unwrap(), empty.numbers().unwrap().len()), (0, 0));
+    let said = save(&empty, "", 0).unwrap_err().to_string();
+    assert!(said.contains("start powerpi-recorder"), "{said}");
+    let away = Store::beside(&"postgresql://127.0.0.1:1/powerpi".parse().unwrap(), "nowhere");
+    assert!(matches!(away.newest(), Err(StoreError::Database(_))));
+    assert!(Applied::read(fixed(), &away).is_err());
+    assert_eq!(Applied::now(fixed(), &away).version, 0);
 }

@@ -1,13 +1,14 @@
 //! The site as its settings are now. A reload puts another one in its place; what is being answered ends with the one
 //! before.
 
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use anyhow::Context;
 use daemon_runtime::MqttSettings;
 use hyper::Request;
 use hyper::body::Incoming;
-use site_settings::{Applied, SettingNames};
+use meter_ledger::LedgerHome;
+use site_settings::{Applied, SettingNames, Store};
 use tokio::sync::Semaphore;
 use web_http::reply::Reply;
 use web_http::{AnswerCache, Answers, RequestQuota, Visit};
@@ -20,7 +21,7 @@ use crate::ledger::reader::LedgerReader;
 use crate::ledger::records::Records;
 use crate::ledger::series::SeriesStore;
 use crate::live::values::LiveValues;
-use crate::pictures::Pictures;
+use crate::pictures::{Files, OwnFiles, Pictures};
 use crate::saved_versions::SavedVersions;
 use crate::settings::Settings;
 
@@ -33,6 +34,8 @@ pub(crate) struct Lasting {
     pub(crate) live: LiveValues,
     /// The broker.
     pub(crate) mqtt: MqttSettings,
+    /// The RRD files that the pages make themselves, where the recorder's may be elsewhere.
+    pub(crate) files: Arc<Mutex<OwnFiles>>,
     /// Which version of the site's settings holds.
     pub(crate) saved: Arc<SavedVersions>,
 }
@@ -44,9 +47,22 @@ pub(crate) struct CurrentSite(Arc<RwLock<Arc<Site>>>);
 impl CurrentSite {
     /// The site of the settings of the start.
     pub(crate) fn new(settings: &Settings, lasting: &Lasting) -> anyhow::Result<Self> {
-        let applied = applied(settings)?;
+        let (of_site, store) = (settings.of_site(), settings.store());
+        of_site.check()?;
+        match store.take_over(&settings.settings_dir) {
+            Ok(true) => tracing::info!(
+                "the settings that were saved in {} are beside the ledger now",
+                settings.settings_dir.display()
+            ),
+            Ok(false) => {}
+            Err(error) => tracing::warn!(
+                "the settings that were saved in {} do not hold before the next start: {error}",
+                settings.settings_dir.display()
+            ),
+        }
+        let applied = Applied::now(of_site, &store);
         lasting.access.replace(&access(settings, &applied))?;
-        Ok(Self(Arc::new(RwLock::new(Arc::new(site(settings, applied, lasting)?)))))
+        Ok(Self(Arc::new(RwLock::new(Arc::new(site(settings, (applied, store), lasting)?)))))
     }
 
     /// The site that answers now.
@@ -57,11 +73,13 @@ impl CurrentSite {
     /// Puts the site of other settings in its place.
     ///
     /// # Errors
-    /// If they are wrong; then nothing has changed.
+    /// If they are wrong, or what was saved cannot be read; then nothing has changed.
     pub(crate) fn replace(&self, settings: &Settings, lasting: &Lasting) -> anyhow::Result<()> {
-        let applied = applied(settings)?;
+        let (of_site, store) = (settings.of_site(), settings.store());
+        of_site.check()?;
+        let applied = Applied::read(of_site, &store)?;
         let access = access(settings, &applied);
-        let site = Arc::new(site(settings, applied, lasting)?);
+        let site = Arc::new(site(settings, (applied, store), lasting)?);
         lasting.access.replace(&access)?;
         *self.0.write().unwrap_or_else(PoisonError::into_inner) = site;
         Ok(())
@@ -74,13 +92,6 @@ impl Answers for CurrentSite {
     }
 }
 
-/// What the settings say, and the store behind them.
-fn applied(settings: &Settings) -> anyhow::Result<Applied> {
-    let of_site = settings.of_site();
-    of_site.check()?;
-    Ok(Applied::now(of_site, &settings.store()))
-}
-
 /// Who may see what. Without users every meter is public, whatever the store says.
 fn access(settings: &Settings, applied: &Applied) -> AccessSettings {
     let mut access = settings.access.clone();
@@ -91,16 +102,19 @@ fn access(settings: &Settings, applied: &Applied) -> AccessSettings {
 }
 
 /// Everything answers are made from. The ledger need not be there yet.
-fn site(settings: &Settings, applied: Applied, lasting: &Lasting) -> anyhow::Result<Site> {
+fn site(settings: &Settings, (applied, store): (Applied, Store), lasting: &Lasting) -> anyhow::Result<Site> {
     let (tariffs, meters) = (applied.settings.tariffs()?, applied.settings.meters()?);
     let ledger = LedgerReader::start(settings.ledger.clone(), settings.zone(), tariffs, meters)
         .context("starting the ledger's thread")?;
-    let pictures = Pictures::start(settings.rrd_dir.clone(), ledger.clone())
-        .context("starting the thread that draws")?;
-    let Lasting { access, live, mqtt, saved } = lasting.clone();
+    let Lasting { access, live, mqtt, files, saved } = lasting.clone();
+    let files = match &settings.ledger {
+        LedgerHome::File(_) => Files::OfRecorder(settings.rrd_dir.clone()),
+        database @ LedgerHome::Database(_) => Files::Own(database.clone(), files),
+    };
+    let pictures = Pictures::start(files, ledger.clone()).context("starting the thread that draws")?;
     Ok(Site {
         names: SettingNames::new(&applied.settings),
-        store: settings.store(),
+        store,
         applied,
         saved,
         hours: Hours::new(ledger.clone()),

@@ -1,7 +1,7 @@
 //! The web server: pages, pictures, an interface for programs and live values.
 //!
-//! It only reads: the ledger and the RRD files are the recorder's, and so is a reading of
-//! the meter that somebody types in: it goes there by MQTT. A request
+//! It only reads: the ledger is the recorder's, and so is a reading of
+//! the meter that somebody types in: it goes there by MQTT. RRD files are the recorder's, too, where the ledger is a file. A request
 //! goes from `web_http` through `route/` to `answers/`; two threads own what
 //! blocks, the ledger and librrd.
 
@@ -27,7 +27,7 @@ mod site_forms;
 mod texts;
 
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use anyhow::Context;
 use daemon_runtime::{Reloads, warn_if_others_can_read};
@@ -92,6 +92,7 @@ impl Web {
             access: Arc::new(access::Access::read(&settings.access, &settings.state_dir)?),
             live: live::values::LiveValues::new(settings.max_meters),
             mqtt: settings.mqtt.clone(),
+            files: Arc::new(Mutex::new(pictures::OwnFiles::new(settings.state_dir.join("rrd")))),
             saved: Arc::default(),
         };
         let current = CurrentSite::new(&settings, &lasting)?;

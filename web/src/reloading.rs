@@ -1,10 +1,11 @@
 //! What a reload changes, and what changes by itself.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use daemon_runtime::Reloads;
-use site_settings::NewVersions;
+use site_settings::{NewVersions, StoreError};
 
 use crate::access::Access;
 use crate::current::{CurrentSite, Lasting};
@@ -21,7 +22,11 @@ pub(crate) async fn reload(
     lasting: Lasting,
 ) -> ! {
     let started = settings.at_start_only();
-    let mut versions = NewVersions::after(settings.store(), current.get().applied.version);
+    let after = |current: &CurrentSite| {
+        let site = current.get();
+        NewVersions::after(site.store.clone(), site.applied.version)
+    };
+    let mut versions = after(&current);
     lasting.saved.hold(current.get().applied.version);
     loop {
         let new = tokio::select! {
@@ -36,8 +41,9 @@ pub(crate) async fn reload(
         };
         match new.and_then(|new| current.replace(&new, &lasting).map(|()| new)) {
             Ok(new) => {
-                if new.settings_dir != settings.settings_dir {
-                    versions = NewVersions::after(new.store(), current.get().applied.version);
+                let (now, before) = (store_of(&new), store_of(&settings));
+                if now != before {
+                    versions = after(&current);
                 }
                 settings = new;
                 lasting.saved.hold(current.get().applied.version);
@@ -53,9 +59,20 @@ pub(crate) async fn reload(
                     );
                 }
             }
-            Err(error) => tracing::error!("not reloaded, nothing was changed: {error:#}"),
+            Err(error) => {
+                // A database that is away tells of the same version when it is back.
+                if error.is::<StoreError>() {
+                    versions = after(&current);
+                }
+                tracing::error!("not reloaded, nothing was changed: {error:#}");
+            }
         }
     }
+}
+
+/// Where versions are saved.
+fn store_of(settings: &Settings) -> (String, &Path) {
+    (settings.ledger.to_string(), &settings.settings_dir)
 }
 
 /// How often the users file is looked at: somebody who was invited waits to come in.

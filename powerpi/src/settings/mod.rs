@@ -83,7 +83,7 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     let server = Server::read(&options.root)?;
     let fixed =
         daemon_runtime::parse(&server.of_site()).context("powerpi-web.toml or powerpi-alarms.toml")?;
-    let store = Store::new(server.here(&server.settings_dir()));
+    let store = Store::beside(&server.ledger()?, server.here(&server.settings_dir()));
     let of_server = OfServer { server, store, fixed, json: options.json };
     match &options.command {
         Command::Export { fixed: true, .. } => {
@@ -142,6 +142,10 @@ impl OfServer {
                 "nothing was saved: make sure that {} is there and that you may write into it (sudo)",
                 folder.display()
             )),
+            StoreError::Database(error) if error.is_refused() => anyhow::Error::new(error).context(
+                "nothing was saved: the settings are beside the ledger; run this as the user of the recorder or the pages \
+                 (sudo -u powerpi-recorder)",
+            ),
             other => anyhow::Error::new(other).context("nothing was saved"),
         })?;
         match self.json {

@@ -1,12 +1,12 @@
 //! The one thread that draws, at most once a minute however many look.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use daemon_runtime::Owner;
 use meter_rrd::GraphRenderer;
 use quick_cache::sync::Cache;
 
+use super::files::Files;
 use super::picture::{Drawn, PictureError, PictureKey};
 use super::renderer::Renderer;
 use crate::ledger::reader::LedgerReader;
@@ -23,9 +23,9 @@ pub(crate) struct Pictures {
 
 impl Pictures {
     /// Starts the thread.
-    pub(crate) fn start(rrd_dir: PathBuf, ledger: LedgerReader) -> anyhow::Result<Self> {
+    pub(crate) fn start(files: Files, ledger: LedgerReader) -> anyhow::Result<Self> {
         let graphs = GraphRenderer::new(ledger.zone().clone())?;
-        let renderer = Renderer { graphs, rrd_dir, ledger };
+        let renderer = Renderer { graphs, files, ledger };
         let (renderer, _ends_by_itself) = Owner::spawn("pictures", renderer)?;
         Ok(Self { renderer, drawn: Arc::new(Cache::new(MOST)) })
     }

@@ -1,16 +1,16 @@
-//! Draws pictures, from the recorder's files and with what the ledger says of them.
+//! Draws pictures, from RRD files and with what the ledger says of them.
 
 use std::ops::Range;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
 use meter_figures::{between, bill_facts, pieces, shown_until, until};
 use meter_ledger::{Ledger, LedgerError, RecordedMeter, Sum};
 use meter_messages::{Minute, PeriodKind};
-use meter_rrd::{Graph, GraphRenderer, MeterDatabase, Picture, Size};
+use meter_rrd::{Graph, GraphRenderer, Picture, Size};
 use web_http::{Effort, Prepared};
 
+use super::files::Files;
 use super::picture::{Drawn, PictureError, PictureKey, round};
 use crate::ledger::reader::{LedgerReader, ReadError, minute_in_progress};
 use crate::texts::Texts;
@@ -28,7 +28,7 @@ const MOST_MARKS: usize = 30;
 #[derive(Debug)]
 pub(super) struct Renderer {
     pub(super) graphs: GraphRenderer,
-    pub(super) rrd_dir: PathBuf,
+    pub(super) files: Files,
     pub(super) ledger: LedgerReader,
 }
 
@@ -54,7 +54,6 @@ impl Renderer {
         let Shown { meter, span, until, total, rates, corrected, coarse } =
             self.shown(key, now)?.ok_or(PictureError::NotFound)?;
         let meter = self.ledger.meters().as_set(meter);
-        let database = MeterDatabase::open(&self.rrd_dir, &key.meter)?.ok_or(PictureError::NotFound)?;
         let texts = key.language.texts();
         // On pages the heading is the page's own.
         let title = match key.picture {
@@ -92,7 +91,8 @@ impl Renderer {
             now,
             range: key.period.as_ref().map(|period| (period.span.start, period.span.end)),
         };
-        Ok((self.graphs.render(&database, &graph)?, meter.edition()))
+        let image = self.files.with(&key.meter, |database| Ok(self.graphs.render(database, &graph)?))?;
+        Ok((image, meter.edition()))
     }
 
     fn title(&self, key: &PictureKey, texts: &Texts) -> String {

@@ -28,13 +28,13 @@ pub struct Settings {
     pub trusted_proxies: Vec<Network>,
     /// The recorder's ledger: a file, or a database as `postgresql://…`.
     pub ledger: LedgerHome,
-    /// The recorder's folder of RRD files.
+    /// The recorder's folder of RRD files; where the ledger is a database, the pages make them in `state_dir`.
     pub rrd_dir: PathBuf,
     /// The zone of the site's days and months; the system's where none is given.
     pub time_zone: Option<Zone>,
-    /// The store of what people say of the site on top of this.
+    /// The store of what people say of the site on top of this, unless the ledger is a database: then it is there.
     pub settings_dir: PathBuf,
-    /// The folder of what the pages keep for themselves: what sessions need.
+    /// The folder of what the pages keep for themselves: what sessions need, and RRD files of their own.
     pub state_dir: PathBuf,
     /// Where open invitations lie, for the first page.
     pub invitations_dir: PathBuf,
@@ -115,7 +115,7 @@ impl Settings {
 
     /// The store.
     pub(crate) fn store(&self) -> Store {
-        Store::new(&self.settings_dir)
+        Store::beside(&self.ledger, &self.settings_dir)
     }
 
     /// The zone of days, months and pictures.
