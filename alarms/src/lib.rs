@@ -4,14 +4,16 @@
 //! [`session`] and [`months`] give [`watching`] the values; once a second it
 //! asks each alarm's [`condition`] whether it is met, and [`alarm`] decides
 //! whether the state changes; a change is on disk ([`record`]) before it is sent
-//! ([`sending`]). Start reading at [`run`].
+//! ([`sending`]). Beside a ledger in PostgreSQL several programs watch in turn ([`turn`]). Start reading at [`run`].
 
 pub mod alarm;
 pub mod condition;
 pub mod email;
+pub mod keeper;
 pub mod months;
 pub mod notice;
 pub mod observed;
+pub mod patience;
 pub mod quarter;
 pub mod record;
 pub mod sending;
@@ -20,10 +22,12 @@ pub mod settings;
 pub mod testing;
 pub mod texts;
 pub mod trying;
+pub mod turn;
 pub mod watching;
 pub mod webhook;
 pub mod whole_site;
 
+use std::pin::pin;
 use std::time::Duration;
 
 use anyhow::Context;
@@ -34,10 +38,12 @@ use site_settings::{Applied, NewVersions, SiteSettings, alarms};
 use tokio_util::sync::CancellationToken;
 
 use crate::email::Email;
+use crate::keeper::Keeper;
 use crate::months::Months;
 use crate::record::{Record, Way};
 use crate::settings::Settings;
 use crate::testing::Tests;
+use crate::turn::Turn;
 use crate::watching::{Setting, Watch};
 use crate::webhook::Webhook;
 
@@ -54,45 +60,115 @@ pub async fn run(
     mut reloads: Reloads<Settings>,
     shutdown: CancellationToken,
 ) -> anyhow::Result<()> {
+    let mut turn = Turn::start(&settings.ledger)?;
+    let mut applied = Applied::now(checked_site(&settings)?, &settings.store());
     while !shutdown.is_cancelled() {
-        let stop = shutdown.child_token();
-        let applied = applied(&settings)?;
-        let mut versions = NewVersions::after(settings.store(), applied.version);
-        let mut watching = std::pin::pin!(watch(settings.clone(), &applied.settings, stop.clone()));
-        let new = loop {
-            tokio::select! {
-                ended = &mut watching => return ended,
-                new = reloads.next() => match new.map_err(Into::into).and_then(checked) {
-                    Ok(new) => break new,
-                    Err(error) => tracing::error!("not reloaded, nothing was changed: {error:#}"),
-                },
-                () = versions.next() => {
-                    // Most versions say nothing new of alarms and meters, and then nothing is interrupted.
-                    let new = self::applied(&settings)?.settings;
-                    if new.alarm != applied.settings.alarm || new.meter != applied.settings.meter {
-                        break settings;
-                    }
+        let next = {
+            let stop = shutdown.child_token();
+            let of_site = &applied.settings;
+            let mut watching = pin!(watch_in_turn(settings.clone(), of_site, turn.clone(), stop.clone()));
+            let next = tokio::select! {
+                ended = &mut watching => {
+                    ended?;
+                    break;
                 }
-            }
+                next = next_settings(&settings, &applied, &mut reloads) => next,
+            };
+            stop.cancel();
+            watching.await?;
+            next
         };
-        stop.cancel();
-        watching.await?;
         tracing::info!("reloaded");
-        settings = new;
+        if next.0.ledger.to_string() != settings.ledger.to_string() {
+            leave(turn.as_ref()).await;
+            turn = Turn::start(&next.0.ledger)?;
+        }
+        (settings, applied) = next;
     }
+    leave(turn.as_ref()).await;
     Ok(())
 }
 
-fn checked(settings: Settings) -> anyhow::Result<Settings> {
-    Checked::new(&settings)?;
-    Ok(settings)
+async fn leave(turn: Option<&Owner<Turn>>) {
+    if let Some(turn) = turn {
+        turn::leave(turn).await;
+    }
 }
 
-/// What the settings say and the store behind them.
-fn applied(settings: &Settings) -> anyhow::Result<Applied> {
+/// Waits for other settings, of a reload or of the store, that hold.
+async fn next_settings(
+    settings: &Settings,
+    applied: &Applied,
+    reloads: &mut Reloads<Settings>,
+) -> (Settings, Applied) {
+    let store = settings.store();
+    let mut versions = NewVersions::after(store.clone(), applied.version);
+    loop {
+        tokio::select! {
+            new = reloads.next() => match new.map_err(Into::into).and_then(checked) {
+                Ok((new, of_site)) => {
+                    let applied = Applied::now(of_site, &new.store());
+                    return (new, applied);
+                }
+                Err(error) => tracing::error!("not reloaded, nothing was changed: {error:#}"),
+            },
+            () = versions.next() => match Applied::read(applied.fixed.clone(), &store) {
+                // Most versions say nothing new of alarms and meters, and then nothing is interrupted.
+                Ok(new) if new.settings.alarm == applied.settings.alarm
+                    && new.settings.meter == applied.settings.meter => {}
+                Ok(new) => return (settings.clone(), new),
+                Err(error) => {
+                    tracing::error!("the store of settings cannot be read: {error}");
+                    versions = NewVersions::after(store.clone(), applied.version);
+                }
+            }
+        }
+    }
+}
+
+fn checked(settings: Settings) -> anyhow::Result<(Settings, SiteSettings)> {
+    Checked::new(&settings)?;
+    if settings.ledger.file().is_some() {
+        Record::read(&settings.state_file)?;
+    }
+    let of_site = checked_site(&settings)?;
+    Ok((settings, of_site))
+}
+
+/// What the settings say of the site.
+fn checked_site(settings: &Settings) -> anyhow::Result<SiteSettings> {
     let of_site = settings.of_site();
     of_site.check()?;
-    Ok(Applied::now(of_site, &settings.store()))
+    Ok(of_site)
+}
+
+/// Watches until `shutdown`, where the ledger is a file; beside one in PostgreSQL, whenever no other program does.
+async fn watch_in_turn(
+    settings: Settings,
+    of_site: &SiteSettings,
+    turn: Option<Owner<Turn>>,
+    shutdown: CancellationToken,
+) -> anyhow::Result<()> {
+    let Some(turn) = turn else {
+        let (record, keeper) =
+            (Record::read(&settings.state_file)?, Keeper::File(settings.state_file.clone()));
+        return watch(settings, of_site, record, keeper, shutdown).await;
+    };
+    Checked::new(&settings)?;
+    while !shutdown.is_cancelled() {
+        daemon_runtime::ready();
+        let Some(record) = turn::stand_by(&turn, &shutdown).await else { break };
+        let record = turn::known(record, &settings.state_file)?;
+        let stop = shutdown.child_token();
+        let keeper = Keeper::Shared(turn.clone());
+        let watching = async {
+            let ended = watch(settings.clone(), of_site, record, keeper, stop.clone()).await;
+            stop.cancel();
+            ended
+        };
+        tokio::join!(watching, turn::hold(&turn, &stop)).0?;
+    }
+    Ok(())
 }
 
 /// What the settings come to.
@@ -100,7 +176,6 @@ struct Checked {
     zone: TimeZone,
     email: Option<Email>,
     webhooks: Vec<Webhook>,
-    record: Record,
 }
 
 impl Checked {
@@ -111,7 +186,6 @@ impl Checked {
             zone: settings.zone()?,
             email: settings.email.as_ref().map(Email::new).transpose()?,
             webhooks: Webhook::all(&settings.webhook)?,
-            record: Record::read(&settings.state_file)?,
         })
     }
 }
@@ -120,14 +194,25 @@ impl Checked {
 async fn watch(
     settings: Settings,
     of_site: &SiteSettings,
+    mut record: Record,
+    keeper: Keeper,
     shutdown: CancellationToken,
 ) -> anyhow::Result<()> {
     let (alarms, meters) = (alarms(&of_site.alarm)?, of_site.meters()?);
-    let Checked { zone, email, webhooks, mut record } = Checked::new(&settings)?;
+    let Checked { zone, email, webhooks } = Checked::new(&settings)?;
     settings.mqtt.warn_of_openings();
     record.topics.extend(alarms.iter().map(watching::state_topic));
     // If it cannot be written, better fail now than at the first alarm.
-    record.write(&settings.state_file)?;
+    match keeper.keep(&record).await {
+        Ok(true) => {}
+        Ok(false) => return Ok(()),
+        Err(error) if keeper.tells_what_is_not_kept() => return Err(error),
+        Err(error) => {
+            tracing::warn!("nothing is watched yet: {error:#}");
+            tokio::time::sleep(LOOK_EVERY).await;
+            return Ok(());
+        }
+    }
     if alarms.is_empty() {
         tracing::warn!("the settings have no [[alarm]]: nothing is watched");
     }
@@ -139,9 +224,8 @@ async fn watch(
         language: settings.language,
         zone: zone.clone(),
         pages: settings.pages,
-        state_file: settings.state_file,
     };
-    let watch = Watch::new(setting, record, daemon_runtime::now());
+    let watch = Watch::new(setting, record, keeper, daemon_runtime::now());
     let (session, tests) = (session::session(&settings.mqtt, &watch), Tests::default());
     let unknown = Vec::new();
     let months = Months { ledger: settings.ledger, zone, watch: watch.clone(), meters, unknown };
@@ -162,7 +246,7 @@ async fn watch(
             sending::run(&way, &watch, &shutdown, async |notice| webhook.send(notice).await).await;
         })),
     );
-    watch.keep();
+    watch.keep().await;
     Ok(())
 }
 
@@ -172,7 +256,7 @@ async fn look(watch: &Watch, shutdown: &CancellationToken) {
     loop {
         tokio::select! {
             () = shutdown.cancelled() => return,
-            _ = ticks.tick() => watch.look(daemon_runtime::now()),
+            _ = ticks.tick() => watch.look(daemon_runtime::now()).await,
         }
     }
 }

@@ -12,6 +12,9 @@ use crate::watching::Watch;
 /// The first and the longest pause between two tries.
 const PAUSE: (Duration, Duration) = (Duration::from_secs(5), Duration::from_secs(600));
 
+/// Until it is asked again whether this program may send.
+const PAUSE_TO_ASK: Duration = Duration::from_secs(1);
+
 /// Sends until `shutdown`.
 pub async fn run(
     way: &Way,
@@ -24,10 +27,11 @@ pub async fn run(
         let turned = watch.turned();
         let pause = match watch.unsent(way) {
             None => None,
+            Some(_) if !watch.may_tell().await => Some(PAUSE_TO_ASK),
             Some(notice) => match send(&notice).await {
                 Ok(()) => {
                     tracing::info!(%way, alarm = notice.alarm, "sent");
-                    watch.sent(way, &notice);
+                    watch.sent(way, &notice).await;
                     pauses = self::pauses();
                     continue;
                 }

@@ -16,6 +16,9 @@ use crate::watching::Watch;
 /// How long the broker may take to acknowledge something.
 const TAKEN_WITHIN: Duration = Duration::from_secs(10);
 
+/// Until it is asked again whether this program may say something.
+const PAUSE_TO_ASK: Duration = Duration::from_secs(1);
+
 /// A session that hears what the watched meters and their publishers say, and nothing of others.
 pub fn session(mqtt: &MqttSettings, watch: &Watch) -> MqttSession {
     let meters = watch.meters();
@@ -73,7 +76,9 @@ fn hear(message: &Publish, watch: &Watch, tests: &Tests) {
 /// Takes back what is said of alarms that are no longer there. Each is remembered until the broker has taken that: of one
 /// that is forgotten before, nobody would know after a crash that it still stands there.
 async fn take_back(connection: &mut Connection, watch: &Watch, tests: &Tests) -> anyhow::Result<()> {
-    while let Some(topic) = watch.former_topic() {
+    while watch.may_tell().await
+        && let Some(topic) = watch.former_topic()
+    {
         connection.client.publish(&topic, QoS::AtLeastOnce, true, "").await?;
         let acknowledged = async {
             loop {
@@ -89,7 +94,7 @@ async fn take_back(connection: &mut Connection, watch: &Watch, tests: &Tests) ->
             return Ok(());
         };
         acknowledged?;
-        watch.cleared(&topic);
+        watch.cleared(&topic).await;
     }
     Ok(())
 }
@@ -108,6 +113,10 @@ async fn tell(client: &AsyncClient, watch: &Watch) -> anyhow::Result<()> {
     let mut told: Vec<(Meter, Notice)> = Vec::new();
     loop {
         let turned = watch.turned();
+        // One that was stopped for a while must not say what was true then.
+        while !watch.may_tell().await {
+            tokio::time::sleep(PAUSE_TO_ASK).await;
+        }
         for tell in watch.notices() {
             if !told.contains(&tell) {
                 client.publish(topic(&tell.0, &tell.1), QoS::AtLeastOnce, true, tell.1.to_json()).await?;
@@ -156,6 +165,7 @@ mod tests {
     use tokio::net::{TcpListener, TcpStream};
 
     use super::*;
+    use crate::keeper::Keeper;
     use crate::record::Record;
     use crate::watching::Setting;
 
@@ -185,9 +195,9 @@ mod tests {
             language: Default::default(),
             zone: jiff::tz::TimeZone::UTC,
             pages: None,
-            state_file: state_file.clone(),
         };
-        let watch = Watch::new(setting, Record::read(&state_file).unwrap(), daemon_runtime::now());
+        let (record, keeper) = (Record::read(&state_file).unwrap(), Keeper::File(state_file.clone()));
+        let watch = Watch::new(setting, record, keeper, daemon_runtime::now());
         let broker = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let mqtt = format!("host = '127.0.0.1'\nport = {}", broker.local_addr().unwrap().port());
         let (session, tests) = (session(&daemon_runtime::parse(&mqtt).unwrap(), &watch), Tests::default());
@@ -198,7 +208,7 @@ mod tests {
                 let (mut client, _) = broker.accept().await.unwrap();
                 client.write_all(&[0x20, 2, 0, 0]).await.unwrap();
                 let [high, low] = number_of_message(&mut client).await;
-                watch.keep();
+                watch.keep().await;
                 assert_eq!(topics().len(), 1, "it may still stand there");
                 if is_acknowledged {
                     client.write_all(&[0x40, 2, high, low]).await.unwrap();

@@ -18,7 +18,8 @@ use crate::webhook::{WebhookSettings, one_or_several};
 pub struct Settings {
     /// The recorder's ledger, a file or a database (`postgresql://…`): budgets are calculated from it.
     pub ledger: LedgerHome,
-    /// The file of the alarms' states and unsent notices; its folder must exist.
+    /// The file of the alarms' states and unsent notices, whose folder must exist, unless the ledger is a database: then they
+    /// are there.
     pub state_file: PathBuf,
     /// The language of the notices.
     pub language: NoticeLanguage,
@@ -28,7 +29,8 @@ pub struct Settings {
     pub pages: Option<String>,
     /// The broker.
     pub mqtt: MqttSettings,
-    /// The store of the site's settings: alarms that stand in it are watched, too.
+    /// The store of the site's settings, unless the ledger is a database: then it is there. Alarms that stand in it are
+    /// watched, too.
     pub settings_dir: PathBuf,
     /// What to watch.
     pub alarm: Vec<AlarmSettings>,
@@ -64,7 +66,7 @@ impl Settings {
 
     /// The store.
     pub fn store(&self) -> Store {
-        Store::new(&self.settings_dir)
+        Store::beside(&self.ledger, &self.settings_dir)
     }
 
     /// Whether something that may be a secret stands in the settings themselves.

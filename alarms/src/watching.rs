@@ -1,7 +1,6 @@
 //! Checks all alarms once a second and sends notices of those that changed.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::Timestamp;
@@ -14,6 +13,7 @@ use tokio::sync::futures::Notified;
 
 use crate::alarm::Change;
 use crate::condition::Watched;
+use crate::keeper::Keeper;
 use crate::notice::{Notice, State};
 use crate::observed::MeterObserved;
 use crate::quarter::Quarter;
@@ -29,6 +29,8 @@ const MOST_TRIES: u32 = 3;
 #[derive(Debug, Clone)]
 pub struct Watch {
     inner: Arc<Mutex<Inner>>,
+    /// Held by whoever changes the record, until that is kept.
+    keeper: Arc<tokio::sync::Mutex<Keeper>>,
     turned: Arc<Notify>,
 }
 
@@ -44,7 +46,12 @@ struct Inner {
     tried: BTreeMap<String, u32>,
     /// Whether the last write of the record failed.
     refused: bool,
+    /// Whether the record says something that is not kept yet.
+    is_unkept: bool,
 }
+
+/// What alarms have turned to: their names, and the sentences of their notices.
+type Turned = Vec<(String, Option<String>)>;
 
 /// Its settings.
 #[derive(Debug)]
@@ -59,13 +66,11 @@ pub struct Setting {
     pub zone: TimeZone,
     /// The pages' address.
     pub pages: Option<String>,
-    /// Where the record is kept.
-    pub state_file: PathBuf,
 }
 
 impl Watch {
     /// Continues from the record.
-    pub fn new(setting: Setting, mut record: Record, now: Timestamp) -> Self {
+    pub fn new(setting: Setting, mut record: Record, keeper: Keeper, now: Timestamp) -> Self {
         record.unsent.retain(|way, _| setting.ways.contains(way));
         let mut observed = BTreeMap::new();
         for alarm in &setting.alarms {
@@ -78,8 +83,10 @@ impl Watch {
         let of_site = setting.alarms.iter().filter(|alarm| is_of_site(alarm));
         let sites = of_site.map(|alarm| (alarm.meter.site.clone(), SiteObserved::default())).collect();
         let (names, tried) = (BTreeMap::new(), BTreeMap::new());
-        let inner = Inner { setting, observed, sites, names, record, tried, refused: false };
-        Self { inner: Arc::new(Mutex::new(inner)), turned: Arc::new(Notify::new()) }
+        let (refused, is_unkept) = (false, false);
+        let inner = Inner { setting, observed, sites, names, record, tried, refused, is_unkept };
+        let keeper = Arc::new(tokio::sync::Mutex::new(keeper));
+        Self { inner: Arc::new(Mutex::new(inner)), keeper, turned: Arc::new(Notify::new()) }
     }
 
     /// The meters that are watched.
@@ -130,11 +137,23 @@ impl Watch {
         });
     }
 
-    /// Checks all alarms.
-    pub fn look(&self, now: Timestamp) {
-        if self.with(|inner| inner.look(now)) {
-            self.turned.notify_waiters();
+    /// Checks all alarms. What has changed is kept before anybody can be told of it.
+    pub async fn look(&self, now: Timestamp) {
+        let keeper = self.keeper.lock().await;
+        let Some((next, turned)) = self.with(|inner| inner.look(now)) else { return };
+        if !self.is_kept(&keeper, &next).await {
+            return;
         }
+        self.with(|inner| (inner.record, inner.is_unkept) = (next, false));
+        for (alarm, text) in turned {
+            tracing::info!(alarm, "{}", text.unwrap_or_default());
+        }
+        self.turned.notify_waiters();
+    }
+
+    /// Whether this program may say something: where several watch in turn, another one may have the watch by now.
+    pub async fn may_tell(&self) -> bool {
+        self.keeper.lock().await.may_tell().await
     }
 
     /// Waits until an alarm changes after this call, even before it is awaited.
@@ -181,11 +200,8 @@ impl Watch {
     }
 
     /// Nothing stands on a topic any more: the broker has said so.
-    pub fn cleared(&self, topic: &str) {
-        self.with(|inner| {
-            inner.record.topics.remove(topic);
-            inner.keep();
-        });
+    pub async fn cleared(&self, topic: &str) {
+        self.has_happened(|record| _ = record.topics.remove(topic)).await;
     }
 
     /// The oldest notice that waits for a way of sending.
@@ -194,20 +210,49 @@ impl Watch {
     }
 
     /// Removes it: it was sent.
-    pub fn sent(&self, way: &Way, notice: &Notice) {
-        self.with(|inner| {
-            if let Some(unsent) = inner.record.unsent.get_mut(way)
+    pub async fn sent(&self, way: &Way, notice: &Notice) {
+        let remove = |record: &mut Record| {
+            if let Some(unsent) = record.unsent.get_mut(way)
                 && unsent.front() == Some(notice)
             {
                 unsent.pop_front();
             }
-            inner.keep();
-        });
+        };
+        self.has_happened(remove).await;
     }
 
     /// Writes what has not been written yet; called at the end.
-    pub fn keep(&self) {
-        self.with(Inner::keep);
+    pub async fn keep(&self) {
+        self.has_happened(|_| ()).await;
+    }
+
+    /// Notes what has happened, whether it can be kept now or only later.
+    async fn has_happened(&self, note: impl FnOnce(&mut Record)) {
+        let keeper = self.keeper.lock().await;
+        let record = self.with(|inner| {
+            note(&mut inner.record);
+            inner.record.clone()
+        });
+        let is_kept = self.is_kept(&keeper, &record).await;
+        self.with(|inner| inner.is_unkept = !is_kept);
+    }
+
+    /// Keeps the record; whether what it says may be told.
+    async fn is_kept(&self, keeper: &Keeper, record: &Record) -> bool {
+        let kept = keeper.keep(record).await;
+        let was_refused = self.with(|inner| std::mem::replace(&mut inner.refused, kept.is_err()));
+        match kept {
+            Ok(is_ours) => is_ours,
+            Err(error) => {
+                let is_told = keeper.tells_what_is_not_kept();
+                match is_told {
+                    _ if was_refused => {}
+                    true => tracing::error!("{error:#}; after a restart, notices may be sent again"),
+                    false => tracing::error!("{error:#}; no notice is sent until the database answers"),
+                }
+                is_told
+            }
+        }
     }
 
     fn with<T>(&self, act: impl FnOnce(&mut Inner) -> T) -> T {
@@ -240,13 +285,12 @@ impl Inner {
         }
     }
 
-    /// Steps all alarms; true if one changed. The record is on disk before
-    /// anything is sent.
-    fn look(&mut self, now: Timestamp) -> bool {
-        let mut turned = false;
+    /// Steps all alarms; what is to be kept, and told then, if one has turned.
+    fn look(&mut self, now: Timestamp) -> Option<(Record, Turned)> {
+        let (mut next, mut turned) = (self.record.clone(), Vec::new());
         for alarm in &self.setting.alarms {
             let Some(observed) = self.observed.get(&alarm.meter) else { continue };
-            let own = self.record.alarms.entry(alarm.name.to_string()).or_default();
+            let own = next.alarms.entry(alarm.name.to_string()).or_default();
             own.last_pulse = observed.last_pulse.zip(observed.value.as_ref().map(|value| value.total));
             let together = self.sites.get(&alarm.meter.site).filter(|_| is_of_site(alarm));
             let together = together.map(|site| site.together(now));
@@ -254,28 +298,17 @@ impl Inner {
             let Some(turn) = own.standing.step(&alarm.condition, finding, now) else { continue };
             let name = self.names.get(&alarm.meter).cloned().unwrap_or_else(|| alarm.meter.to_string());
             let notice = notice(&self.setting, alarm, &name, &turn);
-            tracing::info!(alarm = %alarm.name, "{}", notice.text.as_deref().unwrap_or_default());
+            turned.push((notice.alarm.clone(), notice.text.clone()));
             own.notice = Some(notice.clone());
             for way in &self.setting.ways {
-                self.record.queue(way, notice.clone());
+                next.queue(way, notice.clone());
             }
-            turned = true;
         }
-        if turned {
-            self.keep();
+        if turned.is_empty() && !self.is_unkept {
+            self.record = next;
+            return None;
         }
-        turned
-    }
-
-    /// A full disk must not stop notices.
-    fn keep(&mut self) {
-        match self.record.write(&self.setting.state_file) {
-            Ok(()) => self.refused = false,
-            Err(error) if !std::mem::replace(&mut self.refused, true) => {
-                tracing::error!("{error:#}; after a restart, notices may be sent again");
-            }
-            Err(_) => {}
-        }
+        Some((next, turned))
     }
 }
 
