@@ -48,8 +48,8 @@ impl Server {
     /// # Errors
     /// If the settings name something else than a file or a database.
     pub(crate) fn ledger(&self) -> anyhow::Result<LedgerHome> {
-        let said = self.setting("powerpi-recorder.toml", "ledger").unwrap_or(USUAL_LEDGER);
-        match said.parse().map_err(anyhow::Error::msg).context("`ledger` of powerpi-recorder.toml")? {
+        let (file, said) = self.said_of_ledger();
+        match said.parse().map_err(anyhow::Error::msg).with_context(|| format!("`ledger` of {file}"))? {
             LedgerHome::File(_) => Ok(LedgerHome::File(self.here(said))),
             database @ LedgerHome::Database(_) => Ok(database),
         }
@@ -61,7 +61,14 @@ impl Server {
     /// If the settings name something else.
     pub(crate) fn ledger_file(&self) -> anyhow::Result<Option<String>> {
         let is_file = self.ledger()?.file().is_some();
-        Ok(is_file.then(|| self.path("powerpi-recorder.toml", "ledger", USUAL_LEDGER)))
+        Ok(is_file.then(|| self.said_of_ledger().1.trim_start_matches('/').to_owned()))
+    }
+
+    /// Which settings say where the ledger lives, and what they say: the recorder's, if it is on this machine.
+    fn said_of_ledger(&self) -> (&'static str, &str) {
+        let files = ["powerpi-recorder.toml", "powerpi-web.toml", "powerpi-alarms.toml"];
+        let file = files.into_iter().find(|file| self.of_file(file).is_some()).unwrap_or(files[0]);
+        (file, self.setting(file, "ledger").unwrap_or(USUAL_LEDGER))
     }
 
     /// The folder of RRD files.

@@ -31,7 +31,7 @@ pub(crate) struct BackupOptions {
     /// The root of the server's files
     #[arg(long, value_name = "DIR", default_value = "/")]
     root: PathBuf,
-    /// Leaves the ledger out, which lives in PostgreSQL and is backed up there
+    /// Leaves the ledger out, as always where it lives in PostgreSQL: there `pg_dump` backs it up
     #[arg(long)]
     without_ledger: bool,
 }
@@ -43,11 +43,8 @@ pub(crate) struct BackupOptions {
 pub(crate) fn backup(options: &BackupOptions) -> anyhow::Result<()> {
     let server = Server::read(&options.root)?;
     let (home, ledger) = (server.ledger()?, server.ledger_file()?);
-    if ledger.is_none() && !options.without_ledger {
-        bail!(
-            "the ledger lives in {home}, where `pg_dump` backs it up; `powerpi backup --without-ledger` takes everything else"
-        );
-    }
+    let ledger = ledger.filter(|_| !options.without_ledger);
+    let has_ledger = ledger.is_some();
     std::fs::create_dir_all(&options.to).with_context(|| format!("creating {}", options.to.display()))?;
     // A copy of the ledger needs as much room as the ledger, and better there than where it may fill up.
     let (work, _alone) =
@@ -90,8 +87,13 @@ pub(crate) fn backup(options: &BackupOptions) -> anyhow::Result<()> {
     std::fs::remove_dir_all(&work).with_context(|| format!("deleting {}", work.display()))?;
     let bytes = HumanBytes(name.metadata()?.len());
     println!("{}: {} files, {bytes}", name.display(), contents.files.len());
-    if home.file().is_none() {
-        println!("The ledger is not among them: it lives in {home}.");
+    match home.file() {
+        None => println!(
+            "The ledger is not among them, nor what lies beside it (settings in versions, the alarms' state): it lives in \
+             {home}, where `pg_dump` backs it up."
+        ),
+        Some(_) if !has_ledger => println!("The ledger is not among them."),
+        Some(_) => {}
     }
     forget_old(&options.to, options.keep as usize)
 }

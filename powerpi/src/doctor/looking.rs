@@ -152,6 +152,10 @@ fn ledger(server: &Server, thorough: bool) -> Vec<Finding> {
         let bytes = path.metadata().map_or(0, |data| data.len());
         found.push(finding::disk(disk.f_bavail * disk.f_frsize, bytes));
     }
+    if home.file().is_none() {
+        let said = "`pg_dump` backs up the ledger and what lies beside it, `powerpi backup` everything else";
+        found.push(good("backup", said.to_owned()));
+    }
     let read = || -> Result<Vec<Finding>, LedgerError> {
         let ledger = Ledger::open_read_only(&home)?;
         let mut found = Vec::new();
