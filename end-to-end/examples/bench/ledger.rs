@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Instant;
 
-use meter_ledger::{Batch, Ledger, OutboxMark};
+use meter_ledger::{AsLedgerHome, Batch, Ledger, OutboxMark};
 use meter_messages::{Info, Meter, Minute, PulseCount};
 
 pub(crate) const TEN_YEARS: i64 = 3_652;
@@ -41,8 +41,8 @@ pub(crate) fn of_many(file: &Path, meters: usize) {
 }
 
 /// The minutes since the last one.
-pub(crate) fn catch_up(file: &Path) {
-    let mut ledger = Ledger::open(file).unwrap();
+pub(crate) fn catch_up(home: &(impl AsLedgerHome + ?Sized)) {
+    let mut ledger = Ledger::open(home).unwrap();
     let meter = ledger.meter(&MAIN.parse().unwrap()).unwrap().unwrap();
     let newest = ledger.newest(&meter).unwrap().unwrap();
     add(&mut ledger, newest.minute.epoch_minutes() + 1..now(), newest.total);

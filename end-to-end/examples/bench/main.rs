@@ -6,6 +6,7 @@ mod asking;
 mod client;
 mod days;
 mod echo;
+mod homes;
 mod idle;
 mod ledger;
 mod overview;
@@ -32,6 +33,8 @@ enum What {
     Rest(Rest),
     /// Pages with ten years of minutes in three time zones
     Pages(Common),
+    /// Pages with ten years of minutes in a file, and in PostgreSQL
+    Homes(Common),
     /// Pages by days of history, by meters and by viewers
     Growth(Common),
     /// Makes a ledger with one meter's minutes up to now
@@ -62,6 +65,10 @@ impl Common {
         if self.quick { 1 } else { self.rounds }
     }
 
+    fn days(&self) -> i64 {
+        if self.quick { ledger::TEN_YEARS / 3 } else { ledger::TEN_YEARS }
+    }
+
     fn report(&self) -> Report {
         Report::new(self.document.clone())
     }
@@ -87,9 +94,9 @@ fn main() {
             idle::compare(&common.report(), common.rounds(), Duration::from_secs(seconds));
         }
         What::Pages(common) => {
-            let days = if common.quick { ledger::TEN_YEARS / 3 } else { ledger::TEN_YEARS };
-            pages::compare(&common.report(), common.rounds(), days);
+            pages::compare(&common.report(), common.rounds(), common.days());
         }
+        What::Homes(common) => homes::compare(common.rounds(), common.days()),
         What::Growth(common) => {
             let report = common.report();
             let figures = [

@@ -56,7 +56,7 @@ pub(crate) fn compare(report: &Report, rounds: usize, days: i64) {
 }
 
 /// Names and addresses; dates are of the middle of what is recorded, and of yesterday.
-fn kinds(days: i64) -> Vec<(&'static str, String)> {
+pub(crate) fn kinds(days: i64) -> Vec<(&'static str, String)> {
     let now = daemon_runtime::now().as_second();
     let date = |days_ago: i64| -> Date {
         let at = jiff::Timestamp::from_second(now - days_ago * 86_400).unwrap();
@@ -135,7 +135,7 @@ impl Visit {
     }
 }
 
-fn wait_for_next_minute() {
+pub(crate) fn wait_for_next_minute() {
     let second = daemon_runtime::now().as_second().rem_euclid(Minute::SECONDS);
     std::thread::sleep(Duration::from_secs((Minute::SECONDS - second) as u64));
 }

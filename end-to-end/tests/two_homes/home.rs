@@ -8,6 +8,9 @@ use meter_messages::{MeterConstant, Minute};
 use pi_publisher::pulse_source::simulated::{Household, SimulatedSettings};
 use postgres_for_tests::{Server, Syncs, execute};
 
+/// As docs/CLUSTER.md has them.
+const RIGHTS: &str = "GRANT INSERT, DELETE ON settings_version TO web; GRANT UPDATE ON alarm_watch TO alarms";
+
 /// A ledger in a server of its own, which may be killed.
 pub(crate) struct Home {
     pub(crate) server: Server,
@@ -18,21 +21,32 @@ impl Home {
     pub(crate) fn start() -> Self {
         let server = Server::start(Syncs::Yes);
         let address = server.address("home");
-        let sql = "CREATE ROLE web LOGIN; GRANT USAGE ON SCHEMA home TO web;
-                   ALTER DEFAULT PRIVILEGES IN SCHEMA home GRANT SELECT ON TABLES TO web";
+        let sql =
+            "CREATE ROLE web LOGIN; CREATE ROLE alarms LOGIN; GRANT USAGE ON SCHEMA home TO web, alarms;
+                   ALTER DEFAULT PRIVILEGES IN SCHEMA home GRANT SELECT ON TABLES TO web, alarms";
         execute(&address, sql);
         Self { server, address }
     }
 
-    /// The address for one who may only read.
-    pub(crate) fn of_reader(&self) -> String {
+    /// The pages' address, who may only read.
+    pub(crate) fn of_web(&self) -> String {
         self.address.replace("user=tester", "user=web")
+    }
+
+    /// The alarms' address, who may only read.
+    pub(crate) fn of_alarms(&self) -> String {
+        self.address.replace("user=tester", "user=alarms")
+    }
+
+    /// Pages and alarms may write what is theirs, as docs/CLUSTER.md says, once the recorder has made the tables.
+    pub(crate) fn give_rights(&self) {
+        execute(&self.address, RIGHTS);
     }
 
     /// Has the programs of a site use it, which used a file before.
     pub(crate) fn give_to(&self, site: &Site) {
         site.replace("powerpi-recorder", "'ledger.sqlite'", &format!("'{}'", self.address));
-        site.replace("powerpi-web", "'ledger.sqlite'", &format!("'{}'", self.of_reader()));
+        site.replace("powerpi-web", "'ledger.sqlite'", &format!("'{}'", self.of_web()));
     }
 
     /// Every recorded minute of a meter and its pulses.

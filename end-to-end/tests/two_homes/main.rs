@@ -3,4 +3,6 @@
 
 mod home;
 mod one_recorder;
+mod several_alarms;
 mod several_recorders;
+mod several_webs;
