@@ -8,5 +8,6 @@ mod lasting;
 mod messages;
 mod mosquitto;
 mod recovering;
+mod rights;
 mod subscribing;
 mod wills;
