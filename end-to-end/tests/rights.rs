@@ -31,6 +31,8 @@ fn pages_are_there_for_a_user_who_may_only_read_also_while_nobody_records() {
     let info =
         r#"{"name":"Haus","pulses_per_kwh":1000,"source":"x","version":"1","outbox":"a","oldest_seq":1}"#;
     mosquitto_pub(site.mqtt, "powerpi/hq/main/info", info, &["-r"]);
+    // What is retained comes whenever the recorder has subscribed; a minute that comes before would be lost.
+    wait_until("the recorder listens", || site.meter("hq/main").is_some());
     let count = r#"{"t":"2026-03-01T12:00:00Z","s":60,"seq":1,"pulses":6,"total":6}"#;
     mosquitto_pub(site.mqtt, "powerpi/hq/main/minute", count, &[]);
     wait_until("the minute is recorded", || site.recorded("hq/main").len() == 1);
