@@ -7,6 +7,7 @@
 mod alarm_test;
 mod colour;
 mod correction;
+mod home_assistant;
 mod id;
 mod info;
 mod live;
@@ -27,6 +28,7 @@ pub use colour::{Colour, UnknownColour};
 pub use correction::{
     CorrectionKind, CorrectionMessage, Factor, FactorError, SaidCorrection, UndoneCorrection,
 };
+pub use home_assistant::{home_assistant_counter, home_assistant_name};
 pub use id::{IdError, Meter, MeterId, OutboxId, SiteId};
 pub use info::{ConstantFrom, Info};
 pub use live::{Live, State};

@@ -4,7 +4,7 @@
 //! It reads `state`, never `minute`: it counts what it reads as used now, which a
 //! backlog is not.
 
-use meter_messages::{Info, Meter, Topic, Unit};
+use meter_messages::{Info, Meter, Topic, Unit, home_assistant_name as name};
 use serde_json::json;
 
 /// Home Assistant publishes `online` here when it starts.
@@ -22,22 +22,16 @@ pub fn former_config_topic(meter: &Meter) -> Option<String> {
     (former != name(meter)).then(|| format!("homeassistant/device/{former}/config"))
 }
 
-/// What Home Assistant calls a meter, in topics and in ids. Site and meter are kept apart by `_`; where they have
-/// one themselves, there is a `U` instead, which no site or meter can have. So `a_b/c` and `a/b_c` are two, and
-/// whoever has no `_` in its names keeps the id under which Home Assistant knows it.
-fn name(meter: &Meter) -> String {
-    let plain = |id: &str| id.replace('_', "U");
-    format!("powerpi_{}_{}", plain(meter.site.as_str()), plain(meter.meter.as_str()))
-}
-
-/// A state has no power before two pulses: then Home Assistant shows that it is unknown, and not what it was before.
-const POWER: &str = "{{ value_json.power_w if value_json.power_w is defined else None }}";
+// Each of them is unknown where the state does not say it, and Home Assistant's log has nothing of it: there is no power before
+// two pulses, no reading until somebody has said what the meter showed, and no state at all once a meter is taken back.
+const ENERGY: &str = "{{ (value_json|default({})).energy_kwh|default(None) }}";
+const VOLUME: &str = "{{ (value_json|default({})).volume_m3|default(None) }}";
+const POWER: &str = "{{ (value_json|default({})).power_w|default(None) }}";
 /// Home Assistant expects flows in m³ an hour.
-const FLOW: &str = "{{ value_json.flow_l_h / 1000 if value_json.flow_l_h is defined else None }}";
-
-/// A state has no reading until somebody has said what the meter showed.
-const READING_KWH: &str = "{{ value_json.reading_kwh if value_json.reading_kwh is defined else None }}";
-const READING_M3: &str = "{{ value_json.reading_m3 if value_json.reading_m3 is defined else None }}";
+const FLOW: &str =
+    "{% set flow = (value_json|default({})).flow_l_h %}{{ flow / 1000 if flow is defined else None }}";
+const READING_KWH: &str = "{{ (value_json|default({})).reading_kwh|default(None) }}";
+const READING_M3: &str = "{{ (value_json|default({})).reading_m3|default(None) }}";
 
 /// What is announced: three sensors of one device. Energy (or volume) is what was counted, so it only goes up, and keeps
 /// its `unique_id` and with it its statistics; power or flow; and the reading, which may go up and down, so that it has
@@ -61,12 +55,12 @@ pub fn config(meter: &Meter, info: &Info) -> Vec<u8> {
     };
     let mut components = match info.medium.unit() {
         Unit::KilowattHour => json!({
-            "energy": sensor("energy", "energy", "total_increasing", "kWh", "{{ value_json.energy_kwh }}"),
+            "energy": sensor("energy", "energy", "total_increasing", "kWh", ENERGY),
             "power": sensor("power", "power", "measurement", "W", POWER),
             "reading": reading("energy", "kWh", READING_KWH),
         }),
         Unit::CubicMetre => json!({
-            "volume": sensor("volume", info.medium.as_str(), "total_increasing", "m³", "{{ value_json.volume_m3 }}"),
+            "volume": sensor("volume", info.medium.as_str(), "total_increasing", "m³", VOLUME),
             "reading": reading(info.medium.as_str(), "m³", READING_M3),
             "flow": sensor("flow", "volume_flow_rate", "measurement", "m³/h", FLOW),
         }),
@@ -107,7 +101,7 @@ mod tests {
         );
         assert_eq!(config["cmps"]["power"]["expire_after"], 120);
         let power = config["cmps"]["power"]["value_template"].as_str().unwrap();
-        assert!(power.contains("if value_json.power_w is defined else None"), "{power}");
+        assert!(power.contains(".power_w|default(None)"), "{power}");
         assert_eq!(config_topic(&meter), "homeassistant/device/powerpi_hq_main/config");
     }
 
@@ -125,6 +119,11 @@ mod tests {
             let (count, reading) = (&config["cmps"][counted], &config["cmps"]["reading"]);
             // The count has the name under which Home Assistant has its statistics.
             assert_eq!(count["unique_id"], format!("powerpi_hq_main_{counted}"));
+            let meter = "hq/main".parse().unwrap();
+            assert_eq!(
+                count["unique_id"],
+                meter_messages::home_assistant_counter(&meter, info.medium.unit())
+            );
             assert!(!count["value_template"].as_str().unwrap().contains("reading"));
             assert_eq!(
                 (&reading["unique_id"], &reading["name"]),
@@ -136,7 +135,7 @@ mod tests {
                 (&count["device_class"], &reading["device_class"])
             );
             let template = reading["value_template"].as_str().unwrap();
-            assert!(template.contains("is defined else None"), "{template}");
+            assert!(template.contains("|default(None)"), "{template}");
         }
     }
 
