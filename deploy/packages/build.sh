@@ -34,9 +34,11 @@ for binary in $binaries; do
 done
 if [ "$package" = powerpi-server ]; then
     for unit in powerpi-backup.service powerpi-backup.timer powerpi-pairing.service \
-        powerpi-certificate.service powerpi-certificate.timer; do
+        powerpi-certificate.service powerpi-certificate.timer \
+        powerpi-home-assistant.service powerpi-home-assistant.timer; do
         install -D -m 644 "deploy/systemd/$unit" "$root/lib/systemd/system/$unit"
     done
+    install -D -m 644 deploy/powerpi-home-assistant.toml "$root/etc/powerpi/powerpi-home-assistant.toml"
 fi
 install -D -m 644 "deploy/systemd/$package.sysusers" "$root/usr/lib/sysusers.d/$package.conf"
 install -D -m 644 "deploy/systemd/$package.tmpfiles" "$root/usr/lib/tmpfiles.d/$package.conf"

@@ -82,6 +82,16 @@ as powerpi-web touch /var/lib/powerpi/settings/x && inside rm /var/lib/powerpi/s
 ! as powerpi-alarms touch /var/lib/powerpi/settings/x 2>/dev/null || fail "powerpi-alarms can save settings"
 passed "each program has its own user; pages and alarms read the ledger and write nothing there"
 
+# Nobody answers there; before that it has read its settings, its token and the ledger.
+! inside systemctl is-enabled --quiet powerpi-home-assistant.timer || fail "powerpi-home-assistant.timer is enabled before anybody wants it"
+inside bash -c 'sed -i "s|^# url = .*|url = \"http://127.0.0.1:8123\"|" /etc/powerpi/powerpi-home-assistant.toml
+    mkdir -p /etc/credstore && (umask 077 && echo token > /etc/credstore/powerpi-home-assistant.token)'
+! inside systemctl start powerpi-home-assistant 2>/dev/null || fail "powerpi-home-assistant found somebody where nobody is"
+inside journalctl --unit powerpi-home-assistant --output cat | grep "connecting to 127.0.0.1:8123" >/dev/null ||
+    { inside journalctl --unit powerpi-home-assistant --output cat; fail "powerpi-home-assistant cannot read what it needs"; }
+inside rm /etc/credstore/powerpi-home-assistant.token
+passed "powerpi home-assistant reads ledger and token in its sandbox"
+
 recorded > "$work/before"
 declare -A was
 for unit in $all; do was[$unit]=$(process "$unit"); done

@@ -6,6 +6,7 @@ mod demo;
 mod doctor;
 mod first_page;
 mod history;
+mod home_assistant;
 mod house;
 mod import;
 mod invitations;
@@ -60,6 +61,8 @@ enum Command {
     Import(import::Options),
     /// Looks at everything on this server and says what is wrong and what to do
     Doctor(doctor::Options),
+    /// Puts hours right that Home Assistant has counted wrongly because of an outage
+    HomeAssistant(home_assistant::Options),
     /// Shows the power of all meters, what they used today, and how their publishers are
     Top(top::Options),
     /// Takes a backup of everything that makes a server, while it runs
@@ -87,6 +90,7 @@ fn main() -> ExitCode {
         Command::Users(options) => invitations::users(&options),
         Command::Revoke(options) => invitations::revoke(&options),
         Command::RenewCertificate(options) => invitations::renew(&options),
+        Command::HomeAssistant(options) => block_on(home_assistant::run(&options)),
         Command::Top(options) => block_on(top::run(&options)),
         Command::Passwd(options) => passwd::run(&options),
         Command::Ledger(options) => ledger::run(&options),
