@@ -1,6 +1,6 @@
 #!/bin/bash
 # Installs what the named steps need and this machine lacks, and says why:
-#   install-packages.sh build|test|imports|bench|gpio|arm|static|test-arm|packages|container ...
+#   install-packages.sh build|test|imports|home-assistant|bench|gpio|arm|static|test-arm|packages|container ...
 # Debian 12 and its relatives; as root, or as a user with sudo.
 set -euo pipefail
 
@@ -35,7 +35,7 @@ declare -A why=(
     [xz-utils]="unpacks that kernel"
     [busybox-static]="the commands inside that kernel"
     [musl-tools]="compiles for a program that needs nothing of its system"
-    [mmdebstrap]="fetches the compilers for ARM"
+    [mmdebstrap]="fetches a newer Debian, for the compilers for ARM and for Home Assistant"
     [debootstrap]="a clean Debian 12 to install packages in"
     [systemd-container]="starts that Debian 12"
     [lintian]="checks packages"
@@ -61,6 +61,7 @@ declare -A packages=(
     [arm]="mmdebstrap"
     [static]="musl-tools"
     [imports]="rrdtool sqlite3 mariadb-server"
+    [home-assistant]="mmdebstrap"
     [test-arm]="mmdebstrap qemu-user-static binutils-arm-linux-gnueabihf sqlite3"
     [container]="mmdebstrap podman buildah runc containernetworking-plugins iptables python3-pip curl"
     [packages]="debootstrap systemd-container lintian"

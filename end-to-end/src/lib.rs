@@ -9,6 +9,7 @@ mod axe;
 mod browser;
 mod burden;
 mod eyes;
+pub mod home_assistant;
 pub mod measuring;
 mod program;
 mod silent_broker;
