@@ -70,7 +70,20 @@ test-imports: ## Imports from a real MariaDB, and a year of minutes in each form
 	deploy/install-packages.sh build imports
 	POWERPI_IMPORT_DAYS=366 cargo test --release --workspace --locked --test import -- --include-ignored --nocapture
 
-MINUTES ?= 10
+test-home-assistant: ## Runs a real Home Assistant (as root; fetches Debian sid and it once): what it finds, and its hours after an outage
+	deploy/install-packages.sh build test home-assistant
+	end-to-end/home-assistant/build.sh
+	cargo build --workspace --lib --bins --tests --locked
+	cargo test --workspace --locked --test home_assistant -- --ignored --nocapture --test-threads 1
+
+test-interop: MINUTES ?= 60
+test-interop: ## Runs a site beside Prometheus, mosquitto as a bridge, Node-RED and, if it is there, Home Assistant (MINUTES=60)
+	deploy/install-packages.sh build test
+	end-to-end/interop-node-red.sh
+	cargo build --workspace --bins --example beside --locked
+	target/debug/examples/beside --minutes $(MINUTES) --document docs/INTEROP.md
+
+bench-sd-card: MINUTES ?= 10
 bench-sd-card: ## What the publisher writes to its SD card in a day (as root)
 	deploy/install-packages.sh build test
 	$(RELEASED) --example sd_card
@@ -185,4 +198,4 @@ test-container: ## Builds the image of the server's programs and runs compose.ya
 	deploy/container/test.sh target/release/pi-publisher
 
 .PHONY: packages packages-arm static release test-packages test-arm test-container
-.PHONY: help demo test test-beside-load test-gpio test-histories test-imports screenshots torture bench bench-homes bench-broker bench-growth bench-ingest bench-pages bench-rest bench-publisher bench-web bench-attacks bench-sd-card deny
+.PHONY: help demo test test-home-assistant test-interop test-beside-load test-gpio test-histories test-imports screenshots torture bench bench-homes bench-broker bench-growth bench-ingest bench-pages bench-rest bench-publisher bench-web bench-attacks bench-sd-card deny
