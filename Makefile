@@ -22,7 +22,7 @@ BUILT_FOR_TESTS = cargo build --workspace --lib --bins --tests --locked
 DOCUMENTED = --lib $(foreach program,broker recorder web alarms,--bin powerpi-$(program)) --bin powerpi --example screenshots
 
 test: ## Checks everything: format, lints, docs, unit, property and end-to-end tests
-	deploy/install-packages.sh build test gpio
+	deploy/install-packages.sh build test gpio cluster
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace $(DOCUMENTED) --no-deps --document-private-items --locked --quiet
@@ -31,7 +31,7 @@ test: ## Checks everything: format, lints, docs, unit, property and end-to-end t
 
 RUNS ?= 3
 test-beside-load: ## Runs all tests three times beside a load of 4 processes (RUNS=3)
-	deploy/install-packages.sh build test gpio
+	deploy/install-packages.sh build test gpio cluster
 	end-to-end/gpio/build-kernel.sh > /dev/null
 	$(BUILT_FOR_TESTS)
 	end-to-end/beside-load.sh $(RUNS)

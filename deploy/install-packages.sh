@@ -1,6 +1,6 @@
 #!/bin/bash
 # Installs what the named steps need and this machine lacks, and says why:
-#   install-packages.sh build|test|imports|home-assistant|bench|gpio|arm|static|test-arm|packages|container ...
+#   install-packages.sh build|test|cluster|imports|home-assistant|bench|gpio|arm|static|test-arm|packages|container ...
 # Debian 12 and its relatives; as root, or as a user with sudo.
 set -euo pipefail
 
@@ -14,6 +14,7 @@ declare -A why=(
     [rrdtool]="a second opinion on RRD files, in tests"
     [postgresql]="the other home of the ledger, in tests"
     [mosquitto]="a second broker, in tests"
+    [nats-server]="three nodes in the broker's place, in tests"
     [mosquitto-clients]="other people's MQTT clients, in tests"
     [chromium]="a browser, in tests"
     [chromium-driver]="drives the browser"
@@ -59,6 +60,7 @@ declare -A why=(
 )
 declare -A packages=(
     [arm]="mmdebstrap"
+    [cluster]="nats-server postgresql mosquitto-clients"
     [static]="musl-tools"
     [imports]="rrdtool sqlite3 mariadb-server"
     [home-assistant]="mmdebstrap"
@@ -90,7 +92,7 @@ for package in "${missing[@]}"; do
 done
 # Servers that come along, and would run at once, on the ports of our own broker and of others. Those that were here before
 # go on as they were.
-servers=(postgresql mosquitto nginx caddy prometheus mariadb rrdcached collectd victoria-metrics 'php*-fpm')
+servers=(postgresql mosquitto nats-server nginx caddy prometheus mariadb rrdcached collectd victoria-metrics 'php*-fpm')
 here() {
     case $(systemctl is-system-running 2>/dev/null || true) in
     running | degraded | starting | maintenance) ;;

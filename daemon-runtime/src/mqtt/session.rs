@@ -12,8 +12,9 @@ use super::connection::Subscriptions;
 use super::tries::Tries;
 use super::{Address, Connection, MqttSettings};
 
-/// How long an address may take from its name's resolution to CONNACK, in seconds.
+/// How long an address may take from its name's resolution to CONNACK, in seconds; less where another one may be better.
 const CONNECT_WITHIN_S: u64 = 10;
+const CONNECT_WITHIN_S_OF_SEVERAL: u64 = 5;
 
 /// Far larger than any payload of ours, in bytes: a hostile one that is owed or retained must be
 /// passed over, not end every connection.
@@ -141,12 +142,16 @@ impl MqttSession {
         let (client, mut events) = AsyncClient::new(options, self.room + self.subscriptions.len());
         let mut network = NetworkOptions::new();
         network.set_tcp_nodelay(true);
-        network.set_connection_timeout(CONNECT_WITHIN_S);
+        let within_s = match self.settings.addresses().len() {
+            0 | 1 => CONNECT_WITHIN_S,
+            _ => CONNECT_WITHIN_S_OF_SEVERAL,
+        };
+        network.set_connection_timeout(within_s);
         events.set_network_options(network);
         let session_present = match events.poll().await {
             Ok(Event::Incoming(Packet::ConnAck(ack))) => ack.session_present,
             Ok(other) => bail!("expected a CONNACK, got {other:?}"),
-            Err(ConnectionError::NetworkTimeout) => bail!("does not answer within {CONNECT_WITHIN_S} s"),
+            Err(ConnectionError::NetworkTimeout) => bail!("does not answer within {within_s} s"),
             Err(error) => return Err(error.into()),
         };
         tracing::info!(session_present, "connected to broker {address}");

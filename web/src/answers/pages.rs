@@ -11,6 +11,7 @@ use super::asked::Asked;
 use super::refusals::NoAnswer;
 use super::site::{Site, filled};
 use crate::health::MeterState;
+use crate::live::lacks::Lack;
 use crate::live::values::Presence;
 use crate::pages::{
     AlarmRow, Frame, HoldingView, ImplausibleView, KioskPage, MeterPage, MeterView, OverviewPage,
@@ -198,6 +199,11 @@ impl Site {
         if self.live.is_connected() {
             server.extend(broker.version.map(|version| (texts.machinery.broker, version)));
             server.extend(broker.store.map(|store| (texts.machinery.broker_store, store)));
+            let lacks = broker.lacks.into_iter().map(|lack| match lack {
+                Lack::Itself => texts.machinery.broker_tells_nothing,
+                Lack::Retained => texts.machinery.broker_retains_nothing,
+            });
+            server.extend(lacks.map(|said| (texts.machinery.broker, said.to_owned())));
         }
         server.extend(space.ledger_bytes.map(|bytes| (texts.machinery.ledger, megabytes(bytes))));
         server.extend(space.free_bytes.map(|bytes| (texts.machinery.disk_free, gigabytes(bytes))));

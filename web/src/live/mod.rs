@@ -2,4 +2,5 @@
 
 pub(crate) mod alarms;
 pub(crate) mod holdings;
+pub(crate) mod lacks;
 pub(crate) mod values;

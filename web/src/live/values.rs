@@ -10,10 +10,12 @@ use jiff::Timestamp;
 use meter_messages::{ALL_SITES, Diag, Info, Live, Meter, SiteId, State, Status, Topic};
 use rumqttc::{Publish, QoS};
 use tokio::sync::watch;
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use crate::live::alarms::{ALL_ALARMS, AlarmSaid, Alarms};
 use crate::live::holdings::Holding;
+use crate::live::lacks::{Lack, Signs, WITHIN};
 
 /// What the meters say of now, and (retained, so there at once) said last.
 const SUBSCRIPTIONS: [&str; 9] = [
@@ -25,7 +27,7 @@ const SUBSCRIPTIONS: [&str; 9] = [
     ALL_ALARMS,
     BROKER_VERSION,
     BROKER_STORE,
-    BROKER_HOLDINGS,
+    ALL_HOLDINGS,
 ];
 
 /// What a broker says of itself: its version (mosquitto does too), how the
@@ -33,6 +35,9 @@ const SUBSCRIPTIONS: [&str; 9] = [
 const BROKER_VERSION: &str = "$SYS/broker/version";
 const BROKER_STORE: &str = "$SYS/broker/store/state";
 const BROKER_HOLDINGS: &str = "$SYS/broker/kept/by owner";
+
+/// The filter for the last one: NATS refuses one with a space.
+const ALL_HOLDINGS: &str = "$SYS/broker/kept/+";
 
 /// A value this old is no longer one of now: publishers send one a second.
 pub(crate) const STALE_AFTER_S: i64 = 90;
@@ -131,6 +136,8 @@ pub(crate) struct BrokerSays {
     pub(crate) store: Option<String>,
     /// Who has how much of what it keeps, those with most first.
     pub(crate) holdings: Vec<Holding>,
+    /// What it does not have.
+    pub(crate) lacks: Vec<Lack>,
 }
 
 impl Heard {
@@ -291,6 +298,14 @@ impl LiveValues {
         self.turns.send_modify(|count| *count = count.wrapping_add(1));
     }
 
+    /// Notes what the broker does not have, and logs it where that is news.
+    fn found_lacking(&self, lacks: Vec<Lack>) {
+        let before = std::mem::replace(&mut self.heard().broker.lacks, lacks.clone());
+        for lack in lacks.into_iter().filter(|lack| !before.contains(lack)) {
+            tracing::info!("{}", lack.said());
+        }
+    }
+
     fn connected(&self, is_there: bool) {
         self.heard().away = (!is_there).then(daemon_runtime::now);
         self.turn();
@@ -404,6 +419,18 @@ pub(crate) async fn listen(session: MqttSession, values: LiveValues, shutdown: C
 
 /// Takes what comes, up to the connection's end.
 async fn hear(connection: &mut Connection, values: &LiveValues) -> anyhow::Result<()> {
+    let mut signs = Signs::default();
+    let first = async {
+        loop {
+            let message = connection.message().await?;
+            signs.take(&message);
+            values.take(&message);
+        }
+    };
+    if let Ok(ended) = timeout(WITHIN, first).await {
+        return ended;
+    }
+    values.found_lacking(signs.lacks());
     loop {
         values.take(&connection.message().await?);
     }

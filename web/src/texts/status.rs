@@ -85,6 +85,10 @@ pub(crate) struct StatusWords {
     pub(crate) disk_free: &'static str,
     /// Figure: the broker's report of its store.
     pub(crate) broker_store: &'static str,
+    /// Beside the broker: it has no `$SYS`.
+    pub(crate) broker_tells_nothing: &'static str,
+    /// Beside the broker: no retained messages come with subscriptions.
+    pub(crate) broker_retains_nothing: &'static str,
     /// Heading: what the broker keeps for whom.
     pub(crate) kept_for_whom: &'static str,
     /// How it is divided.
@@ -151,6 +155,8 @@ pub(super) static ENGLISH: StatusWords = StatusWords {
     ledger: "Ledger",
     disk_free: "Free disk",
     broker_store: "Broker store",
+    broker_tells_nothing: "does not report its version or how full it is",
+    broker_retains_nothing: "sends nothing from before this connection, so details of Pis can be missing for up to an hour",
     kept_for_whom: "What the broker keeps",
     kept_how: "Each user has a part of the memory that nobody else can take; the rest goes to those who need \
                more, and nobody can take all of it. Whoever has used up their share is refused more, or loses their \
@@ -208,6 +214,8 @@ pub(super) static GERMAN: StatusWords = StatusWords {
     ledger: "Zählbuch",
     disk_free: "Freier Speicherplatz",
     broker_store: "Broker-Speicher",
+    broker_tells_nothing: "meldet weder seine Version noch seinen Füllstand",
+    broker_retains_nothing: "schickt nichts von vor dieser Verbindung, deshalb können Angaben der Pis bis zu einer Stunde fehlen",
     kept_for_whom: "Was der Broker aufbewahrt",
     kept_how: "Jeder Benutzer hat einen Teil des Speichers für sich allein; den Rest bekommt, wer mehr braucht, \
                aber niemand alles. Wer seinen Anteil ausgeschöpft hat, bekommt nicht mehr oder verliert seine \

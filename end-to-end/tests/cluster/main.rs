@@ -1,0 +1,4 @@
+//! Several machines in the place of one.
+#![allow(clippy::unwrap_used)]
+
+mod brokers;
