@@ -1,6 +1,7 @@
 //! `powerpi`: the operator's command.
 
 mod backup;
+mod cluster;
 mod daemons;
 mod demo;
 mod doctor;
@@ -75,6 +76,8 @@ enum Command {
     Settings(settings::Options),
     /// Reads prices of the day from a file
     Prices(prices::Options),
+    /// Prepares what several machines need that one does not
+    Cluster(cluster::Options),
 }
 
 fn main() -> ExitCode {
@@ -100,6 +103,7 @@ fn main() -> ExitCode {
         Command::Verify(options) => backup::verify(&options),
         Command::Settings(options) => settings::run(&options),
         Command::Prices(options) => prices::run(&options),
+        Command::Cluster(options) => cluster::run(&options),
     };
     if let Err(error) = &outcome {
         eprintln!("powerpi: {error:#}");
