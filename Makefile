@@ -66,6 +66,21 @@ test-histories: ## Plays random histories of cards, ledgers, brokers and recorde
 	deploy/install-packages.sh build
 	$(PLAY_HISTORIES)
 
+test-cluster: ## Kills, stops and cuts off three NATS nodes, two PostgreSQL servers, recorders, webs, alarms and publishers (MINUTES=10)
+	deploy/install-packages.sh build test cluster
+	$(RELEASED) --example cluster
+	$(MEASURED)/cluster --minutes $(MINUTES) --document docs/TORTURE.md
+
+test-cluster-guide: ## Follows docs/CLUSTER.md, command by command, on three machines in networks of their own (as root)
+	deploy/install-packages.sh build test cluster
+	$(RELEASED)
+	deploy/cluster/test.sh target/release
+
+scale: ## Simulates what a million publishers do to brokers and recorders, and fills docs/SCALE.md
+	deploy/install-packages.sh build
+	$(RELEASED) --example scale
+	$(MEASURED)/scale --document docs/SCALE.md
+
 test-imports: ## Imports from a real MariaDB, and a year of minutes in each format, with its time and memory
 	deploy/install-packages.sh build imports
 	POWERPI_IMPORT_DAYS=366 cargo test --release --workspace --locked --test import -- --include-ignored --nocapture
@@ -198,4 +213,4 @@ test-container: ## Builds the image of the server's programs and runs compose.ya
 	deploy/container/test.sh target/release/pi-publisher
 
 .PHONY: packages packages-arm static release test-packages test-arm test-container
-.PHONY: help demo test test-home-assistant test-interop test-beside-load test-gpio test-histories test-imports screenshots torture bench bench-homes bench-broker bench-growth bench-ingest bench-pages bench-rest bench-publisher bench-web bench-attacks bench-sd-card deny
+.PHONY: help demo scale test test-cluster test-cluster-guide test-home-assistant test-interop test-beside-load test-gpio test-histories test-imports screenshots torture bench bench-homes bench-broker bench-growth bench-ingest bench-pages bench-rest bench-publisher bench-web bench-attacks bench-sd-card deny

@@ -179,26 +179,26 @@ impl KillStorm {
     /// After the storm: every program starts again, and time goes on a little.
     fn go_on(pipeline: &mut Pipeline<'_>, simulation: &Simulation) -> Minute {
         pipeline.programs[2] = None;
-        let until = end_of(pipeline.site, simulation);
+        let until = end_of(pipeline.site.path(), simulation);
         pipeline.site.set_meters(&simulation.settings(Some(until)));
         pipeline.restart_all();
         until
     }
 }
 
-/// Where a site's time is to end, once its publisher is gone: a little after what it has counted.
+/// Where the time of a publisher's meters is to end, once it is gone, by its folder: a little after what it has counted.
 /// The outbox may not know of all that yet. The rest is in the tmpfs file, and at many minutes a
 /// second it reaches further than one would guess.
-pub(super) fn end_of(site: &Site, simulation: &Simulation) -> Minute {
-    let counted = simulation.ids().into_iter().filter_map(|id| last_counted(site, &id.parse().unwrap()));
+pub(super) fn end_of(folder: &Path, simulation: &Simulation) -> Minute {
+    let counted = simulation.ids().into_iter().filter_map(|id| last_counted(folder, &id.parse().unwrap()));
     let newest = counted.max().unwrap_or(simulation.first);
     Minute::nearest(newest.epoch_minutes() + AFTERWARDS)
 }
 
 /// The minute from which a meter's next publisher goes on.
-fn last_counted(site: &Site, meter: &MeterId) -> Option<Minute> {
-    let account = Outbox::open_read_only(site.path()).unwrap().existing_account(meter).unwrap()?;
-    let kept = safekeeping::kept(&site.path().join("run"), site.path(), meter, &account);
+fn last_counted(folder: &Path, meter: &MeterId) -> Option<Minute> {
+    let account = Outbox::open_read_only(folder).unwrap().existing_account(meter).unwrap()?;
+    let kept = safekeeping::kept(&folder.join("run"), folder, meter, &account);
     let resumed = interim::resume(&account, &kept, &safekeeping::boot_id());
     resumed.in_progress.map(|minute| minute.minute).max(resumed.last_minute)
 }

@@ -16,6 +16,9 @@ use crate::{Site, http_get, rrd_minutes};
 /// The RRD follows the ledger within this.
 const RRD_WITHIN: Duration = Duration::from_secs(60);
 
+/// Pages find a database that has moved within this.
+const PAGES_WITHIN: Duration = Duration::from_secs(20);
+
 /// The result of a run.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct RunResult {
@@ -73,9 +76,52 @@ pub(super) fn reckon(site: &Site, simulation: &Simulation, until: Minute) -> Run
         let emitted = emitted(&household, simulation.first..until);
         result += compare(&id, &emitted, &in_ledger(&site.path().join("ledger.sqlite"), &id));
         result.faults.extend(of_pictures(site, &id, &emitted).err());
-        result.faults.extend(of_api(site, &id, &emitted).err());
+        result.faults.extend(of_api(site.web, &format!("hq/{id}"), &emitted).err());
     }
     result
+}
+
+/// Compares a database, and the pages at some ports, with what the households of one site emitted.
+pub(super) fn reckon_in_database(
+    database: &str,
+    webs: &[u16],
+    site: &str,
+    simulation: &Simulation,
+    until: Minute,
+) -> RunResult {
+    let mut result = RunResult::default();
+    for (id, household) in simulation.households() {
+        let (emitted, meter) = (emitted(&household, simulation.first..until), format!("{site}/{id}"));
+        result += compare(&meter, &emitted, &in_database(database, site, &id));
+        result.faults.extend(webs.iter().filter_map(|web| soon_of_api(*web, &meter, &emitted).err()));
+    }
+    result
+}
+
+/// The same as [`of_api`], at last: pages may just have lost their database, and may say so.
+fn soon_of_api(web: u16, meter: &str, emitted: &BTreeMap<Minute, u32>) -> Result<(), String> {
+    let began = Instant::now();
+    loop {
+        let told = of_api(web, meter, emitted);
+        if told.is_ok() || began.elapsed() > PAGES_WITHIN {
+            return told;
+        }
+        std::thread::sleep(Duration::from_millis(500));
+    }
+}
+
+/// The minutes by plain SQL.
+fn in_database(database: &str, site: &str, meter: &str) -> BTreeMap<Minute, Kept> {
+    let query = format!(
+        "SELECT minute, count(*), sum(pulses), sum(watched_s) FROM every_minute
+         WHERE meter = (SELECT id FROM meter WHERE site = '{site}' AND meter = '{meter}') GROUP BY minute"
+    );
+    let kept = |row: Vec<String>| {
+        let number = |column: usize| row[column].parse::<u64>().unwrap();
+        let kept = Kept { rows: number(1), pulses: number(2), watched_s: number(3) };
+        (Minute::nearest(row[0].parse().unwrap()), kept)
+    };
+    postgres_for_tests::rows(database, &query).into_iter().map(kept).collect()
 }
 
 fn emitted(household: &Household, span: Range<Minute>) -> BTreeMap<Minute, u32> {
@@ -154,11 +200,11 @@ fn of_pictures(site: &Site, meter: &str, emitted: &BTreeMap<Minute, u32>) -> Res
 }
 
 /// The API says the same, minute by minute and in sum.
-fn of_api(site: &Site, meter: &str, emitted: &BTreeMap<Minute, u32>) -> Result<(), String> {
+fn of_api(web: u16, meter: &str, emitted: &BTreeMap<Minute, u32>) -> Result<(), String> {
     let (first, last) = (*emitted.keys().next().unwrap(), *emitted.keys().last().unwrap());
     let to = Minute::nearest(last.epoch_minutes() + 1);
-    let path = |form, step| format!("/api/v1/meters/hq/{meter}/{form}?from={first}&to={to}&step={step}");
-    let (status, csv) = http_get(site.web, &path("energy.csv", "minute"));
+    let path = |form, step| format!("/api/v1/meters/{meter}/{form}?from={first}&to={to}&step={step}");
+    let (status, csv) = http_get(web, &path("energy.csv", "minute"));
     let column = |name: &str| csv.lines().next().unwrap_or_default().split(',').position(|is| is == name);
     let Some(pulses) = column("pulses") else { return Err(format!("{meter}: {status} {csv:.200}")) };
     let told: Vec<u32> =
@@ -166,7 +212,7 @@ fn of_api(site: &Site, meter: &str, emitted: &BTreeMap<Minute, u32>) -> Result<(
     if !told.iter().eq(emitted.values()) {
         return Err(format!("{meter}: the API's minutes differ, {} of {}", told.len(), emitted.len()));
     }
-    let (_, months) = http_get(site.web, &path("energy", "month"));
+    let (_, months) = http_get(web, &path("energy", "month"));
     let months: serde_json::Value =
         serde_json::from_str(&months).map_err(|error| format!("{meter}: {error}"))?;
     let months = months["rows"].as_array().into_iter().flatten();

@@ -42,7 +42,7 @@ impl RollingRestart {
             }
         }
         stop(&mut programs[2]);
-        let until = end_of(&site, &simulation);
+        let until = end_of(site.path(), &simulation);
         site.set_meters(&simulation.settings(Some(until)));
         programs[2] = Some(site.start(PROGRAMS[2]));
         wait_for((until.epoch_minutes() - simulation.first.epoch_minutes()) as u64 * METERS, recorded);

@@ -88,7 +88,7 @@ impl Soak {
         let (memory, messages_a_second) = self.among_visitors(&street, watched, &recorded, progress);
 
         publisher.stop();
-        let until = end_of(&site, &simulation);
+        let until = end_of(site.path(), &simulation);
         site.set_meters(&simulation.settings(Some(until)));
         let publisher = site.start("pi-publisher");
         wait_for((until.epoch_minutes() - simulation.first.epoch_minutes()) as u64 * METERS, recorded);

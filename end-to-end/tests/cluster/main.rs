@@ -2,4 +2,5 @@
 #![allow(clippy::unwrap_used)]
 
 mod brokers;
+mod storm;
 mod users;

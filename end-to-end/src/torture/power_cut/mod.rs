@@ -150,7 +150,7 @@ impl Recorded {
         // No outbox yet: the power failed before there was one.
         let outbox = site.path().join("outbox.sqlite");
         let until = if outbox.is_file() && has_tables(&outbox) {
-            end_of(&site, &self.simulation)
+            end_of(site.path(), &self.simulation)
         } else {
             meter_messages::Minute::nearest(self.simulation.first.epoch_minutes() + 30)
         };
