@@ -35,5 +35,9 @@ mod tests {
             assert!(filled(document, name, "").is_ok(), "no place for {name}");
         }
         assert!(filled(include_str!("../../../docs/SECURITY.md"), "attacks", "").is_ok());
+        assert!(filled(include_str!("../../../docs/TORTURE.md"), "cluster", "").is_ok());
+        for name in ["arrivals", "outages"] {
+            assert!(filled(include_str!("../../../docs/SCALE.md"), name, "").is_ok(), "no place for {name}");
+        }
     }
 }
