@@ -1,10 +1,10 @@
 //! One connection to a broker, from its CONNACK to its end.
 
 use std::collections::VecDeque;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
-use rumqttc::{AsyncClient, Event, EventLoop, LastWill, Outgoing, Packet, Publish, SubscribeReasonCode};
+use rumqttc::{AsyncClient, Event, EventLoop, LastWill, Outgoing, Packet, Publish, QoS, SubscribeReasonCode};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
@@ -13,6 +13,10 @@ const FAREWELL: Duration = Duration::from_millis(500);
 
 /// Packets that have come and were not taken yet; more wait in the network.
 const WAITING: usize = 64;
+
+/// How soon a subscription that was refused is asked for again: NATS refuses some while most of its nodes are away, and
+/// rights are changed.
+const ASKED_AGAIN_AFTER: Duration = Duration::from_secs(10);
 
 /// A connection. Whoever waits in [`next`](Connection::next) must not also be the one who waits for
 /// room in `client`: room comes only while packets are taken.
@@ -27,7 +31,7 @@ pub struct Connection {
 
 impl Connection {
     /// Lets a task of its own drive the connection: what rumqttc's loop does must not be cancelled
-    /// half-way. `subscriptions` are the filters that `client` was told first.
+    /// half-way. `subscriptions` are those that are made first.
     pub(super) fn new(
         client: AsyncClient,
         events: EventLoop,
@@ -35,7 +39,7 @@ impl Connection {
         subscriptions: Subscriptions,
     ) -> Self {
         let (sender, packets) = mpsc::channel(WAITING);
-        tokio::spawn(drive(events, subscriptions, sender));
+        tokio::spawn(drive(client.clone(), events, subscriptions, sender));
         Self { client, session_present, packets }
     }
 
@@ -74,41 +78,98 @@ impl Connection {
     }
 }
 
-/// Subscriptions that have no SUBACK yet.
-#[derive(Debug, Default)]
+/// The subscriptions of a connection.
+#[derive(Debug)]
 pub(super) struct Subscriptions {
-    /// Filters that are to be sent, in this order.
-    pub(super) unsent: VecDeque<String>,
-    /// Filters that are sent, with their packet ids.
-    pub(super) unanswered: Vec<(u16, String)>,
+    /// Those that are to be sent, in this order.
+    unsent: VecDeque<Subscription>,
+    /// Those that are sent and have no SUBACK yet, with their packet ids.
+    unanswered: Vec<(u16, Subscription)>,
+    /// Those that were refused, and since when.
+    refused: Option<(Instant, Vec<Subscription>)>,
     /// Whether the connection is of no use without them.
-    pub(super) needed: bool,
+    needed: bool,
+}
+
+/// A filter, its QoS, and whether it was refused before.
+#[derive(Debug, Clone)]
+struct Subscription {
+    filter: String,
+    qos: QoS,
+    was_refused: bool,
 }
 
 impl Subscriptions {
+    /// Asks for these, in this order.
+    ///
+    /// # Errors
+    /// If `client` has no room for them.
+    pub(super) fn make(
+        client: &AsyncClient,
+        filters: &[(String, QoS)],
+        needed: bool,
+    ) -> anyhow::Result<Self> {
+        let mut all = Self { unsent: VecDeque::new(), unanswered: Vec::new(), refused: None, needed };
+        for (filter, qos) in filters {
+            client.try_subscribe(filter, *qos)?;
+            all.unsent.push_back(Subscription { filter: filter.clone(), qos: *qos, was_refused: false });
+        }
+        Ok(all)
+    }
+
     fn take(&mut self, event: &Event) -> anyhow::Result<()> {
         match event {
             Event::Outgoing(Outgoing::Subscribe(id)) => {
-                self.unanswered.extend(self.unsent.pop_front().map(|filter| (*id, filter)));
+                self.unanswered.extend(self.unsent.pop_front().map(|subscription| (*id, subscription)));
             }
             Event::Incoming(Packet::SubAck(ack)) => {
-                let place = self.unanswered.iter().position(|(id, _)| *id == ack.pkid);
-                let answered = place.map(|place| self.unanswered.remove(place).1);
-                let refused = ack.return_codes.contains(&SubscribeReasonCode::Failure);
-                match answered.filter(|_| refused) {
-                    Some(filter) if self.needed => bail!("the broker refused the subscription {filter}"),
-                    Some(filter) => tracing::warn!("the broker refused the subscription {filter}"),
-                    None => {}
-                }
+                let Some(place) = self.unanswered.iter().position(|(id, _)| *id == ack.pkid) else {
+                    return Ok(());
+                };
+                let (_, answered) = self.unanswered.remove(place);
+                self.answer(answered, ack.return_codes.contains(&SubscribeReasonCode::Failure))?;
             }
             _ => {}
         }
         Ok(())
     }
+
+    fn answer(&mut self, subscription: Subscription, is_refused: bool) -> anyhow::Result<()> {
+        let filter = &subscription.filter;
+        match (is_refused, subscription.was_refused) {
+            (true, _) if self.needed => bail!("the broker refused the subscription {filter}"),
+            (true, false) => {
+                tracing::warn!("the broker refused the subscription {filter}; it is asked for again")
+            }
+            (false, true) => tracing::info!("the broker takes the subscription {filter} now"),
+            _ => {}
+        }
+        if is_refused {
+            let (_, refused) = self.refused.get_or_insert_with(|| (Instant::now(), Vec::new()));
+            refused.push(Subscription { was_refused: true, ..subscription });
+        }
+        Ok(())
+    }
+
+    /// Asks again for what was refused a while ago; if there is no room for it now, later.
+    fn ask_again(&mut self, client: &AsyncClient) {
+        let Some((since, refused)) = &mut self.refused else { return };
+        if since.elapsed() < ASKED_AGAIN_AFTER {
+            return;
+        }
+        while let Some(subscription) = refused.last() {
+            if client.try_subscribe(&subscription.filter, subscription.qos).is_err() {
+                return;
+            }
+            self.unsent.extend(refused.pop());
+        }
+        self.refused = None;
+    }
 }
 
 /// Polls the connection until it ends, DISCONNECT is out, or nobody wants its packets any more.
 async fn drive(
+    client: AsyncClient,
     mut events: EventLoop,
     mut subscriptions: Subscriptions,
     packets: mpsc::Sender<anyhow::Result<Packet>>,
@@ -119,6 +180,8 @@ async fn drive(
             () = packets.closed() => return,
         };
         let checked = event.and_then(|event| subscriptions.take(&event).map(|()| event));
+        // A timer would cancel the loop half-way; there is an event at least with each keep-alive.
+        subscriptions.ask_again(&client);
         let packet = match checked {
             Ok(Event::Incoming(packet)) => Ok(packet),
             Ok(Event::Outgoing(Outgoing::Disconnect)) => return,
@@ -129,5 +192,45 @@ async fn drive(
         if packets.send(packet).await.is_err() || ended {
             return;
         }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use rumqttc::{MqttOptions, SubAck};
+
+    use super::*;
+
+    fn answered(id: u16, code: SubscribeReasonCode) -> Event {
+        Event::Incoming(Packet::SubAck(SubAck::new(id, vec![code])))
+    }
+
+    #[test]
+    fn a_subscription_that_was_refused_is_asked_for_again_until_it_is_taken() {
+        let (client, _events) = AsyncClient::new(MqttOptions::new("one", "127.0.0.1", 1883), 10);
+        let filters = ["a", "b"].map(|filter| (filter.to_owned(), QoS::AtLeastOnce));
+        let mut all = Subscriptions::make(&client, &filters, false).unwrap();
+        let taken = SubscribeReasonCode::Success(QoS::AtLeastOnce);
+        for (id, code) in [(1, SubscribeReasonCode::Failure), (2, taken)] {
+            all.take(&Event::Outgoing(Outgoing::Subscribe(id))).unwrap();
+            all.take(&answered(id, code)).unwrap();
+        }
+        for id in [3, 4] {
+            all.ask_again(&client);
+            assert!(all.unsent.is_empty(), "not at once");
+            all.refused.as_mut().unwrap().0 -= ASKED_AGAIN_AFTER;
+            all.ask_again(&client);
+            let asked: Vec<&str> = all.unsent.iter().map(|subscription| &*subscription.filter).collect();
+            assert_eq!(asked, ["a"]);
+            all.take(&Event::Outgoing(Outgoing::Subscribe(id))).unwrap();
+            let code = if id == 3 { SubscribeReasonCode::Failure } else { taken };
+            all.take(&answered(id, code)).unwrap();
+        }
+        assert!(all.refused.is_none() && all.unanswered.is_empty());
+
+        let mut needed = Subscriptions::make(&client, &filters, true).unwrap();
+        needed.take(&Event::Outgoing(Outgoing::Subscribe(5))).unwrap();
+        assert!(needed.take(&answered(5, SubscribeReasonCode::Failure)).is_err());
     }
 }

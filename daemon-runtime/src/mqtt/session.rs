@@ -38,7 +38,7 @@ pub struct MqttSession {
     pub room: usize,
     /// Filters that are subscribed to over each connection that brings no session along.
     pub subscriptions: Vec<(String, QoS)>,
-    /// Whether a connection ends if one of them is refused; else a warning has to do.
+    /// Whether a connection ends if one of them is refused; else it is asked for again from time to time.
     pub needs_subscriptions: bool,
     /// The will, and what is said of our own accord at the end.
     pub last_words: Option<LastWill>,
@@ -155,16 +155,10 @@ impl MqttSession {
             Err(error) => return Err(error.into()),
         };
         tracing::info!(session_present, "connected to broker {address}");
-        let mut subscriptions =
-            Subscriptions { needed: self.needs_subscriptions, ..Subscriptions::default() };
         // No earlier: rumqttc drops what waits for a new session. And not where a session is there:
         // it has them, and subscribing again would bring retained messages among what is owed.
-        if !session_present {
-            for (filter, qos) in &self.subscriptions {
-                client.try_subscribe(filter, *qos)?;
-                subscriptions.unsent.push_back(filter.clone());
-            }
-        }
+        let filters = if session_present { &[] } else { self.subscriptions.as_slice() };
+        let subscriptions = Subscriptions::make(&client, filters, self.needs_subscriptions)?;
         Ok(Connection::new(client, events, session_present, subscriptions))
     }
 }
