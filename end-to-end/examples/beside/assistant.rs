@@ -28,6 +28,10 @@ impl Assistant {
         Some(Self { running })
     }
 
+    pub(crate) fn is_running(&mut self) -> bool {
+        self.running.is_running()
+    }
+
     pub(crate) fn told(&self, site: &Site) -> Told {
         let mut right = 0;
         for (id, what) in METERS {

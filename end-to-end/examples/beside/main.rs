@@ -63,13 +63,14 @@ fn main() -> ExitCode {
         Prometheus::start(&folder("prometheus"), &PROGRAMS.into_iter().zip(ports).collect::<Vec<_>>());
     let bridge = Bridge::start(&folder("mosquitto"), site.mqtt);
     let node_red = NodeRed::start(&folder("node-red"), site.mqtt);
-    let assistant = Assistant::start(&folder("home-assistant"), site.mqtt);
+    let mut assistant = Assistant::start(&folder("home-assistant"), site.mqtt);
     // Everybody listens by now, so nobody misses a minute.
     programs.push(site.start("pi-publisher"));
     let began = Instant::now();
     while began.elapsed() < Duration::from_secs(60 * arguments.minutes) {
         std::thread::sleep(Duration::from_secs(10));
         assert!(programs.iter_mut().all(|program| program.ended().is_none()), "a program has ended");
+        assert!(assistant.iter_mut().all(Assistant::is_running), "Home Assistant has ended");
     }
     programs.pop().unwrap().stop();
     let recorded = recorded_all(&site);

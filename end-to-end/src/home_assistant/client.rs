@@ -43,7 +43,16 @@ impl Client {
         let lasting = json!({ "client_name": "PowerPi", "lifespan": 3650 });
         client.token =
             client.connect().ask("auth/long_lived_access_token", lasting).as_str().unwrap().to_owned();
+        client.keep_port();
         client
+    }
+
+    /// Says that its port is right. It goes back to its usual one after five minutes unless somebody does; versions before
+    /// 2026.11 do not know the question.
+    fn keep_port(&self) {
+        let mut asked = self.connect();
+        asked.say(&json!({ "id": 1, "type": "http/config/promote" }));
+        while asked.hear()["id"] != 1 {}
     }
 
     /// Adds its integration of MQTT with a broker on this machine, as the pages do it.

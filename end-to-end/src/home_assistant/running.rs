@@ -61,6 +61,11 @@ impl HomeAssistant {
         Self { program, client: Client { port, token } }
     }
 
+    /// Whether it still runs.
+    pub fn is_running(&mut self) -> bool {
+        self.program.ended().is_none()
+    }
+
     /// What it wrote to its log.
     pub fn log(&self) -> String {
         self.program.log()

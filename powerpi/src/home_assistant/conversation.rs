@@ -129,7 +129,12 @@ async fn connect(address: &Uri, settings: &Settings) -> anyhow::Result<WebSocket
         TcpStream::connect((host, port)).await.with_context(|| format!("connecting to {authority}"))?;
     let stream: Box<dyn Carrier> = if is_tls {
         let name = ServerName::try_from(host.to_owned()).context("the host of url")?;
-        Box::new(TlsConnector::from(tls(settings)?).connect(name, stream).await.context("its certificate")?)
+        Box::new(
+            TlsConnector::from(tls(settings)?)
+                .connect(name, stream)
+                .await
+                .context("speaking TLS with it; ca_file says whose certificates are trusted")?,
+        )
     } else {
         Box::new(stream)
     };

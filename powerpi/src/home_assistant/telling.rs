@@ -12,7 +12,10 @@ pub(super) fn told(repair: &Repair, entity: &str, unit: &str, dry_run: bool) -> 
         return format!("{entity} and the ledger have no hour in common");
     }
     if repair.is_nothing() {
-        return format!("{entity} is right in all of {compared} hours");
+        return match compared {
+            1 => format!("{entity} is right in the hour that both have"),
+            hours => format!("{entity} is right in all of {hours} hours"),
+        };
     }
     let mut told = Vec::new();
     if let (Some(first), Some(last)) = (hours.first(), hours.last()) {
