@@ -10,12 +10,12 @@ use crate::version::Version;
 /// The rows, and the connection to them once somebody has asked.
 #[derive(Debug, Clone)]
 pub(crate) struct Shared {
-    address: Address,
+    address: Box<Address>,
     open: Arc<Mutex<Option<SettingsVersions>>>,
 }
 
 impl Shared {
-    pub(crate) fn new(address: Address) -> Self {
+    pub(crate) fn new(address: Box<Address>) -> Self {
         Self { address, open: Arc::default() }
     }
 

@@ -46,7 +46,7 @@ impl Store {
     pub fn beside(ledger: &LedgerHome, folder: impl Into<PathBuf>) -> Self {
         match ledger {
             LedgerHome::File(_) => Self::new(folder),
-            LedgerHome::Database(address) => Self { place: Place::Shared(Shared::new((**address).clone())) },
+            LedgerHome::Database(address) => Self { place: Place::Shared(Shared::new(address.clone())) },
         }
     }
 
