@@ -152,6 +152,15 @@ impl Ledger {
         Ok(Self { connection, newest: NewestMinutes::default() })
     }
 
+    /// Asks several things of one committed state. A database is asked less often then, too.
+    pub fn of_one_state<T>(
+        &self,
+        question: impl FnOnce(&Self) -> Result<T, LedgerError>,
+    ) -> Result<T, LedgerError> {
+        let _state = self.one_state()?;
+        question(self)
+    }
+
     /// While it is held, all that is read is of one committed state: a day that is packed meanwhile is seen in
     /// rows or packed, and not in between. `None` if something else holds that state already.
     pub(crate) fn one_state(&self) -> Result<Option<Transaction<'_>>, LedgerError> {

@@ -213,6 +213,10 @@ pub(crate) fn for_each<Take: FnMut(Stretch) -> bool>(
     if asked.is_empty() {
         return Ok(());
     }
+    if !connection.may_have_spans() {
+        let spans = &mut std::iter::empty() as &mut dyn Iterator<Item = _>;
+        return counted(take, &mut Ahead { connection, meter_row, asked, open: None, next: None, spans });
+    }
     // None shares a minute with another, so only the last one that begins before it may reach into what is asked for.
     let first = around_or_before(connection, meter_row, asked.start)?;
     let first =
@@ -238,6 +242,9 @@ pub(crate) fn longer_than(
     (asked, minutes): (&Range<i64>, i64),
     most: usize,
 ) -> Result<Vec<(Range<i64>, i64)>, LedgerError> {
+    if !connection.may_have_spans() {
+        return Ok(Vec::new());
+    }
     let around = around_or_before(connection, meter_row, asked.start)?.map(|span| span.minutes);
     let first = around.filter(|around| around.end > asked.start).map_or(asked.start, |around| around.start);
     let mut statement = connection.prepare_cached(
@@ -262,6 +269,9 @@ pub(crate) fn longer_than(
 
 /// The last one that begins at a minute or before.
 fn around_or_before(connection: &Connection, meter_row: i64, minute: i64) -> home::Result<Option<Span>> {
+    if !connection.may_have_spans() {
+        return Ok(None);
+    }
     let sql = format!(
         "SELECT {COLUMNS} FROM imported_span WHERE meter = ?1 AND from_minute <= ?2 ORDER BY from_minute DESC LIMIT 1"
     );
@@ -290,6 +300,9 @@ pub(crate) fn first_from(
     let around = around_or_before(connection, meter_row, minute)?;
     if around.is_some_and(|span| span.minutes.contains(&minute)) {
         return Ok(Some(minute));
+    }
+    if !connection.may_have_spans() {
+        return Ok(None);
     }
     let next = connection
         .prepare_cached("SELECT min(from_minute) FROM imported_span WHERE meter = ?1 AND from_minute >= ?2")?

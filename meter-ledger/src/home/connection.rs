@@ -110,6 +110,14 @@ impl Connection {
         }
     }
 
+    /// Whether there may be imported times of which only the sum is known. It costs nothing to ask.
+    pub(crate) fn may_have_spans(&self) -> bool {
+        match self {
+            Self::Sqlite(_) => true,
+            Self::Postgres(postgres) => postgres.may_have_spans(),
+        }
+    }
+
     /// Whether no transaction is open.
     pub(crate) fn is_free(&self) -> bool {
         match self {

@@ -203,7 +203,7 @@ impl Reader {
             None => Ledger::open_read_only(&self.home)?,
         };
         // After an error it is opened anew: the file may be another one now.
-        let answer = question(&ledger)?;
+        let answer = ledger.of_one_state(question)?;
         self.ledger = Some(ledger);
         Ok(answer)
     }
