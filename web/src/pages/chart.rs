@@ -18,8 +18,8 @@ pub(crate) struct Chart {
     pub(crate) first: i64,
     /// Whether it goes on with the time.
     pub(crate) live: bool,
-    /// How many seconds earlier what it is compared with begins.
-    pub(crate) ghost: Option<i64>,
+    /// How many seconds earlier what it is compared with begins, and what that is called.
+    pub(crate) ghost: Option<(i64, String)>,
     /// How often a correction of the meter was said or undone: a browser keeps what it has of a time that is over.
     pub(crate) edition: u64,
     /// The site's time zone by its IANA name; empty where it has none.

@@ -5,8 +5,6 @@
 pub(crate) struct ChartWords {
     /// Legend of the band between the lowest and the highest.
     pub(crate) range: &'static str,
-    /// Legend of the dashed line.
-    pub(crate) compared: &'static str,
     /// Names the buttons that say how much is seen.
     pub(crate) spans: &'static str,
     /// Each: how many seconds, or `all`, and what it is called.
@@ -47,7 +45,6 @@ pub(crate) struct ChartWords {
 
 pub(super) static ENGLISH: ChartWords = ChartWords {
     range: "lowest to highest",
-    compared: "compared with",
     spans: "How much to show",
     buttons: [
         ("3600", "1 hour"),
@@ -91,7 +88,6 @@ pub(super) static ENGLISH: ChartWords = ChartWords {
 
 pub(super) static GERMAN: ChartWords = ChartWords {
     range: "niedrigste bis höchste",
-    compared: "im Vergleich",
     spans: "Wie viel gezeigt wird",
     buttons: [
         ("3600", "1 Stunde"),

@@ -141,7 +141,7 @@ impl PeriodPage {
         picture: bool,
         (site, others): (&LedgerReader, Vec<OtherMeter>),
     ) -> Self {
-        let zone = site.zone();
+        let (zone, texts) = (site.zone(), frame.texts);
         let meter = &history.meter;
         let path = meter.meter.to_string();
         let date = |at: Minute| at.timestamp().to_zoned_datetime(zone.clone()).date().to_string();
@@ -176,7 +176,9 @@ impl PeriodPage {
                     .as_ref()
                     .zip(history.other.as_ref())
                     .filter(|_| compared)
-                    .map(|(this, (other, _))| this.span.start.start() - other.span.start.start()),
+                    .map(|(this, (other, _))| {
+                        (this.span.start.start() - other.span.start.start(), texts.title(other, zone))
+                    }),
                 edition: meter.edition(),
                 zone: zone.iana_name().unwrap_or_default().to_owned(),
                 others,
