@@ -80,7 +80,7 @@ fn what_is_corrected_is_shown_at_once_and_marked() {
     assert!(text.contains("class=\"swatch corrected\" aria-hidden=\"true\"></i>corrected"));
     assert!(!text.contains("/corrections?from"), "only admins correct");
     let german = site.get("/m/hq/main/month/2025-10?lang=de").text();
-    assert!(german.contains("Korrigiert") && german.contains("nicht beobachtet"), "{german}");
+    assert!(german.contains("Korrekturen") && german.contains("nicht beobachtet"), "{german}");
     assert!(!site.get("/m/hq/main/day/2025-10-22").text().contains("id=\"corrections\""));
     let trust = site.json("/api/v1/meters/hq/main/trust");
     let gap = trust["newest_gaps"].as_array().unwrap().iter().find(|gap| gap["from"] == from).unwrap();

@@ -197,7 +197,7 @@ impl Site {
         let mut server = vec![(texts.machinery.broker, connected.to_owned())];
         // What it said last says nothing of now.
         if self.live.is_connected() {
-            server.extend(broker.version.map(|version| (texts.machinery.broker, version)));
+            server.extend(broker.version.map(|version| (texts.machinery.broker_version, version)));
             server.extend(broker.store.map(|store| (texts.machinery.broker_store, store)));
             let lacks = broker.lacks.into_iter().map(|lack| match lack {
                 Lack::Itself => texts.machinery.broker_tells_nothing,

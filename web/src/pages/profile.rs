@@ -122,9 +122,7 @@ impl ProfilePage {
             title: match (&of.period, of.days) {
                 (Some(period), _) => texts.title(period, zone),
                 (None, _) if of.is_default => texts.asking.last_weeks.to_owned(),
-                (None, Some([first, last])) => {
-                    format!("{} – {}", texts.short_date(first), texts.short_date(last))
-                }
+                (None, Some([first, last])) => texts.days(first, last),
                 (None, None) => texts.everything.to_owned(),
             },
             period: address(of, "", zone).map(|address| frame.link(&address)),

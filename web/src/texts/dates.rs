@@ -51,6 +51,14 @@ impl Texts {
         self.date(self.patterns.date, date)
     }
 
+    /// From one day to another, or the only one.
+    pub(crate) fn days(&self, first: Date, last: Date) -> String {
+        match first == last {
+            true => self.short_date(first),
+            false => format!("{} – {}", self.short_date(first), self.short_date(last)),
+        }
+    }
+
     fn date(&self, pattern: &str, date: Date) -> String {
         let month = self.months[(date.month() - 1).clamp(0, 11) as usize];
         let weekday = self.weekdays[date.weekday().to_monday_zero_offset().clamp(0, 6) as usize];

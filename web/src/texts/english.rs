@@ -120,7 +120,7 @@ pub(super) static TEXTS: Texts = Texts {
     not_watched: "Not watched",
     only_sum: "only the sum is known",
     corrected: "corrected",
-    corrections: "Corrected",
+    corrections: "Corrections",
     corrections_mean: "These times were counted wrongly. The figures show what is right; what was counted is still in the ledger.",
     imported: "Some of this was imported from another system, which kept only sums of up to {l}. Charts show their mean; how it went within them is not known.",
     unwatched: "not watched",

@@ -120,7 +120,7 @@ pub(super) static TEXTS: Texts = Texts {
     not_watched: "Nicht beobachtet",
     only_sum: "nur die Summe ist bekannt",
     corrected: "korrigiert",
-    corrections: "Korrigiert",
+    corrections: "Korrekturen",
     corrections_mean: "In diesen Zeiten wurde falsch gezählt. Die Zahlen hier sind berichtigt; was gezählt wurde, steht weiterhin im Zählbuch.",
     imported: "Ein Teil davon stammt aus einem anderen System, das nur Summen über bis zu {l} aufbewahrt hat. Diagramme zeigen deren Mittelwert; der Verlauf dazwischen ist nicht bekannt.",
     unwatched: "nicht beobachtet",

@@ -75,6 +75,8 @@ pub(crate) struct StatusWords {
     pub(crate) version: &'static str,
     /// Figure.
     pub(crate) broker: &'static str,
+    /// Figure: which broker, and its version.
+    pub(crate) broker_version: &'static str,
     /// State.
     pub(crate) connected: &'static str,
     /// State.
@@ -150,6 +152,7 @@ pub(super) static ENGLISH: StatusWords = StatusWords {
     source: "Source",
     version: "Version",
     broker: "Broker",
+    broker_version: "Broker version",
     connected: "connected",
     away: "not connected",
     ledger: "Ledger",
@@ -209,6 +212,7 @@ pub(super) static GERMAN: StatusWords = StatusWords {
     source: "Quelle",
     version: "Version",
     broker: "Broker",
+    broker_version: "Broker-Version",
     connected: "verbunden",
     away: "nicht verbunden",
     ledger: "Zählbuch",

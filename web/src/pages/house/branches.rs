@@ -49,8 +49,11 @@ pub(super) fn branches(trunk: &Trunk<'_>, all: f64) -> (Vec<Branch>, f64) {
     lines.extend(rest);
     let sum: f64 = lines.iter().filter(|line| line.is_seen()).map(|line| line.counted).sum();
     let all = all.max(sum);
-    if lines.iter().filter(|line| line.is_seen()).count() > 1 {
-        if let Some(remainder) = trunk.remainder(all - sum, all) {
+    let seen = lines.iter().filter(|line| line.is_seen()).count();
+    // What a single part costs stands beside all other costs.
+    let remainder = trunk.remainder(all - sum, all).filter(|_| seen > 1 || (trunk.in_money && seen == 1));
+    if seen > 1 || remainder.is_some() {
+        if let Some(remainder) = remainder {
             let last = lines.iter().rposition(|line| line.in_bar).unwrap_or_default();
             let behind = lines[last + 1..].iter().position(|line| line.depth <= lines[last].depth);
             let place = behind.map_or(lines.len(), |behind| last + 1 + behind);
