@@ -323,6 +323,11 @@ fn a_second_reckoning_agrees_with_every_form() {
     // Soon after midnight nobody knows it of the new day.
     let page = http_get(web, &format!("/s/home/day/{}?lang=de", today.yesterday().unwrap())).1;
     assert!(page.contains("Autarkie"), "{page}");
+    let page = http_get(web, "/m/home/main?lang=en").1;
+    assert!(
+        page.contains(": The meter was replaced") && page.contains(": Electricity became dearer"),
+        "{page}"
+    );
     // The one next door is known to be away.
     let status = http_get(web, "/status?lang=en").1;
     assert!(status.contains("next-door/main · offline") && status.contains("home/main · online"), "{status}");

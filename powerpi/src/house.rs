@@ -93,11 +93,13 @@ impl Past {
         })
     }
 
-    /// The house's tariffs: prices of the night and a fee for the main meter, which rise; gas and water.
+    /// The house's tariffs: prices of the night and a fee for the main meter, which rise; gas and water. And notes of what
+    /// happened.
     pub(crate) fn tariffs(&self) -> String {
         let zone = TimeZone::get(ZONE).unwrap_or(TimeZone::UTC);
         let rise = self.goes_on + (self.next_door_ends - self.goes_on) / 2;
         let rises = zone.to_datetime(rise).date();
+        let goes_on = zone.to_datetime(self.goes_on);
         format!(
             "time_zone = \"{ZONE}\"\n\
              [[tariff]]\nmain_meter = \"home/main\"\nprice_per_kwh = 0.27\nbase_fee_per_month = 9.90\n\
@@ -107,7 +109,9 @@ impl Past {
              [[tariff.time]]\nhours = \"22-6\"\nprice_per_kwh = 0.22\n\
              [[tariff]]\nfor = \"home/feed-in\"\nprice_per_kwh = 0.0786\n\
              [[tariff]]\nmedium = \"gas\"\nprice_per_m3 = 1.12\nvat_percent = 7\n\
-             [[tariff]]\nmedium = \"water\"\nprice_per_m3 = 4.60\n"
+             [[tariff]]\nmedium = \"water\"\nprice_per_m3 = 4.60\n\
+             [[note]]\nat = \"{goes_on}\"\nfor = \"home/main\"\ntext = \"The meter was replaced\"\n\
+             [[note]]\nat = \"{rises}\"\nfor = \"home/main\"\ntext = \"Electricity became dearer\"\n"
         )
     }
 

@@ -7,6 +7,7 @@ use meter_messages::{Meter, MeterId};
 
 use crate::document::SiteSettings;
 use crate::meters::MeterSettings;
+use crate::notes::{NoteKey, NoteSettings};
 
 /// Something that two versions say differently, or only one of them.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,6 +24,8 @@ pub enum Change {
     Tariff(TariffKey),
     /// An alarm.
     Alarm(MeterId),
+    /// A note.
+    Note(NoteKey),
 }
 
 impl SiteSettings {
@@ -46,6 +49,8 @@ impl SiteSettings {
             .extend(tariffs.filter(|(_, [now, before])| now != before).map(|(key, _)| Change::Tariff(key)));
         changes
             .extend(alarms.filter(|(_, [now, before])| now != before).map(|(name, _)| Change::Alarm(name)));
+        let notes = paired([&self.note, &earlier.note], NoteSettings::key).into_iter();
+        changes.extend(notes.filter(|(_, [now, before])| now != before).map(|(key, _)| Change::Note(key)));
         changes
     }
 }

@@ -7,6 +7,7 @@ use serde::Deserialize;
 
 use crate::alarms::{AlarmSettings, alarms};
 use crate::meters::{MeterSettings, SiteMeters};
+use crate::notes::{self, NoteSettings};
 
 /// The longest text of a version, in bytes: some 1,000 meters with all that can be said of them.
 pub const LONGEST: usize = 256 << 10;
@@ -27,6 +28,8 @@ pub struct SiteSettings {
     pub access: PublicMeters,
     /// What is to be told of meters.
     pub alarm: Vec<AlarmSettings>,
+    /// What people want to remember.
+    pub note: Vec<NoteSettings>,
 }
 
 /// `[access]`, as far as it is the site's.
@@ -39,8 +42,8 @@ pub struct PublicMeters {
 
 impl SiteSettings {
     /// These, and behind them others: what is said here goes first. Meters go together by their id, one thing that is
-    /// said of them after the other; alarms by their name, and tariffs by what they are for and their first day, as a
-    /// whole; and so do lists.
+    /// said of them after the other; alarms by their name, tariffs by what they are for and their first day, and notes by
+    /// what they are of and when, as a whole; and so do lists.
     #[must_use]
     pub fn before(mut self, others: Self) -> Self {
         let is_new = |one: &TariffSettings| !self.tariff.iter().any(|other| one.key() == other.key());
@@ -49,6 +52,9 @@ impl SiteSettings {
         let is_new = |one: &AlarmSettings| !self.alarm.iter().any(|other| one.name == other.name);
         let alarms: Vec<_> = others.alarm.into_iter().filter(is_new).collect();
         self.alarm.extend(alarms);
+        let is_new = |one: &NoteSettings| !self.note.iter().any(|other| one.key() == other.key());
+        let notes: Vec<_> = others.note.into_iter().filter(is_new).collect();
+        self.note.extend(notes);
         for other in others.meter {
             match self.meter.iter_mut().find(|meter| meter.id == other.id) {
                 Some(meter) => *meter = meter.clone().before(other),
@@ -90,6 +96,8 @@ impl SiteSettings {
         }));
         let alarms = self.alarm.iter().filter(|one| fixed.alarm.iter().any(|other| one.name == other.name));
         hidden.extend(alarms.map(|alarm| format!("[[alarm]] {}", alarm.name)));
+        let notes = self.note.iter().filter(|one| fixed.note.iter().any(|other| one.key() == other.key()));
+        hidden.extend(notes.map(|note| format!("[[note]] of {} for {}", note.at, note.scope)));
         hidden
     }
 
@@ -119,6 +127,7 @@ impl SiteSettings {
         self.tariffs()?;
         self.meters()?;
         alarms(&self.alarm)?;
+        notes::check(&self.note)?;
         Ok(())
     }
 }

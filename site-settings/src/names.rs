@@ -22,7 +22,9 @@ impl SettingNames {
         let public = settings.access.public_meters.iter().flatten();
         let public = public.map(|meter| ("[access] public_meters", meter.to_string()));
         let alarms = settings.alarm.iter().map(|alarm| ("[[alarm]] meter", alarm.meter.to_string()));
-        Self(meters.chain(scopes).chain(mains).chain(public).chain(alarms).collect())
+        let notes = settings.note.iter().filter(|note| note.scope != Scope::All);
+        let notes = notes.map(|note| ("[[note]] for", note.scope.to_string()));
+        Self(meters.chain(scopes).chain(mains).chain(public).chain(alarms).chain(notes).collect())
     }
 
     /// Those that nobody has.

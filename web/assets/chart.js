@@ -46,6 +46,9 @@
     ...[1, 2, 3, 4, 5, 7, 10, 14, 30, 60, 90, 180, 365, 730].map((days) => days * DAY_S),
   ];
   const SETTLE_MS = 120;
+  // In pixels: the dot of a note, and how near a pointer has to be.
+  const NOTE_R = 4;
+  const NOTE_NEAR = 8;
 
   let end = Number(figure.dataset.to);
   let view = { min: Number(figure.dataset.from), max: end };
@@ -61,6 +64,8 @@
   let timer = null;
   let touched = Boolean(location.hash);
 
+  /** What people have noted: when, and in which words. */
+  const notes = () => JSON.parse(figure.dataset.notes ?? "[]");
   const missing = figure.querySelector(".missing");
   const compared = figure.querySelector("[data-compared]")?.textContent;
   const boxes = [...figure.querySelectorAll(".others input")];
@@ -325,8 +330,43 @@
     for (const [from, to] of marks.coarse) stripes(u, [place(from), place(to)], 0, css("--peak"));
   }
 
+  /** A line where somebody has noted something, with a dot on it. */
+  function flag(u) {
+    const { ctx, bbox } = u;
+    const seen = notes().filter(([at]) => at >= view.min && at <= view.max);
+    figure.toggleAttribute("data-noted", seen.length > 0);
+    ctx.save();
+    ctx.strokeStyle = ctx.fillStyle = css("--ink");
+    ctx.lineWidth = devicePixelRatio;
+    ctx.setLineDash([2 * devicePixelRatio, 3 * devicePixelRatio]);
+    for (const [at] of seen) {
+      const x = u.valToPos(at, "x", true);
+      ctx.beginPath();
+      ctx.moveTo(x, bbox.top);
+      ctx.lineTo(x, bbox.top + bbox.height);
+      ctx.stroke();
+      ctx.beginPath();
+      ctx.arc(x, bbox.top + NOTE_R * devicePixelRatio, NOTE_R * devicePixelRatio, 0, 2 * Math.PI);
+      ctx.fill();
+    }
+    ctx.restore();
+  }
+
+  /** The note at the pointer. */
+  function noteAt(u) {
+    const { left } = u.cursor;
+    if (left === undefined || left < 0) return undefined;
+    const near = notes().map(([at, text]) => [Math.abs(u.valToPos(at, "x") - left), at, text]).filter(([apart]) => apart <= NOTE_NEAR);
+    return near.sort(([one], [other]) => one - other)[0];
+  }
+
   function say(u) {
     if (figure.chart.measured()) return;
+    const note = noteAt(u);
+    if (note) {
+      readout.textContent = `${moment(note[1])} · ${note[2]}`;
+      return;
+    }
     const index = u.cursor.idx;
     const mean = index === null || index === undefined ? null : u.data[3][index];
     if (mean === null || mean === undefined) {
@@ -372,7 +412,7 @@
         { ...axis, values: (_u, splits) => splits.map((rate) => `${number(rate)} ${rateUnit}`), size: 66 },
       ],
       cursor: { drag: { x: false, y: false }, points: { size: 7 }, y: false },
-      hooks: { drawClear: [hatch], draw: [() => figure.chart.moved()], setCursor: [say] },
+      hooks: { drawClear: [hatch], draw: [flag, () => figure.chart.moved()], setCursor: [say] },
     };
   }
 
@@ -503,6 +543,11 @@
     const renewed = page.querySelector("[data-series]");
     if (!renewed) return;
     const edited = edit(figure, renewed);
+    if (figure.dataset.notes !== renewed.dataset.notes) {
+      if (renewed.dataset.notes) figure.dataset.notes = renewed.dataset.notes;
+      else delete figure.dataset.notes;
+      plot?.redraw(false);
+    }
     const otherEdited = boxes.filter((it) => edit(it, renewed.querySelector(`input[value="${it.value}"]`)) && it.checked);
     const atEnd = view.max >= end - (view.max - view.min) * 0.03;
     const passed = Math.max(0, Number(renewed.dataset.to) - end);

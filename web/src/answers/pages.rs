@@ -14,7 +14,7 @@ use crate::health::MeterState;
 use crate::live::lacks::Lack;
 use crate::live::values::Presence;
 use crate::pages::{
-    AlarmRow, Frame, HoldingView, ImplausibleView, KioskPage, MeterPage, MeterView, OverviewPage,
+    AlarmRow, Frame, HoldingView, ImplausibleView, KioskPage, MeterPage, MeterView, NoteView, OverviewPage,
     PublisherView, SetAsideView, StatusPage, others,
 };
 use crate::route::{Route, WallRequest};
@@ -225,13 +225,21 @@ impl Site {
         Ok(ImplausibleView::new(&meter, &found, most, asked_for, zone))
     }
 
+    /// What people have noted of a meter: what they say to each other is not for everybody.
+    pub(super) fn notes(&self, meter: &Meter, asked: &Asked<'_>) -> Vec<NoteView> {
+        match asked.visitor.may_see_all() {
+            true => NoteView::of(&self.applied.settings.note, meter, asked.texts(), self.ledger.zone()),
+            false => Vec::new(),
+        }
+    }
+
     async fn meter(&self, meter: Meter, asked: &Asked<'_>) -> Result<String, NoAnswer> {
         let figures = self.figures(meter.clone()).await?;
         let known = self.known(asked).await?;
         let others = others(&known, &figures.meter, &self.ledger);
-        let (frame, zone) = (asked.frame(), self.ledger.zone());
+        let (frame, zone, notes) = (asked.frame(), self.ledger.zone(), self.notes(&meter, asked));
         let view = MeterView::new(&figures, &self.live.of(&meter), frame.texts, &self.ledger);
         let implausible = self.implausible(&figures, (&frame, asked.visitor.may_correct().is_some())).await?;
-        filled(&MeterPage::new(frame, view, &figures, zone, others, (known.len() < 2, implausible)))
+        filled(&MeterPage::new(frame, view, &figures, zone, (others, notes), (known.len() < 2, implausible)))
     }
 }

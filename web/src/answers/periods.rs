@@ -37,7 +37,7 @@ impl Site {
         let drawable = history.span.start.epoch_minutes() > until.epoch_minutes() - DRAWN_MINUTES;
         let drawable = drawable && history.period.is_some() && history.whole.is_known();
         let others = others(&self.known(asked).await?, &history.meter, &self.ledger);
-        let site = (&self.ledger, others);
+        let site = (&self.ledger, others, self.notes(&history.meter.meter, asked));
         let mut page = PeriodPage::new(asked.frame(), &history, compared, drawable, site);
         // The last minutes may still come.
         let (from, to) = (history.span.start.max(first), history.span.end.min(until));

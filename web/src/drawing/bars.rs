@@ -21,6 +21,8 @@ pub(crate) struct Bar {
     pub(crate) unfinished: bool,
     /// Whether it lies ahead: nothing is missing there.
     pub(crate) ahead: bool,
+    /// What somebody has noted of its time.
+    pub(crate) note: Option<String>,
     /// Where it leads.
     pub(crate) href: Option<String>,
     /// What it is, with its value.
@@ -63,7 +65,8 @@ fn one(svg: &mut String, bar: &Bar, (left, slot): (f64, f64), top: f64, id: &str
     if let Some(href) = &bar.href {
         push(svg, format_args!("<a href=\"{}\" tabindex=\"-1\">", escaped(href)));
     }
-    push(svg, format_args!("<g class=\"slot\"><title>{}</title>", escaped(&bar.title)));
+    let noted = bar.note.as_ref().map(|note| format!(" · {note}")).unwrap_or_default();
+    push(svg, format_args!("<g class=\"slot\"><title>{}</title>", escaped(&format!("{}{noted}", bar.title))));
     rect(svg, "hit", (left, slot), (HEIGHT + FOOT, 0.0));
     if (bar.quantity.is_none() || bar.partly) && !bar.ahead {
         striped(svg, "gap", &format!("{id}-unwatched"), (left, slot));
@@ -80,6 +83,10 @@ fn one(svg: &mut String, bar: &Bar, (left, slot): (f64, f64), top: f64, id: &str
     }
     if bar.coarse {
         striped(svg, "recount", &format!("{id}-coarse"), (left, slot));
+    }
+    if bar.note.is_some() {
+        let x = round(left + slot / 2.0);
+        push(svg, format_args!("<circle class=\"note\" cx=\"{x}%\" cy=\"5\" r=\"4\"/>"));
     }
     svg.push_str("</g>");
     if bar.href.is_some() {
@@ -151,7 +158,13 @@ mod tests {
                 there,
                 Bar::default(),
                 Bar { ahead: true, ..Bar::default() },
-                Bar { quantity: Some(10.0), corrected: true, ..Bar::default() },
+                Bar {
+                    quantity: Some(10.0),
+                    corrected: true,
+                    note: Some("<party>".into()),
+                    title: "10".into(),
+                    ..Bar::default()
+                },
             ],
             &|quantity| format!("{quantity} kWh"),
         );
@@ -165,5 +178,7 @@ mod tests {
         assert_eq!(svg.matches("class=\"gap\"").count(), 1);
         assert_eq!(svg.matches("fill=\"url(#days-corrected)\" x=\"75%\"").count(), 1);
         assert!(svg.contains("10 kWh"));
+        assert!(svg.contains("<title>10 · &lt;party&gt;</title>"), "{svg}");
+        assert_eq!(svg.matches("<circle class=\"note\" cx=\"87.5%\"").count(), 1, "{svg}");
     }
 }

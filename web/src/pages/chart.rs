@@ -24,6 +24,8 @@ pub(crate) struct Chart {
     pub(crate) edition: u64,
     /// The site's time zone by its IANA name; empty where it has none.
     pub(crate) zone: String,
+    /// What people have noted, as JSON.
+    pub(crate) notes: Option<String>,
     /// What can be shown beside it.
     pub(crate) others: Vec<OtherMeter>,
 }

@@ -14,6 +14,7 @@ mod kiosk;
 pub(crate) mod manifest;
 mod message;
 mod meter;
+mod notes;
 pub(crate) mod offline;
 mod overview;
 mod period;
@@ -40,6 +41,7 @@ pub(crate) use house::{HousePage, RatesNow, base as site_path, here as house_pat
 pub(crate) use kiosk::KioskPage;
 pub(crate) use message::MessagePage;
 pub(crate) use meter::{CardView, ImplausibleView, MeterPage, MeterView};
+pub(crate) use notes::NoteView;
 pub(crate) use overview::OverviewPage;
 pub(crate) use period::PeriodPage;
 pub(crate) use profile::{ProfilePage, Profiled};

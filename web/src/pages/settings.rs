@@ -64,7 +64,7 @@ pub(crate) struct TrialRow {
     pub(crate) then: Option<String>,
 }
 
-/// A meter, a tariff or an alarm on a list.
+/// A meter, a tariff, an alarm or a note on a list.
 pub(crate) struct ListedSetting {
     /// Where its form is; none of what stands in TOML.
     pub(crate) path: Option<String>,
@@ -85,9 +85,10 @@ pub(crate) struct SettingsPage {
     pub(crate) meters: Vec<ListedSetting>,
     pub(crate) tariffs: Vec<ListedSetting>,
     pub(crate) alarms: Vec<ListedSetting>,
+    pub(crate) notes: Vec<ListedSetting>,
 }
 
-/// The form of a meter, a tariff or an alarm.
+/// The form of a meter, a tariff, an alarm or a note.
 #[derive(Template)]
 #[template(path = "settings_form.html")]
 pub(crate) struct FormPage {
@@ -119,6 +120,8 @@ impl FormPage {
             SettingsPlace::Tariff(Some(_)) => words.one_tariff.to_owned(),
             SettingsPlace::Alarm(None) => words.new_alarm.to_owned(),
             SettingsPlace::Alarm(Some(name)) => format!("{} {name}", words.one_alarm),
+            SettingsPlace::Note(None) => words.new_note.to_owned(),
+            SettingsPlace::Note(Some(_)) => words.one_note.to_owned(),
             SettingsPlace::All | SettingsPlace::History | SettingsPlace::Users => words.title.to_owned(),
         };
         Self {

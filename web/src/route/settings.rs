@@ -2,6 +2,7 @@
 
 use meter_figures::{Scope, TariffKey};
 use meter_messages::{Medium, Meter, MeterId};
+use site_settings::NoteKey;
 
 use super::query::{RouteError, meter};
 
@@ -16,6 +17,8 @@ pub(crate) enum SettingsPlace {
     Tariff(Option<TariffKey>),
     /// `/settings/alarm` for a new one, or `/settings/alarm/<name>`
     Alarm(Option<MeterId>),
+    /// `/settings/note` for a new one, or `/settings/note/<moment>[/<site>[/<meter>]]`
+    Note(Option<NoteKey>),
     /// `/settings/history`
     History,
     /// `/settings/users`
@@ -33,24 +36,32 @@ fn tariff(medium: &str, from: &str, scope: &[&str]) -> Result<TariffKey, RouteEr
         ALWAYS => None,
         day => Some(day.parse().map_err(|_| RouteError::NotFound)?),
     };
-    let scope = match scope {
-        [] => Scope::All,
-        [site] => Scope::Site(site.parse().map_err(|_| RouteError::NotFound)?),
-        [site, id] => Scope::Meter(meter(site, id)?),
-        _ => return Err(RouteError::NotFound),
-    };
-    Ok(TariffKey { medium, from, scope })
+    Ok(TariffKey { medium, from, scope: scope_of(scope)? })
+}
+
+/// What stands at the end of an address: nothing, a site, or a meter.
+fn scope_of(parts: &[&str]) -> Result<Scope, RouteError> {
+    match parts {
+        [] => Ok(Scope::All),
+        [site] => Ok(Scope::Site(site.parse().map_err(|_| RouteError::NotFound)?)),
+        [site, id] => Ok(Scope::Meter(meter(site, id)?)),
+        _ => Err(RouteError::NotFound),
+    }
+}
+
+/// The same, to be put there.
+fn scope_path(scope: &Scope) -> String {
+    match scope {
+        Scope::All => String::new(),
+        Scope::Site(site) => format!("/{site}"),
+        Scope::Meter(meter) => format!("/{meter}"),
+    }
 }
 
 /// The address of a tariff.
 fn path_of(tariff: &TariffKey) -> String {
     let from = tariff.from.map_or_else(|| ALWAYS.to_owned(), |from| from.to_string());
-    let scope = match &tariff.scope {
-        Scope::All => String::new(),
-        Scope::Site(site) => format!("/{site}"),
-        Scope::Meter(meter) => format!("/{meter}"),
-    };
-    format!("{}/{from}{scope}", tariff.medium.as_str())
+    format!("{}/{from}{}", tariff.medium.as_str(), scope_path(&tariff.scope))
 }
 
 impl SettingsPlace {
@@ -69,6 +80,11 @@ impl SettingsPlace {
             ["alarm", name] => {
                 name.parse().map(|name| Self::Alarm(Some(name))).map_err(|_| RouteError::NotFound)
             }
+            ["note"] => Ok(Self::Note(None)),
+            ["note", at, scope @ ..] => {
+                let at = at.parse().map_err(|_| RouteError::NotFound)?;
+                Ok(Self::Note(Some(NoteKey { at, scope: scope_of(scope)? })))
+            }
             _ => Err(RouteError::NotFound),
         }
     }
@@ -82,6 +98,8 @@ impl SettingsPlace {
             Self::Tariff(Some(key)) => format!("/settings/tariff/{}", path_of(key)),
             Self::Alarm(None) => "/settings/alarm".to_owned(),
             Self::Alarm(Some(name)) => format!("/settings/alarm/{name}"),
+            Self::Note(None) => "/settings/note".to_owned(),
+            Self::Note(Some(key)) => format!("/settings/note/{}{}", key.at, scope_path(&key.scope)),
             Self::History => "/settings/history".to_owned(),
             Self::Users => "/settings/users".to_owned(),
         }
@@ -104,15 +122,25 @@ mod tests {
             "/settings/tariff/water/always/hq/main",
             "/settings/alarm",
             "/settings/alarm/too-much",
+            "/settings/note",
+            "/settings/note/2026-11-20T14:30:00",
+            "/settings/note/2026-11-20T14:30:00/hq/main",
             "/settings/history",
             "/settings/users",
         ] {
             let parts: Vec<&str> = path.split('/').skip(2).collect();
             assert_eq!(SettingsPlace::parse(&parts).unwrap().path(), path);
         }
-        for path in
-            ["x", "meter/hq", "meter/HQ/main", "tariff/oil/always", "tariff/gas/soon", "alarm/a b", "alarm/"]
-        {
+        for path in [
+            "x",
+            "meter/hq",
+            "meter/HQ/main",
+            "tariff/oil/always",
+            "tariff/gas/soon",
+            "alarm/a b",
+            "alarm/",
+            "note/soon",
+        ] {
             let parts: Vec<&str> = path.split('/').collect();
             assert_eq!(SettingsPlace::parse(&parts), Err(RouteError::NotFound), "{path}");
         }

@@ -10,7 +10,7 @@ use jiff::tz::TimeZone;
 use meter_figures::{Holiday, TariffSettings};
 use meter_ledger::LedgerHome;
 use serde::Deserialize;
-use site_settings::{MeterSettings, PublicMeters, SiteSettings, Store, USUAL_FOLDER};
+use site_settings::{MeterSettings, NoteSettings, PublicMeters, SiteSettings, Store, USUAL_FOLDER};
 use web_http::{BasePath, Network};
 
 use crate::access::AccessSettings;
@@ -46,6 +46,8 @@ pub struct Settings {
     pub holidays: Option<Vec<Holiday>>,
     /// What is to be said of meters.
     pub meter: Vec<MeterSettings>,
+    /// What people want to remember.
+    pub note: Vec<NoteSettings>,
     /// Browsers connected at the same time; a further one gets the place of one that is idle.
     pub max_connections: usize,
     /// Meters whose values of now are kept in mind, of all sites; shared out like the recorder's.
@@ -77,6 +79,7 @@ impl Default for Settings {
             tariff: Vec::new(),
             holidays: None,
             meter: Vec::new(),
+            note: Vec::new(),
             max_connections: 2_000,
             max_meters: 1_000,
             spaceapi: None,
@@ -110,6 +113,7 @@ impl Settings {
             meter: self.meter.clone(),
             access: PublicMeters { public_meters: self.access.public_meters.clone() },
             alarm: Vec::new(),
+            note: self.note.clone(),
         }
     }
 

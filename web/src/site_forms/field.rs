@@ -11,6 +11,8 @@ pub(crate) enum Kind {
     Number,
     /// A day.
     Date,
+    /// A day and a time of day.
+    Moment,
     /// Several lines.
     Lines,
     /// Yes or no.

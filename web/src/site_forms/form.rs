@@ -2,7 +2,7 @@
 
 use site_settings::Editing;
 
-use super::{AlarmForm, Group, MeterForm, SiteForm, TariffForm, Values, Wrong};
+use super::{AlarmForm, Group, MeterForm, NoteForm, SiteForm, TariffForm, Values, Wrong};
 
 /// One of the forms.
 pub(crate) enum Form<'a> {
@@ -10,6 +10,7 @@ pub(crate) enum Form<'a> {
     Meter(MeterForm<'a>),
     Tariff(TariffForm<'a>),
     Alarm(AlarmForm<'a>),
+    Note(NoteForm<'a>),
 }
 
 impl Form<'_> {
@@ -20,6 +21,7 @@ impl Form<'_> {
             Self::Meter(form) => form.stored(),
             Self::Tariff(form) => form.stored(),
             Self::Alarm(form) => form.stored(),
+            Self::Note(form) => form.stored(),
         }
     }
 
@@ -30,6 +32,7 @@ impl Form<'_> {
             Self::Meter(form) => form.groups(values),
             Self::Tariff(form) => form.groups(values),
             Self::Alarm(form) => form.groups(values),
+            Self::Note(form) => form.groups(values),
         };
         Group::mark(&mut groups, wrong);
         groups
@@ -42,6 +45,7 @@ impl Form<'_> {
             Self::Meter(form) => form.apply(values, editing),
             Self::Tariff(form) => form.apply(values, editing),
             Self::Alarm(form) => form.apply(values, editing),
+            Self::Note(form) => form.apply(values, editing),
         }
     }
 
@@ -51,6 +55,7 @@ impl Form<'_> {
             Self::Site(_) | Self::Meter(_) => false,
             Self::Tariff(form) => form.place.is_some(),
             Self::Alarm(form) => form.place.is_some(),
+            Self::Note(form) => form.place.is_some(),
         }
     }
 
@@ -60,6 +65,7 @@ impl Form<'_> {
             Self::Site(_) | Self::Meter(_) => {}
             Self::Tariff(form) => editing.put("tariff", form.place, None),
             Self::Alarm(form) => editing.put("alarm", form.place, None),
+            Self::Note(form) => editing.put("note", form.place, None),
         }
     }
 

@@ -1,7 +1,9 @@
 //! What forms offer to choose from.
 
+use std::collections::BTreeSet;
+
 use meter_ledger::RecordedMeter;
-use meter_messages::{Meter, Unit};
+use meter_messages::{Meter, SiteId, Unit};
 use site_settings::SiteSettings;
 
 use crate::texts::{SettingsWords, Texts};
@@ -35,6 +37,24 @@ impl Offered<'_> {
             choices.push((chosen.to_owned(), chosen.to_owned()));
         }
         choices
+    }
+
+    /// The sites that there are.
+    pub(super) fn sites(&self) -> BTreeSet<&SiteId> {
+        self.meters.iter().map(|known| &known.meter.site).collect()
+    }
+
+    /// All meters, those of a site, and single ones; with what was chosen, though it is not known.
+    pub(super) fn scopes(&self, chosen: &str) -> Vec<(String, String)> {
+        let words = self.words();
+        let mut scopes = vec![(String::new(), words.all_meters.to_owned())];
+        let of_site = |site: &SiteId| (site.to_string(), words.site_meters.replace("{site}", site.as_str()));
+        scopes.extend(self.sites().into_iter().map(of_site));
+        scopes.extend(self.meters(chosen, None));
+        if !scopes.iter().any(|(sent, _)| sent == chosen) {
+            scopes.push((chosen.to_owned(), chosen.to_owned()));
+        }
+        scopes
     }
 
     /// Whose highest quarter of an hour may be meant.

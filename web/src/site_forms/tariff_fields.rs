@@ -1,8 +1,6 @@
 //! The fields of the form for a tariff.
 
-use std::collections::BTreeSet;
-
-use meter_messages::{Medium, SiteId};
+use meter_messages::Medium;
 
 use super::tariff_rows::{BLOCK, TIME, rows};
 use super::{Field, Group, Kind, Offered, Values};
@@ -13,7 +11,7 @@ pub(super) fn groups(values: &Values, offered: &Offered<'_>) -> Vec<Group> {
     let number = |name: &str, label: &str| Field::new(name, label, Kind::Number, values);
     let holds_for = vec![
         Field::new("medium", words.medium, Kind::Choice(media(offered)), values),
-        Field::new("for", words.scope, Kind::Choice(scopes(values, offered)), values),
+        Field::new("for", words.scope, Kind::Choice(offered.scopes(values.get("for"))), values),
         Field::new("from", words.from, Kind::Date, values).hint(words.from_hint),
     ];
     let prices = vec![number("price", words.price), number("vat", words.vat)];
@@ -30,7 +28,7 @@ pub(super) fn groups(values: &Values, offered: &Offered<'_>) -> Vec<Group> {
         Field::new("capacity_of", words.peak_of, Kind::Choice(offered.peaks()), values),
         number("co2", words.co2),
     ];
-    let mut sites: Vec<_> = sites(offered).iter().map(|site| (site.to_string(), site.to_string())).collect();
+    let mut sites: Vec<_> = offered.sites().iter().map(|site| (site.to_string(), site.to_string())).collect();
     sites.insert(0, (String::new(), words.own_site.to_owned()));
     let day_price = vec![
         Field::new("follows_day_price", words.follows_day_price, Kind::Tick, values),
@@ -65,22 +63,4 @@ fn rows_of(values: &Values, names: &[&str], labels: &[&str]) -> Vec<Field> {
 fn media(offered: &Offered<'_>) -> Vec<(String, String)> {
     let all = [Medium::Electricity, Medium::Gas, Medium::Water];
     all.map(|medium| (medium.as_str().to_owned(), offered.texts.house.medium(medium).to_owned())).into()
-}
-
-fn sites<'a>(offered: &Offered<'a>) -> BTreeSet<&'a SiteId> {
-    offered.meters.iter().map(|known| &known.meter.site).collect()
-}
-
-/// All meters, those of a site, and single ones.
-fn scopes(values: &Values, offered: &Offered<'_>) -> Vec<(String, String)> {
-    let words = offered.words();
-    let mut scopes = vec![(String::new(), words.all_meters.to_owned())];
-    let of_site = |site: &SiteId| (site.to_string(), words.site_meters.replace("{site}", site.as_str()));
-    scopes.extend(sites(offered).into_iter().map(of_site));
-    scopes.extend(offered.meters(values.get("for"), None));
-    let chosen = values.get("for");
-    if !scopes.iter().any(|(sent, _)| sent == chosen) {
-        scopes.push((chosen.to_owned(), chosen.to_owned()));
-    }
-    scopes
 }

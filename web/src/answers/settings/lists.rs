@@ -2,7 +2,7 @@
 
 use hyper::StatusCode;
 use meter_figures::{Scope, TariffSettings};
-use site_settings::AlarmSettings;
+use site_settings::{AlarmSettings, NoteSettings};
 use web_http::reply::Reply;
 
 use super::super::asked::Asked;
@@ -53,6 +53,15 @@ impl Site {
             name: alarm.name.to_string(),
             detail: alarm.meter.to_string(),
         };
+        let note = |note: &NoteSettings, is_fixed: bool| ListedSetting {
+            path: (!is_fixed).then(|| SettingsPlace::Note(Some(note.key())).path()),
+            name: note.text.clone(),
+            detail: format!("{}, {}", asked.texts().moment(note.at), scope_name(&note.scope, asked)),
+        };
+        let fixed = applied.fixed.note.iter().map(|it| (it, true));
+        let mut notes: Vec<_> = fixed.chain(applied.stored.note.iter().map(|it| (it, false))).collect();
+        notes.sort_by_key(|(note, _)| std::cmp::Reverse(note.at));
+        let notes = notes.into_iter().map(|(it, is_fixed)| note(it, is_fixed)).collect();
         // What the alarms say of others stands in their own settings.
         let is_stored = |name: &str| applied.stored.alarm.iter().any(|alarm| alarm.name.as_str() == name);
         let others = self.live.alarms().into_iter().filter(|said| !is_stored(&said.name));
@@ -65,6 +74,7 @@ impl Site {
             after: known.saved.newest,
             meters: meters.collect(),
             tariffs,
+            notes,
             alarms: applied.stored.alarm.iter().map(alarm).chain(others).collect(),
             frame,
         };
@@ -75,15 +85,21 @@ impl Site {
 /// What it is for, and since when.
 fn tariff_name(tariff: &TariffSettings, asked: &Asked<'_>) -> String {
     let (texts, words) = (asked.texts(), asked.texts().settings);
-    let scope = match &tariff.scope {
-        Scope::All => words.all_meters.to_owned(),
-        Scope::Site(site) => words.site_meters.replace("{site}", site.as_str()),
-        Scope::Meter(meter) => meter.to_string(),
-    };
+    let scope = scope_name(&tariff.scope, asked);
     let medium = texts.house.medium(tariff.medium);
     match tariff.from {
         Some(from) => format!("{medium}, {scope}, {} {}", words.from_short, texts.short_date(from)),
         None => format!("{medium}, {scope}"),
+    }
+}
+
+/// Which meters something is for.
+fn scope_name(scope: &Scope, asked: &Asked<'_>) -> String {
+    let words = asked.texts().settings;
+    match scope {
+        Scope::All => words.all_meters.to_owned(),
+        Scope::Site(site) => words.site_meters.replace("{site}", site.as_str()),
+        Scope::Meter(meter) => meter.to_string(),
     }
 }
 

@@ -18,7 +18,7 @@ use super::refusals::NoAnswer;
 use super::site::{Site, filled};
 use crate::pages::{FormPage, Notice};
 use crate::route::{RouteError, SettingsPlace};
-use crate::site_forms::{AlarmForm, Form, MeterForm, Offered, SiteForm, TariffForm, Values, Wrong};
+use crate::site_forms::{AlarmForm, Form, MeterForm, NoteForm, Offered, SiteForm, TariffForm, Values, Wrong};
 
 /// What is saved now: somebody may have saved something since this site was made.
 pub(super) struct Saved {
@@ -74,6 +74,11 @@ impl Known {
                 let place = Some(stored.alarm.iter().position(|alarm| alarm.name == *name)?);
                 Form::Alarm(AlarmForm { place, offered })
             }
+            SettingsPlace::Note(None) => Form::Note(NoteForm { place: None, offered }),
+            SettingsPlace::Note(Some(key)) => {
+                let place = Some(stored.note.iter().position(|note| note.key() == *key)?);
+                Form::Note(NoteForm { place, offered })
+            }
             SettingsPlace::History | SettingsPlace::Users => return None,
         })
     }
@@ -105,10 +110,21 @@ impl Site {
                 let offered = known.offered(self, asked);
                 let form = known.form(&place, offered).ok_or(RouteError::NotFound)?;
                 let saved = asked.query.get("saved").map(|_| Notice::good(asked.texts().settings.saved));
-                let shown = Shown { values: form.stored(), notice: saved, ..Shown::default() };
+                let values = match &place {
+                    SettingsPlace::Note(None) => self.note_begun(asked),
+                    _ => form.stored(),
+                };
+                let shown = Shown { values, notice: saved, ..Shown::default() };
                 self.form_page(&place, &known, &form, shown, asked, StatusCode::OK).await
             }
         }
+    }
+
+    /// A new note: of now, or of what the link names that led here.
+    fn note_begun(&self, asked: &Asked<'_>) -> Values {
+        let now = self.ledger.zone().to_datetime(daemon_runtime::now());
+        let at = asked.query.get("at").and_then(|at| at.parse().ok()).unwrap_or(now);
+        NoteForm::begun(asked.query.get("for").as_deref().unwrap_or_default(), at)
     }
 
     /// Why a visitor gets no form.

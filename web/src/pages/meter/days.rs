@@ -6,10 +6,15 @@ use meter_ledger::Sum;
 use meter_messages::Minute;
 
 use crate::drawing::bars::{self, Bar};
-use crate::pages::{Frame, Row, on_scale, rough};
+use crate::pages::{Frame, NoteView, Row, on_scale, rough};
 
 /// The bars of the last days, and the table behind them.
-pub(super) fn days(frame: &Frame, figures: &Figures, path: &str, zone: &TimeZone) -> (String, Vec<Row>) {
+pub(super) fn days(
+    frame: &Frame,
+    figures: &Figures,
+    (path, notes): (&str, &[NoteView]),
+    zone: &TimeZone,
+) -> (String, Vec<Row>) {
     let (texts, unit) = (frame.texts, figures.meter.medium.unit());
     let begun = figures.days.iter().position(|(_, sum)| sum.is_known()).unwrap_or(usize::MAX);
     let (mut drawn, mut rows) = (Vec::new(), Vec::new());
@@ -31,6 +36,7 @@ pub(super) fn days(frame: &Frame, figures: &Figures, path: &str, zone: &TimeZone
             ahead: index < begun || day.span.end > figures.until,
             partly: sum.is_known() && index != begun && is_partly(day, sum, figures.until),
             href: Some(href.clone()),
+            note: NoteView::words(notes, day.span.start, day.span.end),
             title: format!("{label}: {shown} {}", unit.symbol()),
             tick: ago.is_multiple_of(4).then(|| (texts.short_day(date), ago.is_multiple_of(8))),
             ..Bar::default()

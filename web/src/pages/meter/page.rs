@@ -13,7 +13,10 @@ use super::pictures::PictureView;
 use super::view::MeterView;
 use crate::pages::chart::{Chart, OtherMeter};
 use crate::pages::presets::{Presets, presets};
-use crate::pages::{Frame, Row};
+use crate::pages::{Frame, NoteView, Row};
+
+/// So many notes are listed; the chart has them all.
+const MOST_NOTES: usize = 5;
 
 /// One meter.
 #[derive(Template)]
@@ -46,6 +49,10 @@ pub(crate) struct MeterPage {
     dates: (String, String),
     /// Unix times of what the interactive chart shows first and of all there is.
     chart: Chart,
+    /// What people have noted lately, the newest first.
+    notes: Vec<NoteView>,
+    /// Where somebody notes something.
+    add_note: String,
     /// Minutes that cannot be.
     implausible: Option<ImplausibleView>,
 }
@@ -57,7 +64,7 @@ impl MeterPage {
         meter: MeterView,
         figures: &Figures,
         zone: &TimeZone,
-        others: Vec<OtherMeter>,
+        (others, notes): (Vec<OtherMeter>, Vec<NoteView>),
         (is_only, implausible): (bool, Option<ImplausibleView>),
     ) -> Self {
         let texts = frame.texts;
@@ -70,7 +77,7 @@ impl MeterPage {
         let mut periods: Vec<_> = PeriodKind::ALL.map(period).into();
         periods.push((texts.everything, frame.link(&format!("/m/{}/all", meter.path))));
         let first = figures.first.unwrap_or(until).start();
-        let (days, day_rows) = days(&frame, figures, &meter.path, zone);
+        let (days, day_rows) = days(&frame, figures, (&meter.path, &notes), zone);
         let said = meter.said(texts);
         Self {
             sentence: format!("{}: {said}", meter.name),
@@ -96,8 +103,11 @@ impl MeterPage {
                 ghost: None,
                 edition: figures.meter.edition(),
                 zone: zone.iana_name().unwrap_or_default().to_owned(),
+                notes: NoteView::for_chart(&notes),
                 others,
             },
+            notes: notes.into_iter().rev().take(MOST_NOTES).collect(),
+            add_note: format!("/settings/note?for={}", meter.path),
             unit: meter.unit,
             meter,
             frame,

@@ -20,7 +20,7 @@ use self::running::RunningView;
 use super::chart::{Chart, OtherMeter};
 use super::downloads::{self, Download};
 use super::presets::{Presets, presets};
-use super::{Change, Frame, Row, exact, rough};
+use super::{Change, Frame, NoteView, Row, exact, rough};
 use crate::ledger::history::History;
 use crate::ledger::reader::LedgerReader;
 use crate::texts::Texts;
@@ -128,6 +128,10 @@ pub(crate) struct PeriodPage {
     wide: (u32, u32),
     narrow: (u32, u32),
     chart: Chart,
+    /// What people have noted of its time.
+    notes: Vec<NoteView>,
+    /// Where somebody notes something.
+    add_note: String,
     /// The form by which its time is corrected, for those who may send it.
     pub(crate) correct: Option<String>,
 }
@@ -139,7 +143,7 @@ impl PeriodPage {
         history: &History,
         compared: bool,
         picture: bool,
-        (site, others): (&LedgerReader, Vec<OtherMeter>),
+        (site, others, notes): (&LedgerReader, Vec<OtherMeter>, Vec<NoteView>),
     ) -> Self {
         let (zone, texts) = (site.zone(), frame.texts);
         let meter = &history.meter;
@@ -152,7 +156,7 @@ impl PeriodPage {
         let end = history.span.end.min(history.until).max(history.span.start);
         // A picker refuses to be sent with a day that it does not offer.
         let shown = history.span.start.min(history.until).max(history.first);
-        let view = PeriodView::new(&frame, history, compared, site);
+        let view = PeriodView::new(&frame, history, compared, (site, &notes));
         Self {
             correct: None,
             sentence: format!("{}, {}: {}", meter.name, view.title, view.said),
@@ -162,6 +166,7 @@ impl PeriodPage {
             downloads: downloads::downloads(&frame, history, zone),
             kind: history.period.as_ref().map_or("all", |period| period.kind.name()),
             presets: presets(&frame, &path, "", zone),
+            add_note: format!("/settings/note?for={path}&at={}", date(shown)),
             dates: (date(shown), date(history.first), date(history.until)),
             picture: picture.then(|| frame.plain(&here)),
             wide: Size::Wide.pixels(),
@@ -171,18 +176,20 @@ impl PeriodPage {
                 to: if history.is_over() { history.span.end.start() } else { end.start() },
                 first: history.first.start(),
                 live: !history.is_over(),
-                ghost: history
-                    .period
-                    .as_ref()
-                    .zip(history.other.as_ref())
-                    .filter(|_| compared)
-                    .map(|(this, (other, _))| {
+                ghost: history.period.as_ref().zip(history.other.as_ref()).filter(|_| compared).map(
+                    |(this, (other, _))| {
                         (this.span.start.start() - other.span.start.start(), texts.title(other, zone))
-                    }),
+                    },
+                ),
                 edition: meter.edition(),
                 zone: zone.iana_name().unwrap_or_default().to_owned(),
+                notes: NoteView::for_chart(&notes),
                 others,
             },
+            notes: notes
+                .into_iter()
+                .filter(|note| note.is_within(history.span.start, history.span.end))
+                .collect(),
             name: meter.name.clone(),
             colour: site.meters().colour(&meter.meter).name(),
             unit: meter.medium.unit(),
@@ -194,7 +201,12 @@ impl PeriodPage {
 }
 
 impl PeriodView {
-    fn new(frame: &Frame, history: &History, compared: bool, site: &LedgerReader) -> Self {
+    fn new(
+        frame: &Frame,
+        history: &History,
+        compared: bool,
+        (site, notes): (&LedgerReader, &[NoteView]),
+    ) -> Self {
         let (texts, zone) = (frame.texts, site.zone());
         let title = |period: &Period| texts.title(period, zone);
         let rate = |rate: f64| texts.number(rate, 0);
@@ -202,7 +214,7 @@ impl PeriodView {
             history.period.as_ref().zip(history.other.as_ref()).and_then(|(this, (other, both))| {
                 Some(Versus::new(this, other, both.as_ref()?, texts, zone))
             });
-        let (bars, rows) = bars_of(frame, history, site);
+        let (bars, rows) = bars_of(frame, history, site, notes);
         let over = history.span.end.min(history.until).epoch_minutes()
             - history.span.start.max(history.first).epoch_minutes();
         let watched = history.whole.watched_s as f64 / 60.0 / over.max(1) as f64 * 100.0;
@@ -215,9 +227,7 @@ impl PeriodView {
             said: format!("{quantity} {}{amount}{so_far}", history.meter.medium.unit().symbol()),
             title: match (&history.period, history.days) {
                 (Some(period), _) => title(period),
-                (None, Some([first, last])) => {
-                    format!("{} – {}", texts.short_date(first), texts.short_date(last))
-                }
+                (None, Some([first, last])) => texts.days(first, last),
                 (None, None) => texts.everything.to_owned(),
             },
             quantity,

@@ -10,7 +10,7 @@ use crate::drawing::bars::{self, Bar};
 use crate::ledger::history::{History, Part};
 use crate::ledger::reader::LedgerReader;
 use crate::pages::meter::is_partly;
-use crate::pages::{Frame, Row, exact, on_scale};
+use crate::pages::{Frame, NoteView, Row, exact, on_scale};
 use crate::texts::{Texts, hour};
 
 /// The name of a part, for tables, and what stands below its bar.
@@ -53,7 +53,12 @@ fn label_every(kind: Option<PeriodKind>, count: usize) -> usize {
 }
 
 /// The bars, and the table behind them.
-pub(super) fn bars_of(frame: &Frame, history: &History, site: &LedgerReader) -> (String, Vec<Row>) {
+pub(super) fn bars_of(
+    frame: &Frame,
+    history: &History,
+    site: &LedgerReader,
+    notes: &[NoteView],
+) -> (String, Vec<Row>) {
     let (meter, unit) = (&history.meter, history.meter.medium.unit());
     let (texts, zone) = (frame.texts, site.zone());
     let kind = history.period.as_ref().map(|period| period.kind);
@@ -80,6 +85,7 @@ pub(super) fn bars_of(frame: &Frame, history: &History, site: &LedgerReader) -> 
             unfinished: part.span.end > history.until,
             ahead: part.span.end > history.until || part.span.end <= history.first,
             href: href.clone(),
+            note: NoteView::words(notes, part.span.start, part.span.end),
             title: format!("{label}: {} {}", shown(&part.sum), unit.symbol()),
             tick: (kind != Some(PeriodKind::Month) || index % 2 == 0 || index % every == 0)
                 .then(|| (tick, index % every == 0)),
