@@ -29,6 +29,12 @@ test: ## Checks everything: format, lints, docs, unit, property and end-to-end t
 	$(BUILT_FOR_TESTS)
 	deploy/run-tests.sh
 
+test-pages: ## Looks at every page in every language, theme and width, with and without JavaScript; the main ones also in Firefox
+	deploy/install-packages.sh build test firefox
+	[ -x target/geckodriver/bin/geckodriver ] || cargo install --locked --root target/geckodriver geckodriver@0.36.0
+	$(BUILT_FOR_TESTS)
+	PAGES=whole cargo test --workspace --locked --test pages --test settings_pages --test first_page -- --include-ignored --nocapture
+
 RUNS ?= 3
 test-beside-load: ## Runs all tests three times beside a load of 4 processes (RUNS=3)
 	deploy/install-packages.sh build test gpio cluster
@@ -213,4 +219,4 @@ test-container: ## Builds the image of the server's programs and runs compose.ya
 	deploy/container/test.sh target/release/pi-publisher
 
 .PHONY: packages packages-arm static release test-packages test-arm test-container
-.PHONY: help demo scale test test-cluster test-cluster-guide test-home-assistant test-interop test-beside-load test-gpio test-histories test-imports screenshots torture bench bench-homes bench-broker bench-growth bench-ingest bench-pages bench-rest bench-publisher bench-web bench-attacks bench-sd-card deny
+.PHONY: help demo scale test test-pages test-cluster test-cluster-guide test-home-assistant test-interop test-beside-load test-gpio test-histories test-imports screenshots torture bench bench-homes bench-broker bench-growth bench-ingest bench-pages bench-rest bench-publisher bench-web bench-attacks bench-sd-card deny

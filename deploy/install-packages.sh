@@ -1,6 +1,6 @@
 #!/bin/bash
 # Installs what the named steps need and this machine lacks, and says why:
-#   install-packages.sh build|test|cluster|imports|home-assistant|bench|gpio|arm|static|test-arm|packages|container ...
+#   install-packages.sh build|test|firefox|cluster|imports|home-assistant|bench|gpio|arm|static|test-arm|packages|container ...
 # Debian 12 and its relatives; as root, or as a user with sudo.
 set -euo pipefail
 
@@ -18,6 +18,7 @@ declare -A why=(
     [mosquitto-clients]="other people's MQTT clients, in tests"
     [chromium]="a browser, in tests"
     [chromium-driver]="drives the browser"
+    [firefox-esr]="another browser, in tests"
     [npm]="fetches axe-core, which checks the accessibility of the pages"
     [python3-aiosmtpd]="a mail server, in tests"
     [nginx-light]="a proxy in front of the pages, in tests"
@@ -70,6 +71,7 @@ declare -A packages=(
     [build]="gcc pkg-config librrd-dev libclang-dev fonts-inter fonts-dejavu-core"
     [test]="rrdtool postgresql mosquitto mosquitto-clients chromium chromium-driver mandoc sqlite3 npm python3-aiosmtpd nginx-light apache2-bin caddy curl iproute2 prometheus"
     [bench]="wrk nginx-light curl victoria-metrics php-fpm php-rrd collectd-core rrdcached python3-paho-mqtt python3-rrdtool"
+    [firefox]="firefox-esr"
     [gpio]="linux-source-6.1 make flex bison bc xz-utils busybox-static"
 )
 

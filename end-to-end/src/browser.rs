@@ -72,6 +72,8 @@ impl Browser {
             "--disable-component-update",
             "--disable-sync",
             "--hide-scrollbars",
+            // As others in the house come: by a name, without encryption.
+            "--host-resolver-rules=MAP powerpi.test 127.0.0.1",
             &profile_dir,
         ];
         let mut capabilities = Capabilities::new();
@@ -128,7 +130,8 @@ impl Browser {
         self.devtools("Network.setBypassServiceWorker", json!({ "bypass": !on })).await;
     }
 
-    async fn devtools(&self, command: &str, parameters: Value) -> Value {
+    /// One of Chromium's own commands, beyond WebDriver.
+    pub(crate) async fn devtools(&self, command: &str, parameters: Value) -> Value {
         let body = json!({ "cmd": command, "params": parameters });
         self.page.issue_cmd(Extra { path: "goog/cdp/execute", body }).await.unwrap()
     }
@@ -143,47 +146,12 @@ impl Browser {
         self.devtools("Emulation.setScriptExecutionDisabled", json!({ "value": !on })).await;
     }
 
-    /// The accessibility faults that axe-core finds, each with its element.
-    pub async fn barriers(&self) -> Vec<String> {
-        let tags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];
-        // WCAG 2.2 asks for it, axe-core only if it is told to.
-        self.axe(json!({ "runOnly": tags, "rules": { "target-size": { "enabled": true } } })).await
-    }
-
-    /// Only those that can depend on the theme and the window's width.
-    pub async fn barriers_to_the_eye(&self) -> Vec<String> {
-        let rules = ["color-contrast", "link-in-text-block", "scrollable-region-focusable", "target-size"];
-        self.axe(json!({ "runOnly": { "type": "rule", "values": rules } })).await
-    }
-
-    async fn axe(&self, options: Value) -> Vec<String> {
-        if self.evaluate("!window.axe").await == Value::Bool(true) {
-            // Sent as the body of a WebDriver script, which no page's policy forbids.
-            self.page.execute(crate::axe::source(), vec![]).await.unwrap();
-        }
-        let script = "const done = arguments[arguments.length - 1]; \
-             axe.run(document, { ...arguments[0], resultTypes: ['violations'] }) \
-             .then(found => done(found.violations.flatMap(rule => rule.nodes.map(node => \
-                 `${rule.id}: ${node.html} ${node.failureSummary}`))), error => done([String(error)]))";
-        let found = self.page.execute_async(script, vec![options]).await.unwrap();
-        found.as_array().unwrap().iter().map(|one| one.to_string()).collect()
-    }
-
     /// Presses the key Tab.
     pub async fn tab(&self) {
         for kind in ["rawKeyDown", "keyUp"] {
             let key = json!({ "type": kind, "key": "Tab", "code": "Tab", "windowsVirtualKeyCode": 9 });
             self.devtools("Input.dispatchKeyEvent", key).await;
         }
-    }
-
-    /// The cumulative layout shift since the page was loaded (0 is none, 0.1 is bad).
-    pub async fn layout_shift(&self) -> f64 {
-        let script = "const done = arguments[arguments.length - 1]; let sum = 0; \
-             new PerformanceObserver(list => list.getEntries().forEach(it => { sum += it.value })) \
-                 .observe({ type: 'layout-shift', buffered: true }); \
-             setTimeout(() => done(sum), 300)";
-        self.page.execute_async(script, vec![]).await.unwrap().as_f64().unwrap()
     }
 
     /// Turns a wheel over an element, at its middle.
@@ -214,6 +182,29 @@ impl Browser {
             });
             self.devtools("Input.dispatchMouseEvent", event).await;
         }
+    }
+
+    /// The same by a finger, from the middle of an element.
+    pub async fn drag_by_touch(&self, css: &str, by: f64) {
+        let script = "const box = document.querySelector(arguments[0]).getBoundingClientRect(); \
+             return [box.left + box.width / 2, box.top + box.height / 2]";
+        let middle = self.page.execute(script, vec![css.into()]).await.unwrap();
+        let (x, y) = (middle[0].as_f64().unwrap(), middle[1].clone());
+        for (kind, moved) in [
+            ("touchStart", Some(0.0)),
+            ("touchMove", Some(by / 2.0)),
+            ("touchMove", Some(by)),
+            ("touchEnd", None),
+        ] {
+            let fingers: Vec<Value> = moved.iter().map(|moved| json!({ "x": x + moved, "y": y })).collect();
+            self.devtools("Input.dispatchTouchEvent", json!({ "type": kind, "touchPoints": fingers })).await;
+        }
+    }
+
+    /// Lets pages do what a browser asks its user for: `clipboard-read` and the like.
+    pub async fn permit(&self, what: &str) {
+        let body = json!({ "descriptor": { "name": what }, "state": "granted" });
+        self.page.issue_cmd(Extra { path: "permissions", body }).await.unwrap();
     }
 
     /// Errors and warnings that the page has written to its console.
@@ -262,16 +253,21 @@ impl Drop for Browser {
         let _ = self.driver.kill();
         let _ = self.driver.wait();
         // A test that failed has not closed its window, and Chromium does not end with its driver.
-        let of_ours = |arguments: Vec<u8>| {
-            let profile = self.profile.path().as_os_str().as_encoded_bytes();
-            arguments.windows(profile.len()).any(|part| part == profile)
-        };
-        for process in fs::read_dir("/proc").into_iter().flatten().flatten() {
-            let id = process.file_name().to_str().and_then(|name| Pid::from_raw(name.parse().ok()?));
-            let arguments = fs::read(process.path().join("cmdline"));
-            if let Some(id) = id.filter(|_| arguments.is_ok_and(of_ours)) {
-                let _ = kill_process(id, Signal::KILL);
-            }
+        end_all_of(self.profile.path());
+    }
+}
+
+/// Ends a browser's processes, by the folder that is its own.
+pub(crate) fn end_all_of(folder: &Path) {
+    let of_ours = |arguments: Vec<u8>| {
+        let folder = folder.as_os_str().as_encoded_bytes();
+        arguments.windows(folder.len()).any(|part| part == folder)
+    };
+    for process in fs::read_dir("/proc").into_iter().flatten().flatten() {
+        let id = process.file_name().to_str().and_then(|name| Pid::from_raw(name.parse().ok()?));
+        let arguments = fs::read(process.path().join("cmdline"));
+        if let Some(id) = id.filter(|_| arguments.is_ok_and(of_ours)) {
+            let _ = kill_process(id, Signal::KILL);
         }
     }
 }

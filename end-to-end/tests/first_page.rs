@@ -6,12 +6,8 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 
-use end_to_end::{Browser, Program, Site, Theme, free_port, run_to_end, wait_until};
+use end_to_end::{Browser, Looks, Program, Site, Theme, free_port, mosquitto_pub, run_to_end, wait_until};
 use jiff::Timestamp;
-use serde_json::Value;
-
-/// Whether there is no scrolling sideways.
-const FITS: &str = "document.documentElement.scrollWidth <= document.documentElement.clientWidth";
 
 /// The title of the step that is next.
 const NEXT: &str = "document.querySelector('.way .next h2')?.firstChild.textContent.trim()";
@@ -61,25 +57,13 @@ fn pi(site: &Site) -> PathBuf {
     folder
 }
 
-/// Looks at the page in all its looks; with SCREENSHOTS=FOLDER, also for people.
+/// Looks at the page in all its looks.
 async fn look(browser: &Browser, name: &str) {
     for language in ["en", "de"] {
         let here = browser.page.current_url().await.unwrap();
         browser.page.goto(here.join(&format!("/?lang={language}")).unwrap().as_str()).await.unwrap();
         browser.wait_for("document.readyState === 'complete'").await;
-        for theme in [Theme::Light, Theme::Dark] {
-            browser.prefer(theme).await;
-            for width in [390, 1280] {
-                browser.resize(width, 900).await;
-                assert_eq!(browser.evaluate(FITS).await, Value::Bool(true), "{name} {language} {width}");
-                assert_eq!(browser.barriers().await, [""; 0], "{name} {language} {width}");
-                if let Some(folder) = std::env::var_os("SCREENSHOTS") {
-                    let kind = if theme == Theme::Dark { "dark" } else { "light" };
-                    let file = PathBuf::from(folder).join(format!("{name}-{language}-{kind}-{width}.png"));
-                    browser.screenshot(width, 1100, &file).await;
-                }
-            }
-        }
+        assert_eq!(browser.flaws(&format!("{name} in {language}"), Looks::asked()).await, [""; 0]);
     }
     browser.resize(1280, 900).await;
 }
@@ -126,5 +110,23 @@ async fn it_leads_to_the_first_minute_and_becomes_the_meters_page() {
     browser.wait_for("document.querySelector('[data-meter=\"home/main\"]') && document.querySelector('h1').textContent.includes('Haus')").await;
     assert_eq!(browser.complaints().await.iter().filter(|line| !line.contains("Failed to load")).count(), 0);
     drop(web);
+    browser.close().await;
+}
+
+/// A wall that was opened before there was a meter.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wall_without_meters_shows_the_first_one_by_itself() {
+    let site = Site::new("");
+    let _programs = ["powerpi-broker", "powerpi-recorder", "powerpi-web"].map(|name| site.start(name));
+    let browser = Browser::open(1280, Theme::Dark).await;
+    browser.page.goto(&site.url("/kiosk?lang=en")).await.unwrap();
+    browser.wait_for("document.querySelector('main').innerText.includes('will appear here by itself')").await;
+    let info =
+        r#"{"name":"Shed","pulses_per_kwh":1000,"source":"x","version":"1","outbox":"a","oldest_seq":1}"#;
+    mosquitto_pub(site.mqtt, "powerpi/hq/shed/info", info, &["-r"]);
+    let minute = Timestamp::from_second(daemon_runtime::now().as_second() / 60 * 60 - 60).unwrap();
+    let minute = format!(r#"{{"t":"{minute}","s":60,"seq":1,"pulses":7,"total":7,"outbox":"a"}}"#);
+    mosquitto_pub(site.mqtt, "powerpi/hq/shed/minute", &minute, &[]);
+    browser.wait_for("document.querySelector('[data-meter=\"hq/shed\"] h2')?.innerText === 'Shed'").await;
     browser.close().await;
 }

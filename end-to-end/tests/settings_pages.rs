@@ -9,7 +9,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::process::Output;
 use std::sync::mpsc;
 
-use end_to_end::{Browser, Program, Site, Theme, run_to_end, wait_until};
+use end_to_end::{Browser, Looks, Program, Site, Theme, run_to_end, wait_until};
 use fantoccini::Locator;
 use serde_json::Value;
 
@@ -116,29 +116,7 @@ async fn goto(site: &Site, browser: &Browser, path: &str) {
 
 /// What keeps somebody from using the page that is open.
 async fn barriers(browser: &Browser, seen: &str, found: &mut Vec<String>) {
-    browser.evaluate("[...document.querySelectorAll('details')].forEach(it => { it.open = true })").await;
-    for (width, theme) in [(390, Theme::Dark), (1280, Theme::Dark), (1280, Theme::Light), (390, Theme::Light)]
-    {
-        browser.prefer(theme).await;
-        browser.resize(width, 900).await;
-        let fits = "document.documentElement.scrollWidth <= document.documentElement.clientWidth";
-        if browser.evaluate(fits).await != Value::Bool(true) {
-            found.push(format!("{seen} scrolls sideways at {width} px"));
-        }
-        found.extend(
-            browser.barriers_to_the_eye().await.into_iter().map(|it| format!("{seen} at {width}: {it}")),
-        );
-        // To be looked at by people.
-        if let Some(folder) = std::env::var_os("POWERPI_SCREENSHOTS") {
-            let theme = if matches!(theme, Theme::Dark) { "dark" } else { "light" };
-            let name = seen.replace(['/', '?', '='], "-");
-            let file = std::path::Path::new(&folder).join(format!("{name}-{width}-{theme}.png"));
-            let height =
-                browser.evaluate("document.documentElement.scrollHeight").await.as_u64().unwrap_or(900);
-            browser.screenshot(width, height.clamp(600, 3000) as u32, &file).await;
-        }
-    }
-    found.extend(browser.barriers().await.into_iter().map(|it| format!("{seen}: {it}")));
+    found.extend(browser.flaws(seen, Looks::asked()).await);
     found.extend(browser.complaints().await.into_iter().map(|it| format!("{seen}: {it}")));
 }
 
@@ -186,6 +164,21 @@ async fn an_admin_sets_everything_in_a_browser() {
     press(&browser, "button[value=try]").await;
     assert!(browser.text("#notice").await.contains("Nothing was saved."));
     press(&browser, "button[value=save]").await;
+    // A note, from the page of a meter.
+    goto(&site, &browser, "/m/hq/flat?lang=en").await;
+    press(&browser, "#notes-card .add a").await;
+    assert_eq!(browser.evaluate("document.querySelector('#f-for').value").await, "hq/flat");
+    press(&browser, "button[value=save]").await;
+    assert!(browser.text("#wrong-text").await.contains("1 to 200 characters"));
+    fill(&browser, "#f-text", "Neuer Kühlschrank").await;
+    press(&browser, "button[value=save]").await;
+    assert!(browser.text("main").await.contains("Neuer Kühlschrank"));
+    goto(&site, &browser, "/m/hq/flat?lang=en").await;
+    assert!(browser.text("#notes-card").await.contains("Neuer Kühlschrank"));
+    goto(&site, &browser, "/m/hq/main?lang=en").await;
+    assert!(!browser.text("#notes-card").await.contains("Neuer Kühlschrank"));
+    browser.complaints().await;
+
     goto(&site, &browser, "/settings/alarm?lang=en").await;
     fill(&browser, "#f-name", "too-much").await;
     choose(&browser, "#f-meter", "hq/main").await;
@@ -244,10 +237,12 @@ async fn an_admin_sets_everything_in_a_browser() {
             "/settings/tariff",
             "/settings/tariff/electricity/always/hq/flat",
             "/settings/alarm",
+            "/settings/note?for=hq/flat",
             "/settings/history",
             "/settings/users",
         ] {
-            let seen = format!("{path}?lang={language}");
+            let mark = if path.contains('?') { '&' } else { '?' };
+            let seen = format!("{path}{mark}lang={language}");
             goto(&site, &browser, &seen).await;
             assert_eq!(browser.evaluate("document.documentElement.lang").await, language, "{seen}");
             barriers(&browser, &seen, &mut found).await;

@@ -1,9 +1,8 @@
-//! Every page for everybody: in both themes and languages, on a telephone and a desk, with and
-//! without JavaScript.
+//! Every page for everybody: in both themes and languages, in windows of all widths, with and
+//! without JavaScript. `PAGES=whole` looks at all of that together.
 
-use end_to_end::{Browser, Site, Theme};
+use end_to_end::{Browser, Looks, Site};
 use fantoccini::Locator;
-use serde_json::Value;
 
 use crate::USER;
 
@@ -14,6 +13,17 @@ pub(crate) struct Page {
     /// Whether it is shown to somebody who has not logged in.
     stranger: bool,
 }
+
+/// So much of the window may what is seen move while a page comes.
+const MOST_SHIFT: f64 = 0.005;
+
+/// Words that were on these pages once and say nothing to most people.
+const JARGON: &str = "document.querySelector('main').innerText \
+    .match(/outbox|mit dem davor|every pulse recorded since|in a quiet night hour|to the start$|meter offline/i)";
+
+/// The files at the foot of a meter's page are of today, by hours.
+const FILES: &str =
+    "/(Today, by hour|Heute, nach Stunden): CSV/.test(document.querySelector('footer').innerText)";
 
 /// All there are.
 pub(crate) fn pages() -> Vec<Page> {
@@ -38,14 +48,18 @@ pub(crate) fn pages() -> Vec<Page> {
         page("/m/hq/main/bill", "#lines"),
         page(&format!("/m/hq/main/profile/span/{yesterday}..{yesterday}"), ".profile .curve"),
         page("/m/hq/main/base-load", ".page-title"),
-        page("/m/hq/main/readings", "form[method=post]"),
+        page("/m/hq/main/readings", ".readings td"),
+        page("/m/hq/main/corrections", ".panel"),
         Page { stranger: true, ..page("/m/hq/main/readings", ".panel") },
         page("/site", ".branches"),
         page("/s/hq", ".branches"),
+        page("/site?in=money", ".branches"),
         page(&format!("/site/month/{year}-{month:02}"), ".house .card"),
         page("/kiosk", ".wall .curve"),
         page(&format!("/m/hq/main/span/{yesterday}..{today}"), ".bars"),
         page("/status", ".machine"),
+        page("/offline", ".message"),
+        Page { stranger: true, ..page("/login", ".sign-in") },
         page("/m/hq/nobody", ".message"),
     ]
 }
@@ -60,45 +74,75 @@ pub(crate) async fn open(site: &Site, browser: &Browser, page: &Page, language: 
     if page.stranger { format!("{address} for a stranger") } else { address }
 }
 
-/// Whether there is no scrolling sideways.
-pub(crate) const FITS: &str = "document.documentElement.scrollWidth <= document.documentElement.clientWidth";
-
-/// What is wider than its place, with nothing that would let it be scrolled into view. The interactive chart follows
-/// the window a moment later.
-const CUT: &str = "[...document.querySelectorAll('body *')].filter(it => !it.closest('svg, .u-wrap, .visually-hidden') && !it.matches('.plot, .canvas') \
-    && it.clientWidth > 0 && it.scrollWidth > it.clientWidth + 1 && it.checkVisibility() \
-    && !['auto', 'scroll'].includes(getComputedStyle(it).overflowX)) \
-    .map(it => `${it.scrollWidth} px in ${it.clientWidth}: ${it.outerHTML.slice(0, 100)}`)";
+/// In which languages pages are loaded, with JavaScript or without.
+fn ways(looks: Looks) -> &'static [(&'static str, bool)] {
+    match looks {
+        // German words are the longer ones.
+        Looks::Some => &[("de", true), ("en", false)],
+        Looks::All => &[("en", true), ("en", false), ("de", true), ("de", false)],
+    }
+}
 
 /// What keeps whom from using a page, for all pages.
 pub(crate) async fn barriers(site: &Site, browser: &Browser) -> Vec<String> {
-    let mut found = Vec::new();
-    for language in ["en", "de"] {
-        for javascript in [true, false] {
-            for page in pages() {
-                browser.set_javascript(javascript).await;
-                let seen = open(site, browser, &page, language).await;
-                let seen = format!("{seen}{}", if javascript { "" } else { " without JavaScript" });
-                let there = browser.page.find(Locator::Css(page.there)).await.is_ok();
-                let spoken = browser.evaluate("document.documentElement.lang").await;
-                if !there || spoken != language {
-                    found.push(format!("{seen}: {} is {there}, language {spoken}", page.there));
-                }
-                found.extend(of_page(browser, &seen, javascript).await);
-                // Chromium says so itself of every page that is not found.
-                let expected = |line: &String| page.there == ".message" && line.contains("404");
-                let complaints = browser.complaints().await.into_iter().filter(|line| !expected(line));
-                found.extend(complaints.map(|line| format!("{seen}: {line}")));
-            }
+    let (looks, mut found) = (Looks::asked(), Vec::new());
+    for (language, javascript) in ways(looks).iter().copied() {
+        for page in pages() {
+            browser.set_javascript(javascript).await;
+            browser.resize(1280, 900).await;
+            let seen = open(site, browser, &page, language).await;
+            let seen = format!("{seen}{}", if javascript { "" } else { " without JavaScript" });
+            found.extend(of_page(browser, &page, &seen, (language, javascript), looks).await);
         }
-        found.extend(of_the_refusal(site, browser, language).await);
+        if javascript {
+            found.extend(of_the_refusal(site, browser, language, looks).await);
+        }
     }
+    found
+}
+
+/// Of one page, once it is loaded.
+async fn of_page(
+    browser: &Browser,
+    page: &Page,
+    seen: &str,
+    (language, javascript): (&str, bool),
+    looks: Looks,
+) -> Vec<String> {
+    let mut found = Vec::new();
+    let there = browser.page.find(Locator::Css(page.there)).await.is_ok();
+    let spoken = browser.evaluate("document.documentElement.lang").await;
+    if !there || spoken != language {
+        found.push(format!("{seen}: {} is {there}, language {spoken}", page.there));
+    }
+    let jargon = browser.evaluate(JARGON).await;
+    if jargon != serde_json::Value::Null {
+        found.push(format!("{seen} says {jargon}"));
+    }
+    if page.path == "/m/hq/main" && browser.evaluate(FILES).await != true {
+        found.push(format!("{seen} does not say of what its files are"));
+    }
+    if javascript {
+        let shift = browser.layout_shift().await;
+        if shift > MOST_SHIFT {
+            found.push(format!("{seen}: moves by {shift} while it comes"));
+        }
+    }
+    // Walls renew themselves, and so does the page in place of a server: there is nobody to do so, which is what WCAG
+    // 2.2.1 exempts.
+    let is_alone = page.path.starts_with("/kiosk") || page.path == "/offline";
+    let flaws = browser.flaws(seen, looks).await.into_iter();
+    found.extend(flaws.filter(|line| !(is_alone && line.contains("meta-refresh"))));
+    // Chromium says so itself of every page that is not found.
+    let expected = |line: &String| page.path.ends_with("/nobody") && line.contains("404");
+    let complaints = browser.complaints().await.into_iter().filter(|line| !expected(line));
+    found.extend(complaints.map(|line| format!("{seen}: {line}")));
     found
 }
 
 /// The page that a stranger sees of a meter that is not public. To a browser without a screen
 /// Chromium shows nothing in its place, so it is fetched and written into another one.
-async fn of_the_refusal(site: &Site, browser: &Browser, language: &str) -> Vec<String> {
+async fn of_the_refusal(site: &Site, browser: &Browser, language: &str, looks: Looks) -> Vec<String> {
     browser.log_in(None).await;
     browser.page.goto(&site.url("/m/hq/main/readings")).await.unwrap();
     let script = "const done = arguments[arguments.length - 1]; \
@@ -110,45 +154,5 @@ async fn of_the_refusal(site: &Site, browser: &Browser, language: &str) -> Vec<S
     assert_eq!(status, 401);
     browser.wait_for("document.querySelector('.message h1') && document.styleSheets.length === 1").await;
     assert!(browser.complaints().await.iter().all(|line| line.contains("401")));
-    of_page(browser, &format!("what a stranger sees in {language}"), true).await
-}
-
-/// The page that is open, in all its looks: once loaded, it follows the window and the theme.
-async fn of_page(browser: &Browser, seen: &str, javascript: bool) -> Vec<String> {
-    let mut found = Vec::new();
-    let tables = "[...document.querySelectorAll('details')].forEach(it => { it.open = true })";
-    for (width, how, script) in [
-        (390, "", "0"),
-        (1280, "", "0"),
-        (390, " with its tables", tables),
-        (820, " with its tables", "0"),
-        (1280, " with its tables", "0"),
-        (1920, " with its tables", "0"),
-    ] {
-        browser.resize(width, 900).await;
-        browser.evaluate(script).await;
-        if browser.evaluate(FITS).await != Value::Bool(true) {
-            found.push(format!("{seen}: scrolls sideways at {width} px{how}"));
-        }
-        let cut = browser.evaluate(CUT).await;
-        found.extend(cut.as_array().unwrap().iter().map(|it| format!("{seen} at {width} px{how}: {it}")));
-    }
-    // Without scripts axe could not look; what was loaded without them stays as it is.
-    browser.set_javascript(true).await;
-    browser.resize(390, 900).await;
-    browser.prefer(Theme::Light).await;
-    // A wall renews itself: there is nobody to do so, which is what WCAG 2.2.1 exempts.
-    let expected = |line: &String| seen.starts_with("/kiosk") && line.contains("meta-refresh");
-    let barriers = browser.barriers().await.into_iter().filter(|line| !expected(line));
-    found.extend(barriers.map(|line| format!("{seen}: {line}")));
-    let others = [(1280, Theme::Dark), (390, Theme::Dark), (1280, Theme::Light)];
-    // Without scripts it is the same page but for some pictures and a link.
-    let others = if javascript { &others[..] } else { &others[..1] };
-    for (width, theme) in others.iter().copied() {
-        browser.resize(width, 900).await;
-        browser.prefer(theme).await;
-        let barriers = browser.barriers_to_the_eye().await.into_iter();
-        found.extend(barriers.map(|line| format!("{seen} at {width} px, {theme:?}: {line}")));
-    }
-    found
+    browser.flaws(&format!("what a stranger sees in {language}"), looks).await
 }

@@ -9,8 +9,14 @@ const READOUT: &str = "document.querySelector('.readout').textContent";
 const MEASURED: &str =
     "/kWh · [0-9.,]+ (EUR|€) · ⌀ [0-9]/.test(document.querySelector('.readout').textContent)";
 
+/// Whether what is measured is what lies before the handle, and not what did a moment ago.
+const UP_TO_HANDLE: &str = "document.querySelector('.readout').textContent \
+    .includes(`– ${document.querySelector('.handle[data-end=max]').ariaValueText} ·`)";
+
 async fn open(site: &Site, browser: &Browser, address: &str) {
     browser.page.goto(&site.url(address)).await.unwrap();
+    // It is loaded once it comes into sight.
+    browser.evaluate("(document.querySelector('.plot').scrollIntoView(), true)").await;
     browser.wait_for("document.querySelector('.plot').dataset.ready === ''").await;
 }
 
@@ -41,7 +47,7 @@ pub(crate) async fn it_is_measured_and_shared(site: &Site, browser: &Browser) {
     browser
         .wait_for(&format!("document.querySelector('.handle[data-end=max]').ariaValueText !== {before}"))
         .await;
-    browser.wait_for(MEASURED).await;
+    browser.wait_for(UP_TO_HANDLE).await;
     // The address keeps it: for a reload, a chat and the Back button.
     let (address, said) = (browser.page.current_url().await.unwrap(), browser.evaluate(READOUT).await);
     assert!(address.fragment().is_some_and(|it| it.contains("measure=")), "{address}");
@@ -82,14 +88,85 @@ pub(crate) async fn it_says_what_the_ledger_has(site: &Site, browser: &Browser) 
     assert!(is_right, "{said} instead of {expected} kWh");
 }
 
+/// A finger moves the end of what is measured.
+pub(crate) async fn a_finger_measures(site: &Site, browser: &Browser) {
+    browser.resize(390, 900).await;
+    open(site, browser, "/m/hq/main?lang=en").await;
+    click(browser, "[data-mode-of=measure]").await;
+    browser.wait_for(MEASURED).await;
+    let end = "document.querySelector('.handle[data-end=max]').ariaValueNow";
+    let before = browser.evaluate(end).await;
+    let scroll = "(document.querySelector('.u-over').scrollIntoView({ block: 'center' }), scrollY)";
+    let at = browser.evaluate(scroll).await;
+    browser.drag_by_touch(".handle[data-end=max]", 40.0).await;
+    browser.wait_for(&format!("Number({end}) > Number({before})")).await;
+    browser.wait_for(MEASURED).await;
+    assert_eq!(browser.evaluate("scrollY").await, at, "the page stays where it is");
+    assert_eq!(browser.complaints().await, [""; 0]);
+}
+
+/// From the beginning of a page whose address says so, requests for figures that the address names fail, until it is told
+/// that they go again.
+const FAILING: &str = "const wanted = new URLSearchParams(location.search).get('failing'); \
+    if (wanted) { const ask = window.fetch; window.failing = true; \
+        const of = { all: () => true, flat: it => it.pathname.includes('/hq/flat/'), \
+            then: it => { const { from, to } = document.querySelector('.plot').dataset; \
+                const middle = (Number(it.searchParams.get('from')) + Number(it.searchParams.get('to'))) / 2; \
+                return middle < from || middle > to } }[wanted]; \
+        window.fetch = (what, how) => { const it = new URL(what, location); \
+            return window.failing && it.pathname.endsWith('/series') && of(it) \
+                ? Promise.reject(new TypeError('failing')) : ask(what, how) } }";
+
 /// What cannot be loaded is said.
 pub(crate) async fn it_is_honest(site: &Site, browser: &Browser) {
-    // From the beginning of that page on, and on no other.
-    let failing = "if (location.hash === '#away') { const ask = window.fetch; window.fetch = (what, how) => \
-         String(what).includes('/series') ? Promise.reject(new TypeError('away')) : ask(what, how) }";
-    browser.run_first(failing).await;
+    browser.run_first(FAILING).await;
     browser.resize(1280, 600).await;
-    browser.page.goto(&site.url("/m/hq/main/all?lang=en#away")).await.unwrap();
+    browser.page.goto(&site.url("/m/hq/main/all?lang=en&failing=all")).await.unwrap();
     browser.evaluate("(document.querySelector('.plot').scrollIntoView(), true)").await;
     browser.wait_for("document.querySelector('.failed').checkVisibility()").await;
+    // It keeps trying.
+    browser.evaluate("(window.failing = false)").await;
+    browser.wait_for("document.querySelector('.plot').dataset.ready === ''").await;
+    assert_eq!(browser.evaluate("document.querySelector('.failed').checkVisibility()").await, false);
+    for (address, lacks, column) in
+        [("?lang=en&failing=flat#with=hq/flat".to_owned(), "Einliegerwohnung".to_owned(), 6), of_yesterday()]
+    {
+        something_beside_it_fails(site, browser, &address, (&lacks, column)).await;
+    }
+    assert_eq!(browser.complaints().await, [""; 0]);
+}
+
+/// Yesterday beside the day before.
+fn of_yesterday() -> (String, String, usize) {
+    let zone = jiff::tz::TimeZone::get("Europe/Berlin").unwrap();
+    let yesterday = daemon_runtime::now().to_zoned_datetime(zone).date().yesterday().unwrap();
+    let before = yesterday.yesterday().unwrap();
+    let title = before.strftime("%A, %-d %B %Y").to_string();
+    (format!("/day/{yesterday}?with={before}&lang=en&failing=then"), title, 5)
+}
+
+/// The chart is there without it, says what is lacking, still answers, and has it once it can be loaded.
+async fn something_beside_it_fails(
+    site: &Site,
+    browser: &Browser,
+    address: &str,
+    (lacks, column): (&str, usize),
+) {
+    browser.resize(1280, 1400).await;
+    open(site, browser, &format!("/m/hq/main{address}")).await;
+    let missing = "document.querySelector('.missing')";
+    let said = format!("{missing}.checkVisibility() && {missing}.innerText");
+    browser.wait_for(&format!("{said} === 'Cannot be shown at the moment: {lacks}'")).await;
+    // An hour is seen by minutes.
+    click(browser, "[data-span='3600']").await;
+    browser.wait_for("document.querySelector('.plot').dataset.step === '60'").await;
+    assert_eq!(browser.evaluate(&format!("{missing}.checkVisibility()")).await, true);
+    let drawn = |column: usize| {
+        format!("document.querySelector('.plot').chart.plot().data[{column}].some(it => it !== null)")
+    };
+    assert_eq!(browser.evaluate(&drawn(3)).await, true, "this meter is drawn");
+    assert_eq!(browser.evaluate(&drawn(column)).await, false);
+    browser.evaluate("(window.failing = false)").await;
+    browser.wait_for(&drawn(column)).await;
+    assert_eq!(browser.evaluate(&format!("{missing}.checkVisibility()")).await, false);
 }

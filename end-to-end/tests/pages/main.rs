@@ -5,9 +5,14 @@
 
 mod everybody;
 mod exploring;
+mod firefox;
 mod keyboard;
+mod notes;
 mod open_days;
 mod paint;
+mod printing;
+mod reading;
+mod sharing;
 mod verdict;
 mod wall;
 
@@ -19,10 +24,20 @@ use serde_json::Value;
 /// Who sees all meters and may enter readings.
 const USER: (&str, &str) = ("ernst", "of ernst");
 
-fn make_user(folder: &Path) {
-    std::fs::write(folder.join("password"), format!("{}\n", USER.1)).unwrap();
-    let arguments =
-        ["--file", "users.toml", "--role", "enter-readings", "--password-file", "password", USER.0];
+/// Who may set everything.
+const ADMIN: (&str, &str) = ("otto", "of otto, long");
+
+/// What somebody has noted of yesterday at half past twelve.
+const NOTE: &str = "Neue Waschmaschine";
+
+fn yesterday() -> jiff::civil::Date {
+    let zone = jiff::tz::TimeZone::get("Europe/Berlin").unwrap();
+    daemon_runtime::now().to_zoned_datetime(zone).date().yesterday().unwrap()
+}
+
+fn make_user(folder: &Path, (name, password): (&str, &str), role: &str) {
+    std::fs::write(folder.join("password"), format!("{password}\n")).unwrap();
+    let arguments = ["--file", "users.toml", "--role", role, "--password-file", "password", name];
     let output = run_to_end("powerpi", folder, &[&["passwd"], &arguments[..]].concat());
     assert!(output.status.success(), "{output:?}");
 }
@@ -38,9 +53,15 @@ fn household() -> (Site, [Program; 4]) {
         )
     };
     let site = Site::new(&(meter("main", "Haus & Hof <1>") + &meter("flat", "Wohnung")));
-    make_user(site.path());
-    site.prepend("powerpi-web", "access.users = 'users.toml'\naccess.public_meters = ['hq/main']\n");
+    make_user(site.path(), USER, "enter-readings");
+    make_user(site.path(), ADMIN, "admin");
+    site.prepend(
+        "powerpi-web",
+        "settings_dir = 'settings'\naccess.users = 'users.toml'\naccess.public_meters = ['hq/main']\n",
+    );
     site.append("powerpi-web", "[[meter]]\nid = 'hq/flat'\nname = 'Einliegerwohnung'\ncolour = 'orange'\n");
+    let note = format!("[[note]]\nat = '{}T12:30'\nfor = 'hq/main'\ntext = '{NOTE}'\n", yesterday());
+    site.append("powerpi-web", &note);
     let programs =
         ["powerpi-broker", "powerpi-recorder", "powerpi-web", "pi-publisher"].map(|name| site.start(name));
     wait_until("two days are recorded", || site.recorded("hq/main").len() >= 2880);
@@ -54,18 +75,24 @@ async fn every_page_is_for_everybody() {
     let (site, programs) = household();
     let browser = Browser::open(1280, Theme::Light).await;
     paint::comes_soon(&site, &browser).await;
+    reading::the_meter_shows_what_was_read(&site, &browser).await;
     assert_eq!(everybody::barriers(&site, &browser).await, [""; 0]);
     assert_eq!(keyboard::obstacles(&site, &browser).await, [""; 0]);
     // What it complains of was looked at before.
     browser.complaints().await;
     browser.log_in(Some(USER)).await;
     verdict::all_is_well(&site, &browser).await;
+    notes::they_stand_where_they_belong(&site, &browser).await;
+    printing::it_is_read_on_paper(&site, &browser).await;
+    printing::a_meter_has_one_colour(&site, &browser).await;
+    sharing::by_its_button(&site, &browser).await;
     wall::everything_is_in_view(&site, &browser).await;
     wall::it_says_what_matters(&site, &browser).await;
     without_javascript(&site, &browser).await;
     values_move(&site, &browser).await;
     the_chart_answers(&site, &browser).await;
     exploring::it_is_measured_and_shared(&site, &browser).await;
+    exploring::a_finger_measures(&site, &browser).await;
     exploring::it_says_what_the_ledger_has(&site, &browser).await;
     exploring::it_is_honest(&site, &browser).await;
     open_days::today_goes_on(&site, &browser).await;
@@ -75,6 +102,13 @@ async fn every_page_is_for_everybody() {
     let [broker, _recorder, web, _publisher] = programs;
     verdict::who_is_killed_is_missed(&site, &browser, (broker, web)).await;
     browser.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs Firefox and its driver: make test-pages"]
+async fn the_main_pages_work_in_firefox() {
+    let (site, _programs) = household();
+    firefox::everything_works(&site).await;
 }
 
 async fn without_javascript(site: &Site, browser: &Browser) {

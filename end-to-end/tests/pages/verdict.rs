@@ -90,6 +90,9 @@ pub(crate) async fn who_is_killed_is_missed(
     browser.page.goto(&site.url("/m/hq/main?lang=en")).await.unwrap();
     browser.wait_for("document.readyState === 'complete'").await;
     assert_eq!(browser.evaluate("document.querySelector('#away').hidden").await, true);
+    keep_for_later(site, browser).await;
+    browser.page.goto(&site.url("/m/hq/main?lang=en")).await.unwrap();
+    browser.wait_for("document.readyState === 'complete'").await;
     drop(web);
     browser.wait_for("document.querySelector('#away').checkVisibility()").await;
     let said = browser.text("#away").await;
@@ -98,4 +101,34 @@ pub(crate) async fn who_is_killed_is_missed(
     // Chromium says so itself of what it cannot load.
     let complaints = browser.complaints().await;
     assert!(complaints.iter().all(|line| line.contains("net::ERR_")), "{complaints:?}");
+    without_a_server(site, browser).await;
+}
+
+/// Has the pages' worker keep what it shows later.
+async fn keep_for_later(site: &Site, browser: &Browser) {
+    // It asks for pages without the headers that are sent for a user; this meter is public.
+    browser.log_in(None).await;
+    browser.use_worker(true).await;
+    browser.page.goto(&site.url("/m/hq/main?lang=en")).await.unwrap();
+    browser.wait_for("navigator.serviceWorker.controller !== null").await;
+}
+
+/// Whatever page is opened says since when there is no server, in its language, and becomes the page once there is one.
+async fn without_a_server(site: &Site, browser: &Browser) {
+    for (language, said) in [("en", "No connection to the server"), ("de", "Keine Verbindung zum Server")] {
+        browser.page.goto(&site.url(&format!("/m/hq/main?lang={language}"))).await.unwrap();
+        browser.wait_for(&format!("document.querySelector('h1')?.innerText === '{said}'")).await;
+        // Another test has set Date.now ahead.
+        let age = "(new Date() - Date.parse(document.querySelector('main time').dateTime)) / 1000";
+        let age = browser.evaluate(age).await.as_f64().unwrap();
+        assert!((0.0..120.0).contains(&age), "reached {age} s ago");
+        let time = browser.text("main time").await;
+        assert!(time.contains(':') && time.contains("20"), "{time}");
+        // It has its looks.
+        let style = "getComputedStyle(document.querySelector('.message')).textAlign";
+        assert_eq!(browser.evaluate(style).await, "center");
+    }
+    let _web = site.start("powerpi-web");
+    browser.wait_for("document.querySelector('h1')?.innerText === 'Haus & Hof <1>'").await;
+    browser.use_worker(false).await;
 }

@@ -2,6 +2,8 @@
 //! settings.
 #![allow(clippy::unwrap_used)]
 
+mod years;
+
 use std::time::Duration;
 
 use end_to_end::{Browser, Program, Site, Theme, mosquitto_pub};
@@ -32,6 +34,7 @@ fn house() -> (Site, [Program; 2]) {
             // By day more than by night, and another one each minute.
             let pulses =
                 (if (6 * 60..22 * 60).contains(&(at % 1440)) { 20 } else { 3 } + at * 7919 % 5) as u32;
+            let pulses = if name == "washer" { pulses / 2 } else { pulses };
             total += u64::from(pulses);
             let minute = Minute::nearest(at);
             batch.record(&mark, &PulseCount { minute, watched_s: 60, seq, pulses, total }).unwrap();
@@ -107,6 +110,11 @@ async fn each_is_answered_by_three_clicks() {
     of_use(&site, &browser).await;
     of_habits(&site, &browser).await;
     of_money(&site, &browser).await;
+    browser.run_first(years::LABELS).await;
+    years::of_days(&site, &browser).await;
+    years::beside_another(&site, &browser).await;
+    years::of_minutes(&site, &browser).await;
+    years::in_money(&site, &browser).await;
     assert_eq!(browser.complaints().await, [""; 0]);
     browser.close().await;
 }
