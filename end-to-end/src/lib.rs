@@ -12,6 +12,7 @@ pub mod cut;
 mod eyes;
 mod firefox;
 pub mod home_assistant;
+pub mod hooks;
 mod looks;
 pub mod measuring;
 pub mod nats;

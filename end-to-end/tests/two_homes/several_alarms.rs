@@ -1,48 +1,16 @@
 //! Two alarms programs beside one ledger in PostgreSQL: each notice is sent once, whichever is killed or stopped, and goes on.
 
 use std::fs;
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex};
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
+use end_to_end::hooks::{Told, hooks};
 use end_to_end::{Program, Site, mosquitto_pub, mosquitto_sub, wait_until};
 use rustix::process::Signal;
 use serde_json::Value;
 
 use crate::home::Home;
-
-/// The states of the notices that were posted to a web server.
-type Told = Arc<Mutex<Vec<String>>>;
-
-fn answer(stream: TcpStream) -> Value {
-    let (mut request, mut length, mut line) = (BufReader::new(stream), 0, String::new());
-    while request.read_line(&mut line).unwrap() > 0 && !line.trim().is_empty() {
-        if let Some(number) = line.to_lowercase().strip_prefix("content-length:") {
-            length = number.trim().parse().unwrap();
-        }
-        line.clear();
-    }
-    let mut body = vec![0; length];
-    request.read_exact(&mut body).unwrap();
-    let done = b"HTTP/1.1 204 No Content\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
-    request.into_inner().write_all(done).unwrap();
-    serde_json::from_slice(&body).unwrap()
-}
-
-fn hooks() -> (u16, Told) {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let (port, told) = (listener.local_addr().unwrap().port(), Told::default());
-    let tell = told.clone();
-    std::thread::spawn(move || {
-        for stream in listener.incoming() {
-            let notice = answer(stream.unwrap());
-            tell.lock().unwrap().push(notice["state"].as_str().unwrap().to_owned());
-        }
-    });
-    (port, told)
-}
 
 struct World {
     site: Site,

@@ -9,7 +9,8 @@ use postgres_for_tests::{Pair, execute};
 use rustix::process::Signal;
 use tempfile::TempDir;
 
-use super::plan::{Blow, RECORDERS, Victim, WEBS};
+use super::alarm::{ALARM, Oven};
+use super::plan::{ALARMS, Blow, RECORDERS, Victim, WEBS};
 use crate::cut::Way;
 use crate::nats::{NODES, Nats};
 use crate::torture::Simulation;
@@ -53,6 +54,7 @@ pub(super) struct Cluster {
     pub(super) webs: [u16; WEBS],
     /// The households, one a site.
     pub(super) sites: Vec<(String, Simulation)>,
+    pub(super) oven: Oven,
     pub(super) faults: Vec<String>,
 }
 
@@ -70,6 +72,7 @@ impl Cluster {
             members: BTreeMap::new(),
             webs: [(); WEBS].map(|()| free_port()),
             sites: (0..publishers).map(site).collect(),
+            oven: Oven::new(),
             faults: Vec::new(),
         };
         execute(&cluster.writable(), READER);
@@ -81,7 +84,7 @@ impl Cluster {
                 .is_some_and(|rows| !rows.is_empty())
         });
         (0..WEBS).for_each(|number| cluster.add_web(number));
-        cluster.add_alarms();
+        (0..ALARMS).for_each(|number| cluster.add_alarms(number));
         (0..publishers).for_each(|number| cluster.add_publisher(number));
         cluster
     }
@@ -126,15 +129,20 @@ impl Cluster {
         self.spawn(victim);
     }
 
-    fn add_alarms(&mut self) {
-        let ledger = self.database.address("reader");
-        let member = self.add(Victim::Alarms, "powerpi-alarms", "alarms", 1);
-        let alarm = "[[alarm]]\nname = 'gone'\nmeter = 's0/m0'\noffline_for = '1h'\n";
-        member.write(
-            &format!("ledger = '{ledger}'\nstate_file = 'alarms.json'\nsettings_dir = 'settings'\n"),
-            alarm,
-        );
-        self.spawn(Victim::Alarms);
+    fn add_alarms(&mut self, number: usize) {
+        // It writes whose turn it is to watch.
+        let (victim, ledger, webhook) =
+            (Victim::Alarms(number), self.database.address("tester"), self.oven.webhook());
+        let member = self.add(victim, "powerpi-alarms", &format!("alarms-{number}"), number + 1);
+        let start = format!("ledger = '{ledger}'\nstate_file = 'alarms.json'\nsettings_dir = 'settings'\n");
+        member.write(&start, &format!("{webhook}{ALARM}"));
+        self.spawn(victim);
+    }
+
+    /// Switches the oven on.
+    pub(super) fn switch_oven_on(&mut self) {
+        let nodes = (0..NODES).map(|node| self.nats.mqtt[node]).collect();
+        self.oven.switch_on(nodes);
     }
 
     fn add_publisher(&mut self, number: usize) {

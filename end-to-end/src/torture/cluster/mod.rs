@@ -1,6 +1,8 @@
 //! A storm over several machines' programs: three nodes of NATS, PostgreSQL with a synchronous standby, two recorders, two
-//! webs, alarms, and publishers of a site each. Whoever is killed, stopped or cut off, every minute is recorded once.
+//! webs, two alarms, and publishers of a site each. Whoever is killed, stopped or cut off, every minute is recorded once, and an
+//! alarm that is raised at its beginning is told once.
 
+mod alarm;
 mod members;
 mod plan;
 mod watching;
@@ -47,6 +49,8 @@ pub struct ClusterStormed {
     pub promotions: u64,
     /// How long a site was without a recorder at most.
     pub alone: Duration,
+    /// What was told of the one alarm that there was.
+    pub notices: Vec<String>,
     /// The end of everybody's log, if anything is wrong.
     pub last_words: String,
 }
@@ -66,6 +70,8 @@ impl ClusterStorm {
             rows.first().is_some_and(|row| row[0] == self.publishers.to_string())
         });
         progress(&format!("all sites are recorded; blows for {} s", self.lasts.as_secs()));
+        cluster.switch_oven_on();
+        wait_until("the alarm is told", || cluster.oven.is_told());
         let watch = Watch::start(database.clone());
         let mut told = ClusterStormed::default();
         let began = Instant::now();
@@ -122,6 +128,10 @@ impl ClusterStormed {
         if self.alone > LONGEST_ALONE {
             faults.push(format!("a site was without a recorder for {:.1} s", self.alone.as_secs_f64()));
         }
+        self.notices = cluster.oven.end();
+        if self.notices != ["raised"] {
+            faults.push(format!("of one alarm this was told: {:?}", self.notices));
+        }
         faults.append(&mut cluster.faults);
         if !self.result.is_exact() {
             self.last_words = cluster.last_words();
@@ -131,20 +141,21 @@ impl ClusterStormed {
 
 impl fmt::Display for ClusterStormed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { result, pauses, cuts, promotions, alone, .. } = self;
+        let Self { result, pauses, cuts, promotions, alone, notices, .. } = self;
         writeln!(
             f,
             "| killed by SIGKILL | of them the primary, and its standby promoted | stopped, or a way cut | of them cut \
-                     | minutes | lost | twice | faults | a site without a recorder, at most |"
+                     | minutes | lost | twice | notices of one alarm | faults | a site without a recorder, at most |"
         )?;
-        writeln!(f, "|---|---|---|---|---|---|---|---|---|")?;
+        writeln!(f, "|---|---|---|---|---|---|---|---|---|---|")?;
         write!(
             f,
-            "| {} | {promotions} | {pauses} | {cuts} | {} | {} | {} | {} | {:.1} s |",
+            "| {} | {promotions} | {pauses} | {cuts} | {} | {} | {} | {} | {} | {:.1} s |",
             result.kills,
             result.minutes,
             result.lost,
             result.twice,
+            notices.len(),
             result.faults.len(),
             alone.as_secs_f64()
         )

@@ -7,6 +7,7 @@ use crate::torture::SeededRandom;
 
 pub(super) const RECORDERS: usize = 2;
 pub(super) const WEBS: usize = 2;
+pub(super) const ALARMS: usize = 2;
 
 /// One of the cluster's programs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -14,7 +15,7 @@ pub(super) enum Victim {
     Node(usize),
     Recorder(usize),
     Web(usize),
-    Alarms,
+    Alarms(usize),
     Publisher(usize),
     /// The database that is written; the other one takes its place.
     Primary,
@@ -51,8 +52,9 @@ pub(super) struct Plan {
 impl Plan {
     pub(super) fn new(seed: u64, publishers: usize) -> Self {
         let mut chance = SeededRandom::new(seed);
-        let mut first: Vec<_> = [Victim::Web(0), Victim::Alarms, Victim::Primary, Victim::Publisher(0)]
+        let mut first: Vec<_> = [Victim::Web(0), Victim::Primary, Victim::Publisher(0)]
             .into_iter()
+            .chain((0..ALARMS).map(Victim::Alarms))
             .chain((0..NODES).map(Victim::Node))
             .chain((0..RECORDERS).map(Victim::Recorder))
             .map(|victim| (victim, Blow::Kill))
@@ -71,7 +73,7 @@ impl Plan {
             0..25 => Victim::Node(self.below(NODES)),
             25..50 => Victim::Recorder(self.below(RECORDERS)),
             50..60 => Victim::Web(self.below(WEBS)),
-            60..65 => Victim::Alarms,
+            60..65 => Victim::Alarms(self.below(ALARMS)),
             65..88 => Victim::Publisher(self.below(self.publishers)),
             88..96 => Victim::Primary,
             _ => Victim::Standby,
@@ -118,7 +120,7 @@ fn kind(victim: Victim) -> u8 {
         Victim::Node(_) => 0,
         Victim::Recorder(_) => 1,
         Victim::Web(_) => 2,
-        Victim::Alarms => 3,
+        Victim::Alarms(_) => 3,
         Victim::Publisher(_) => 4,
         Victim::Primary | Victim::Standby => 5,
     }
@@ -133,7 +135,7 @@ mod tests {
         let plan = |seed| Plan::new(seed, 8).take(200).collect::<Vec<_>>();
         assert_eq!(plan(7), plan(7));
         assert_ne!(plan(7), plan(8));
-        let early: Vec<_> = plan(7).into_iter().take(13).flat_map(|step| step.struck).collect();
+        let early: Vec<_> = plan(7).into_iter().take(14).flat_map(|step| step.struck).collect();
         assert!((0..NODES).all(|node| early.contains(&(Victim::Node(node), Blow::Kill))), "{early:?}");
         assert!(
             early.contains(&(Victim::Primary, Blow::Kill))

@@ -26,6 +26,12 @@ impl Turn {
         self.due <= Instant::now()
     }
 
+    /// Whether it is due in a round that begins about now: what is asked after something else is due a little later, and must
+    /// not wait for the next round because this one is faster than the last.
+    pub(super) fn is_due_in_round(&self, every: Duration) -> bool {
+        self.due <= Instant::now() + every / 2
+    }
+
     /// Goes on after a question: at its rate, and ever less often where nothing is answered.
     pub(super) fn take(&mut self, has_answered: bool, every: Duration) {
         self.failures = if has_answered { 0 } else { self.failures.saturating_add(1) };
@@ -44,6 +50,15 @@ impl Turn {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_asked_second_is_due_in_each_round_but_not_twice_in_one() {
+        let (every, mut second) = (Duration::from_secs(10), Turn::now());
+        second.take(true, every);
+        assert!(!second.is_due_in_round(every), "in the same round");
+        second.due = Instant::now() + Duration::from_millis(900);
+        assert!(!second.is_due() && second.is_due_in_round(every), "in a faster one");
+    }
 
     #[test]
     fn who_does_not_answer_is_asked_less_often_and_then_at_the_rate_again() {
