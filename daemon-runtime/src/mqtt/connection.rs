@@ -139,7 +139,7 @@ impl Subscriptions {
         match (is_refused, subscription.was_refused) {
             (true, _) if self.needed => bail!("the broker refused the subscription {filter}"),
             (true, false) => {
-                tracing::warn!("the broker refused the subscription {filter}; it is asked for again")
+                tracing::warn!("the broker refused the subscription {filter}; it is asked for again");
             }
             (false, true) => tracing::info!("the broker takes the subscription {filter} now"),
             _ => {}
