@@ -25,7 +25,7 @@ const CUT: &str = "[...document.querySelectorAll('body *')].filter(it => { \
 /// How many ways there are to look at a page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Looks {
-    /// Each width and each theme, but not all of them together.
+    /// Each width and each theme, but not both together.
     Some,
     /// All of them: `PAGES=whole`, as `make test-pages` says.
     All,
@@ -42,7 +42,15 @@ impl Looks {
         let all = [Theme::Dark, Theme::Light].map(|theme| WIDTHS.map(|width| (width, theme)));
         match self {
             Self::All => all.concat(),
-            Self::Some => vec![(1280, Theme::Dark), (390, Theme::Dark), (1280, Theme::Light)],
+            Self::Some => vec![(1280, Theme::Dark)],
+        }
+    }
+
+    /// The widths of the window before tables are opened, which take the most room.
+    fn widths(self) -> &'static [u32] {
+        match self {
+            Self::All => &WIDTHS,
+            Self::Some => &[390],
         }
     }
 }
@@ -52,9 +60,9 @@ impl Browser {
     /// JavaScript is on: of a page that was loaded without, only what looks at it runs.
     pub async fn flaws(&self, seen: &str, looks: Looks) -> Vec<String> {
         self.picture(seen).await;
-        let mut found = self.misfits(seen, "").await;
+        let mut found = self.misfits(seen, "", looks.widths()).await;
         self.evaluate("[...document.querySelectorAll('details')].forEach(it => { it.open = true })").await;
-        found.extend(self.misfits(seen, " with its tables").await);
+        found.extend(self.misfits(seen, " with its tables", &WIDTHS).await);
         self.set_javascript(true).await;
         self.resize(390, 900).await;
         self.prefer(Theme::Light).await;
@@ -86,9 +94,9 @@ impl Browser {
     }
 
     /// What does not fit into windows of some width.
-    async fn misfits(&self, seen: &str, how: &str) -> Vec<String> {
+    async fn misfits(&self, seen: &str, how: &str, widths: &[u32]) -> Vec<String> {
         let mut found = Vec::new();
-        for width in WIDTHS {
+        for &width in widths {
             self.resize(width, 900).await;
             if self.evaluate(FITS).await != Value::Bool(true) {
                 found.push(format!("{seen}: scrolls sideways at {width} px{how}"));

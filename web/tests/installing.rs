@@ -47,7 +47,8 @@ fn a_page_and_its_script_are_there_for_when_the_server_is_not() {
     assert_eq!((page.status, page.header("content-type")), (200, "text/html; charset=utf-8"));
     let text = page.text();
     assert!(text.contains("Keine Verbindung zum Server") && text.contains("<time></time>"), "{text}");
-    let style = text.split("rel=\"stylesheet\" href=\"").nth(1).unwrap().split('"').next().unwrap().to_owned();
+    let style =
+        text.split("rel=\"stylesheet\" href=\"").nth(1).unwrap().split('"').next().unwrap().to_owned();
     let script = site.get("/worker.js");
     assert_eq!((script.status, script.header("content-type")), (200, "text/javascript; charset=utf-8"));
     let known = format!("const [STYLE, LANGUAGES] = [\"{style}\", [\"en\",\"de\"]];");

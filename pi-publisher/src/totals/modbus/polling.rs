@@ -137,7 +137,9 @@ impl<'a> Polling<'a> {
 
     async fn power(&mut self, place: usize) -> anyhow::Result<Option<Result<Heard, Fault>>> {
         let Polled { meter, power, .. } = self.meters[place];
-        let Some(register) = meter.power.as_ref().filter(|_| power.is_due_in_round(meter.every)) else { return Ok(None) };
+        let Some(register) = meter.power.as_ref().filter(|_| power.is_due_in_round(meter.every)) else {
+            return Ok(None);
+        };
         let said = self.read(meter.unit_id, register).await?;
         self.meters[place].power.take(said.is_ok(), meter.every);
         Ok(match said {
