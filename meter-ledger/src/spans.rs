@@ -337,14 +337,18 @@ pub(crate) fn delete_counted(
     let sql = format!(
         "SELECT {COLUMNS} FROM imported_span WHERE meter = ?1 AND from_minute >= ?2 AND from_minute < ?3"
     );
-    let spans: Vec<Span> = connection
+    let mut spans: Vec<Span> = connection
         .prepare_cached(&sql)?
         .query_map(params![meter_row, day.start, day.end], Span::of)?
         .collect::<Result<_, _>>()?;
-    let end = spans.iter().map(|span| span.minutes.end).max().unwrap_or(day.start);
-    if end > day.end && !may_be_counted(connection, meter_row, &(day.start..end))? {
-        return Ok(());
+    // One may reach into other days, into many of them: these are read only if they may all be counted.
+    let reaches = spans.iter().position(|span| span.minutes.end > day.end);
+    if let Some(reaches) = reaches
+        && !may_be_counted(connection, meter_row, &spans[reaches].minutes)?
+    {
+        spans.remove(reaches);
     }
+    let end = spans.iter().map(|span| span.minutes.end).max().unwrap_or(day.start);
     let mut counted = Vec::new();
     rows::for_each(connection, meter_row, day.start..end, |found| {
         if let Found::Minute(row) = found

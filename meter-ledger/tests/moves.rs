@@ -322,3 +322,19 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_time_over_midnight_keeps_no_other_of_its_day_that_is_counted() {
+    let folder = TempDir::new().unwrap();
+    let mut ledger = Ledger::open(&home(folder.path())).unwrap();
+    record(&mut ledger, 0, 0..1);
+    for (source, at) in [("an hour", 100), ("an hour over midnight", DAY - 30)] {
+        import_pieces(&mut ledger, 0, source, &pieces(at, 1, 60)).unwrap();
+    }
+    record(&mut ledger, 0, 100..160);
+    let left = homes::rows(folder.path(), "SELECT from_minute FROM imported_span");
+    assert_eq!(left.len(), 1, "the first is counted as a whole: {left:?}");
+    // And that one once it is counted itself, though its days are not.
+    record(&mut ledger, 0, DAY - 30..DAY + 30);
+    assert_eq!(homes::rows(folder.path(), "SELECT from_minute FROM imported_span").len(), 0);
+}

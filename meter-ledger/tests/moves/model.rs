@@ -214,11 +214,12 @@ impl Model {
 
     pub(crate) fn may_merge(&self, from: usize, into: usize) -> bool {
         let (Some(one), Some(other)) = (self.meters.get(&from), self.meters.get(&into)) else { return false };
-        let minutes = |known: &Known| known.minutes.keys().map(|(at, _)| *at).collect::<BTreeSet<_>>();
-        from != into
-            && minutes(one).is_disjoint(&minutes(other))
-            && one.may_take(other)
-            && other.may_take(one)
+        // Of a minute that was watched in part the other one may have watched another part.
+        let whole = |known: &Known| {
+            let minutes = known.minutes.keys().map(|(at, _)| *at);
+            minutes.filter(|at| watched_s(*at) == 60).collect::<BTreeSet<_>>()
+        };
+        from != into && whole(one).is_disjoint(&whole(other)) && one.may_take(other) && other.may_take(one)
     }
 
     /// Returns how many imported times are left out.
