@@ -1,6 +1,10 @@
 # Two commands on a fresh machine: `make demo` and `make test`.
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
+# What may be said beside a target, and is nothing otherwise.
+BENCH ?=
+DEMO ?=
+SIGN_WITH ?=
 
 help: ## Lists the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -72,6 +76,7 @@ test-histories: ## Plays random histories of cards, ledgers, brokers and recorde
 	deploy/install-packages.sh build
 	$(PLAY_HISTORIES)
 
+test-cluster: MINUTES ?= 10
 test-cluster: ## Kills, stops and cuts off three NATS nodes, two PostgreSQL servers, recorders, webs, alarms and publishers (MINUTES=10)
 	deploy/install-packages.sh build test cluster
 	$(RELEASED) --example cluster

@@ -122,6 +122,20 @@ fn make_has_every_target_that_is_named() {
 }
 
 #[test]
+fn each_target_of_make_has_all_that_it_names() {
+    let listed = Command::new("make").arg("help").current_dir(root()).output().unwrap();
+    let listed = String::from_utf8(listed.stdout).unwrap();
+    let targets: Vec<&str> = listed.lines().filter_map(|line| line.split_whitespace().next()).collect();
+    assert!(targets.len() > 20, "{targets:?}");
+    for target in targets {
+        let arguments = ["--warn-undefined-variables", "--dry-run", target];
+        let told = Command::new("make").args(arguments).current_dir(root()).output().unwrap();
+        let told = String::from_utf8_lossy(&told.stderr).into_owned();
+        assert!(!told.contains("undefined variable"), "{target}: {told}");
+    }
+}
+
+#[test]
 fn programs_have_every_command_that_is_named() {
     let mut named = BTreeSet::new();
     for document in documents().into_iter().filter(|document| document != "CHANGELOG.md") {

@@ -15,4 +15,4 @@ pub(super) static ENGLISH: SharingWords =
     SharingWords { share: "Share", copied: "Copied", failed: "Could not be shared" };
 
 pub(super) static GERMAN: SharingWords =
-    SharingWords { share: "Teilen", copied: "Kopiert", failed: "Teilen ging nicht" };
+    SharingWords { share: "Teilen", copied: "Kopiert", failed: "Teilen hat nicht geklappt" };
