@@ -20,12 +20,9 @@ use crate::reply::{self, Reply};
 /// A value on a page is at most this much older than its event would be.
 const A_MOMENT: Duration = Duration::from_secs(1);
 
-/// For how many seconds a browser may keep what shows a time that is over. It
-/// will not change; only a ledger that was lost and is filled anew still grows.
-const CLOSED_S: i64 = 86_400;
-
-/// For how long we keep it ourselves.
-const CLOSED_FOR: Duration = Duration::from_secs(600);
+/// For how long what shows a time that is over is kept. It seldom changes, but an outbox may catch up after an outage, or a
+/// lost ledger be filled anew.
+const CLOSED_S: i64 = 60;
 
 /// The most that is kept, in bytes: addresses are the browsers' choice, our memory is not.
 const MOST_BYTES: u64 = 32 * 1024 * 1024;
@@ -76,7 +73,8 @@ impl Lasts {
 
     /// A time that is over.
     pub fn closed() -> Self {
-        Self { ours: Instant::now() + CLOSED_FOR, browsers: Browsers::KeepFor(CLOSED_S) }
+        let ours = Instant::now() + Duration::from_secs(CLOSED_S.unsigned_abs());
+        Self { ours, browsers: Browsers::KeepFor(CLOSED_S) }
     }
 
     fn is_over(&self, now: Instant) -> bool {

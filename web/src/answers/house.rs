@@ -118,6 +118,7 @@ impl Site {
                 (span, None)
             })
         });
+        house.look_again(&span, &self.hours).await?;
         house.each_span(spans, &self.hours, &self.ledger, |figures| rows.add(&figures, &house)).await?;
         match form {
             Form::Csv => Ok(rows.csv(&file, zone)),

@@ -12,9 +12,11 @@ use quick_cache::sync::Cache;
 
 use crate::ledger::reader::{LedgerReader, ReadError};
 
-/// For how long a month that is over is not read again: a lost ledger may be
-/// filled anew from an outbox, and then its old months change after all.
-const CLOSED_FOR: Duration = Duration::from_secs(600);
+/// For how long a month is not read again, as long as its sum is the ledger's.
+const SAME_FOR: Duration = Duration::from_secs(600);
+
+/// For how long its sum is not looked at again.
+const A_MOMENT: Duration = Duration::from_secs(1);
 
 /// Up to so many minutes the ledger is asked itself: the bounds between need not be those of hours.
 const SHORT_MINUTES: i64 = 120;
@@ -28,6 +30,10 @@ const MOST: usize = 600;
 #[derive(Debug, Clone)]
 struct Month {
     read: Instant,
+    /// When its sum was the ledger's.
+    seen: Instant,
+    /// Its pulses, minutes and watched seconds.
+    sum: [u64; 3],
     /// The newest minute that the ledger had then.
     until: Minute,
     /// How often a correction of the meter had been said or undone.
@@ -75,11 +81,44 @@ impl Hours {
         until: Minute,
         mut take: impl FnMut(&[Hour]),
     ) -> Result<(), ReadError> {
-        let zone = self.ledger.zone().clone();
-        let mut month = Period::containing(PeriodKind::Month, span.start, &zone);
-        while month.span.start < span.end && month.span.start < until {
+        self.look_again(meter, &span, until).await?;
+        for month in self.months_of(&span, until) {
             take(&self.month(meter, &month, until).await?);
-            month = month.next(&zone);
+        }
+        Ok(())
+    }
+
+    /// The months of a span that have begun.
+    fn months_of(&self, span: &Range<Minute>, until: Minute) -> impl Iterator<Item = Period> + use<> {
+        let (zone, end) = (self.ledger.zone().clone(), span.end.min(until));
+        let first = Period::containing(PeriodKind::Month, span.start, &zone);
+        std::iter::successors(Some(first), move |month| Some(month.next(&zone)))
+            .take_while(move |month| month.span.start < end)
+    }
+
+    /// Compares months of a span that are kept with the ledger's sums, and forgets those that have others by now: a time that
+    /// is over changes when an outbox catches up after an outage, or a lost ledger is filled anew.
+    pub(crate) async fn look_again(
+        &self,
+        meter: &RecordedMeter,
+        span: &Range<Minute>,
+        until: Minute,
+    ) -> Result<(), ReadError> {
+        let key = |month: &Period| (meter.meter.clone(), month.span.start);
+        let kept = |month: &Period| self.months.get(&key(month)).filter(|it| it.is_true(meter, month, until));
+        let is_old = |month: &Period| kept(month).is_some_and(|kept| kept.seen.elapsed() >= A_MOMENT);
+        let months: Vec<Period> = self.months_of(span, until).collect();
+        let old = months.iter().position(is_old).zip(months.iter().rposition(is_old));
+        let Some((first, last)) = old else { return Ok(()) };
+        let months = &months[first..=last];
+        let ends = months.iter().map(|month| month.span.end);
+        let sums = self.exact(meter, std::iter::once(months[0].span.start).chain(ends).collect()).await?;
+        for (month, sum) in months.iter().zip(&sums) {
+            let Some(kept) = kept(month) else { continue };
+            match kept.sum == numbers(sum) {
+                true => self.months.insert(key(month), Month { seen: Instant::now(), ..kept }),
+                false => drop(self.months.remove(&key(month))),
+            }
         }
         Ok(())
     }
@@ -186,7 +225,8 @@ impl Hours {
         self.ledger.ask(move |ledger| between(ledger, &asked, &bounds, (&zone, &tariffs))).await
     }
 
-    /// The hours of a month of the site's clock.
+    /// The hours of a month of the site's clock, which may be those of the last time that somebody has
+    /// [looked again](Self::look_again).
     pub(crate) async fn month(
         &self,
         meter: &RecordedMeter,
@@ -201,8 +241,9 @@ impl Hours {
         let tariffs = self.ledger.tariffs_without_fee(meter);
         let hours: Arc<[Hour]> =
             self.ledger.ask(move |ledger| hours(ledger, &asked, &span, (&zone, &tariffs))).await?.into();
-        let edition = meter.edition();
-        self.months.insert(key, Month { read: Instant::now(), until, edition, hours: hours.clone() });
+        let (edition, now) = (meter.edition(), Instant::now());
+        let sum = numbers(&hours.iter().fold(Sum::default(), |sum, hour| sum.and(&hour.sum)));
+        self.months.insert(key, Month { read: now, seen: now, sum, until, edition, hours: hours.clone() });
         Ok(hours)
     }
 }
@@ -211,6 +252,10 @@ impl Month {
     fn is_true(&self, meter: &RecordedMeter, month: &Period, until: Minute) -> bool {
         let closed = self.until >= month.span.end;
         let is_same = self.edition == meter.edition() && (closed || self.until == until);
-        is_same && self.read.elapsed() < CLOSED_FOR
+        is_same && self.read.elapsed() < SAME_FOR
     }
+}
+
+fn numbers(sum: &Sum) -> [u64; 3] {
+    [sum.pulses, sum.minutes, sum.watched_s]
 }

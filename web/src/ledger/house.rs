@@ -149,6 +149,15 @@ impl RecordedHouse {
         Ok(Month { month, hours: whole, sums_of_all, of_all })
     }
 
+    /// Compares what is kept of a span with the ledger.
+    pub(crate) async fn look_again(&self, span: &Range<Minute>, hours: &Hours) -> Result<(), ReadError> {
+        let span = span.start.max(self.first)..span.end.min(self.until);
+        for (known, recorded) in self.house.meters().iter().zip(&self.recorded) {
+            hours.look_again(known, &span, recorded.end).await?;
+        }
+        Ok(())
+    }
+
     /// Reads spans of whole hours that follow each other, and hands over each. Never more than one month of hours is
     /// held for who asks.
     pub(crate) async fn each_span(
@@ -251,6 +260,7 @@ impl HouseHistory {
     ) -> Result<Self, ReadError> {
         let zone = site.zone();
         let span = period.as_ref().map_or_else(|| everything(recorded, zone), |period| period.span.clone());
+        recorded.look_again(&span, hours).await?;
         let mut whole = Vec::new();
         let of_whole = [(span.clone(), period.clone())];
         recorded.each_span(of_whole, hours, site, |figures| whole.push(figures)).await?;

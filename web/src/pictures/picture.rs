@@ -14,9 +14,6 @@ use crate::texts::Language;
 /// Seconds after a minute's end until it is surely recorded: pictures change then.
 const SETTLED_S: i64 = 8;
 
-/// For how many rounds we keep a picture of a time that is over.
-const CLOSED_ROUNDS: i64 = 10;
-
 /// Which picture.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct PictureKey {
@@ -58,7 +55,7 @@ impl Drawn {
 
     /// Whether it need not be drawn anew.
     pub(super) fn is_good(&self) -> bool {
-        round() - self.round < if self.over { CLOSED_ROUNDS } else { 1 }
+        round() == self.round
     }
 }
 
