@@ -5,8 +5,8 @@ use std::collections::{HashMap, HashSet};
 use meter_ledger::{Batch, Ledger, LedgerError, OutboxMark, UnheardMeter};
 use meter_messages::{Meter, SiteId};
 
+use crate::meter_state::{MeterState, progress_from};
 use crate::progress::Progress;
-use crate::tally::{MeterState, progress_from};
 
 /// The states of some sites' meters, and which others there are.
 pub(crate) struct States {
