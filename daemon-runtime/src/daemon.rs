@@ -55,17 +55,18 @@ impl Daemon<'_> {
         self.files.keep_private();
         logging::init();
         failure::end_on_panic();
-        let outcome = settings::load::<S>(self.name, self.config).map_err(Into::into).and_then(|settings| {
-            tracing::info!(version = self.version, ?settings, "{} starting", self.name);
-            let started = format!("{settings:?}");
-            block_on(self.worker_threads, |shutdown| async {
-                let running = run(settings, shutdown);
-                tokio::select! {
-                    outcome = running => outcome,
-                    never = reloads::compare_only::<S>(self.name, self.config, &started) => never,
-                }
-            })
-        });
+        let outcome = settings::load_with_keys::<S>(self.name, self.config).map_err(Into::into).and_then(
+            |(settings, keys)| {
+                tracing::info!(version = self.version, ?settings, "{} starting", self.name);
+                block_on(self.worker_threads, |shutdown| async {
+                    let running = run(settings, shutdown);
+                    tokio::select! {
+                        outcome = running => outcome,
+                        never = reloads::compare_only::<S>(self.name, self.config, &keys) => never,
+                    }
+                })
+            },
+        );
         logging::say_left_out_now();
         if failure::has_failed() {
             return EXIT_FAILURE.into();
@@ -93,7 +94,7 @@ impl Daemon<'_> {
 }
 
 /// Runs `run` in an async runtime of so many threads besides this one until it ends, which it does soon after its
-/// token is cancelled by SIGTERM or SIGINT.
+/// token is cancelled by SIGTERM, SIGINT or SIGQUIT.
 ///
 /// # Errors
 /// What `run` ends with; that it did not end in time.
@@ -111,7 +112,7 @@ where
     }
     let runtime = builder.enable_all().build().context("starting the async runtime")?;
     let outcome = runtime.block_on(async {
-        let shutdown = shutdown::on_signal().context("installing signal handlers")?;
+        let shutdown = shutdown::of_daemon().context("installing signal handlers")?;
         failure::stop_on_error(shutdown.clone());
         let overdue = async {
             shutdown.cancelled().await;

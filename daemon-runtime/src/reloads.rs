@@ -1,6 +1,5 @@
 //! Reading the settings again on SIGHUP.
 
-use std::fmt::Debug;
 use std::marker::PhantomData;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,7 +8,7 @@ use anyhow::Context;
 use serde::de::DeserializeOwned;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use crate::settings::{self, SettingsError};
+use crate::settings::{self, Keys, SettingsError};
 
 /// Whether this program takes settings over while it runs.
 static TAKEN_OVER: AtomicBool = AtomicBool::new(false);
@@ -42,26 +41,29 @@ impl<S: DeserializeOwned> Reloads<S> {
     }
 }
 
-/// In a program that takes over nothing: SIGHUP does not end it, and the log says whether a restart would change
-/// anything, or fail.
+/// In a program that takes over nothing: SIGHUP does not end it, and the log names what a restart would change, or says
+/// that it would fail.
 ///
 /// # Errors
 /// If the signal cannot be waited for.
-pub(crate) async fn compare_only<S: DeserializeOwned + Debug>(
+pub(crate) async fn compare_only<S: DeserializeOwned>(
     name: &str,
     config: Option<&Path>,
-    started: &str,
+    started: &Keys,
 ) -> anyhow::Result<()> {
     let mut signals = signal(SignalKind::hangup()).context("installing the SIGHUP handler")?;
     while signals.recv().await.is_some() {
         if TAKEN_OVER.load(Ordering::Relaxed) {
             continue;
         }
-        match settings::load::<S>(name, config) {
-            Ok(new) if format!("{new:?}") == started => {
-                tracing::info!("SIGHUP: the settings are as they were");
+        match settings::load_with_keys::<S>(name, config).map(|(_, new)| started.different_in(&new)) {
+            Ok(later) if later.is_empty() => tracing::info!("SIGHUP: the settings are as they were"),
+            Ok(later) => {
+                let later = later.join(", ");
+                tracing::warn!(
+                    "SIGHUP: these settings are different, and take effect after a restart: {later}"
+                );
             }
-            Ok(_) => tracing::warn!("SIGHUP: the settings have changed; they take effect after a restart"),
             Err(error) => {
                 tracing::error!("SIGHUP: nothing was changed, and a restart would fail: {error}");
             }

@@ -70,6 +70,16 @@ for unit in $all; do
     user=$(inside systemctl show -p User --value "$unit")
     [ "$(inside stat -c %U "/proc/$(process "$unit")")" = "$user" ] && [ "$user" != root ] || fail "$unit runs as $user"
 done
+for unit in $all; do
+    was=$(process "$unit")
+    inside systemctl reload "$unit" || fail "$unit cannot be reloaded"
+    [ "$(process "$unit")" = "$was" ] || fail "a reload has restarted $unit"
+done
+unchanged() { inside journalctl --unit "$1" --output cat | grep 'SIGHUP: the settings are as they were'; }
+for unit in pi-publisher powerpi-recorder; do wait_until "$unit to say what a restart would change" unchanged "$unit"; done
+unset was
+passed "every program is reloaded and runs on"
+
 as() { local user=$1; shift; inside setpriv --reuid "$user" --regid "$user" --init-groups "$@"; }
 for user in powerpi-web powerpi-alarms; do
     as $user head -c 16 $ledger | grep SQLite >/dev/null || fail "$user cannot read the ledger"

@@ -2,6 +2,7 @@
 //! then live; a clean stop; a second start that goes on.
 #![allow(clippy::unwrap_used)]
 
+use std::net::TcpListener;
 use std::time::Duration;
 
 use end_to_end::{Program, free_port, http_get, wait_until};
@@ -43,8 +44,11 @@ fn it_starts_shows_three_days_stops_and_goes_on() {
     wait_until("it is live again", || second.log().matches("Now it is live").count() == 2);
     let again = minutes(&folder);
     assert!((recorded..recorded + 5).contains(&again), "{recorded} minutes, then {again}");
-    second.signal(Signal::TERM);
+    // The terminal is closed.
+    second.signal(Signal::HUP);
     assert!(second.wait(Duration::from_secs(60)).success(), "{}", second.log());
+    let taken = TcpListener::bind(("127.0.0.1", mqtt));
+    assert!(taken.is_ok(), "the broker outlives the demo");
 }
 
 #[test]

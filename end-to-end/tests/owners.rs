@@ -1,5 +1,6 @@
-//! A thread that owns something that blocks, and fails: its program ends soon, with one line that
-//! says which and why, and goes on after a restart; while one hangs, systemd's watchdog hears nothing.
+//! How programs end, and that they do not. A thread that owns something that blocks, and fails: its program ends soon, with
+//! one line that says which and why, and goes on after a restart; while one hangs, systemd's watchdog hears nothing. Signals
+//! stop a program cleanly or not at all.
 #![allow(clippy::unwrap_used)]
 
 use std::io::{Read, Write};
@@ -10,6 +11,7 @@ use std::time::Duration;
 
 use end_to_end::torture::Simulation;
 use end_to_end::{Program, Site, wait_until};
+use rustix::process::Signal;
 
 /// A program whose thread has failed has ended within this.
 const ENDED_WITHIN: Duration = Duration::from_secs(2);
@@ -102,6 +104,53 @@ fn a_panic_of_each_owner_ends_its_program_which_goes_on_after_a_restart() {
     running.programs.into_iter().rev().for_each(Program::stop);
 }
 
+/// Whatever ends a program that does not expect it, with one that is for real time; SIGHUP has the settings read again.
+const OUTLIVED: [&str; 13] =
+    ["HUP", "USR1", "USR2", "PIPE", "ALRM", "VTALRM", "PROF", "IO", "PWR", "STKFLT", "XCPU", "XFSZ", "40"];
+
+#[test]
+fn no_signal_but_a_kill_ends_a_program_with_anything_but_success() {
+    let mut running = Running::start();
+    for (place, (name, _)) in OWNERS.into_iter().enumerate() {
+        let process = running.programs[place].id().to_string();
+        for signal in OUTLIVED {
+            let sent = std::process::Command::new("kill").args(["-s", signal, &process]).status().unwrap();
+            assert!(sent.success(), "{signal}");
+        }
+        wait_until("it has read its settings again", || running.log(place).contains("SIGHUP"));
+        let recorded = running.recorded();
+        wait_until("the recording goes on", || running.recorded() > recorded);
+        assert_eq!(running.programs[place].ended(), None, "{name}");
+        for stopping in [Signal::QUIT, Signal::INT] {
+            running.programs[place].signal(stopping);
+            let status = running.programs[place].wait(Duration::from_secs(30));
+            assert!(status.success(), "{name} ended with {status} on {stopping:?}");
+            running.programs[place] = running.site.start(name);
+        }
+    }
+    running.programs.into_iter().rev().for_each(Program::stop);
+}
+
+/// The others take over what they can; their own tests look at that.
+#[test]
+fn what_takes_effect_after_a_restart_is_named_at_a_reload() {
+    let running = Running::start();
+    for (place, setting) in [(1, "max_meters = 7"), (2, "keep_days = 300")] {
+        let (name, _) = OWNERS[place];
+        let reload = |settings: &str, says: &str| {
+            running.site.prepend(name, settings);
+            running.programs[place].signal(Signal::HUP);
+            wait_until(says, || running.log(place).contains(says));
+        };
+        reload("", "SIGHUP: the settings are as they were");
+        let key = setting.split(' ').next().unwrap();
+        let named = format!("SIGHUP: these settings are different, and take effect after a restart: {key}\n");
+        reload(&format!("{setting}\n"), &named);
+        reload("nonsense = 1\n", "SIGHUP: nothing was changed, and a restart would fail");
+    }
+    running.programs.into_iter().rev().for_each(Program::stop);
+}
+
 #[test]
 fn a_meter_whose_line_is_looked_at_no_more_leaves_the_watchdog_unfed() {
     let site = Site::new(&Simulation::new(1, 1, 10).settings(None));
@@ -147,6 +196,7 @@ fn every_unit_says_what_becomes_of_a_program_that_fails() {
         assert_eq!((value("Type"), value("Restart")), (Some("notify"), Some("always")), "{name}");
         // Nothing takes over the right to speak to systemd.
         assert_eq!(value("NotifyAccess"), None, "{name}");
+        assert_eq!(value("ExecReload"), Some("kill -HUP $MAINPID"), "{name}");
         for key in ["WatchdogSec", "MemoryMax", "TasksMax", "TimeoutStopSec"] {
             assert!(value(key).is_some(), "{name} has no {key}=");
         }

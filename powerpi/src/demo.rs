@@ -1,6 +1,7 @@
 //! `powerpi demo`: the four programs with a simulated household or house, on this
 //! machine only.
 
+use std::io::Write;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -61,7 +62,8 @@ pub(crate) async fn run(options: &Options) -> anyhow::Result<()> {
         outcome = demo.show(&mut daemons) => outcome,
         () = shutdown.cancelled() => Ok(()),
     };
-    println!("Stopping.");
+    // Without `println!`, which would panic where the terminal is gone, and leave the programs running.
+    let _ = writeln!(std::io::stdout(), "Stopping.");
     outcome.and(daemons.stop().await)
 }
 

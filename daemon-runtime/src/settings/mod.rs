@@ -5,6 +5,7 @@
 //! path, where it stands, and the nearest key there is.
 
 mod error;
+mod keys;
 mod names;
 mod node;
 
@@ -14,11 +15,20 @@ use config::{Config, Environment, File, FileFormat};
 use serde::de::DeserializeOwned;
 
 pub use error::SettingsError;
+pub(crate) use keys::Keys;
 pub use names::{UnknownName, unknown_names};
 
 /// Settings from `file`, or from `/etc/powerpi/<name>.toml` if that exists,
 /// overridden by the environment.
 pub fn load<S: DeserializeOwned>(name: &str, file: Option<&Path>) -> Result<S, SettingsError> {
+    load_with_keys(name, file).map(|(settings, _)| settings)
+}
+
+/// The same, and what is stated there, key by key.
+pub(crate) fn load_with_keys<S: DeserializeOwned>(
+    name: &str,
+    file: Option<&Path>,
+) -> Result<(S, Keys), SettingsError> {
     let source = File::from(self::file(name, file)).required(file.is_some());
     if let Some(missing) = file.filter(|file| !file.is_file()) {
         return Err(SettingsError::new(format!(
@@ -37,14 +47,15 @@ pub(crate) fn file(name: &str, named: Option<&Path>) -> PathBuf {
 
 /// Settings from TOML text, without the environment: for tests of samples.
 pub fn parse<S: DeserializeOwned>(toml: &str) -> Result<S, SettingsError> {
-    read(Config::builder().add_source(File::from_str(toml, FileFormat::Toml)))
+    read(Config::builder().add_source(File::from_str(toml, FileFormat::Toml))).map(|(settings, _)| settings)
 }
 
 fn read<S: DeserializeOwned>(
     layers: config::ConfigBuilder<config::builder::DefaultState>,
-) -> Result<S, SettingsError> {
+) -> Result<(S, Keys), SettingsError> {
     let merged = layers.build().map_err(|error| SettingsError::new(without_source(&error.to_string())))?;
-    S::deserialize(node::Node::from(merged.cache))
+    let keys = Keys::of(&merged.cache);
+    Ok((S::deserialize(node::Node::from(merged.cache))?, keys))
 }
 
 /// What a parser says of TOML in one line, without the lines that it shows of the file: they may hold

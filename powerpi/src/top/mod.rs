@@ -26,7 +26,7 @@ const RETRY: Duration = Duration::from_secs(2);
 /// The command line.
 #[derive(clap::Args)]
 pub(crate) struct Options {
-    /// Prints it once and ends; so it does where it does not write to a terminal
+    /// Prints it once and ends, as it does anyway where it does not write to a terminal
     #[arg(long)]
     once: bool,
     /// Prints it once, a JSON object a meter, for programs
@@ -54,7 +54,8 @@ pub(crate) async fn run(options: &Options) -> anyhow::Result<()> {
     }
     let shutdown = daemon_runtime::on_signal()?;
     let outcome = shutdown.run_until_cancelled(show(sources)).await;
-    println!();
+    // The terminal may be gone.
+    let _ = writeln!(std::io::stdout());
     outcome.unwrap_or(Ok(()))
 }
 
