@@ -130,7 +130,7 @@ impl UsersFile {
                 accepted = Some(invitation.name.clone());
             }
         }
-        if has_admin(&users) && !has_admin(&self.users()?) {
+        if users.has_admin() && !self.users()?.has_admin() {
             return Err(NotChanged::LastAdmin);
         }
         Ok(accepted)
@@ -144,7 +144,7 @@ impl UsersFile {
         now: Timestamp,
     ) -> Result<(), NotChanged> {
         let is_of_pages = invitation.role.pages().is_some();
-        if is_of_pages && invitation.role != Role::Admin && !has_admin(users) {
+        if is_of_pages && invitation.role != Role::Admin && !users.has_admin() {
             return Err(NotChanged::FirstIsAdmin);
         }
         let over = users.invitations().filter(|(_, open)| open.until <= now);
@@ -156,11 +156,6 @@ impl UsersFile {
         self.invite(as_user, secret, invitation);
         Ok(())
     }
-}
-
-/// Whether somebody can come in who may change things.
-fn has_admin(users: &Users) -> bool {
-    users.user.values().any(|user| user.role == Some(Role::Admin) && user.password.is_some())
 }
 
 #[cfg(test)]

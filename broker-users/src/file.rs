@@ -67,6 +67,13 @@ impl UsersFile {
         }
     }
 
+    /// Takes a user's password away: from then on only a client certificate lets them in.
+    pub fn take_password(&mut self, name: &UserName) {
+        if let Some(user) = self.section(name).as_table_like_mut() {
+            user.remove("password");
+        }
+    }
+
     /// Adds the user of an invitation, who logs in with its secret.
     pub fn invite(&mut self, name: &UserName, secret: &PasswordHash, invitation: &OpenInvitation) {
         self.set(name, Some(secret), Some(Role::Invited));

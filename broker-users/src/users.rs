@@ -111,6 +111,11 @@ impl Users {
         self.user.iter().filter_map(|(name, user)| Some((name, user.invitation.as_ref()?)))
     }
 
+    /// Whether somebody can come in by a password who may do everything.
+    pub fn has_admin(&self) -> bool {
+        self.user.values().any(|user| user.role == Some(Role::Admin) && user.password.is_some())
+    }
+
     /// Reads a users file.
     ///
     /// # Errors

@@ -116,3 +116,37 @@ fn passwd_writes_no_passwords_and_says_what_is_missing() {
     let (code, said) = passwd(&["--delete", "hq"]);
     assert!(code == Some(1) && said.contains("no user \"hq\""), "{said}");
 }
+
+#[test]
+fn passwd_leaves_the_last_admin_in_place_unless_it_is_forced() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    std::fs::write(folder.join("secret"), "top secret\n").unwrap();
+    let passwd = |arguments: &[&str]| {
+        let arguments = [&["passwd", "--file", "users.toml"], arguments].concat();
+        let output = run_to_end("powerpi", folder, &arguments);
+        (output.status.code(), String::from_utf8([output.stdout, output.stderr].concat()).unwrap())
+    };
+    let file = || std::fs::read_to_string(folder.join("users.toml")).unwrap();
+    for name in ["otto", "anna"] {
+        assert_eq!(passwd(&["--role", "admin", "--password-file", "secret", name]).0, Some(0));
+    }
+    assert_eq!(passwd(&["--role", "look", "anna"]).0, Some(0), "there is another one");
+    let before = file();
+    for change in [&["--delete", "otto"][..], &["--role", "look", "otto"], &["--no-password", "otto"]] {
+        let (code, said) = passwd(change);
+        assert!(
+            code == Some(1) && said.contains("last admin") && said.contains("--force"),
+            "{change:?}: {said}"
+        );
+        assert_eq!(file(), before, "{change:?}");
+    }
+    assert_eq!(
+        passwd(&["--password-file", "secret", "otto"]).0,
+        Some(0),
+        "a new password takes nothing away"
+    );
+    assert_eq!(passwd(&["--no-password", "--force", "otto"]).0, Some(0));
+    assert!(passwd(&["--list"]).1.contains("otto\tadmin  no password"));
+    assert_eq!(passwd(&["--delete", "otto"]).0, Some(0), "nobody is left to be the last");
+}
