@@ -24,7 +24,7 @@ struct Arguments {
 
 #[derive(clap::Subcommand)]
 enum Command {
-    /// Sends a notice by e-mail and each webhook now, and says whether it was taken
+    /// Sends a notice by e-mail and each webhook now, and says whether it was accepted
     SendTest,
 }
 

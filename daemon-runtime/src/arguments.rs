@@ -22,12 +22,12 @@ impl Arguments {
     /// Reads the command line of the daemon `name`, of which `about` says in one line what it does.
     /// Answers `--help` and `--version`, and ends the process where there is nothing more to do.
     pub fn read(name: &'static str, version: &'static str, about: &'static str) -> Self {
-        read(Self::augment_args(Command::new(name).version(version).about(about)), name)
+        read(Self::augment_args(Command::new(name).version(version)), name, about)
     }
 
     /// The same of a daemon with subcommands, whose own arguments have these flattened into them.
     pub fn read_within<A: Parser>(name: &'static str, about: &'static str) -> A {
-        read(A::command().about(about), name)
+        read(A::command(), name, about)
     }
 
     /// The settings file that was named.
@@ -36,7 +36,9 @@ impl Arguments {
     }
 }
 
-fn read<A: FromArgMatches>(command: Command, name: &str) -> A {
+fn read<A: FromArgMatches>(command: Command, name: &str, about: &'static str) -> A {
+    // What is flattened into a command gives it its own documentation, which is for programmers.
+    let command = command.about(about).long_about(None::<&str>);
     let help = format!("Settings file [default: /etc/powerpi/{name}.toml, if there]");
     let command = command.mut_arg("config", |config| config.help(help));
     A::from_arg_matches(&manual::read_command_line(command)).unwrap_or_else(|error| error.exit())

@@ -18,6 +18,19 @@ struct Asked {
     options: BTreeSet<String>,
 }
 
+/// A program says in its first line what it does, for people and not for those who build it.
+#[test]
+fn every_program_says_what_it_does_in_words_of_its_own() {
+    let help =
+        |program, asked| String::from_utf8(run_to_end(program, Path::new("."), &[asked]).stdout).unwrap();
+    let first_lines = PROGRAMS.map(|program| help(program, "--help").lines().next().unwrap().to_owned());
+    assert_eq!(first_lines.iter().collect::<BTreeSet<_>>().len(), PROGRAMS.len(), "{first_lines:?}");
+    for (program, first) in PROGRAMS.iter().zip(&first_lines) {
+        assert!(help(program, "-h").starts_with(first), "{program}");
+        assert!(!help(program, "--help").contains("Self::"), "{program}");
+    }
+}
+
 /// All commands of a program, as its help names them; the program itself first.
 fn commands(words: &[String], found: &mut Vec<Asked>) {
     let arguments: Vec<&str> = words[1..].iter().map(String::as_str).chain(["--help"]).collect();
@@ -106,15 +119,17 @@ fn every_command_has_a_page_with_all_of_its_options() {
 
 #[test]
 fn the_same_release_has_the_same_pages() {
-    let page = |at: &str| {
+    let pages = |at: &str, user: &str| {
         let folder = TempDir::new().unwrap();
         let mut command = Command::new(end_to_end::binary("powerpi"));
-        command.env("SOURCE_DATE_EPOCH", at).args(["write-manual"]).arg(folder.path());
-        assert!(command.status().unwrap().success());
-        fs::read_to_string(folder.path().join("man/man1/powerpi-invite.1")).unwrap()
+        command.env("SOURCE_DATE_EPOCH", at).envs(["SUDO_USER", "USER", "LOGNAME"].map(|name| (name, user)));
+        assert!(command.args(["write-manual"]).arg(folder.path()).status().unwrap().success());
+        ["invite", "ledger-void"]
+            .map(|name| fs::read_to_string(folder.path().join(format!("man/man1/powerpi-{name}.1"))).unwrap())
     };
-    assert_eq!(page("1790000000"), page("1790000000"));
-    assert!(page("1790000000").contains("2026-09-21"), "{}", page("1790000000"));
+    let of_anna = pages("1790000000", "anna");
+    assert_eq!(of_anna, pages("1790000000", "root"), "whoever makes them");
+    assert!(of_anna[0].contains("2026-09-21"), "{}", of_anna[0]);
 }
 
 /// Bash itself is asked, and the files of the others are looked through.

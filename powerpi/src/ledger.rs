@@ -84,7 +84,7 @@ enum Command {
         #[command(flatten)]
         how: How,
     },
-    /// Gives a meter another name; its history goes along, and what still comes under the old name is its own
+    /// Gives a meter another name; its history goes along, and what still comes under the old name is recorded for it
     Rename(moving::Rename),
     /// Puts two meters together whose minutes belong to one
     Merge(moving::Merge),

@@ -42,7 +42,7 @@ enum Command {
     Demo(demo::Options),
     /// Adds, changes, deletes or lists users of the broker or of the pages
     Passwd(passwd::Options),
-    /// Opens the pages to others than who sits at this machine: to users who sign in, or to a proxy
+    /// Opens the pages to other machines: to users who sign in, or to a proxy
     OpenPages(open_pages::Options),
     /// Invites a Pi or, with --browser, a person: prints a line or a link with which they join, once and within an hour
     Invite(invitations::InviteOptions),
@@ -66,7 +66,7 @@ enum Command {
     HomeAssistant(home_assistant::Options),
     /// Shows the power of all meters, what they used today, and how their publishers are
     Top(top::Options),
-    /// Takes a backup of everything that makes a server, while it runs
+    /// Takes a backup of everything that makes up a server, while it runs
     Backup(backup::BackupOptions),
     /// Puts a backup back, on this server or a new one
     Restore(backup::RestoreOptions),

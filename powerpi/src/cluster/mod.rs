@@ -14,7 +14,7 @@ pub(crate) struct Options {
 
 #[derive(clap::Subcommand)]
 enum Command {
-    /// Makes users and rights for NATS of the broker's users file
+    /// Makes users and rights for NATS from the broker's users file
     NatsUsers(nats_users::Options),
 }
 

@@ -29,11 +29,12 @@ pub(super) struct Into {
     /// Only up to this time
     #[arg(long, value_name = "TIME")]
     to: Option<Timestamp>,
-    /// The time zone of times that do not say theirs, and of the months in the summary; the system's by default
-    #[arg(long, value_name = "Europe/Berlin")]
+    /// The time zone of times that do not say theirs, and of the months in the summary, like Europe/Berlin; the system's by
+    /// default
+    #[arg(long, value_name = "ZONE")]
     pub(super) time_zone: Option<String>,
-    /// Who imports it
-    #[arg(long, value_name = "NAME", default_value_t = person::of_this_machine())]
+    /// Who imports it [default: the user of this machine]
+    #[arg(long, value_name = "NAME", default_value_t = person::of_this_machine(), hide_default_value = true)]
     by: String,
     /// Tells by month what would be imported, and changes nothing
     #[arg(long)]

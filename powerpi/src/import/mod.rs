@@ -124,8 +124,8 @@ enum Command {
         /// Its number, as in `powerpi import list`
         #[arg(value_name = "NUMBER")]
         number: i64,
-        /// Who says it
-        #[arg(long, value_name = "NAME", default_value_t = person::of_this_machine())]
+        /// Who says it [default: the user of this machine]
+        #[arg(long, value_name = "NAME", default_value_t = person::of_this_machine(), hide_default_value = true)]
         by: String,
     },
 }

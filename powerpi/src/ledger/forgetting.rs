@@ -18,8 +18,8 @@ pub(crate) struct Options {
     /// The meter, as in `powerpi ledger meters`
     #[arg(value_name = "SITE/METER")]
     meter: Meter,
-    /// Who says it
-    #[arg(long, value_name = "NAME", default_value_t = person::of_this_machine())]
+    /// Who says it [default: the user of this machine]
+    #[arg(long, value_name = "NAME", default_value_t = person::of_this_machine(), hide_default_value = true)]
     by: String,
     /// Tells what would be deleted, and deletes nothing
     #[arg(long)]

@@ -17,8 +17,8 @@ const SETTINGS: &str = "/etc/powerpi";
 /// By whom, and whether it is meant.
 #[derive(clap::Args)]
 struct How {
-    /// Who says it
-    #[arg(long, value_name = "NAME", default_value_t = person::of_this_machine())]
+    /// Who says it [default: the user of this machine]
+    #[arg(long, value_name = "NAME", default_value_t = person::of_this_machine(), hide_default_value = true)]
     by: String,
     /// Tells what would be changed, and changes nothing
     #[arg(long)]
@@ -44,7 +44,7 @@ pub(crate) struct Merge {
     /// The meter that will be no more, as in `powerpi ledger meters`
     #[arg(value_name = "FROM")]
     from: Meter,
-    /// The meter that gets all that it has
+    /// The meter that takes over all its minutes
     #[arg(value_name = "INTO")]
     into: Meter,
     #[command(flatten)]

@@ -35,8 +35,8 @@ pub(crate) struct Saying {
 /// By whom, and whether it is meant.
 #[derive(clap::Args)]
 pub(crate) struct How {
-    /// Who says it
-    #[arg(long, value_name = "NAME", default_value_t = person::of_this_machine())]
+    /// Who says it [default: the user of this machine]
+    #[arg(long, value_name = "NAME", default_value_t = person::of_this_machine(), hide_default_value = true)]
     by: String,
     /// Tells what would be changed, and changes nothing
     #[arg(long)]

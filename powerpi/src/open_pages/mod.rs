@@ -38,7 +38,7 @@ pub(crate) struct Options {
     /// Everybody who reaches the pages sees every meter, without a password
     #[arg(long, conflicts_with = "user")]
     everybody: bool,
-    /// Where the pages listen; everywhere on port 8080, if not said
+    /// Where the pages listen; on every address and port 8080 by default
     #[arg(long, value_name = "ADDRESS")]
     listen: Option<SocketAddr>,
     #[command(flatten)]

@@ -35,7 +35,7 @@ enum Command {
 
 #[derive(clap::Args)]
 struct Import {
-    /// The CSV file; says what it takes for times and prices
+    /// The CSV file; which columns were taken for times and prices is told
     file: PathBuf,
     /// The site whose prices they are
     #[arg(long)]
@@ -43,11 +43,11 @@ struct Import {
     /// What a price is for, where the column's name does not say it
     #[arg(long, value_name = "ct/kWh|EUR/kWh|EUR/MWh")]
     unit: Option<PriceUnit>,
-    /// The currency that is stored with the prices; the unit's if it names one
-    #[arg(long, value_name = "EUR")]
+    /// The currency that is stored with the prices, like EUR; the unit's if it names one
+    #[arg(long, value_name = "CODE")]
     currency: Option<Currency>,
-    /// The time zone of times that do not say theirs; the system's by default
-    #[arg(long, value_name = "Europe/Berlin")]
+    /// The time zone of times that do not say theirs, like Europe/Berlin; the system's by default
+    #[arg(long, value_name = "ZONE")]
     time_zone: Option<String>,
     /// The name of the column with the times
     #[arg(long, value_name = "NAME")]

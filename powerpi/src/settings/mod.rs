@@ -39,7 +39,7 @@ enum Command {
     /// Saves a file of settings as the newest version; the programs take it over within seconds
     Import {
         /// TOML as in powerpi-web.toml and powerpi-alarms.toml: currency, holidays, the tables tariff, meter and alarm,
-        /// and access.public_meters; - for the standard input
+        /// and access.public_meters; "-" for standard input
         file: PathBuf,
         /// What it is saved for, for the list of versions
         #[arg(long, value_name = "TEXT")]
@@ -54,7 +54,7 @@ enum Command {
     /// Says what is wrong with what is saved, or with a file, and which of its names nobody has; exit code 1 if anything
     /// is wrong
     Check {
-        /// A file instead of what is saved; - for the standard input
+        /// A file instead of what is saved; "-" for standard input
         file: Option<PathBuf>,
     },
     /// Lists the versions: who saved them, and when
