@@ -39,6 +39,21 @@ fn both_languages_give_the_same_commands() {
     }
 }
 
+/// `make test-packages` types them in, and counts, too.
+#[test]
+fn the_first_picture_takes_as_few_commands_as_the_guides_say() {
+    let at = |guide: &str, place: &str| {
+        let text = read(guide);
+        let block = text.split(&format!("<!-- on {place} -->\n```sh\n")).nth(1).unwrap();
+        block.split("```").next().unwrap().lines().count()
+    };
+    for (guide, says) in [("GUIDE.md", "It takes five commands"), ("ANLEITUNG.md", "Fünf Befehle genügen")]
+    {
+        assert_eq!(at(guide, "the server") + at(guide, "the Pi"), 5, "{guide}");
+        assert!(read(guide).contains(says), "{guide}");
+    }
+}
+
 /// What the guides write of counters is what the publisher understands, in both languages the same.
 #[test]
 fn counters_are_set_up_as_the_guides_say() {

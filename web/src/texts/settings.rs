@@ -462,7 +462,7 @@ pub(super) static ENGLISH: SettingsWords = SettingsWords {
     trial_none: "No meter of this tariff was recorded last month.",
     trial_note: "Calculated as if the tariff had applied all month, with VAT and fees. Nothing was saved.",
     user_name: "Name",
-    role: "May",
+    role: "Allowed to",
     roles: ["see every meter", "see every meter and enter readings", "change everything"],
     other_role: "other rights, set on the server",
     invited_until: "invited, until {at}",
