@@ -4,6 +4,8 @@ SHELL := /bin/bash
 # What may be said beside a target, and is nothing otherwise.
 BENCH ?=
 DEMO ?=
+# Where cargo builds; it reads this, too.
+CARGO_TARGET_DIR ?= target
 SIGN_WITH ?=
 
 help: ## Lists the targets
@@ -15,13 +17,13 @@ demo: ## Builds PowerPi and runs it on this machine with a simulated household
 	cargo build --profile demo --locked --bins; \
 	took=$$(($$(date +%s) - began)); \
 	echo "Built in $$((took / 60)) min $$((took % 60)) s."; \
-	target/demo/powerpi demo --began $$began $(DEMO)
+	$(CARGO_TARGET_DIR)/demo/powerpi demo --began $$began $(DEMO)
 
 # With the features that tests ask of dependencies, as everything that follows has them: otherwise tokio and
 # all that builds upon it would be built, and checked for the documentation, once more. An example is named
 # because cargo looks at those features only then.
 RELEASED = cargo build --release --locked --workspace --bins
-MEASURED = target/release/examples
+MEASURED = $(CARGO_TARGET_DIR)/release/examples
 BUILT_FOR_TESTS = cargo build --workspace --lib --bins --tests --locked
 DOCUMENTED = --lib $(foreach program,broker recorder web alarms,--bin powerpi-$(program)) --bin powerpi --example screenshots
 
@@ -49,7 +51,7 @@ test-beside-load: ## Runs all tests three times beside a load of 4 processes (RU
 test-gpio: ## Counts real pulses in a real Linux kernel (User-mode Linux with gpio-sim)
 	deploy/install-packages.sh build test gpio
 	cargo build --workspace --bins --example publisher --locked
-	BIN=target/debug end-to-end/gpio/count-on-real-kernel.sh
+	BIN=$(CARGO_TARGET_DIR)/debug end-to-end/gpio/count-on-real-kernel.sh
 
 screenshots: ## Retakes the pictures in docs/
 	deploy/install-packages.sh build test
@@ -85,7 +87,7 @@ test-cluster: ## Kills, stops and cuts off three NATS nodes, two PostgreSQL serv
 test-cluster-guide: ## Follows docs/CLUSTER.md, command by command, on three machines in networks of their own (as root)
 	deploy/install-packages.sh build test cluster
 	$(RELEASED)
-	deploy/cluster/test.sh target/release
+	deploy/cluster/test.sh $(CARGO_TARGET_DIR)/release
 
 scale: ## Simulates what a million publishers do to brokers and recorders, and fills docs/SCALE.md
 	deploy/install-packages.sh build
@@ -107,7 +109,7 @@ test-interop: ## Runs a site beside Prometheus, mosquitto as a bridge, Node-RED 
 	deploy/install-packages.sh build test
 	end-to-end/interop-node-red.sh
 	cargo build --workspace --bins --example beside --locked
-	target/debug/examples/beside --minutes $(MINUTES) --document docs/INTEROP.md
+	$(CARGO_TARGET_DIR)/debug/examples/beside --minutes $(MINUTES) --document docs/INTEROP.md
 
 bench-sd-card: MINUTES ?= 10
 bench-sd-card: ## What the publisher writes to its SD card in a day (as root)
@@ -216,12 +218,12 @@ test-arm: ## Runs the programs for Raspberry Pis in emulation against this machi
 	deploy/install-packages.sh build arm test-arm
 	deploy/arm/build.sh
 	cargo build --release --locked --bins
-	deploy/arm/test.sh target/release
+	deploy/arm/test.sh $(CARGO_TARGET_DIR)/release
 
 test-container: ## Builds the image of the server's programs and runs compose.yaml with podman (as root)
 	deploy/install-packages.sh build container
 	cargo build --release --locked --bins
-	deploy/container/test.sh target/release/pi-publisher
+	deploy/container/test.sh $(CARGO_TARGET_DIR)/release/pi-publisher
 
 .PHONY: packages packages-arm static release test-packages test-arm test-container
 .PHONY: help demo scale test test-pages test-cluster test-cluster-guide test-home-assistant test-interop test-beside-load test-gpio test-histories test-imports screenshots torture bench bench-homes bench-broker bench-growth bench-ingest bench-pages bench-rest bench-publisher bench-web bench-attacks bench-sd-card deny

@@ -135,6 +135,19 @@ fn each_target_of_make_has_all_that_it_names() {
     }
 }
 
+/// Some people have one folder for whatever cargo builds.
+#[test]
+fn make_finds_what_cargo_has_built_elsewhere() {
+    for (target, runs) in
+        [("demo", "/elsewhere/demo/powerpi demo"), ("bench-rest", "/elsewhere/release/examples/bench")]
+    {
+        let mut make = Command::new("make");
+        make.args(["--dry-run", target]).env("CARGO_TARGET_DIR", "/elsewhere").current_dir(root());
+        let told = String::from_utf8(make.output().unwrap().stdout).unwrap();
+        assert!(told.contains(runs), "{told}");
+    }
+}
+
 #[test]
 fn programs_have_every_command_that_is_named() {
     let mut named = BTreeSet::new();
