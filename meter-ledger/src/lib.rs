@@ -64,6 +64,7 @@ mod unheard;
 mod unwatched;
 mod upgrading;
 mod watched;
+mod whole_past;
 mod writing;
 
 use std::path::Path;

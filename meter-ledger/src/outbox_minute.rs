@@ -1,5 +1,7 @@
 //! What an outbox counted in a minute, and its row.
 
+use meter_messages::PulseCount;
+
 use crate::home::{self, Bulk, Connection, Row, params};
 
 /// What an outbox counted in a minute. Two outboxes may share a minute.
@@ -20,6 +22,12 @@ pub struct OutboxMinute {
 }
 
 impl OutboxMinute {
+    /// What was counted, of an outbox by its row.
+    pub(crate) fn of_count(outbox: i64, count: &PulseCount) -> Self {
+        let PulseCount { minute, watched_s, seq, pulses, total } = *count;
+        Self { minute: minute.epoch_minutes(), outbox, pulses, watched_s, total, seq: Some(seq) }
+    }
+
     /// The meter's total before it, in pulses.
     pub(crate) fn total_before(&self) -> u64 {
         self.total.saturating_sub(self.pulses.into())

@@ -136,6 +136,11 @@ pub(crate) fn newest(connection: &Connection, meter_row: i64) -> home::Result<Op
         .query_row([meter_row], |row| row.get(0))
 }
 
+/// Whether nothing at all was counted of a meter.
+pub(crate) fn has_nothing(connection: &Connection, meter_row: i64) -> home::Result<bool> {
+    Ok(newest_or_packed(connection, meter_row)? == i64::MIN)
+}
+
 /// The newest minute of a meter, or the end of its last packed day if that is later: it was packed too early.
 /// `i64::MIN` if there is nothing.
 fn newest_or_packed(connection: &Connection, meter_row: i64) -> home::Result<i64> {

@@ -262,14 +262,7 @@ impl Batch<'_> {
         count: &PulseCount,
     ) -> Result<Recording, LedgerError> {
         let minute = count.minute.epoch_minutes();
-        let row = OutboxMinute {
-            minute,
-            outbox: outbox_row,
-            pulses: count.pulses,
-            watched_s: count.watched_s,
-            total: count.total,
-            seq: Some(count.seq),
-        };
+        let row = OutboxMinute::of_count(outbox_row, count);
         let imported = self.give_way(meter_row, minute)?;
         if self.newest.is_new(&self.transaction, meter_row, minute)? {
             outbox_minute::insert(&self.transaction, meter_row, &row)?;
