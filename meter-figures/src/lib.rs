@@ -47,6 +47,7 @@ pub use spread::Spread;
 pub use step::{SpanError, Step};
 pub use tariff::{
     Bill, BillFacts, BillItem, BillLine, BillingDay, BlockSettings, CapacityOf, Cost, HighestOf, Holiday,
-    MOST_PRICES, Prices, Scope, SiteTariffs, TariffError, TariffKey, TariffSettings, Tariffs, TimeSettings,
+    MOST_PRICES, Prices, Saved, Scope, SiteTariffs, TariffError, TariffKey, TariffSettings, Tariffs,
+    TimeSettings,
 };
 pub use unit_names::name_in;

@@ -112,8 +112,39 @@ fn with_what_is_made_the_house_knows_what_it_uses() {
     near(&of["not_measured"]["hours"], 22.0);
     near(&of["own_use_percent"], 37.5);
     near(&of["self_sufficiency_percent"], 42.9);
+    assert!(of["saved"].is_null(), "no price is known: {of}");
     let german = site.get(&format!("/site/day/{DAY}?lang=de")).text();
+    assert!(!german.contains("Gespart"), "{german}");
     for said in ["Eigenverbrauch", "Autarkie 43\u{a0}%", "23 von 24 Stunden", "38\u{a0}% der Erzeugung"] {
+        assert!(german.contains(said), "{said}\n{german}");
+    }
+}
+
+#[test]
+fn own_use_has_saved_what_it_would_have_cost() {
+    let dir = three_meters();
+    record(&dir, "sun", said(Some("production"), None), 80, |at| at < 23 * 60);
+    let tariffs = "[[tariff]]\nmain_meter = 'hq/main'\nprice_per_kwh = 0.5\nbase_fee_per_month = 30\n\
+                   [[tariff.time]]\nhours = '22-6'\nprice_per_kwh = 0.2\n\
+                   [[tariff]]\nfor = 'hq/feed'\nprice_per_kwh = 0.08\n";
+    let site = Site::set_up(dir, 1, tariffs);
+    let of = state(&site, &format!("/day/{DAY}"));
+    // The last hour was not watched by all, and the first six and the one before it are at the price of the night.
+    near(&of["saved"]["kwh"], 23.0 * 1.8);
+    near(&of["saved"]["amount"], 1.8 * (7.0 * 0.2 + 16.0 * 0.5));
+    near(&of["earned"], 72.0 * 0.08);
+    let whole = state(&site, "/month/2025-11");
+    near(&whole["saved"]["amount"], 1.8 * (7.0 * 0.2 + 16.0 * 0.5));
+    let hour = state(&site, &format!("/hour/{DAY}T12"));
+    near(&hour["saved"]["amount"], 1.8 * 0.5);
+    assert!(state(&site, &format!("/hour/{DAY}T23"))["saved"].is_null(), "nobody watched the sun");
+    let query = "from=2025-11-20&to=2025-11-21&step=day";
+    near(&site.json(&format!("/api/v1/site/energy.json?{query}"))["rows"][0]["saved"], 16.92);
+    let [english, german] = ["en", "de"].map(|code| site.get(&format!("/site/day/{DAY}?lang={code}")).text());
+    for said in ["Saved", "16.92", "Self-consumption at the grid price", "Earned"] {
+        assert!(english.contains(said), "{said}\n{english}");
+    }
+    for said in ["Gespart", "16,92", "Eigenverbrauch zum Preis des Netzbezugs", "Vergütung"] {
         assert!(german.contains(said), "{said}\n{german}");
     }
 }

@@ -40,18 +40,22 @@ impl Account {
 
     /// Adds a piece of time if all of its meters watched it; `sums` are of all meters by their places.
     pub(super) fn add(&mut self, piece: &Range<Minute>, sums: &[&Sum]) {
-        let of = |place: &usize| sums.get(*place).copied();
-        let is_watched = |place: &usize| of(place).is_some_and(|sum| is_watched(piece, sum));
-        if !self.balance.among.iter().all(is_watched) {
-            return;
-        }
-        let all = |places: &[usize]| places.iter().filter_map(of).fold(0.0, |all, sum| all + sum.counted());
-        self.quantity += all(&self.balance.plus) - all(&self.balance.minus);
+        let Some(quantity) = self.of(piece, sums) else { return };
+        self.quantity += quantity;
         self.minutes += minutes(piece);
         if self.end != Some(piece.start) {
             self.tolerance += self.pulses;
         }
         self.end = Some(piece.end);
+    }
+
+    /// What a piece of time comes to; `None` if not all of its meters watched it.
+    pub(super) fn of(&self, piece: &Range<Minute>, sums: &[&Sum]) -> Option<f64> {
+        let of = |place: &usize| sums.get(*place).copied();
+        let is_watched = |place: &usize| of(place).is_some_and(|sum| is_watched(piece, sum));
+        let all = |places: &[usize]| places.iter().filter_map(of).fold(0.0, |all, sum| all + sum.counted());
+        let is_known = self.balance.among.iter().all(is_watched);
+        is_known.then(|| all(&self.balance.plus) - all(&self.balance.minus))
     }
 
     /// What it has come to; `None` if no piece of time was watched by all.

@@ -67,6 +67,14 @@ impl House {
         if import.is_empty() { of(Measures::Consumption) } else { import }
     }
 
+    /// Through which meter all that comes in of a medium comes: its place; `None` where there are several, or none.
+    pub fn only_import(&self, medium: Medium) -> Option<usize> {
+        match self.roots(medium, Measures::Import)[..] {
+            [only] => Some(only),
+            _ => None,
+        }
+    }
+
     /// The meters of a medium that measure this and are no others' part.
     pub fn roots(&self, medium: Medium, measures: Measures) -> Vec<usize> {
         let is_one = |(place, known): &(usize, &RecordedMeter)| {

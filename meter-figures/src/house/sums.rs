@@ -124,6 +124,11 @@ impl MediumSums {
         self.own_use.as_ref()?.reckoned()
     }
 
+    /// The same of a piece of time by itself; `None` where not all of these meters watched it.
+    pub fn own_use_of(&self, piece: &Range<Minute>, sums: &[&Sum]) -> Option<f64> {
+        self.own_use.as_ref()?.of(piece, sums)
+    }
+
     /// What is used here, wherever it comes from.
     pub fn house_use(&self) -> Option<Reckoned> {
         self.house_use.as_ref()?.reckoned()

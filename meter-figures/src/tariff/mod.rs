@@ -13,6 +13,7 @@ mod facts;
 mod holidays;
 mod prices;
 mod rates;
+mod saved;
 mod scope;
 mod settings;
 mod site;
@@ -33,6 +34,7 @@ pub use self::facts::{BillFacts, HighestOf};
 pub use self::holidays::Holiday;
 pub use self::prices::{Cost, Prices};
 use self::rates::Tariff;
+pub use self::saved::Saved;
 pub use self::scope::Scope;
 pub use self::settings::{
     BlockSettings, CapacityOf, MOST_PRICES, TariffError, TariffKey, TariffSettings, TimeSettings,

@@ -159,6 +159,23 @@ impl<'site> Prices<'site> {
         Some(cost)
     }
 
+    /// What so much more would have cost in the hour whose cost was asked for last, at the prices of its time. With blocks it
+    /// is what would have been asked for next. `None` where no price is known.
+    pub(super) fn cost_of_more(&mut self, hour: &Hour, more: f64) -> Option<f64> {
+        let start = hour.span.start;
+        let tariff = self.day(start).tariff?;
+        if let Some(follows) = &tariff.day_price {
+            let (on_top, at) = (self.price(start, tariff), &hour.day_prices);
+            return (at.minutes > 0.0).then(|| more * (on_top + at.prices / at.minutes * follows.factor));
+        }
+        if tariff.blocks.is_empty() {
+            return Some(more * self.price(start, tariff));
+        }
+        let used = *self.used(start, tariff);
+        let between = |from: f64, to: f64| tariff.blocks.cost(from..to, tariff.price);
+        Some(if more < 0.0 { -between(used + more, used) } else { between(used, used + more) })
+    }
+
     /// Adds what an hour costs to the lines of a bill: all together what [`Prices::cost`] says. `None` before the first
     /// tariff.
     pub(super) fn add_to(&mut self, bill: &mut Bill, hour: &Hour) -> Option<()> {

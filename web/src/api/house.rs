@@ -49,6 +49,8 @@ struct MediumState {
     cost: Option<f64>,
     /// What is paid for what is fed in.
     earned: Option<f64>,
+    /// What own use would have cost, and of how much of it that is known.
+    saved: Option<SavedState>,
     meters: Vec<PartState>,
 }
 
@@ -58,6 +60,13 @@ struct FlowState {
     kwh: Option<f64>,
     watched_s: u64,
     meters: usize,
+}
+
+/// Own use of hours in which it and its price are known.
+#[derive(Debug, Serialize)]
+struct SavedState {
+    amount: f64,
+    kwh: f64,
 }
 
 /// Of several meters, in hours that all of them watched.
@@ -114,6 +123,8 @@ fn medium_state(
         (meters > 0).then_some(FlowState { kwh, watched_s, meters })
     };
     let known = |it: Option<Reckoned>| it.filter(|_| house.is_whole).map(reckoned);
+    let saved = whole.saved(of.medium).filter(|_| house.is_whole);
+    let saved = saved.map(|saved| SavedState { amount: cents(saved.amount), kwh: saved.quantity });
     let percent = |it: Option<f64>| it.filter(|_| house.is_whole).map(tenths);
     MediumState {
         medium: of.medium,
@@ -134,6 +145,7 @@ fn medium_state(
         currency: cost.or(earned).map(|_| site.currency().to_owned()),
         cost: cost.map(cents),
         earned: earned.map(cents),
+        saved,
         meters: parts(of, house, history),
     }
 }

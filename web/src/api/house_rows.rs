@@ -31,6 +31,7 @@ enum Column {
     Hours,
     Cost,
     Earned,
+    Saved,
     /// Of one meter, by its place.
     Meter(usize),
 }
@@ -70,6 +71,9 @@ impl HouseRows {
         if house.is_paid(medium) {
             columns.push((Column::Earned, "earned".to_owned()));
         }
+        if house.can_save(medium) {
+            columns.push((Column::Saved, "saved".to_owned()));
+        }
         let meters = house.house.meters().iter().enumerate().filter(|(_, known)| known.medium == medium);
         let meters = meters.take(MOST_METERS);
         columns.extend(meters.map(|(place, known)| (Column::Meter(place), known.meter.to_string())));
@@ -100,6 +104,7 @@ impl HouseRows {
             Column::Hours => reckoned.into_iter().flatten().map(|it| it.minutes as f64 / 60.0).next(),
             Column::Cost => figures.cost(self.medium, &house.house),
             Column::Earned => figures.earned(self.medium, &house.house),
+            Column::Saved => figures.saved(self.medium).map(|saved| saved.amount),
             Column::Meter(place) => sums.of_meters.get(place)?.quantity(),
         }
     }
@@ -172,6 +177,7 @@ impl HouseRows {
                 Column::Hours => (format!("{} (h)", words.hours), "0"),
                 Column::Cost => (format!("{} ({})", texts.cost, self.currency), "0.00"),
                 Column::Earned => (format!("{} ({})", words.earned, self.currency), "0.00"),
+                Column::Saved => (format!("{} ({})", words.saved, self.currency), "0.00"),
                 Column::Meter(place) => {
                     of_unit(house.house.meters().get(*place).map_or("", |known| known.name.as_str()))
                 }

@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use jiff::tz::TimeZone;
-use meter_figures::{BillFacts, Cost, Hour, House, HouseSums, Period, Tariffs, pieces, sums, until};
+use meter_figures::{BillFacts, Cost, Hour, House, HouseSums, Period, Saved, Tariffs, pieces, sums, until};
 use meter_ledger::{HighestQuarter, LedgerError, RecordedMeter, Sum};
 use meter_messages::{Measures, Medium, Minute, PeriodKind, SiteId};
 
@@ -50,6 +50,8 @@ pub(crate) struct HouseFigures {
     pub(crate) sums: HouseSums,
     /// What each meter's quantity costs, by its place, where tariffs are known.
     costs: Vec<Option<Cost>>,
+    /// What own use of electricity would have cost, where it is known.
+    saved: Saved,
 }
 
 /// The hours of a month, and what each meter measured in them.
@@ -129,6 +131,14 @@ impl RecordedHouse {
         self.has_tariff(medium, |measures| measures == Measures::Export)
     }
 
+    /// Whether own use can have a price: all is seen, something is made and fed in, and what comes in has a tariff.
+    pub(crate) fn can_save(&self, medium: Medium) -> bool {
+        let supply = self.house.only_import(medium).filter(|_| medium == Medium::Electricity);
+        let is_there = |measures| !self.house.roots(medium, measures).is_empty();
+        let is_made = is_there(Measures::Production) && is_there(Measures::Export);
+        self.is_whole && is_made && supply.is_some_and(|place| !self.tariffs[place].is_empty())
+    }
+
     fn has_tariff(&self, medium: Medium, measures: impl Fn(Measures) -> bool) -> bool {
         let mut meters = self.house.meters().iter().zip(&self.tariffs);
         meters.any(|(known, tariffs)| {
@@ -185,6 +195,7 @@ impl RecordedHouse {
                 };
                 figures.add(&known, &recorded);
                 self.add_costs(&mut figures, &known, &paid, (hours, zone)).await?;
+                self.add_saved(&mut figures, &known, &recorded, (hours, zone)).await?;
                 read = Some(known);
             }
             take(figures);
@@ -227,6 +238,32 @@ impl RecordedHouse {
         Ok(())
     }
 
+    /// Adds what own use in the hours of a month that lie in a span has saved, at the prices of the only meter through which
+    /// electricity comes in.
+    async fn add_saved(
+        &self,
+        figures: &mut HouseFigures,
+        month: &Month,
+        span: &Range<Minute>,
+        (hours, zone): (&Hours, &TimeZone),
+    ) -> Result<(), ReadError> {
+        let Some(place) = self.house.only_import(Medium::Electricity) else { return Ok(()) };
+        let (known, tariffs) = (&self.house.meters()[place], &self.tariffs[place]);
+        let own_use = month.own_use(figures, span);
+        let read = within(&month.of_all[place], span);
+        let (false, Some(first)) = (own_use.is_empty() || tariffs.is_empty(), read.first()) else {
+            return Ok(());
+        };
+        let from = tariffs.counted_from(first.span.start, zone);
+        let used = match from < first.span.start {
+            true => hours.between(known, &[from, first.span.start], self.recorded[place].end).await?.pop(),
+            false => None,
+        };
+        let facts = BillFacts { used: used.unwrap_or_default(), ..BillFacts::default() };
+        figures.saved = [figures.saved, tariffs.saved(&facts, read, &own_use, zone)].into_iter().sum();
+        Ok(())
+    }
+
     /// The quarters of an hour.
     async fn quarters(&self, hour: &Period, hours: &Hours) -> Result<Vec<HouseFigures>, ReadError> {
         let edges = hour.span.start.epoch_minutes()..hour.span.end.epoch_minutes();
@@ -247,6 +284,21 @@ impl RecordedHouse {
             figures
         };
         Ok(bounds.windows(2).enumerate().map(quarter).collect())
+    }
+}
+
+impl Month {
+    /// The own use of each hour of a span in which it is known.
+    fn own_use(&self, figures: &HouseFigures, span: &Range<Minute>) -> Vec<(Range<Minute>, f64)> {
+        let media = &figures.sums.media;
+        let Some(of) = media.iter().find(|of| of.medium == Medium::Electricity) else { return Vec::new() };
+        let own_use = |(index, hour): (usize, &Period)| {
+            let sums: Vec<&Sum> = self.sums_of_all.iter().filter_map(|sums| sums.get(index)).collect();
+            let is_in = hour.span.end > span.start && hour.span.start < span.end;
+            let quantity = of.own_use_of(&hour.span, &sums).filter(|_| is_in)?;
+            Some((hour.span.clone(), quantity))
+        };
+        self.hours.iter().enumerate().filter_map(own_use).collect()
     }
 }
 
@@ -291,7 +343,7 @@ impl HouseHistory {
 impl HouseFigures {
     fn new(span: Range<Minute>, period: Option<Period>, house: &House) -> Self {
         let costs = vec![Some(Cost::default()); house.meters().len()];
-        Self { span, period, sums: HouseSums::new(house), costs }
+        Self { span, period, sums: HouseSums::new(house), costs, saved: Saved::default() }
     }
 
     /// Adds the hours of a month that lie in a span.
@@ -319,6 +371,11 @@ impl HouseFigures {
     /// What is paid for all that is fed in.
     pub(crate) fn earned(&self, medium: Medium, house: &House) -> Option<f64> {
         self.amount(medium, &[Measures::Export], house)
+    }
+
+    /// What own use of electricity has saved, and how much of it that is; `None` where no price of any is known.
+    pub(crate) fn saved(&self, medium: Medium) -> Option<Saved> {
+        (medium == Medium::Electricity && self.saved.quantity != 0.0).then_some(self.saved)
     }
 
     fn amount(&self, medium: Medium, measures: &[Measures], house: &House) -> Option<f64> {

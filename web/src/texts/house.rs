@@ -44,6 +44,12 @@ pub(crate) struct HouseWords {
     pub(crate) share: &'static str,
     /// Figure and column: what is paid for what is fed in.
     pub(crate) earned: &'static str,
+    /// Figure and column: what own use would have cost, taken from the grid.
+    pub(crate) saved: &'static str,
+    /// Below it.
+    pub(crate) at_grid_price: &'static str,
+    /// Below it, where the price of some is not known. In braces: `q` is how much has one, `u` its unit.
+    pub(crate) saved_of_part: &'static str,
     /// Column of files: of how many hours something is reckoned.
     pub(crate) hours: &'static str,
     /// Heading of the bar and the tree.
@@ -128,6 +134,9 @@ impl HouseWords {
 pub(super) static ENGLISH: HouseWords = HouseWords {
     title: "Balance",
     earned: "Earned",
+    saved: "Saved",
+    at_grid_price: "Self-consumption at the grid price",
+    saved_of_part: "for {q} {u}; the price of the rest is not known",
     of_all: "Balance of all sites",
     media: ["Electricity", "Gas", "Water"],
     comes_in: ("From the grid", "Supplied"),
@@ -169,6 +178,9 @@ pub(super) static ENGLISH: HouseWords = HouseWords {
 pub(super) static GERMAN: HouseWords = HouseWords {
     title: "Bilanz",
     earned: "Vergütung",
+    saved: "Gespart",
+    at_grid_price: "Eigenverbrauch zum Preis des Netzbezugs",
+    saved_of_part: "für {q} {u}; für den Rest ist kein Preis bekannt",
     of_all: "Bilanz aller Standorte",
     media: ["Strom", "Gas", "Wasser"],
     comes_in: ("Netzbezug", "Bezug"),

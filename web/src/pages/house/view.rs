@@ -1,6 +1,6 @@
 //! The figures of all meters of a medium in words.
 
-use meter_figures::{Balance, Flow, MediumSums, Reckoned, local};
+use meter_figures::{Balance, Flow, MediumSums, Reckoned, Saved, local};
 use meter_messages::{Medium, Unit};
 
 use super::bar::bar;
@@ -162,7 +162,7 @@ fn highest_quarter(
     Some(FigureView { asides, ..FigureView::new(texts.period.highest_quarter, rate, unit) })
 }
 
-/// What is paid, and what is earned.
+/// What is paid, what own use has saved, and what is earned.
 fn amounts(
     of: &MediumSums,
     (house, history): (&RecordedHouse, &HouseHistory),
@@ -171,12 +171,27 @@ fn amounts(
 ) -> impl Iterator<Item = FigureView> {
     let cost = history.whole.cost(of.medium, &house.house);
     let earned = history.whole.earned(of.medium, &house.house);
-    let amount = |amount: f64| texts.amount(amount, site.currency());
-    let figures = [(texts.cost, cost), (texts.house.earned, earned)];
-    figures
-        .map(|(name, known)| known.map(|known| FigureView::new(name, amount(known), "")))
-        .into_iter()
-        .flatten()
+    let figure = |name, amount: f64| FigureView::new(name, texts.amount(amount, site.currency()), "");
+    let of_amount = |name, known: Option<f64>| known.map(|known| figure(name, known));
+    let saved = saved(of, (house, history)).map(|saved| FigureView {
+        asides: saved_of(of, &saved, texts),
+        ..figure(texts.house.saved, saved.amount)
+    });
+    [of_amount(texts.cost, cost), saved, of_amount(texts.house.earned, earned)].into_iter().flatten()
+}
+
+/// What own use has saved, if all is seen.
+fn saved(of: &MediumSums, (house, history): (&RecordedHouse, &HouseHistory)) -> Option<Saved> {
+    history.whole.saved(of.medium).filter(|_| house.is_whole && of.own_use().is_some())
+}
+
+/// How that is reckoned, and of how much if the price of some is not known.
+fn saved_of(of: &MediumSums, saved: &Saved, texts: &Texts) -> Vec<String> {
+    let own_use = of.own_use().map_or(0.0, |own_use| own_use.quantity);
+    let is_less = own_use - saved.quantity > 0.005;
+    let part = || texts.house.saved_of_part.replace("{q}", &exact(Some(saved.quantity), texts));
+    let part = is_less.then(|| part().replace("{u}", of.medium.unit().symbol()));
+    [texts.house.at_grid_price.to_owned()].into_iter().chain(part).collect()
 }
 
 /// Has the power of what is used stand in the tab, or else of what comes in.
