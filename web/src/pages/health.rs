@@ -102,9 +102,14 @@ fn said(problem: &Problem, texts: &Texts, zone: &TimeZone) -> String {
         Problem::NoClock(name) => of(words.no_clock.to_owned(), name),
         Problem::Alarm(alarm) => {
             let what = of(words.alarm.replace("{a}", &alarm.name), &alarm.meter.to_string());
-            alarm.text.as_ref().map_or(what.clone(), |text| format!("{what}: {text}"))
+            ended(alarm.text.as_ref().map_or(what.clone(), |text| format!("{what}: {text}")))
         }
     }
+}
+
+/// As a sentence: others may follow it.
+fn ended(text: String) -> String {
+    if text.ends_with(['.', '!', '?']) { text } else { text + "." }
 }
 
 /// A time of today as that of a clock, others with their date.
@@ -114,4 +119,15 @@ fn time(at: Timestamp, texts: &Texts, zone: &TimeZone) -> String {
         return local.strftime("%H:%M").to_string();
     }
     texts.moment(local)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::ended;
+
+    #[test]
+    fn what_an_alarm_says_is_a_sentence_whatever_follows() {
+        assert_eq!(ended("Main meter: 374.0 kWh so far".into()), "Main meter: 374.0 kWh so far.");
+        assert_eq!(ended("Alarm.".into()), "Alarm.");
+    }
 }
