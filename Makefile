@@ -11,7 +11,7 @@ SIGN_WITH ?=
 help: ## Lists the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
 
-demo: ## Builds PowerPi and runs it on this machine with a simulated household
+demo: ## Builds PowerPi and runs it on this machine with two years of a simulated house (DEMO=--plain: with a single meter)
 	@began=$$(date +%s); set -e; \
 	deploy/install-packages.sh build; \
 	cargo build --profile demo --locked --bins; \
@@ -62,13 +62,13 @@ KILLS ?= 1000
 SOAK_MINUTES ?= 60
 FUZZ_PACKETS ?= 1000000
 LIVE ?= 10000x10
-torture: ## Breaks things for an hour: kills, power cuts, a soak test, attacks, 10,000 meters, damaged packets, 15 months of a house (KILLS=1000 SOAK_MINUTES=60)
+torture: ## Breaks things for an hour: kills, power cuts, a soak test, attacks, 10,000 meters, damaged packets, two years of a house (KILLS=1000 SOAK_MINUTES=60)
 	deploy/install-packages.sh build test
 	$(RELEASED) --example torture --example ingest
 	$(MEASURED)/torture --kills $(KILLS) --soak-minutes $(SOAK_MINUTES)
 	$(MEASURED)/ingest --live $(LIVE)
 	FUZZ_PACKETS=$(FUZZ_PACKETS) cargo test --release --workspace --locked --test broker -- fuzz_damaged --nocapture --test-threads 1
-	HOUSE_HISTORY=456d cargo test --release --workspace --locked --test demo_house
+	HOUSE_HISTORY=731d cargo test --release --workspace --locked --test demo_house
 	$(PLAY_HISTORIES)
 
 PLAY_HISTORIES = HISTORIES=$(HISTORIES) cargo test --release --workspace --locked --test histories -- --nocapture every_history

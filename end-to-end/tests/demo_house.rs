@@ -1,5 +1,5 @@
 //! The demo's house goes the whole way, and a second reckoning, minute by minute, agrees with the ledger, the pages'
-//! figures and the files. `HOUSE_HISTORY=456d` takes as long a history as the demo itself.
+//! figures and the files. `HOUSE_HISTORY=731d` takes as long a history as the demo itself.
 #![allow(clippy::unwrap_used)]
 
 use std::collections::{BTreeMap, HashMap};
@@ -8,7 +8,7 @@ use std::ops::Range;
 use std::time::Duration;
 
 use calamine::{Data, DataType, Reader, Xlsx};
-use end_to_end::{Program, free_port, http_get, http_get_bytes, wait_for};
+use end_to_end::{Program, free_port, http_get, http_get_bytes, run_to_end, wait_for};
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan};
@@ -60,7 +60,7 @@ struct Demo {
 
 fn demo(folder: &TempDir, web: u16) -> Program {
     let history = std::env::var("HOUSE_HISTORY").unwrap_or_else(|_| "50h".into());
-    let arguments = ["demo", "--house", "--dir", "data", "--history", &history].map(String::from);
+    let arguments = ["demo", "--dir", "data", "--history", &history].map(String::from);
     let addresses =
         ["--web".into(), format!("127.0.0.1:{web}"), "--mqtt".into(), format!("127.0.0.1:{}", free_port())];
     Program::spawn("powerpi", folder.path(), &[&arguments[..], &addresses].concat(), &[])
@@ -187,6 +187,22 @@ impl Demo {
         span.clone().map(of_minute).sum()
     }
 
+    /// What own use would have cost at the main meter, hour by hour.
+    fn saved(&self, hours: &[Range<i64>]) -> f64 {
+        let of_hour = |hour: &Range<i64>| {
+            let local = self.local(hour.start);
+            let is_night = local.hour() >= 22 || local.hour() < 6;
+            let price = match (local.date() >= self.past.rises, is_night) {
+                (false, false) => 0.27,
+                (false, true) => 0.21,
+                (true, false) => 0.29,
+                (true, true) => 0.22,
+            };
+            self.sums(std::slice::from_ref(hour), &["panels"], &["feed-in"]) * price * 1.19
+        };
+        hours.iter().map(of_hour).sum()
+    }
+
     fn local(&self, at: i64) -> jiff::civil::DateTime {
         self.zone.to_datetime(Timestamp::from_second(at * 60).unwrap())
     }
@@ -254,6 +270,11 @@ impl Demo {
         let earned = of["earned"].as_f64().unwrap();
         let expected = sum("feed-in").unwrap() * 0.0786;
         assert!((earned - expected).abs() < 0.0051, "{kind} {name} earns {earned}, not {expected}");
+        if !both.is_empty() && of["own_use"]["kwh"].as_f64() != Some(0.0) {
+            let saved = of["saved"]["amount"].as_f64().unwrap_or_else(|| panic!("{kind} {name}: {of}"));
+            let expected = self.saved(&both);
+            assert!((saved - expected).abs() < 0.0051, "{kind} {name} saves {saved}, not {expected}");
+        }
         let main = self.json(&format!(
             "/api/v1/meters/home/main/energy?step={kind}&from={}&to={}",
             self.local(span.start).date(),
@@ -295,6 +316,22 @@ impl Demo {
     }
 }
 
+/// An alarm, and a ledger without faults; with two years also the year before.
+fn whatever_a_visitor_looks_for_is_there(running: &Program, house: &Demo) {
+    let log = running.log();
+    assert!(
+        log.contains("of the past of 11 meters into the ledger")
+            && log.contains("minutes of it were written"),
+        "{log}"
+    );
+    let checked =
+        run_to_end("powerpi", house.folder.path(), &["ledger", "check", "--ledger", "data/ledger.sqlite"]);
+    let said = String::from_utf8_lossy(&checked.stdout);
+    assert!(checked.status.success() && said.contains("The ledger is sound (meters: 11,"), "{checked:?}");
+    let has_alarms = || http_get(house.web, "/status?lang=en").1.contains("oven-forgotten");
+    wait_for("the alarms are watched", Duration::from_secs(60), has_alarms);
+}
+
 #[test]
 fn a_second_reckoning_agrees_with_every_form() {
     let (folder, web) = (TempDir::new().unwrap(), free_port());
@@ -323,6 +360,7 @@ fn a_second_reckoning_agrees_with_every_form() {
     // Soon after midnight nobody knows it of the new day.
     let page = http_get(web, &format!("/s/home/day/{}?lang=de", today.yesterday().unwrap())).1;
     assert!(page.contains("Autarkie"), "{page}");
+    whatever_a_visitor_looks_for_is_there(&running, &house);
     let page = http_get(web, "/m/home/main?lang=en").1;
     assert!(
         page.contains(": The meter was replaced") && page.contains(": Electricity became dearer"),

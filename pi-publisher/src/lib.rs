@@ -30,6 +30,7 @@ pub mod replay;
 pub mod safekeeping;
 pub mod set_reading;
 pub mod settings;
+pub mod simulated_past;
 mod state_lock;
 mod stored_lines;
 pub mod totals;

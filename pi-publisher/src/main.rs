@@ -65,6 +65,18 @@ enum Command {
         #[arg(long, value_name = "NAME", value_parser = name)]
         by: Option<String>,
     },
+    /// Prints what a simulated meter counts in a stretch of the past, for `powerpi demo`
+    #[command(hide = true)]
+    SimulatedPast {
+        /// The meter's id in the settings
+        meter: MeterId,
+        /// First minute
+        #[arg(long, value_name = "TIME")]
+        from: Timestamp,
+        /// First minute that is no longer printed
+        #[arg(long, value_name = "TIME")]
+        to: Timestamp,
+    },
     /// Sends kept minutes again, to a server whose ledger has gaps
     Replay {
         /// First minute, like 2026-10-03T12:00:00Z
@@ -138,6 +150,9 @@ impl Command {
                 let by = by.clone().unwrap_or_else(person);
                 let said_at = (by.as_str(), daemon_runtime::now());
                 pi_publisher::set_reading::set_reading(settings, meter, &saying, said_at, out)
+            }
+            Self::SimulatedPast { meter, from, to } => {
+                pi_publisher::simulated_past::print(settings, meter, (*from, *to), out)
             }
             Self::Join(_) => unreachable!("it needs no settings, so it is carried out before they are read"),
             Self::Replay { from, to } => {

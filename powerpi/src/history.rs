@@ -32,28 +32,30 @@ struct Histories<'asked> {
 /// How far a meter's history has come.
 #[derive(Debug, Clone, Copy, Default)]
 struct Recorded {
-    /// Its number when it was first heard of.
-    before: Option<u64>,
-    now: u64,
+    /// How many minutes were there when it was first heard of.
+    before: Option<i64>,
     minute: Option<Minute>,
 }
 
 impl Histories<'_> {
     fn take(&mut self, meter: Meter, mark: &Mark, was_said_before: bool) {
+        let before = if was_said_before { self.since_first(mark.minute) } else { 0 };
         let recorded = self.recorded.entry(meter).or_default();
-        recorded.before.get_or_insert(if was_said_before { mark.seq } else { 0 });
-        recorded.now = recorded.now.max(mark.seq);
+        recorded.before.get_or_insert(before);
         recorded.minute = recorded.minute.max(mark.minute);
+    }
+
+    /// How many minutes there are up to one. Their numbers do not say it: what was written at once has others.
+    fn since_first(&self, last: Option<Minute>) -> i64 {
+        last.map_or(0, |last| (last.epoch_minutes() + 1 - self.first).max(0))
     }
 
     /// How many minutes of each meter have come, and how many there will be.
     fn progress(&self) -> impl Iterator<Item = (i64, i64)> {
         let now = daemon_runtime::now().as_second() / Minute::SECONDS - MINUTES_BEHIND;
         self.meters.iter().map(move |(meter, until)| {
-            let minutes = |last: i64| (last + 1 - self.first).max(0);
-            let come = self.recorded.get(meter).and_then(|recorded| recorded.minute);
-            let come = come.map_or(0, |minute| minutes(minute.epoch_minutes()));
-            (come, minutes(until.map_or(now, Minute::epoch_minutes)))
+            let come = self.since_first(self.recorded.get(meter).and_then(|recorded| recorded.minute));
+            (come, self.since_first(Some(until.unwrap_or_else(|| Minute::nearest(now)))))
         })
     }
 
@@ -63,8 +65,8 @@ impl Histories<'_> {
     }
 
     /// How many minutes came.
-    fn minutes(&self) -> u64 {
-        self.recorded.values().map(|it| it.now - it.before.unwrap_or(0).min(it.now)).sum()
+    fn minutes(&self) -> i64 {
+        self.recorded.values().map(|it| self.since_first(it.minute) - it.before.unwrap_or_default()).sum()
     }
 }
 
@@ -74,7 +76,7 @@ pub(crate) async fn watch(
     broker: SocketAddr,
     meters: &[(Meter, Option<Minute>)],
     from: Timestamp,
-) -> anyhow::Result<(u64, Duration)> {
+) -> anyhow::Result<(i64, Duration)> {
     let settings = MqttSettings {
         host: Some(broker.ip().to_string()),
         port: Some(broker.port()),

@@ -38,7 +38,7 @@ struct Arguments {
 
 #[derive(clap::Subcommand)]
 enum Command {
-    /// Shows all of PowerPi on this machine, with a simulated household
+    /// Shows all of PowerPi on this machine, with two years of a simulated house
     Demo(demo::Options),
     /// Adds, changes, deletes or lists users of the broker or of the pages
     Passwd(passwd::Options),
