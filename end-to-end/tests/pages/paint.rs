@@ -1,43 +1,61 @@
 //! How soon there is something to see.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use end_to_end::{Browser, Site};
 
 /// What a browser has to have before it can paint anything: the page itself and so many requests
-/// besides. This is what makes a first paint soon, on any machine; on a quiet one it comes within
-/// 100 ms, which is printed.
+/// besides. This is what makes a first paint soon, on any machine.
 const MOST_BLOCKING_REQUESTS: f64 = 1.0;
 
 /// The page and these together, in bytes as they are sent.
 const MOST_BYTES: f64 = 150_000.0;
 
-/// How long a visit may take at all.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// How soon something is seen, in milliseconds by the browser's own clock.
+const SOON_MS: f64 = 100.0;
 
-/// Visits, of which the quickest counts: whatever else the machine does delays the others.
+/// Of so many visits at least, the quickest counts: whatever else the machine does delays the others. On a machine that
+/// is busy there are more of them, until one was quick.
 const VISITS: usize = 20;
 
-/// The quickest first paint of a meter's page, in milliseconds.
-async fn first(site: &Site, browser: &Browser) {
+/// How long a visit may take at all, and for how long a quick one is waited for.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// How much of a page may move after it was seen: nothing.
+const MOST_SHIFT: f64 = 0.0005;
+
+/// The quickest first paint of a page, in milliseconds.
+async fn first(site: &Site, browser: &Browser, page: &str) -> f64 {
     browser.resize(1280, 800).await;
-    let mut quickest = f64::INFINITY;
-    for visit in 0..VISITS {
+    let (mut quickest, mut visits, began) = (f64::INFINITY, 0, Instant::now());
+    while visits < VISITS || (quickest > SOON_MS && began.elapsed() < PATIENCE) {
+        visits += 1;
         // Another address each time: the page is not taken from the browser's memory.
-        let address = site.url(&format!("/m/hq/main?lang=en&visit={visit}"));
+        let address = site.url(&format!("{page}?lang=en&visit={visits}"));
         // A browser keeps pages that were left: their streams must not take all its connections.
         let visit = tokio::time::timeout(PATIENCE, browser.page.goto(&address));
         visit.await.expect("a page comes however many were left before").unwrap();
         let paint = "performance.getEntriesByName('first-contentful-paint')[0]";
         browser.wait_for(&format!("{paint} !== undefined")).await;
         quickest = quickest.min(browser.evaluate(&format!("{paint}.startTime")).await.as_f64().unwrap());
+        if visits <= 2 {
+            let shift = browser.layout_shift().await;
+            assert!(shift < MOST_SHIFT, "{page} moves by {shift} while it is opened");
+        }
     }
-    println!("first paint of a meter's page: {quickest:.0} ms");
+    println!("first paint of {page}: {quickest:.0} ms, the quickest of {visits}");
+    quickest
 }
 
 /// Complains if a paint has to wait for much.
 pub(crate) async fn comes_soon(site: &Site, browser: &Browser) {
-    first(site, browser).await;
+    for page in ["/", "/m/hq/main"] {
+        let quickest = first(site, browser, page).await;
+        assert!(
+            quickest <= SOON_MS,
+            "nothing of {page} is seen within {SOON_MS} ms, but after {quickest:.0} ms"
+        );
+    }
     let blocking =
         "performance.getEntriesByType('resource').filter(one => one.renderBlockingStatus === 'blocking')";
     let page = "performance.getEntriesByType('navigation')";
