@@ -15,6 +15,7 @@ declare -A why=(
     [postgresql]="the other home of the ledger, in tests"
     [mosquitto]="a second broker, in tests"
     [nats-server]="three nodes in the broker's place, in tests"
+    [python3-yaml]="reads the compose file of a cluster, in its test"
     [mosquitto-clients]="other people's MQTT clients, in tests"
     [chromium]="a browser, in tests"
     [chromium-driver]="drives the browser"
@@ -61,7 +62,7 @@ declare -A why=(
 )
 declare -A packages=(
     [arm]="mmdebstrap"
-    [cluster]="nats-server postgresql mosquitto-clients"
+    [cluster]="nats-server postgresql mosquitto-clients caddy python3-yaml"
     [static]="musl-tools"
     [imports]="rrdtool sqlite3 mariadb-server"
     [home-assistant]="mmdebstrap"
