@@ -62,10 +62,11 @@ KILLS ?= 1000
 SOAK_MINUTES ?= 60
 FUZZ_PACKETS ?= 1000000
 LIVE ?= 10000x10
-torture: ## Breaks things for an hour: kills, power cuts, a soak test, attacks, 10,000 meters, damaged packets, two years of a house (KILLS=1000 SOAK_MINUTES=60)
-	deploy/install-packages.sh build test
-	$(RELEASED) --example torture --example ingest
+torture: ## Breaks things for an hour: kills, also of a cluster, power cuts, a soak test, attacks, 10,000 meters, damaged packets, two years of a house (KILLS=1000 SOAK_MINUTES=60)
+	deploy/install-packages.sh build test cluster
+	$(RELEASED) --example torture --example ingest --example cluster
 	$(MEASURED)/torture --kills $(KILLS) --soak-minutes $(SOAK_MINUTES)
+	$(MEASURED)/cluster --minutes 10 --document docs/TORTURE.md
 	$(MEASURED)/ingest --live $(LIVE)
 	FUZZ_PACKETS=$(FUZZ_PACKETS) cargo test --release --workspace --locked --test broker -- fuzz_damaged --nocapture --test-threads 1
 	HOUSE_HISTORY=731d cargo test --release --workspace --locked --test demo_house
@@ -84,10 +85,11 @@ test-cluster: ## Kills, stops and cuts off three NATS nodes, two PostgreSQL serv
 	$(RELEASED) --example cluster
 	$(MEASURED)/cluster --minutes $(MINUTES) --document docs/TORTURE.md
 
-test-cluster-guide: ## Follows docs/CLUSTER.md, command by command, on three machines in networks of their own (as root)
+test-cluster-guide: ## Follows docs/CLUSTER.md, command by command, on three machines in networks of their own, and tries the files of its compose file (as root)
 	deploy/install-packages.sh build test cluster
 	$(RELEASED)
 	deploy/cluster/test.sh $(CARGO_TARGET_DIR)/release
+	deploy/cluster/compose/test.sh $(CARGO_TARGET_DIR)/release
 
 scale: ## Simulates what a million publishers do to brokers and recorders, and fills docs/SCALE.md
 	deploy/install-packages.sh build
