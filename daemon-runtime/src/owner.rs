@@ -72,6 +72,11 @@ impl<S: Send + 'static> Owner<S> {
         answer.await.map_err(|_| OwnerEnded)
     }
 
+    /// Has it do something that nobody waits for, unless so much waits already that it does not matter.
+    pub fn tell(&self, request: impl FnOnce(&mut S) + Send + 'static) {
+        let _ = self.requests.try_send(Box::new(request));
+    }
+
     /// Asks from a thread that may block.
     ///
     /// # Errors

@@ -10,6 +10,7 @@ mod password_file;
 mod postgres;
 mod rows;
 mod savepoint;
+mod server;
 mod session;
 mod statement;
 mod tls;

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use crate::days::{self, day_of, minutes_of};
-use crate::home::{self, Connection, OptionalRow, params};
+use crate::home::{self, Connection, params};
 use crate::quarters::Quarters;
 use crate::sum::Counted;
 use crate::{LedgerError, OutboxMinute};
@@ -32,24 +32,41 @@ pub(crate) fn unpacked(
         .collect()
 }
 
+/// The rows of the newest minute before one that are in no packed day.
+const LAST_UNPACKED: &str = "
+    SELECT minute, outbox, pulses, watched_s, total, seq FROM minute
+    WHERE meter = ?1 AND minute = (SELECT max(minute) FROM minute WHERE meter = ?1 AND minute < ?2) ORDER BY outbox";
+
+/// The same of the first minute from one on.
+const FIRST_UNPACKED: &str = "
+    SELECT minute, outbox, pulses, watched_s, total, seq FROM minute
+    WHERE meter = ?1 AND minute = (SELECT min(minute) FROM minute WHERE meter = ?1 AND minute >= ?2) ORDER BY outbox";
+
+/// The newest packed days up to one that are later than these rows. Every packed day has a minute; only the one that a
+/// minute is in may have none before it, so one more is enough. A database would send all that there are.
+const LAST_DAYS: &str = "
+    SELECT runs FROM day WHERE meter = ?1 AND day <= ?3
+        AND day >= coalesce((SELECT max(minute) FROM minute WHERE meter = ?1 AND minute < ?2) / 1440, 0)
+    ORDER BY day DESC LIMIT 2";
+
+/// The first packed days from one on that are earlier than these rows.
+const FIRST_DAYS: &str = "
+    SELECT runs FROM day WHERE meter = ?1 AND day >= ?3
+        AND day <= coalesce((SELECT min(minute) FROM minute WHERE meter = ?1 AND minute >= ?2) / 1440, ?4)
+    ORDER BY day LIMIT 2";
+
 /// All rows of the newest minute before one; none if there is no such minute.
 pub(crate) fn before(
     connection: &Connection,
     meter_row: i64,
     minute: i64,
 ) -> Result<Vec<OutboxMinute>, LedgerError> {
-    let unpacked = at_end(
-        connection,
-        meter_row,
-        "SELECT max(minute) FROM minute WHERE meter = ?1 AND minute < ?2",
-        minute,
-    )?;
-    // Days from there on. The day that the minute is in may have none before it.
-    let mut days = connection.prepare_cached(
-        "SELECT runs FROM day WHERE meter = ?1 AND day >= ?2 AND day <= ?3 ORDER BY day DESC",
-    )?;
+    let days = [meter_row, minute, day_of(minute)];
+    connection.ask_ahead(LAST_DAYS, &days)?;
+    let unpacked = at_end(connection, meter_row, LAST_UNPACKED, minute)?;
     let after = unpacked.first().map_or(i64::MIN, |row| row.minute);
-    let mut days = days.query([meter_row, day_of(after), day_of(minute)])?;
+    let mut statement = connection.prepare_cached(LAST_DAYS)?;
+    let mut days = statement.query(days)?;
     while let Some(row) = days.next()? {
         let mut packed = days::unpack(row.text(0)?)?;
         packed.retain(|row| after < row.minute && row.minute < minute);
@@ -67,17 +84,12 @@ pub(crate) fn from(
     meter_row: i64,
     minute: i64,
 ) -> Result<Vec<OutboxMinute>, LedgerError> {
-    let unpacked = at_end(
-        connection,
-        meter_row,
-        "SELECT min(minute) FROM minute WHERE meter = ?1 AND minute >= ?2",
-        minute,
-    )?;
-    // Days up to there. The day that the minute is in may have none from it on.
-    let mut days = connection
-        .prepare_cached("SELECT runs FROM day WHERE meter = ?1 AND day >= ?2 AND day <= ?3 ORDER BY day")?;
+    let days = [meter_row, minute, day_of(minute), i64::MAX];
+    connection.ask_ahead(FIRST_DAYS, &days)?;
+    let unpacked = at_end(connection, meter_row, FIRST_UNPACKED, minute)?;
     let before = unpacked.first().map_or(i64::MAX, |row| row.minute);
-    let mut days = days.query([meter_row, day_of(minute), day_of(before)])?;
+    let mut statement = connection.prepare_cached(FIRST_DAYS)?;
+    let mut days = statement.query(days)?;
     while let Some(row) = days.next()? {
         let mut packed = days::unpack(row.text(0)?)?;
         packed.retain(|row| minute <= row.minute && row.minute < before);
@@ -96,10 +108,7 @@ fn at_end(
     sql: &str,
     minute: i64,
 ) -> home::Result<Vec<OutboxMinute>> {
-    let found: Option<Option<i64>> =
-        connection.prepare_cached(sql)?.query_row([meter_row, minute], |row| row.get(0)).optional()?;
-    let Some(Some(found)) = found else { return Ok(Vec::new()) };
-    unpacked(connection, meter_row, found..found + 1)
+    connection.prepare_cached(sql)?.query_map([meter_row, minute], OutboxMinute::of)?.collect()
 }
 
 /// What is found in a span of minutes.
@@ -122,11 +131,13 @@ pub(crate) fn for_each(
     if span.is_empty() {
         return Ok(());
     }
+    let days = [meter_row, day_of(span.start), day_of(span.end - 1)];
+    connection.ask_ahead(DAYS, &days)?;
     let mut statement = connection.prepare_cached(UNPACKED)?;
     let mut unpacked =
         statement.query_map(params![meter_row, span.start, span.end], OutboxMinute::of)?.peekable();
-    let mut days = connection.prepare_cached(DAYS)?;
-    let mut days = days.query(params![meter_row, day_of(span.start), day_of(span.end - 1)])?;
+    let mut statement = connection.prepare_cached(DAYS)?;
+    let mut days = statement.query(days)?;
     while let Some(row) = days.next()? {
         let day: i64 = row.get(0)?;
         let is_earlier = |row: &home::Result<OutboxMinute>| {

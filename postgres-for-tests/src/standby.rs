@@ -36,7 +36,7 @@ impl Pair {
         &mut self.servers[1 - self.primary]
     }
 
-    /// Makes the standby the primary, after that was killed.
+    /// Makes the standby the primary, after that was killed or stopped.
     pub fn promote(&mut self) {
         let standby = self.standby();
         let data = standby.folder.join("data");
@@ -44,6 +44,13 @@ impl Pair {
             process::command("pg_ctl").args(["promote", "-w", "-s", "-D"]).arg(data).status().unwrap();
         assert!(promoted.success(), "{}", standby.log());
         self.primary = 1 - self.primary;
+    }
+
+    /// The primary's commits wait for no standby any more.
+    pub fn go_on_alone(&mut self) {
+        for statement in ["ALTER SYSTEM SET synchronous_standby_names = ''", "SELECT pg_reload_conf()"] {
+            self.primary().say(statement);
+        }
     }
 
     /// Makes a standby of the server that is not the primary, with nothing of what it held before. A commit waits for it.

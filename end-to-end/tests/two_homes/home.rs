@@ -51,12 +51,7 @@ impl Home {
 
     /// Every recorded minute of a meter and its pulses.
     pub(crate) fn recorded(&self, meter: &str) -> Vec<(Minute, u32)> {
-        let home: LedgerHome = self.address.parse().unwrap();
-        // Nothing where the server is down, or nobody has made tables yet.
-        let Ok(ledger) = Ledger::open_read_only(&home) else { return Vec::new() };
-        let Some(known) = ledger.meter(&meter.parse().unwrap()).unwrap() else { return Vec::new() };
-        let minutes = ledger.minutes(&known, Minute::nearest(i64::MIN)..Minute::nearest(i64::MAX)).unwrap();
-        minutes.iter().map(|minute| (minute.minute, minute.pulses)).collect()
+        recorded(&self.address, meter)
     }
 
     /// Waits until the first `minutes` minutes of a meter are recorded without a gap, and fails unless all that is recorded is
@@ -82,6 +77,16 @@ impl Home {
     pub(crate) fn rows(&self, sql: &str) -> Vec<Vec<String>> {
         postgres_for_tests::rows(&self.address, sql)
     }
+}
+
+/// Every recorded minute of a meter in a database, and its pulses.
+pub(crate) fn recorded(address: &str, meter: &str) -> Vec<(Minute, u32)> {
+    let home: LedgerHome = address.parse().unwrap();
+    // Nothing where the server is down, or nobody has made tables yet.
+    let Ok(ledger) = Ledger::open_read_only(&home) else { return Vec::new() };
+    let Some(known) = ledger.meter(&meter.parse().unwrap()).unwrap() else { return Vec::new() };
+    let minutes = ledger.minutes(&known, Minute::nearest(i64::MIN)..Minute::nearest(i64::MAX)).unwrap();
+    minutes.iter().map(|minute| (minute.minute, minute.pulses)).collect()
 }
 
 /// What a simulated source of 1,000 pulses per kWh emits.

@@ -6,3 +6,4 @@ mod one_recorder;
 mod several_alarms;
 mod several_recorders;
 mod several_webs;
+mod stopped_server;

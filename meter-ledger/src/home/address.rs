@@ -5,13 +5,14 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
-use postgres::config::{Host, SslMode, TargetSessionAttrs};
-use postgres::{Config, NoTls};
+use tokio_postgres::Config;
+use tokio_postgres::config::{Host, SslMode, TargetSessionAttrs};
 
 use crate::home::error::{Result, SqlError};
 use crate::home::password_file;
 use crate::home::postgres::Connect;
-use crate::home::session::{Session, apart};
+use crate::home::server::Server;
+use crate::home::session::Session;
 use crate::home::tls;
 
 /// How long one host may take to answer, if the address does not say it.
@@ -50,11 +51,24 @@ impl Address {
         Box::new(move || address.connect())
     }
 
+    /// To the first server that answers, and that is written where it is to be.
     fn connect(&self) -> Result<Session> {
-        let mut config = self.config.clone();
-        if config.get_connect_timeout().is_none() {
-            config.connect_timeout(PATIENCE);
+        let mut last = SqlError::Address("it names no host".into());
+        for number in 0..self.config.get_hosts().len() {
+            match self.server(number).and_then(Session::new) {
+                Ok(mut session) => {
+                    session.simple(SET_UP)?;
+                    return Ok(session);
+                }
+                Err(error) => last = error,
+            }
         }
+        Err(last)
+    }
+
+    /// One of its servers.
+    fn server(&self, number: usize) -> Result<Server> {
+        let mut config = only(&self.config, number);
         if config.get_tcp_user_timeout().is_none() {
             config.tcp_user_timeout(GONE).keepalives_idle(GONE / 2).keepalives_interval(GONE / 6);
         }
@@ -64,17 +78,41 @@ impl Address {
         if let Some(file) = &self.password_file {
             config.password(password_file::find(file, &config).map_err(SqlError::Address)?);
         }
-        let client = match config.get_ssl_mode() {
-            SslMode::Disable => apart(|| config.connect(NoTls))?,
-            _ => {
-                let tls = tls::connector(self.root_certificates.as_deref()).map_err(SqlError::Address)?;
-                apart(|| config.connect(tls))?
-            }
+        let tls = match config.get_ssl_mode() {
+            SslMode::Disable => None,
+            _ => Some(tls::connector(self.root_certificates.as_deref()).map_err(SqlError::Address)?),
         };
-        let mut session = Session::new(client);
-        session.simple(SET_UP)?;
-        Ok(session)
+        let patience = config.get_connect_timeout().copied().unwrap_or(PATIENCE);
+        Ok(Server { config, tls, patience })
     }
+}
+
+/// The same with one of its hosts: each of them may take its time to answer.
+fn only(all: &Config, number: usize) -> Config {
+    let mut one = Config::new();
+    one.ssl_mode(all.get_ssl_mode())
+        .ssl_negotiation(all.get_ssl_negotiation())
+        .channel_binding(all.get_channel_binding())
+        .target_session_attrs(all.get_target_session_attrs())
+        .keepalives(all.get_keepalives())
+        .keepalives_idle(all.get_keepalives_idle());
+    all.get_user().map(|user| one.user(user));
+    all.get_password().map(|password| one.password(password));
+    all.get_dbname().map(|name| one.dbname(name));
+    all.get_options().map(|options| one.options(options));
+    all.get_application_name().map(|name| one.application_name(name));
+    all.get_connect_timeout().map(|time| one.connect_timeout(*time));
+    all.get_tcp_user_timeout().map(|time| one.tcp_user_timeout(*time));
+    all.get_keepalives_interval().map(|time| one.keepalives_interval(time));
+    all.get_keepalives_retries().map(|retries| one.keepalives_retries(retries));
+    match &all.get_hosts()[number] {
+        Host::Tcp(name) => one.host(name),
+        Host::Unix(folder) => one.host_path(folder),
+    };
+    all.get_hostaddrs().get(number).map(|address| one.hostaddr(*address));
+    let ports = all.get_ports();
+    ports.get(number).or(ports.first()).map(|port| one.port(*port));
+    one
 }
 
 impl FromStr for Address {
@@ -95,8 +133,9 @@ impl FromStr for Address {
         }
         let says_which = others.iter().any(|option| option.starts_with("target_session_attrs="));
         let wants_tls = others.iter().any(|option| option.starts_with("sslmode="));
-        let mut config: Config =
-            format!("{start}?{}", others.join("&")).parse().map_err(|error: postgres::Error| said(&error))?;
+        let mut config: Config = format!("{start}?{}", others.join("&"))
+            .parse()
+            .map_err(|error: tokio_postgres::Error| said(&error))?;
         if config.get_dbname().is_none() {
             return Err("it names no database".into());
         }
@@ -115,7 +154,7 @@ impl FromStr for Address {
     }
 }
 
-fn said(error: &postgres::Error) -> String {
+fn said(error: &tokio_postgres::Error) -> String {
     std::error::Error::source(error).map_or_else(|| error.to_string(), ToString::to_string)
 }
 

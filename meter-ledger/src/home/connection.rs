@@ -29,6 +29,15 @@ impl Connection {
         self.prepare_cached(sql)?.execute(params)
     }
 
+    /// Asks a query of whole numbers that is asked afterwards. While what comes between is answered, so is this one, and one way
+    /// there and back does for both; where nothing is far away, it is not asked twice.
+    pub(crate) fn ask_ahead(&self, sql: &str, numbers: &[i64]) -> Result<()> {
+        match self {
+            Self::Sqlite(_) => Ok(()),
+            Self::Postgres(postgres) => postgres.ask_ahead(sql, numbers),
+        }
+    }
+
     /// What `make` makes of the first row that is found.
     pub(crate) fn query_row<T>(
         &self,

@@ -1,7 +1,7 @@
 //! What a home refuses, or says otherwise than the recorder writes it.
 
-use postgres::error::SqlState;
 use rusqlite::ErrorCode;
+use tokio_postgres::error::SqlState;
 
 /// Why a statement failed.
 #[derive(Debug, thiserror::Error)]
@@ -11,7 +11,7 @@ pub enum SqlError {
     Sqlite(rusqlite::Error),
     /// PostgreSQL refused, or cannot be reached.
     #[error("PostgreSQL: {}", said(.0))]
-    Postgres(#[from] postgres::Error),
+    Postgres(#[from] tokio_postgres::Error),
     /// PostgreSQL holds something else than the recorder writes.
     #[error("{0}")]
     Cell(String),
@@ -21,6 +21,9 @@ pub enum SqlError {
     /// The connection was lost in the midst of a transaction: nothing of it has happened.
     #[error("the connection to PostgreSQL was lost")]
     Lost,
+    /// The server does not answer, neither here nor to a new connection: nothing is known of what it was asked.
+    #[error("PostgreSQL does not answer")]
+    Silent,
     /// A statement of the transaction has failed before: nothing of it has happened.
     #[error("PostgreSQL gave the transaction up after an error")]
     Failed,
@@ -62,7 +65,7 @@ impl SqlError {
                 | Utf8Error(..),
             ) => true,
             Self::Sqlite(error) => error.sqlite_error_code() == Some(ErrorCode::ConstraintViolation),
-            Self::Address(_) | Self::Lost | Self::Failed => false,
+            Self::Address(_) | Self::Lost | Self::Silent | Self::Failed => false,
             // Class 23: integrity constraint violation.
             Self::Postgres(error) => error.code().is_some_and(|code| code.code().starts_with("23")),
         }
@@ -70,7 +73,7 @@ impl SqlError {
 }
 
 /// The server's own words, if it said something.
-fn said(error: &postgres::Error) -> String {
+fn said(error: &tokio_postgres::Error) -> String {
     let server = error.as_db_error().map(|said| said.message().to_owned());
     server.unwrap_or_else(|| match std::error::Error::source(error) {
         Some(source) => format!("{error}: {source}"),

@@ -3,8 +3,8 @@
 
 use std::path::Path;
 
-use postgres::Config;
-use postgres::config::Host;
+use tokio_postgres::Config;
+use tokio_postgres::config::Host;
 
 /// The password for an address: that of the first line that fits it.
 pub(crate) fn find(file: &Path, config: &Config) -> Result<String, String> {

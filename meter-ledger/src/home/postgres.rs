@@ -6,8 +6,8 @@ use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
 
-use postgres::SimpleQueryMessage;
-use postgres::types::ToSql;
+use tokio_postgres::SimpleQueryMessage;
+use tokio_postgres::types::ToSql;
 
 use crate::home::bulk::Bulk;
 use crate::home::error::{Result, SqlError};
@@ -104,9 +104,18 @@ impl Postgres {
         self.ask(false, |session| session.execute(sql, &as_params(values)))
     }
 
-    pub(crate) fn query(&self, sql: &Arc<str>, values: &[Value<'_>]) -> Result<Vec<postgres::Row>> {
+    pub(crate) fn query(&self, sql: &Arc<str>, values: &[Value<'_>]) -> Result<Vec<tokio_postgres::Row>> {
         self.write_pending()?;
-        self.ask(true, |session| session.query(sql, &as_params(values)))
+        self.ask(true, |session| session.query(sql, values))
+    }
+
+    /// Asks what is a [`query`](Self::query) afterwards. Within a transaction that writes, others come in between.
+    pub(crate) fn ask_ahead(&self, sql: &str, numbers: &[i64]) -> Result<()> {
+        if self.open.get() != Open::Reading {
+            return Ok(());
+        }
+        let sql = self.known(sql);
+        self.ask(false, |session| session.ask_ahead(&sql, numbers))
     }
 
     /// Statements whose text has no parameters, which may be several.
@@ -210,10 +219,12 @@ impl Postgres {
 
     pub(crate) fn roll_back(&self) {
         self.pending.take();
-        if let Some(session) = &mut *self.session.borrow_mut() {
-            session.roll_back();
+        let was_open = self.open.replace(Open::No);
+        match &mut *self.session.borrow_mut() {
+            Some(session) if was_open == Open::Reading => session.leave(),
+            Some(session) => session.roll_back(),
+            None => {}
         }
-        self.open.set(Open::No);
     }
 
     /// Does something that may fail. Then nothing of it has happened, and the transaction goes on.

@@ -10,7 +10,7 @@ use crate::home::value::OwnedValue;
 #[derive(Debug)]
 pub(crate) enum Row<'r> {
     Sqlite(&'r rusqlite::Row<'r>),
-    Postgres(&'r postgres::Row),
+    Postgres(&'r tokio_postgres::Row),
 }
 
 impl<'r> Row<'r> {
@@ -89,7 +89,7 @@ fn other_type(column: usize, error: &rusqlite::types::FromSqlError) -> SqlError 
 pub(crate) enum Rows<'s> {
     Sqlite(rusqlite::Rows<'s>),
     /// All of them, and how many were given.
-    Postgres(Vec<postgres::Row>, usize),
+    Postgres(Vec<tokio_postgres::Row>, usize),
 }
 
 impl Rows<'_> {

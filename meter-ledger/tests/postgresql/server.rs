@@ -214,3 +214,66 @@ fn text_that_postgresql_cannot_keep_stops_nobody() {
     batch.commit().unwrap();
     assert_eq!(ledger.meters().unwrap()[0].name, "a\u{fffd}b");
 }
+
+/// Sends a signal to whoever is connected under a name.
+fn signal(address: &str, name: &str, signal: &str) {
+    let sql = format!("SELECT pid FROM pg_stat_activity WHERE application_name = '{name}'");
+    for pid in rows(address, &sql) {
+        assert!(std::process::Command::new("kill").args([signal, &pid[0]]).status().unwrap().success());
+    }
+}
+
+#[test]
+fn a_server_that_stops_without_a_word_is_not_waited_for() {
+    let server = Server::start(Syncs::No);
+    let home: LedgerHome = server.address("silent").parse().unwrap();
+    let (mut ledger, reader) = (Ledger::open(&home).unwrap(), Ledger::open_read_only(&home).unwrap());
+    record(&mut ledger, "main", 0..10).unwrap();
+    assert_eq!(pulses(&reader, "main"), 20);
+    server.pause(true);
+    let began = Instant::now();
+    std::thread::scope(|scope| {
+        let writes = scope.spawn(|| record(&mut ledger, "main", 10..20).unwrap_err().to_string());
+        let reads = reader.meter(&meter("main")).unwrap_err().to_string();
+        for said in [reads, writes.join().unwrap()] {
+            assert!(said.contains("PostgreSQL does not answer"), "{said}");
+        }
+    });
+    println!("noticed after {:.1} s", began.elapsed().as_secs_f64());
+    assert!(began.elapsed() < Duration::from_secs(60));
+    // Once it goes on, so do they.
+    server.pause(false);
+    record(&mut ledger, "main", 10..20).unwrap();
+    assert_eq!(pulses(&reader, "main"), 40);
+}
+
+#[test]
+fn an_answer_that_takes_long_is_waited_for_as_long_as_the_server_is_there() {
+    let address = Server::shared().address("slow_answer");
+    let home: LedgerHome = format!("{address}&application_name=slow").parse().unwrap();
+    let mut ledger = Ledger::open(&home).unwrap();
+    record(&mut ledger, "main", 0..10).unwrap();
+    signal(&address, "slow", "-STOP");
+    std::thread::scope(|scope| {
+        let answer = scope.spawn(move || pulses(&ledger, "main"));
+        std::thread::sleep(Duration::from_secs(8));
+        assert!(!answer.is_finished());
+        signal(&address, "slow", "-CONT");
+        assert_eq!(answer.join().unwrap(), 20);
+    });
+}
+
+#[test]
+fn a_question_leaves_no_transaction_open() {
+    let address = Server::shared().address("left_open");
+    let home: LedgerHome = format!("{address}&application_name=leaver").parse().unwrap();
+    let mut ledger = Ledger::open(&home).unwrap();
+    record(&mut ledger, "main", 0..10).unwrap();
+    assert_eq!(pulses(&ledger, "main"), 20);
+    let states = "SELECT state FROM pg_stat_activity WHERE application_name = 'leaver'";
+    let began = Instant::now();
+    while rows(&address, states) != [["idle"]] {
+        assert!(began.elapsed() < Duration::from_secs(20), "{:?}", rows(&address, states));
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}

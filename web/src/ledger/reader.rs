@@ -55,6 +55,7 @@ impl LedgerReader {
         meters: SiteMeters,
     ) -> std::io::Result<Self> {
         let (tariffs, meters) = (Arc::new(tariffs), Arc::new(meters));
+        let is_far = home.file().is_none();
         let reader = Reader {
             home,
             ledger: None,
@@ -65,6 +66,10 @@ impl LedgerReader {
             firsts: HashMap::new(),
         };
         let (reader, _ends_by_itself) = Owner::spawn("ledger", reader)?;
+        if is_far {
+            // Nobody waits for a connection then; a database that is not there is looked for again.
+            reader.tell(|reader| _ = reader.house());
+        }
         Ok(Self { reader, much: Arc::new(Semaphore::new(1)), zone, tariffs, meters, told: Arc::default() })
     }
 
