@@ -125,11 +125,12 @@ bench-publisher: ## What the publisher costs: size, memory, CPU per pulse and mi
 	$(RELEASED) --example publisher
 	$(MEASURED)/publisher $(SECONDS_EACH)
 
-bench-homes: ## Measures PostgreSQL beside SQLite: how fast minutes of 1,000 meters are taken, and pages (BENCH='--quick')
+bench-homes: ## Measures PostgreSQL beside SQLite: how fast minutes of 1,000 meters are taken, pages, and two recorders (BENCH='--quick')
 	deploy/install-packages.sh build test
 	$(RELEASED) --example homes --example bench
 	$(MEASURED)/homes
 	$(MEASURED)/bench homes $(BENCH)
+	$(MEASURED)/bench recorders $(BENCH)
 
 bench-broker: ## Measures the broker against mosquitto, taking turns, and its PUBACK against fdatasync (BENCH='--rounds 5')
 	deploy/install-packages.sh build test

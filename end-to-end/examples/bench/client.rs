@@ -6,6 +6,9 @@ use std::net::TcpStream;
 use bytes::BytesMut;
 use rumqttc::{Connect, Packet, Publish, QoS, Subscribe};
 
+/// So many messages are under way at a time.
+const AT_ONCE: usize = 500;
+
 pub(crate) fn written(packet: &Packet) -> Vec<u8> {
     let mut bytes = BytesMut::new();
     packet.write(&mut bytes, usize::MAX).unwrap();
@@ -45,6 +48,20 @@ impl Client {
     pub(crate) fn publish(&mut self, topic: &str, payload: &str) {
         let publish = Publish::new(topic, QoS::AtMostOnce, payload);
         self.stream.write_all(&written(&Packet::Publish(publish))).unwrap();
+    }
+
+    /// With QoS 1, so many at once; returns when all are acknowledged.
+    pub(crate) fn publish_all(&mut self, messages: &[(String, Vec<u8>)], is_retained: bool) {
+        for some in messages.chunks(AT_ONCE) {
+            let mut bytes = BytesMut::new();
+            for ((topic, payload), number) in some.iter().zip(1..) {
+                let mut publish = Publish::new(topic, QoS::AtLeastOnce, payload.clone());
+                (publish.pkid, publish.retain) = (number, is_retained);
+                Packet::Publish(publish).write(&mut bytes, usize::MAX).unwrap();
+            }
+            self.stream.write_all(&bytes).unwrap();
+            some.iter().for_each(|_| assert!(matches!(self.read(), Packet::PubAck(_))));
+        }
     }
 
     pub(crate) fn read(&mut self) -> Packet {

@@ -11,6 +11,7 @@ mod idle;
 mod ledger;
 mod overview;
 mod pages;
+mod recorders;
 mod viewers;
 
 use std::path::PathBuf;
@@ -35,6 +36,8 @@ enum What {
     Pages(Common),
     /// Pages with ten years of minutes in a file, and in PostgreSQL
     Homes(Common),
+    /// What recorders cost that share a ledger in PostgreSQL
+    Recorders(Common),
     /// Pages by days of history, by meters and by viewers
     Growth(Common),
     /// Makes a ledger with one meter's minutes up to now
@@ -97,6 +100,7 @@ fn main() {
             pages::compare(&common.report(), common.rounds(), common.days());
         }
         What::Homes(common) => homes::compare(common.rounds(), common.days()),
+        What::Recorders(common) => recorders::compare(common.rounds(), if common.quick { 20 } else { 60 }),
         What::Growth(common) => {
             let report = common.report();
             let figures = [
