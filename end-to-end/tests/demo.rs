@@ -116,6 +116,11 @@ fn a_house_with_two_years_is_there_soon_and_has_all_that_happens_to_meters() {
     let saved = &year["media"][0]["saved"];
     assert!(saved["amount"].as_f64().unwrap() > 100.0 && saved["kwh"].as_f64().unwrap() > 1000.0, "{saved}");
 
+    // What a meter has counted goes on from one publisher to the next.
+    let panels: serde_json::Value = serde_json::from_str(&page("/api/v1/meters/home/panels")).unwrap();
+    let (total, made) = (&panels["total"]["kwh"], &year["media"][0]["made"]["kwh"]);
+    assert!((total.as_f64().unwrap() - made.as_f64().unwrap()).abs() < 1.0, "{total}, not {made} kWh");
+
     let checked =
         run_to_end("powerpi", folder.path(), &["ledger", "check", "--ledger", "data/ledger.sqlite"]);
     let said = String::from_utf8_lossy(&checked.stdout);

@@ -3,6 +3,7 @@
 //! The older past is written into the ledger at once. The last two weeks come from two runs of its publisher. Between them
 //! the main meter was replaced by one with another constant, and nobody counted. A publisher next door was switched off later.
 
+use std::collections::HashMap;
 use std::path::Path;
 
 use anyhow::Context;
@@ -22,6 +23,9 @@ const ZONE: &str = "Europe/Berlin";
 
 /// The house's site, and the one next door.
 const SITES: [&str; 2] = ["home", "next-door"];
+
+/// How many pulses meters have counted.
+pub(crate) type Totals = HashMap<Meter, u64>;
 
 /// When things happened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -146,21 +150,23 @@ impl Past {
         meters().map(|meter| (meter, until(self.replaced))).chain(next_door).collect()
     }
 
-    /// The settings of the publisher before the main meter was replaced.
-    pub(crate) fn first_publisher(&self) -> String {
-        publisher(SITES[0], 1000, &format!("from = \"{}\", until = \"{}\"", self.joins, self.replaced))
+    /// The settings of the publisher before the main meter was replaced; it goes on from these totals.
+    pub(crate) fn first_publisher(&self, totals: &Totals) -> String {
+        let time = format!("from = \"{}\", until = \"{}\"", self.joins, self.replaced);
+        publisher(SITES[0], 1000, &time, totals)
     }
 
     /// The settings of the one that counts now.
     pub(crate) fn publisher(&self) -> String {
-        publisher(SITES[0], 800, &format!("from = \"{}\"", self.goes_on))
+        publisher(SITES[0], 800, &format!("from = \"{}\"", self.goes_on), &Totals::new())
     }
 
     /// The settings of the one next door.
-    pub(crate) fn next_door(&self) -> String {
-        let (from, until) = (self.joins, self.next_door_ends);
+    pub(crate) fn next_door(&self, totals: &Totals) -> String {
+        let (from, until, total) = (self.joins, self.next_door_ends, total(SITES[1], "main", totals));
         format!(
             "site = \"{}\"\n[[meter]]\nid = \"main\"\nname = \"Next door\"\npulses_per_kwh = 500\n\
+             initial_total = {total}\n\
              source = {{ kind = \"simulated\", seed = 2, kwh_per_year = 2200.0, from = \"{from}\", until = \"{until}\" }}\n",
             SITES[1]
         )
@@ -206,13 +212,19 @@ pub(crate) fn meters() -> impl Iterator<Item = Meter> {
     METERS.iter().filter_map(|(id, ..)| format!("{}/{id}", SITES[0]).parse().ok())
 }
 
-fn publisher(site: &str, main_constant: u32, time: &str) -> String {
+fn total(site: &str, id: &str, totals: &Totals) -> u64 {
+    let meter = format!("{site}/{id}").parse().ok();
+    meter.and_then(|meter: Meter| totals.get(&meter).copied()).unwrap_or_default()
+}
+
+fn publisher(site: &str, main_constant: u32, time: &str, totals: &Totals) -> String {
     let meter = |(id, name, simulated, constant, more): &(&str, &str, &str, &str, &str)| {
         let pulses = if *id == "main" { main_constant } else { 1000 };
         format!(
-            "[[meter]]\nid = \"{id}\"\nname = {}\n{constant} = {pulses}\n{more}\n\
+            "[[meter]]\nid = \"{id}\"\nname = {}\n{constant} = {pulses}\n{more}\ninitial_total = {}\n\
              source = {{ kind = \"simulated\", meter = \"{simulated}\", {time} }}\n",
-            toml_text(name)
+            toml_text(name),
+            total(site, id, totals)
         )
     };
     let meters: String = METERS.iter().map(meter).collect();

@@ -13,7 +13,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, bail};
 use jiff::{SignedDuration, Timestamp};
-use meter_ledger::Ledger;
+use meter_ledger::{Ledger, RecordedMinute};
 use meter_messages::{Meter, Minute};
 
 use self::files::DemoFiles;
@@ -21,7 +21,7 @@ use self::older_past::Older;
 use crate::daemons::Daemons;
 use crate::first_page::time_first_page;
 use crate::history;
-use crate::house::{self, Past};
+use crate::house::{self, Past, Totals};
 use crate::span::History;
 
 /// The tariff of a single meter: cheaper at night, and a base fee.
@@ -100,13 +100,17 @@ impl Demo<'_> {
             Some(recorded) => recorded,
             None => house::joins(from, daemon_runtime::now())?,
         };
-        let household = format!(
-            "site = \"home\"\n[[meter]]\nid = \"main\"\nname = \"Demo household\"\npulses_per_kwh = 1000\n\
-             source = {{ kind = \"simulated\", from = \"{joins}\" }}\n"
-        );
-        let publisher = self.files.publisher("pi-publisher", "", &household)?;
-        let older = Older { meter: meter.clone(), settings: publisher.1.clone() };
+        let household = |totals: &Totals| {
+            let total = totals.get(&meter).copied().unwrap_or_default();
+            let household = format!(
+                "site = \"home\"\n[[meter]]\nid = \"main\"\nname = \"Demo household\"\npulses_per_kwh = 1000\n\
+                 initial_total = {total}\nsource = {{ kind = \"simulated\", from = \"{joins}\" }}\n"
+            );
+            self.files.publisher("pi-publisher", "", &household)
+        };
+        let older = Older { meter: meter.clone(), settings: household(&Totals::new())?.1 };
         older_past::write(&self.files.ledger(), vec![older], (from, joins)).await?;
+        let publisher = household(&self.totals()?)?;
         self.start_server(TARIFF, [""; 2], daemons).await?;
         daemons.start(publisher.0, &publisher.1).await?;
         self.watch(&[(meter, None)], joins, daemons).await
@@ -114,13 +118,27 @@ impl Demo<'_> {
 
     /// The end of a meter's newest minute, if there is a ledger that has one.
     fn recorded_until(&self, meter: &Meter) -> anyhow::Result<Option<Timestamp>> {
+        let end = |newest: RecordedMinute| Timestamp::from_second(newest.minute.end()).ok();
+        let newest = self.newest()?.into_iter().find(|(known, _)| known == meter);
+        Ok(newest.and_then(|(_, newest)| end(newest)))
+    }
+
+    /// How many pulses each meter has counted so far.
+    fn totals(&self) -> anyhow::Result<Totals> {
+        Ok(self.newest()?.into_iter().map(|(meter, newest)| (meter, newest.total)).collect())
+    }
+
+    /// The newest minute of each meter, if there is a ledger.
+    fn newest(&self) -> anyhow::Result<Vec<(Meter, RecordedMinute)>> {
         if !self.files.ledger().exists() {
-            return Ok(None);
+            return Ok(Vec::new());
         }
         let ledger = Ledger::open(&self.files.ledger())?;
-        let Some(known) = ledger.meter(meter)? else { return Ok(None) };
-        let newest = ledger.newest(&known)?;
-        Ok(newest.and_then(|newest| Timestamp::from_second(newest.minute.end()).ok()))
+        let mut all = Vec::new();
+        for known in ledger.meters()? {
+            all.extend(ledger.newest(&known)?.map(|newest| (known.meter, newest)));
+        }
+        Ok(all)
     }
 
     /// Its history, publisher by publisher; one that has been through goes on with the last.
@@ -130,14 +148,21 @@ impl Demo<'_> {
         if is_through {
             self.start_server(&past.tariffs(), Past::alarms(), daemons).await?;
         } else {
-            let before = files.publisher("pi-publisher-before", "", &past.first_publisher())?;
-            let next_door = files.publisher("pi-publisher-next-door", "next-door", &past.next_door())?;
+            let publishers = |totals: &Totals| {
+                let before = files.publisher("pi-publisher-before", "", &past.first_publisher(totals))?;
+                let next_door =
+                    files.publisher("pi-publisher-next-door", "next-door", &past.next_door(totals))?;
+                anyhow::Ok((before, next_door))
+            };
+            let (before, next_door) = publishers(&Totals::new())?;
             let of = |settings: &PathBuf| {
                 let settings = settings.clone();
                 move |meter| Older { meter, settings: settings.clone() }
             };
             let older = house::meters().map(of(&before.1)).chain(house::next_door().map(of(&next_door.1)));
             older_past::write(&files.ledger(), older.collect(), (past.from, past.joins)).await?;
+            // From here on they go on counting.
+            publishers(&self.totals()?)?;
             self.start_server(&past.tariffs(), Past::alarms(), daemons).await?;
             for (program, settings) in [&before, &next_door] {
                 daemons.start(program, settings).await?;
