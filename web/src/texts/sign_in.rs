@@ -27,7 +27,7 @@ pub(crate) struct SignInWords {
 
 pub(super) static ENGLISH: SignInWords = SignInWords {
     log_in: "Log in",
-    log_in_advice: "Only users can see this.",
+    log_in_advice: "Log in to see this page.",
     password: "Password",
     wrong_login: "Wrong name or password.",
     log_out: "Log out",
@@ -40,7 +40,7 @@ pub(super) static ENGLISH: SignInWords = SignInWords {
 
 pub(super) static GERMAN: SignInWords = SignInWords {
     log_in: "Anmelden",
-    log_in_advice: "Das sehen nur angemeldete Benutzer.",
+    log_in_advice: "Bitte melde dich an, um diese Seite zu sehen.",
     password: "Passwort",
     wrong_login: "Name oder Passwort stimmt nicht.",
     log_out: "Abmelden",
