@@ -1,4 +1,4 @@
-//! Takes the pictures in `docs/`: a demo with a year's history, looked at in
+//! Takes the pictures in `docs/`: the demo's house with its two years, looked at in
 //! both themes, on a desk and on a phone.
 //!
 //! Run it by `make screenshots`.
@@ -30,30 +30,26 @@ async fn main() {
     }
     let zone = jiff::tz::TimeZone::get("Europe/Berlin").unwrap();
     let yesterday = daemon_runtime::now().to_zoned_datetime(zone).date().yesterday().unwrap();
-    let year = format!("/year/{}", yesterday.year());
-    let day = format!("/day/{yesterday}");
+    let last_month = yesterday.first_of_month().yesterday().unwrap();
+    let house = format!("/s/home/month/{}", &last_month.to_string()[..7]);
+    let year = format!("/m/home/main/year/{}", yesterday.year());
     let browser = Browser::open(1280, Theme::Light).await;
-    for (page, (width, height), theme, language, name) in [
-        ("", (1280, 1180), Theme::Light, "en", "page-light.png"),
-        ("", (1280, 1180), Theme::Dark, "de", "page-dark.png"),
-        ("", (390, 1020), Theme::Light, "de", "phone-light.png"),
-        ("", (390, 1020), Theme::Dark, "en", "phone-dark.png"),
-        (&year, (1280, 1500), Theme::Dark, "en", "year-dark.png"),
-        (&day, (390, 1020), Theme::Light, "de", "phone-day.png"),
+    for (page, (width, height), theme, name) in [
+        (house.as_str(), (1280, 1180), Theme::Light, "house-light.png"),
+        (year.as_str(), (1280, 1500), Theme::Dark, "year-dark.png"),
+        ("/m/home/main", (390, 1020), Theme::Dark, "phone-dark.png"),
     ] {
         browser.prefer(theme).await;
         browser.resize(width, height).await;
+        browser.page.goto(&format!("http://127.0.0.1:{web}{page}?lang=en")).await.unwrap();
+        let is_shown =
+            "[...document.querySelectorAll('[data-power]')].every(it => /[0-9]/.test(it.textContent))";
+        browser.wait_for(is_shown).await;
+        let in_sight = "it.getBoundingClientRect().top > innerHeight + 200";
         browser
-            .page
-            .goto(&format!("http://127.0.0.1:{web}/m/home/main{page}?lang={language}"))
-            .await
-            .unwrap();
-        if page.is_empty() {
-            browser.wait_for("/[0-9]/.test(document.querySelector('[data-power]').textContent)").await;
-        }
-        let in_sight = "(document.querySelector('.plot').getBoundingClientRect().top > innerHeight + 200)";
-        browser
-            .wait_for(&format!("{in_sight} || document.querySelector('.plot').dataset.ready === ''"))
+            .wait_for(&format!(
+                "[...document.querySelectorAll('.plot')].every(it => {in_sight} || it.dataset.ready === '')"
+            ))
             .await;
         browser.screenshot(width, height, &docs.join(name)).await;
         println!("docs/{name}");
