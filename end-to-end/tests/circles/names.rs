@@ -1,17 +1,22 @@
 //! Which file defines what a file mentions.
 
+use std::collections::BTreeSet;
+
 use super::graph::Graph;
 use super::source::{Crate, Module, ModulePath};
 
-/// Longer chains of names that are passed on are circles of their own.
-const MOST_STEPS: usize = 8;
+/// Longer chains of names that are passed on are circles of their own: `use diff::diff` looks like one.
+const MOST_NAMES: usize = 12;
+
+/// Where which paths were looked for already: names that are passed on in a circle lead nowhere.
+type Asked = BTreeSet<(ModulePath, Vec<String>)>;
 
 /// What files of a crate need of each other.
 pub(crate) fn arrows(of: &Crate) -> Graph {
     let mut graph = Graph::default();
     for (path, module) in &of.modules {
         let mut add = |mentioned: &[String]| {
-            if let Some((file, name)) = of.defining(path, mentioned, MOST_STEPS) {
+            if let Some((file, name)) = of.defining(path, mentioned, &mut Asked::new()) {
                 graph.add(&module.file, file, &name);
             }
         };
@@ -25,8 +30,10 @@ pub(crate) fn arrows(of: &Crate) -> Graph {
 impl Crate {
     /// The file that defines what a path means in a module, and its name there; none for what
     /// belongs to other crates, and for a module as such: what is used of it counts.
-    fn defining(&self, module: &ModulePath, path: &[String], steps: usize) -> Option<(&str, String)> {
-        let steps = steps.checked_sub(1)?;
+    fn defining(&self, module: &ModulePath, path: &[String], asked: &mut Asked) -> Option<(&str, String)> {
+        if path.len() > MOST_NAMES || !asked.insert((module.clone(), path.to_vec())) {
+            return None;
+        }
         let (first, rest) = path.split_first()?;
         let (mut here, mut rest) = match first.as_str() {
             "crate" => (ModulePath::new(), rest),
@@ -41,7 +48,7 @@ impl Crate {
             } else if self.modules.contains_key(&child) {
                 here = child;
             } else {
-                return self.item(&here, name, after, steps);
+                return self.item(&here, name, after, asked);
             }
             rest = after;
         }
@@ -49,7 +56,13 @@ impl Crate {
     }
 
     /// The same for a name in a module that is no module itself.
-    fn item(&self, here: &ModulePath, name: &str, after: &[String], steps: usize) -> Option<(&str, String)> {
+    fn item(
+        &self,
+        here: &ModulePath,
+        name: &str,
+        after: &[String],
+        asked: &mut Asked,
+    ) -> Option<(&str, String)> {
         let module: &Module = self.modules.get(here)?;
         if module.items.contains(name) {
             return Some((&module.file, name.to_owned()));
@@ -61,7 +74,7 @@ impl Crate {
                 _ => continue,
             };
             let whole: Vec<String> = whole.into_iter().chain(after.iter().cloned()).collect();
-            if let Some(found) = self.defining(here, &whole, steps) {
+            if let Some(found) = self.defining(here, &whole, asked) {
                 return Some(found);
             }
         }
