@@ -202,6 +202,10 @@ static: ## Builds a tarball with a static pi-publisher for other Linuxes on amd6
 	CC_x86_64_unknown_linux_musl=musl-gcc deploy/packages/build-programs.sh target/packaged --package pi-publisher --bins --target x86_64-unknown-linux-musl
 	deploy/static/build.sh target/packaged/x86_64-unknown-linux-musl/release/pi-publisher target/packages
 
+test-static: static ## Installs the static tarball in a booted Debian 12, and upgrades it there (as root)
+	deploy/install-packages.sh packages
+	deploy/static/test.sh target/packages
+
 release: packages ## Makes what a release's page needs, in target/release-page: also of packages for Raspberry Pis and the static tarball, if they are built (SIGN_WITH=KEY)
 	[ ! -d target/arm/armv6 ] || deploy/packages/build.sh powerpi-pi armhf target/arm/armv6 target/packages target/packaged/release
 	[ ! -d target/arm/arm64 ] || deploy/packages/build.sh powerpi-pi arm64 target/arm/arm64 target/packages target/packaged/release
@@ -228,5 +232,5 @@ test-container: ## Builds the image of the server's programs and runs compose.ya
 	cargo build --release --locked --bins
 	deploy/container/test.sh $(CARGO_TARGET_DIR)/release/pi-publisher
 
-.PHONY: packages packages-arm static release test-packages test-arm test-container
+.PHONY: packages packages-arm static test-static release test-packages test-arm test-container
 .PHONY: help demo scale test test-pages test-cluster test-cluster-guide test-home-assistant test-interop test-beside-load test-gpio test-histories test-imports screenshots torture bench bench-homes bench-broker bench-growth bench-ingest bench-pages bench-rest bench-publisher bench-web bench-attacks bench-sd-card deny

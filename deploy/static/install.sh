@@ -9,8 +9,8 @@ cp -r usr/lib usr/share /usr/
 [ -e /etc/powerpi/pi-publisher.toml ] || install -D -m 644 etc/powerpi/pi-publisher.toml /etc/powerpi/pi-publisher.toml
 systemd-sysusers powerpi-pi.conf
 systemd-tmpfiles --create powerpi-pi.conf
-udevadm control --reload || true
-udevadm trigger --subsystem-match=gpio || true
+udevadm control --reload 2> /dev/null || true
+udevadm trigger --subsystem-match=gpio 2> /dev/null || true
 systemctl daemon-reload
 systemctl enable pi-publisher
 # A restart loses no pulse: systemd keeps the lines open meanwhile.
