@@ -13,14 +13,8 @@ pub(crate) fn reading(
     meter: &Meter,
     message: &Publish,
 ) -> Result<Result<(), Ignored>, LedgerError> {
-    let entered = enter_reading(batch, meter, message)?;
     static PACE: LogPace = LogPace::new();
-    if let Err(ignored) = &entered
-        && let Some(left_out) = PACE.due()
-    {
-        tracing::warn!(%meter, %ignored, left_out, "reading not entered");
-    }
-    Ok(entered)
+    Ok(told(&PACE, meter, "reading", enter_reading(batch, meter, message)?))
 }
 
 /// Enters or undoes a correction, or says in the log why not.
@@ -29,14 +23,18 @@ pub(crate) fn correction(
     meter: &Meter,
     message: &Publish,
 ) -> Result<Result<(), Ignored>, LedgerError> {
-    let entered = enter_correction(batch, meter, message)?;
     static PACE: LogPace = LogPace::new();
+    Ok(told(&PACE, meter, "correction", enter_correction(batch, meter, message)?))
+}
+
+/// Says in the log why something was not entered.
+fn told(pace: &LogPace, meter: &Meter, what: &str, entered: Result<(), Ignored>) -> Result<(), Ignored> {
     if let Err(ignored) = &entered
-        && let Some(left_out) = PACE.due()
+        && let Some(left_out) = pace.due()
     {
-        tracing::warn!(%meter, %ignored, left_out, "correction not entered");
+        tracing::warn!(%meter, %ignored, left_out, "{what} not entered");
     }
-    Ok(entered)
+    entered
 }
 
 fn enter_reading(

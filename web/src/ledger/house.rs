@@ -226,11 +226,7 @@ impl RecordedHouse {
                 continue;
             };
             let (begin, end) = (begin.span.start, last.span.end);
-            let from = tariffs.counted_from(begin, zone);
-            let used = match from < begin {
-                true => hours.between(known, &[from, begin], reach.end).await?.pop().unwrap_or_default(),
-                false => Sum::default(),
-            };
+            let used = used_before(begin, (known, tariffs), reach.end, (hours, zone)).await?;
             let highest = hours.highest_quarters(known, begin..end, tariffs).await?;
             let of_month = tariffs.cost(&BillFacts { used, highest }, read, reach.end, zone);
             *cost = [*cost, of_month].into_iter().sum::<Option<Cost>>();
@@ -254,12 +250,9 @@ impl RecordedHouse {
         let (false, Some(first)) = (own_use.is_empty() || tariffs.is_empty(), read.first()) else {
             return Ok(());
         };
-        let from = tariffs.counted_from(first.span.start, zone);
-        let used = match from < first.span.start {
-            true => hours.between(known, &[from, first.span.start], self.recorded[place].end).await?.pop(),
-            false => None,
-        };
-        let facts = BillFacts { used: used.unwrap_or_default(), ..BillFacts::default() };
+        let until = self.recorded[place].end;
+        let used = used_before(first.span.start, (known, tariffs), until, (hours, zone)).await?;
+        let facts = BillFacts { used, ..BillFacts::default() };
         figures.saved = [figures.saved, tariffs.saved(&facts, read, &own_use, zone)].into_iter().sum();
         Ok(())
     }
@@ -284,6 +277,20 @@ impl RecordedHouse {
             figures
         };
         Ok(bounds.windows(2).enumerate().map(quarter).collect())
+    }
+}
+
+/// What a meter has used in the time that its tariff counts from, before a moment.
+async fn used_before(
+    begin: Minute,
+    (known, tariffs): (&RecordedMeter, &Tariffs),
+    until: Minute,
+    (hours, zone): (&Hours, &TimeZone),
+) -> Result<Sum, ReadError> {
+    let from = tariffs.counted_from(begin, zone);
+    match from < begin {
+        true => Ok(hours.between(known, &[from, begin], until).await?.pop().unwrap_or_default()),
+        false => Ok(Sum::default()),
     }
 }
 
