@@ -9,6 +9,7 @@ mod axe;
 mod browser;
 mod burden;
 pub mod cut;
+mod deaf_way;
 mod eyes;
 mod firefox;
 pub mod home_assistant;
@@ -23,6 +24,7 @@ pub mod torture;
 
 pub use browser::{Browser, Theme};
 pub use burden::Burden;
+pub use deaf_way::DeafWay;
 pub use eyes::{http_get, http_get_bytes, mosquitto_pub, mosquitto_sub, rrd_minutes};
 pub use firefox::Firefox;
 pub use looks::Looks;

@@ -4,7 +4,9 @@
 use std::time::{Duration, Instant};
 
 use end_to_end::torture::client::{Came, Client};
-use end_to_end::{Program, Silent, SilentBroker, Site, free_port, http_get, mosquitto_sub, wait_until};
+use end_to_end::{
+    DeafWay, Program, Silent, SilentBroker, Site, free_port, http_get, mosquitto_sub, wait_for, wait_until,
+};
 use jiff::Timestamp;
 use rumqttc::Packet;
 use rustix::process::Signal;
@@ -117,6 +119,29 @@ fn a_silent_address_does_not_keep_the_next_one_from_being_tried() {
         assert!(daemon.log().contains("does not answer within 5 s"), "{}", daemon.log());
     }
     assert_eq!(waiting.waiting().len(), DAEMONS.len());
+}
+
+/// After a minute and a half without a message it says something; half a minute after that was taken it begins anew.
+#[test]
+fn a_recorder_that_is_connected_and_given_nothing_begins_another_session() {
+    let site = site();
+    let broker = site.start("powerpi-broker");
+    let way = DeafWay::to(site.mqtt);
+    site.replace("powerpi-recorder", &format!("port = {}\n", site.mqtt), &format!("port = {}\n", way.port));
+    let recorder = site.start("powerpi-recorder");
+    wait_until("it is connected", || recorder.log().contains("connected to broker"));
+    let publisher = site.start("pi-publisher");
+    wait_for("another session begins", Duration::from_secs(180), || way.is_over());
+    assert!(way.swallowed() > 0 && site.recorded("hq/main").is_empty());
+    assert!(!broker.log().contains("panic"), "{}", broker.log());
+    wait_until("all minutes are recorded", || {
+        let recorded = ["hq/main", "hq/other"].map(|meter| site.recorded(meter).len() as u64);
+        recorded.iter().all(|minutes| *minutes > 10)
+            && recorded == ["main", "other"].map(|it| site.counted(it))
+    });
+    publisher.stop();
+    let log = recorder.log();
+    assert_eq!(log.matches("another session begins").count(), 1, "{log}");
 }
 
 /// Retained messages that are larger than what rumqttc takes by itself, under topics that

@@ -12,6 +12,7 @@ pub mod counts;
 mod day_prices;
 mod entering;
 pub mod figures;
+mod hearing;
 mod ignored;
 mod known_meters;
 pub mod leases;
@@ -74,7 +75,7 @@ pub async fn run(settings: Settings, shutdown: CancellationToken) -> anyhow::Res
 
     // Ends last to first: without inputs the ledger's thread ends, and with it
     // the pictures'.
-    Subscription { mqtt: settings.mqtt, inputs, outputs, connection: 0, connected }.run(&shutdown).await;
+    Subscription::new(settings.mqtt, inputs, outputs, connected).run(&shutdown).await;
     bookkeeping.join().await?;
     pictures.join().await?;
     checking.join().await

@@ -1,15 +1,19 @@
 //! The recorder's session at the broker: persistent, with acknowledgements by
 //! hand.
 
-use anyhow::Context;
-use daemon_runtime::{Connection, MqttSession, MqttSettings};
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use anyhow::{Context, bail};
+use daemon_runtime::{Connection, LogPace, MqttSession, MqttSettings, random_id};
 use meter_messages::{ALL_METERS, ALL_PRICES, Mark, Topic, infos_of};
-use rumqttc::{AsyncClient, Publish, QoS};
+use rumqttc::{AsyncClient, Packet, Publish, QoS, matches};
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::watch;
+use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 
 use crate::bookkeeping::{Delivered, Input, Output};
+use crate::hearing::{Hearing, Next};
 
 /// The session's name at the broker; two recorders need two.
 pub(crate) const USUAL_CLIENT_ID: &str = "powerpi-recorder";
@@ -21,21 +25,36 @@ const WAITING_ACKS: usize = 1000;
 /// acknowledgements wait behind those that are more.
 const MARKS_IN_FLIGHT: u16 = 1000;
 
+/// What recorders say only to hear whether it comes back begins so: they may publish it, their subscription covers it, and no
+/// meter has such a name.
+const ECHOES: &str = "powerpi/ECHO/";
+
 /// The session over all its connections.
 pub struct Subscription {
-    /// The broker.
-    pub mqtt: MqttSettings,
-    /// Where messages go.
-    pub inputs: flume::Sender<Input>,
-    /// What comes back for them.
-    pub outputs: UnboundedReceiver<Output>,
+    mqtt: MqttSettings,
+    inputs: flume::Sender<Input>,
+    outputs: UnboundedReceiver<Output>,
     /// Counts connections.
-    pub connection: u64,
-    /// Whether there is one now.
-    pub connected: watch::Sender<bool>,
+    connection: u64,
+    connected: watch::Sender<bool>,
+    hearing: Hearing,
+    /// The topic of this recorder's own echo.
+    echo: String,
 }
 
 impl Subscription {
+    /// A session at a broker: where messages go, what comes back for them, and where it is told whether there is a
+    /// connection.
+    pub fn new(
+        mqtt: MqttSettings,
+        inputs: flume::Sender<Input>,
+        outputs: UnboundedReceiver<Output>,
+        connected: watch::Sender<bool>,
+    ) -> Self {
+        let echo = format!("{ECHOES}{}/recorded", random_id());
+        Self { mqtt, inputs, outputs, connection: 0, connected, hearing: Hearing::new(Instant::now()), echo }
+    }
+
     /// Receives until `shutdown`. What is not acknowledged then comes again after the next start.
     pub async fn run(mut self, shutdown: &CancellationToken) {
         let session = MqttSession {
@@ -48,17 +67,56 @@ impl Subscription {
             connected: self.connected.clone(),
             ..MqttSession::new(&self.mqtt, USUAL_CLIENT_ID)
         };
-        session.run(shutdown, async |connection| self.serve(connection).await).await;
+        let serve = async |connection: &mut Connection| match self.serve(connection).await {
+            Err(error) if error.is::<Deaf>() => {
+                session.forget().await.context("beginning another session")?;
+                self.hearing.begin_anew();
+                Err(error)
+            }
+            ended => ended,
+        };
+        session.run(shutdown, serve).await;
     }
 
     /// One connection, up to its end.
     async fn serve(&mut self, connection: &mut Connection) -> anyhow::Result<()> {
         self.connection += 1;
-        let client = connection.client.clone();
+        self.hearing.listen(Instant::now());
+        let (client, owed) = (connection.client.clone(), AtomicUsize::new(0));
+        let to_ledger = ToLedger { number: self.connection, inputs: &self.inputs, owed: &owed };
         tokio::select! {
-            ended = receive(connection, self.connection, &self.inputs) => ended,
-            ended = say(&client, self.connection, &mut self.outputs) => ended,
+            ended = receive(connection, &mut self.hearing, &self.echo, &to_ledger) => ended,
+            ended = say(&client, self.connection, &mut self.outputs, &owed) => ended,
         }
+    }
+}
+
+/// Why a session ends that is connected.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "it takes what this recorder says and gives it nothing; another session begins, and publishers send again what is not recorded"
+)]
+struct Deaf;
+
+/// Where the messages of a connection go.
+struct ToLedger<'a> {
+    /// Which connection it is.
+    number: u64,
+    inputs: &'a flume::Sender<Input>,
+    /// How many of them are not acknowledged yet.
+    owed: &'a AtomicUsize,
+}
+
+impl ToLedger<'_> {
+    async fn hand_on(&self, message: Publish) -> anyhow::Result<()> {
+        if message.qos != QoS::AtMostOnce {
+            self.owed.fetch_add(1, Ordering::Relaxed);
+        }
+        self.send(Input::Message(Delivered { connection: self.number, message })).await
+    }
+
+    async fn send(&self, input: Input) -> anyhow::Result<()> {
+        self.inputs.send_async(input).await.context("the ledger's thread has stopped")
     }
 }
 
@@ -67,6 +125,7 @@ async fn say(
     client: &AsyncClient,
     connection: u64,
     outputs: &mut UnboundedReceiver<Output>,
+    owed: &AtomicUsize,
 ) -> anyhow::Result<()> {
     // Over each connection: a session may be from before there were prices. Where it is not, the retained messages that
     // this brings are known by the time at which they were said. Without it, minutes are recorded all the same.
@@ -76,6 +135,9 @@ async fn say(
         // What came over another connection was dropped with it, and comes again over this one.
         for delivered in output.acknowledge.iter().filter(|delivered| delivered.connection == connection) {
             client.ack(&delivered.message).await?;
+            if delivered.message.qos != QoS::AtMostOnce {
+                owed.fetch_sub(1, Ordering::Relaxed);
+            }
         }
         for (meter, mark) in output.marks {
             let topic = Topic::Recorded(meter).to_string();
@@ -112,21 +174,59 @@ fn is_passing(message: &Publish) -> bool {
     message.qos == QoS::AtMostOnce && of_now()
 }
 
-/// Hands on what comes. It never says anything: that may have to wait for room, which comes only
-/// while something is received.
+/// Hands on what comes. It never waits for room to say something, which comes only while something is received.
 async fn receive(
     connection: &mut Connection,
-    number: u64,
-    inputs: &flume::Sender<Input>,
+    hearing: &mut Hearing,
+    echo: &str,
+    to_ledger: &ToLedger<'_>,
 ) -> anyhow::Result<()> {
-    let gone = "the ledger's thread has stopped";
-    inputs.send_async(Input::Connected).await.context(gone)?;
+    to_ledger.send(Input::Connected).await?;
     loop {
-        let message = connection.message().await?;
-        if is_passing(&message) {
+        let Ok(packet) = timeout_at(hearing.due(), connection.next()).await else {
+            let owes_nothing = to_ledger.owed.load(Ordering::Relaxed) == 0;
+            match hearing.look(Instant::now(), owes_nothing) {
+                Next::Listen => {}
+                // Without room for it there is much to say, and the next time it is looked again.
+                Next::Ask => _ = connection.client.try_publish(echo, QoS::AtLeastOnce, false, "echo"),
+                Next::Deaf => bail!(Deaf),
+                Next::NeverAnswered => warn_of_no_echo(),
+            }
             continue;
+        };
+        match packet? {
+            Packet::PubAck(_) => hearing.taken(Instant::now()),
+            Packet::Publish(message) if message.topic.starts_with(ECHOES) => {
+                if message.topic == echo {
+                    hearing.given_back(Instant::now());
+                }
+                // Without room for it, it comes again.
+                _ = connection.client.try_ack(&message);
+            }
+            Packet::Publish(message) => {
+                if is_heard(&message) {
+                    hearing.listen(Instant::now());
+                }
+                if !is_passing(&message) {
+                    to_ledger.hand_on(message).await?;
+                }
+            }
+            _ => {}
         }
-        let delivered = Delivered { connection: number, message };
-        inputs.send_async(Input::Message(delivered)).await.context(gone)?;
+    }
+}
+
+/// Whether a message comes of the subscription whose messages the broker keeps. What is retained comes of others, too.
+fn is_heard(message: &Publish) -> bool {
+    message.qos != QoS::AtMostOnce && !message.retain && matches(&message.topic, ALL_METERS)
+}
+
+fn warn_of_no_echo() {
+    static PACE: LogPace = LogPace::new();
+    if let Some(left_out) = PACE.due() {
+        tracing::warn!(
+            left_out,
+            "nothing comes, not even what this recorder says under {ECHOES}+/recorded; if somebody publishes, look at this user's rights at the broker"
+        );
     }
 }

@@ -129,6 +129,16 @@ impl MqttSession {
         outcome
     }
 
+    /// Has the broker forget the session, and all that waits there for it. Whoever is connected under its name is not any more.
+    ///
+    /// # Errors
+    /// If no broker answers.
+    pub async fn forget(&self) -> anyhow::Result<()> {
+        let clean = Self { clean: true, subscriptions: Vec::new(), last_words: None, ..self.clone() };
+        clean.connect().await?.close(None).await;
+        Ok(())
+    }
+
     async fn connect_to(&self, address: &Address) -> anyhow::Result<Connection> {
         let mut options = self.settings.options(&self.client_id, address)?;
         options
