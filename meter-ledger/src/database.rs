@@ -27,7 +27,8 @@ pub(crate) fn open(address: &Address) -> Result<Postgres, DatabaseError> {
 /// # Errors
 /// Only one of the newest format can be read.
 pub(crate) fn open_read_only(address: &Address) -> Result<Postgres, DatabaseError> {
-    open_existing(address, address.reading())
+    let (session, connect) = open_existing(address, address.reading())?;
+    Ok(Postgres::read_only(session, connect))
 }
 
 /// Opens what lies beside an existing ledger, for those who write that and not the ledger.
@@ -35,17 +36,18 @@ pub(crate) fn open_read_only(address: &Address) -> Result<Postgres, DatabaseErro
 /// # Errors
 /// As for reading.
 pub(crate) fn open_beside(address: &Address) -> Result<Postgres, DatabaseError> {
-    open_existing(address, address.writing())
+    let (session, connect) = open_existing(address, address.writing())?;
+    Ok(Postgres::new(session, connect))
 }
 
-fn open_existing(address: &Address, connect: Connect) -> Result<Postgres, DatabaseError> {
+fn open_existing(address: &Address, connect: Connect) -> Result<(Session, Connect), DatabaseError> {
     let of = |reason: Reason| DatabaseError::new(address, reason);
     let mut session = connect().map_err(|error| of(error.into()))?;
     match format(&mut session).map_err(|error| of(error.into()))? {
         None => Err(of(Reason::Empty)),
         Some(found) if found < newest() => Err(of(Reason::Older(found, newest()))),
         Some(found) if found > newest() => Err(of(Reason::Newer(found, newest()))),
-        Some(_) => Ok(Postgres::new(session, connect)),
+        Some(_) => Ok((session, connect)),
     }
 }
 

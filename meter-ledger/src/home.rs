@@ -2,6 +2,7 @@
 //! rest of the crate says its SQL once, in what both understand, with parameters as `?1`, and knows neither.
 
 mod address;
+mod answers;
 mod bulk;
 mod cell;
 mod connection;

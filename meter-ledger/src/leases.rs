@@ -112,6 +112,7 @@ impl Batch<'_> {
             "INSERT INTO lease (site) SELECT DISTINCT site FROM meter WHERE site <> '' ON CONFLICT DO NOTHING",
             [],
         )?;
+        self.newest.begin_as(me.0);
         let taken = goes_on_with.iter().cloned().collect();
         self.change_leases(me, &LeaseChanges { taken, ..LeaseChanges::default() })?;
         Ok((me, goes_on_with))

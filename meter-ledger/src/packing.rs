@@ -4,7 +4,7 @@ use std::collections::{HashMap, VecDeque};
 
 use crate::days::{self, day_of, minutes_of};
 use crate::error::if_readable;
-use crate::home::{self, Connection, Row, params};
+use crate::home::{self, Bulk, Connection, OptionalRow, Row, ToValue, params};
 use crate::{LedgerError, pulse_times, quarters, rows};
 
 /// A meter's newest day and the one before stay in rows, where minutes are added to them: these are days
@@ -36,9 +36,22 @@ pub(crate) struct NewestMinutes {
     /// The meters that were known before all was forgotten: they are asked for again. None: all.
     before: Vec<i64>,
     /// The newest minutes of meters that were asked for at once and have not been needed yet.
-    at_once: HashMap<i64, i64>,
+    at_once: HashMap<i64, Found>,
     /// How many were asked for one by one.
     one_by_one: usize,
+    /// Which recorder this is, of several that share a ledger. What it remembers of a meter holds as long as the row `writer` of
+    /// that meter names it, which each of them sees to before it writes; whoever takes a meter over tells all others.
+    me: Option<i64>,
+    /// Whether it has taken meters over, and that is not committed yet.
+    has_taken: bool,
+}
+
+/// What the ledger holds of a meter.
+#[derive(Debug, Clone, Copy)]
+struct Found {
+    newest: i64,
+    /// The recorder that has written it last.
+    writer: Option<i64>,
 }
 
 #[derive(Debug)]
@@ -48,13 +61,41 @@ struct Newest {
 }
 
 impl NewestMinutes {
-    /// Forgets everything if another process has written since the last batch.
+    /// Whether it is of a recorder that says which meters it writes.
+    pub(crate) fn is_of_recorder(&self) -> bool {
+        self.me.is_some()
+    }
+
+    /// From now on it is of this recorder.
+    pub(crate) fn begin_as(&mut self, recorder: i64) {
+        self.me = Some(recorder);
+        self.forget();
+    }
+
+    /// Forgets everything if another process has written since the last batch; of recorders that share a ledger, if another one
+    /// has taken meters over. Or if this one has, and that was not committed.
     pub(crate) fn begin(&mut self, connection: &Connection) -> home::Result<()> {
-        let edition = connection.edition()?;
-        if self.edition.replace(edition) != Some(edition) {
+        let edition = Some(connection.edition(self.is_of_recorder())?);
+        if self.edition != edition || self.has_taken {
             self.forget();
         }
+        if let Some(me) = self.me {
+            // What others write goes on from batch to batch.
+            self.at_once.retain(|_, found| found.writer == Some(me));
+            self.one_by_one = 0;
+        }
+        (self.edition, self.has_taken) = (edition, false);
         Ok(())
+    }
+
+    /// Tells other recorders which meters are not theirs any more.
+    pub(crate) fn tell_others(&self, connection: &Connection) -> home::Result<()> {
+        if self.has_taken { connection.hand_over() } else { Ok(()) }
+    }
+
+    /// What was taken over is.
+    pub(crate) fn committed(&mut self) {
+        self.has_taken = false;
     }
 
     /// Forgets everything: what it remembers may be of other meters by now.
@@ -71,10 +112,19 @@ impl NewestMinutes {
         if connection.is_far() && self.one_by_one == ONE_BY_ONE {
             self.at_once = newest_of_many(connection, &self.before)?;
         }
-        match self.at_once.remove(&meter_row) {
-            Some(known) => Ok(known),
-            None => newest_or_packed(connection, meter_row),
+        let Found { newest, writer } = match (self.at_once.remove(&meter_row), self.me) {
+            (Some(found), _) => found,
+            (None, None) => return newest_or_packed(connection, meter_row),
+            (None, Some(_)) => Found {
+                newest: newest_or_packed(connection, meter_row)?,
+                writer: writer(connection, meter_row)?,
+            },
+        };
+        if let Some(me) = self.me.filter(|me| writer != Some(*me)) {
+            take_over(connection, meter_row, me)?;
+            self.has_taken = true;
         }
+        Ok(newest)
     }
 
     /// Whether nothing is recorded of a meter in this minute or later, which need not be looked for then. From
@@ -152,19 +202,38 @@ fn newest_or_packed(connection: &Connection, meter_row: i64) -> home::Result<i64
 }
 
 /// The same of many meters, which a database is asked for at once; of all if none are named.
-fn newest_of_many(connection: &Connection, meters: &[i64]) -> home::Result<HashMap<i64, i64>> {
+fn newest_of_many(connection: &Connection, meters: &[i64]) -> home::Result<HashMap<i64, Found>> {
     let mut statement = connection.prepare_cached(
         "SELECT one.id, (SELECT max(minute.minute) FROM minute WHERE minute.meter = one.id),
-                (SELECT max(day.day) FROM day WHERE day.meter = one.id)
+                (SELECT max(day.day) FROM day WHERE day.meter = one.id),
+                (SELECT recorder FROM writer WHERE writer.meter = one.id)
          FROM meter AS one
          WHERE CAST(?1 AS TEXT) = '{}' OR one.id = ANY (CAST(CAST(?1 AS TEXT) AS BIGINT[]))",
     )?;
     let newest = statement.query_map([array(meters)], |row| {
         let (newest, day): (Option<i64>, Option<i64>) = (row.get(1)?, row.get(2)?);
         let end = day.map(|day| minutes_of(day).end - 1);
-        Ok((row.get(0)?, newest.max(end).unwrap_or(i64::MIN)))
+        Ok((row.get(0)?, Found { newest: newest.max(end).unwrap_or(i64::MIN), writer: row.get(3)? }))
     })?;
     newest.collect()
+}
+
+/// The recorder that has written a meter last, where several share a ledger.
+fn writer(connection: &Connection, meter_row: i64) -> home::Result<Option<i64>> {
+    connection
+        .prepare_cached("SELECT recorder FROM writer WHERE meter = ?1")?
+        .query_row([meter_row], |row| row.get(0))
+        .optional()
+}
+
+/// From now on a meter is written by this recorder.
+fn take_over(connection: &Connection, meter_row: i64, recorder: i64) -> home::Result<()> {
+    static TAKE: Bulk = Bulk {
+        one: "INSERT INTO writer (meter, recorder) VALUES (?1, ?2) ON CONFLICT (meter) DO UPDATE SET recorder = ?2",
+        many: "INSERT INTO writer (meter, recorder) SELECT unnest(?1::BIGINT[]), unnest(?2::BIGINT[])
+               ON CONFLICT (meter) DO UPDATE SET recorder = excluded.recorder",
+    };
+    connection.bulk(&TAKE, [meter_row.to_value(), recorder.to_value()])
 }
 
 /// Numbers as PostgreSQL writes an array of them.

@@ -91,7 +91,9 @@ pub struct Batch<'ledger> {
 impl Ledger {
     /// Begins a batch.
     pub fn batch(&mut self) -> Result<Batch<'_>, LedgerError> {
-        let transaction = Transaction::writing(&self.connection)?;
+        let is_recorder = self.newest.is_of_recorder();
+        let begin = if is_recorder { Transaction::recording } else { Transaction::writing };
+        let transaction = begin(&self.connection)?;
         self.newest.begin(&transaction)?;
         let newest = &mut self.newest;
         let (late, again, new_outboxes) = (PackedDays::default(), BTreeMap::new(), HashSet::new());
@@ -389,7 +391,10 @@ impl Batch<'_> {
                 )?
                 .execute(params![meter_row, repeated, contradicted])?;
         }
-        Ok(self.transaction.commit()?)
+        self.newest.tell_others(&self.transaction)?;
+        self.transaction.commit()?;
+        self.newest.committed();
+        Ok(())
     }
 }
 

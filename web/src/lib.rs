@@ -64,6 +64,7 @@ pub async fn run(
     }
     let web = Web::bind(settings.clone()).await?;
     tracing::info!("open http://{}/", web.address());
+    web.current.get().ledger.begun().await;
     daemon_runtime::ready();
     let reloading = reloading::reload(reloads, settings, web.current.clone(), web.lasting.clone());
     tokio::select! {

@@ -22,9 +22,11 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const GONE: Duration = Duration::from_secs(20);
 
 /// A commit is on disk, and on the standby's if there is a synchronous one, before it is answered, whatever the server's
-/// default is. Nobody waits for others longer than this.
+/// default is. Nobody waits for others longer than this. Statements are planned once: all of them find their rows by a key,
+/// whatever its value is, and planning takes longer than finding them.
 const SET_UP: &str = "
     SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') IN ('off', 'local');
+    SELECT set_config('plan_cache_mode', 'force_generic_plan', false) WHERE current_setting('plan_cache_mode', true) IS NOT NULL;
     SET lock_timeout = '2s'";
 
 /// The address of a database.

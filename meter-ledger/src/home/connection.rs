@@ -103,11 +103,20 @@ impl Connection {
         }
     }
 
-    /// A number that changes with what others have written. To be asked in a transaction that writes.
-    pub(crate) fn edition(&self) -> Result<i64> {
+    /// A number that changes with what others have written. To be asked in a transaction that writes. For a recorder that says
+    /// which meters it writes, it does not change with what others write who say so as well.
+    pub(crate) fn edition(&self, is_recorder: bool) -> Result<i64> {
         match self {
             Self::Sqlite(_) => self.query_row("PRAGMA data_version", [], |row| row.get(0)),
-            Self::Postgres(postgres) => Ok(postgres.edition()),
+            Self::Postgres(postgres) => Ok(postgres.edition(is_recorder)),
+        }
+    }
+
+    /// Changes that number for all other recorders, once this is committed.
+    pub(crate) fn hand_over(&self) -> Result<()> {
+        match self {
+            Self::Sqlite(_) => Ok(()),
+            Self::Postgres(postgres) => postgres.hand_over(),
         }
     }
 
@@ -135,10 +144,10 @@ impl Connection {
         }
     }
 
-    pub(super) fn begin_writing(&self) -> Result<()> {
+    pub(super) fn begin_writing(&self, tells_all: bool) -> Result<()> {
         match self {
             Self::Sqlite(file) => Ok(file.execute_batch("BEGIN IMMEDIATE")?),
-            Self::Postgres(postgres) => postgres.begin_writing(),
+            Self::Postgres(postgres) => postgres.begin_writing(tells_all),
         }
     }
 

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use tokio_postgres::SimpleQueryMessage;
 use tokio_postgres::types::ToSql;
 
+use crate::home::answers::{Answers, Question};
 use crate::home::bulk::Bulk;
 use crate::home::error::{Result, SqlError};
 use crate::home::savepoint::{BEGIN, RELEASE, ROLL_BACK};
@@ -26,13 +27,22 @@ const MOST_PENDING: usize = 10_000;
 const BEGIN_WRITING: &str = "
     BEGIN;
     SET LOCAL idle_in_transaction_session_timeout = '5s';
-    UPDATE ledger SET batches = batches + 1 RETURNING batches, lease_changes";
+    UPDATE ledger SET batches = batches + 1, handovers = handovers + 1 RETURNING batches, handovers, lease_changes";
 
-/// Who reads is told in the same breath whether there are imported times of which only the sum is known. Without that each
-/// sum would ask for them, which is half of all that a page asks.
+/// The same of a recorder, which writes its own meters only.
+const BEGIN_RECORDING: &str = "
+    BEGIN;
+    SET LOCAL idle_in_transaction_session_timeout = '5s';
+    UPDATE ledger SET batches = batches + 1 RETURNING batches, handovers, lease_changes";
+
+/// Connections after which an edition is another one: a server that takes over may count anew what was not there yet.
+const EDITIONS_OF_CONNECTION: i64 = 1 << 40;
+
+/// Who reads is told in the same breath how often was written until then, and whether there are imported times of which only the
+/// sum is known. Without that each sum would ask for them, which is half of all that a page asks.
 const BEGIN_READING: &str = "
     BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;
-    SELECT EXISTS (SELECT 1 FROM imported_span)";
+    SELECT batches, EXISTS (SELECT 1 FROM imported_span) FROM ledger";
 
 /// Which transaction is open.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -51,14 +61,45 @@ pub(crate) struct Postgres {
     open: Cell<Open>,
     pending: RefCell<Vec<Pending>>,
     texts: RefCell<HashSet<Arc<str>>>,
+    /// How many connections there were after the first.
+    connections: Cell<i64>,
     /// How many transactions have written, with the one that is open.
-    batches: Cell<i64>,
-    /// How many of these were committed here.
-    own_batches: Cell<i64>,
+    batches: Counted,
+    /// How many of them were of somebody who does not say which meters are written, or had a recorder take meters over.
+    handovers: Counted,
     /// How often what recorders hold has changed, as of the transaction that is open.
     lease_changes: Cell<i64>,
     /// Whether there may be imported times, as of the transaction that is open.
     may_have_spans: Cell<bool>,
+    /// What was answered, for those who only read.
+    answers: Option<RefCell<Answers>>,
+}
+
+/// A number of the ledger's.
+#[derive(Debug, Default)]
+struct Counted {
+    /// As of the transaction that is open.
+    all: Cell<i64>,
+    /// What that has added to it.
+    added: Cell<i64>,
+    /// What was committed here.
+    own: Cell<i64>,
+}
+
+impl Counted {
+    fn begin(&self, all: i64, added: i64) {
+        self.all.set(all);
+        self.added.set(added);
+    }
+
+    fn commit(&self) {
+        self.own.set(self.own.get() + self.added.take());
+    }
+
+    /// How much of it others have added until the transaction began.
+    fn of_others(&self) -> i64 {
+        self.all.get() - self.own.get() - self.added.get()
+    }
 }
 
 /// Rows that are still to be written, by columns.
@@ -81,11 +122,19 @@ impl Postgres {
             open: Cell::new(Open::No),
             pending: RefCell::default(),
             texts: RefCell::default(),
-            batches: Cell::default(),
-            own_batches: Cell::default(),
+            connections: Cell::default(),
+            batches: Counted::default(),
+            handovers: Counted::default(),
             lease_changes: Cell::default(),
             may_have_spans: Cell::new(true),
+            answers: None,
         }
+    }
+
+    /// One that asks nothing twice before somebody writes. What recorders say of themselves changes without that, so it is not for
+    /// them.
+    pub(crate) fn read_only(session: Session, connect: Connect) -> Self {
+        Self { answers: Some(RefCell::default()), ..Self::new(session, connect) }
     }
 
     /// A statement's text, kept for the next time.
@@ -104,9 +153,22 @@ impl Postgres {
         self.ask(false, |session| session.execute(sql, &as_params(values)))
     }
 
-    pub(crate) fn query(&self, sql: &Arc<str>, values: &[Value<'_>]) -> Result<Vec<tokio_postgres::Row>> {
+    pub(crate) fn query(
+        &self,
+        sql: &Arc<str>,
+        values: &[Value<'_>],
+    ) -> Result<Arc<Vec<tokio_postgres::Row>>> {
         self.write_pending()?;
-        self.ask(true, |session| session.query(sql, values))
+        let answers = self.answers.as_ref().filter(|_| self.open.get() == Open::Reading);
+        let Some((answers, question)) = answers.zip(Question::new(sql, values)) else {
+            return self.ask(true, |session| session.query(sql, values)).map(Arc::new);
+        };
+        if let Some(known) = answers.borrow().get(&question) {
+            return Ok(known);
+        }
+        let rows = Arc::new(self.ask(true, |session| session.query(sql, values))?);
+        answers.borrow_mut().keep(question, &rows);
+        Ok(rows)
     }
 
     /// Asks what is a [`query`](Self::query) afterwards. Within a transaction that writes, others come in between.
@@ -115,6 +177,13 @@ impl Postgres {
             return Ok(());
         }
         let sql = self.known(sql);
+        let values: Vec<Value<'_>> = numbers.iter().copied().map(Value::Integer).collect();
+        let is_known = |answers: &RefCell<Answers>| {
+            Question::new(&sql, &values).is_some_and(|question| answers.borrow().get(&question).is_some())
+        };
+        if self.answers.as_ref().is_some_and(is_known) {
+            return Ok(());
+        }
         self.ask(false, |session| session.ask_ahead(&sql, numbers))
     }
 
@@ -159,9 +228,18 @@ impl Postgres {
         self.open.get() == Open::No
     }
 
-    /// Changes with what others have written.
-    pub(crate) fn edition(&self) -> i64 {
-        self.batches.get() - self.own_batches.get()
+    /// Changes with what others have written; for a recorder, only where they do not say which meters, or have taken some over.
+    pub(crate) fn edition(&self, is_recorder: bool) -> i64 {
+        let counted = if is_recorder { &self.handovers } else { &self.batches };
+        EDITIONS_OF_CONNECTION * self.connections.get() + counted.of_others()
+    }
+
+    /// Tells the other recorders that meters are written here from now on.
+    pub(crate) fn hand_over(&self) -> Result<()> {
+        self.execute(&self.known("UPDATE ledger SET handovers = handovers + 1"), &[])?;
+        self.handovers.all.set(self.handovers.all.get() + 1);
+        self.handovers.added.set(self.handovers.added.get() + 1);
+        Ok(())
     }
 
     /// Changes with what recorders hold.
@@ -169,9 +247,10 @@ impl Postgres {
         self.lease_changes.get()
     }
 
-    pub(crate) fn begin_writing(&self) -> Result<()> {
-        let begun =
-            self.ask(true, |session| session.simple(BEGIN_WRITING).inspect_err(|_| session.roll_back()))?;
+    /// Begins to write; `tells_all` where it is not said which meters.
+    pub(crate) fn begin_writing(&self, tells_all: bool) -> Result<()> {
+        let begin = if tells_all { BEGIN_WRITING } else { BEGIN_RECORDING };
+        let begun = self.ask(true, |session| session.simple(begin).inspect_err(|_| session.roll_back()))?;
         let number = |column| {
             begun.iter().find_map(|said| match said {
                 SimpleQueryMessage::Row(row) => row.get(column).and_then(|number| number.parse().ok()),
@@ -179,8 +258,9 @@ impl Postgres {
             })
         };
         self.open.set(Open::Writing);
-        if let (Some(batches), Some(lease_changes)) = (number(0), number(1)) {
-            self.batches.set(batches);
+        if let (Some(batches), Some(handovers), Some(lease_changes)) = (number(0), number(1), number(2)) {
+            self.batches.begin(batches, 1);
+            self.handovers.begin(handovers, tells_all.into());
             self.lease_changes.set(lease_changes);
             return Ok(());
         }
@@ -191,11 +271,14 @@ impl Postgres {
     pub(crate) fn begin_reading(&self) -> Result<()> {
         let begun =
             self.ask(true, |session| session.simple(BEGIN_READING).inspect_err(|_| session.roll_back()))?;
-        let has_none = |said: &SimpleQueryMessage| match said {
-            SimpleQueryMessage::Row(row) => row.get(0) == Some("f"),
-            _ => false,
-        };
-        self.may_have_spans.set(!begun.iter().any(has_none));
+        let row = begun.iter().find_map(|said| match said {
+            SimpleQueryMessage::Row(row) => Some(row),
+            _ => None,
+        });
+        self.may_have_spans.set(row.and_then(|row| row.get(1)) != Some("f"));
+        if let Some(answers) = &self.answers {
+            answers.borrow_mut().begin(row.and_then(|row| row.get(0)?.parse().ok()));
+        }
         self.open.set(Open::Reading);
         Ok(())
     }
@@ -212,7 +295,8 @@ impl Postgres {
         }
         self.ask(false, |session| session.simple("COMMIT"))?;
         if self.open.replace(Open::No) == Open::Writing {
-            self.own_batches.set(self.own_batches.get() + 1);
+            self.batches.commit();
+            self.handovers.commit();
         }
         Ok(())
     }
@@ -253,7 +337,7 @@ impl Postgres {
         let (session, is_new) = match &mut *slot {
             Some(session) if !session.is_lost() => (session, false),
             _ if !is_free => return Err(SqlError::Lost),
-            slot => (slot.insert((self.connect)()?), true),
+            slot => (slot.insert(self.connect_again()?), true),
         };
         let result = work(session);
         if result.is_ok() {
@@ -266,7 +350,14 @@ impl Postgres {
             return result;
         }
         *slot = None;
-        if again && is_free && !is_new { work(slot.insert((self.connect)()?)) } else { result }
+        if again && is_free && !is_new { work(slot.insert(self.connect_again()?)) } else { result }
+    }
+
+    /// Another server may have written as often as the one before, and something else.
+    fn connect_again(&self) -> Result<Session> {
+        self.answers.iter().for_each(|answers| answers.borrow_mut().begin(None));
+        self.connections.set(self.connections.get() + 1);
+        (self.connect)()
     }
 }
 

@@ -1,5 +1,7 @@
 //! What comes out of a statement: rows, and their columns.
 
+use std::sync::Arc;
+
 use rusqlite::types::ValueRef;
 
 use crate::home::cell::Cell;
@@ -89,7 +91,7 @@ fn other_type(column: usize, error: &rusqlite::types::FromSqlError) -> SqlError 
 pub(crate) enum Rows<'s> {
     Sqlite(rusqlite::Rows<'s>),
     /// All of them, and how many were given.
-    Postgres(Vec<tokio_postgres::Row>, usize),
+    Postgres(Arc<Vec<tokio_postgres::Row>>, usize),
 }
 
 impl Rows<'_> {

@@ -15,7 +15,13 @@ pub(crate) struct Transaction<'c> {
 impl<'c> Transaction<'c> {
     /// Begins one that writes. It waits until nobody else writes.
     pub(crate) fn writing(connection: &'c Connection) -> Result<Self> {
-        connection.begin_writing()?;
+        connection.begin_writing(true)?;
+        Ok(Self { connection, is_over: false })
+    }
+
+    /// The same of a recorder that says which meters it writes.
+    pub(crate) fn recording(connection: &'c Connection) -> Result<Self> {
+        connection.begin_writing(false)?;
         Ok(Self { connection, is_over: false })
     }
 

@@ -34,3 +34,4 @@ mod beside;
 mod copying;
 mod opening;
 mod server;
+mod writers;

@@ -16,6 +16,9 @@ use site_settings::SiteMeters;
 /// For how long the meter of a site that pays base fees is not looked for again: a ledger may be filled anew.
 const FIRST_FOR: Duration = Duration::from_secs(600);
 
+/// Before the first page there is a connection to the database, unless that takes longer.
+const CONNECTED_WITHIN: Duration = Duration::from_secs(1);
+
 /// Of so many meters the ledger is asked in one go, so that others need not wait long.
 const METERS_AT_ONCE: usize = 50;
 
@@ -71,6 +74,11 @@ impl LedgerReader {
             reader.tell(|reader| _ = reader.house());
         }
         Ok(Self { reader, much: Arc::new(Semaphore::new(1)), zone, tariffs, meters, told: Arc::default() })
+    }
+
+    /// Waits until the thread has looked at a database, so that nobody waits for that who comes for a page.
+    pub(crate) async fn begun(&self) {
+        _ = tokio::time::timeout(CONNECTED_WITHIN, self.reader.ask(|_| ())).await;
     }
 
     /// The zone of days and months.
