@@ -42,6 +42,8 @@ const LOOK_EVERY: Duration = Duration::from_secs(60);
 pub enum Input {
     /// A message that waits for its PUBACK.
     Message(Delivered),
+    /// One that is of no interest here, and waits for its PUBACK, in its turn.
+    Passed(Delivered),
     /// There is a new connection: the marks are to be said again.
     Connected,
 }
@@ -129,6 +131,11 @@ impl Bookkeeping {
         Self { sharing: Some(Sharing::new(name, connected, Instant::now())), ..self }
     }
 
+    /// The sites that other recorders look after: what comes of their minutes is of no interest here.
+    pub fn elsewhere(&self) -> watch::Receiver<HashSet<SiteId>> {
+        self.sharing.as_ref().map_or_else(|| watch::Sender::default().subscribe(), Sharing::elsewhere)
+    }
+
     /// Gives the ledger back.
     pub fn into_ledger(self) -> Ledger {
         self.ledger
@@ -172,7 +179,7 @@ impl Bookkeeping {
                         tracing::info!("the ledger can be written again");
                     }
                     let messages = batch.into_iter().filter_map(|input| match input {
-                        Input::Message(delivered) => Some(delivered),
+                        Input::Message(delivered) | Input::Passed(delivered) => Some(delivered),
                         Input::Connected => None,
                     });
                     said.acknowledge.extend(messages);
@@ -203,7 +210,8 @@ impl Bookkeeping {
         now: Instant,
     ) -> Result<Output, LedgerError> {
         let time_has_come = latest.map(|latest| self.ledger.has_kept_aside(latest)).transpose()?;
-        if inputs.is_empty() && time_has_come != Some(true) && self.marks.patience(now).is_none() {
+        let is_of_interest = inputs.iter().any(|input| !matches!(input, Input::Passed(_)));
+        if !is_of_interest && time_has_come != Some(true) && self.marks.patience(now).is_none() {
             return Ok(Output::default());
         }
         let mut batch = self.ledger.batch()?;
@@ -231,6 +239,7 @@ impl Bookkeeping {
                         tally.take(&mut batch, message)?;
                     }
                 }
+                Input::Passed(_) => {}
                 Input::Connected => tally.connected(),
             }
         }

@@ -69,13 +69,14 @@ pub async fn run(settings: Settings, shutdown: CancellationToken) -> anyhow::Res
     if let Some(endpoint) = endpoint {
         tell(endpoint, figures()?.0, shutdown.clone());
     }
+    let elsewhere = bookkeeping.elsewhere();
     let (inputs, bookkeeping) = bookkeeping.spawn(output)?;
     let checking = checking::spawn(settings.ledger, shutdown.clone())?;
     daemon_runtime::ready();
 
     // Ends last to first: without inputs the ledger's thread ends, and with it
     // the pictures'.
-    Subscription::new(settings.mqtt, inputs, outputs, connected).run(&shutdown).await;
+    Subscription::new(settings.mqtt, (inputs, outputs), connected, elsewhere).run(&shutdown).await;
     bookkeeping.join().await?;
     pictures.join().await?;
     checking.join().await

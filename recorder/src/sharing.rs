@@ -38,6 +38,8 @@ pub(crate) struct Sharing {
     edition: i64,
     looked: Option<Instant>,
     found: BTreeSet<SiteId>,
+    /// The sites that others hold.
+    elsewhere: watch::Sender<HashSet<SiteId>>,
 }
 
 impl Sharing {
@@ -54,6 +56,7 @@ impl Sharing {
             edition: 0,
             looked: None,
             found: BTreeSet::new(),
+            elsewhere: watch::Sender::default(),
         }
     }
 
@@ -64,6 +67,23 @@ impl Sharing {
     /// How long until it is to look again.
     pub(crate) fn patience(&self, now: Instant) -> Duration {
         self.looked.map_or(Duration::ZERO, |looked| (looked + LOOK_EVERY).saturating_duration_since(now))
+    }
+
+    /// The sites that others hold. One that is taken over is not among them before its marks are said.
+    pub(crate) fn elsewhere(&self) -> watch::Receiver<HashSet<SiteId>> {
+        self.elsewhere.subscribe()
+    }
+
+    fn tell_elsewhere(&self, me: Option<RecorderId>) {
+        let of_others =
+            self.seen.sites.iter().filter(|(_, holder)| me.is_some() && holder.is_some() && **holder != me);
+        let elsewhere: HashSet<SiteId> = of_others.map(|(site, _)| site.clone()).collect();
+        self.elsewhere.send_if_modified(|before| {
+            *before != elsewhere && {
+                *before = elsewhere;
+                true
+            }
+        });
     }
 
     /// Whether it looks after a site.
@@ -98,6 +118,7 @@ impl Sharing {
             self.was_connected = now;
         }
         if now.duration_since(self.was_connected) > APART_AFTER {
+            self.tell_elsewhere(None);
             self.leave(ledger)?;
             return Ok(HashSet::new());
         }
@@ -115,6 +136,7 @@ impl Sharing {
             batch.change_leases(me, &changes)?;
             batch.commit()?;
         }
+        self.tell_elsewhere(Some(me));
         let of_me = self.seen.sites.iter().filter(|(_, holder)| **holder == Some(me));
         Ok(of_me.map(|(site, _)| site.clone()).collect())
     }

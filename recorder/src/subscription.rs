@@ -1,11 +1,12 @@
 //! The recorder's session at the broker: persistent, with acknowledgements by
 //! hand.
 
+use std::collections::HashSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use anyhow::{Context, bail};
 use daemon_runtime::{Connection, LogPace, MqttSession, MqttSettings, random_id};
-use meter_messages::{ALL_METERS, ALL_PRICES, Mark, Topic, infos_of};
+use meter_messages::{ALL_METERS, ALL_PRICES, Mark, SiteId, Topic, infos_of};
 use rumqttc::{AsyncClient, Packet, Publish, QoS, matches};
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::watch;
@@ -37,22 +38,23 @@ pub struct Subscription {
     /// Counts connections.
     connection: u64,
     connected: watch::Sender<bool>,
+    elsewhere: watch::Receiver<HashSet<SiteId>>,
     hearing: Hearing,
     /// The topic of this recorder's own echo.
     echo: String,
 }
 
 impl Subscription {
-    /// A session at a broker: where messages go, what comes back for them, and where it is told whether there is a
-    /// connection.
+    /// A session at a broker: where messages go, what comes back for them, where it is told whether there is a
+    /// connection, and the sites that other recorders look after.
     pub fn new(
         mqtt: MqttSettings,
-        inputs: flume::Sender<Input>,
-        outputs: UnboundedReceiver<Output>,
+        (inputs, outputs): (flume::Sender<Input>, UnboundedReceiver<Output>),
         connected: watch::Sender<bool>,
+        elsewhere: watch::Receiver<HashSet<SiteId>>,
     ) -> Self {
-        let echo = format!("{ECHOES}{}/recorded", random_id());
-        Self { mqtt, inputs, outputs, connection: 0, connected, hearing: Hearing::new(Instant::now()), echo }
+        let (hearing, echo) = (Hearing::new(Instant::now()), format!("{ECHOES}{}/recorded", random_id()));
+        Self { mqtt, inputs, outputs, connection: 0, connected, elsewhere, hearing, echo }
     }
 
     /// Receives until `shutdown`. What is not acknowledged then comes again after the next start.
@@ -83,7 +85,8 @@ impl Subscription {
         self.connection += 1;
         self.hearing.listen(Instant::now());
         let (client, owed) = (connection.client.clone(), AtomicUsize::new(0));
-        let to_ledger = ToLedger { number: self.connection, inputs: &self.inputs, owed: &owed };
+        let elsewhere = self.elsewhere.clone();
+        let to_ledger = ToLedger { number: self.connection, inputs: &self.inputs, owed: &owed, elsewhere };
         tokio::select! {
             ended = receive(connection, &mut self.hearing, &self.echo, &to_ledger) => ended,
             ended = say(&client, self.connection, &mut self.outputs, &owed) => ended,
@@ -105,14 +108,36 @@ struct ToLedger<'a> {
     inputs: &'a flume::Sender<Input>,
     /// How many of them are not acknowledged yet.
     owed: &'a AtomicUsize,
+    /// The sites that other recorders look after.
+    elsewhere: watch::Receiver<HashSet<SiteId>>,
 }
 
 impl ToLedger<'_> {
-    async fn hand_on(&self, message: Publish) -> anyhow::Result<()> {
-        if message.qos != QoS::AtMostOnce {
+    /// Hands a message on. One that is of no interest wakes nobody if it can be acknowledged in its turn.
+    async fn take(&self, client: &AsyncClient, message: Publish) -> anyhow::Result<()> {
+        let (is_passed, is_owed) = (self.is_passed(&message), message.qos != QoS::AtMostOnce);
+        if is_passed && (!is_owed || (self.owes_nothing() && client.try_ack(&message).is_ok())) {
+            return Ok(());
+        }
+        if is_owed {
             self.owed.fetch_add(1, Ordering::Relaxed);
         }
-        self.send(Input::Message(Delivered { connection: self.number, message })).await
+        let delivered = Delivered { connection: self.number, message };
+        self.send(if is_passed { Input::Passed(delivered) } else { Input::Message(delivered) }).await
+    }
+
+    /// Whether a message is of no interest here: what a meter shows now, what recorders say, and minutes of sites that another one
+    /// looks after.
+    fn is_passed(&self, message: &Publish) -> bool {
+        match message.topic.parse() {
+            Ok(Topic::Live(_) | Topic::Diag(_) | Topic::State(_) | Topic::Recorded(_)) => true,
+            Ok(Topic::Minute(meter) | Topic::Info(meter)) => self.elsewhere.borrow().contains(&meter.site),
+            _ => message.topic.starts_with(ECHOES),
+        }
+    }
+
+    fn owes_nothing(&self) -> bool {
+        self.owed.load(Ordering::Relaxed) == 0
     }
 
     async fn send(&self, input: Input) -> anyhow::Result<()> {
@@ -167,13 +192,6 @@ async fn ask_for_retained(client: &AsyncClient, filter: String) -> anyhow::Resul
     Ok(client.unsubscribe(filter).await?)
 }
 
-/// Whether a message is of no interest here and waits for no acknowledgement: what a meter shows each second need not
-/// wake the ledger's thread.
-fn is_passing(message: &Publish) -> bool {
-    let of_now = || matches!(message.topic.parse(), Ok(Topic::Live(_) | Topic::Diag(_)));
-    message.qos == QoS::AtMostOnce && of_now()
-}
-
 /// Hands on what comes. It never waits for room to say something, which comes only while something is received.
 async fn receive(
     connection: &mut Connection,
@@ -184,8 +202,7 @@ async fn receive(
     to_ledger.send(Input::Connected).await?;
     loop {
         let Ok(packet) = timeout_at(hearing.due(), connection.next()).await else {
-            let owes_nothing = to_ledger.owed.load(Ordering::Relaxed) == 0;
-            match hearing.look(Instant::now(), owes_nothing) {
+            match hearing.look(Instant::now(), to_ledger.owes_nothing()) {
                 Next::Listen => {}
                 // Without room for it there is much to say, and the next time it is looked again.
                 Next::Ask => _ = connection.client.try_publish(echo, QoS::AtLeastOnce, false, "echo"),
@@ -196,20 +213,13 @@ async fn receive(
         };
         match packet? {
             Packet::PubAck(_) => hearing.taken(Instant::now()),
-            Packet::Publish(message) if message.topic.starts_with(ECHOES) => {
+            Packet::Publish(message) => {
                 if message.topic == echo {
                     hearing.given_back(Instant::now());
-                }
-                // Without room for it, it comes again.
-                _ = connection.client.try_ack(&message);
-            }
-            Packet::Publish(message) => {
-                if is_heard(&message) {
+                } else if is_heard(&message) {
                     hearing.listen(Instant::now());
                 }
-                if !is_passing(&message) {
-                    to_ledger.hand_on(message).await?;
-                }
+                to_ledger.take(&connection.client, message).await?;
             }
             _ => {}
         }
