@@ -9,7 +9,7 @@ root=$PWD
 export RUST_TEST_THREADS=${RUST_TEST_THREADS:-$((2 * $(nproc)))}
 side_by_side=${SIDE_BY_SIDE:-3}
 # These take longest and begin first, so that none of them is left alone at the end.
-longest="gpio pages postgresql demo demo_house broker histories torture pipeline alarms proxies backup full_disk"
+longest="gpio pages postgresql silent_broker demo demo_house broker histories torture pipeline alarms proxies backup full_disk"
 
 results=$(mktemp -d)
 export root results

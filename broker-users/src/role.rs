@@ -97,7 +97,8 @@ impl Role {
                 "homeassistant/device/powerpi_%U_+/config",
                 "homeassistant/device/powerpi_%u_+/config",
             ],
-            Self::Recorder => &["powerpi/+/+/recorded"],
+            // The second one to hear whether it comes back.
+            Self::Recorder => &["powerpi/+/+/recorded", "powerpi/ECHO/+/minute"],
             Self::Alarms => &["powerpi/+/alarm/+/state", "powerpi/+/alarm/+/tested"],
             Self::Web => &["powerpi/+/+/reading", "powerpi/+/+/correction", "powerpi/+/alarm/+/test"],
             Self::Reader | Self::Look | Self::EnterReadings => &[],

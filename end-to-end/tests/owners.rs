@@ -3,7 +3,7 @@
 //! stop a program cleanly or not at all.
 #![allow(clippy::unwrap_used)]
 
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
@@ -159,12 +159,17 @@ fn a_meter_whose_line_is_looked_at_no_more_leaves_the_watchdog_unfed() {
     let hears = |wait: Duration, what: &str| {
         told.set_read_timeout(Some(wait)).unwrap();
         let mut said = [0; 256];
-        while let Ok(length) = told.recv(&mut said) {
-            if said[..length].starts_with(what.as_bytes()) {
-                return true;
+        loop {
+            match told.recv(&mut said) {
+                Ok(length) if said[..length].starts_with(what.as_bytes()) => return true,
+                Ok(_) => {}
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => {
+                    println!("{what} is not heard: {error}");
+                    return false;
+                }
             }
         }
-        false
     };
     let fault = PathBuf::from(format!("hang,meter m0,{}", now.display()));
     let environment = [

@@ -2,6 +2,9 @@
 //! throws in harms nobody.
 #![allow(clippy::unwrap_used)]
 
+use std::process::Command;
+use std::time::Duration;
+
 use end_to_end::{Site, mosquitto_pub, mosquitto_sub, run_to_end, wait_until};
 use meter_messages::{Diag, Info, Live, Mark, OutboxMinute, State, Topic};
 use pi_publisher::interim::resume;
@@ -253,4 +256,32 @@ fn nonsense_on_our_topics_harms_nobody() {
     assert_eq!(site.ledger().meters().unwrap().len(), 1);
     assert!(recorder.log().contains("messages ignored"), "{}", recorder.log());
     assert_eq!(end_to_end::http_get(site.web, "/m/hq/main").0, 200);
+}
+
+/// Recorders before version 0.2 subscribed to all that is said of meters.
+#[test]
+fn a_recorder_s_session_from_before_is_no_longer_kept_what_meters_show() {
+    let site = Site::new("");
+    let _broker = site.start("powerpi-broker");
+    let of_session = |more: &[&str]| {
+        let port = site.mqtt.to_string();
+        let session = ["-p", &port, "-i", "powerpi-recorder", "-c", "-q", "1"];
+        Command::new("mosquitto_sub").args(session).args(more).output().unwrap()
+    };
+    wait_until("an old session", || of_session(&["-t", "powerpi/+/+/+", "-E"]).status.success());
+    let say = |what: &str| mosquitto_pub(site.mqtt, &format!("powerpi/hq/main/{what}"), "{}", &[]);
+    say("state");
+    let recorder = site.start("powerpi-recorder");
+    // What is owed comes first, and with it the session becomes what it is now.
+    wait_until("it is connected", || recorder.log().contains("session_present=true"));
+    std::thread::sleep(Duration::from_secs(1));
+    recorder.stop();
+    ["state", "minute", "recorded", "diag", "info"].iter().for_each(|what| say(what));
+    let owed = of_session(&["-t", "powerpi/+/+/minute", "-W", "3", "-F", "%t"]);
+    let owed = String::from_utf8(owed.stdout).unwrap();
+    assert_eq!(
+        owed.lines().collect::<Vec<_>>(),
+        ["powerpi/hq/main/minute", "powerpi/hq/main/info"],
+        "{owed}"
+    );
 }

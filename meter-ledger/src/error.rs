@@ -68,6 +68,11 @@ impl LedgerError {
             | Self::TooManyOutboxes => false,
         }
     }
+
+    /// Whether the only reason is that others were writing for longer than is waited for them: the next try may do.
+    pub fn is_of_other_writers(&self) -> bool {
+        matches!(self, Self::Sql(error) if error.is_of_other_writers())
+    }
 }
 
 /// What was found of a meter; `None`, and a line in the log, if its rows cannot be read.

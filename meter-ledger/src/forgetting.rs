@@ -7,7 +7,7 @@ use meter_messages::{Meter, Minute};
 
 use crate::error::{damaged, if_readable};
 use crate::home::{Connection, OptionalRow, params};
-use crate::{Batch, Ledger, LedgerError, rows};
+use crate::{Batch, Ledger, LedgerError, packing, rows};
 
 /// What belongs to a meter, in an order in which it can be deleted. The last one is the meter itself.
 const OF_METER: [&str; 15] = [
@@ -77,6 +77,7 @@ impl Batch<'_> {
         for delete in OF_METER {
             transaction.execute(delete, [row])?;
         }
+        packing::forget_writer(transaction, row)?;
         let name = foreign(&name).to_string();
         let forgotten = Forgotten { id: 0, meter: meter.clone(), name, newest, moved_to: None };
         Ok(Some(self.note_gone(forgotten, by, now)?))

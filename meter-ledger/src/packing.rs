@@ -203,14 +203,17 @@ fn newest_or_packed(connection: &Connection, meter_row: i64) -> home::Result<i64
 
 /// The same of many meters, which a database is asked for at once; of all if none are named.
 fn newest_of_many(connection: &Connection, meters: &[i64]) -> home::Result<HashMap<i64, Found>> {
-    let mut statement = connection.prepare_cached(
+    let of_some =
+        if meters.is_empty() { "" } else { " WHERE one.id = ANY (CAST(CAST(?1 AS TEXT) AS BIGINT[]))" };
+    let sql = format!(
         "SELECT one.id, (SELECT max(minute.minute) FROM minute WHERE minute.meter = one.id),
                 (SELECT max(day.day) FROM day WHERE day.meter = one.id),
                 (SELECT recorder FROM writer WHERE writer.meter = one.id)
-         FROM meter AS one
-         WHERE CAST(?1 AS TEXT) = '{}' OR one.id = ANY (CAST(CAST(?1 AS TEXT) AS BIGINT[]))",
-    )?;
-    let newest = statement.query_map([array(meters)], |row| {
+         FROM meter AS one{of_some}"
+    );
+    let mut statement = connection.prepare_cached(&sql)?;
+    let some = (!meters.is_empty()).then(|| array(meters));
+    let newest = statement.query_map(some.as_slice(), |row| {
         let (newest, day): (Option<i64>, Option<i64>) = (row.get(1)?, row.get(2)?);
         let end = day.map(|day| minutes_of(day).end - 1);
         Ok((row.get(0)?, Found { newest: newest.max(end).unwrap_or(i64::MIN), writer: row.get(3)? }))
@@ -224,6 +227,14 @@ fn writer(connection: &Connection, meter_row: i64) -> home::Result<Option<i64>> 
         .prepare_cached("SELECT recorder FROM writer WHERE meter = ?1")?
         .query_row([meter_row], |row| row.get(0))
         .optional()
+}
+
+/// Of a meter that is no longer there nobody is the writer.
+pub(crate) fn forget_writer(connection: &Connection, meter_row: i64) -> home::Result<()> {
+    if connection.is_far() {
+        connection.execute("DELETE FROM writer WHERE meter = ?1", [meter_row])?;
+    }
+    Ok(())
 }
 
 /// From now on a meter is written by this recorder.

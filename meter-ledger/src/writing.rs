@@ -402,13 +402,15 @@ fn outbox_marks(
     connection: &Connection,
     meter_row: Option<i64>,
 ) -> Result<Vec<(Meter, OutboxMark)>, LedgerError> {
-    let mut statement = connection.prepare_cached(
+    // Two statements: for one, each home has a plan that looks at that meter only.
+    let of_one = if meter_row.is_some() { "WHERE meter.id = ?1" } else { "ORDER BY meter.id" };
+    let sql = format!(
         "SELECT site, meter.meter, coalesce(moved_to, meter.id), outbox.id, outbox.name, mark_seq, mark_minute,
                 outbox.set_back
-         FROM meter JOIN outbox ON outbox.meter = meter.id AND outbox.name = meter.outbox
-         WHERE CAST(?1 AS BIGINT) IS NULL OR meter.id = ?1",
-    )?;
-    let rows = statement.query_map([meter_row], |row| {
+         FROM meter JOIN outbox ON outbox.meter = meter.id AND outbox.name = meter.outbox {of_one}"
+    );
+    let mut statement = connection.prepare_cached(&sql)?;
+    let rows = statement.query_map(meter_row.as_slice(), |row| {
         let text = |column: usize| row.get::<String>(column);
         let (meter_row, outbox_row, mark_seq): (i64, i64, u64) = (row.get(2)?, row.get(3)?, row.get(5)?);
         let (mark_minute, set_back): (Option<i64>, i64) = (row.get(6)?, row.get(7)?);

@@ -5,9 +5,16 @@ use std::str::FromStr;
 
 use crate::id::{IdError, Meter, SiteId};
 
-/// The filter for everything that publishers and the recorder send: one
-/// subscription, so that messages of different topics arrive in the order they were sent.
-pub const ALL_METERS: &str = "powerpi/+/+/+";
+/// The filters of what a recorder enters. Others would have the broker keep for it, and wake it for, what meters show now and what it says
+/// itself.
+pub const ENTERED: [&str; 4] =
+    [ALL_MINUTES, "powerpi/+/+/info", "powerpi/+/+/reading", "powerpi/+/+/correction"];
+
+/// The filter of every meter's `minute`.
+pub const ALL_MINUTES: &str = "powerpi/+/+/minute";
+
+/// The filter of everything that is said of meters, which recorders before version 0.2 subscribed to.
+pub const ALL_OF_METERS: &str = "powerpi/+/+/+";
 
 /// The filter of the `info` of all meters of a site.
 pub fn infos_of(site: &SiteId) -> String {

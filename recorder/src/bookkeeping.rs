@@ -169,7 +169,7 @@ impl Bookkeeping {
         let patience = self.marks.patience(now).unwrap_or(LOOK_EVERY);
         let patience = self.sharing.as_ref().map_or(patience, |sharing| patience.min(sharing.patience(now)));
         let Some(batch) = collect(alive, inputs, patience) else { return false };
-        let mut refused = false;
+        let (mut refused, mut waited) = (false, false);
         loop {
             alive.step();
             let latest = self.time.latest();
@@ -184,6 +184,10 @@ impl Bookkeeping {
                     });
                     said.acknowledge.extend(messages);
                     return output.send(said).is_ok();
+                }
+                // Many who write at once may take long; once more, and it is something else.
+                Err(error) if error.is_of_other_writers() && !std::mem::replace(&mut waited, true) => {
+                    tracing::debug!(%error, "others are writing into the ledger; it is tried again");
                 }
                 Err(error) => {
                     if !std::mem::replace(&mut refused, true) {

@@ -3,14 +3,15 @@
 
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use anyhow::{Context, bail};
 use daemon_runtime::{Connection, LogPace, MqttSession, MqttSettings, random_id};
-use meter_messages::{ALL_METERS, ALL_PRICES, Mark, SiteId, Topic, infos_of};
+use meter_messages::{ALL_MINUTES, ALL_OF_METERS, ALL_PRICES, ENTERED, Mark, SiteId, Topic, infos_of};
 use rumqttc::{AsyncClient, Packet, Publish, QoS, matches};
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::watch;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 
 use crate::bookkeeping::{Delivered, Input, Output};
@@ -26,9 +27,12 @@ const WAITING_ACKS: usize = 1000;
 /// acknowledgements wait behind those that are more.
 const MARKS_IN_FLIGHT: u16 = 1000;
 
-/// What recorders say only to hear whether it comes back begins so: they may publish it, their subscription covers it, and no
-/// meter has such a name.
+/// What recorders say only to hear whether it comes back is under such a topic: they may publish it, the subscription to minutes
+/// covers it, and no meter has such a name.
 const ECHOES: &str = "powerpi/ECHO/";
+
+/// So long it is tried to have a session forgotten that brings nothing. Then it goes on with it, and all begins again.
+const FORGOTTEN_WITHIN: Duration = Duration::from_secs(120);
 
 /// The session over all its connections.
 pub struct Subscription {
@@ -53,7 +57,7 @@ impl Subscription {
         connected: watch::Sender<bool>,
         elsewhere: watch::Receiver<HashSet<SiteId>>,
     ) -> Self {
-        let (hearing, echo) = (Hearing::new(Instant::now()), format!("{ECHOES}{}/recorded", random_id()));
+        let (hearing, echo) = (Hearing::new(Instant::now()), format!("{ECHOES}{}/minute", random_id()));
         Self { mqtt, inputs, outputs, connection: 0, connected, elsewhere, hearing, echo }
     }
 
@@ -64,16 +68,20 @@ impl Subscription {
             manual_acks: true,
             in_flight: MARKS_IN_FLIGHT,
             room: WAITING_ACKS,
-            subscriptions: vec![(ALL_METERS.to_owned(), QoS::AtLeastOnce)],
+            subscriptions: ENTERED.map(|filter| (filter.to_owned(), QoS::AtLeastOnce)).into(),
             needs_subscriptions: true,
             connected: self.connected.clone(),
             ..MqttSession::new(&self.mqtt, USUAL_CLIENT_ID)
         };
         let serve = async |connection: &mut Connection| match self.serve(connection).await {
             Err(error) if error.is::<Deaf>() => {
-                session.forget().await.context("beginning another session")?;
+                tracing::warn!("{error}");
+                connection.leave().await;
+                timeout(FORGOTTEN_WITHIN, session.forget())
+                    .await
+                    .context("the broker does not forget the session")?;
                 self.hearing.begin_anew();
-                Err(error)
+                bail!("the session was given up")
             }
             ended => ended,
         };
@@ -97,7 +105,8 @@ impl Subscription {
 /// Why a session ends that is connected.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "it takes what this recorder says and gives it nothing; another session begins, and publishers send again what is not recorded"
+    "the broker takes what this recorder says and gives it nothing; another session begins, and publishers send again what is not \
+     recorded"
 )]
 struct Deaf;
 
@@ -200,6 +209,7 @@ async fn receive(
     to_ledger: &ToLedger<'_>,
 ) -> anyhow::Result<()> {
     to_ledger.send(Input::Connected).await?;
+    let mut is_narrow = false;
     loop {
         let Ok(packet) = timeout_at(hearing.due(), connection.next()).await else {
             match hearing.look(Instant::now(), to_ledger.owes_nothing()) {
@@ -219,6 +229,7 @@ async fn receive(
                 } else if is_heard(&message) {
                     hearing.listen(Instant::now());
                 }
+                is_narrow = is_narrow || (is_of_former_filter(&message) && narrow(&connection.client));
                 to_ledger.take(&connection.client, message).await?;
             }
             _ => {}
@@ -226,9 +237,22 @@ async fn receive(
     }
 }
 
-/// Whether a message comes of the subscription whose messages the broker keeps. What is retained comes of others, too.
+/// Whether a message comes of the subscription that matters. What is retained may come of others, too.
 fn is_heard(message: &Publish) -> bool {
-    message.qos != QoS::AtMostOnce && !message.retain && matches(&message.topic, ALL_METERS)
+    message.qos != QoS::AtMostOnce && !message.retain && matches(&message.topic, ALL_MINUTES)
+}
+
+/// Whether a message comes because of a filter that recorders no longer subscribe to.
+fn is_of_former_filter(message: &Publish) -> bool {
+    let is_of_now = |filter: &&str| matches(&message.topic, filter);
+    matches(&message.topic, ALL_OF_METERS) && !ENTERED.iter().any(is_of_now)
+}
+
+/// A session from before subscribes to more than is entered. That shows in what comes, and is mended once there is room for it.
+fn narrow(client: &AsyncClient) -> bool {
+    let mut filters = ENTERED.iter();
+    filters.all(|filter| client.try_subscribe(*filter, QoS::AtLeastOnce).is_ok())
+        && client.try_unsubscribe(ALL_OF_METERS).is_ok()
 }
 
 fn warn_of_no_echo() {
@@ -236,7 +260,7 @@ fn warn_of_no_echo() {
     if let Some(left_out) = PACE.due() {
         tracing::warn!(
             left_out,
-            "nothing comes, not even what this recorder says under {ECHOES}+/recorded; if somebody publishes, look at this user's rights at the broker"
+            "nothing comes, not even what this recorder says under {ECHOES}+/minute; if somebody publishes, look at this user's rights at the broker"
         );
     }
 }

@@ -63,6 +63,13 @@ impl Connection {
         }
     }
 
+    /// Says DISCONNECT, and nothing before it. What comes until the broker closes is dropped.
+    pub async fn leave(&mut self) {
+        if self.client.try_disconnect().is_ok() {
+            let _ = timeout(FAREWELL, async { while self.next().await.is_ok() {} }).await;
+        }
+    }
+
     /// Says DISCONNECT, and before it what is to be known of our absence: a clean DISCONNECT
     /// withdraws the will. A broker that takes nothing any more does not keep us.
     pub async fn close(mut self, last_words: Option<LastWill>) {

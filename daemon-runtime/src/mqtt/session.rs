@@ -129,14 +129,24 @@ impl MqttSession {
         outcome
     }
 
-    /// Has the broker forget the session, and all that waits there for it. Whoever is connected under its name is not any more.
-    ///
-    /// # Errors
-    /// If no broker answers.
-    pub async fn forget(&self) -> anyhow::Result<()> {
+    /// Has the broker forget the session, and all that waits there for it. Whoever is connected under its name is not any more. It
+    /// is tried until a broker does it.
+    pub async fn forget(&self) {
         let clean = Self { clean: true, subscriptions: Vec::new(), last_words: None, ..self.clone() };
-        clean.connect().await?.close(None).await;
-        Ok(())
+        let mut tries = Tries::new(1);
+        loop {
+            match clean.connect().await {
+                Ok(connection) => return connection.close(None).await,
+                Err(error) => {
+                    let pause = tries.failed(Duration::ZERO);
+                    tracing::warn!(
+                        "the session is not forgotten yet: {error:#}; next try in {:.1} s",
+                        pause.as_secs_f64()
+                    );
+                    sleep(pause).await;
+                }
+            }
+        }
     }
 
     async fn connect_to(&self, address: &Address) -> anyhow::Result<Connection> {

@@ -70,6 +70,15 @@ impl SqlError {
             Self::Postgres(error) => error.code().is_some_and(|code| code.code().starts_with("23")),
         }
     }
+
+    /// Whether others were writing for longer than is waited for them.
+    pub(crate) fn is_of_other_writers(&self) -> bool {
+        match self {
+            Self::Sqlite(error) => error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy),
+            Self::Postgres(error) => error.code() == Some(&SqlState::LOCK_NOT_AVAILABLE),
+            _ => false,
+        }
+    }
 }
 
 /// The server's own words, if it said something.

@@ -88,7 +88,7 @@ fn both_homes_have_the_same_tables_and_the_same_format() {
     let of_database = columns(rows(
         &address,
         "SELECT table_name, column_name, is_nullable FROM information_schema.columns
-         WHERE table_schema = current_schema() AND table_name NOT IN ('ledger', 'recorder', 'lease', 'alarm_watch', 'settings_version')
+         WHERE table_schema = current_schema() AND table_name NOT IN ('ledger', 'recorder', 'lease', 'writer', 'alarm_watch', 'settings_version')
          AND column_name <> 'rowid'",
     ));
     assert!(of_file.len() > 100, "{of_file:?}");

@@ -103,7 +103,7 @@ mod tests {
         assert!(said("publisher").ends_with(r#""homeassistant.status", "$MQTT.sub.>"] }"#));
         assert_eq!(
             said("recorder"),
-            "publish: { allow: [\"powerpi.*.*.recorded\"] }\n\
+            "publish: { allow: [\"powerpi.*.*.recorded\", \"powerpi.ECHO.*.minute\"] }\n\
              subscribe: { allow: [\"powerpi\", \"powerpi.>\", \"$MQTT.sub.>\"] }"
         );
         assert!(said("reader").starts_with(r#"publish: { deny: [">"] }"#));
