@@ -23,10 +23,13 @@ impl Constants {
         Self(vec![(0, constant)])
     }
 
+    /// What reading them asks.
+    pub(crate) const QUESTIONS: [&str; 1] =
+        ["SELECT from_minute, millionths FROM constant WHERE meter = ?1 ORDER BY from_minute"];
+
     pub(crate) fn read(connection: &Connection, meter_row: i64) -> Result<Self, LedgerError> {
-        let mut statement = connection.prepare_cached(
-            "SELECT from_minute, millionths FROM constant WHERE meter = ?1 ORDER BY from_minute",
-        )?;
+        let [constants] = Self::QUESTIONS;
+        let mut statement = connection.prepare_cached(constants)?;
         let rows = statement.query_map([meter_row], |row| Ok((row.get::<i64>(0)?, row.get::<u64>(1)?)))?;
         let constants: Vec<_> = rows
             .map(|row| -> Result<_, LedgerError> {

@@ -139,11 +139,16 @@ impl Corrections {
         Self { in_force: Arc::new([]), edition: 0 }
     }
 
+    /// What reading them asks.
+    pub(crate) const QUESTIONS: [&str; 2] = [
+        "SELECT id, from_minute, to_minute, kind, pulses, numerator, denominator, undone FROM correction
+         WHERE meter = ?1 ORDER BY from_minute",
+        "SELECT count(*) FROM meter WHERE moved_to = ?1",
+    ];
+
     pub(crate) fn read(connection: &Connection, meter_row: i64) -> Result<Self, LedgerError> {
-        const OF_METER: &str = "
-            SELECT id, from_minute, to_minute, kind, pulses, numerator, denominator, undone FROM correction
-            WHERE meter = ?1 ORDER BY from_minute";
-        let mut statement = connection.prepare_cached(OF_METER)?;
+        let [of_meter, former] = Self::QUESTIONS;
+        let mut statement = connection.prepare_cached(of_meter)?;
         let (mut rows, mut in_force, mut edition) = (statement.query([meter_row])?, Vec::new(), 0);
         while let Some(row) = rows.next()? {
             let is_undone = row.get::<Option<i64>>(7)?.is_some();
@@ -153,7 +158,6 @@ impl Corrections {
             }
         }
         // What was another meter's may be its own by now.
-        let former = "SELECT count(*) FROM meter WHERE moved_to = ?1";
         edition += connection.prepare_cached(former)?.query_row([meter_row], |row| row.get::<u64>(0))?;
         Self::new(in_force, edition)
     }

@@ -260,6 +260,10 @@ impl Ledger {
     fn meter_of(&self, row: &Row<'_>) -> Result<RecordedMeter, LedgerError> {
         let text = |column: usize| row.get::<String>(column);
         let (id, constant): (i64, u64) = (row.get(0)?, row.get(4)?);
+        let questions = Constants::QUESTIONS.iter().chain(&Corrections::QUESTIONS).chain(&Coarse::QUESTIONS);
+        for question in questions {
+            self.connection.ask_ahead(question, &[id])?;
+        }
         Ok(RecordedMeter {
             row: id,
             meter: Meter {

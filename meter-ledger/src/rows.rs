@@ -55,6 +55,17 @@ const FIRST_DAYS: &str = "
         AND day <= coalesce((SELECT min(minute) FROM minute WHERE meter = ?1 AND minute >= ?2) / 1440, ?4)
     ORDER BY day LIMIT 2";
 
+/// Asks ahead for what lies around a span of minutes, and in it.
+pub(crate) fn ask_around(connection: &Connection, meter_row: i64, span: Range<i64>) -> home::Result<()> {
+    let Range { start, end } = span;
+    connection.ask_ahead(LAST_UNPACKED, &[meter_row, start])?;
+    connection.ask_ahead(LAST_DAYS, &[meter_row, start, day_of(start)])?;
+    connection.ask_ahead(FIRST_UNPACKED, &[meter_row, end])?;
+    connection.ask_ahead(FIRST_DAYS, &[meter_row, end, day_of(end), i64::MAX])?;
+    connection.ask_ahead(UNPACKED, &[meter_row, start, end])?;
+    connection.ask_ahead(DAYS, &[meter_row, day_of(start), day_of(end - 1)])
+}
+
 /// All rows of the newest minute before one; none if there is no such minute.
 pub(crate) fn before(
     connection: &Connection,

@@ -411,15 +411,18 @@ impl Coarse {
         Self { ranges: Arc::new([]), edition: 0 }
     }
 
+    /// What reading them asks.
+    pub(crate) const QUESTIONS: [&str; 2] = [
+        "SELECT from_span, to_span, longest FROM import WHERE meter = ?1 AND from_span IS NOT NULL",
+        "SELECT count(*) + count(finished) + count(undone) FROM import WHERE meter = ?1",
+    ];
+
     pub(crate) fn read(connection: &Connection, meter_row: i64) -> Result<Self, LedgerError> {
-        let mut statement = connection.prepare_cached(
-            "SELECT from_span, to_span, longest FROM import WHERE meter = ?1 AND from_span IS NOT NULL",
-        )?;
+        let [spans, edition] = Self::QUESTIONS;
+        let mut statement = connection.prepare_cached(spans)?;
         let ranges = statement.query_map([meter_row], |row| Ok((row.get(0)?..row.get(1)?, row.get(2)?)))?;
         let ranges = ranges.collect::<Result<Vec<_>, _>>()?;
-        let edition = connection
-            .prepare_cached("SELECT count(*) + count(finished) + count(undone) FROM import WHERE meter = ?1")?
-            .query_row([meter_row], |row| row.get(0))?;
+        let edition = connection.prepare_cached(edition)?.query_row([meter_row], |row| row.get(0))?;
         Ok(Self { ranges: ranges.into(), edition })
     }
 

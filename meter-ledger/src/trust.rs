@@ -14,6 +14,20 @@ use crate::{Ledger, LedgerError, RecordedMeter, rows};
 
 const MINUTES_OF_DAY: i64 = 1440;
 
+const AGAIN: &str = "SELECT repeated, contradicted FROM meter WHERE id = ?1";
+
+const GIVEN_UP: &str = "SELECT CAST(coalesce(sum(numbers), 0) AS BIGINT) FROM given_up WHERE meter = ?1";
+
+const IS_GIVEN_UP: &str = "
+    SELECT EXISTS (SELECT 1 FROM given_up WHERE meter = ?1 AND after_minute >= CAST(?2 AS BIGINT) - 1 AND after_minute < ?3)";
+
+/// Of the newest days all minutes are in rows.
+const COUNTED_TWICE: &str = "
+    SELECT count(*) FROM (
+        SELECT 1 FROM minute WHERE meter = ?1 AND minute > ?2
+        GROUP BY minute HAVING count(*) > 1 AND sum(watched_s) > CAST(?3 AS BIGINT)) AS twice
+    WHERE (SELECT count(*) FROM outbox WHERE meter = ?1) > 1";
+
 /// What was recorded and missed between a meter's first and newest minute.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Trust {
@@ -78,17 +92,29 @@ impl Ledger {
     pub fn trust(&self, meter: &RecordedMeter, most: usize) -> Result<Option<Trust>, LedgerError> {
         let _state = self.one_state()?;
         let (Some(first), Some(newest)) = (self.first(meter)?, self.newest(meter)?) else { return Ok(None) };
+        let of_newest_day =
+            [meter.row, newest.minute.epoch_minutes() - MINUTES_OF_DAY, WATCHED_TWICE_S as i64];
+        self.connection.ask_ahead(AGAIN, &[meter.row])?;
+        self.connection.ask_ahead(GIVEN_UP, &[meter.row])?;
+        self.connection.ask_ahead(COUNTED_TWICE, &of_newest_day)?;
         let mut gaps = Gaps { most, ..Gaps::default() };
         let ends = (first.epoch_minutes(), newest.minute.epoch_minutes());
         let minutes = self.find_gaps(meter, ends, &mut gaps)?;
         gaps.close();
+        for Gap { from, until, .. } in &gaps.found {
+            let (from, until) = (from.epoch_minutes(), until.epoch_minutes());
+            rows::ask_around(&self.connection, meter.row, from..until)?;
+            self.connection.ask_ahead(IS_GIVEN_UP, &[meter.row, from, until])?;
+        }
         let newest_gaps = gaps.found.iter().rev().map(|gap| self.explained(meter, *gap));
         let newest_gaps = newest_gaps.collect::<Result<Vec<_>, _>>()?;
         let (repeated, contradicted) = self
             .connection
-            .prepare_cached("SELECT repeated, contradicted FROM meter WHERE id = ?1")?
+            .prepare_cached(AGAIN)?
             .query_row([meter.row], |row| Ok((row.get(0)?, row.get(1)?)))?;
-        let count = |sql| self.connection.prepare_cached(sql)?.query_row([meter.row], |row| row.get(0));
+        let count = |sql, numbers: &[i64]| -> Result<u64, LedgerError> {
+            Ok(self.connection.prepare_cached(sql)?.query_row(numbers, |row| row.get(0))?)
+        };
         Ok(Some(Trust {
             first,
             newest: newest.minute,
@@ -99,22 +125,9 @@ impl Ledger {
             whole_since: Minute::nearest(gaps.last_end.unwrap_or(first.epoch_minutes())),
             repeated,
             contradicted,
-            given_up: count(
-                "SELECT CAST(coalesce(sum(numbers), 0) AS BIGINT) FROM given_up WHERE meter = ?1",
-            )?,
-            counted_twice: self.counted_twice(meter, newest.minute)?,
+            given_up: count(GIVEN_UP, &[meter.row])?,
+            counted_twice: count(COUNTED_TWICE, &of_newest_day)?,
         }))
-    }
-
-    /// Of the newest days all minutes are in rows.
-    fn counted_twice(&self, meter: &RecordedMeter, newest: Minute) -> Result<u64, LedgerError> {
-        let sql = "SELECT count(*) FROM (
-                       SELECT 1 FROM minute WHERE meter = ?1 AND minute > ?2
-                       GROUP BY minute HAVING count(*) > 1 AND sum(watched_s) > CAST(?3 AS BIGINT)) AS twice
-                   WHERE (SELECT count(*) FROM outbox WHERE meter = ?1) > 1";
-        let since = newest.epoch_minutes() - MINUTES_OF_DAY;
-        let mut statement = self.connection.prepare_cached(sql)?;
-        Ok(statement.query_row(params![meter.row, since, WATCHED_TWICE_S], |row| row.get(0))?)
     }
 
     /// Returns how many minutes there are.
@@ -156,10 +169,7 @@ impl Ledger {
         let after = rows::from(&self.connection, meter.row, until)?.into_iter().next();
         let given_up: bool = self
             .connection
-            .prepare_cached(
-                "SELECT EXISTS (SELECT 1 FROM given_up WHERE meter = ?1 AND after_minute >= ?2 - 1
-                                AND after_minute < ?3)",
-            )?
+            .prepare_cached(IS_GIVEN_UP)?
             .query_row(params![meter.row, from, until], |row| row.get(0))?;
         let mut inside = 0;
         self.for_each_outbox_minute(meter, gap.from..gap.until, |_| inside += 1)?;

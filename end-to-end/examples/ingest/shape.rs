@@ -75,7 +75,11 @@ impl Shape {
         let began = Instant::now();
         running.publisher.publish(&publications);
         let (at, marks) = marked.join().unwrap();
-        // RRD files follow, and their cost belongs to the minutes.
+        // RRD files follow, and their cost belongs to the minutes. One that was just written rests, and one that lacks a minute which
+        // came late is made anew only after that.
+        if order != Order::AsCounted {
+            std::thread::sleep(FILES_REST);
+        }
         wait_until_quiet(&running.recorder);
         let (broker_after, recorder_after) = (running.broker.burden(), running.recorder.burden());
         let stopped = running.recorder.stop_and_count();
@@ -103,6 +107,9 @@ pub(crate) fn wait_until_quiet(program: &Program) {
         }
     }
 }
+
+/// So long a file rests at most after it was written.
+const FILES_REST: Duration = Duration::from_secs(11);
 
 /// RRD files of so many meters would need 42 GB for ten thousand.
 const MOST_FILES: usize = 1000;

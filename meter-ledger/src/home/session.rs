@@ -89,9 +89,10 @@ impl Session {
     /// Asks what is a [`query`](Self::query) afterwards, and does not wait for its answer.
     pub(crate) fn ask_ahead(&mut self, sql: &Arc<str>, numbers: &[i64]) -> Result<()> {
         let (statement, client, numbers) = (self.prepared(sql)?, self.line.client()?, numbers.to_vec());
-        let params = numbers.clone();
+        // As a query has them: the server may take some for smaller numbers.
+        let values: Vec<Value<'static>> = numbers.iter().copied().map(Value::Integer).collect();
         let coming = Box::pin(async move {
-            let params: Vec<&(dyn ToSql + Sync)> = params.iter().map(|number| number as _).collect();
+            let params: Vec<&(dyn ToSql + Sync)> = values.iter().map(|value| value as _).collect();
             client.query(&statement, &params).await
         });
         let mut ahead = Ahead { sql: sql.clone(), numbers, coming, answer: None };
