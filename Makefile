@@ -22,7 +22,7 @@ demo: ## Builds PowerPi and runs it on this machine with two years of a simulate
 # With the features that tests ask of dependencies, as everything that follows has them: otherwise tokio and
 # all that builds upon it would be built, and checked for the documentation, once more. An example is named
 # because cargo looks at those features only then.
-RELEASED = cargo build --release --locked --workspace --bins
+RELEASED = cargo build --release --locked --workspace --lib --bins
 MEASURED = $(CARGO_TARGET_DIR)/release/examples
 BUILT_FOR_TESTS = cargo build --workspace --lib --bins --tests --locked
 DOCUMENTED = --lib $(foreach program,broker recorder web alarms,--bin powerpi-$(program)) --bin powerpi --example screenshots
