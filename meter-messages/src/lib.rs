@@ -42,6 +42,8 @@ pub use price::{Currency, DayPrices, EnergyPrice, MOST_PRICES, PriceError, Price
 pub use pulse_times::{FEW_PULSES, PulseTimes};
 pub use relation::{Measures, MeasuresError, PartOf, Relation};
 pub use taken_back::{ReadingMessage, TakenBack};
-pub use topic::{ALL_MINUTES, ALL_OF_METERS, ALL_PRICES, ALL_SITES, ENTERED, Topic, TopicError, infos_of};
+pub use topic::{
+    ALL_MINUTES, ALL_OF_METERS, ALL_PRICES, ALL_SITES, ENTERED, Topic, TopicError, infos_of, minutes_of,
+};
 pub use tree::{Refused, Related, Tree, Unfit};
 pub use units::{MAX_COUNT, Medium, MediumError, MeterConstant, Unit, UnitError};

@@ -16,6 +16,11 @@ pub const ALL_MINUTES: &str = "powerpi/+/+/minute";
 /// The filter of everything that is said of meters, which recorders before version 0.2 subscribed to.
 pub const ALL_OF_METERS: &str = "powerpi/+/+/+";
 
+/// The filter of the `minute` of all meters of a site.
+pub fn minutes_of(site: &SiteId) -> String {
+    format!("powerpi/{site}/+/minute")
+}
+
 /// The filter of the `info` of all meters of a site.
 pub fn infos_of(site: &SiteId) -> String {
     format!("powerpi/{site}/+/info")

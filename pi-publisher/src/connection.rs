@@ -4,6 +4,7 @@
 //! and the mark tells from where on to send it again.
 
 use std::sync::PoisonError;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context, anyhow};
@@ -20,6 +21,7 @@ use tokio_util::sync::CancellationToken;
 use crate::counting::CurrentValues;
 use crate::delivery::Delivery;
 use crate::home_assistant;
+use crate::mark_silence::MarkSilence;
 use crate::old_copy::{Verdict, judge};
 use crate::outbox::numbered;
 use crate::outbox_keeper::{Command, Extent};
@@ -51,7 +53,7 @@ pub(crate) async fn run(publisher: &Publisher, shutdown: &CancellationToken) {
         in_flight: IN_FLIGHT,
         room: IN_FLIGHT.into(),
         subscriptions: vec![
-            (format!("powerpi/{}/+/recorded", publisher.site), QoS::AtLeastOnce),
+            (marks_of(publisher), QoS::AtLeastOnce),
             (home_assistant::STATUS_TOPIC.to_owned(), QoS::AtMostOnce),
         ],
         last_words: Some(offline),
@@ -78,12 +80,46 @@ async fn serve(publisher: &Publisher, connection: &mut Connection) -> anyhow::Re
         marks.push(sender);
         deliveries.spawn(deliver(client.clone(), meter.clone(), receiver, publisher.keeper.clone()));
     }
-    let asked = Notify::new();
+    let asked = Asked::default();
     tokio::select! {
         Some(ended) = deliveries.join_next() => ended.context("a meter's delivery")?,
         ended = chat(publisher, &client, &asked) => ended,
         ended = listen(publisher, connection, &marks, &asked) => ended,
     }
+}
+
+/// What those who listen and those who speak know of each other.
+#[derive(Debug, Default)]
+struct Asked {
+    /// Home Assistant has begun: it is told of the meters once more.
+    for_meters: Notify,
+    /// A mark has come that was said just now.
+    is_marked: AtomicBool,
+    /// Marks were asked for: those that are retained come once more.
+    for_marks: AtomicBool,
+}
+
+/// The filter of all marks of this publisher's meters.
+fn marks_of(publisher: &Publisher) -> String {
+    format!("powerpi/{}/+/recorded", publisher.site)
+}
+
+/// Subscribes to marks as if for the first time, if for too long none has come.
+async fn ask_for_marks(
+    publisher: &Publisher,
+    client: &AsyncClient,
+    silence: &mut MarkSilence,
+    asked: &Asked,
+) -> anyhow::Result<()> {
+    let is_waited_for = |meter: &Published| meter.extent.borrow().last_seq > *meter.mark.borrow();
+    let was_heard = asked.is_marked.swap(false, Ordering::Relaxed);
+    if silence.is_due(Instant::now(), was_heard, publisher.meters.iter().any(is_waited_for)) {
+        tracing::debug!("no mark has come for what is sent; marks are asked for");
+        asked.for_marks.store(true, Ordering::Relaxed);
+        client.unsubscribe(marks_of(publisher)).await?;
+        client.subscribe(marks_of(publisher), QoS::AtLeastOnce).await?;
+    }
+    Ok(())
 }
 
 /// What every connection begins with.
@@ -150,13 +186,14 @@ async fn listen(
     publisher: &Publisher,
     connection: &mut Connection,
     marks: &[UnboundedSender<Mark>],
-    asked: &Notify,
+    asked: &Asked,
 ) -> anyhow::Result<()> {
+    let mut newest: Vec<Option<Mark>> = vec![None; publisher.meters.len()];
     loop {
         let message = connection.message().await?;
         if message.topic == home_assistant::STATUS_TOPIC {
             if message.payload.as_ref() == b"online" {
-                asked.notify_one();
+                asked.for_meters.notify_one();
             }
             continue;
         }
@@ -169,6 +206,13 @@ async fn listen(
             Ok(mark) => {
                 if mark.rival {
                     warn_of_rival(&meter.meter);
+                }
+                let is_new = newest[meter.place].replace(mark.clone()).is_none_or(|before| before != mark);
+                if !message.retain {
+                    asked.is_marked.store(true, Ordering::Relaxed);
+                } else if !is_new && asked.for_marks.load(Ordering::Relaxed) {
+                    // It was taken when it was said: nobody asks for anything by it now.
+                    continue;
                 }
                 hear(publisher, meter, mark, &marks[meter.place]).await?;
             }
@@ -329,7 +373,7 @@ async fn send(
 
 /// Says what goes on now: `live` once a second, `state` every ten seconds,
 /// `diag` once a minute, `info` every hour; and what Home Assistant asks for.
-async fn chat(publisher: &Publisher, client: &AsyncClient, asked: &Notify) -> anyhow::Result<()> {
+async fn chat(publisher: &Publisher, client: &AsyncClient, asked: &Asked) -> anyhow::Result<()> {
     let every = |seconds| {
         let mut ticks = interval(Duration::from_secs(seconds));
         // What could not be said in time is not said afterwards.
@@ -341,6 +385,7 @@ async fn chat(publisher: &Publisher, client: &AsyncClient, asked: &Notify) -> an
     info.reset();
     let all_live = || publisher.meters.iter().all(|meter| meter.reading.borrow().live);
     let (mut writable, mut were_live) = (true, all_live());
+    let mut silence = MarkSilence::new(Instant::now());
     loop {
         tokio::select! {
             _ = live.tick() => {
@@ -351,9 +396,10 @@ async fn chat(publisher: &Publisher, client: &AsyncClient, asked: &Notify) -> an
                 // Nor does the state of a meter that has caught up.
                 let now = all_live();
                 if !std::mem::replace(&mut were_live, now) && now { state.reset_immediately() }
+                ask_for_marks(publisher, client, &mut silence, asked).await?;
             }
             _ = state.tick() => for meter in &publisher.meters { say_state(meter, client).await? },
-            () = asked.notified() => announce(publisher, client).await?,
+            () = asked.for_meters.notified() => announce(publisher, client).await?,
             _ = info.tick() => for meter in &publisher.meters { say_info(meter, client).await? },
             _ = diag.tick() => for meter in &publisher.meters { say_diag(meter, client).await? },
         }

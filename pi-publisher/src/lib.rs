@@ -18,6 +18,7 @@ pub mod figures;
 pub mod home_assistant;
 pub mod interim;
 pub mod joining;
+mod mark_silence;
 pub mod old_copy;
 pub mod outbox;
 pub mod outbox_keeper;

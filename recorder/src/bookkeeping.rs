@@ -16,9 +16,10 @@ use tokio::sync::watch;
 use crate::counts::{Counts, Outcome};
 use crate::known_meters::{Changed, KnownMeters};
 use crate::marks::{MarkOf, Marks};
+use crate::minute_filters::Wanted;
 use crate::pictures::{self, News};
 use crate::plausible_time::PlausibleTime;
-use crate::sharing::Sharing;
+use crate::sharing::{Shares, Sharing};
 use crate::states::{self, States};
 use crate::strangers::Strangers;
 use crate::tally::Tally;
@@ -131,9 +132,10 @@ impl Bookkeeping {
         Self { sharing: Some(Sharing::new(name, connected, Instant::now())), ..self }
     }
 
-    /// The sites that other recorders look after: what comes of their minutes is of no interest here.
-    pub fn elsewhere(&self) -> watch::Receiver<HashSet<SiteId>> {
-        self.sharing.as_ref().map_or_else(|| watch::Sender::default().subscribe(), Sharing::elsewhere)
+    /// How the sites are shared out with other recorders.
+    pub(crate) fn shares(&self) -> watch::Receiver<Shares> {
+        let alone = || watch::Sender::new(Shares { wanted: Wanted::All, ..Shares::default() }).subscribe();
+        self.sharing.as_ref().map_or_else(alone, Sharing::shares)
     }
 
     /// Gives the ledger back.

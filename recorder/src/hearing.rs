@@ -1,19 +1,33 @@
 //! Whether a session brings anything. Pure.
 //!
 //! A broker that is there and answers may still give a session nothing any more: a node of NATS that was killed can damage
-//! its own file, and what waits in it for the session never comes. No keep-alive shows that. So a recorder that has
-//! heard nothing for a while says something that it is subscribed to. Where the broker takes that and does not give it
-//! back, the session is of no use: another one begins, and publishers send again what is not marked.
+//! its own file, and what waits in it for the session never comes. No keep-alive shows that. So a recorder says something that
+//! it is subscribed to when a connection begins, and when it has heard nothing for a while. Where the broker takes that and does
+//! not give it back, the session is of no use: another one begins, and publishers send again what is not marked.
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// After so long without a message something is said: longer than a minute, in which each publisher says something.
-const SILENCE: Duration = Duration::from_secs(90);
+/// How long is waited.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Patience {
+    /// After so long without a message something is said.
+    silence: Duration,
+    /// So long the broker may take to give back what it has taken.
+    given_back_within: Duration,
+}
 
-/// So long the broker may take to give back what it has taken.
-const GIVEN_BACK_WITHIN: Duration = Duration::from_secs(30);
+impl Patience {
+    /// Longer than a minute, in which each publisher says something.
+    pub(crate) const OF_ONE_BROKER: Self =
+        Self { silence: Duration::from_secs(90), given_back_within: Duration::from_secs(30) };
+
+    /// Where nodes stand in for each other one of them may well have been killed, and minutes wait for a quick end of it. To agree on
+    /// who goes on takes them some seconds.
+    pub(crate) const OF_SEVERAL_NODES: Self =
+        Self { silence: Duration::from_secs(30), given_back_within: Duration::from_secs(15) };
+}
 
 /// What is to be done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,16 +45,21 @@ pub(crate) enum Next {
 /// What was heard of a session.
 #[derive(Debug)]
 pub(crate) struct Hearing {
-    /// When something came last, or the connection began, or it was looked.
+    patience: Patience,
+    /// When something came last, or it was looked.
     since: Instant,
     asked: Asked,
-    /// Whether a session ended because it brought nothing, and nothing was given back since.
+    /// Whether anything that was said has ever been given back.
+    is_answered: bool,
+    /// Whether a session ended because it brought nothing.
     has_begun_anew: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Asked {
     No,
+    /// No, and it is time for it.
+    NotYet,
     /// The broker has not acknowledged anything since.
     Said,
     /// It has.
@@ -48,19 +67,24 @@ enum Asked {
 }
 
 impl Hearing {
-    pub(crate) fn new(now: Instant) -> Self {
-        Self { since: now, asked: Asked::No, has_begun_anew: false }
+    pub(crate) fn new(patience: Patience, now: Instant) -> Self {
+        Self { patience, since: now, asked: Asked::NotYet, is_answered: false, has_begun_anew: false }
     }
 
-    /// A connection begins, or a message has come that shows nothing more than itself.
-    pub(crate) fn listen(&mut self, now: Instant) {
+    /// A connection begins.
+    pub(crate) fn connected(&mut self, now: Instant) {
+        (self.since, self.asked) = (now, Asked::NotYet);
+    }
+
+    /// A message has come that shows nothing more than itself.
+    pub(crate) fn heard(&mut self, now: Instant) {
         (self.since, self.asked) = (now, Asked::No);
     }
 
     /// What was said has been given back.
     pub(crate) fn given_back(&mut self, now: Instant) {
-        self.has_begun_anew = false;
-        self.listen(now);
+        self.is_answered = true;
+        self.heard(now);
     }
 
     /// The broker has acknowledged something that this program has said.
@@ -72,7 +96,12 @@ impl Hearing {
 
     /// When to [look](Self::look).
     pub(crate) fn due(&self) -> Instant {
-        self.since + if self.asked == Asked::Taken { GIVEN_BACK_WITHIN } else { SILENCE }
+        let patience = match self.asked {
+            Asked::NotYet => Duration::ZERO,
+            Asked::No | Asked::Said => self.patience.silence,
+            Asked::Taken => self.patience.given_back_within,
+        };
+        self.since + patience
     }
 
     /// What is to be done at this time. Who still owes the broker acknowledgements may be given nothing more because of that.
@@ -83,9 +112,9 @@ impl Hearing {
         self.since = now;
         match std::mem::replace(&mut self.asked, Asked::No) {
             _ if !owes_nothing => Next::Listen,
-            Asked::Taken if self.has_begun_anew => Next::NeverAnswered,
+            Asked::Taken if self.has_begun_anew && !self.is_answered => Next::NeverAnswered,
             Asked::Taken => Next::Deaf,
-            Asked::No | Asked::Said => {
+            Asked::No | Asked::NotYet | Asked::Said => {
                 self.asked = Asked::Said;
                 Next::Ask
             }
@@ -111,7 +140,15 @@ mod tests {
     impl At {
         fn new() -> Self {
             let start = Instant::now();
-            Self { start, hearing: Hearing::new(start) }
+            Self { start, hearing: Hearing::new(Patience::OF_ONE_BROKER, start) }
+        }
+
+        /// One that has asked when its connection began, and heard something.
+        fn that_has_heard() -> Self {
+            let mut world = Self::new();
+            assert_eq!(world.look(0), Next::Ask);
+            world.hearing.heard(world.start);
+            world
         }
 
         fn at(&self, second: u64) -> Instant {
@@ -126,37 +163,57 @@ mod tests {
 
     #[test]
     fn what_is_taken_and_not_given_back_shows_that_a_session_brings_nothing() {
-        let mut world = At::new();
+        let mut world = At::that_has_heard();
         assert_eq!([world.look(89), world.look(90)], [Next::Listen, Next::Ask]);
         world.hearing.taken(world.at(91));
         assert_eq!([world.look(120), world.look(121)], [Next::Listen, Next::Deaf]);
         world.hearing.begin_anew();
-        world.hearing.listen(world.at(122));
-        assert_eq!(world.look(212), Next::Ask);
-        world.hearing.taken(world.at(212));
-        world.hearing.given_back(world.at(213));
-        assert_eq!([world.look(302), world.look(303)], [Next::Listen, Next::Ask]);
-        world.hearing.taken(world.at(303));
-        assert_eq!(world.look(333), Next::Deaf, "the next time that it happens");
+        world.hearing.connected(world.at(122));
+        assert_eq!(world.look(122), Next::Ask, "at once");
+        world.hearing.taken(world.at(122));
+        world.hearing.given_back(world.at(123));
+        assert_eq!([world.look(212), world.look(213)], [Next::Listen, Next::Ask]);
+        for second in [213, 243] {
+            world.hearing.taken(world.at(second));
+            assert_eq!(world.look(second + 30), Next::Deaf, "as often as it happens");
+            world.hearing.begin_anew();
+            world.hearing.connected(world.at(second + 30));
+            assert_eq!(world.look(second + 30), Next::Ask);
+        }
+    }
+
+    #[test]
+    fn a_session_that_was_there_before_is_tried_when_the_connection_begins() {
+        let start = Instant::now();
+        let mut hearing = Hearing::new(Patience::OF_SEVERAL_NODES, start);
+        let at = |second| start + Duration::from_secs(second);
+        assert_eq!(hearing.look(at(0), true), Next::Ask);
+        hearing.taken(at(1));
+        assert_eq!([hearing.look(at(15), true), hearing.look(at(16), true)], [Next::Listen, Next::Deaf]);
     }
 
     #[test]
     fn where_nothing_is_ever_given_back_one_session_after_the_other_would_be_of_no_use() {
-        let mut world = At::new();
+        let mut world = At::that_has_heard();
         assert_eq!(world.look(90), Next::Ask);
         world.hearing.taken(world.at(90));
         assert_eq!(world.look(120), Next::Deaf);
         world.hearing.begin_anew();
-        world.hearing.listen(world.at(121));
-        assert_eq!(world.look(211), Next::Ask);
-        world.hearing.taken(world.at(211));
-        assert_eq!(world.look(241), Next::NeverAnswered);
-        assert_eq!(world.look(331), Next::Ask, "the broker's rights may be changed");
+        world.hearing.connected(world.at(121));
+        assert_eq!(world.look(121), Next::Ask);
+        world.hearing.taken(world.at(121));
+        assert_eq!(world.look(151), Next::NeverAnswered);
+        assert_eq!(world.look(241), Next::Ask, "the broker's rights may be changed");
+        world.hearing.taken(world.at(241));
+        world.hearing.given_back(world.at(242));
+        assert_eq!(world.look(332), Next::Ask);
+        world.hearing.taken(world.at(332));
+        assert_eq!(world.look(362), Next::Deaf, "they were");
     }
 
     #[test]
     fn a_broker_that_takes_nothing_and_one_that_waits_for_acknowledgements_are_not_to_blame() {
-        let mut world = At::new();
+        let mut world = At::that_has_heard();
         assert_eq!(world.look(90), Next::Ask);
         assert_eq!(world.look(120), Next::Listen);
         assert_eq!(world.look(180), Next::Ask, "nothing of it is known to be there");
@@ -165,7 +222,7 @@ mod tests {
         assert_eq!(world.hearing.look(at, false), Next::Listen);
         assert_eq!([world.look(389), world.look(390)], [Next::Listen, Next::Ask]);
         world.hearing.taken(world.at(391));
-        world.hearing.listen(world.at(400));
+        world.hearing.heard(world.at(400));
         assert_eq!([world.look(489), world.look(490)], [Next::Listen, Next::Ask]);
     }
 }

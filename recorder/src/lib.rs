@@ -18,6 +18,7 @@ mod known_meters;
 pub mod leases;
 mod marks;
 mod meter_state;
+mod minute_filters;
 pub mod pictures;
 pub mod plausible_time;
 pub mod progress;
@@ -37,6 +38,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::bookkeeping::{Bookkeeping, Limits};
 use crate::figures::Figures;
+use crate::minute_filters::MinuteFilters;
 use crate::pictures::Pictures;
 use crate::plausible_time::PlausibleTime;
 use crate::settings::Settings;
@@ -47,6 +49,7 @@ pub async fn run(settings: Settings, shutdown: CancellationToken) -> anyhow::Res
     settings.mqtt.check()?;
     settings.mqtt.warn_of_openings();
     let endpoint = Endpoint::bind(&settings.metrics, "[metrics]").await?;
+    let filters = MinuteFilters::new(settings.site_filters());
     let ledger = Ledger::open(&settings.ledger)?;
     let reader = Ledger::open_read_only(&settings.ledger)?;
     std::fs::create_dir_all(&settings.rrd_dir).with_context(|| {
@@ -69,14 +72,14 @@ pub async fn run(settings: Settings, shutdown: CancellationToken) -> anyhow::Res
     if let Some(endpoint) = endpoint {
         tell(endpoint, figures()?.0, shutdown.clone());
     }
-    let elsewhere = bookkeeping.elsewhere();
+    let shares = bookkeeping.shares();
     let (inputs, bookkeeping) = bookkeeping.spawn(output)?;
     let checking = checking::spawn(settings.ledger, shutdown.clone())?;
     daemon_runtime::ready();
 
     // Ends last to first: without inputs the ledger's thread ends, and with it
     // the pictures'.
-    Subscription::new(settings.mqtt, (inputs, outputs), connected, elsewhere).run(&shutdown).await;
+    Subscription::new(settings.mqtt, (inputs, outputs), connected, (shares, filters)).run(&shutdown).await;
     bookkeeping.join().await?;
     pictures.join().await?;
     checking.join().await

@@ -10,12 +10,22 @@ use rumqttc::Publish;
 use tokio::sync::watch;
 
 use crate::leases::{LOOK_EVERY, Others, changes};
+use crate::minute_filters::Wanted;
 
 /// Who has no connection to the broker for so long leaves its sites to others.
 const APART_AFTER: Duration = Duration::from_secs(5);
 
 /// New sites that wait for their lease: invented ones must not fill memory.
 const MOST_FOUND: usize = 1_000;
+
+/// How the sites are shared out.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Shares {
+    /// Those that other recorders look after: what comes of their minutes is of no interest here.
+    pub(crate) elsewhere: HashSet<SiteId>,
+    /// Whose minutes are to come.
+    pub(crate) wanted: Wanted,
+}
 
 /// What a recorder knows of itself and the others.
 #[derive(Debug)]
@@ -38,8 +48,7 @@ pub(crate) struct Sharing {
     edition: i64,
     looked: Option<Instant>,
     found: BTreeSet<SiteId>,
-    /// The sites that others hold.
-    elsewhere: watch::Sender<HashSet<SiteId>>,
+    shares: watch::Sender<Shares>,
 }
 
 impl Sharing {
@@ -56,7 +65,7 @@ impl Sharing {
             edition: 0,
             looked: None,
             found: BTreeSet::new(),
-            elsewhere: watch::Sender::default(),
+            shares: watch::Sender::default(),
         }
     }
 
@@ -69,18 +78,27 @@ impl Sharing {
         self.looked.map_or(Duration::ZERO, |looked| (looked + LOOK_EVERY).saturating_duration_since(now))
     }
 
-    /// The sites that others hold. One that is taken over is not among them before its marks are said.
-    pub(crate) fn elsewhere(&self) -> watch::Receiver<HashSet<SiteId>> {
-        self.elsewhere.subscribe()
+    /// How the sites are shared out. One that is taken over is wanted, and not elsewhere, before its marks are said.
+    pub(crate) fn shares(&self) -> watch::Receiver<Shares> {
+        self.shares.subscribe()
     }
 
-    fn tell_elsewhere(&self, me: Option<RecorderId>) {
-        let of_others =
-            self.seen.sites.iter().filter(|(_, holder)| me.is_some() && holder.is_some() && **holder != me);
-        let elsewhere: HashSet<SiteId> = of_others.map(|(site, _)| site.clone()).collect();
-        self.elsewhere.send_if_modified(|before| {
-            *before != elsewhere && {
-                *before = elsewhere;
+    /// Tells it as it is by now. Who takes part no longer, because it has no connection, has nothing to change at the broker.
+    fn tell_shares(&self, me: Option<RecorderId>) {
+        let sites_of = |is_meant: &dyn Fn(Option<RecorderId>) -> bool| -> HashSet<SiteId> {
+            let meant = self.seen.sites.iter().filter(|(_, holder)| is_meant(**holder));
+            meant.map(|(site, _)| site.clone()).collect()
+        };
+        let elsewhere = sites_of(&|holder| me.is_some() && holder.is_some() && holder != me);
+        self.shares.send_if_modified(|before| {
+            let wanted = match me {
+                None => before.wanted.clone(),
+                Some(_) if self.seen.recorders.len() > 1 => Wanted::Of(sites_of(&|holder| holder == me)),
+                Some(_) => Wanted::All,
+            };
+            let now = Shares { elsewhere, wanted };
+            *before != now && {
+                *before = now;
                 true
             }
         });
@@ -118,7 +136,7 @@ impl Sharing {
             self.was_connected = now;
         }
         if now.duration_since(self.was_connected) > APART_AFTER {
-            self.tell_elsewhere(None);
+            self.tell_shares(None);
             self.leave(ledger)?;
             return Ok(HashSet::new());
         }
@@ -136,7 +154,7 @@ impl Sharing {
             batch.change_leases(me, &changes)?;
             batch.commit()?;
         }
-        self.tell_elsewhere(Some(me));
+        self.tell_shares(Some(me));
         let of_me = self.seen.sites.iter().filter(|(_, holder)| **holder == Some(me));
         Ok(of_me.map(|(site, _)| site.clone()).collect())
     }

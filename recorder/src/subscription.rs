@@ -1,21 +1,23 @@
 //! The recorder's session at the broker: persistent, with acknowledgements by
 //! hand.
 
-use std::collections::HashSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context, bail};
 use daemon_runtime::{Connection, LogPace, MqttSession, MqttSettings, random_id};
 use meter_messages::{ALL_MINUTES, ALL_OF_METERS, ALL_PRICES, ENTERED, Mark, SiteId, Topic, infos_of};
-use rumqttc::{AsyncClient, Packet, Publish, QoS, matches};
+use rumqttc::{AsyncClient, Packet, Publish, QoS, SubscribeReasonCode, matches};
 use tokio::sync::mpsc::UnboundedReceiver;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 
 use crate::bookkeeping::{Delivered, Input, Output};
-use crate::hearing::{Hearing, Next};
+use crate::hearing::{Hearing, Next, Patience};
+use crate::minute_filters::{Change, ECHOES, MinuteFilters};
+use crate::sharing::Shares;
 
 /// The session's name at the broker; two recorders need two.
 pub(crate) const USUAL_CLIENT_ID: &str = "powerpi-recorder";
@@ -26,10 +28,6 @@ const WAITING_ACKS: usize = 1000;
 /// Marks that the broker has not acknowledged: it does so only once they are on its disk, and rumqttc lets our own
 /// acknowledgements wait behind those that are more.
 const MARKS_IN_FLIGHT: u16 = 1000;
-
-/// What recorders say only to hear whether it comes back is under such a topic: they may publish it, the subscription to minutes
-/// covers it, and no meter has such a name.
-const ECHOES: &str = "powerpi/ECHO/";
 
 /// So long it is tried to have a session forgotten that brings nothing. Then it goes on with it, and all begins again.
 const FORGOTTEN_WITHIN: Duration = Duration::from_secs(120);
@@ -42,7 +40,8 @@ pub struct Subscription {
     /// Counts connections.
     connection: u64,
     connected: watch::Sender<bool>,
-    elsewhere: watch::Receiver<HashSet<SiteId>>,
+    shares: watch::Receiver<Shares>,
+    filters: Mutex<MinuteFilters>,
     hearing: Hearing,
     /// The topic of this recorder's own echo.
     echo: String,
@@ -50,15 +49,18 @@ pub struct Subscription {
 
 impl Subscription {
     /// A session at a broker: where messages go, what comes back for them, where it is told whether there is a
-    /// connection, and the sites that other recorders look after.
-    pub fn new(
+    /// connection, and how the sites are shared out and what is subscribed to for that.
+    pub(crate) fn new(
         mqtt: MqttSettings,
         (inputs, outputs): (flume::Sender<Input>, UnboundedReceiver<Output>),
         connected: watch::Sender<bool>,
-        elsewhere: watch::Receiver<HashSet<SiteId>>,
+        (shares, filters): (watch::Receiver<Shares>, MinuteFilters),
     ) -> Self {
-        let (hearing, echo) = (Hearing::new(Instant::now()), format!("{ECHOES}{}/minute", random_id()));
-        Self { mqtt, inputs, outputs, connection: 0, connected, elsewhere, hearing, echo }
+        let patience =
+            if mqtt.addresses().len() > 1 { Patience::OF_SEVERAL_NODES } else { Patience::OF_ONE_BROKER };
+        let (hearing, echo) = (Hearing::new(patience, Instant::now()), ECHOES.replace('+', &random_id()));
+        let filters = Mutex::new(filters);
+        Self { mqtt, inputs, outputs, connection: 0, connected, shares, filters, hearing, echo }
     }
 
     /// Receives until `shutdown`. What is not acknowledged then comes again after the next start.
@@ -91,13 +93,89 @@ impl Subscription {
     /// One connection, up to its end.
     async fn serve(&mut self, connection: &mut Connection) -> anyhow::Result<()> {
         self.connection += 1;
-        self.hearing.listen(Instant::now());
+        self.hearing.connected(Instant::now());
         let (client, owed) = (connection.client.clone(), AtomicUsize::new(0));
-        let elsewhere = self.elsewhere.clone();
-        let to_ledger = ToLedger { number: self.connection, inputs: &self.inputs, owed: &owed, elsewhere };
+        let filters = Filters { of: &self.filters, shares: self.shares.clone(), changed: Notify::new() };
+        filters.get().connected(connection.session_present);
+        let to_ledger =
+            ToLedger { number: self.connection, inputs: &self.inputs, owed: &owed, filters: &filters };
         tokio::select! {
             ended = receive(connection, &mut self.hearing, &self.echo, &to_ledger) => ended,
-            ended = say(&client, self.connection, &mut self.outputs, &owed) => ended,
+            ended = say(&client, self.connection, &mut self.outputs, (&owed, &filters)) => ended,
+        }
+    }
+}
+
+/// Which minutes are subscribed to over a connection.
+struct Filters<'a> {
+    of: &'a Mutex<MinuteFilters>,
+    shares: watch::Receiver<Shares>,
+    /// Something else than what is wanted has changed.
+    changed: Notify,
+}
+
+impl Filters<'_> {
+    fn get(&self) -> MutexGuard<'_, MinuteFilters> {
+        // Nothing here panics half-way.
+        self.of.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits until there may be something to [change](Self::adopt).
+    async fn changed(&self, shares: &mut watch::Receiver<Shares>) {
+        tokio::select! {
+            Ok(()) = shares.changed() => {}
+            () = self.changed.notified() => {}
+        }
+    }
+
+    /// Subscribes to what is wanted by now, and to nothing else.
+    async fn adopt(&self, client: &AsyncClient) -> anyhow::Result<()> {
+        let Change { subscribe, unsubscribe } = {
+            let wanted = &self.shares.borrow().wanted;
+            self.get().change(wanted)
+        };
+        if subscribe.is_empty() && unsubscribe.is_empty() {
+            return Ok(());
+        }
+        tracing::debug!(?subscribe, ?unsubscribe, "other minutes are to come");
+        for filter in subscribe {
+            client.subscribe(filter, QoS::AtLeastOnce).await?;
+        }
+        for filter in unsubscribe {
+            client.unsubscribe(filter).await?;
+        }
+        Ok(())
+    }
+
+    /// A minute has come that another recorder is to have.
+    fn stray(&self, client: &AsyncClient, site: SiteId) {
+        let mut filters = self.get();
+        // Without room for it, with the next one.
+        if let Some(filter) = filters.stray(&site)
+            && client.try_unsubscribe(filter).is_ok()
+        {
+            filters.ended(site);
+        }
+    }
+
+    /// A former session has got the filters of now.
+    fn subscribed_anew(&self) {
+        self.get().forget();
+        self.changed.notify_one();
+    }
+
+    /// The broker has refused something.
+    fn refused(&self) {
+        if self.get().refused() {
+            static PACE: LogPace = LogPace::new();
+            if let Some(left_out) = PACE.due() {
+                tracing::warn!(
+                    left_out,
+                    "the broker refuses a subscription to the minutes of one site; those of all sites are heard \
+                     (fewer filters: `max_site_filters`)"
+                );
+            }
+            self.changed.notify_one();
         }
     }
 }
@@ -117,14 +195,13 @@ struct ToLedger<'a> {
     inputs: &'a flume::Sender<Input>,
     /// How many of them are not acknowledged yet.
     owed: &'a AtomicUsize,
-    /// The sites that other recorders look after.
-    elsewhere: watch::Receiver<HashSet<SiteId>>,
+    filters: &'a Filters<'a>,
 }
 
 impl ToLedger<'_> {
     /// Hands a message on. One that is of no interest wakes nobody if it can be acknowledged in its turn.
     async fn take(&self, client: &AsyncClient, message: Publish) -> anyhow::Result<()> {
-        let (is_passed, is_owed) = (self.is_passed(&message), message.qos != QoS::AtMostOnce);
+        let (is_passed, is_owed) = (self.is_passed(client, &message), message.qos != QoS::AtMostOnce);
         if is_passed && (!is_owed || (self.owes_nothing() && client.try_ack(&message).is_ok())) {
             return Ok(());
         }
@@ -137,11 +214,17 @@ impl ToLedger<'_> {
 
     /// Whether a message is of no interest here: what a meter shows now, what recorders say, and minutes of sites that another one
     /// looks after.
-    fn is_passed(&self, message: &Publish) -> bool {
+    fn is_passed(&self, client: &AsyncClient, message: &Publish) -> bool {
+        let is_elsewhere = |site| self.filters.shares.borrow().elsewhere.contains(site);
         match message.topic.parse() {
             Ok(Topic::Live(_) | Topic::Diag(_) | Topic::State(_) | Topic::Recorded(_)) => true,
-            Ok(Topic::Minute(meter) | Topic::Info(meter)) => self.elsewhere.borrow().contains(&meter.site),
-            _ => message.topic.starts_with(ECHOES),
+            Ok(Topic::Minute(meter)) if is_elsewhere(&meter.site) => {
+                self.filters.stray(client, meter.site);
+                true
+            }
+            Ok(Topic::Info(meter)) => is_elsewhere(&meter.site),
+            Ok(_) => false,
+            Err(_) => matches(&message.topic, ECHOES),
         }
     }
 
@@ -159,13 +242,20 @@ async fn say(
     client: &AsyncClient,
     connection: u64,
     outputs: &mut UnboundedReceiver<Output>,
-    owed: &AtomicUsize,
+    (owed, filters): (&AtomicUsize, &Filters<'_>),
 ) -> anyhow::Result<()> {
+    let mut shares = filters.shares.clone();
     // Over each connection: a session may be from before there were prices. Where it is not, the retained messages that
     // this brings are known by the time at which they were said. Without it, minutes are recorded all the same.
     client.subscribe(ALL_PRICES, QoS::AtLeastOnce).await?;
     loop {
-        let output = outputs.recv().await.context("the ledger's thread has stopped")?;
+        let output = tokio::select! {
+            output = outputs.recv() => Some(output.context("the ledger's thread has stopped")?),
+            () = filters.changed(&mut shares) => None,
+        };
+        // Before a mark is said of a site that is new here: what is sent again because of it is to come.
+        filters.adopt(client).await?;
+        let Some(output) = output else { continue };
         // What came over another connection was dropped with it, and comes again over this one.
         for delivered in output.acknowledge.iter().filter(|delivered| delivered.connection == connection) {
             client.ack(&delivered.message).await?;
@@ -223,13 +313,19 @@ async fn receive(
         };
         match packet? {
             Packet::PubAck(_) => hearing.taken(Instant::now()),
+            Packet::SubAck(ack) if ack.return_codes.contains(&SubscribeReasonCode::Failure) => {
+                to_ledger.filters.refused()
+            }
             Packet::Publish(message) => {
                 if message.topic == echo {
                     hearing.given_back(Instant::now());
                 } else if is_heard(&message) {
-                    hearing.listen(Instant::now());
+                    hearing.heard(Instant::now());
                 }
-                is_narrow = is_narrow || (is_of_former_filter(&message) && narrow(&connection.client));
+                if !is_narrow && is_of_former_filter(&message) && narrow(&connection.client) {
+                    is_narrow = true;
+                    to_ledger.filters.subscribed_anew();
+                }
                 to_ledger.take(&connection.client, message).await?;
             }
             _ => {}

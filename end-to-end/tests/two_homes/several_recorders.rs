@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use end_to_end::{Program, Site, wait_until};
+use end_to_end::{Program, Site, mosquitto_sub, wait_until};
 use jiff::Timestamp;
 use pi_publisher::outbox::Outbox;
 use rustix::process::Signal;
@@ -12,6 +12,8 @@ use rustix::process::Signal;
 use crate::home::{Home, household};
 
 const SITES: [&str; 4] = ["s0", "s1", "s2", "s3"];
+/// One that comes later.
+const NEW: &str = "s4";
 
 fn folder(site: &Site, name: &str) -> PathBuf {
     let folder = site.path().join(name);
@@ -68,6 +70,15 @@ fn wait_until_held(home: &Home, expected: &[(&str, usize)]) {
     println!("{expected:?} after {:.1} s", began.elapsed().as_secs_f64());
 }
 
+/// How many different filters there are at the broker, which says it now and then.
+fn filters(site: &Site) -> u64 {
+    let told = mosquitto_sub(site.mqtt, "$SYS/broker/kept/by owner", 1, 20);
+    // The topic has a space.
+    let told = told[0].1.strip_prefix("owner ").unwrap();
+    let owners: Vec<serde_json::Value> = serde_json::from_str(told).unwrap();
+    owners.iter().map(|owner| owner["filters"].as_u64().unwrap()).sum()
+}
+
 /// All sites go on being recorded.
 fn all_go_on(home: &Home) {
     let count = |site: &str| home.recorded(&format!("{site}/main")).len();
@@ -86,10 +97,15 @@ fn each_site_has_one_recorder_at_a_time_and_no_minute_is_lost_or_there_twice() {
     let publishers = SITES.map(|name| start_publisher(&site, name, from));
     wait_until_held(&home, &[("a", 4)]);
     all_go_on(&home);
+    wait_until("the recorder has subscribed", || filters(&site) > SITES.len() as u64);
+    let alone = filters(&site);
     // One comes: they are shared out.
     let b = start_recorder(&site, &home, "b");
     wait_until_held(&home, &[("a", 2), ("b", 2)]);
     all_go_on(&home);
+    // Each site has a filter of its own, and the echo; that of all minutes is gone.
+    let shared = alone + SITES.len() as u64;
+    wait_until("each hears its own sites only", || filters(&site) == shared);
     // One is stopped, in the midst of whatever it does, and goes on later as if nothing had been.
     a.signal(Signal::STOP);
     wait_until_held(&home, &[("b", 4)]);
@@ -100,15 +116,20 @@ fn each_site_has_one_recorder_at_a_time_and_no_minute_is_lost_or_there_twice() {
     b.kill();
     wait_until_held(&home, &[("a", 4)]);
     all_go_on(&home);
+    // The session of the one that is gone has those of its two sites and the echo still.
+    wait_until("who is alone hears all", || filters(&site) == alone + 3);
     // One that is stopped properly leaves at once.
     let b = start_recorder(&site, &home, "b");
     wait_until_held(&home, &[("a", 2), ("b", 2)]);
+    // A site that nobody has heard of is found, although nobody is subscribed to its minutes.
+    let new = start_publisher(&site, NEW, from);
+    wait_until("the new site is recorded", || home.recorded(&format!("{NEW}/main")).len() >= 4);
     let began = Instant::now();
     a.stop();
-    wait_until_held(&home, &[("b", 4)]);
+    wait_until_held(&home, &[("b", 5)]);
     println!("after a proper end: {:.1} s", began.elapsed().as_secs_f64());
-    for name in SITES {
+    for name in SITES.into_iter().chain([NEW]) {
         home.is_exact(&format!("{name}/main"), counted(&folder(&site, name)), &household(seed(name)));
     }
-    drop((b, publishers));
+    drop((b, publishers, new));
 }
