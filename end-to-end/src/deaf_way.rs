@@ -1,5 +1,5 @@
-//! A way to a broker on which a session is given nothing, as by a node of NATS whose file is damaged: all else passes, and
-//! what is published is acknowledged. It ends with the session.
+//! A way to a broker on which a client is given nothing, as by a node of NATS whose file is damaged: all else passes, and
+//! what is published is acknowledged. It ends with the session or with the subscription.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -15,17 +15,27 @@ use rumqttc::Packet;
 pub struct DeafWay {
     /// Where it begins.
     pub port: u16,
-    /// Whether somebody has begun a session that is not to last.
+    /// What the client says to end it.
+    ends: fn(&Packet) -> bool,
     is_over: Arc<AtomicBool>,
     swallowed: Arc<AtomicUsize>,
 }
 
 impl DeafWay {
-    /// One that leads to `port`.
-    pub fn to(port: u16) -> Self {
+    /// One that leads to `port` and lasts until somebody begins a session that is not to last.
+    pub fn of_session(port: u16) -> Self {
+        Self::to(port, |packet| matches!(packet, Packet::Connect(connect) if connect.clean_session))
+    }
+
+    /// The same, until a subscription is ended.
+    pub fn of_subscription(port: u16) -> Self {
+        Self::to(port, |packet| matches!(packet, Packet::Unsubscribe(_)))
+    }
+
+    fn to(port: u16, ends: fn(&Packet) -> bool) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let begins = listener.local_addr().unwrap().port();
-        let way = Self { port: begins, is_over: Arc::default(), swallowed: Arc::default() };
+        let way = Self { port: begins, ends, is_over: Arc::default(), swallowed: Arc::default() };
         let passing = way.clone();
         thread::spawn(move || {
             for client in listener.incoming().flatten() {
@@ -40,7 +50,7 @@ impl DeafWay {
         way
     }
 
-    /// Whether a session was ended: since then everything passes.
+    /// Whether it has ended: since then everything passes.
     pub fn is_over(&self) -> bool {
         self.is_over.load(Ordering::SeqCst)
     }
@@ -56,16 +66,11 @@ impl DeafWay {
         while let Ok(count @ 1..) = from.read(&mut chunk) {
             read.extend_from_slice(&chunk[..count]);
             while let Ok(packet) = Packet::read(&mut read, usize::MAX) {
-                match &packet {
-                    Packet::Connect(connect) => {
-                        is_client = true;
-                        self.is_over.fetch_or(connect.clean_session, Ordering::SeqCst);
-                    }
-                    Packet::Publish(_) if !is_client && !self.is_over() => {
-                        self.swallowed.fetch_add(1, Ordering::SeqCst);
-                        continue;
-                    }
-                    _ => {}
+                is_client |= matches!(packet, Packet::Connect(_));
+                self.is_over.fetch_or((self.ends)(&packet), Ordering::SeqCst);
+                if matches!(packet, Packet::Publish(_)) && !is_client && !self.is_over() {
+                    self.swallowed.fetch_add(1, Ordering::SeqCst);
+                    continue;
                 }
                 let mut bytes = BytesMut::new();
                 packet.write(&mut bytes, usize::MAX).unwrap();

@@ -8,6 +8,7 @@ use end_to_end::{
     DeafWay, Program, Silent, SilentBroker, Site, free_port, http_get, mosquitto_sub, wait_for, wait_until,
 };
 use jiff::Timestamp;
+use pi_publisher::outbox::Outbox;
 use rumqttc::Packet;
 use rustix::process::Signal;
 
@@ -121,12 +122,12 @@ fn a_silent_address_does_not_keep_the_next_one_from_being_tried() {
     assert_eq!(waiting.waiting().len(), DAEMONS.len());
 }
 
-/// After a minute and a half without a message it says something; half a minute after that was taken it begins anew.
+/// It says something when it connects; half a minute after that was taken it begins anew.
 #[test]
 fn a_recorder_that_is_connected_and_given_nothing_begins_another_session() {
     let site = site();
     let broker = site.start("powerpi-broker");
-    let way = DeafWay::to(site.mqtt);
+    let way = DeafWay::of_session(site.mqtt);
     site.replace("powerpi-recorder", &format!("port = {}\n", site.mqtt), &format!("port = {}\n", way.port));
     let recorder = site.start("powerpi-recorder");
     wait_until("it is connected", || recorder.log().contains("connected to broker"));
@@ -142,6 +143,30 @@ fn a_recorder_that_is_connected_and_given_nothing_begins_another_session() {
     publisher.stop();
     let log = recorder.log();
     assert_eq!(log.matches("another session begins").count(), 1, "{log}");
+}
+
+/// What it sends is recorded, but it does not hear of that, and would keep it all.
+#[test]
+fn a_publisher_that_is_connected_and_given_no_mark_subscribes_once_more() {
+    let from = Timestamp::from_second(daemon_runtime::now().as_second() / 60 * 60 - 86_400).unwrap();
+    let site = Site::new(&format!(
+        "[[meter]]\nid = 'main'\npulses_per_kwh = 1000\n\
+         source = {{ kind = 'simulated', seed = 7, from = '{from}', speed = 60 }}\n"
+    ));
+    let _broker = site.start("powerpi-broker");
+    let _recorder = site.start("powerpi-recorder");
+    let way = DeafWay::of_subscription(site.mqtt);
+    site.replace("pi-publisher", &format!("port = {}\n", site.mqtt), &format!("port = {}\n", way.port));
+    let _publisher = site.start("pi-publisher");
+    let mark = || {
+        let outbox = Outbox::open_read_only(site.path()).unwrap();
+        outbox.existing_account(&"main".parse().unwrap()).unwrap().unwrap().mark
+    };
+    wait_until("minutes are recorded", || site.recorded("hq/main").len() > 5);
+    assert_eq!(mark(), 0);
+    wait_for("it subscribes once more", Duration::from_secs(120), || way.is_over());
+    assert!(way.swallowed() > 5);
+    wait_until("it hears what is recorded", || mark() > 50);
 }
 
 /// Retained messages that are larger than what rumqttc takes by itself, under topics that
