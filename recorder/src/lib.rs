@@ -12,6 +12,7 @@ pub mod counts;
 mod day_prices;
 mod entering;
 pub mod figures;
+mod filters;
 mod hearing;
 mod ignored;
 mod known_meters;

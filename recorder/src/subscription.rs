@@ -1,22 +1,23 @@
 //! The recorder's session at the broker: persistent, with acknowledgements by
 //! hand.
 
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context, bail};
 use daemon_runtime::{Connection, LogPace, MqttSession, MqttSettings, random_id};
-use meter_messages::{ALL_MINUTES, ALL_OF_METERS, ALL_PRICES, ENTERED, Mark, SiteId, Topic, infos_of};
+use meter_messages::{ALL_MINUTES, ALL_PRICES, ENTERED, Mark, Topic, infos_of};
 use rumqttc::{AsyncClient, Packet, Publish, QoS, SubscribeReasonCode, matches};
 use tokio::sync::mpsc::UnboundedReceiver;
-use tokio::sync::{Notify, watch};
+use tokio::sync::watch;
 use tokio::time::{Instant, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 
 use crate::bookkeeping::{Delivered, Input, Output};
+use crate::filters::Filters;
 use crate::hearing::{Hearing, Next, Patience};
-use crate::minute_filters::{Change, ECHOES, MinuteFilters};
+use crate::minute_filters::{ECHOES, MinuteFilters};
 use crate::sharing::Shares;
 
 /// The session's name at the broker; two recorders need two.
@@ -95,87 +96,12 @@ impl Subscription {
         self.connection += 1;
         self.hearing.connected(Instant::now());
         let (client, owed) = (connection.client.clone(), AtomicUsize::new(0));
-        let filters = Filters { of: &self.filters, shares: self.shares.clone(), changed: Notify::new() };
-        filters.get().connected(connection.session_present);
+        let filters = Filters::new(&self.filters, self.shares.clone(), connection.session_present);
         let to_ledger =
             ToLedger { number: self.connection, inputs: &self.inputs, owed: &owed, filters: &filters };
         tokio::select! {
             ended = receive(connection, &mut self.hearing, &self.echo, &to_ledger) => ended,
             ended = say(&client, self.connection, &mut self.outputs, (&owed, &filters)) => ended,
-        }
-    }
-}
-
-/// Which minutes are subscribed to over a connection.
-struct Filters<'a> {
-    of: &'a Mutex<MinuteFilters>,
-    shares: watch::Receiver<Shares>,
-    /// Something else than what is wanted has changed.
-    changed: Notify,
-}
-
-impl Filters<'_> {
-    fn get(&self) -> MutexGuard<'_, MinuteFilters> {
-        // Nothing here panics half-way.
-        self.of.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Waits until there may be something to [change](Self::adopt).
-    async fn changed(&self, shares: &mut watch::Receiver<Shares>) {
-        tokio::select! {
-            Ok(()) = shares.changed() => {}
-            () = self.changed.notified() => {}
-        }
-    }
-
-    /// Subscribes to what is wanted by now, and to nothing else.
-    async fn adopt(&self, client: &AsyncClient) -> anyhow::Result<()> {
-        let Change { subscribe, unsubscribe } = {
-            let wanted = &self.shares.borrow().wanted;
-            self.get().change(wanted)
-        };
-        if subscribe.is_empty() && unsubscribe.is_empty() {
-            return Ok(());
-        }
-        tracing::debug!(?subscribe, ?unsubscribe, "other minutes are to come");
-        for filter in subscribe {
-            client.subscribe(filter, QoS::AtLeastOnce).await?;
-        }
-        for filter in unsubscribe {
-            client.unsubscribe(filter).await?;
-        }
-        Ok(())
-    }
-
-    /// A minute has come that another recorder is to have.
-    fn stray(&self, client: &AsyncClient, site: SiteId) {
-        let mut filters = self.get();
-        // Without room for it, with the next one.
-        if let Some(filter) = filters.stray(&site)
-            && client.try_unsubscribe(filter).is_ok()
-        {
-            filters.ended(site);
-        }
-    }
-
-    /// A former session has got the filters of now.
-    fn subscribed_anew(&self) {
-        self.get().forget();
-        self.changed.notify_one();
-    }
-
-    /// The broker has refused something.
-    fn refused(&self) {
-        if self.get().refused() {
-            static PACE: LogPace = LogPace::new();
-            if let Some(left_out) = PACE.due() {
-                tracing::warn!(
-                    left_out,
-                    "the broker refuses a subscription to the minutes of one site; those of all sites are heard \
-                     (fewer filters: `max_site_filters`)"
-                );
-            }
-            self.changed.notify_one();
         }
     }
 }
@@ -215,7 +141,7 @@ impl ToLedger<'_> {
     /// Whether a message is of no interest here: what a meter shows now, what recorders say, and minutes of sites that another one
     /// looks after.
     fn is_passed(&self, client: &AsyncClient, message: &Publish) -> bool {
-        let is_elsewhere = |site| self.filters.shares.borrow().elsewhere.contains(site);
+        let is_elsewhere = |site| self.filters.shares().borrow().elsewhere.contains(site);
         match message.topic.parse() {
             Ok(Topic::Live(_) | Topic::Diag(_) | Topic::State(_) | Topic::Recorded(_)) => true,
             Ok(Topic::Minute(meter)) if is_elsewhere(&meter.site) => {
@@ -244,7 +170,7 @@ async fn say(
     outputs: &mut UnboundedReceiver<Output>,
     (owed, filters): (&AtomicUsize, &Filters<'_>),
 ) -> anyhow::Result<()> {
-    let mut shares = filters.shares.clone();
+    let mut shares = filters.shares().clone();
     // Over each connection: a session may be from before there were prices. Where it is not, the retained messages that
     // this brings are known by the time at which they were said. Without it, minutes are recorded all the same.
     client.subscribe(ALL_PRICES, QoS::AtLeastOnce).await?;
@@ -322,10 +248,7 @@ async fn receive(
                 } else if is_heard(&message) {
                     hearing.heard(Instant::now());
                 }
-                if !is_narrow && is_of_former_filter(&message) && narrow(&connection.client) {
-                    is_narrow = true;
-                    to_ledger.filters.subscribed_anew();
-                }
+                is_narrow = is_narrow || to_ledger.filters.narrow(&connection.client, &message);
                 to_ledger.take(&connection.client, message).await?;
             }
             _ => {}
@@ -336,19 +259,6 @@ async fn receive(
 /// Whether a message comes of the subscription that matters. What is retained may come of others, too.
 fn is_heard(message: &Publish) -> bool {
     message.qos != QoS::AtMostOnce && !message.retain && matches(&message.topic, ALL_MINUTES)
-}
-
-/// Whether a message comes because of a filter that recorders no longer subscribe to.
-fn is_of_former_filter(message: &Publish) -> bool {
-    let is_of_now = |filter: &&str| matches(&message.topic, filter);
-    matches(&message.topic, ALL_OF_METERS) && !ENTERED.iter().any(is_of_now)
-}
-
-/// A session from before subscribes to more than is entered. That shows in what comes, and is mended once there is room for it.
-fn narrow(client: &AsyncClient) -> bool {
-    let mut filters = ENTERED.iter();
-    filters.all(|filter| client.try_subscribe(*filter, QoS::AtLeastOnce).is_ok())
-        && client.try_unsubscribe(ALL_OF_METERS).is_ok()
 }
 
 fn warn_of_no_echo() {
