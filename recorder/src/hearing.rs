@@ -99,7 +99,9 @@ impl Hearing {
         let patience = match self.asked {
             Asked::NotYet => Duration::ZERO,
             Asked::No | Asked::Said => self.patience.silence,
-            Asked::Taken => self.patience.given_back_within,
+            Asked::Taken if self.is_answered => self.patience.given_back_within,
+            // This user may have no right to say it: what comes once, such as a reading, must not miss a session because of that.
+            Asked::Taken => self.patience.silence + self.patience.given_back_within,
         };
         self.since + patience
     }
@@ -164,6 +166,7 @@ mod tests {
     #[test]
     fn what_is_taken_and_not_given_back_shows_that_a_session_brings_nothing() {
         let mut world = At::that_has_heard();
+        world.hearing.given_back(world.start);
         assert_eq!([world.look(89), world.look(90)], [Next::Listen, Next::Ask]);
         world.hearing.taken(world.at(91));
         assert_eq!([world.look(120), world.look(121)], [Next::Listen, Next::Deaf]);
@@ -189,7 +192,17 @@ mod tests {
         let at = |second| start + Duration::from_secs(second);
         assert_eq!(hearing.look(at(0), true), Next::Ask);
         hearing.taken(at(1));
-        assert_eq!([hearing.look(at(15), true), hearing.look(at(16), true)], [Next::Listen, Next::Deaf]);
+        // Nothing is known of this broker.
+        assert_eq!([hearing.look(at(45), true), hearing.look(at(46), true)], [Next::Listen, Next::Deaf]);
+        hearing.begin_anew();
+        hearing.connected(at(47));
+        assert_eq!(hearing.look(at(47), true), Next::Ask);
+        hearing.taken(at(47));
+        hearing.given_back(at(48));
+        hearing.connected(at(100));
+        assert_eq!(hearing.look(at(100), true), Next::Ask);
+        hearing.taken(at(100));
+        assert_eq!([hearing.look(at(114), true), hearing.look(at(115), true)], [Next::Listen, Next::Deaf]);
     }
 
     #[test]
@@ -197,23 +210,24 @@ mod tests {
         let mut world = At::that_has_heard();
         assert_eq!(world.look(90), Next::Ask);
         world.hearing.taken(world.at(90));
-        assert_eq!(world.look(120), Next::Deaf);
+        assert_eq!([world.look(209), world.look(210)], [Next::Listen, Next::Deaf]);
         world.hearing.begin_anew();
-        world.hearing.connected(world.at(121));
-        assert_eq!(world.look(121), Next::Ask);
-        world.hearing.taken(world.at(121));
-        assert_eq!(world.look(151), Next::NeverAnswered);
-        assert_eq!(world.look(241), Next::Ask, "the broker's rights may be changed");
-        world.hearing.taken(world.at(241));
-        world.hearing.given_back(world.at(242));
-        assert_eq!(world.look(332), Next::Ask);
-        world.hearing.taken(world.at(332));
-        assert_eq!(world.look(362), Next::Deaf, "they were");
+        world.hearing.connected(world.at(211));
+        assert_eq!(world.look(211), Next::Ask);
+        world.hearing.taken(world.at(211));
+        assert_eq!(world.look(331), Next::NeverAnswered);
+        assert_eq!(world.look(421), Next::Ask, "the broker's rights may be changed");
+        world.hearing.taken(world.at(421));
+        world.hearing.given_back(world.at(422));
+        assert_eq!(world.look(512), Next::Ask);
+        world.hearing.taken(world.at(512));
+        assert_eq!(world.look(542), Next::Deaf, "they were");
     }
 
     #[test]
     fn a_broker_that_takes_nothing_and_one_that_waits_for_acknowledgements_are_not_to_blame() {
         let mut world = At::that_has_heard();
+        world.hearing.given_back(world.start);
         assert_eq!(world.look(90), Next::Ask);
         assert_eq!(world.look(120), Next::Listen);
         assert_eq!(world.look(180), Next::Ask, "nothing of it is known to be there");

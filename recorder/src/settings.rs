@@ -20,7 +20,7 @@ pub struct Settings {
     /// Meters that have an RRD file, of 4.2 MB, for pictures drawn by librrd. Shared out in the same way.
     pub max_rrd_files: usize,
     /// Where several recorders share a ledger: up to so many sites, each subscribes to the minutes of its own alone. If it is not
-    /// set, [as many as one of our brokers has room for](SITE_FILTERS), and none where the broker has several addresses.
+    /// set, 500, for which our broker has room, and none where the broker has several addresses.
     pub max_site_filters: Option<usize>,
     /// Whether minutes are judged by this machine's clock only once that is synchronised; else always.
     pub wait_for_sync: bool,

@@ -240,7 +240,7 @@ async fn receive(
         match packet? {
             Packet::PubAck(_) => hearing.taken(Instant::now()),
             Packet::SubAck(ack) if ack.return_codes.contains(&SubscribeReasonCode::Failure) => {
-                to_ledger.filters.refused()
+                to_ledger.filters.refused();
             }
             Packet::Publish(message) => {
                 if message.topic == echo {
