@@ -2,8 +2,9 @@
 //!
 //! A broker that is there and answers may still give a session nothing any more: a node of NATS that was killed can damage
 //! its own file, and what waits in it for the session never comes. No keep-alive shows that. So a recorder says something that
-//! it is subscribed to when a connection begins, and when it has heard nothing for a while. Where the broker takes that and does
-//! not give it back, the session is of no use: another one begins, and publishers send again what is not marked.
+//! it is subscribed to when it has heard nothing for a while, and where nodes stand in for each other when a connection begins.
+//! Where the broker takes that and does not give it back, the session is of no use: another one begins, and publishers send again
+//! what is not marked.
 
 use std::time::Duration;
 
@@ -12,6 +13,8 @@ use tokio::time::Instant;
 /// How long is waited.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Patience {
+    /// Whether something is said as soon as a connection begins. Others who are subscribed to everything hear it, too.
+    from_the_beginning: bool,
     /// After so long without a message something is said.
     silence: Duration,
     /// So long the broker may take to give back what it has taken.
@@ -20,13 +23,19 @@ pub(crate) struct Patience {
 
 impl Patience {
     /// Longer than a minute, in which each publisher says something.
-    pub(crate) const OF_ONE_BROKER: Self =
-        Self { silence: Duration::from_secs(90), given_back_within: Duration::from_secs(30) };
+    pub(crate) const OF_ONE_BROKER: Self = Self {
+        from_the_beginning: false,
+        silence: Duration::from_secs(90),
+        given_back_within: Duration::from_secs(30),
+    };
 
     /// Where nodes stand in for each other one of them may well have been killed, and minutes wait for a quick end of it. To agree on
     /// who goes on takes them some seconds.
-    pub(crate) const OF_SEVERAL_NODES: Self =
-        Self { silence: Duration::from_secs(30), given_back_within: Duration::from_secs(15) };
+    pub(crate) const OF_SEVERAL_NODES: Self = Self {
+        from_the_beginning: true,
+        silence: Duration::from_secs(30),
+        given_back_within: Duration::from_secs(15),
+    };
 }
 
 /// What is to be done.
@@ -68,12 +77,13 @@ enum Asked {
 
 impl Hearing {
     pub(crate) fn new(patience: Patience, now: Instant) -> Self {
-        Self { patience, since: now, asked: Asked::NotYet, is_answered: false, has_begun_anew: false }
+        Self { patience, since: now, asked: Asked::No, is_answered: false, has_begun_anew: false }
     }
 
     /// A connection begins.
     pub(crate) fn connected(&mut self, now: Instant) {
-        (self.since, self.asked) = (now, Asked::NotYet);
+        let asked = if self.patience.from_the_beginning { Asked::NotYet } else { Asked::No };
+        (self.since, self.asked) = (now, asked);
     }
 
     /// A message has come that shows nothing more than itself.
@@ -99,9 +109,12 @@ impl Hearing {
         let patience = match self.asked {
             Asked::NotYet => Duration::ZERO,
             Asked::No | Asked::Said => self.patience.silence,
-            Asked::Taken if self.is_answered => self.patience.given_back_within,
-            // This user may have no right to say it: what comes once, such as a reading, must not miss a session because of that.
-            Asked::Taken => self.patience.silence + self.patience.given_back_within,
+            // This user may have no right to say it, and nobody may have said anything yet: what comes once, such as a reading, must
+            // not miss a session because of that.
+            Asked::Taken if self.patience.from_the_beginning && !self.is_answered => {
+                self.patience.silence + self.patience.given_back_within
+            }
+            Asked::Taken => self.patience.given_back_within,
         };
         self.since + patience
     }
@@ -145,14 +158,6 @@ mod tests {
             Self { start, hearing: Hearing::new(Patience::OF_ONE_BROKER, start) }
         }
 
-        /// One that has asked when its connection began, and heard something.
-        fn that_has_heard() -> Self {
-            let mut world = Self::new();
-            assert_eq!(world.look(0), Next::Ask);
-            world.hearing.heard(world.start);
-            world
-        }
-
         fn at(&self, second: u64) -> Instant {
             self.start + Duration::from_secs(second)
         }
@@ -165,31 +170,25 @@ mod tests {
 
     #[test]
     fn what_is_taken_and_not_given_back_shows_that_a_session_brings_nothing() {
-        let mut world = At::that_has_heard();
+        let mut world = At::new();
         world.hearing.given_back(world.start);
-        assert_eq!([world.look(89), world.look(90)], [Next::Listen, Next::Ask]);
-        world.hearing.taken(world.at(91));
-        assert_eq!([world.look(120), world.look(121)], [Next::Listen, Next::Deaf]);
-        world.hearing.begin_anew();
-        world.hearing.connected(world.at(122));
-        assert_eq!(world.look(122), Next::Ask, "at once");
-        world.hearing.taken(world.at(122));
-        world.hearing.given_back(world.at(123));
-        assert_eq!([world.look(212), world.look(213)], [Next::Listen, Next::Ask]);
-        for second in [213, 243] {
-            world.hearing.taken(world.at(second));
-            assert_eq!(world.look(second + 30), Next::Deaf, "as often as it happens");
+        for start in [0, 123, 246] {
+            let next = start + 90;
+            assert_eq!([world.look(next - 1), world.look(next)], [Next::Listen, Next::Ask]);
+            world.hearing.taken(world.at(next + 1));
+            assert_eq!([world.look(next + 30), world.look(next + 31)], [Next::Listen, Next::Deaf]);
             world.hearing.begin_anew();
-            world.hearing.connected(world.at(second + 30));
-            assert_eq!(world.look(second + 30), Next::Ask);
+            // As often as it happens.
+            world.hearing.connected(world.at(start + 123));
         }
     }
 
     #[test]
-    fn a_session_that_was_there_before_is_tried_when_the_connection_begins() {
+    fn where_nodes_stand_in_for_each_other_a_session_is_tried_when_the_connection_begins() {
         let start = Instant::now();
         let mut hearing = Hearing::new(Patience::OF_SEVERAL_NODES, start);
         let at = |second| start + Duration::from_secs(second);
+        hearing.connected(at(0));
         assert_eq!(hearing.look(at(0), true), Next::Ask);
         hearing.taken(at(1));
         // Nothing is known of this broker.
@@ -207,26 +206,26 @@ mod tests {
 
     #[test]
     fn where_nothing_is_ever_given_back_one_session_after_the_other_would_be_of_no_use() {
-        let mut world = At::that_has_heard();
+        let mut world = At::new();
         assert_eq!(world.look(90), Next::Ask);
         world.hearing.taken(world.at(90));
-        assert_eq!([world.look(209), world.look(210)], [Next::Listen, Next::Deaf]);
+        assert_eq!([world.look(119), world.look(120)], [Next::Listen, Next::Deaf]);
         world.hearing.begin_anew();
-        world.hearing.connected(world.at(211));
+        world.hearing.connected(world.at(121));
         assert_eq!(world.look(211), Next::Ask);
         world.hearing.taken(world.at(211));
-        assert_eq!(world.look(331), Next::NeverAnswered);
-        assert_eq!(world.look(421), Next::Ask, "the broker's rights may be changed");
-        world.hearing.taken(world.at(421));
-        world.hearing.given_back(world.at(422));
-        assert_eq!(world.look(512), Next::Ask);
-        world.hearing.taken(world.at(512));
-        assert_eq!(world.look(542), Next::Deaf, "they were");
+        assert_eq!(world.look(241), Next::NeverAnswered);
+        assert_eq!(world.look(331), Next::Ask, "the broker's rights may be changed");
+        world.hearing.taken(world.at(331));
+        world.hearing.given_back(world.at(332));
+        assert_eq!(world.look(422), Next::Ask);
+        world.hearing.taken(world.at(422));
+        assert_eq!(world.look(452), Next::Deaf, "they were");
     }
 
     #[test]
     fn a_broker_that_takes_nothing_and_one_that_waits_for_acknowledgements_are_not_to_blame() {
-        let mut world = At::that_has_heard();
+        let mut world = At::new();
         world.hearing.given_back(world.start);
         assert_eq!(world.look(90), Next::Ask);
         assert_eq!(world.look(120), Next::Listen);
