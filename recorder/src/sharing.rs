@@ -49,7 +49,12 @@ pub(crate) struct Sharing {
     looked: Option<Instant>,
     found: BTreeSet<SiteId>,
     shares: watch::Sender<Shares>,
+    /// What they were told by last: there may be thousands of sites, and they seldom change.
+    told: Option<Told>,
 }
+
+/// All that the shares depend on: this recorder, the edition of the leases, and whether there are others.
+type Told = (Option<RecorderId>, i64, bool);
 
 impl Sharing {
     pub(crate) fn new(name: String, connected: watch::Receiver<bool>, now: Instant) -> Self {
@@ -66,6 +71,7 @@ impl Sharing {
             looked: None,
             found: BTreeSet::new(),
             shares: watch::Sender::default(),
+            told: None,
         }
     }
 
@@ -84,7 +90,12 @@ impl Sharing {
     }
 
     /// Tells it as it is by now. Who takes part no longer, because it has no connection, has nothing to change at the broker.
-    fn tell_shares(&self, me: Option<RecorderId>) {
+    fn tell_shares(&mut self, me: Option<RecorderId>) {
+        let has_others = self.seen.recorders.len() > 1;
+        let told = Some((me, self.seen.edition, has_others));
+        if std::mem::replace(&mut self.told, told) == told {
+            return;
+        }
         let sites_of = |is_meant: &dyn Fn(Option<RecorderId>) -> bool| -> HashSet<SiteId> {
             let meant = self.seen.sites.iter().filter(|(_, holder)| is_meant(**holder));
             meant.map(|(site, _)| site.clone()).collect()
@@ -93,7 +104,7 @@ impl Sharing {
         self.shares.send_if_modified(|before| {
             let wanted = match me {
                 None => before.wanted.clone(),
-                Some(_) if self.seen.recorders.len() > 1 => Wanted::Of(sites_of(&|holder| holder == me)),
+                Some(_) if has_others => Wanted::Of(sites_of(&|holder| holder == me)),
                 Some(_) => Wanted::All,
             };
             let now = Shares { elsewhere, wanted };
