@@ -8,7 +8,7 @@ use meter_messages::{ALL_OF_METERS, ENTERED, SiteId};
 use rumqttc::{AsyncClient, Publish, QoS, matches};
 use tokio::sync::{Notify, watch};
 
-use crate::minute_filters::{Change, MinuteFilters};
+use crate::minute_filters::{MinuteFilters, Step};
 use crate::sharing::Shares;
 
 /// The filters of a connection.
@@ -51,19 +51,16 @@ impl<'a> Filters<'a> {
 
     /// Subscribes to what is wanted by now, and to nothing else.
     pub(crate) async fn adopt(&self, client: &AsyncClient) -> anyhow::Result<()> {
-        let Change { subscribe, unsubscribe } = {
+        let steps = {
             let wanted = &self.shares.borrow().wanted;
             self.get().change(wanted)
         };
-        if subscribe.is_empty() && unsubscribe.is_empty() {
-            return Ok(());
-        }
-        tracing::debug!(?subscribe, ?unsubscribe, "other minutes are to come");
-        for filter in subscribe {
-            client.subscribe(filter, QoS::AtLeastOnce).await?;
-        }
-        for filter in unsubscribe {
-            client.unsubscribe(filter).await?;
+        for step in steps {
+            tracing::debug!(?step, "other minutes are to come");
+            match step {
+                Step::Subscribe(filter) => client.subscribe(filter, QoS::AtLeastOnce).await?,
+                Step::Unsubscribe(filter) => client.unsubscribe(filter).await?,
+            }
         }
         Ok(())
     }

@@ -47,11 +47,11 @@ enum Has {
     Of(HashSet<SiteId>),
 }
 
-/// What to say to the broker; first that to subscribe to.
-#[derive(Debug, PartialEq, Eq, Default)]
-pub(crate) struct Change {
-    pub(crate) subscribe: Vec<String>,
-    pub(crate) unsubscribe: Vec<String>,
+/// What to say to the broker.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Step {
+    Subscribe(String),
+    Unsubscribe(String),
 }
 
 impl MinuteFilters {
@@ -75,16 +75,16 @@ impl MinuteFilters {
         (self.has, self.was_narrow) = (Has::Unknown, true);
     }
 
-    /// Changes to what is wanted.
-    pub(crate) fn change(&mut self, wanted: &Wanted) -> Change {
+    /// Changes to what is wanted, step by step, so that what is wanted comes all the time.
+    pub(crate) fn change(&mut self, wanted: &Wanted) -> Vec<Step> {
         match wanted {
-            Wanted::Undecided => Change::default(),
+            Wanted::Undecided => Vec::new(),
             Wanted::Of(sites) if sites.len() <= self.most && !self.is_refused => self.narrow(sites),
             Wanted::All | Wanted::Of(_) => self.widen(),
         }
     }
 
-    fn narrow(&mut self, sites: &HashSet<SiteId>) -> Change {
+    fn narrow(&mut self, sites: &HashSet<SiteId>) -> Vec<Step> {
         self.was_narrow = true;
         let before = std::mem::replace(&mut self.has, Has::Of(sites.clone()));
         let is_first = !matches!(before, Has::Of(_));
@@ -92,20 +92,25 @@ impl MinuteFilters {
         let (new, gone) = (sites.difference(&before), before.difference(sites));
         self.ended.retain(|site| !sites.contains(site));
         self.ended.extend(gone.clone().cloned());
-        let always = |filter: &str| is_first.then(|| filter.to_owned());
-        Change {
-            subscribe: new.map(minutes_of).chain(always(ECHOES)).collect(),
-            unsubscribe: gone.map(minutes_of).chain(always(ALL_MINUTES)).collect(),
-        }
+        let at_first = |step: fn(String) -> Step, filter: &str| is_first.then(|| step(filter.to_owned()));
+        let mut steps: Vec<Step> = at_first(Step::Subscribe, ECHOES).into_iter().collect();
+        steps.extend(new.map(minutes_of).map(Step::Subscribe));
+        steps.extend(gone.map(minutes_of).map(Step::Unsubscribe));
+        steps.extend(at_first(Step::Unsubscribe, ALL_MINUTES));
+        steps
     }
 
-    fn widen(&mut self) -> Change {
-        let before = match std::mem::replace(&mut self.has, Has::All) {
-            Has::All => return Change::default(),
-            Has::Unknown => Vec::new(),
-            Has::Of(sites) => sites.iter().map(minutes_of).chain([ECHOES.to_owned()]).collect(),
-        };
-        Change { subscribe: vec![ALL_MINUTES.to_owned()], unsubscribe: before }
+    /// Where the broker takes no more filters, there is room for the one of all after that of echoes.
+    fn widen(&mut self) -> Vec<Step> {
+        let all = || Step::Subscribe(ALL_MINUTES.to_owned());
+        match std::mem::replace(&mut self.has, Has::All) {
+            Has::All => Vec::new(),
+            Has::Unknown => vec![all()],
+            Has::Of(sites) => {
+                let first = [Step::Unsubscribe(ECHOES.to_owned()), all()];
+                first.into_iter().chain(sites.iter().map(minutes_of).map(Step::Unsubscribe)).collect()
+            }
+        }
     }
 
     /// The filter to end where a minute of a site has come that is another one's: the session has it from before.
@@ -134,11 +139,21 @@ mod tests {
         Wanted::Of(sites.iter().map(|site| site.parse().unwrap()).collect())
     }
 
+    /// What is subscribed to and what is ended, in the order of the alphabet. What is wanted comes all the time.
     fn change(filters: &mut MinuteFilters, wanted: &Wanted) -> [Vec<String>; 2] {
-        let Change { mut subscribe, mut unsubscribe } = filters.change(wanted);
-        subscribe.sort();
-        unsubscribe.sort();
-        [subscribe, unsubscribe]
+        let (mut subscribed, mut ended) = (Vec::new(), Vec::new());
+        for step in filters.change(wanted) {
+            match step {
+                Step::Subscribe(filter) => {
+                    assert!(ended.is_empty() || ended == [ECHOES], "{filter} after {ended:?}");
+                    subscribed.push(filter);
+                }
+                Step::Unsubscribe(filter) => ended.push(filter),
+            }
+        }
+        subscribed.sort();
+        ended.sort();
+        [subscribed, ended]
     }
 
     fn named<const N: usize>(filters: [&str; N]) -> Vec<String> {

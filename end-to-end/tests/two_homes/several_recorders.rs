@@ -133,3 +133,23 @@ fn each_site_has_one_recorder_at_a_time_and_no_minute_is_lost_or_there_twice() {
     }
     drop((b, publishers, new));
 }
+
+/// The broker takes some of the filters that they want, and not all: they go on with all minutes.
+#[test]
+fn where_the_broker_has_no_room_for_their_filters_they_hear_all_sites() {
+    let (site, home) = (Site::new(""), Home::start());
+    let from = Timestamp::from_second(daemon_runtime::now().as_second() / 60 * 60 - 40 * 86_400).unwrap();
+    // Five that each has, one of echoes, and one of two sites.
+    site.replace("powerpi-broker", "[mqtt]\n", "[mqtt]\nmax_subscriptions = 7\n");
+    let _broker = site.start("powerpi-broker");
+    let recorders = ["a", "b"].map(|name| start_recorder(&site, &home, name));
+    let publishers = SITES.map(|name| start_publisher(&site, name, from));
+    wait_until_held(&home, &[("a", 2), ("b", 2)]);
+    let says_so = |recorder: &Program| recorder.log().contains("refuses a subscription");
+    wait_until("both go on with all sites", || recorders.iter().all(says_so));
+    all_go_on(&home);
+    for name in SITES {
+        home.is_exact(&format!("{name}/main"), counted(&folder(&site, name)), &household(seed(name)));
+    }
+    drop((recorders, publishers));
+}
