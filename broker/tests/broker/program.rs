@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr as UnixAddress, UnixListener};
 use std::path::{Path, PathBuf};
@@ -38,7 +38,8 @@ pub(crate) fn free_address() -> SocketAddr {
         let port = 20_000 + (first + NEXT.fetch_add(1, Ordering::Relaxed)) % 12_000;
         let name = UnixAddress::from_abstract_name(format!("powerpi-test-port-{port}")).unwrap();
         let Ok(held) = UnixListener::bind_addr(&name) else { continue };
-        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+        // Not by listening: what another thread begins just then would hold the port for a moment longer.
+        if TcpStream::connect(("127.0.0.1", port)).is_err() {
             std::mem::forget(held);
             return SocketAddr::from(([127, 0, 0, 1], port));
         }
