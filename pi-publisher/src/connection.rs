@@ -11,7 +11,7 @@ use anyhow::{Context, anyhow};
 use daemon_runtime::{Connection, LogPace, MqttSession};
 use jiff::Timestamp;
 use meter_messages::{Diag, Live, Mark, Meter, State, Status, Topic};
-use rumqttc::{AsyncClient, LastWill, QoS};
+use rumqttc::{AsyncClient, LastWill, Packet, QoS, SubscribeReasonCode};
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 use tokio::sync::{Notify, oneshot};
 use tokio::task::JoinSet;
@@ -97,6 +97,8 @@ struct Asked {
     is_marked: AtomicBool,
     /// Marks were asked for: those that are retained come once more.
     for_marks: AtomicBool,
+    /// The broker has refused a subscription.
+    is_refused: AtomicBool,
 }
 
 /// The filter of all marks of this publisher's meters.
@@ -113,6 +115,10 @@ async fn ask_for_marks(
 ) -> anyhow::Result<()> {
     let is_waited_for = |meter: &Published| meter.extent.borrow().last_seq > *meter.mark.borrow();
     let was_heard = asked.is_marked.swap(false, Ordering::Relaxed);
+    // One that was there from the beginning is asked for by the connection itself.
+    if asked.is_refused.swap(false, Ordering::Relaxed) && asked.for_marks.load(Ordering::Relaxed) {
+        silence.refused(Instant::now());
+    }
     if silence.is_due(Instant::now(), was_heard, publisher.meters.iter().any(is_waited_for)) {
         tracing::debug!("no mark has come for what is sent; marks are asked for");
         asked.for_marks.store(true, Ordering::Relaxed);
@@ -190,7 +196,14 @@ async fn listen(
 ) -> anyhow::Result<()> {
     let mut newest: Vec<Option<Mark>> = vec![None; publisher.meters.len()];
     loop {
-        let message = connection.message().await?;
+        let message = match connection.next().await? {
+            Packet::Publish(message) => message,
+            Packet::SubAck(ack) if ack.return_codes.contains(&SubscribeReasonCode::Failure) => {
+                asked.is_refused.store(true, Ordering::Relaxed);
+                continue;
+            }
+            _ => continue,
+        };
         if message.topic == home_assistant::STATUS_TOPIC {
             if message.payload.as_ref() == b"online" {
                 asked.for_meters.notify_one();

@@ -12,6 +12,9 @@ use tokio::time::Instant;
 /// So long a recorder that is there may take.
 const FIRST: Duration = Duration::from_secs(60);
 
+/// A subscription that was refused is tried again: without it no mark comes at all.
+const AFTER_REFUSAL: Duration = Duration::from_secs(10);
+
 /// Where nobody records for days.
 const LONGEST: Duration = Duration::from_secs(3600);
 
@@ -25,6 +28,11 @@ pub(crate) struct MarkSilence {
 impl MarkSilence {
     pub(crate) fn new(now: Instant) -> Self {
         Self { since: now, pause: FIRST }
+    }
+
+    /// The broker has refused a subscription, as nodes do while most of them are away.
+    pub(crate) fn refused(&mut self, now: Instant) {
+        *self = Self { since: now, pause: AFTER_REFUSAL };
     }
 
     /// Whether to ask now: by whether a mark was heard since the last look, and whether one is waited for.
@@ -62,5 +70,7 @@ mod tests {
         assert_eq!(due(20_000, Some(20_010))[..3], [70, 190, 430]);
         assert!(!silence.is_due(start + Duration::from_secs(50_000), false, false), "all is marked");
         assert!(!silence.is_due(start + Duration::from_secs(50_059), false, true));
+        silence.refused(start + Duration::from_secs(50_060));
+        assert!(silence.is_due(start + Duration::from_secs(50_070), false, true), "there is no subscription");
     }
 }

@@ -85,8 +85,8 @@ impl<'a> Filters<'a> {
         if let Some(left_out) = PACE.due() {
             tracing::warn!(
                 left_out,
-                "the broker refuses a subscription to the minutes of one site; those of all sites are heard (fewer filters: \
-                 `max_site_filters`)"
+                "the broker refuses a subscription to the minutes of one site; this recorder goes on with those of all sites \
+                 (`max_site_filters` says how many it may ask for)"
             );
         }
         self.changed.notify_one();
